@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* Force-included into every file of the project: calls that have hurt mail servers do not compile.
+ * Use slices, cursors, buffers and typed takers instead (base/). */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+/* The C library must declare them before they are poisoned. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
+#pragma GCC poison atoi atol atoll gets tmpnam mktemp tempnam
+#pragma GCC poison system popen rand srand localtime gmtime asctime ctime
+
+#endif

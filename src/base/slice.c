@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/slice.h"
+
+bool
+slice_equal_nocase(struct slice left, struct slice right)
+{
+    if (left.len != right.len)
+        return false;
+    for (size_t i = 0; i < left.len; i++) {
+        if (byte_to_lower(left.at[i]) != byte_to_lower(right.at[i]))
+            return false;
+    }
+    return true;
+}
+
+bool
+slice_starts_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_equal(slice_first(s, prefix.len), prefix);
+}
+
+bool
+slice_starts_with_nocase(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_equal_nocase(slice_first(s, prefix.len), prefix);
+}
+
+bool
+slice_ends_with(struct slice s, struct slice suffix)
+{
+    return s.len >= suffix.len && slice_equal(slice_skip(s, s.len - suffix.len), suffix);
+}
+
+bool
+slice_ends_with_nocase(struct slice s, struct slice suffix)
+{
+    return s.len >= suffix.len && slice_equal_nocase(slice_skip(s, s.len - suffix.len), suffix);
+}
+
+int
+slice_compare(struct slice left, struct slice right)
+{
+    size_t shared = left.len < right.len ? left.len : right.len;
+    int order = shared ? memcmp(left.at, right.at, shared) : 0;
+
+    if (order != 0)
+        return order;
+    return (left.len > right.len) - (left.len < right.len);
+}
+
+size_t
+slice_find_byte(struct slice s, uint8_t byte)
+{
+    const uint8_t *found = s.len ? memchr(s.at, byte, s.len) : NULL;
+    return found ? (size_t)(found - s.at) : s.len;
+}
+
+size_t
+slice_find_last_byte(struct slice s, uint8_t byte)
+{
+    const uint8_t *found = s.len ? memrchr(s.at, byte, s.len) : NULL;
+    return found ? (size_t)(found - s.at) : s.len;
+}
+
+size_t
+slice_find(struct slice s, struct slice needle)
+{
+    const uint8_t *found = s.len ? memmem(s.at, s.len, needle.at, needle.len) : NULL;
+    return found ? (size_t)(found - s.at) : s.len;
+}
+
+static bool
+is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+struct slice
+slice_trim(struct slice s)
+{
+    while (s.len && is_blank(s.at[0]))
+        s = slice_skip(s, 1);
+    while (s.len && is_blank(s.at[s.len - 1]))
+        s.len--;
+    return s;
+}

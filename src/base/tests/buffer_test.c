@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/buffer.h"
+
+static void
+grows_up_to_its_bound_and_remembers_going_over(void **state)
+{
+    struct buffer buffer;
+
+    (void)state;
+    buffer_init(&buffer, 1000);
+    for (int i = 0; i < 100; i++)
+        buffer_put(&buffer, SLICE("0123456789"));
+    assert_false(buffer_overflowed(&buffer));
+    assert_int_equal(buffer_len(&buffer), 1000);
+    buffer_put_byte(&buffer, 'x');
+    assert_true(buffer_overflowed(&buffer));
+    assert_int_equal(buffer_len(&buffer), 1000);
+    buffer_finish(&buffer);
+}
+
+static void
+content_survives_taking_from_the_front(void **state)
+{
+    struct buffer buffer;
+    uint8_t expected = 0;
+
+    (void)state;
+    buffer_init(&buffer, 4096);
+    for (int round = 0; round < 1000; round++) {
+        for (int i = 0; i < 7; i++)
+            buffer_put_byte(&buffer, (uint8_t)(round * 7 + i));
+        for (int i = 0; i < (round < 500 ? 5 : 7) && buffer_len(&buffer); i++) {
+            assert_int_equal(buffer_slice(&buffer).at[0], expected++);
+            buffer_consume(&buffer, 1);
+        }
+    }
+    buffer_finish(&buffer);
+}
+
+static void
+numbers_have_all_their_digits(void **state)
+{
+    struct buffer buffer;
+
+    (void)state;
+    buffer_init(&buffer, 200);
+    buffer_put_decimal(&buffer, 0);
+    buffer_put_byte(&buffer, ' ');
+    buffer_put_decimal(&buffer, UINT64_MAX);
+    buffer_put_byte(&buffer, ' ');
+    buffer_put_padded(&buffer, 7, 3);
+    buffer_put_byte(&buffer, ' ');
+    buffer_put_hex(&buffer, SLICE("\x00\xAF"));
+    assert_true(slice_equal(buffer_slice(&buffer), SLICE("0 18446744073709551615 007 00af")));
+    buffer_finish(&buffer);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grows_up_to_its_bound_and_remembers_going_over),
+        cmocka_unit_test(content_survives_taking_from_the_front),
+        cmocka_unit_test(numbers_have_all_their_digits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

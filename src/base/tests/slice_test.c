@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/slice.h"
+
+static void
+searches_find_the_first_or_say_the_length(void **state)
+{
+    struct slice s = SLICE("abcabc");
+
+    (void)state;
+    assert_int_equal(slice_find_byte(s, 'b'), 1);
+    assert_int_equal(slice_find_last_byte(s, 'b'), 4);
+    assert_int_equal(slice_find_byte(s, 'x'), 6);
+    assert_int_equal(slice_find(s, SLICE("ca")), 2);
+    assert_int_equal(slice_find(s, SLICE("cb")), 6);
+    assert_int_equal(slice_find(slice_of("", 0), SLICE("a")), 0);
+}
+
+static void
+cuts_are_clamped(void **state)
+{
+    struct slice s = SLICE("hello");
+
+    (void)state;
+    assert_true(slice_equal(slice_between(s, 1, 3), SLICE("el")));
+    assert_true(slice_is_empty(slice_between(s, 3, 1)));
+    assert_true(slice_is_empty(slice_skip(s, 9)));
+    assert_true(slice_equal(slice_first(s, 9), s));
+    assert_true(slice_equal(slice_trim(SLICE(" \t x y\r\n")), SLICE("x y")));
+}
+
+static void
+case_is_folded_for_ascii_only(void **state)
+{
+    (void)state;
+    assert_true(slice_equal_nocase(SLICE("MAIL from"), SLICE("mail FROM")));
+    assert_false(slice_equal_nocase(SLICE("\xC9"), SLICE("\xE9")));
+    assert_true(slice_starts_with_nocase(SLICE("Received: x"), SLICE("received:")));
+    assert_true(slice_ends_with_nocase(SLICE("a.EXAMPLE"), SLICE(".example")));
+    assert_true(slice_compare(SLICE("a"), SLICE("ab")) < 0);
+    assert_true(slice_compare(SLICE("b"), SLICE("ab")) > 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(searches_find_the_first_or_say_the_length),
+        cmocka_unit_test(cuts_are_clamped),
+        cmocka_unit_test(case_is_folded_for_ascii_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

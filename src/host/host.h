@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/* The world as a role sees it: clock, timers, streams, channels of notes, bodies in memory, files.
+ * Two hosts implement this page: linux/ (libuv) and sim/ (the simulator). A role is a state
+ * machine on it and knows neither.
+ *
+ * One thread. A handler is never called from inside a call that a role makes, only from the loop;
+ * opening, closing and watching are legal in every handler, also closing the object that it is
+ * about. `*_close` accepts a pointer to NULL and sets the pointer to NULL.
+ * Results: 0 or a count, or a negative errno. */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "base/buffer.h"
+#include "base/time.h"
+
+struct host;
+
+/* An open thing that can be handed to another process along with a note: a descriptor on Linux, a
+ * number of the simulator's there. Owned by exactly one holder. */
+typedef int host_handle;
+#define HOST_HANDLE_NONE (-1)
+
+void host_handle_close(struct host *host, host_handle handle);
+
+/* ---- clock, randomness, log ---------------------------------------------------------------- */
+
+/* Monotonic; the same all through one handler call. */
+struct instant host_now(struct host *host);
+struct wall host_wall(struct host *host);
+void host_random(struct host *host, void *ret_bytes, size_t len);
+
+/* Writes one log line (no line end in it; one is added). See log.h for how lines are built. */
+void host_log(struct host *host, struct slice line);
+
+/* ---- timers and jobs ----------------------------------------------------------------------- */
+
+typedef void (*host_fn)(void *context);
+
+struct host_timer;
+struct host_timer *host_timer_open(struct host *host, host_fn fn, void *context);
+/* Fires once at `when` (or at the next turn of the loop if that has passed); replaces an earlier
+ * setting. INSTANT_NEVER disarms. */
+void host_timer_set(struct host_timer *timer, struct instant when);
+void host_timer_close(struct host_timer **timer);
+
+/* Calls fn once, after everything that is ready now has been handled: the place to do, in one
+ * batch, what the handlers of this turn of the loop have gathered. */
+void host_defer(struct host *host, host_fn fn, void *context);
+
+/* Ends the loop of this host, after the deferred jobs. */
+void host_stop(struct host *host);
+
+/* ---- streams ------------------------------------------------------------------------------- */
+
+enum host_family { HOST_FAMILY_UNIX, HOST_FAMILY_IPV4, HOST_FAMILY_IPV6 };
+
+struct host_address {
+    enum host_family family;
+    uint8_t bytes[16]; /* network order; 4 of them for IPv4 */
+    uint16_t port;
+};
+
+enum { HOST_READABLE = 1, HOST_WRITABLE = 2 };
+
+struct host_stream;
+typedef void (*host_stream_fn)(void *context, unsigned events);
+
+/* Connects; the first HOST_WRITABLE event says that it is connected, or that a read will tell why
+ * not. */
+MUST_USE int host_stream_connect(struct host *host, const struct host_address *address,
+                                 struct host_stream **ret_stream);
+
+/* Which events (level-triggered, 0 for none) call fn. Close of the peer is HOST_READABLE. */
+void host_stream_watch(struct host_stream *stream, unsigned events, host_stream_fn fn,
+                       void *context);
+
+/* Bytes moved, 0 at the end of the peer's data, -EAGAIN when nothing can move now. */
+MUST_USE int64_t host_stream_read(struct host_stream *stream, void *at, size_t len);
+MUST_USE int64_t host_stream_write(struct host_stream *stream, struct slice bytes);
+
+/* Sends the end of our data. */
+void host_stream_shut(struct host_stream *stream);
+void host_stream_close(struct host_stream **stream);
+
+void host_stream_peer(const struct host_stream *stream, struct host_address *ret_address);
+void host_stream_local(const struct host_stream *stream, struct host_address *ret_address);
+
+struct host_listener;
+/* The stream belongs to the callee. */
+typedef void (*host_accept_fn)(void *context, struct host_stream *stream);
+
+/* Takes over a listening handle, got from the parent. */
+struct host_listener *host_listener_open(struct host *host, host_handle handle, host_accept_fn fn,
+                                         void *context);
+/* While paused, newcomers wait in the kernel's queue. */
+void host_listener_pause(struct host_listener *listener, bool is_paused);
+void host_listener_close(struct host_listener **listener);
+
+/* ---- channels of notes --------------------------------------------------------------------- */
+
+/* A note travels whole or not at all; longer than this it is refused by the sender's side. */
+enum { HOST_NOTE_MAX = 72 * 1024 };
+
+struct host_channel;
+
+struct host_channel_handler {
+    /* One note came. `note` is valid during the call. `handle` belongs to the callee
+     * (HOST_HANDLE_NONE when none came with it). */
+    void (*on_note)(void *context, struct slice note, host_handle handle);
+    /* The peer is gone. Nothing more will be called; the callee closes the channel. */
+    void (*on_closed)(void *context);
+    /* After host_channel_is_full was true: there is room again. May be NULL. */
+    void (*on_room)(void *context);
+};
+
+struct host_channel *host_channel_open(struct host *host, host_handle handle,
+                                       const struct host_channel_handler *handler, void *context);
+
+/* Queues a note; it leaves at the end of this turn of the loop, many in one system call. Takes
+ * `handle` over in any case. Notes are never dropped while the channel stands: senders that can
+ * wait look at host_channel_is_full first; the hard bound behind it closes the channel. */
+void host_channel_send(struct host_channel *channel, struct slice note, host_handle handle);
+
+/* True while more than HOST_CHANNEL_SOFT bytes wait to leave. */
+enum { HOST_CHANNEL_SOFT = 1024 * 1024 };
+bool host_channel_is_full(const struct host_channel *channel);
+void host_channel_close(struct host_channel **channel);
+
+/* A connected pair, one end for each of two processes. */
+MUST_USE int host_channel_pair(struct host *host, host_handle *ret_left, host_handle *ret_right);
+
+/* For unix sockets of kind SEQPACKET that the tool connects to: each accepted peer is a channel. */
+typedef void (*host_channel_accept_fn)(void *context, host_handle handle);
+struct host_listener *host_channel_listener_open(struct host *host, host_handle handle,
+                                                 host_channel_accept_fn fn, void *context);
+
+/* ---- bodies in memory ---------------------------------------------------------------------- */
+
+/* Bytes written by one process, then sealed for good, and handed to another (a memfd on Linux). */
+struct host_blob;
+MUST_USE int host_blob_open(struct host *host, struct host_blob **ret_blob);
+MUST_USE int host_blob_put(struct host_blob *blob, struct slice bytes);
+/* Seals it, closes the blob and gives the handle to pass on. */
+MUST_USE int host_blob_seal(struct host_blob **blob, host_handle *ret_handle);
+void host_blob_close(struct host_blob **blob);
+
+/* Maps a sealed blob that another process sent, read-only; refuses what is not sealed (-EPERM).
+ * The handle stays the caller's. */
+struct host_mapping {
+    struct slice bytes;
+};
+MUST_USE int host_blob_map(struct host *host, host_handle handle, struct host_mapping *ret_mapping);
+void host_blob_unmap(struct host *host, struct host_mapping *mapping);
+
+/* ---- files --------------------------------------------------------------------------------- */
+
+/* Files are reached below a folder that is open; names are relative and have no "..". Calls block:
+ * only roles that own a disk (store, auth, letterbox) use them. */
+struct host_dir;
+struct host_file;
+
+enum {
+    HOST_FILE_READ = 0,
+    HOST_FILE_WRITE = 1,     /* read and write */
+    HOST_FILE_CREATE = 2,    /* make it when it is not there, mode 0600 */
+    HOST_FILE_EXCLUSIVE = 4, /* with CREATE: -EEXIST when it is there */
+};
+
+MUST_USE int host_dir_open(struct host *host, const char *path, struct host_dir **ret_dir);
+MUST_USE int host_dir_open_below(struct host_dir *dir, const char *name, struct host_dir **ret_dir);
+void host_dir_close(struct host_dir **dir);
+/* The path it was opened by, for libraries that open files themselves (LMDB) and for messages. */
+const char *host_dir_path(const struct host_dir *dir);
+MUST_USE int host_dir_make(struct host_dir *dir, const char *name);
+MUST_USE int host_dir_rename(struct host_dir *dir, const char *from, const char *to);
+MUST_USE int host_dir_remove(struct host_dir *dir, const char *name);
+/* Makes creations, renames and removals in it durable. */
+MUST_USE int host_dir_sync(struct host_dir *dir);
+/* Calls fn for each name in it, in no order, without "." and ".."; stops when fn returns false. */
+typedef bool (*host_dir_fn)(void *context, const char *name);
+MUST_USE int host_dir_list(struct host_dir *dir, host_dir_fn fn, void *context);
+
+MUST_USE int host_file_open(struct host_dir *dir, const char *name, unsigned flags,
+                            struct host_file **ret_file);
+void host_file_close(struct host_file **file);
+/* Reads up to len bytes; fewer only at the end of the file. */
+MUST_USE int64_t host_file_read(struct host_file *file, void *at, size_t len, uint64_t offset);
+/* Writes all pieces one after another, or returns the error after an unknown part of them. */
+MUST_USE int host_file_write(struct host_file *file, const struct slice *pieces, size_t count,
+                             uint64_t offset);
+MUST_USE int host_file_size(struct host_file *file, uint64_t *ret_size);
+MUST_USE int host_file_truncate(struct host_file *file, uint64_t size);
+/* Makes written data durable (fdatasync). */
+MUST_USE int host_file_sync(struct host_file *file);
+/* An exclusive lock held until close; -EWOULDBLOCK when another process has it. */
+MUST_USE int host_file_lock(struct host_file *file);
+/* Free and total bytes of the file system. */
+MUST_USE int host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* What every role is: a table of functions that the frame (role.c) calls in this order:
+ * open, then attach, listen and tls as the parent's notes come, then start, then reload at any
+ * time, then stop. The frame confines the process between the last attach and start, so that no
+ * role can forget it. A role holds no global: its state is what open returned. */
+#ifndef ROLE_ROLE_H
+#define ROLE_ROLE_H
+
+#include "config/config.h"
+#include "host/host.h"
+
+enum role_kind {
+    ROLE_PARENT,
+    ROLE_SMTP,
+    ROLE_ACCESS,
+    ROLE_AUTH,
+    ROLE_ROUTE,
+    ROLE_DELIVER,
+    ROLE_LETTERBOX,
+    ROLE_STORE,
+    ROLE_KINDS
+};
+
+/* What a listening handle is for. */
+enum role_service {
+    SERVICE_SMTP,
+    SERVICE_SUBMISSION,  /* STARTTLS asked for */
+    SERVICE_SUBMISSIONS, /* TLS from the first byte */
+    SERVICE_LMTP,
+    SERVICE_POP3,
+    SERVICE_POP3S,
+    SERVICE_IMAP,
+    SERVICE_IMAPS,
+    SERVICE_ADMIN, /* the tool's socket of this role */
+    SERVICES
+};
+
+struct role_start {
+    struct host *host;
+    const struct config *config; /* valid until stop or the next reload */
+    unsigned index;              /* this process among those of its kind, from 0 */
+    uint64_t build_id;
+    /* Tells the parent that this role wants to end; used for what cannot be gone on with. */
+    void (*fail)(void *context, const char *why);
+    void *fail_context;
+};
+
+struct role {
+    enum role_kind kind;
+    const char *name;
+    /* Returns the state, or NULL after a call of fail. */
+    void *(*open)(const struct role_start *start);
+    /* A channel to another role's process. The handle is the role's from here on. */
+    void (*attach)(void *state, enum role_kind peer, unsigned peer_index, host_handle handle);
+    /* NULL for roles that listen to nothing. */
+    void (*listen)(void *state, enum role_service service, host_handle handle);
+    /* Certificates and keys in PEM, for SNI name `name` (empty: the default). NULL where no TLS. */
+    void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
+    /* Everything is attached and the process is confined: begin. False after a call of fail. */
+    bool (*start)(void *state);
+    void (*reload)(void *state, const struct config *config);
+    /* Finish what can be finished soon (421, last turn), then call host_stop. */
+    void (*stop)(void *state);
+    /* Frees the state; the loop has ended. */
+    void (*close)(void *state);
+};
+
+extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
+    role_letterbox, role_store;
+
+const char *role_kind_name(enum role_kind kind);
+const char *role_service_name(enum role_service service);
+
+#endif
