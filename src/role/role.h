@@ -45,20 +45,28 @@ struct role_start {
     void *fail_context;
 };
 
+struct role_stats;
+/* Names are lower case with underscores, of static storage. */
+void role_stats_add(struct role_stats *stats, const char *name, uint64_t value);
+
 struct role {
     enum role_kind kind;
     const char *name;
     /* Returns the state, or NULL after a call of fail. */
     void *(*open)(const struct role_start *start);
-    /* A channel to another role's process. The handle is the role's from here on. */
+    /* A channel to another role's process. The handle is the role's from here on. When that process
+     * died and was started anew, the same peer and index come again: the old channel is replaced. */
     void (*attach)(void *state, enum role_kind peer, unsigned peer_index, host_handle handle);
     /* NULL for roles that listen to nothing. */
     void (*listen)(void *state, enum role_service service, host_handle handle);
-    /* Certificates and keys in PEM, for SNI name `name` (empty: the default). NULL where no TLS. */
+    /* Certificates and keys in PEM, for SNI name `name` (empty: the default). Comes again whenever
+     * they change. NULL where no TLS. */
     void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
     /* Everything is attached and the process is confined: begin. False after a call of fail. */
     bool (*start)(void *state);
     void (*reload)(void *state, const struct config *config);
+    /* What `facteur status` shows: put one counter after another. NULL where there is nothing. */
+    void (*stats)(void *state, struct role_stats *stats);
     /* Finish what can be finished soon (421, last turn), then call host_stop. */
     void (*stop)(void *state);
     /* Frees the state; the loop has ended. */
@@ -67,6 +75,9 @@ struct role {
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
     role_letterbox, role_store;
+
+/* NULL for ROLE_PARENT, which is no child. */
+const struct role *role_of_kind(enum role_kind kind);
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);
