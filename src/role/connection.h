@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/* Moves bytes between a stream, TLS where there is some, and a protocol engine; for every role that
+ * accepts connections.
+ *
+ *     host_stream  <->  tls_engine (or nothing)  <->  protocol engine  <->  owner
+ *
+ * The owner holds the protocol engine and gives a table of its functions. Whenever something has
+ * changed (input was fed, output was sent, time has passed, TLS has begun) the connection calls
+ * owner->process: there the owner takes all events of its engine and answers those that it can
+ * answer now. What is answered later, from another handler, is followed by connection_wake.
+ *
+ * Back-pressure: nothing is read while the engine does not take what came before. The engine stops
+ * taking input while its output waits. Reads are small until the engine has shown that it takes
+ * large ones; what it leaves is kept here, bounded by CONNECTION_HELD_MAX.
+ * One read and one write serve a whole batch of pipelined commands.
+ *
+ * Cost of an idle connection: this struct (at most 512 bytes), the host's stream and timer, the
+ * owner's engine, and with TLS the tls_engine. */
+#ifndef ROLE_CONNECTION_H
+#define ROLE_CONNECTION_H
+
+#include "host/host.h"
+#include "tls/engine.h"
+
+struct connection;
+
+enum {
+    CONNECTION_READ_MAX = 64 * 1024,        /* bytes by one read */
+    CONNECTION_HELD_MAX = 96 * 1024,        /* kept while the engine takes nothing */
+    CONNECTION_HANDSHAKE_MS = 30 * 1000,    /* for TLS to begin */
+    CONNECTION_FLUSH_MS = 10 * 1000,        /* to send the last answers after connection_finish */
+    CONNECTION_LINGER_MS = 2 * 1000         /* for the peer to close after we have shut our side */
+};
+
+/* The functions of a protocol engine; `engine` is what was given at open. */
+struct connection_engine {
+    /* Takes bytes from the front of input; returns how many. 0 while it cannot go on. */
+    size_t (*feed)(void *engine, struct slice input, struct instant now);
+    /* What is to be sent now. Valid until the next call of the engine. */
+    struct slice (*output)(const void *engine);
+    void (*sent)(void *engine, size_t len, struct instant now);
+    /* When expire wants to be called; INSTANT_NEVER for never. */
+    struct instant (*deadline)(const void *engine);
+    void (*expire)(void *engine, struct instant now);
+    /* True while an answer, or more of it, is still to come from the owner. A peer that has closed
+     * its side is waited for as long as this is true. */
+    bool (*is_busy)(const void *engine);
+};
+
+enum connection_end {
+    CONNECTION_END_FINISHED,  /* by connection_finish, everything was sent */
+    CONNECTION_END_PEER,      /* the peer closed its side first */
+    CONNECTION_END_LOST,      /* the stream broke, or the peer did not read in time */
+    CONNECTION_END_TLS,       /* the TLS handshake or a record failed; see connection_problem */
+    CONNECTION_END_DROPPED    /* by connection_drop */
+};
+
+/* What the owner does when called; `owner` is what was given at open. None of these may call
+ * connection_close, but for `closed`, which should. */
+struct connection_owner {
+    /* Something has changed: take events, answer, give more. */
+    void (*process)(void *owner);
+    /* The TLS handshake is done (connection_tls tells about it); what the engine said before it in
+     * the clear is forgotten by calling its ..._tls_started. NULL where TLS is never used. */
+    void (*secured)(void *owner);
+    /* It is over; nothing more will be called. Comes from the loop, never from inside another
+     * call. */
+    void (*closed)(void *owner, enum connection_end end);
+};
+
+/* One for each process: the buffers that all its connections read into. */
+struct connection_shared;
+struct connection_shared *connection_shared_open(struct host *host);
+void connection_shared_close(struct connection_shared **shared);
+
+struct connection_options {
+    struct connection_shared *shared;
+    struct host_stream *stream; /* taken over */
+    struct tls_context *tls;    /* TLS from the first byte; NULL to begin in the clear */
+    const struct connection_engine *engine_kind;
+    void *engine; /* borrowed, lives until `closed` */
+    const struct connection_owner *owner_kind;
+    void *owner;
+};
+
+/* Begins: the engine's first output (a banner) is sent from the loop, soon. */
+struct connection *connection_open(const struct connection_options *options);
+
+/* Frees it at once; legal from `closed`, and anywhere that is not inside process or secured. */
+void connection_close(struct connection **connection);
+
+/* The owner has answered its engine outside of process. Does what can be done now; may call
+ * process. Never frees the connection. */
+void connection_wake(struct connection *connection);
+
+/* From process, after the engine has asked for STARTTLS and its answer is in the output: sends
+ * that in the clear, then begins the handshake as server. Bytes that the peer sent in the clear
+ * after its request are thrown away (RFC 3207 §4.2, CVE-2011-0411). */
+void connection_start_tls(struct connection *connection, struct tls_context *context);
+
+/* From process or elsewhere: no more input; send what is to be sent, close politely, then
+ * `closed`. */
+void connection_finish(struct connection *connection);
+
+/* Like finish without sending anything. */
+void connection_drop(struct connection *connection);
+
+/* NULL in the clear and before the handshake is done. */
+const struct tls_engine *connection_tls(const struct connection *connection);
+
+/* True once connection_finish or _drop was called or the peer is gone. */
+bool connection_is_ending(const struct connection *connection);
+
+/* Why TLS failed; empty otherwise. */
+struct slice connection_problem(const struct connection *connection);
+
+void connection_peer(const struct connection *connection, struct host_address *ret_address);
+
+/* Bytes on the wire since the start. */
+uint64_t connection_bytes_in(const struct connection *connection);
+uint64_t connection_bytes_out(const struct connection *connection);
+
+#endif

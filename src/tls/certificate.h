@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* Certificates as PEM bytes: making a self-signed one, and reading what people ask about one. */
+#ifndef TLS_CERTIFICATE_H
+#define TLS_CERTIFICATE_H
+
+#include "base/buffer.h"
+#include "base/time.h"
+
+enum {
+    TLS_CERTIFICATE_NAMES_MAX = 100,
+    TLS_CERTIFICATE_PEM_MAX = 65536 /* enough for chain or key */
+};
+
+struct tls_certificate_request {
+    const struct slice *names; /* domains or IP addresses in text form; the first is the subject */
+    size_t names_count;
+    struct wall now;
+    uint32_t days; /* of validity, from a day before now on */
+};
+
+/* Makes an ECDSA P-256 key and a self-signed certificate for it (RFC 5280) with subjectAltName for
+ * each name; both are put as PEM. False, with a sentence in `problem` and nothing else put, when a
+ * name cannot stand in a certificate. */
+MUST_USE bool tls_certificate_make(const struct tls_certificate_request *request,
+                                   struct buffer *ret_chain, struct buffer *ret_key,
+                                   struct buffer *problem);
+
+struct tls_certificate_facts {
+    struct wall not_before;
+    struct wall not_after;
+};
+
+/* Reads the first certificate of a chain; its names (DNS names and IP addresses of subjectAltName)
+ * are put into ret_names, one a line. False when it is none. */
+MUST_USE bool tls_certificate_read(struct slice chain, struct tls_certificate_facts *ret_facts,
+                                   struct buffer *ret_names);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* What many TLS connections share: certificates chosen by SNI name (RFC 6066 §3), versions,
+ * ciphers, tickets, trust. One context per process and side.
+ *
+ * A context must outlive the engines made from it. Certificates may be replaced at any time:
+ * running engines keep what they began with. */
+#ifndef TLS_CONTEXT_H
+#define TLS_CONTEXT_H
+
+#include "base/buffer.h"
+#include "base/time.h"
+
+struct tls_context;
+
+enum {
+    TLS_CERTIFICATES_MAX = 10000, /* names in one server context */
+    TLS_NAME_MAX = 255            /* a domain name, RFC 1035 §3.1 */
+};
+
+/* A server context without certificates: until the first is set, handshakes fail with an alert.
+ * TLS 1.2 and 1.3; forward-secret AEAD ciphers only. */
+struct tls_context *tls_context_open_server(void);
+
+/* Sets, or replaces, the certificate shown to clients that ask for `name`: a domain, a wildcard
+ * like "*.example.test", or empty for the default, shown when no other fits. `chain` is PEM, the
+ * server's own certificate first; `key` is PEM and must be that certificate's. False when
+ * something is wrong: a sentence about it is put into `problem` and the context is as before. */
+MUST_USE bool tls_context_set(struct tls_context *context, struct slice name, struct slice chain,
+                              struct slice key, struct buffer *problem);
+
+/* Takes the certificate of `name` out; false when there was none. */
+MUST_USE bool tls_context_remove(struct tls_context *context, struct slice name);
+
+bool tls_context_has_certificate(const struct tls_context *context);
+
+/* Says what time it is: ticket keys change every TLS_TICKET_EPOCH_S seconds and tickets live
+ * through that epoch and the next. Call it at least once an hour; before the first call no tickets
+ * are given. */
+enum { TLS_TICKET_EPOCH_S = 12 * 3600 };
+void tls_context_set_time(struct tls_context *context, struct wall now);
+
+/* A client context. `trust` holds PEM certificates; with is_verified false anybody is believed
+ * (opportunistic TLS, RFC 7435) and `trust` may be empty. NULL and a sentence in `problem` when
+ * `trust` is not PEM. The chain and the host name (RFC 6125) are checked in the handshake. */
+struct tls_context *tls_context_open_client(bool is_verified, struct slice trust,
+                                            struct buffer *problem);
+
+void tls_context_close(struct tls_context **context);
+
+#endif

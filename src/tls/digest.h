@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* Digests that mail protocols name. MD5 only because RFC 1939 §7 (APOP) says so. */
+#ifndef TLS_DIGEST_H
+#define TLS_DIGEST_H
+
+#include "base/slice.h"
+
+enum { TLS_MD5_SIZE = 16 };
+
+/* The MD5 (RFC 1321) of the pieces one after another. */
+void tls_md5(const struct slice *pieces, size_t count, uint8_t ret_digest[TLS_MD5_SIZE]);
+
+#endif

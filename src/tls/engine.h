@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/* One TLS connection without a socket (RFC 8446, RFC 5246). The caller moves the bytes:
+ *
+ *     ciphertext from the peer  -> tls_engine_take -> plaintext
+ *     plaintext                 -> tls_engine_put  -> tls_engine_output -> ciphertext to the peer
+ *
+ * Taking may produce output too (handshake, alerts, tickets): send tls_engine_output after every
+ * call. Idle, an engine holds no buffers; in all it costs less than 30 KiB. */
+#ifndef TLS_ENGINE_H
+#define TLS_ENGINE_H
+
+#include "tls/context.h"
+
+struct tls_engine;
+
+enum tls_state {
+    TLS_HANDSHAKE, /* nothing can be put yet */
+    TLS_OPEN,
+    TLS_ENDED, /* the peer has said close_notify; putting still works */
+    TLS_FAILED /* over; the output may hold an alert worth sending */
+};
+
+enum {
+    TLS_PLAINTEXT_MAX = 16384,        /* of one record, RFC 8446 §5.1 */
+    TLS_OUTPUT_MAX = 128 * 1024,      /* ciphertext that waits to be sent */
+    TLS_HANDSHAKE_BYTES_MAX = 65536   /* taken before the handshake must be done */
+};
+
+struct tls_engine *tls_engine_open_server(struct tls_context *context);
+
+/* `server_name` is sent as SNI and checked against the certificate where the context verifies;
+ * it may be empty only where it does not. An IP address (text) is checked and not sent. */
+struct tls_engine *tls_engine_open_client(struct tls_context *context, struct slice server_name);
+
+void tls_engine_close(struct tls_engine **engine);
+
+enum tls_state tls_engine_state(const struct tls_engine *engine);
+
+/* Why it failed, in a few words ("certificate verify failed"); empty otherwise. */
+struct slice tls_engine_problem(const struct tls_engine *engine);
+
+/* Decrypts from the front of *ciphertext, which is shortened by what was taken, into `at`; returns
+ * how many bytes of plaintext were written. Fewer than `len` means that everything was taken, or
+ * that the state is no longer TLS_OPEN. The handshake is advanced by the same call. */
+MUST_USE size_t tls_engine_take(struct tls_engine *engine, struct slice *ciphertext, void *at,
+                                size_t len);
+
+/* Encrypts from the front of plaintext while output has room; returns how many bytes were taken.
+ * 0 before the handshake is done. */
+MUST_USE size_t tls_engine_put(struct tls_engine *engine, struct slice plaintext);
+
+/* Says that we send nothing more (close_notify). */
+void tls_engine_end(struct tls_engine *engine);
+
+/* What is to be sent, and that `len` bytes of it were. */
+struct slice tls_engine_output(const struct tls_engine *engine);
+void tls_engine_sent(struct tls_engine *engine, size_t len);
+
+#endif
