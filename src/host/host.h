@@ -21,6 +21,8 @@ typedef int host_handle;
 #define HOST_HANDLE_NONE (-1)
 
 void host_handle_close(struct host *host, host_handle handle);
+/* A second handle for the same open thing (dup), so that it can be sent on twice; or -errno. */
+MUST_USE host_handle host_handle_copy(struct host *host, host_handle handle);
 
 /* ---- clock, randomness, log ---------------------------------------------------------------- */
 
