@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Quoted-printable (RFC 2045 §6.7), both ways. The decoder is tolerant as that section's notes ask:
+ * an '=' that begins nothing stands for itself, and the report tells. Line ends go through as they
+ * came; the encoder wants text with CRLF and protects a lone CR or LF as =0D, =0A. */
+#ifndef TEXT_QUOTED_PRINTABLE_H
+#define TEXT_QUOTED_PRINTABLE_H
+
+#include "base/buffer.h"
+
+/* Octets in an encoded line, without the line end, the soft break's '=' included. */
+enum { QUOTED_PRINTABLE_LINE_MAX = 76 };
+
+/* What was wrong. All zero: nothing. Offsets count from the first octet fed. */
+struct quoted_printable_report {
+    uint64_t bad_count;  /* '=' followed by neither two hexadecimal digits nor a line end */
+    uint64_t bad_offset; /* of the first of them; meaningful when bad_count > 0 */
+    uint64_t raw_count;  /* octets that should have been encoded: controls, 8-bit */
+    bool has_lower_hex;  /* =e9 for =E9: decoded */
+    bool has_long_line;  /* an encoded line longer than 76 */
+    bool is_cut;         /* the text ended in '=' or '=X' */
+};
+
+struct quoted_printable_decoder {
+    struct quoted_printable_report report;
+    uint64_t offset;    /* octets fed */
+    uint64_t blanks;    /* spaces and tabs held back: dropped when the line ends after them */
+    uint64_t column;
+    uint64_t escape_offset;
+    uint8_t held[16];   /* the first of the blanks, exactly */
+    uint8_t state;
+    uint8_t digit;      /* first octet of an escape */
+};
+
+/* Decodes a body piece by piece; never makes it longer. Blanks before a line end are dropped
+ * (RFC 2045 §6.7 (3)); more than QUOTED_PRINTABLE_BLANKS_MAX of them in a row are text. */
+enum { QUOTED_PRINTABLE_BLANKS_MAX = 1000 };
+void quoted_printable_decoder_init(struct quoted_printable_decoder *decoder);
+void quoted_printable_decoder_feed(struct quoted_printable_decoder *decoder, struct slice text,
+                                   struct buffer *out);
+void quoted_printable_decoder_finish(struct quoted_printable_decoder *decoder, struct buffer *out);
+
+/* The same for a whole body. */
+struct quoted_printable_report quoted_printable_decode(struct slice text, struct buffer *out);
+
+/* Encodes a whole text: CRLF stays a line end; every other octet but printable US-ASCII, space and
+ * tab inside a line, becomes =XX. A line that begins "From " or is a lone dot is protected too, so
+ * that letter boxes and SMTP leave it alone. */
+void quoted_printable_encode(struct slice text, struct buffer *out);
+
+/* How many octets quoted_printable_encode would need for escapes alone: to choose between it and
+ * base64 without encoding twice. */
+size_t quoted_printable_escape_count(struct slice text);
+
+#endif
