@@ -32,6 +32,7 @@ MUST_USE bool tls_engine_put_binding(const struct tls_engine *engine, enum tls_b
                                      struct buffer *ret_binding);
 
 /* Puts the subject of the peer's certificate in RFC 2253 form; false when it showed none. */
-MUST_USE bool tls_engine_put_peer_subject(const struct tls_engine *engine, struct buffer *ret_subject);
+MUST_USE bool tls_engine_put_peer_subject(const struct tls_engine *engine,
+                                          struct buffer *ret_subject);
 
 #endif
