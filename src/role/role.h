@@ -37,7 +37,7 @@ enum role_service {
 
 struct role_start {
     struct host *host;
-    const struct config *config; /* valid until stop or the next reload */
+    const struct config *config; /* the same place always; a reload changes the values */
     unsigned index;              /* this process among those of its kind, from 0 */
     uint64_t build_id;
     /* Tells the parent that this role wants to end; used for what cannot be gone on with. */

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: ISC */
+/* A load of SMTP (or LMTP) transactions for the benchmarks: keeps a number of connections open and
+ * sends messages over them as fast as the server answers, the same way to every server.
+ *
+ * usage: load --port N [--host 127.0.0.1] [--connections 20] [--messages 10000] [--size 4096]
+ *             [--from A] [--to B[,B…]] [--lmtp] [--no-pipelining]
+ * Prints one line of JSON: rate, latency percentiles, what failed. Exit 1 when a message failed. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RECIPIENTS_MAX = 1000, INPUT_MAX = 8192, CONNECTIONS_MAX = 20000 };
+
+enum step { STEP_BANNER, STEP_HELLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_QUIT };
+
+struct connection {
+    int fd;
+    enum step step;
+    unsigned replies_due; /* of the group of commands in flight */
+    char input[INPUT_MAX];
+    size_t input_len;
+    const char *output;
+    size_t output_len;
+    int64_t started_ns;
+    bool is_over;
+};
+
+static struct {
+    const char *host;
+    int port;
+    int connections;
+    long messages;
+    size_t size;
+    const char *from;
+    const char *recipients[RECIPIENTS_MAX];
+    size_t recipient_count;
+    bool is_lmtp;
+    bool is_pipelined;
+} want = {"127.0.0.1", 0, 20, 10000, 4096, "load@bench.test", {"alice@example.test"}, 1, false, true};
+
+static long begun, done, failed;
+static int64_t *latencies_ns;
+static char *envelope, *body;
+static size_t envelope_len, body_len;
+static char hello[64];
+static int epoll_fd;
+
+static int64_t
+now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* Lines of 72 octets, as text has them; `size` counts header and body. */
+static void
+make_body(void)
+{
+    static const char header[] = "From: <load@bench.test>\r\nTo: <alice@example.test>\r\n"
+                                 "Subject: a message of the benchmark\r\n"
+                                 "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
+                                 "Message-ID: <load@bench.test>\r\nMIME-Version: 1.0\r\n"
+                                 "Content-Type: text/plain; charset=us-ascii\r\n\r\n";
+    static const char line[] = "The quick brown fox jumps over the lazy dog and then goes home to eat.\r\n";
+
+    body = malloc(want.size + sizeof(header) + sizeof(line) + 8);
+    if (!body)
+        die("memory");
+    memcpy(body, header, sizeof(header) - 1);
+    body_len = sizeof(header) - 1;
+    while (body_len < want.size) {
+        memcpy(body + body_len, line, sizeof(line) - 1);
+        body_len += sizeof(line) - 1;
+    }
+    memcpy(body + body_len, ".\r\n", 3);
+    body_len += 3;
+}
+
+static void
+make_envelope(void)
+{
+    size_t room = 512 + want.recipient_count * 512;
+
+    envelope = malloc(room);
+    if (!envelope)
+        die("memory");
+    envelope_len = (size_t)snprintf(envelope, room, "MAIL FROM:<%s>\r\n", want.from);
+    for (size_t i = 0; i < want.recipient_count; i++)
+        envelope_len += (size_t)snprintf(envelope + envelope_len, room - envelope_len,
+                                         "RCPT TO:<%s>\r\n", want.recipients[i]);
+    envelope_len += (size_t)snprintf(envelope + envelope_len, room - envelope_len, "DATA\r\n");
+}
+
+static void
+watch(struct connection *connection, uint32_t events, int operation)
+{
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+
+    if (epoll_ctl(epoll_fd, operation, connection->fd, &event) < 0)
+        die("epoll_ctl");
+}
+
+static void
+flush_output(struct connection *connection)
+{
+    while (connection->output_len) {
+        ssize_t sent = write(connection->fd, connection->output, connection->output_len);
+        if (sent < 0 && errno == EAGAIN) {
+            watch(connection, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+            return;
+        }
+        if (sent < 0)
+            die("write");
+        connection->output += sent;
+        connection->output_len -= (size_t)sent;
+    }
+    watch(connection, EPOLLIN, EPOLL_CTL_MOD);
+}
+
+static void
+put(struct connection *connection, const char *text, size_t len)
+{
+    connection->output = text;
+    connection->output_len = len;
+    flush_output(connection);
+}
+
+/* The n-th line of the envelope, when the server gets one command at a time. */
+static void
+put_envelope_line(struct connection *connection, size_t number)
+{
+    const char *line = envelope;
+
+    while (number-- > 0)
+        line = strchr(line, '\n') + 1;
+    put(connection, line, (size_t)(strchr(line, '\n') + 1 - line));
+}
+
+static void
+begin_message(struct connection *connection)
+{
+    if (begun >= want.messages) {
+        connection->step = STEP_QUIT;
+        connection->replies_due = 1;
+        put(connection, "QUIT\r\n", 6);
+        return;
+    }
+    begun++;
+    connection->started_ns = now_ns();
+    connection->step = STEP_MAIL;
+    connection->replies_due = (unsigned)want.recipient_count + 2;
+    if (want.is_pipelined)
+        put(connection, envelope, envelope_len);
+    else
+        put_envelope_line(connection, 0);
+}
+
+static void
+end_message(struct connection *connection)
+{
+    latencies_ns[done++] = now_ns() - connection->started_ns;
+    begin_message(connection);
+}
+
+static void
+on_envelope_reply(struct connection *connection)
+{
+    connection->replies_due--;
+    if (connection->replies_due == 0) {
+        connection->step = STEP_BODY;
+        connection->replies_due = want.is_lmtp ? (unsigned)want.recipient_count : 1;
+        put(connection, body, body_len);
+    } else if (!want.is_pipelined) {
+        put_envelope_line(connection, want.recipient_count + 2 - connection->replies_due);
+    }
+}
+
+/* One last line of a reply. */
+static void
+on_reply(struct connection *connection, const char *line)
+{
+    if (line[0] != '2' && line[0] != '3') {
+        failed++;
+        fprintf(stderr, "load: refused: %.200s\n", line);
+        exit(1);
+    }
+    switch (connection->step) {
+    case STEP_BANNER:
+        connection->step = STEP_HELLO;
+        put(connection, hello, strlen(hello));
+        break;
+    case STEP_HELLO:
+        begin_message(connection);
+        break;
+    case STEP_MAIL:
+    case STEP_RCPT:
+    case STEP_DATA:
+        on_envelope_reply(connection);
+        break;
+    case STEP_BODY:
+        if (--connection->replies_due == 0)
+            end_message(connection);
+        break;
+    case STEP_QUIT:
+        connection->is_over = true;
+        break;
+    }
+}
+
+static void
+on_input(struct connection *connection)
+{
+    ssize_t got = read(connection->fd, connection->input + connection->input_len,
+                       INPUT_MAX - 1 - connection->input_len);
+    if (got < 0 && errno == EAGAIN)
+        return;
+    if (got <= 0) {
+        fprintf(stderr, "load: the server closed a connection in step %d\n", connection->step);
+        exit(1);
+    }
+    connection->input_len += (size_t)got;
+    connection->input[connection->input_len] = 0;
+    char *line = connection->input, *end;
+    while (!connection->is_over && (end = memchr(line, '\n', connection->input_len - (size_t)(line - connection->input)))) {
+        *end = 0;
+        if (end - line >= 4 && line[3] != '-')
+            on_reply(connection, line);
+        line = end + 1;
+    }
+    connection->input_len -= (size_t)(line - connection->input);
+    memmove(connection->input, line, connection->input_len);
+}
+
+static void
+open_connection(struct connection *connection)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)want.port)};
+    int one = 1;
+
+    inet_pton(AF_INET, want.host, &address.sin_addr);
+    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        die("connect");
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    fcntl(connection->fd, F_SETFL, O_NONBLOCK);
+    watch(connection, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+static int
+compare(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void
+report(int64_t elapsed_ns)
+{
+    double seconds = (double)elapsed_ns / 1e9;
+
+    qsort(latencies_ns, (size_t)done, sizeof(*latencies_ns), compare);
+    printf("{\"messages\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
+           "\"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
+           done, failed, seconds, (double)done / seconds,
+           done ? (double)latencies_ns[done / 2] / 1e6 : 0,
+           done ? (double)latencies_ns[done * 99 / 100] / 1e6 : 0,
+           done ? (double)latencies_ns[done - 1] / 1e6 : 0);
+}
+
+static void
+parse_recipients(char *list)
+{
+    want.recipient_count = 0;
+    for (char *next; list && want.recipient_count < RECIPIENTS_MAX; list = next) {
+        next = strchr(list, ',');
+        if (next)
+            *next++ = 0;
+        want.recipients[want.recipient_count++] = list;
+    }
+}
+
+static void
+parse_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"host", 1, NULL, 'h'}, {"port", 1, NULL, 'p'}, {"connections", 1, NULL, 'c'},
+        {"messages", 1, NULL, 'm'}, {"size", 1, NULL, 's'}, {"from", 1, NULL, 'f'},
+        {"to", 1, NULL, 't'}, {"lmtp", 0, NULL, 'l'}, {"no-pipelining", 0, NULL, 'n'}, {0},
+    };
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'h': want.host = optarg; break;
+        case 'p': want.port = (int)strtol(optarg, NULL, 10); break;
+        case 'c': want.connections = (int)strtol(optarg, NULL, 10); break;
+        case 'm': want.messages = strtol(optarg, NULL, 10); break;
+        case 's': want.size = strtoul(optarg, NULL, 10); break;
+        case 'f': want.from = optarg; break;
+        case 't': parse_recipients(optarg); break;
+        case 'l': want.is_lmtp = true; break;
+        case 'n': want.is_pipelined = false; break;
+        default: exit(2);
+        }
+    }
+    if (want.port <= 0 || want.connections < 1 || want.connections > CONNECTIONS_MAX || want.messages < 1) {
+        fprintf(stderr, "usage: load --port N [--connections 20] [--messages 10000] [--size 4096] "
+                        "[--to A,B] [--from A] [--lmtp] [--no-pipelining]\n");
+        exit(2);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    parse_options(argc, argv);
+    make_body();
+    make_envelope();
+    snprintf(hello, sizeof(hello), "%s bench.test\r\n", want.is_lmtp ? "LHLO" : "EHLO");
+    latencies_ns = calloc((size_t)want.messages, sizeof(*latencies_ns));
+    struct connection *connections = calloc((size_t)want.connections, sizeof(*connections));
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (!latencies_ns || !connections || epoll_fd < 0)
+        die("set-up");
+    int64_t start_ns = now_ns(), last_ns = start_ns;
+    for (int i = 0; i < want.connections; i++)
+        open_connection(&connections[i]);
+    for (int open = want.connections; open > 0;) {
+        struct epoll_event events[256];
+        int count = epoll_wait(epoll_fd, events, 256, 60000);
+        if (count <= 0)
+            die("no answer for a minute");
+        for (int i = 0; i < count; i++) {
+            struct connection *connection = events[i].data.ptr;
+            if (events[i].events & EPOLLOUT)
+                flush_output(connection);
+            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                on_input(connection);
+            if (connection->is_over) {
+                close(connection->fd);
+                open--;
+            }
+        }
+        if (done == want.messages && last_ns == start_ns)
+            last_ns = now_ns();
+    }
+    report((last_ns == start_ns ? now_ns() : last_ns) - start_ns);
+    return failed > 0;
+}

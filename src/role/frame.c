@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+#include "role/frame.h"
+
+#include "base/arena.h"
+#include "host/log.h"
+#include "note/parent_role.h"
+
+#include <stdlib.h>
+
+enum { CONFINEMENT_REPORT_MAX = 400, NOTE_ARENA_MAX = 1024 * 1024, SIDE_PARENT = 0 };
+
+struct role_frame {
+    struct host *host;
+    struct host_channel *control;
+    struct note_ledger ledger;
+    struct arena arena; /* of the note in hand */
+    struct buffer buffer;
+    uint64_t build_id;
+    role_confine_fn confine;
+    void *confine_context;
+
+    const struct role *role;
+    void *state;
+    struct config config;
+    struct arena config_arenas[2]; /* of the configuration in force and of the next, in turn */
+    unsigned config_turn;
+    bool has_failed;
+};
+
+struct role_stats {
+    struct parent_role_counter counters[PARENT_ROLE_STATS_COUNTERS_MAX];
+    size_t count;
+};
+
+static const struct role *const roles[ROLE_KINDS] = {
+    [ROLE_SMTP] = &role_smtp,           [ROLE_ACCESS] = &role_access,
+    [ROLE_AUTH] = &role_auth,           [ROLE_ROUTE] = &role_route,
+    [ROLE_DELIVER] = &role_deliver,     [ROLE_LETTERBOX] = &role_letterbox,
+    [ROLE_STORE] = &role_store,
+};
+
+const struct role *
+role_of_kind(enum role_kind kind)
+{
+    return kind < ROLE_KINDS ? roles[kind] : NULL;
+}
+
+void
+role_stats_add(struct role_stats *stats, const char *name, uint64_t value)
+{
+    if (stats->count < COUNT_OF(stats->counters))
+        stats->counters[stats->count++] =
+            (struct parent_role_counter){.name = slice_of_string(name), .value = value};
+}
+
+/* Sends what stands in the frame's buffer. */
+static void
+send(struct role_frame *frame, bool is_put)
+{
+    if (is_put && frame->control)
+        host_channel_send(frame->control, buffer_slice(&frame->buffer), HOST_HANDLE_NONE);
+    buffer_clear(&frame->buffer);
+}
+
+static void
+fail(void *context, const char *why)
+{
+    struct role_frame *frame = context;
+    struct parent_role_failing note = {.why = slice_first(slice_of_string(why),
+                                                          PARENT_ROLE_FAILING_WHY_MAX)};
+
+    frame->has_failed = true;
+    send(frame, parent_role_put_failing(&frame->buffer, &frame->ledger, &note));
+    host_stop(frame->host);
+}
+
+/* Puts new values in the place that the role knows. The old ones' strings stay until the next time,
+ * so that the role can compare. */
+static bool
+decode_config(struct role_frame *frame, struct slice bytes)
+{
+    struct arena *arena = &frame->config_arenas[frame->config_turn];
+
+    arena_finish(arena);
+    if (!config_decode(bytes, arena, &frame->config))
+        return false;
+    frame->config_turn ^= 1;
+    return true;
+}
+
+/* The configuration comes inline, or sealed when it is long. */
+static bool
+take_config(struct role_frame *frame, struct slice bytes, host_handle blob)
+{
+    struct host_mapping mapping;
+
+    if (blob == HOST_HANDLE_NONE)
+        return decode_config(frame, bytes);
+    bool is_good = host_blob_map(frame->host, blob, &mapping) == 0;
+    if (is_good) {
+        is_good = decode_config(frame, mapping.bytes);
+        host_blob_unmap(frame->host, &mapping);
+    }
+    host_handle_close(frame->host, blob);
+    return is_good;
+}
+
+static bool
+on_configure(struct role_frame *frame, const struct parent_role_configure *note)
+{
+    if (frame->role || !role_of_kind((enum role_kind)note->kind) ||
+        note->build_id != frame->build_id ||
+        !take_config(frame, note->config, note->config_blob))
+        return false;
+    frame->role = role_of_kind((enum role_kind)note->kind);
+    struct role_start start = {
+        .host = frame->host,
+        .config = &frame->config,
+        .index = note->index,
+        .build_id = frame->build_id,
+        .fail = fail,
+        .fail_context = frame,
+    };
+    frame->state = frame->role->open(&start);
+    return true;
+}
+
+static bool
+on_start(struct role_frame *frame, const struct parent_role_start *note)
+{
+    struct buffer report;
+
+    buffer_init(&report, CONFINEMENT_REPORT_MAX);
+    if (note->confine && !frame->confine(frame->confine_context, frame->role->kind, &frame->config, &report)) {
+        buffer_put_byte(&report, 0);
+        fail(frame, (const char *)buffer_slice(&report).at);
+    } else if (frame->role->start(frame->state)) {
+        struct parent_role_ready ready = {.confinement = buffer_slice(&report)};
+        send(frame, parent_role_put_ready(&frame->buffer, &frame->ledger, &ready));
+    }
+    buffer_finish(&report);
+    return true;
+}
+
+/* The role keeps a pointer to the configuration: it is exchanged under it, then the role is told. */
+static bool
+on_reload(struct role_frame *frame, const struct parent_role_reload *note)
+{
+    if (!take_config(frame, note->config, note->config_blob))
+        return false;
+    frame->role->reload(frame->state, &frame->config);
+    return true;
+}
+
+static void
+on_stats_ask(struct role_frame *frame, const struct parent_role_stats_ask *note)
+{
+    struct role_stats stats = {.count = 0};
+
+    if (frame->role->stats)
+        frame->role->stats(frame->state, &stats);
+    struct parent_role_stats answer = {
+        .id = note->id, .counters = {.at = stats.counters, .count = stats.count}};
+    send(frame, parent_role_put_stats(&frame->buffer, &frame->ledger, &answer));
+}
+
+/* False when the note makes no sense now: the parent is not the parent we know. */
+static bool
+dispatch(struct role_frame *frame, const struct parent_role_note *note)
+{
+    if (note->kind == PARENT_ROLE_CONFIGURE)
+        return on_configure(frame, &note->as.configure);
+    if (!frame->state)
+        return frame->has_failed;
+
+    const struct role *role = frame->role;
+    switch (note->kind) {
+    case PARENT_ROLE_ATTACH:
+        role->attach(frame->state, (enum role_kind)note->as.attach.peer, note->as.attach.peer_index,
+                     note->as.attach.channel);
+        return true;
+    case PARENT_ROLE_LISTEN:
+        if (!role->listen || note->as.listen.service >= SERVICES)
+            return false;
+        role->listen(frame->state, (enum role_service)note->as.listen.service,
+                     note->as.listen.listener);
+        return true;
+    case PARENT_ROLE_CERTIFICATE:
+        if (role->tls)
+            role->tls(frame->state, note->as.certificate.name, note->as.certificate.chain,
+                      note->as.certificate.key);
+        return true;
+    case PARENT_ROLE_START:
+        return on_start(frame, &note->as.start);
+    case PARENT_ROLE_RELOAD:
+        return on_reload(frame, &note->as.reload);
+    case PARENT_ROLE_STOP:
+        role->stop(frame->state);
+        return true;
+    case PARENT_ROLE_STATS_ASK:
+        on_stats_ask(frame, &note->as.stats_ask);
+        return true;
+    case PARENT_ROLE_CONFIGURE:
+    case PARENT_ROLE_HELLO:
+    case PARENT_ROLE_READY:
+    case PARENT_ROLE_FAILING:
+    case PARENT_ROLE_STATS:
+        break;
+    }
+    return false;
+}
+
+static void
+on_control_closed(void *context)
+{
+    struct role_frame *frame = context;
+
+    host_channel_close(&frame->control);
+    host_stop(frame->host);
+}
+
+static void
+on_control_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct role_frame *frame = context;
+    struct parent_role_note note;
+
+    arena_reset(&frame->arena);
+    if (!parent_role_take(bytes, handle, SIDE_PARENT, &frame->ledger, &frame->arena, &note)) {
+        host_handle_close(frame->host, handle);
+        fail(frame, "a note from the parent could not be read");
+    } else if (!dispatch(frame, &note)) {
+        fail(frame, "a note from the parent came out of order or from another version");
+    }
+}
+
+static const struct host_channel_handler control_handler = {
+    .on_note = on_control_note,
+    .on_closed = on_control_closed,
+};
+
+struct role_frame *
+role_frame_open(struct host *host, host_handle control, uint64_t build_id, role_confine_fn confine,
+                void *context)
+{
+    struct role_frame *frame = calloc(1, sizeof(*frame));
+    struct parent_role_hello hello = {.build_id = build_id};
+
+    if (!frame)
+        abort();
+    frame->host = host;
+    frame->build_id = build_id;
+    frame->confine = confine;
+    frame->confine_context = context;
+    arena_init(&frame->arena, NOTE_ARENA_MAX);
+    for (size_t i = 0; i < COUNT_OF(frame->config_arenas); i++)
+        arena_init(&frame->config_arenas[i], CONFIG_ARENA_MAX);
+    buffer_init(&frame->buffer, HOST_NOTE_MAX);
+    frame->control = host_channel_open(host, control, &control_handler, frame);
+    send(frame, parent_role_put_hello(&frame->buffer, &frame->ledger, &hello));
+    return frame;
+}
+
+bool
+role_frame_close(struct role_frame **frame)
+{
+    struct role_frame *old = *frame;
+    bool is_good = !old->has_failed;
+
+    if (old->state)
+        old->role->close(old->state);
+    host_channel_close(&old->control);
+    note_ledger_finish(&old->ledger);
+    arena_finish(&old->arena);
+    for (size_t i = 0; i < COUNT_OF(old->config_arenas); i++)
+        arena_finish(&old->config_arenas[i]);
+    buffer_finish(&old->buffer);
+    free(old);
+    *frame = NULL;
+    return is_good;
+}
