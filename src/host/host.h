@@ -136,6 +136,22 @@ typedef void (*host_channel_accept_fn)(void *context, host_handle handle);
 struct host_listener *host_channel_listener_open(struct host *host, host_handle handle,
                                                  host_channel_accept_fn fn, void *context);
 
+/* ---- helpers ------------------------------------------------------------------------------- */
+
+/* Work that takes milliseconds or blocks (hashing a password, PAM) and must not hold up the loop:
+ * a child process that answers one note after another, in their order, by calling `fn`. The caller
+ * opens a channel on the handle, sends questions and gets each answer as a note; closing the
+ * channel ends the helper, and a helper that dies closes the channel. Open helpers before the
+ * process is confined and before it has read secrets: they inherit what is there.
+ * The simulator calls `fn` in its own process. */
+enum host_helper_kind {
+    HOST_HELPER_PURE,       /* computes only: gives up all rights at once */
+    HOST_HELPER_PRIVILEGED, /* keeps the rights of now: for PAM, name service, foreign letter boxes */
+};
+typedef void (*host_helper_fn)(void *context, struct slice question, struct buffer *answer);
+MUST_USE int host_helper_open(struct host *host, enum host_helper_kind kind, host_helper_fn fn,
+                              void *context, host_handle *ret_handle);
+
 /* ---- bodies in memory ---------------------------------------------------------------------- */
 
 /* Bytes written by one process, then sealed for good, and handed to another (a memfd on Linux). */
@@ -196,6 +212,8 @@ MUST_USE int host_file_truncate(struct host_file *file, uint64_t size);
 MUST_USE int host_file_sync(struct host_file *file);
 /* An exclusive lock held until close; -EWOULDBLOCK when another process has it. */
 MUST_USE int host_file_lock(struct host_file *file);
+/* A number that changes when the file of that name is written to or replaced; -ENOENT without. */
+MUST_USE int host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *ret_stamp);
 /* Free and total bytes of the file system. */
 MUST_USE int host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total);
 
