@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/* What only the whole configuration can show. */
+#include "config/config.h"
+
+#include "base/cursor.h"
+
+struct check {
+    struct slice name;
+    struct buffer *errors;
+    bool is_good;
+};
+
+static void
+complain(struct check *check, const char *option, const char *what)
+{
+    check->is_good = false;
+    buffer_put(check->errors, check->name);
+    buffer_put_text(check->errors, ": ");
+    buffer_put_text(check->errors, option);
+    buffer_put_text(check->errors, ": ");
+    buffer_put_text(check->errors, what);
+    buffer_put_byte(check->errors, '\n');
+}
+
+static struct slice
+take_word(struct slice *rest)
+{
+    *rest = slice_trim(*rest);
+    size_t end = slice_find_byte(*rest, ' ');
+    struct slice word = slice_first(*rest, end);
+
+    *rest = slice_trim(slice_skip(*rest, end));
+    return word;
+}
+
+bool
+config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_chain,
+                struct slice *ret_key)
+{
+    struct slice name = take_word(&entry), chain = take_word(&entry), key = take_word(&entry);
+
+    if (name.len == 0 || name.len > 255 || chain.len == 0 || chain.at[0] != '/' || key.len == 0 ||
+        key.at[0] != '/' || entry.len > 0)
+        return false;
+    *ret_name = name;
+    *ret_chain = chain;
+    *ret_key = key;
+    return true;
+}
+
+static void
+check_tls(struct check *check, const struct config *config)
+{
+    struct slice name, chain, key;
+    bool has_certificate = config->tls_certificate.len > 0;
+
+    if (has_certificate != (config->tls_key.len > 0))
+        complain(check, has_certificate ? "tls_key" : "tls_certificate",
+                 "tls_certificate and tls_key belong together; set both or none");
+    if (!has_certificate && config->submissions_listen.count > 0)
+        complain(check, "submissions_listen",
+                 "needs a certificate; set tls_certificate and tls_key, or submissions_listen = {}");
+    if (!has_certificate && config->pop3s_listen.count > 0)
+        complain(check, "pop3s_listen",
+                 "needs a certificate; set tls_certificate and tls_key, or pop3s_listen = {}");
+    for (size_t i = 0; i < config->tls_names.count; i++) {
+        if (!config_tls_name(config->tls_names.at[i], &name, &chain, &key))
+            complain(check, "tls_names",
+                     "expected entries \"NAME /CHAIN-FILE /KEY-FILE\"; give absolute paths without spaces");
+    }
+}
+
+static void
+check_delivery(struct check *check, const struct config *config)
+{
+    struct slice target = config->delivery_default;
+    bool is_box = slice_starts_with(target, SLICE("mbox:/")) ||
+                  slice_starts_with(target, SLICE("maildir:/"));
+
+    if (!is_box && !slice_equal(target, SLICE("store")))
+        complain(check, "delivery_default",
+                 "expected store, mbox:/PATH or maildir:/PATH; give one of these");
+    if (is_box && config->letterbox_dirs.count == 0)
+        complain(check, "delivery_default",
+                 "letter boxes need a place; name the folder above them in letterbox_dirs");
+    for (size_t i = 0; i < config->letterbox_dirs.count; i++) {
+        if (config->letterbox_dirs.at[i].len < 2 || config->letterbox_dirs.at[i].at[0] != '/')
+            complain(check, "letterbox_dirs", "expected absolute paths; begin them with /");
+    }
+}
+
+static void
+check_pop3(struct check *check, const struct config *config)
+{
+    struct cursor days = cursor_of(config->pop3_expire);
+    uint32_t count;
+
+    if (!slice_equal(config->pop3_expire, SLICE("NEVER")) &&
+        (!cursor_take_u32(&days, 0, 36500, &count) || !cursor_is_done(&days)))
+        complain(check, "pop3_expire", "expected NEVER or a number of days; give one of these");
+}
+
+static void
+check_names(struct check *check, const struct config *config)
+{
+    struct slice hostname = config->hostname;
+
+    for (size_t i = 0; i < hostname.len; i++) {
+        uint8_t c = hostname.at[i];
+        if (!byte_is_alpha(c) && !byte_is_digit(c) && c != '-' && c != '.') {
+            complain(check, "hostname",
+                     "expected a domain name of letters, digits, hyphens and dots; "
+                     "write an international name in its xn-- form");
+            break;
+        }
+    }
+    if (config->data_dir.len == 0)
+        complain(check, "data_dir", "mail needs a place; give a folder");
+    if (config->runtime_dir.len == 0)
+        complain(check, "runtime_dir", "sockets need a place; give a folder");
+}
+
+bool
+config_check(const struct config *config, struct slice name, struct buffer *errors)
+{
+    struct check check = {.name = name, .errors = errors, .is_good = true};
+
+    check_names(&check, config);
+    check_tls(&check, config);
+    check_delivery(&check, config);
+    check_pop3(&check, config);
+    if (config->tarpit_errors > config->errors_max)
+        complain(&check, "tarpit_errors", "is never reached; make it less than errors_max");
+    return check.is_good;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* The file's syntax. The only file that knows libconfuse: every option is a string (or a list of
+ * strings) to it, which value.c gives a meaning. */
+#include "config/option.h"
+
+#include <confuse.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum { OPTIONS_MAX = 256, MESSAGE_MAX = 512 };
+
+struct parse {
+    struct slice name;
+    struct buffer *errors;
+    size_t error_count;
+};
+
+/* Errors of one file that are told; more help nobody. */
+enum { ERRORS_MAX = 20 };
+
+static void
+begin_error(struct parse *parse, int line)
+{
+    parse->error_count++;
+    buffer_put(parse->errors, parse->name);
+    buffer_put_byte(parse->errors, ':');
+    buffer_put_decimal(parse->errors, line > 0 ? (uint64_t)line : 1);
+    buffer_put_text(parse->errors, ": ");
+}
+
+/* libconfuse hands its callbacks nothing but the cfg_t; at the top level its title is unused. */
+static struct parse *
+parse_of(cfg_t *cfg)
+{
+    return (struct parse *)(void *)cfg->title;
+}
+
+static void
+put_unknown(struct parse *parse, struct slice name)
+{
+    const char *nearest = config_option_nearest(name);
+
+    buffer_put(parse->errors, name);
+    buffer_put_text(parse->errors, ": there is no such option; ");
+    if (nearest) {
+        buffer_put_text(parse->errors, "did you mean ");
+        buffer_put_text(parse->errors, nearest);
+        buffer_put_text(parse->errors, "?\n");
+    } else {
+        buffer_put_text(parse->errors, "facteur config show lists all\n");
+    }
+}
+
+/* What libconfuse itself finds wrong: syntax and unknown names. */
+static void
+on_error(cfg_t *cfg, const char *format, va_list arguments)
+{
+    struct parse *parse = parse_of(cfg);
+    struct slice unknown = SLICE("no such option '");
+    char message[MESSAGE_MAX];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the format is libconfuse's */
+    vsnprintf(message, sizeof(message), format, arguments);
+#pragma GCC diagnostic pop
+    struct slice text = slice_of_string(message);
+    begin_error(parse, cfg->line);
+    if (slice_starts_with(text, unknown)) {
+        text = slice_skip(text, unknown.len);
+        put_unknown(parse, slice_first(text, slice_find_last_byte(text, '\'')));
+        return;
+    }
+    buffer_put(parse->errors, text);
+    buffer_put_text(parse->errors, "; expected lines of the form name = value, texts with spaces or "
+                                   "signs in \"quotes\", lists in {braces}\n");
+}
+
+/* Called by libconfuse after each value or entry of a list, when the line is known: looks whether
+ * it can be read. The values are taken when the whole file is right. */
+static int
+on_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct parse *parse = parse_of(cfg);
+    const struct config_option *option = config_option_find(slice_of_string(opt->name));
+    struct slice text = slice_of_string(cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1));
+    struct arena arena;
+    struct config scratch;
+
+    arena_init(&arena, CONFIG_ARENA_MAX);
+    if (!config_value_parse(option, &text, 1, &arena, &scratch)) {
+        begin_error(parse, cfg->line);
+        buffer_put_text(parse->errors, option->name);
+        buffer_put_text(parse->errors, ": expected ");
+        config_option_put_expected(option, parse->errors);
+        buffer_put_text(parse->errors, ", not \"");
+        buffer_put(parse->errors, slice_first(text, MESSAGE_MAX));
+        buffer_put_text(parse->errors, "\"; correct the value\n");
+    }
+    arena_finish(&arena);
+    return parse->error_count < ERRORS_MAX ? 0 : -1;
+}
+
+static bool
+take_option(cfg_t *cfg, const struct config_option *option, struct parse *parse,
+            struct arena *arena, struct config *config)
+{
+    cfg_opt_t *opt = cfg_getopt(cfg, option->name);
+    unsigned count = cfg_opt_size(opt);
+
+    if (!(opt->flags & CFGF_MODIFIED) && count == 0)
+        return true;
+    struct slice *texts = calloc(count ? count : 1, sizeof(*texts));
+    if (!texts)
+        abort();
+    for (unsigned i = 0; i < count; i++)
+        texts[i] = slice_of_string(cfg_opt_getnstr(opt, i));
+    bool is_good = config_value_parse(option, texts, count, arena, config);
+    free(texts);
+    if (!is_good) {
+        begin_error(parse, cfg->line);
+        buffer_put_text(parse->errors, option->name);
+        buffer_put_text(parse->errors, ": too long in all; expected at most ");
+        buffer_put_decimal(parse->errors, option->max);
+        buffer_put_text(parse->errors, " entries; make the list shorter\n");
+    }
+    return is_good;
+}
+
+static size_t
+make_opts(cfg_opt_t *opts)
+{
+    size_t count = 0;
+
+    for (const struct config_option *o = NULL; (o = config_option_next(o));) {
+        assert(count < OPTIONS_MAX);
+        opts[count++] = config_kind_is_list(o->kind)
+                            ? (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT)
+                            : (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NODEFAULT);
+    }
+    opts[count] = (cfg_opt_t)CFG_END();
+    return count;
+}
+
+static bool
+parse_string(const char *string, struct parse *parse, struct arena *arena, struct config *config)
+{
+    cfg_opt_t opts[OPTIONS_MAX + 1];
+
+    make_opts(opts);
+    cfg_t *cfg = cfg_init(opts, CFGF_NONE);
+    if (!cfg)
+        abort();
+    cfg->title = (char *)(void *)parse;
+    cfg_set_error_function(cfg, on_error);
+    for (const struct config_option *o = NULL; (o = config_option_next(o));)
+        cfg_set_validate_func(cfg, o->name, on_value);
+    bool is_good = cfg_parse_buf(cfg, string) == CFG_SUCCESS && parse->error_count == 0;
+    for (const struct config_option *o = NULL; is_good && (o = config_option_next(o));)
+        is_good = take_option(cfg, o, parse, arena, config);
+    cfg->title = NULL;
+    cfg_free(cfg);
+    return is_good;
+}
+
+bool
+config_parse(struct slice text, struct slice name, struct arena *arena, struct buffer *errors,
+             struct config *ret_config)
+{
+    struct parse parse = {.name = name, .errors = errors};
+    struct config config;
+    size_t nul = slice_find_byte(text, '\0');
+
+    if (text.len > CONFIG_TEXT_MAX || nul < text.len) {
+        begin_error(&parse, 1);
+        buffer_put_text(errors, nul < text.len ? "there is a NUL byte in it; give a text file\n"
+                                               : "it is over 1 MiB long; give a configuration\n");
+        return false;
+    }
+    char *string = malloc(text.len + 1);
+    if (!string)
+        abort();
+    memcpy(string, text.at, text.len);
+    string[text.len] = '\0';
+    config_default(arena, &config);
+    bool is_good = parse_string(string, &parse, arena, &config);
+    free(string);
+    if (is_good)
+        *ret_config = config;
+    return is_good;
+}
