@@ -154,7 +154,12 @@ parse_string(const char *string, struct parse *parse, struct arena *arena, struc
     cfg_set_error_function(cfg, on_error);
     for (const struct config_option *o = NULL; (o = config_option_next(o));)
         cfg_set_validate_func(cfg, o->name, on_value);
-    bool is_good = cfg_parse_buf(cfg, string) == CFG_SUCCESS && parse->error_count == 0;
+    bool is_good = cfg_parse_buf(cfg, string) == CFG_SUCCESS;
+    if (!is_good && parse->error_count == 0) {
+        begin_error(parse, cfg->line);
+        buffer_put_text(parse->errors, "a text or remark does not end; add the missing quote\n");
+    }
+    is_good = is_good && parse->error_count == 0;
     for (const struct config_option *o = NULL; is_good && (o = config_option_next(o));)
         is_good = take_option(cfg, o, parse, arena, config);
     cfg->title = NULL;

@@ -143,6 +143,22 @@ several_errors_are_told_at_once(void **state)
     reading_finish(&r);
 }
 
+/* libconfuse's scanner must not carry an open quote over into the next file. */
+static void
+an_open_quote_harms_only_its_file(void **state)
+{
+    struct reading bad, good;
+
+    (void)state;
+    reading_init(&bad, "vrfy = all\nhostname = \"open\n");
+    assert_false(bad.is_good);
+    assert_true(slice_starts_with(buffer_slice(&bad.errors), SLICE("f.conf:")));
+    reading_init(&good, "hostname = b\n");
+    assert_true(good.is_good);
+    reading_finish(&bad);
+    reading_finish(&good);
+}
+
 static void
 bytes_that_are_no_text_are_refused(void **state)
 {
@@ -315,6 +331,7 @@ main(void)
         cmocka_unit_test(every_kind_is_read),
         cmocka_unit_test(an_error_names_file_line_option_and_remedy),
         cmocka_unit_test(several_errors_are_told_at_once),
+        cmocka_unit_test(an_open_quote_harms_only_its_file),
         cmocka_unit_test(bytes_that_are_no_text_are_refused),
         cmocka_unit_test(what_is_shown_can_be_read_again),
         cmocka_unit_test(values_survive_the_way_to_another_process),
