@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* Keys of the view: 8 octets account, one octet kind, and what the kind needs; numbers are big-endian,
+ * so that a mailbox is one stretch in the order of its UIDs. Account 0 holds what belongs to the
+ * shard. */
+#ifndef MAILBOX_KEY_H
+#define MAILBOX_KEY_H
+
+#include "base/slice.h"
+#include "mailbox/place.h"
+
+enum {
+    MAILBOX_NAME_MAX = 400,  /* octets of UTF-8; the key of a name must stay below LMDB's 511 */
+    IMPORT_KEY_MAX = 64,     /* octets of an idempotency key */
+    KEY_LEN_MAX = 9 + MAILBOX_NAME_MAX,
+};
+
+enum key_kind {
+    KEY_META = 1,      /* shard: struct meta_entry */
+    KEY_SEGMENT = 2,   /* shard, segment: octets that still live in it */
+    KEY_BODY = 3,      /* shard, body: where it lies, how many name it */
+    KEY_PURGE = 4,     /* shard, account, mailbox: dropped, its messages are still to go */
+    KEY_ACCOUNT = 16,  /* struct account_entry */
+    KEY_NAME = 17,     /* name: the mailbox's number */
+    KEY_MAILBOX = 18,  /* mailbox: struct mailbox_entry */
+    KEY_KEYWORD = 19,  /* mailbox, index: the keyword's name */
+    KEY_MESSAGE = 20,  /* mailbox, uid: struct message_entry */
+    KEY_EXPUNGE = 21,  /* mailbox, sequence: struct expunge_entry */
+    KEY_IMPORT = 22,   /* idempotency key: mailbox and uid */
+};
+
+struct key {
+    uint16_t len;
+    uint8_t bytes[KEY_LEN_MAX];
+};
+
+static inline struct slice
+key_slice(const struct key *key)
+{
+    return slice_of(key->bytes, key->len);
+}
+
+struct key key_meta(void);
+struct key key_segment(uint32_t segment);
+struct key key_body(body_id body);
+struct key key_purge(account_id account, mailbox_id mailbox);
+struct key key_account(account_id account);
+/* name.len <= MAILBOX_NAME_MAX */
+struct key key_name(account_id account, struct slice name);
+struct key key_mailbox(account_id account, mailbox_id mailbox);
+struct key key_keyword(account_id account, mailbox_id mailbox, uint8_t index);
+struct key key_message(account_id account, mailbox_id mailbox, uint32_t uid);
+struct key key_expunge(account_id account, mailbox_id mailbox, uint64_t sequence);
+/* id.len <= IMPORT_KEY_MAX */
+struct key key_import(account_id account, struct slice id);
+
+/* Prefixes for scans: all of a kind in an account (or shard: account 0), or in a mailbox. */
+struct key key_prefix_kind(account_id account, enum key_kind kind);
+struct key key_prefix_mailbox(account_id account, enum key_kind kind, mailbox_id mailbox);
+
+/* What a key is about; false when it is none of ours. Fields that the kind has not are 0. */
+struct key_parts {
+    account_id account;
+    enum key_kind kind;
+    uint64_t number; /* segment, body, mailbox */
+    uint64_t item;   /* uid, sequence, index, the purged mailbox */
+    struct slice text;
+};
+MUST_USE bool key_parse(struct slice key, struct key_parts *ret_parts);
+
+#endif

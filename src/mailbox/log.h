@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/* The log of turns: files NNNNNNNN.seg in one folder, written at the tail of the last, read anywhere.
+ *
+ * A segment begins with a header (format version, shard, epoch, first turn, wall time, secret). It is
+ * sealed when the next one is begun. Room is set aside in steps, so that a sync seldom has to write
+ * more than data. A segment whose header says first turn N makes void every turn >= N that stands in
+ * segments before it: that is how a turn is written again after a sync has failed, whatever the
+ * disk kept of the first try. */
+#ifndef MAILBOX_LOG_H
+#define MAILBOX_LOG_H
+
+#include "host/host.h"
+#include "mailbox/turn.h"
+
+enum {
+    SEGMENT_VERSION = 1,
+    SEGMENT_HEADER_LEN = 64,
+    LOG_RESERVE_STEP = 8 << 20,   /* room is set aside so many octets at a time */
+    LOG_SPARE = 1 << 20,          /* of it, only for turns that free space, when the disk is full */
+    LOG_OPEN_MAX = 64,            /* segments kept open for reading */
+    LOG_SEGMENT_BYTES = 64 << 20, /* a segment is sealed when it is longer, by default */
+};
+
+struct turn_log;
+
+struct log_segment {
+    uint32_t number;
+    uint64_t len;        /* octets up to the end of its last turn */
+    uint64_t first_turn; /* as its header says */
+    struct wall begun;
+    uint64_t secret;
+    bool is_sealed;
+};
+
+/* Opens the folder's segments and reads their headers. 0, or a negative errno with a sentence in
+ * `why`; a newer format gives -EPROTONOSUPPORT and nothing is touched. Segments whose header is
+ * damaged are renamed to NNNNNNNN.bad, which `why` says too (one line each) with the result 0.
+ * `dir` and `host` are borrowed. */
+MUST_USE int turn_log_open(struct host *host, struct host_dir *dir, uint32_t shard,
+                           uint64_t segment_bytes, struct buffer *why, struct turn_log **ret_log);
+void turn_log_close(struct turn_log **log);
+
+/* Segments by rising number; the pointer is valid until the next append or removal. */
+size_t turn_log_count(const struct turn_log *log);
+const struct log_segment *turn_log_segment(const struct turn_log *log, size_t index);
+const struct log_segment *turn_log_find(const struct turn_log *log, uint32_t number);
+
+/* What a walk over turns meets. */
+enum log_event {
+    LOG_TURN,    /* a good turn: header, rows and changes; its bodies' hashes were checked if asked */
+    LOG_DAMAGED, /* [place, place + len) holds no turn, but turns follow: gone on behind it */
+    LOG_TAIL,    /* nothing good from here on in the last segment; the walk ends */
+};
+
+struct log_found {
+    enum log_event event;
+    struct place place;
+    uint64_t len;
+    struct turn_header header;
+    struct slice meta;
+};
+
+/* A walk. Start with place = where to begin ({0, 0}: at the first segment). */
+struct log_walk {
+    struct turn_log *log;
+    struct place place;
+    bool is_thorough; /* check the bodies' hashes, too: a turn with a bad one is damaged */
+    struct buffer meta;
+    struct buffer chunk;
+};
+
+void log_walk_open(struct log_walk *walk, struct turn_log *log, struct place from,
+                   bool is_thorough);
+/* The next thing: 1, or 0 at the end of the log, or a negative errno (-EPROTONOSUPPORT for a turn of
+ * a newer format). What it found is valid until the next call. */
+MUST_USE int log_walk_next(struct log_walk *walk, struct log_found *ret_found);
+void log_walk_close(struct log_walk *walk);
+
+/* Makes `end` the end of the last segment: what lies behind is cut off. Once, before appending. */
+MUST_USE int turn_log_cut(struct turn_log *log, uint64_t end);
+
+/* Appends one turn under this epoch and number and syncs it. 0: durable, *ret_place is where it
+ * begins. Otherwise a negative errno and the log is as if nothing had been asked; -ENOSPC when the
+ * disk is full, -EFBIG when the turn is over a bound. After a failed sync the turn is tried again in
+ * a fresh segment before giving up. */
+MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
+                             uint64_t number, struct place *ret_place);
+
+/* Reads exactly len octets; -EIO when they are not there, -ENOENT when the segment is not. */
+MUST_USE int turn_log_read(struct turn_log *log, struct place place, void *at, size_t len);
+
+/* Deletes a sealed segment. */
+MUST_USE int turn_log_remove(struct turn_log *log, uint32_t number);
+
+#endif

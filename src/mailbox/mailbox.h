@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* Mailboxes: named, UID-numbered containers in an account (RFC 9051 §2.3.1, §5.1). Names are UTF-8,
+ * 1 to MAILBOX_NAME_MAX octets, levels parted by '/'; the name INBOX matches in any case. Each
+ * mailbox ever made has another UIDVALIDITY. */
+#ifndef MAILBOX_MAILBOX_H
+#define MAILBOX_MAILBOX_H
+
+#include "mailbox/store.h"
+
+enum { MAILBOX_LEVELS_MAX = 32 };
+
+/* True for a name that can be given: no control octets, no empty level, not too long or deep. */
+MUST_USE bool mailbox_name_is_valid(struct slice name);
+
+/* The number of a mailbox, as the draft has it. */
+MUST_USE enum store_result mailbox_find(struct store *store, account_id account, struct slice name,
+                                        mailbox_id *ret_mailbox);
+
+/* Its record, as it is durable. `ret_entry->name` is valid until the next change. */
+MUST_USE enum store_result mailbox_get(struct store *store, account_id account, mailbox_id mailbox,
+                                       struct mailbox_entry *ret_entry);
+
+/* Makes it, and the account when that is new. Superior levels are not made. STORE_EXISTS,
+ * STORE_LIMIT. */
+MUST_USE enum store_result mailbox_create(struct store *store, account_id account,
+                                          struct slice name, mailbox_id *ret_mailbox);
+
+/* Finds it, or makes it: for deliveries. */
+MUST_USE enum store_result mailbox_open(struct store *store, account_id account, struct slice name,
+                                        mailbox_id *ret_mailbox);
+
+/* Renames it and all its inferiors (RFC 9051 §6.3.6), but INBOX's stay: renaming INBOX moves its
+ * messages to a new mailbox and leaves INBOX empty. STORE_BUSY when the draft has touched the
+ * account. */
+MUST_USE enum store_result mailbox_rename(struct store *store, account_id account,
+                                          struct slice from, struct slice to);
+
+/* Drops it with all its messages, which go in the background. Inferiors stay. INBOX cannot go
+ * (STORE_LIMIT). */
+MUST_USE enum store_result mailbox_remove(struct store *store, account_id account,
+                                          struct slice name);
+
+MUST_USE enum store_result mailbox_set_subscribed(struct store *store, account_id account,
+                                                  mailbox_id mailbox, bool is_subscribed);
+
+/* Calls fn for each mailbox of the account by name, until it returns false. Durable state. */
+typedef bool (*mailbox_fn)(void *context, mailbox_id mailbox, const struct mailbox_entry *entry);
+MUST_USE enum store_result mailbox_list(struct store *store, account_id account, mailbox_fn fn,
+                                        void *context);
+
+/* The bit of a keyword (RFC 9051 §2.3.2; ASCII, case does not matter), named in this mailbox when it
+ * is new. STORE_LIMIT after KEYWORDS_MAX of them. */
+enum { KEYWORDS_MAX = 64, KEYWORD_LEN_MAX = 100 };
+MUST_USE enum store_result mailbox_keyword(struct store *store, account_id account,
+                                           mailbox_id mailbox, struct slice name,
+                                           uint64_t *ret_bit);
+/* Its name, valid until the next change. */
+MUST_USE enum store_result mailbox_keyword_name(struct store *store, account_id account,
+                                                mailbox_id mailbox, uint8_t index,
+                                                struct slice *ret_name);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* The view: an ordered map from keys to values, on LMDB (view.c is the only file that knows it). One
+ * long write transaction takes all changes and is read through, too; view_commit ends it, synced,
+ * and begins the next. What was not committed is gone after a crash and comes again from the log.
+ * Values that are returned are valid until the next change. Results: 0 or a negative errno. */
+#ifndef MAILBOX_VIEW_H
+#define MAILBOX_VIEW_H
+
+#include "base/slice.h"
+
+struct view;
+
+/* Opens or makes the environment in the folder `path`, which exists. */
+MUST_USE int view_open(const char *path, uint64_t map_bytes, struct view **ret_view);
+
+/* Closes it; changes since the last commit are dropped. */
+void view_close(struct view **view);
+
+/* -ENOENT when the key is not there. */
+MUST_USE int view_get(struct view *view, struct slice key, struct slice *ret_value);
+MUST_USE int view_put(struct view *view, struct slice key, struct slice value);
+/* 0 also when it was not there. */
+MUST_USE int view_del(struct view *view, struct slice key);
+
+/* Makes all changes so far durable. On failure they are all gone, and the view is as it was at the
+ * last commit. Grows the map when it is three quarters full. */
+MUST_USE int view_commit(struct view *view);
+
+/* Drops the changes since the last commit. */
+MUST_USE int view_rollback(struct view *view);
+
+/* Takes everything out. */
+MUST_USE int view_empty(struct view *view);
+
+/* What was committed last, unchanging while it is open; long ones make the file grow. */
+struct view_snapshot;
+MUST_USE int view_snapshot_open(struct view *view, struct view_snapshot **ret_snapshot);
+void view_snapshot_close(struct view_snapshot **snapshot);
+MUST_USE int view_snapshot_get(struct view_snapshot *snapshot, struct slice key,
+                               struct slice *ret_value);
+
+/* Keys in order that begin with a prefix. Of the view itself (snapshot NULL) no change may be made
+ * while the scan is open. */
+struct view_scan {
+    void *cursor;
+    struct slice prefix; /* borrowed */
+    struct slice from;   /* borrowed; only until the first step */
+    bool is_started;
+};
+
+/* Starts at the first key >= from that begins with prefix (an empty `from`: at the prefix). */
+MUST_USE int view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice prefix,
+                            struct slice from, struct view_scan *ret_scan);
+/* False at the end, and after an error, which close tells. */
+MUST_USE bool view_scan_next(struct view_scan *scan, struct slice *ret_key,
+                             struct slice *ret_value);
+void view_scan_close(struct view_scan *scan);
+
+/* Octets in use and octets that the map has. */
+void view_space(struct view *view, uint64_t *ret_used, uint64_t *ret_size);
+
+#endif
