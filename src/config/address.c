@@ -38,8 +38,8 @@ put_address(const struct host_address *address, struct buffer *out)
 }
 
 bool
-config_listener_parse(struct slice text, struct config_listener ret_made[CONFIG_LISTENER_MAKES_MAX],
-                      size_t *ret_count)
+config_listener_parse(struct slice text,
+                      struct config_listener ret_made[CONFIG_LISTENER_MAKES_MAX], size_t *ret_count)
 {
     struct slice unix_prefix = SLICE("unix:");
     struct config_listener listener = {0};
@@ -58,7 +58,8 @@ config_listener_parse(struct slice text, struct config_listener ret_made[CONFIG_
     if (!cursor_take_u32(&port_text, 1, PORT_MAX, &port) || !cursor_is_done(&port_text))
         return false;
     bool is_any = slice_equal(address, SLICE("*"));
-    bool has_brackets = address.len > 2 && address.at[0] == '[' && address.at[address.len - 1] == ']';
+    bool has_brackets =
+        address.len > 2 && address.at[0] == '[' && address.at[address.len - 1] == ']';
     if (has_brackets)
         address = slice_between(address, 1, address.len - 1);
     if (!parse_address(is_any ? SLICE("0.0.0.0") : address, &listener.address) ||

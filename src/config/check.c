@@ -59,14 +59,16 @@ check_tls(struct check *check, const struct config *config)
                  "tls_certificate and tls_key belong together; set both or none");
     if (!has_certificate && config->submissions_listen.count > 0)
         complain(check, "submissions_listen",
-                 "needs a certificate; set tls_certificate and tls_key, or submissions_listen = {}");
+                 "needs a certificate; set tls_certificate and tls_key, or "
+                 "submissions_listen = {}");
     if (!has_certificate && config->pop3s_listen.count > 0)
         complain(check, "pop3s_listen",
                  "needs a certificate; set tls_certificate and tls_key, or pop3s_listen = {}");
     for (size_t i = 0; i < config->tls_names.count; i++) {
         if (!config_tls_name(config->tls_names.at[i], &name, &chain, &key))
             complain(check, "tls_names",
-                     "expected entries \"NAME /CHAIN-FILE /KEY-FILE\"; give absolute paths without spaces");
+                     "expected entries \"NAME /CHAIN-FILE /KEY-FILE\"; give absolute paths "
+                     "without spaces");
     }
 }
 

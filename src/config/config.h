@@ -119,8 +119,8 @@ MUST_USE bool config_check(const struct config *config, struct slice name, struc
 void config_encode(const struct config *config, struct buffer *out);
 MUST_USE bool config_decode(struct slice bytes, struct arena *arena, struct config *ret_config);
 
-/* True when the address lies in one of the networks; an IPv4 address in IPv6 clothes (::ffff:0:0/96)
- * counts as IPv4. Unix sockets lie in none. */
+/* True when the address lies in one of the networks; an IPv4 address in IPv6 clothes
+ * (::ffff:0:0/96) counts as IPv4. Unix sockets lie in none. */
 bool config_networks_contain(const struct config_networks *networks,
                              const struct host_address *address);
 

@@ -21,7 +21,7 @@ enum config_kind {
 };
 
 struct config_option {
-    const char *section; /* of a title between the rows, which has no name; see config_option_section */
+    const char *section; /* of a title between the rows, which has no name */
     const char *name;
     enum config_kind kind;
     const char *standard; /* the default, as text; lists with commas */

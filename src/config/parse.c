@@ -71,8 +71,8 @@ on_error(cfg_t *cfg, const char *format, va_list arguments)
         return;
     }
     buffer_put(parse->errors, text);
-    buffer_put_text(parse->errors, "; expected lines of the form name = value, texts with spaces or "
-                                   "signs in \"quotes\", lists in {braces}\n");
+    buffer_put_text(parse->errors, "; expected lines of the form name = value, texts with spaces "
+                                   "or signs in \"quotes\", lists in {braces}\n");
 }
 
 /* Called by libconfuse after each value or entry of a list, when the line is known: looks whether
