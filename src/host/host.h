@@ -31,8 +31,22 @@ struct instant host_now(struct host *host);
 struct wall host_wall(struct host *host);
 void host_random(struct host *host, void *ret_bytes, size_t len);
 
-/* Writes one log line (no line end in it; one is added). See log.h for how lines are built. */
-void host_log(struct host *host, struct slice line);
+/* Writes one log line (no line end in it; one is added). Lines gather and leave at the end of the
+ * loop's turn. See log.h for how lines are built. */
+enum host_level { HOST_LEVEL_ERROR = 3, HOST_LEVEL_WARNING, HOST_LEVEL_NOTICE, HOST_LEVEL_INFO,
+                  HOST_LEVEL_DEBUG }; /* the numbers of syslog (RFC 5424 §6.2.1) */
+void host_log(struct host *host, enum host_level level, struct slice line);
+
+/* What log.h obeys; set once by whoever runs the host, and again at a reload. */
+struct host_log_settings {
+    enum host_level level_max; /* lines above it are not built */
+    bool mask_addresses;       /* local parts of mail addresses become a short hash */
+    bool mask_peers;           /* network addresses lose their host part */
+    uint64_t mask_seed;        /* the same in all processes: equal addresses get equal hashes */
+    char process[24];          /* "smtp/0" */
+};
+void host_log_configure(struct host *host, const struct host_log_settings *settings);
+const struct host_log_settings *host_log_settings(const struct host *host);
 
 /* ---- timers and jobs ----------------------------------------------------------------------- */
 
@@ -124,8 +138,11 @@ struct host_channel *host_channel_open(struct host *host, host_handle handle,
 void host_channel_send(struct host_channel *channel, struct slice note, host_handle handle);
 
 /* True while more than HOST_CHANNEL_SOFT bytes wait to leave. */
-enum { HOST_CHANNEL_SOFT = 1024 * 1024 };
+enum { HOST_CHANNEL_SOFT = 1024 * 1024, HOST_CHANNEL_HARD = 32 * 1024 * 1024 };
 bool host_channel_is_full(const struct host_channel *channel);
+/* While paused, no note is handed over: they wait in the kernel, and then at the peer, who sees
+ * its channel become full. A few notes that have already been fetched may still come. */
+void host_channel_pause(struct host_channel *channel, bool is_paused);
 void host_channel_close(struct host_channel **channel);
 
 /* A connected pair, one end for each of two processes. */
@@ -172,8 +189,9 @@ void host_blob_unmap(struct host *host, struct host_mapping *mapping);
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-/* Files are reached below a folder that is open; names are relative and have no "..". Calls block:
- * only roles that own a disk (store, auth, letterbox) use them. */
+/* Files are reached below a folder that is open; a name is one component ("/", "." and ".." are
+ * refused with -EINVAL), and a symbolic link is never followed. Calls block: only roles that own a
+ * disk (store, auth, letterbox) use them. */
 struct host_dir;
 struct host_file;
 
@@ -182,6 +200,7 @@ enum {
     HOST_FILE_WRITE = 1,     /* read and write */
     HOST_FILE_CREATE = 2,    /* make it when it is not there, mode 0600 */
     HOST_FILE_EXCLUSIVE = 4, /* with CREATE: -EEXIST when it is there */
+    HOST_FILE_SHARED = 8,    /* with CREATE: mode 0644, for what other users may read */
 };
 
 MUST_USE int host_dir_open(struct host *host, const char *path, struct host_dir **ret_dir);
@@ -191,6 +210,10 @@ void host_dir_close(struct host_dir **dir);
 const char *host_dir_path(const struct host_dir *dir);
 MUST_USE int host_dir_make(struct host_dir *dir, const char *name);
 MUST_USE int host_dir_rename(struct host_dir *dir, const char *from, const char *to);
+/* Between two folders of one file system (Maildir: from tmp to new). */
+MUST_USE int host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_dir,
+                           const char *to);
+/* A file or an empty folder. */
 MUST_USE int host_dir_remove(struct host_dir *dir, const char *name);
 /* Makes creations, renames and removals in it durable. */
 MUST_USE int host_dir_sync(struct host_dir *dir);
@@ -207,6 +230,20 @@ MUST_USE int64_t host_file_read(struct host_file *file, void *at, size_t len, ui
 MUST_USE int host_file_write(struct host_file *file, const struct slice *pieces, size_t count,
                              uint64_t offset);
 MUST_USE int host_file_size(struct host_file *file, uint64_t *ret_size);
+/* What the file system says of a file; `inode` tells whether a name still means the open file. */
+struct host_file_info {
+    uint64_t size;
+    uint64_t inode;
+    struct wall modified;
+    uint32_t owner; /* user number */
+    bool is_folder;
+};
+MUST_USE int host_file_info(struct host_file *file, struct host_file_info *ret_info);
+MUST_USE int host_dir_find(struct host_dir *dir, const char *name, struct host_file_info *ret_info);
+/* Has the file system set aside room up to `size` (the size that is read grows to it, the new
+ * bytes are zeros), so that later writes below it can neither fail for want of space nor make a
+ * sync write more than data. -EOPNOTSUPP where it cannot: go on without. */
+MUST_USE int host_file_reserve(struct host_file *file, uint64_t size);
 MUST_USE int host_file_truncate(struct host_file *file, uint64_t size);
 /* Makes written data durable (fdatasync). */
 MUST_USE int host_file_sync(struct host_file *file);
@@ -214,6 +251,9 @@ MUST_USE int host_file_sync(struct host_file *file);
 MUST_USE int host_file_lock(struct host_file *file);
 /* A number that changes when the file of that name is written to or replaced; -ENOENT without. */
 MUST_USE int host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *ret_stamp);
+/* The exclusive lock of fcntl over the whole file, which other mail programs take on an mbox;
+ * -EWOULDBLOCK when another process has it. */
+MUST_USE int host_file_lock_record(struct host_file *file);
 /* Free and total bytes of the file system. */
 MUST_USE int host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total);
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/* Confinement: what a process gives up before it meets its first stranger. One profile for each
+ * kind of process; sandbox.c holds the table. In this order: folder of the profile opened, groups
+ * and user dropped, empty root, no new privileges, limits, Landlock, seccomp.
+ *
+ * Started as an ordinary user, no user can be changed and no root; the rest remains. */
+#ifndef HOST_LINUX_SANDBOX_H
+#define HOST_LINUX_SANDBOX_H
+
+#include "host/host.h"
+
+struct sandbox_profile;
+
+/* "parent", "smtp", "access", "auth", "auth-helper", "route", "deliver", "letterbox", "store";
+ * NULL for any other name. */
+const struct sandbox_profile *sandbox_find(const char *name);
+
+/* The user a profile runs as when started as root: the user "PREFIX-NAME" if the system has it,
+ * else a number above 61200 that is this profile's alone. So the parent can give folders away. */
+struct sandbox_user {
+    uint32_t user;
+    uint32_t group;
+};
+struct sandbox_user sandbox_user(const struct sandbox_profile *profile, const char *prefix);
+
+struct sandbox_request {
+    const char *user_prefix; /* "facteur" */
+    /* Folders the process may go on reaching by path, as far as its profile allows it any. */
+    const char *const *readable;
+    size_t readable_count;
+    const char *const *writable;
+    size_t writable_count;
+    unsigned files_max; /* RLIMIT_NOFILE; 0 leaves it */
+};
+
+/* Confines this process for good. 0, or a negative errno when something the profile requires could
+ * not be had: the process must then not go on. Either way puts into `report` one readable line of
+ * what was had and what was not: "user=facteur-smtp root=empty landlock=7 seccomp=kill". */
+MUST_USE int sandbox_enter(const struct sandbox_profile *profile,
+                           const struct sandbox_request *request, struct buffer *report);
+
+#endif
