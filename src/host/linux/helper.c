@@ -48,7 +48,7 @@ answer_questions(host_helper_fn fn, void *context)
     }
 }
 
-[[noreturn]] static void
+_Noreturn static void
 run_helper(enum host_helper_kind kind, host_helper_fn fn, void *context, int channel, pid_t parent)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};

@@ -61,7 +61,7 @@ choose_environment(char **ret_environment)
 }
 
 /* Between fork and exec: only calls that are safe there. */
-[[noreturn]] static void
+_Noreturn static void
 become_child(const char *const *arguments, char *const *environment, int channel, pid_t parent)
 {
     sigset_t none;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static_assert(HOST_READABLE == UV_READABLE && HOST_WRITABLE == UV_WRITABLE,
+static_assert((int)HOST_READABLE == (int)UV_READABLE && (int)HOST_WRITABLE == (int)UV_WRITABLE,
               "events go to and from libuv as they are");
 
 static void
