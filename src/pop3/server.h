@@ -16,12 +16,12 @@ struct pop3_server;
 
 enum {
     POP3_LINE_MAX = 1024,             /* a command with its line end; RFC 2449 §4 asks for 255 */
-    POP3_SASL_LINE_MAX = 16384,       /* AUTH with initial response, and responses; RFC 4422: no bound */
+    POP3_SASL_LINE_MAX = 16384,       /* AUTH with initial response, and responses */
     POP3_OUTPUT_MAX = 64 * 1024,      /* bytes that wait to be sent */
     POP3_NAME_MAX = 320,              /* octets of a user's name, RFC 3696: 64 + "@" + 255 */
     POP3_PASSWORD_MAX = 512,
     POP3_MECHANISMS_MAX = 16,
-    POP3_MESSAGES_MAX = 2 * 1000 * 1000, /* shown in one session: the first ones when there are more */
+    POP3_MESSAGES_MAX = 2000000,      /* shown in one session: the first ones */
     POP3_ERRORS_MAX = 20,             /* bad commands in a session, then it is closed */
     POP3_FAILURES_MAX = 5,            /* refused logins, then it is closed */
     POP3_IDLE_MS_MIN = 10 * 60 * 1000 /* RFC 1939 §3: at least ten minutes */
@@ -48,7 +48,7 @@ struct pop3_server_options {
 
 enum pop3_event_kind {
     /* Questions: pop3_server_answer is expected. */
-    POP3_EVENT_AUTH_BEGIN, /* SASL; also USER and PASS, as mechanism PLAIN with an initial response */
+    POP3_EVENT_AUTH_BEGIN, /* SASL; also USER and PASS, as PLAIN with an initial response */
     POP3_EVENT_AUTH_STEP,  /* the response to a challenge */
     POP3_EVENT_APOP,
     POP3_EVENT_OPEN,   /* lock and list the maildrop: pop3_server_add_message, then answer */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls/facts.h"
+
+#include "tls/openssl_private.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+enum { EXPORTER_SIZE = 32 };
+
+struct slice
+tls_engine_version(const struct tls_engine *engine)
+{
+    return slice_of_string(SSL_get_version(engine->ssl));
+}
+
+struct slice
+tls_engine_cipher(const struct tls_engine *engine)
+{
+    return slice_of_string(SSL_get_cipher_name(engine->ssl));
+}
+
+struct slice
+tls_engine_server_name(const struct tls_engine *engine)
+{
+    const char *name = SSL_get_servername(engine->ssl, TLSEXT_NAMETYPE_host_name);
+
+    return name ? slice_of_string(name) : SLICE("");
+}
+
+bool
+tls_engine_is_resumed(const struct tls_engine *engine)
+{
+    return SSL_session_reused(engine->ssl) == 1;
+}
+
+struct slice
+tls_binding_name(enum tls_binding binding)
+{
+    return binding == TLS_BINDING_EXPORTER ? SLICE("tls-exporter") : SLICE("tls-server-end-point");
+}
+
+/* RFC 9266 §2: TLS 1.2 connections without extended master secret (RFC 7627) do not bind. */
+static bool
+put_exporter(const struct tls_engine *engine, struct buffer *ret_binding)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    uint8_t bytes[EXPORTER_SIZE];
+
+    if (SSL_version(engine->ssl) < TLS1_3_VERSION && SSL_get_extms_support(engine->ssl) != 1)
+        return false;
+    if (SSL_export_keying_material(engine->ssl, bytes, sizeof(bytes), label, sizeof(label) - 1,
+                                   (const uint8_t *)"", 0, 1) != 1) {
+        ERR_clear_error();
+        return false;
+    }
+    buffer_put(ret_binding, slice_of(bytes, sizeof(bytes)));
+    return true;
+}
+
+/* RFC 5929 §4.1: the digest of the signature, SHA-256 in place of MD5 and SHA-1. */
+static bool
+put_end_point(X509 *certificate, struct buffer *ret_binding)
+{
+    uint8_t bytes[EVP_MAX_MD_SIZE];
+    unsigned len;
+    int digest;
+
+    if (!certificate || X509_get_signature_info(certificate, &digest, NULL, NULL, NULL) != 1)
+        return false;
+    if (digest == NID_md5 || digest == NID_sha1)
+        digest = NID_sha256;
+    const EVP_MD *method = EVP_get_digestbynid(digest);
+    if (!method || X509_digest(certificate, method, bytes, &len) != 1)
+        return false;
+    buffer_put(ret_binding, slice_of(bytes, len));
+    return true;
+}
+
+bool
+tls_engine_put_binding(const struct tls_engine *engine, enum tls_binding binding,
+                       struct buffer *ret_binding)
+{
+    if (engine->state != TLS_OPEN)
+        return false;
+    if (binding == TLS_BINDING_EXPORTER)
+        return put_exporter(engine, ret_binding);
+    return put_end_point(engine->context->is_server ? SSL_get_certificate(engine->ssl)
+                                                    : SSL_get0_peer_certificate(engine->ssl),
+                         ret_binding);
+}
+
+bool
+tls_engine_put_peer_subject(const struct tls_engine *engine, struct buffer *ret_subject)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(engine->ssl);
+    char *text;
+
+    if (!certificate)
+        return false;
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (!bio)
+        abort();
+    bool is_put = X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0,
+                                     XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0;
+    long len = BIO_get_mem_data(bio, &text);
+    if (is_put)
+        buffer_put(ret_subject, slice_of(text, (size_t)len));
+    BIO_free(bio);
+    return is_put;
+}

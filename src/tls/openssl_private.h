@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of this room share with each other and with OpenSSL. */
+#ifndef TLS_OPENSSL_PRIVATE_H
+#define TLS_OPENSSL_PRIVATE_H
+
+#include "base/map.h"
+#include "tls/engine.h"
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+enum { TLS_TICKET_NAME_SIZE = 16, TLS_TICKET_KEY_SIZE = 32, TLS_TICKET_SECRET_SIZE = 32 };
+
+/* One certificate that a server shows; freed when it is replaced. Engines keep references to the
+ * parts, which OpenSSL counts. */
+struct tls_credential {
+    X509 *certificate;
+    EVP_PKEY *key;
+    STACK_OF(X509) *chain; /* what is sent behind the certificate */
+};
+
+struct tls_context {
+    SSL_CTX *ssl_context;
+    BIO_METHOD *bio_method;
+    bool is_server;
+    bool is_verified;                               /* client */
+    struct map credentials;                         /* server: name -> struct tls_credential */
+    struct map sessions;                            /* client: server name -> SSL_SESSION */
+    uint8_t ticket_secret[TLS_TICKET_SECRET_SIZE];  /* what ticket keys are derived from */
+    bool has_ticket_secret;
+    bool has_time;
+    int64_t ticket_epoch;
+};
+
+struct tls_engine {
+    SSL *ssl;
+    struct tls_context *context;
+    struct slice *input; /* what the BIO reads from; only during tls_engine_take */
+    struct buffer output;
+    enum tls_state state;
+    bool is_ended; /* we have said close_notify */
+    size_t handshake_bytes;
+    char problem[96];
+    uint8_t *server_name_bytes; /* client side: owned */
+    struct slice server_name;   /* the same: what the session is kept under */
+};
+
+/* ticket.c: makes the context give tickets and take them, and sets the secret from a key. */
+bool tls_ticket_enable(struct tls_context *context);
+bool tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key);
+
+/* credential.c */
+void tls_credential_close(struct tls_credential **credential);
+/* Reads and checks PEM; NULL and a sentence when it is wrong. */
+struct tls_credential *tls_credential_parse(struct slice chain, struct slice key,
+                                            struct buffer *problem);
+/* Finds what fits a client's SNI name: the name, its wildcard, the default; or NULL. */
+const struct tls_credential *tls_credential_find(const struct tls_context *context,
+                                                 struct slice name);
+/* Copies a name in lower case into ret_name; false when it is too long. */
+bool tls_name_fold(struct slice name, uint8_t ret_name[TLS_NAME_MAX], struct slice *ret_folded);
+
+/* Puts "what: reason of OpenSSL's last error" and empties its queue. */
+void tls_problem_put(struct buffer *problem, const char *what);
+
+/* A BIO over PEM bytes, and a password callback that knows none (the default asks the terminal). */
+BIO *tls_pem_open(struct slice bytes);
+int tls_pem_no_password(char *at, int size, int is_writing, void *context);
+
+/* engine.c: the BIO that moves bytes between OpenSSL and an engine. */
+BIO_METHOD *tls_bio_method_open(void);
+
+#endif
