@@ -45,7 +45,7 @@ mbox_put_message(struct buffer *buffer, struct slice sender, struct wall receive
     buffer_put_text(buffer, "From ");
     put_sender(buffer, sender);
     buffer_put_byte(buffer, ' ');
-    date_format_asctime(buffer, received);
+    date_format_asctime(received, buffer);
     buffer_put_byte(buffer, '\n');
     while (message.len) {
         size_t next;
@@ -75,7 +75,7 @@ parse_from_line(struct slice line, struct mbox_item *item)
     item->sender = slice_first(rest, len);
     item->received = (struct wall){0};
     if (date_parse(slice_trim(slice_skip(rest, len)), &date))
-        item->received = date.when;
+        item->received = date.wall;
     else if (slice_is_empty(slice_trim(slice_skip(rest, len))))
         return false;
     if (slice_equal(item->sender, SLICE("MAILER-DAEMON")))

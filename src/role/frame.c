@@ -117,6 +117,7 @@ on_configure(struct role_frame *frame, const struct parent_role_configure *note)
         .host = frame->host,
         .config = &frame->config,
         .index = note->index,
+        .processes = note->processes ? note->processes : 1,
         .build_id = frame->build_id,
         .fail = fail,
         .fail_context = frame,

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/* What route, auth and store have answered, made into replies to the client. */
+#include "role/smtp/smtp.h"
+
+static const struct {
+    uint16_t code; /* 0: the engine's own positive one */
+    struct envelope_status status;
+    const char *text;
+} verdicts[SMTP_ROUTE_VERDICT_COUNT] = {
+    [SMTP_ROUTE_VERDICT_LOCAL] = {0, {2, 1, 5}, ""},
+    [SMTP_ROUTE_VERDICT_UNKNOWN] = {550, {5, 1, 1}, "no such mailbox here"},
+    [SMTP_ROUTE_VERDICT_RELAY_DENIED] = {554, {5, 7, 1}, "relay access denied"},
+    [SMTP_ROUTE_VERDICT_TEMPORARY] = {451, {4, 3, 0}, "the address cannot be looked up now, try again later"},
+    [SMTP_ROUTE_VERDICT_FULL] = {452, {4, 2, 2}, "the mailbox is full"},
+    [SMTP_ROUTE_VERDICT_MOVED] = {551, {5, 1, 6}, "the user has moved"},
+    [SMTP_ROUTE_VERDICT_AMBIGUOUS] = {553, {5, 1, 4}, "the address is ambiguous"},
+    [SMTP_ROUTE_VERDICT_REFUSED] = {550, {5, 7, 1}, "the address takes no mail from here"},
+    [SMTP_ROUTE_VERDICT_UNVERIFIED] = {252, {2, 1, 5}, "cannot verify the user, but will take the mail"},
+};
+
+static struct smtp_verdict
+verdict_of_route(enum smtp_route_verdict verdict, struct slice text)
+{
+    return (struct smtp_verdict){
+        .code = verdicts[verdict].code,
+        .status = verdicts[verdict].status,
+        .text = text.len ? text : slice_of_string(verdicts[verdict].text),
+    };
+}
+
+/* 251: not local any more, but it goes on to the new address (RFC 5321 §3.4). */
+static struct smtp_verdict
+add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    struct smtp_verdict verdict = {.status = ENVELOPE_STATUS(2, 1, 5)};
+
+    if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters,
+                         &note->targets))
+        return (struct smtp_verdict){.code = 452,
+                                     .status = ENVELOPE_STATUS(4, 5, 3),
+                                     .text = SLICE("too many recipients")};
+    if (note->verdict == SMTP_ROUTE_VERDICT_MOVED) {
+        verdict.code = 251;
+        verdict.text = note->text;
+    }
+    return verdict;
+}
+
+void
+smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    bool is_taken = note->targets.count > 0 && (note->verdict == SMTP_ROUTE_VERDICT_LOCAL ||
+                                                note->verdict == SMTP_ROUTE_VERDICT_MOVED);
+
+    if (session->waiting != WAITING_RECIPIENT)
+        return;
+    struct smtp_verdict verdict = is_taken ? add_recipient(session, note)
+                                           : verdict_of_route(note->verdict, note->text);
+    if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
+        verdict = smtp_try_later;
+    if (verdict.code >= 400) {
+        struct log_line line;
+        session->role->refused++;
+        smtp_session_log(&line, session, HOST_LEVEL_INFO, "recipient_refused");
+        log_address(&line, "from", session->transaction->reverse_path);
+        log_address(&line, "to", session->rcpt_path->canonical);
+        log_number(&line, "code", verdict.code);
+        log_end(&line);
+    }
+    smtp_session_answer_later(session, &verdict);
+}
+
+/* Lines of one reply, separated as the engine wants them. */
+void
+smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note)
+{
+    struct buffer text;
+
+    if (session->waiting != WAITING_VERIFY)
+        return;
+    buffer_init(&text, SMTP_ROUTE_VERIFIED_LINES_MAX * (SMTP_ROUTE_LINE_TEXT_MAX + 1));
+    for (size_t i = 0; i < note->lines.count; i++) {
+        if (i > 0)
+            buffer_put_byte(&text, '\n');
+        buffer_put(&text, note->lines.at[i].text);
+    }
+    struct smtp_verdict verdict = verdict_of_route(note->verdict, buffer_slice(&text));
+    smtp_session_answer_later(session, &verdict);
+    buffer_finish(&text);
+}
+
+void
+smtp_session_on_challenge(struct smtp_session *session, const struct smtp_auth_challenge *note)
+{
+    if (session->waiting != WAITING_AUTH)
+        return;
+    session->waiting = WAITING_NOT;
+    smtp_server_challenge(session->engine, note->challenge, host_now(session->role->host));
+    connection_wake(session->connection);
+}
+
+void
+smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_failed *note)
+{
+    static const struct {
+        uint16_t code;
+        struct envelope_status status;
+        const char *text;
+    } failures[SMTP_AUTH_FAILURE_COUNT] = {
+        [SMTP_AUTH_FAILURE_CREDENTIALS] = {535, {5, 7, 8}, "authentication credentials are wrong"},
+        [SMTP_AUTH_FAILURE_TEMPORARY] = {454, {4, 7, 0}, "passwords cannot be checked now, try again later"},
+        [SMTP_AUTH_FAILURE_LOCKED] = {454, {4, 7, 0}, "too many failures, try again later"},
+        [SMTP_AUTH_FAILURE_MECHANISM] = {504, {5, 5, 4}, "this mechanism is not for this account"},
+        [SMTP_AUTH_FAILURE_MALFORMED] = {501, {5, 5, 2}, "that response cannot be read"},
+        [SMTP_AUTH_FAILURE_WEAK] = {534, {5, 7, 9}, "this mechanism is too weak"},
+    };
+
+    session->auth_request = 0;
+    if (session->waiting != WAITING_AUTH)
+        return;
+    struct smtp_verdict verdict = {
+        .code = failures[note->failure].code,
+        .status = failures[note->failure].status,
+        .text = slice_of_string(failures[note->failure].text),
+        .delay = duration_ms(note->delay_ms),
+    };
+    smtp_session_answer_later(session, &verdict);
+}
+
+void
+smtp_session_on_granted(struct smtp_session *session, const struct smtp_auth_granted *note)
+{
+    struct log_line line;
+
+    session->auth_request = 0;
+    if (session->waiting != WAITING_AUTH)
+        return;
+    session->account = note->account;
+    smtp_session_log(&line, session, HOST_LEVEL_INFO, "authenticated");
+    log_address(&line, "user", note->name);
+    log_end(&line);
+    struct smtp_verdict verdict = {.identity = note->name, .last_challenge = note->last_challenge};
+    smtp_session_answer_later(session, &verdict);
+}
+
+static void
+log_filed(struct smtp_session *session, const struct smtp_verdict *verdict)
+{
+    struct log_line line;
+    bool is_accepted = verdict->code == 0;
+
+    if (is_accepted)
+        session->role->accepted++;
+    else
+        session->role->refused++;
+    smtp_session_log(&line, session, is_accepted ? HOST_LEVEL_INFO : HOST_LEVEL_WARNING,
+                     is_accepted ? "accepted" : "deferred");
+    log_address(&line, "from", session->transaction->reverse_path);
+    log_number(&line, "recipients", session->transaction->recipient_count);
+    log_number(&line, "bytes", session->transaction->body_bytes);
+    if (!is_accepted)
+        log_number(&line, "code", verdict->code);
+    log_end(&line);
+}
+
+/* 250 with the queue id, which is what a sender quotes when it asks where its mail is. */
+static void
+answer_one(struct smtp_session *session, struct smtp_verdict verdict)
+{
+    struct buffer text;
+
+    buffer_init(&text, 128);
+    if (verdict.code == 0) {
+        buffer_put_text(&text, "filed as ");
+        buffer_put(&text, smtp_session_queue_id(session));
+        verdict.text = buffer_slice(&text);
+    }
+    smtp_session_answer(session, &verdict);
+    buffer_finish(&text);
+}
+
+void
+smtp_session_answer_body(struct smtp_session *session, const struct smtp_store_filed *note)
+{
+    static const struct smtp_store_filed none = {0};
+    const struct smtp_store_outcome_list *outcomes = note ? &note->outcomes : &none.outcomes;
+    const struct transaction *transaction = session->transaction;
+    bool is_lmtp = session->service == SERVICE_LMTP;
+    uint32_t count = is_lmtp ? transaction->recipient_count : 1;
+
+    struct smtp_verdict all = transaction_verdict(transaction, outcomes, UINT32_MAX);
+    log_filed(session, &all);
+    /* The engine may say ABORT with the last answer; until then the transaction stays. */
+    for (uint32_t i = 0; i < count; i++)
+        answer_one(session, is_lmtp ? transaction_verdict(transaction, outcomes, i) : all);
+    smtp_session_drop_transaction(session);
+}

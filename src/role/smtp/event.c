@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+/* What the engine of a session tells or asks: each question is passed on to route, auth or store,
+ * or answered here. */
+#include "envelope/received.h"
+#include "host/address.h"
+#include "role/smtp/smtp.h"
+#include "tls/facts.h"
+
+enum { PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX };
+
+/* A new request id: it finds its session again, and is never used twice. */
+static uint64_t
+new_request(struct smtp_session *session)
+{
+    return ++session->role->request_count << SMTP_SLOT_BITS | session->slot;
+}
+
+static void
+wait_for(struct smtp_session *session, enum smtp_waiting waiting, uint64_t request)
+{
+    session->waiting = waiting;
+    session->request = request;
+    session->waiting_since = host_now(session->role->host);
+}
+
+/* Sends the note that was put; false when there is nobody to send it to. */
+static bool
+send(struct smtp_role *role, struct smtp_peer_role *to, bool is_put)
+{
+    bool is_sent = is_put && to->channel;
+
+    if (is_sent)
+        host_channel_send(to->channel, buffer_slice(&role->note_buffer), HOST_HANDLE_NONE);
+    buffer_clear(&role->note_buffer);
+    return is_sent;
+}
+
+static void
+on_mail(struct smtp_session *session, const struct smtp_event *event)
+{
+    smtp_session_drop_transaction(session);
+    session->transaction = transaction_open(session->role->host, event->mail.path,
+                                            event->mail.parameters);
+    smtp_session_answer(session, &(struct smtp_verdict){0});
+}
+
+static void
+on_rcpt(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_route_recipient note = {
+        .id = new_request(session),
+        .address = event->rcpt.path->canonical,
+        .is_authenticated = session->account != 0,
+        .account = session->account,
+        .is_trusted_network = session->is_relay,
+    };
+
+    session->rcpt_path = event->rcpt.path;
+    session->rcpt_parameters = event->rcpt.parameters;
+    if (send(role, &role->route, smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
+        wait_for(session, WAITING_RECIPIENT, note.id);
+    else
+        smtp_session_answer(session, &smtp_try_later);
+}
+
+static void
+on_query(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_route_verify note = {
+        .id = new_request(session),
+        .query = event->query,
+        .expand = event->kind == SMTP_EVENT_EXPAND,
+    };
+
+    if (send(role, &role->route, smtp_route_put_verify(&role->note_buffer, &role->route.ledger, &note)))
+        wait_for(session, WAITING_VERIFY, note.id);
+    else
+        smtp_session_answer(session, &smtp_try_later);
+}
+
+/* 454 is the code that RFC 4954 §4.7 has for "not now". */
+static void
+answer_auth_away(struct smtp_session *session)
+{
+    smtp_session_answer(session, &(struct smtp_verdict){
+                        .code = 454,
+                        .status = ENVELOPE_STATUS(4, 7, 0),
+                        .text = SLICE("passwords cannot be checked now, try again later"),
+                    });
+}
+
+static void
+on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    const struct tls_engine *tls = connection_tls(session->connection);
+    struct buffer binding;
+    struct smtp_auth_begin note = {
+        .session = new_request(session),
+        .mechanism = slice_of_string(event->auth.mechanism),
+        .has_initial = event->auth.has_response,
+        .initial = event->auth.response,
+        .is_secure = tls != NULL,
+        .peer = host_address_customer(&session->peer),
+        .service = SLICE("smtp"),
+    };
+
+    buffer_init(&binding, TLS_BINDING_MAX);
+    if (tls && tls_engine_put_binding(tls, TLS_BINDING_EXPORTER, &binding)) {
+        note.channel_binding = buffer_slice(&binding);
+        note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
+    }
+    if (send(role, &role->auth, smtp_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
+        session->auth_request = note.session;
+        wait_for(session, WAITING_AUTH, note.session);
+    } else {
+        answer_auth_away(session);
+    }
+    buffer_finish(&binding);
+}
+
+static void
+on_auth_step(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_auth_step note = {.session = session->auth_request, .response = event->auth.response};
+
+    if (send(role, &role->auth, smtp_auth_put_step(&role->note_buffer, &role->auth.ledger, &note)))
+        wait_for(session, WAITING_AUTH, note.session);
+    else
+        answer_auth_away(session);
+}
+
+static void
+abort_auth(struct smtp_session *session)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_auth_abort note = {.session = session->auth_request};
+
+    if (session->auth_request)
+        send(role, &role->auth, smtp_auth_put_abort(&role->note_buffer, &role->auth.ledger, &note));
+    session->auth_request = 0;
+}
+
+static void
+on_starttls(struct smtp_session *session)
+{
+    if (!session->role->tls) {
+        smtp_session_answer(session, &(struct smtp_verdict){.code = 454,
+                                               .status = ENVELOPE_STATUS(4, 7, 0),
+                                               .text = SLICE("TLS is not available now")});
+        return;
+    }
+    smtp_session_answer(session, &(struct smtp_verdict){0});
+    connection_start_tls(session->connection, session->role->tls);
+}
+
+/* Memory for bodies is shared by all sessions: beyond its bound new messages have to wait. */
+static void
+on_body_begin(struct smtp_session *session)
+{
+    struct smtp_role *role = session->role;
+
+    if (role->body_bytes > smtp_role_body_memory_max(role))
+        smtp_session_answer(session, &(struct smtp_verdict){.code = 452,
+                                               .status = ENVELOPE_STATUS(4, 3, 1),
+                                               .text = SLICE("too many messages are in transit, try again later")});
+    else
+        smtp_session_answer(session, &(struct smtp_verdict){0});
+}
+
+static void
+on_body_piece(struct smtp_session *session, struct slice piece)
+{
+    transaction_put_body(session->transaction, piece);
+    session->role->body_bytes += piece.len;
+}
+
+void
+smtp_session_drop_transaction(struct smtp_session *session)
+{
+    if (!session->transaction)
+        return;
+    session->role->body_bytes -= session->transaction->body_bytes;
+    transaction_close(&session->transaction);
+}
+
+/* Return-Path: (final delivery keeps it, RFC 5321 §4.4) and Received:. */
+static uint16_t
+put_prefix(struct smtp_session *session, struct buffer *prefix)
+{
+    struct smtp_server_facts facts = smtp_server_facts(session->engine);
+    const struct tls_engine *tls = connection_tls(session->connection);
+    struct buffer client, tls_text;
+    struct envelope_received received = {
+        .helo = facts.helo,
+        .by = session->role->options[session->service].hostname,
+        .id = smtp_session_queue_id(session),
+        .recipient = session->transaction->only_recipient,
+        .date = host_wall(session->role->host),
+        .is_lmtp = session->service == SERVICE_LMTP,
+        .is_extended = facts.is_extended,
+        .is_utf8 = session->transaction->is_utf8,
+        .is_secure = tls != NULL,
+        .is_authenticated = session->account != 0,
+    };
+
+    buffer_init(&client, 64);
+    buffer_init(&tls_text, 128);
+    host_address_put(&client, &session->peer);
+    received.client_ip = buffer_slice(&client);
+    if (tls) {
+        buffer_put(&tls_text, tls_engine_version(tls));
+        buffer_put_byte(&tls_text, ' ');
+        buffer_put(&tls_text, tls_engine_cipher(tls));
+        received.tls = buffer_slice(&tls_text);
+    }
+    envelope_return_path_put(prefix, session->transaction->reverse_path);
+    uint16_t return_path_len = (uint16_t)buffer_len(prefix);
+    envelope_received_put(prefix, &received);
+    buffer_finish(&client);
+    buffer_finish(&tls_text);
+    return return_path_len;
+}
+
+void
+smtp_session_submit(struct smtp_session *session)
+{
+    struct smtp_role *role = session->role;
+    struct buffer prefix;
+
+    buffer_init(&prefix, PREFIX_MAX);
+    struct transaction_submit want = {
+        .id = new_request(session),
+        .is_atomic = session->service != SERVICE_LMTP,
+        .is_submission = session->service == SERVICE_SUBMISSION ||
+                         session->service == SERVICE_SUBMISSIONS,
+        .prefix_return_path_len = put_prefix(session, &prefix),
+    };
+    want.prefix = buffer_slice(&prefix);
+    bool is_sent = transaction_submit(session->transaction, &want, role->store.channel,
+                                      &role->store.ledger, &role->note_buffer);
+    buffer_clear(&role->note_buffer);
+    buffer_finish(&prefix);
+    if (is_sent) {
+        wait_for(session, WAITING_FILED, want.id);
+        return;
+    }
+    struct log_line line;
+    smtp_session_log(&line, session, HOST_LEVEL_ERROR, "body_lost");
+    log_error(&line, "error", session->transaction->body_error);
+    log_end(&line);
+    smtp_session_answer_body(session, NULL);
+}
+
+static void
+on_body_end(struct smtp_session *session)
+{
+    struct smtp_peer_role *store = &session->role->store;
+
+    if (!store->channel) {
+        smtp_session_answer_body(session, NULL);
+    } else if (host_channel_is_full(store->channel)) {
+        wait_for(session, WAITING_ROOM, new_request(session));
+        list_append(&store->waiting, &session->room_link);
+    } else {
+        smtp_session_submit(session);
+    }
+}
+
+static void
+log_close(struct smtp_session *session, enum smtp_close_reason reason)
+{
+    static const char *const names[] = {
+        [SMTP_CLOSE_QUIT] = "quit",           [SMTP_CLOSE_REFUSED] = "refused",
+        [SMTP_CLOSE_TIMEOUT] = "timeout",     [SMTP_CLOSE_ERRORS] = "errors",
+        [SMTP_CLOSE_LINE_END] = "line_end",   [SMTP_CLOSE_PLAINTEXT] = "plaintext_behind_starttls",
+        [SMTP_CLOSE_LIMIT] = "limit",         [SMTP_CLOSE_SHUTDOWN] = "shutdown",
+        [SMTP_CLOSE_PROTOCOL] = "protocol",
+    };
+    bool is_usual = reason == SMTP_CLOSE_QUIT || reason == SMTP_CLOSE_SHUTDOWN;
+    struct log_line line;
+
+    smtp_session_log(&line, session, is_usual ? HOST_LEVEL_DEBUG : HOST_LEVEL_NOTICE, "session_closed");
+    log_string(&line, "reason", names[reason]);
+    log_end(&line);
+}
+
+void
+smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event)
+{
+    switch (event->kind) {
+    case SMTP_EVENT_CONNECT:
+    case SMTP_EVENT_HELLO:
+        smtp_session_answer(session, &(struct smtp_verdict){0});
+        break;
+    case SMTP_EVENT_STARTTLS:
+        on_starttls(session);
+        break;
+    case SMTP_EVENT_AUTH_BEGIN:
+        on_auth_begin(session, event);
+        break;
+    case SMTP_EVENT_AUTH_STEP:
+        on_auth_step(session, event);
+        break;
+    case SMTP_EVENT_AUTH_ABORT:
+        abort_auth(session);
+        break;
+    case SMTP_EVENT_MAIL:
+        on_mail(session, event);
+        break;
+    case SMTP_EVENT_RCPT:
+        on_rcpt(session, event);
+        break;
+    case SMTP_EVENT_VERIFY:
+    case SMTP_EVENT_EXPAND:
+        on_query(session, event);
+        break;
+    case SMTP_EVENT_BODY_BEGIN:
+        on_body_begin(session);
+        break;
+    case SMTP_EVENT_BODY_PIECE:
+        on_body_piece(session, event->body);
+        break;
+    case SMTP_EVENT_BODY_END:
+        on_body_end(session);
+        break;
+    case SMTP_EVENT_ABORT:
+        smtp_session_drop_transaction(session);
+        break;
+    case SMTP_EVENT_CLOSE:
+        log_close(session, event->reason);
+        connection_finish(session->connection);
+        break;
+    case SMTP_EVENT_KINDS:
+        break;
+    }
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: ISC */
+/* The role `smtp`: its channels, its listeners, its limits as a whole. */
+#include "role/smtp/smtp.h"
+
+#include <stdlib.h>
+
+enum {
+    NOTE_ARENA_MAX = 4 * 1024 * 1024,
+    STRESS_PARTS = 4, /* stress begins when fewer than one part in four of connections_max is free */
+    SIDE_ANSWERING = 1,
+};
+
+uint64_t
+smtp_role_body_memory_max(const struct smtp_role *role)
+{
+    return role->config->body_memory_max / role->start.processes;
+}
+
+/* ---- channels -------------------------------------------------------------------------------- */
+
+/* Everybody who waits for that role hears "later": whether it did its work is not known. */
+static void
+lose(struct smtp_role *role, struct smtp_peer_role *peer)
+{
+    host_channel_close(&peer->channel);
+    note_ledger_finish(&peer->ledger);
+    for (size_t i = 0; i < role->slots; i++) {
+        struct smtp_session *session = role->sessions[i];
+        if (!session)
+            continue;
+        bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM;
+        bool is_auth = session->waiting == WAITING_AUTH;
+        if (peer == (is_store ? &role->store : is_auth ? &role->auth : &role->route))
+            smtp_session_give_up(session);
+        if (peer == &role->auth)
+            session->auth_request = 0;
+    }
+}
+
+static void
+on_bad_note(struct smtp_role *role, struct smtp_peer_role *peer, host_handle handle,
+            const char *name)
+{
+    host_handle_close(role->host, handle);
+    log_event(role->host, HOST_LEVEL_ERROR, "bad_note", "from", slice_of_string(name));
+    lose(role, peer);
+}
+
+static void
+on_route_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct smtp_role *role = context;
+    struct smtp_route_note note;
+    struct smtp_session *session;
+
+    arena_reset(&role->note_arena);
+    if (!smtp_route_take(bytes, handle, SIDE_ANSWERING, &role->route.ledger, &role->note_arena, &note)) {
+        on_bad_note(role, &role->route, handle, "route");
+        return;
+    }
+    if (note.kind == SMTP_ROUTE_ROUTE && (session = smtp_session_find(role, note.as.route.id)))
+        smtp_session_on_route(session, &note.as.route);
+    if (note.kind == SMTP_ROUTE_VERIFIED && (session = smtp_session_find(role, note.as.verified.id)))
+        smtp_session_on_verified(session, &note.as.verified);
+}
+
+static void
+on_auth_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct smtp_role *role = context;
+    struct smtp_auth_note note;
+    struct smtp_session *session;
+
+    arena_reset(&role->note_arena);
+    if (!smtp_auth_take(bytes, handle, SIDE_ANSWERING, &role->auth.ledger, &role->note_arena, &note)) {
+        on_bad_note(role, &role->auth, handle, "auth");
+        return;
+    }
+    /* Every note of auth begins with the session it is about. */
+    if (note.kind == SMTP_AUTH_CHALLENGE && (session = smtp_session_find(role, note.as.challenge.session)))
+        smtp_session_on_challenge(session, &note.as.challenge);
+    if (note.kind == SMTP_AUTH_FAILED && (session = smtp_session_find(role, note.as.failed.session)))
+        smtp_session_on_failed(session, &note.as.failed);
+    if (note.kind == SMTP_AUTH_GRANTED && (session = smtp_session_find(role, note.as.granted.session)))
+        smtp_session_on_granted(session, &note.as.granted);
+}
+
+static void
+on_store_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct smtp_role *role = context;
+    struct smtp_store_note note;
+
+    arena_reset(&role->note_arena);
+    if (!smtp_store_take(bytes, handle, SIDE_ANSWERING, &role->store.ledger, &role->note_arena, &note)) {
+        on_bad_note(role, &role->store, handle, "store");
+        return;
+    }
+    struct smtp_session *session = smtp_session_find(role, note.as.filed.id);
+    if (note.kind != SMTP_STORE_FILED || !session || session->waiting != WAITING_FILED)
+        return;
+    smtp_session_answer_body(session, &note.as.filed);
+    connection_wake(session->connection);
+}
+
+/* The sessions that stood in line go on until the channel is full again. */
+static void
+on_store_room(void *context)
+{
+    struct smtp_role *role = context;
+
+    LIST_EACH(link, &role->store.waiting)
+    {
+        if (host_channel_is_full(role->store.channel))
+            return;
+        struct smtp_session *session = LIST_ITEM(link, struct smtp_session, room_link);
+        list_remove(link);
+        smtp_session_submit(session);
+        connection_wake(session->connection);
+    }
+}
+
+static void
+on_route_closed(void *context)
+{
+    struct smtp_role *role = context;
+    lose(role, &role->route);
+}
+
+static void
+on_auth_closed(void *context)
+{
+    struct smtp_role *role = context;
+    lose(role, &role->auth);
+}
+
+static void
+on_store_closed(void *context)
+{
+    struct smtp_role *role = context;
+    lose(role, &role->store);
+}
+
+static const struct host_channel_handler route_handler = {on_route_note, on_route_closed, NULL};
+static const struct host_channel_handler auth_handler = {on_auth_note, on_auth_closed, NULL};
+static const struct host_channel_handler store_handler = {on_store_note, on_store_closed,
+                                                          on_store_room};
+
+static void
+role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+{
+    struct smtp_role *role = state;
+    bool is_route = peer == ROLE_ROUTE, is_auth = peer == ROLE_AUTH;
+    struct smtp_peer_role *slot = is_route ? &role->route : is_auth ? &role->auth : &role->store;
+    const struct host_channel_handler *handler = is_route  ? &route_handler
+                                                 : is_auth ? &auth_handler
+                                                           : &store_handler;
+
+    assert(peer_index == 0 && (is_route || is_auth || peer == ROLE_STORE));
+    if (slot->channel)
+        lose(role, slot);
+    slot->channel = host_channel_open(role->host, handle, handler, role);
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static uint32_t
+seconds_of(struct duration duration)
+{
+    return (uint32_t)((duration.ns + 999999999) / 1000000000);
+}
+
+static enum smtp_verify_policy
+policy_of(enum config_vrfy policy)
+{
+    switch (policy) {
+    case CONFIG_VRFY_ALL:
+        return SMTP_VERIFY_EVERYBODY;
+    case CONFIG_VRFY_TRUSTED:
+        return SMTP_VERIFY_AUTHENTICATED;
+    case CONFIG_VRFY_REFUSE:
+    case CONFIG_VRFY_CANNOT_TELL:
+        break;
+    }
+    return SMTP_VERIFY_NOBODY;
+}
+
+static unsigned
+mechanisms_of(uint32_t configured)
+{
+    return (configured & CONFIG_MECHANISM_PLAIN ? SMTP_AUTH_PLAIN : 0u) |
+           (configured & CONFIG_MECHANISM_LOGIN ? SMTP_AUTH_LOGIN : 0u) |
+           (configured & CONFIG_MECHANISM_SCRAM_SHA_256 ? SMTP_AUTH_SCRAM_SHA_256 : 0u) |
+           (configured & CONFIG_MECHANISM_SCRAM_SHA_256_PLUS ? SMTP_AUTH_SCRAM_SHA_256_PLUS : 0u);
+}
+
+/* Strangers' port 25 takes no passwords: who has one uses submission (RFC 6409). */
+static void
+set_options(struct smtp_role *role)
+{
+    const struct config *config = role->config;
+
+    for (int service = SERVICE_SMTP; service <= SERVICE_LMTP; service++) {
+        bool is_submission = service == SERVICE_SUBMISSION || service == SERVICE_SUBMISSIONS;
+        role->options[service] = (struct smtp_server_options){
+            .service = is_submission             ? SMTP_SERVICE_SUBMISSION
+                       : service == SERVICE_LMTP ? SMTP_SERVICE_LMTP
+                                                 : SMTP_SERVICE_SMTP,
+            .hostname = config->hostname,
+            .message_bytes_max = config->message_size_max,
+            .recipients_max = config->recipients_max,
+            .transactions_max = config->transactions_max,
+            .errors_max = config->errors_max,
+            .errors_free = config->tarpit_errors,
+            .tarpit_ms = (uint32_t)(config->tarpit_delay.ns / 1000000),
+            .command_timeout_s = seconds_of(config->smtp_command_timer),
+            .body_timeout_s = seconds_of(config->smtp_data_block_timer),
+            .session_max_s = seconds_of(config->smtp_session_max),
+            .stress_timeout_s = seconds_of(config->smtp_stress_timer),
+            .mechanisms = is_submission ? mechanisms_of(config->auth_mechanisms) : 0,
+            .verify = policy_of(config->vrfy),
+            .expand = policy_of(config->expn),
+            .has_tls = config->tls_certificate.len > 0,
+            .is_auth_required = is_submission,
+            .allows_auth_on_loopback = config->auth_plaintext_on_loopback,
+            .is_obsolete_on = config->obsolete_commands,
+        };
+    }
+}
+
+/* ---- the role's functions ------------------------------------------------------------------------ */
+
+static void
+set_stress(struct smtp_role *role)
+{
+    bool is_stressed = role->session_count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
+
+    if (is_stressed == role->is_stressed)
+        return;
+    role->is_stressed = is_stressed;
+    log_event(role->host, HOST_LEVEL_WARNING, "stress", "state",
+              is_stressed ? SLICE("on") : SLICE("off"));
+    for (size_t i = 0; i < role->slots; i++) {
+        if (role->sessions[i] && !role->sessions[i]->is_trusted)
+            smtp_server_set_stress(role->sessions[i]->engine, is_stressed);
+    }
+}
+
+/* Every few seconds: who has waited too long for another role, who can be forgotten. */
+static void
+on_sweep(void *context)
+{
+    struct smtp_role *role = context;
+    struct instant now = host_now(role->host);
+
+    for (size_t i = 0; i < role->slots; i++) {
+        if (role->sessions[i] && instant_is_before(smtp_session_patience(role->sessions[i]), now))
+            smtp_session_give_up(role->sessions[i]);
+    }
+    peers_sweep(role->peers, now);
+    set_stress(role);
+    if (role->tls)
+        tls_context_set_time(role->tls, host_wall(role->host));
+    host_timer_set(role->sweep, instant_after(now, duration_s(SMTP_SWEEP_S)));
+}
+
+static void *
+role_open(const struct role_start *start)
+{
+    struct smtp_role *role = calloc(1, sizeof(*role));
+    uint64_t seed;
+
+    if (!role)
+        abort();
+    role->host = start->host;
+    role->config = start->config;
+    role->start = *start;
+    list_init(&role->route.waiting);
+    list_init(&role->auth.waiting);
+    list_init(&role->store.waiting);
+    arena_init(&role->note_arena, NOTE_ARENA_MAX);
+    buffer_init(&role->note_buffer, HOST_NOTE_MAX);
+    host_random(role->host, &seed, sizeof(seed));
+    role->peers = peers_open(seed);
+    role->shared = connection_shared_open(role->host);
+    role->sweep = host_timer_open(role->host, on_sweep, role);
+    set_options(role);
+    return role;
+}
+
+static void
+on_accept(void *context, struct host_stream *stream)
+{
+    struct smtp_listener *listener = context;
+
+    smtp_session_open(listener->role, listener->service, stream);
+    set_stress(listener->role);
+}
+
+static void
+role_listen(void *state, enum role_service service, host_handle handle)
+{
+    struct smtp_role *role = state;
+    struct smtp_listener *listener = calloc(1, sizeof(*listener));
+
+    if (!listener)
+        abort();
+    listener->role = role;
+    listener->service = service;
+    listener->next = role->listeners;
+    role->listeners = listener;
+    listener->listener = host_listener_open(role->host, handle, on_accept, listener);
+    host_listener_pause(listener->listener, true);
+}
+
+static void
+role_tls(void *state, struct slice name, struct slice chain, struct slice key)
+{
+    struct smtp_role *role = state;
+    struct buffer problem;
+
+    buffer_init(&problem, 512);
+    if (!role->tls) {
+        role->tls = tls_context_open_server();
+        tls_context_set_time(role->tls, host_wall(role->host));
+    }
+    if (!tls_context_set(role->tls, name, chain, key, &problem))
+        log_event(role->host, HOST_LEVEL_ERROR, "certificate_refused", "problem", buffer_slice(&problem));
+    buffer_finish(&problem);
+}
+
+static void
+pause_listeners(struct smtp_role *role, bool is_paused)
+{
+    for (struct smtp_listener *listener = role->listeners; listener; listener = listener->next)
+        host_listener_pause(listener->listener, is_paused);
+}
+
+static bool
+role_start(void *state)
+{
+    struct smtp_role *role = state;
+
+    pause_listeners(role, false);
+    host_timer_set(role->sweep, host_now(role->host));
+    return true;
+}
+
+static void
+role_reload(void *state, const struct config *config)
+{
+    struct smtp_role *role = state;
+
+    role->config = config;
+    set_options(role);
+}
+
+static void
+role_stats(void *state, struct role_stats *stats)
+{
+    const struct smtp_role *role = state;
+
+    role_stats_add(stats, "sessions", role->session_count);
+    role_stats_add(stats, "sessions_total", role->sessions_total);
+    role_stats_add(stats, "accepted", role->accepted);
+    role_stats_add(stats, "refused", role->refused);
+    role_stats_add(stats, "body_bytes", role->body_bytes);
+}
+
+/* Nobody new; everybody who is there hears 421 as soon as his open question is answered. */
+static void
+role_stop(void *state)
+{
+    struct smtp_role *role = state;
+
+    role->is_stopping = true;
+    pause_listeners(role, true);
+    if (role->session_count == 0) {
+        host_stop(role->host);
+        return;
+    }
+    for (size_t i = 0; i < role->slots; i++) {
+        if (role->sessions[i])
+            smtp_session_stop(role->sessions[i]);
+    }
+}
+
+static void
+role_close(void *state)
+{
+    struct smtp_role *role = state;
+
+    for (size_t i = 0; i < role->slots; i++) {
+        if (role->sessions[i])
+            smtp_session_close(role->sessions[i]);
+    }
+    for (struct smtp_listener *listener = role->listeners, *next; listener; listener = next) {
+        next = listener->next;
+        host_listener_close(&listener->listener);
+        free(listener);
+    }
+    struct smtp_peer_role *peers[] = {&role->route, &role->auth, &role->store};
+    for (size_t i = 0; i < COUNT_OF(peers); i++) {
+        host_channel_close(&peers[i]->channel);
+        note_ledger_finish(&peers[i]->ledger);
+    }
+    host_timer_close(&role->sweep);
+    connection_shared_close(&role->shared);
+    tls_context_close(&role->tls);
+    peers_close(&role->peers);
+    arena_finish(&role->note_arena);
+    buffer_finish(&role->note_buffer);
+    free(role->sessions);
+    free(role);
+}
+
+const struct role role_smtp = {
+    .kind = ROLE_SMTP,
+    .name = "smtp",
+    .open = role_open,
+    .attach = role_attach,
+    .listen = role_listen,
+    .tls = role_tls,
+    .start = role_start,
+    .reload = role_reload,
+    .stats = role_stats,
+    .stop = role_stop,
+    .close = role_close,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the role `smtp`: private to this folder. See README.md for what it may do. */
+#ifndef ROLE_SMTP_SMTP_H
+#define ROLE_SMTP_SMTP_H
+
+#include "base/list.h"
+#include "host/log.h"
+#include "note/smtp_auth.h"
+#include "note/smtp_route.h"
+#include "note/smtp_store.h"
+#include "role/connection.h"
+#include "role/peers.h"
+#include "role/role.h"
+#include "role/smtp/transaction.h"
+#include "smtp/server.h"
+#include "tls/context.h"
+
+struct smtp_session;
+
+struct smtp_listener {
+    struct smtp_role *role;
+    struct host_listener *listener;
+    struct smtp_listener *next;
+    enum role_service service;
+};
+
+/* One of the three roles that this one asks. */
+struct smtp_peer_role {
+    struct host_channel *channel; /* NULL while that process is away */
+    struct note_ledger ledger;
+    struct list waiting; /* sessions that could not send because the channel was full */
+};
+
+/* Longest time that an answer of another process may take before the client is told 4xx. The store
+ * may wait for a slow disk; RFC 5321 §4.5.3.2.6 gives the client ten minutes. */
+enum { SMTP_ROUTE_WAIT_S = 30, SMTP_AUTH_WAIT_S = 60, SMTP_STORE_WAIT_S = 540, SMTP_SWEEP_S = 5 };
+
+struct smtp_role {
+    struct host *host;
+    const struct config *config;
+    struct role_start start;
+    struct smtp_peer_role route, auth, store;
+    struct tls_context *tls;
+    struct connection_shared *shared;
+    struct smtp_server_options options[SERVICES];
+    struct smtp_listener *listeners;
+    struct smtp_session **sessions; /* by slot; NULL where free */
+    size_t slots;
+    size_t session_count;
+    size_t free_hint;
+    uint64_t request_count;
+    struct peers *peers;
+    struct host_timer *sweep;
+    struct arena note_arena;   /* of the note in hand */
+    struct buffer note_buffer; /* of the note being built */
+    uint64_t body_bytes;       /* held in memory for all sessions */
+    uint64_t accepted, refused, sessions_total; /* since the start */
+    bool is_stopping;
+    bool is_stressed;
+};
+
+enum smtp_waiting {
+    WAITING_NOT,
+    WAITING_RECIPIENT, /* route */
+    WAITING_VERIFY,    /* route */
+    WAITING_AUTH,      /* auth */
+    WAITING_ROOM,      /* store: the channel was full when the body had come */
+    WAITING_FILED,     /* store */
+};
+
+/* One connection. At most one question of its engine is open, so it waits for at most one role. */
+struct smtp_session {
+    struct smtp_role *role;
+    struct smtp_server *engine;
+    struct connection *connection;
+    struct transaction *transaction; /* NULL outside of one */
+    struct list room_link;           /* in store.waiting */
+    struct host_address peer;
+    enum role_service service;
+    enum smtp_waiting waiting;
+    uint32_t slot;
+    uint64_t request;      /* of what is waited for */
+    uint64_t auth_request; /* of the SASL exchange that goes on; 0: none */
+    struct instant waiting_since;
+    uint64_t account; /* 0: not authenticated */
+    /* What RCPT said, while route is asked; borrowed from the engine until the answer. */
+    const struct envelope_path *rcpt_path;
+    const struct envelope_rcpt_parameters *rcpt_parameters;
+    bool is_trusted; /* in trusted_networks: no limits */
+    bool is_relay;   /* in relay_networks */
+};
+
+/* Bits of a request id that name the slot of the session which asked. */
+enum { SMTP_SLOT_BITS = 24 };
+
+extern const struct smtp_verdict smtp_try_later;
+
+/* ---- smtp.c: the role ---- */
+
+/* This process's part of body_memory_max. */
+uint64_t smtp_role_body_memory_max(const struct smtp_role *role);
+
+/* ---- session.c: its life ---- */
+
+/* Takes the stream over; it may be refused at once. */
+void smtp_session_open(struct smtp_role *role, enum role_service service,
+                       struct host_stream *stream);
+/* The session that waits for the answer to this request, or NULL when it is gone or asks no more. */
+struct smtp_session *smtp_session_find(struct smtp_role *role, uint64_t request);
+/* Answers the open question from inside process; from outside with a look at the engine after it. */
+void smtp_session_answer(struct smtp_session *session, const struct smtp_verdict *verdict);
+void smtp_session_answer_later(struct smtp_session *session, const struct smtp_verdict *verdict);
+/* The role asked is away or silent: 451 (454 for AUTH). */
+void smtp_session_give_up(struct smtp_session *session);
+void smtp_session_stop(struct smtp_session *session);
+/* Frees it without another word to its client: when the process ends. */
+void smtp_session_close(struct smtp_session *session);
+/* Starts a log line about this session. */
+void smtp_session_log(struct log_line *line, struct smtp_session *session, enum host_level level,
+                      const char *event);
+struct slice smtp_session_queue_id(const struct smtp_session *session);
+struct instant smtp_session_patience(const struct smtp_session *session);
+
+/* ---- event.c: what the engine tells and asks ---- */
+
+void smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event);
+void smtp_session_submit(struct smtp_session *session);
+void smtp_session_drop_transaction(struct smtp_session *session);
+
+/* ---- answer.c: what the other roles answered ---- */
+
+void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
+void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
+void smtp_session_on_challenge(struct smtp_session *session, const struct smtp_auth_challenge *note);
+void smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_failed *note);
+void smtp_session_on_granted(struct smtp_session *session, const struct smtp_auth_granted *note);
+/* NULL: the message could not be handed over. Answers once, or in LMTP once for each recipient. */
+void smtp_session_answer_body(struct smtp_session *session, const struct smtp_store_filed *note);
+
+#endif

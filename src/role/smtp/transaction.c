@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC */
+#include "role/smtp/transaction.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    TRANSACTION_ROOM_FIRST = 4,
+    SUBMIT_FIXED_MAX = 4096, /* paths, ids and lengths of a submit note */
+    SUBMIT_RECIPIENTS_MAX = HOST_NOTE_MAX / 2
+};
+
+/* Time first, so that ids sort by age; random bits behind it, so that no two processes agree. The
+ * alphabet has no vowels and none of 0, 1, l, o: no words, no misreading. */
+static void
+make_queue_id(struct host *host, char *ret_id)
+{
+    static const char alphabet[] = "23456789BCDFGHJKMNPQRSTVWXZbcdfg";
+    uint64_t random;
+
+    host_random(host, &random, sizeof(random));
+    uint64_t seconds = (uint64_t)wall_seconds(host_wall(host));
+    for (size_t i = 7; i-- > 0; seconds >>= 5)
+        ret_id[i] = alphabet[seconds & 31];
+    for (size_t i = 7; i < TRANSACTION_QUEUE_ID_LEN; i++, random >>= 5)
+        ret_id[i] = alphabet[random & 31];
+    ret_id[TRANSACTION_QUEUE_ID_LEN] = 0;
+}
+
+struct transaction *
+transaction_open(struct host *host, const struct envelope_path *reverse_path,
+                 const struct envelope_mail_parameters *parameters)
+{
+    struct transaction *transaction = calloc(1, sizeof(*transaction));
+
+    if (!transaction)
+        abort();
+    transaction->host = host;
+    arena_init(&transaction->arena, TRANSACTION_ARENA_MAX);
+    buffer_init(&transaction->body, TRANSACTION_INLINE_MAX);
+    transaction->reverse_path = arena_copy(&transaction->arena, reverse_path->canonical);
+    transaction->envelope_id = arena_copy(&transaction->arena, parameters->envid);
+    transaction->return_full = parameters->ret == ENVELOPE_RET_FULL;
+    transaction->is_utf8 = parameters->is_utf8;
+    make_queue_id(host, transaction->queue_id);
+    return transaction;
+}
+
+void
+transaction_close(struct transaction **transaction)
+{
+    if (!*transaction)
+        return;
+    host_blob_close(&(*transaction)->blob);
+    buffer_finish(&(*transaction)->body);
+    free((*transaction)->recipients);
+    free((*transaction)->targets);
+    arena_finish(&(*transaction)->arena);
+    free(*transaction);
+    *transaction = NULL;
+}
+
+/* Room for one more element; arrays double. */
+static void *
+grow(void *at, uint32_t count, uint32_t *room, size_t size)
+{
+    if (count < *room)
+        return at;
+    *room = *room ? *room * 2 : TRANSACTION_ROOM_FIRST;
+    at = realloc(at, *room * size);
+    if (!at)
+        abort();
+    return at;
+}
+
+/* One copy for each letter box: aliases and repeated RCPTs may lead to the same one (RFC 5321
+ * §4.5.3.1.10 leaves that to us; the course's A14 asks for it). */
+static bool
+is_same_box(const struct smtp_store_recipient *left, const struct smtp_route_target *right)
+{
+    return left->account == right->account && slice_equal(left->detail, right->detail) &&
+           slice_equal(left->path, right->path);
+}
+
+static uint32_t
+find_target(const struct transaction *transaction, const struct smtp_route_target *target)
+{
+    uint32_t at = 0;
+
+    while (at < transaction->target_count && !is_same_box(&transaction->targets[at], target))
+        at++;
+    return at;
+}
+
+static void
+add_target(struct transaction *transaction, const struct envelope_path *path,
+           const struct envelope_rcpt_parameters *parameters, const struct smtp_route_target *target)
+{
+    struct arena *arena = &transaction->arena;
+
+    transaction->targets = grow(transaction->targets, transaction->target_count,
+                                &transaction->target_room, sizeof(*transaction->targets));
+    transaction->targets[transaction->target_count++] = (struct smtp_store_recipient){
+        .account = target->account,
+        .detail = arena_copy(arena, target->detail),
+        .address = arena_copy(arena, path->canonical),
+        .original = arena_copy(arena, parameters->orcpt),
+        .notify = parameters->notify,
+        .box = (enum smtp_store_box)target->box,
+        .path = arena_copy(arena, target->path),
+        .user = arena_copy(arena, target->user),
+        .quota_bytes = target->quota_bytes,
+        .quota_messages = target->quota_messages,
+    };
+}
+
+bool
+transaction_add(struct transaction *transaction, const struct envelope_path *path,
+                const struct envelope_rcpt_parameters *parameters,
+                const struct smtp_route_target_list *targets)
+{
+    uint32_t before = transaction->target_count;
+    uint32_t *indexes = ARENA_ARRAY(&transaction->arena, uint32_t, targets->count);
+
+    for (size_t i = 0; i < targets->count && indexes; i++) {
+        indexes[i] = find_target(transaction, &targets->at[i]);
+        if (indexes[i] == TRANSACTION_TARGETS_MAX)
+            break;
+        if (indexes[i] == transaction->target_count)
+            add_target(transaction, path, parameters, &targets->at[i]);
+        if (i + 1 < targets->count)
+            continue;
+        transaction->recipients = grow(transaction->recipients, transaction->recipient_count,
+                                       &transaction->recipient_room, sizeof(*transaction->recipients));
+        transaction->recipients[transaction->recipient_count++] =
+            (struct transaction_recipient){indexes, (uint32_t)targets->count};
+        transaction->only_recipient = transaction->recipient_count == 1
+                                          ? arena_copy(&transaction->arena, path->canonical)
+                                          : slice_of("", 0);
+        if (!arena_failed(&transaction->arena))
+            return true;
+        transaction->recipient_count--;
+    }
+    transaction->target_count = before;
+    return false;
+}
+
+/* The body has outgrown a note: it goes on in a blob. */
+static void
+move_to_blob(struct transaction *transaction)
+{
+    int status = host_blob_open(transaction->host, &transaction->blob);
+
+    if (status == 0)
+        status = host_blob_put(transaction->blob, buffer_slice(&transaction->body));
+    if (status < 0)
+        transaction->body_error = status;
+    buffer_finish(&transaction->body);
+}
+
+void
+transaction_put_body(struct transaction *transaction, struct slice piece)
+{
+    transaction->body_bytes += piece.len;
+    if (transaction->body_error)
+        return;
+    if (!transaction->blob && piece.len > buffer_room(&transaction->body))
+        move_to_blob(transaction);
+    if (!transaction->blob) {
+        if (!transaction->body_error)
+            buffer_put(&transaction->body, piece);
+        return;
+    }
+    int status = host_blob_put(transaction->blob, piece);
+    if (status < 0)
+        transaction->body_error = status;
+}
+
+/* What a recipient takes in a note, lengths included. */
+static size_t
+recipient_size(const struct smtp_store_recipient *recipient)
+{
+    return 64 + recipient->detail.len + recipient->address.len + recipient->original.len +
+           recipient->path.len + recipient->user.len;
+}
+
+/* Sends ahead those recipients that do not fit into the last note; returns the index of the first
+ * that does. */
+static uint32_t
+send_recipients_ahead(const struct transaction *transaction, uint64_t id,
+                      struct host_channel *channel, struct note_ledger *ledger, struct buffer *note)
+{
+    size_t size = 0;
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; i < transaction->target_count; i++) {
+        size += recipient_size(&transaction->targets[i]);
+        if (size <= SUBMIT_RECIPIENTS_MAX)
+            continue;
+        struct smtp_store_recipients page = {
+            .id = id,
+            .recipients = {.at = transaction->targets + first, .count = i - first}};
+        buffer_clear(note);
+        bool is_put = smtp_store_put_recipients(note, ledger, &page);
+        assert(is_put);
+        host_channel_send(channel, buffer_slice(note), HOST_HANDLE_NONE);
+        first = i;
+        size = recipient_size(&transaction->targets[i]);
+    }
+    return first;
+}
+
+/* Makes the body ready to travel: inline where it fits beside the recipients, else sealed. */
+static int
+pack_body(struct transaction *transaction, size_t prefix_len, host_handle *ret_handle)
+{
+    size_t size = SUBMIT_FIXED_MAX + prefix_len + buffer_len(&transaction->body);
+
+    for (uint32_t i = 0; i < transaction->target_count && size <= HOST_NOTE_MAX; i++)
+        size += recipient_size(&transaction->targets[i]);
+    if (!transaction->blob && size > HOST_NOTE_MAX)
+        move_to_blob(transaction);
+    if (transaction->body_error || !transaction->blob)
+        return transaction->body_error;
+    return host_blob_seal(&transaction->blob, ret_handle);
+}
+
+bool
+transaction_submit(struct transaction *transaction, const struct transaction_submit *submit,
+                   struct host_channel *channel, struct note_ledger *ledger, struct buffer *note)
+{
+    host_handle handle = HOST_HANDLE_NONE;
+
+    transaction->body_error = pack_body(transaction, submit->prefix.len, &handle);
+    if (transaction->body_error)
+        return false;
+    uint32_t first = send_recipients_ahead(transaction, submit->id, channel, ledger, note);
+    struct smtp_store_submit full = {
+        .id = submit->id,
+        .is_atomic = submit->is_atomic,
+        .queue_id = slice_of(transaction->queue_id, TRANSACTION_QUEUE_ID_LEN),
+        .reverse_path = transaction->reverse_path,
+        .envelope_id = transaction->envelope_id,
+        .return_full = transaction->return_full,
+        .is_utf8 = transaction->is_utf8,
+        .is_submission = submit->is_submission,
+        .prefix = submit->prefix,
+        .prefix_return_path_len = submit->prefix_return_path_len,
+        .recipients = {.at = transaction->targets + first,
+                       .count = transaction->target_count - first},
+        .body = buffer_slice(&transaction->body),
+        .body_blob = handle,
+    };
+    buffer_clear(note);
+    bool is_put = smtp_store_put_submit(note, ledger, &full);
+    assert(is_put);
+    host_channel_send(channel, buffer_slice(note), handle);
+    buffer_finish(&transaction->body);
+    return true;
+}
+
+/* What each outcome is to the client. A full mailbox is a matter of days, not for ever: 452, so that
+ * the sender tries again (RFC 5321 §4.2.3). */
+static struct smtp_verdict
+verdict_of_outcome(const struct smtp_store_outcome *outcome)
+{
+    switch (outcome->kind) {
+    case SMTP_STORE_OUTCOME_KIND_DELIVERED:
+        return (struct smtp_verdict){.status = ENVELOPE_STATUS(2, 0, 0)};
+    case SMTP_STORE_OUTCOME_KIND_QUOTA:
+        return (struct smtp_verdict){.code = 452, .status = ENVELOPE_STATUS(4, 2, 2),
+                                     .text = SLICE("a mailbox is full")};
+    case SMTP_STORE_OUTCOME_KIND_NO_SPACE:
+        return (struct smtp_verdict){.code = 452, .status = ENVELOPE_STATUS(4, 3, 1),
+                                     .text = SLICE("insufficient system storage")};
+    case SMTP_STORE_OUTCOME_KIND_PERMANENT:
+        return (struct smtp_verdict){.code = 554, .status = ENVELOPE_STATUS(5, 6, 0),
+                                     .text = outcome->text};
+    case SMTP_STORE_OUTCOME_KIND_TEMPORARY:
+    case SMTP_STORE_OUTCOME_KIND_COUNT:
+        break;
+    }
+    return (struct smtp_verdict){.code = 451, .status = ENVELOPE_STATUS(4, 3, 0),
+                                 .text = SLICE("the message could not be stored now, try again later")};
+}
+
+/* Refusals outrank delivery, and what says more outranks "temporary", which in an atomic submission
+ * is what the others get because of one. */
+static int
+rank(enum smtp_store_outcome_kind kind)
+{
+    static const int ranks[SMTP_STORE_OUTCOME_KIND_COUNT] = {
+        [SMTP_STORE_OUTCOME_KIND_DELIVERED] = 0, [SMTP_STORE_OUTCOME_KIND_PERMANENT] = 4,
+        [SMTP_STORE_OUTCOME_KIND_TEMPORARY] = 1, [SMTP_STORE_OUTCOME_KIND_QUOTA] = 2,
+        [SMTP_STORE_OUTCOME_KIND_NO_SPACE] = 3,
+    };
+    return ranks[kind];
+}
+
+struct smtp_verdict
+transaction_verdict(const struct transaction *transaction,
+                    const struct smtp_store_outcome_list *outcomes, uint32_t recipient)
+{
+    const struct smtp_store_outcome *worst = NULL;
+    struct smtp_store_outcome none = {.kind = SMTP_STORE_OUTCOME_KIND_TEMPORARY};
+    bool is_all = recipient == UINT32_MAX;
+    uint32_t count = is_all ? transaction->target_count
+                            : transaction->recipients[recipient].target_count;
+
+    if (outcomes->count != transaction->target_count || count == 0)
+        return verdict_of_outcome(&none);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t target = is_all ? i : transaction->recipients[recipient].targets[i];
+        const struct smtp_store_outcome *outcome = &outcomes->at[target];
+        if (!worst || rank(outcome->kind) > rank(worst->kind))
+            worst = outcome;
+    }
+    return verdict_of_outcome(worst);
+}

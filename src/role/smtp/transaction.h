@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* One message on its way from a client to the store: envelope, recipients and body, until it is
+ * filed. Private to this folder. */
+#ifndef ROLE_SMTP_TRANSACTION_H
+#define ROLE_SMTP_TRANSACTION_H
+
+#include "base/arena.h"
+#include "host/host.h"
+#include "note/smtp_route.h"
+#include "note/smtp_store.h"
+#include "smtp/server.h"
+
+enum {
+    /* Bodies up to this travel in the note, larger ones in a blob. */
+    TRANSACTION_INLINE_MAX = SMTP_STORE_SUBMIT_BODY_MAX,
+    /* What all recipients' aliases lead to; a message has one outcome for each. */
+    TRANSACTION_TARGETS_MAX = SMTP_STORE_SUBMIT_RECIPIENTS_MAX,
+    TRANSACTION_ARENA_MAX = 8 * 1024 * 1024,
+    TRANSACTION_QUEUE_ID_LEN = 14,
+};
+
+/* What one RCPT led to: indexes into the transaction's targets. Two recipients may share one. */
+struct transaction_recipient {
+    uint32_t *targets;
+    uint32_t target_count;
+};
+
+struct transaction {
+    struct host *host;
+    struct arena arena;
+    struct slice reverse_path;
+    struct slice envelope_id;
+    struct slice only_recipient; /* canonical; empty as soon as there are two */
+    struct transaction_recipient *recipients;
+    struct smtp_store_recipient *targets;
+    uint32_t recipient_count, recipient_room;
+    uint32_t target_count, target_room;
+    bool return_full;
+    bool is_utf8;
+    char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
+    struct buffer body; /* until it is larger than TRANSACTION_INLINE_MAX */
+    struct host_blob *blob;
+    uint64_t body_bytes;
+    int body_error; /* a negative errno once a piece could not be kept */
+};
+
+/* Begins one with what MAIL said; never NULL. */
+struct transaction *transaction_open(struct host *host, const struct envelope_path *reverse_path,
+                                     const struct envelope_mail_parameters *parameters);
+/* Frees it and what it holds of the body; NULL is accepted. */
+void transaction_close(struct transaction **transaction);
+
+/* Adds a recipient and the targets it leads to. False when the targets would be too many; the
+ * transaction is then as before. */
+MUST_USE bool transaction_add(struct transaction *transaction, const struct envelope_path *path,
+                              const struct envelope_rcpt_parameters *parameters,
+                              const struct smtp_route_target_list *targets);
+
+/* Keeps a piece of the body. What goes wrong is remembered in body_error. */
+void transaction_put_body(struct transaction *transaction, struct slice piece);
+
+/* Hands the message to the store over `channel`; `note` is scratch. False, and nothing sent, when the
+ * body could not be kept (body_error says why). The body is gone afterwards. */
+struct transaction_submit {
+    uint64_t id;
+    bool is_atomic;
+    bool is_submission;
+    struct slice prefix; /* Return-Path: and Received: */
+    uint16_t prefix_return_path_len;
+};
+MUST_USE bool transaction_submit(struct transaction *transaction,
+                                 const struct transaction_submit *submit,
+                                 struct host_channel *channel, struct note_ledger *ledger,
+                                 struct buffer *note);
+
+/* The answer to one recipient, or to all (recipient UINT32_MAX), out of what the store said of the
+ * targets: the worst of them. */
+struct smtp_verdict transaction_verdict(const struct transaction *transaction,
+                                        const struct smtp_store_outcome_list *outcomes,
+                                        uint32_t recipient);
+
+#endif
