@@ -42,8 +42,9 @@ struct connection_engine {
     /* When expire wants to be called; INSTANT_NEVER for never. */
     struct instant (*deadline)(const void *engine);
     void (*expire)(void *engine, struct instant now);
-    /* True while an answer, or more of it, is still to come from the owner. A peer that has closed
-     * its side is waited for as long as this is true. */
+    /* True while an answer, or more of it, is still to come: from the owner, or held back by the
+     * engine until its deadline. A peer that has closed its side is waited for as long as this
+     * is true. */
     bool (*is_busy)(const void *engine);
 };
 
