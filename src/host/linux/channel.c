@@ -47,7 +47,7 @@ struct host_channel {
     bool is_deaf;      /* the peer receives nothing more: what it had said is still read */
     bool is_broken;    /* by us: bound exceeded or the peer broke the rules */
     bool waits_for_room; /* of the kernel */
-    bool was_full;     /* and somebody was told */
+    bool was_full;     /* since on_room was last called */
 };
 
 /* ---- receiving ----------------------------------------------------------------------------- */
@@ -365,6 +365,7 @@ host_channel_send(struct host_channel *channel, struct slice note, host_handle h
     else if (!is_over) {
         buffer_put(&channel->queue, slice_of(&queued, sizeof(queued)));
         buffer_put(&channel->queue, note);
+        channel->was_full = channel->was_full || host_channel_is_full(channel);
         if (!channel->waits_for_room)
             flush_later(channel);
         return;
