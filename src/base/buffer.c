@@ -54,7 +54,7 @@ make_space(struct buffer *buffer, size_t count)
 {
     size_t len = buffer_len(buffer);
 
-    if (buffer->size - len >= count && buffer->start >= len) {
+    if (buffer->at && buffer->size - len >= count && buffer->start >= len) {
         memmove(buffer->at, buffer->at + buffer->start, len);
         buffer->start = 0;
         buffer->end = len;

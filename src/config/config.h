@@ -128,4 +128,7 @@ bool config_networks_contain(const struct config_networks *networks,
 MUST_USE bool config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_chain,
                               struct slice *ret_key);
 
+/* Sets level and masks in the log's settings; leaves the rest. */
+void config_log_settings(const struct config *config, struct host_log_settings *settings);
+
 #endif

@@ -24,7 +24,6 @@ enum {
     ENVELOPE_ENVID_MAX = 100,      /* RFC 3461 §4.4, of the encoded form */
     ENVELOPE_ORCPT_MAX = 500,      /* RFC 3461 §4.2, of the encoded form */
     ENVELOPE_AUTH_PARAMETER_MAX = 500, /* RFC 4954 §5 */
-    ENVELOPE_PARAMETERS_MAX = 20,  /* on one command; the table has fewer */
     ENVELOPE_HOLD_SECONDS_MAX = 999999999, /* RFC 4865 §3 */
 };
 

@@ -7,17 +7,15 @@
 #include "base/buffer.h"
 #include "base/cursor.h"
 
-/* RFC 5321 §4.5.3.1.1 to §4.5.3.1.3; octets. A path is counted with its brackets and without its
- * source route, which is read, bounded by the line, and not used. */
+/* Octets as they stand in the command. RFC 5321 §4.5.3.1.1 requires 64 for a local part, and asks
+ * not to stop there: forwarders and mailing lists (SRS, VERP) do write longer ones. */
 enum {
-    ENVELOPE_LOCAL_MAX = 64,
-    ENVELOPE_DOMAIN_MAX = 255,
-    ENVELOPE_PATH_MAX = 256,
+    ENVELOPE_LOCAL_MAX = 256,
+    ENVELOPE_DOMAIN_MAX = 255, /* RFC 5321 §4.5.3.1.2 */
+    ENVELOPE_LABEL_MAX = 63,   /* RFC 1035 §2.3.4; of a label in UTF-8 the octets are not counted */
     ENVELOPE_ROUTE_MAX = 512,
-    /* RFC 1035 §2.3.4 */
-    ENVELOPE_LABEL_MAX = 63,
-    /* Octets of a canonical form: a quoted local part may double. */
-    ENVELOPE_CANONICAL_MAX = 2 * ENVELOPE_LOCAL_MAX + 2 + 1 + ENVELOPE_DOMAIN_MAX,
+    /* No canonical form is longer than what it was made from. */
+    ENVELOPE_CANONICAL_MAX = ENVELOPE_LOCAL_MAX + 1 + ENVELOPE_DOMAIN_MAX,
 };
 
 enum envelope_path_kind {
@@ -52,7 +50,7 @@ enum envelope_fault {
     ENVELOPE_BAD_DOMAIN,  /* no domain, or one that cannot be */
     ENVELOPE_LOCAL_LONG,
     ENVELOPE_DOMAIN_LONG,
-    ENVELOPE_PATH_LONG,
+    ENVELOPE_ROUTE_LONG,
     ENVELOPE_NOT_UTF8,    /* octets above 127 that are not UTF-8 */
     ENVELOPE_NO_MEMORY,   /* the arena's limit */
 };
@@ -80,7 +78,7 @@ MUST_USE bool envelope_domain_take(struct cursor *cursor, enum envelope_domain_k
 /* Puts "<canonical>", with the source route if asked for. */
 void envelope_path_put(struct buffer *buffer, const struct envelope_path *path, bool with_route);
 
-/* A sentence about the fault, for replies: "the local part is longer than 64 octets". */
+/* A sentence about the fault, for replies: "the local part is too long". */
 const char *envelope_fault_text(enum envelope_fault fault);
 
 #endif

@@ -5,6 +5,7 @@
 #include "host/log.h"
 #include "note/parent_role.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONFINEMENT_REPORT_MAX = 400, NOTE_ARENA_MAX = 1024 * 1024, SIDE_PARENT = 0 };
@@ -15,7 +16,6 @@ struct role_frame {
     struct note_ledger ledger;
     struct arena arena; /* of the note in hand */
     struct buffer buffer;
-    uint64_t build_id;
     role_confine_fn confine;
     void *confine_context;
 
@@ -43,6 +43,27 @@ const struct role *
 role_of_kind(enum role_kind kind)
 {
     return kind < ROLE_KINDS ? roles[kind] : NULL;
+}
+
+const char *
+role_kind_name(enum role_kind kind)
+{
+    const struct role *role = role_of_kind(kind);
+
+    return role ? role->name : "parent";
+}
+
+const char *
+role_service_name(enum role_service service)
+{
+    static const char *const names[SERVICES] = {
+        [SERVICE_SMTP] = "smtp",   [SERVICE_SUBMISSION] = "submission",
+        [SERVICE_LMTP] = "lmtp",   [SERVICE_SUBMISSIONS] = "submissions",
+        [SERVICE_POP3] = "pop3",   [SERVICE_POP3S] = "pop3s",
+        [SERVICE_IMAP] = "imap",   [SERVICE_IMAPS] = "imaps",
+        [SERVICE_ADMIN] = "admin",
+    };
+    return names[service];
 }
 
 void
@@ -105,20 +126,33 @@ take_config(struct role_frame *frame, struct slice bytes, host_handle blob)
     return is_good;
 }
 
+/* Lines say which process they are from; addresses are hashed alike in all of them. */
+static void
+configure_log(struct role_frame *frame, const struct parent_role_configure *note)
+{
+    struct host_log_settings settings = *host_log_settings(frame->host);
+
+    if (note)
+        settings.mask_seed = note->log_seed;
+    if (note)
+        snprintf(settings.process, sizeof(settings.process), "%s/%u", frame->role->name, note->index);
+    config_log_settings(&frame->config, &settings);
+    host_log_configure(frame->host, &settings);
+}
+
 static bool
 on_configure(struct role_frame *frame, const struct parent_role_configure *note)
 {
     if (frame->role || !role_of_kind((enum role_kind)note->kind) ||
-        note->build_id != frame->build_id ||
         !take_config(frame, note->config, note->config_blob))
         return false;
     frame->role = role_of_kind((enum role_kind)note->kind);
+    configure_log(frame, note);
     struct role_start start = {
         .host = frame->host,
         .config = &frame->config,
         .index = note->index,
         .processes = note->processes ? note->processes : 1,
-        .build_id = frame->build_id,
         .fail = fail,
         .fail_context = frame,
     };
@@ -149,6 +183,7 @@ on_reload(struct role_frame *frame, const struct parent_role_reload *note)
 {
     if (!take_config(frame, note->config, note->config_blob))
         return false;
+    configure_log(frame, NULL);
     frame->role->reload(frame->state, &frame->config);
     return true;
 }
@@ -241,16 +276,14 @@ static const struct host_channel_handler control_handler = {
 };
 
 struct role_frame *
-role_frame_open(struct host *host, host_handle control, uint64_t build_id, role_confine_fn confine,
-                void *context)
+role_frame_open(struct host *host, host_handle control, role_confine_fn confine, void *context)
 {
     struct role_frame *frame = calloc(1, sizeof(*frame));
-    struct parent_role_hello hello = {.build_id = build_id};
+    struct parent_role_hello hello = {.version = SLICE(FACTEUR_VERSION)};
 
     if (!frame)
         abort();
     frame->host = host;
-    frame->build_id = build_id;
     frame->confine = confine;
     frame->confine_context = context;
     arena_init(&frame->arena, NOTE_ARENA_MAX);

@@ -15,8 +15,8 @@ typedef bool (*role_confine_fn)(void *context, enum role_kind kind, const struct
 
 /* `control` is the channel to the parent. The frame ends the loop of `host` when the role is done
  * or the parent is gone. */
-struct role_frame *role_frame_open(struct host *host, host_handle control, uint64_t build_id,
-                                   role_confine_fn confine, void *context);
+struct role_frame *role_frame_open(struct host *host, host_handle control, role_confine_fn confine,
+                                   void *context);
 
 /* After the loop has ended: frees the role. Returns false when the role had failed. */
 bool role_frame_close(struct role_frame **frame);

@@ -40,7 +40,6 @@ struct role_start {
     const struct config *config; /* the same place always; a reload changes the values */
     unsigned index;              /* this process among those of its kind, from 0 */
     unsigned processes;          /* how many there are of its kind, at least 1 */
-    uint64_t build_id;
     /* Tells the parent that this role wants to end; used for what cannot be gone on with. */
     void (*fail)(void *context, const char *why);
     void *fail_context;

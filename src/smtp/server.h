@@ -66,13 +66,13 @@ struct smtp_server_options {
     uint32_t recipients_max;   /* default and at most 1000; then 452 4.5.3 */
     uint32_t transactions_max; /* MAIL commands in one session; default 1000; then 421 */
     uint32_t commands_idle_max; /* NOOP, RSET, VRFY, HELP, EHLO … between messages; default 100 */
-    uint32_t errors_max;       /* default 20; the budget of 4xx and 5xx, then 421 4.7.0 */
-    uint32_t errors_free;      /* default 3; behind it each error's answer is held back … */
+    uint32_t errors_max;       /* default 20; the budget of 5xx answers, then 421 4.7.0 */
+    uint32_t errors_free;      /* default 3; behind them each 5xx is held back … */
     uint32_t tarpit_ms;        /* … this long; default 1000 */
     uint32_t auth_failures_max; /* default 3; then 421 */
     uint32_t command_timeout_s; /* default 300 (RFC 5321 §4.5.3.2.7) */
     uint32_t body_timeout_s;    /* default 180 between pieces (RFC 5321 §4.5.3.2.5) */
-    uint32_t session_max_s;     /* default 3600, looked at between transactions */
+    uint32_t session_max_s;     /* default 3600; a transaction then going on has as long again */
     uint32_t stress_timeout_s;  /* default 10: command and body timeout while under stress */
     unsigned mechanisms;        /* SMTP_AUTH_ bits; 0: no AUTH */
     enum smtp_verify_policy verify;
@@ -118,6 +118,7 @@ enum smtp_event_kind {
 
 enum smtp_close_reason {
     SMTP_CLOSE_QUIT,
+    SMTP_CLOSE_GONE,      /* smtp_server_input_ended */
     SMTP_CLOSE_REFUSED,   /* the answer to CONNECT, or a verdict that says so */
     SMTP_CLOSE_TIMEOUT,
     SMTP_CLOSE_ERRORS,    /* error budget, floods, failed AUTH */
@@ -125,7 +126,7 @@ enum smtp_close_reason {
     SMTP_CLOSE_PLAINTEXT, /* bytes behind STARTTLS */
     SMTP_CLOSE_LIMIT,     /* session length, transactions, a body without an end */
     SMTP_CLOSE_SHUTDOWN,  /* smtp_server_stop */
-    SMTP_CLOSE_PROTOCOL   /* what cannot be answered in any other way */
+    SMTP_CLOSE_PROTOCOL   /* another protocol's request */
 };
 
 /* MAIL, SEND, SOML and SAML begin a transaction (RFC 821 §3.4). */
@@ -208,12 +209,15 @@ void smtp_server_sent(struct smtp_server *server, size_t len);
 struct instant smtp_server_deadline(const struct smtp_server *server);
 void smtp_server_expire(struct smtp_server *server, struct instant now);
 
+/* True while an answer, or more of them, is still to come from the caller. */
+bool smtp_server_is_asking(const struct smtp_server *server);
+
 /* The TLS handshake is done (RFC 3207 §4.2): all that the client said is forgotten. */
 void smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding,
                              struct instant now);
 
-/* The client is gone or will send no more: an unfinished transaction is told as ABORT, an unfinished
- * exchange as AUTH_ABORT, then CLOSE. */
+/* The client will send no more, and all that it sent was taken: an unfinished transaction is told
+ * as ABORT, an unfinished exchange as AUTH_ABORT, then CLOSE; after the answer if one is open. */
 void smtp_server_input_ended(struct smtp_server *server);
 
 /* The service is going down: 421 as soon as no question is open (RFC 5321 §3.8). */

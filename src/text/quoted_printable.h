@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 
 /* Octets in an encoded line, without the line end, the soft break's '=' included. */
-enum { QUOTED_PRINTABLE_LINE_MAX = 76 };
+enum { QUOTED_PRINTABLE_LINE_MAX = 76, QUOTED_PRINTABLE_BLANKS_MAX = 128 };
 
 /* What was wrong. All zero: nothing. Offsets count from the first octet fed. */
 struct quoted_printable_report {
@@ -23,17 +23,16 @@ struct quoted_printable_report {
 struct quoted_printable_decoder {
     struct quoted_printable_report report;
     uint64_t offset;    /* octets fed */
-    uint64_t blanks;    /* spaces and tabs held back: dropped when the line ends after them */
-    uint64_t column;
-    uint64_t escape_offset;
-    uint8_t held[16];   /* the first of the blanks, exactly */
+    uint64_t line_offset; /* of the encoded line that is being read */
+    uint64_t escape_offset; /* of the '=' that is being read */
+    uint8_t held[QUOTED_PRINTABLE_BLANKS_MAX]; /* blanks: dropped if the line ends after them */
+    uint8_t held_count;
     uint8_t state;
     uint8_t digit;      /* first octet of an escape */
 };
 
-/* Decodes a body piece by piece; never makes it longer. Blanks before a line end are dropped
- * (RFC 2045 §6.7 (3)); more than QUOTED_PRINTABLE_BLANKS_MAX of them in a row are text. */
-enum { QUOTED_PRINTABLE_BLANKS_MAX = 1000 };
+/* Decodes a body piece by piece; never makes it longer. Blanks before a line end and at the end are
+ * dropped (RFC 2045 §6.7 (3)); of a longer row only the last QUOTED_PRINTABLE_BLANKS_MAX. */
 void quoted_printable_decoder_init(struct quoted_printable_decoder *decoder);
 void quoted_printable_decoder_feed(struct quoted_printable_decoder *decoder, struct slice text,
                                    struct buffer *out);
@@ -47,8 +46,8 @@ struct quoted_printable_report quoted_printable_decode(struct slice text, struct
  * that letter boxes and SMTP leave it alone. */
 void quoted_printable_encode(struct slice text, struct buffer *out);
 
-/* How many octets quoted_printable_encode would need for escapes alone: to choose between it and
- * base64 without encoding twice. */
+/* How many octets of the text need an escape wherever they stand: each costs two octets more, which
+ * is how to choose between quoted-printable and base64 without encoding twice. */
 size_t quoted_printable_escape_count(struct slice text);
 
 #endif

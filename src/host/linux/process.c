@@ -276,15 +276,15 @@ unix_address(const char *path, struct sockaddr_un *ret_address)
     return 0;
 }
 
-int
-host_channel_connect(const char *path, host_handle *ret_handle)
+static int
+connect_unix(const char *path, int kind, host_handle *ret_handle)
 {
     struct sockaddr_un address;
     int error = unix_address(path, &address);
 
     if (error < 0)
         return error;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -293,10 +293,16 @@ host_channel_connect(const char *path, host_handle *ret_handle)
     return 0;
 }
 
+int
+host_channel_connect(const char *path, host_handle *ret_handle)
+{
+    return connect_unix(path, SOCK_SEQPACKET, ret_handle);
+}
+
 /* A socket that a dead process left is removed; one that lives is not, nor is another kind of
  * file. */
 static int
-clear_path(const char *path)
+clear_path(const char *path, int kind)
 {
     struct stat info;
     host_handle probe;
@@ -305,7 +311,7 @@ clear_path(const char *path)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(info.st_mode))
         return -EEXIST;
-    int error = host_channel_connect(path, &probe);
+    int error = connect_unix(path, kind, &probe);
     if (error == 0)
         close(probe);
     if (error != -ECONNREFUSED)
@@ -313,17 +319,17 @@ clear_path(const char *path)
     return unlink(path) < 0 ? -errno : 0;
 }
 
-int
-host_listen_channel(const char *path, mode_t mode, host_handle *ret_handle)
+static int
+listen_unix(const char *path, int kind, mode_t mode, host_handle *ret_handle)
 {
     struct sockaddr_un address;
     int error = unix_address(path, &address);
 
     if (error == 0)
-        error = clear_path(path);
+        error = clear_path(path, kind);
     if (error < 0)
         return error;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     /* The mode of the socket before bind is, under Linux, that of the name: never wider. */
@@ -332,6 +338,18 @@ host_listen_channel(const char *path, mode_t mode, host_handle *ret_handle)
         return give_up(fd);
     *ret_handle = fd;
     return 0;
+}
+
+int
+host_listen_channel(const char *path, mode_t mode, host_handle *ret_handle)
+{
+    return listen_unix(path, SOCK_SEQPACKET, mode, ret_handle);
+}
+
+int
+host_listen_unix(const char *path, mode_t mode, host_handle *ret_handle)
+{
+    return listen_unix(path, SOCK_STREAM, mode, ret_handle);
 }
 
 /* ---- supervisor ---------------------------------------------------------------------------- */

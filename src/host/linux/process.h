@@ -53,7 +53,10 @@ MUST_USE int host_listen_tcp(const struct host_address *address, host_handle *re
  * that nobody listens to any more; -EADDRINUSE when somebody does. */
 MUST_USE int host_listen_channel(const char *path, mode_t mode, host_handle *ret_handle);
 
-/* Connects to such a socket; the handle is for host_channel_open. */
+/* The same for streams: LMTP on this machine. */
+MUST_USE int host_listen_unix(const char *path, mode_t mode, host_handle *ret_handle);
+
+/* Connects to a socket of host_listen_channel; the handle is for host_channel_open. */
 MUST_USE int host_channel_connect(const char *path, host_handle *ret_handle);
 
 /* ---- supervisor ---------------------------------------------------------------------------- */

@@ -278,7 +278,7 @@ log_close(struct smtp_session *session, enum smtp_close_reason reason)
         [SMTP_CLOSE_TIMEOUT] = "timeout",     [SMTP_CLOSE_ERRORS] = "errors",
         [SMTP_CLOSE_LINE_END] = "line_end",   [SMTP_CLOSE_PLAINTEXT] = "plaintext_behind_starttls",
         [SMTP_CLOSE_LIMIT] = "limit",         [SMTP_CLOSE_SHUTDOWN] = "shutdown",
-        [SMTP_CLOSE_PROTOCOL] = "protocol",
+        [SMTP_CLOSE_PROTOCOL] = "protocol",   [SMTP_CLOSE_GONE] = "gone",
     };
     bool is_usual = reason == SMTP_CLOSE_QUIT || reason == SMTP_CLOSE_SHUTDOWN;
     struct log_line line;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* The folders of the data: made with narrow rights, and, when started as root, given to the roles
+ * that own them. */
+#include "role/parent/parent_private.h"
+
+#include "host/linux/sandbox.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES_MAX = 4096 };
+
+/* As `mkdir -p` does; the last part gets `mode`, parts on the way 0755. */
+static int
+make_path(char *path, mode_t mode)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int status = mkdir(path, 0755);
+        *slash = '/';
+        if (status < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return mkdir(path, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static bool
+make(struct parent *parent, struct slice root, const char *name, mode_t mode, const char *owner,
+     const char *group)
+{
+    char path[PATH_BYTES_MAX], prefix[32];
+    struct stat info;
+
+    snprintf(path, sizeof(path), "%.*s%s%s", (int)root.len, (const char *)root.at, *name ? "/" : "", name);
+    int status = make_path(path, mode);
+    if (status == 0 && (stat(path, &info) < 0 || !S_ISDIR(info.st_mode)))
+        status = -ENOTDIR;
+    if (status == 0 && owner && geteuid() == 0) {
+        snprintf(prefix, sizeof(prefix), "%.*s", (int)parent->config.run_as.len,
+                 (const char *)parent->config.run_as.at);
+        uint32_t user = sandbox_user(sandbox_find(owner), prefix).user;
+        uint32_t group_id = sandbox_user(sandbox_find(group), prefix).group;
+        if (chown(path, user, group_id) < 0 || chmod(path, mode) < 0)
+            status = -errno;
+    }
+    if (status < 0)
+        parent_complain(parent, "%s: %s; make the folder, or change data_dir or runtime_dir", path,
+                        strerror(-status));
+    return status == 0;
+}
+
+/* Files that the tool has written as root go to the role that reads them. */
+static void
+give_file(struct parent *parent, const char *name, mode_t mode, const char *owner, const char *group)
+{
+    char path[PATH_BYTES_MAX], prefix[32];
+    struct slice root = parent->config.data_dir;
+
+    if (geteuid() != 0)
+        return;
+    snprintf(path, sizeof(path), "%.*s/%s", (int)root.len, (const char *)root.at, name);
+    snprintf(prefix, sizeof(prefix), "%.*s", (int)parent->config.run_as.len,
+             (const char *)parent->config.run_as.at);
+    if (lchown(path, sandbox_user(sandbox_find(owner), prefix).user,
+               sandbox_user(sandbox_find(group), prefix).group) == 0)
+        chmod(path, mode);
+}
+
+void
+folders_give_directory(struct parent *parent)
+{
+    give_file(parent, "directory/accounts", 0640, "auth", "route");
+    give_file(parent, "directory/secrets", 0600, "auth", "auth");
+}
+
+bool
+folders_make(struct parent *parent)
+{
+    struct slice data = parent->config.data_dir, runtime = parent->config.runtime_dir;
+
+    if (!make(parent, data, "", 0755, NULL, NULL) ||
+        !make(parent, data, "directory", 0750, "auth", "route") ||
+        !make(parent, data, "store", 0700, "store", "store") ||
+        !make(parent, runtime, "", 0755, NULL, NULL))
+        return false;
+    folders_give_directory(parent);
+    return true;
+}

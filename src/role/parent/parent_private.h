@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the parent: private to this folder. */
+#ifndef ROLE_PARENT_PARENT_PRIVATE_H
+#define ROLE_PARENT_PARENT_PRIVATE_H
+
+#include "base/arena.h"
+#include "host/linux/process.h"
+#include "note/parent_role.h"
+#include "note/tool_parent.h"
+#include "role/parent/parent.h"
+#include "role/role.h"
+
+#include <stdio.h>
+
+enum {
+    CHILDREN_MAX = 3 * 64 + 4, /* options.def: at most 64 processes of a kind */
+    PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX,
+    CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
+    CERTIFICATE_WATCH_S = 30,
+    RESTART_FIRST_MS = 100,
+    RESTART_LAST_MS = 30 * 1000,
+    RESTART_FORGIVEN_S = 60, /* a child that ran so long starts anew at once */
+    REPORT_MAX = PARENT_ROLE_READY_CONFINEMENT_MAX,
+};
+
+struct parent;
+
+struct child {
+    struct parent *parent;
+    enum role_kind kind;
+    unsigned index;
+    struct host_process *process; /* NULL while it is dead */
+    struct host_channel *control;
+    struct host_timer *restart;
+    struct note_ledger ledger;
+    enum tool_parent_state state;
+    uint32_t restarts;
+    int64_t delay_ms; /* before the next restart */
+    struct instant started;
+    struct wall started_wall;
+    char report[REPORT_MAX + 1]; /* of its confinement */
+};
+
+/* A socket that is listened to, for as long as the parent lives. */
+struct parent_listener {
+    enum role_service service;
+    host_handle handle;
+    struct config_listener where;
+};
+
+struct certificate {
+    struct slice name; /* SNI name; empty: the default. This and the paths borrow from the config */
+    struct slice chain_path, key_path;
+    struct buffer chain, key;
+};
+
+struct parent {
+    struct host *host;
+    const struct parent_options *options;
+    struct arena config_arenas[2]; /* of the configuration in force and of the next, in turn */
+    unsigned config_turn;
+    struct config config;
+    struct wall started_wall;
+    uint64_t log_seed;
+    struct child children[CHILDREN_MAX];
+    size_t child_count;
+    unsigned processes; /* of each kind that has several */
+    struct parent_listener listeners[PARENT_LISTENERS_MAX];
+    size_t listener_count;
+    struct certificate certificates[CERTIFICATES_MAX];
+    size_t certificate_count;
+    struct host_timer *certificate_watch;
+    struct host_timer *deadline; /* of stopping */
+    struct host_listener *admin;
+    host_handle store_admin;
+    struct tool_link *links; /* the tools that are connected */
+    uint64_t stats_round;
+    struct host_signal *signals[3];
+    struct buffer note;
+    struct arena note_arena;
+    bool is_ready;    /* was once */
+    bool is_stopping;
+    unsigned stop_stage;
+    int exit_code;
+};
+
+/* Says a sentence on standard error, for a person who started us. */
+void parent_complain(const struct parent *parent, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- parent.c ---- */
+
+void parent_stop(struct parent *parent);
+/* Looks whether all are ready, or, when stopping, all of this stage are gone. */
+void parent_look(struct parent *parent);
+/* Reads configuration, certificates and directory again. False, and nothing changed, with a line for
+ * each error in `problems`. */
+bool parent_reload(struct parent *parent, struct buffer *problems);
+
+/* ---- child.c ---- */
+
+void child_init(struct child *child, struct parent *parent, enum role_kind kind, unsigned index);
+/* Starts its process and gives it everything but its links to others. 0 or -errno. */
+int child_start(struct child *child);
+void child_finish(struct child *child);
+/* Connects two children, when both live. */
+void child_link(struct child *left, struct child *right);
+/* Connects it with all that it talks to. */
+void child_link_all(struct child *child);
+/* The last note of a start. */
+void child_begin(struct child *child);
+void child_send_certificate(struct child *child, const struct certificate *certificate);
+void child_send_reload(struct child *child);
+void child_send_stop(struct child *child);
+void child_ask_stats(struct child *child, uint64_t id);
+bool child_is_alive(const struct child *child);
+
+/* ---- listen.c ---- */
+
+/* Binds all that the configuration names, and the tool's sockets. False after a complaint. */
+bool listeners_open(struct parent *parent);
+void listeners_close(struct parent *parent);
+void listener_put_address(const struct parent_listener *listener, struct buffer *out);
+
+/* ---- certificate.c ---- */
+
+/* Reads all files again; names and paths borrow from config. False, and the old ones kept, with a
+ * line for each error in `problems`. */
+bool certificates_load(struct parent *parent, const struct config *config, bool *ret_changed,
+                       struct buffer *problems);
+void certificates_send(struct parent *parent, struct child *child);
+/* After the configuration was adopted: names and paths borrow from it again. */
+void certificates_borrow(struct parent *parent);
+void certificates_forget(struct parent *parent);
+/* Reads a whole file of at most `max` bytes into `out`: 0 or -errno. */
+int file_read(struct slice path, size_t max, struct buffer *out);
+
+/* ---- folder.c ---- */
+
+/* Makes the data folders and gives each to the role that owns it. False after a complaint. */
+bool folders_make(struct parent *parent);
+/* The tool writes the directory's files as root: gives them to the roles that read them. */
+void folders_give_directory(struct parent *parent);
+
+/* ---- admin.c ---- */
+
+void admin_accept(void *context, host_handle handle);
+void admin_on_stats(struct child *child, const struct parent_role_stats *stats);
+void admin_close(struct parent *parent);
+
+#endif
