@@ -59,7 +59,7 @@ run_helper(enum host_helper_kind kind, host_helper_fn fn, void *context, int cha
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
     keep_only(channel);
-    if (kind == HOST_HELPER_PURE && helper_confine() < 0)
+    if (helper_confine(kind) < 0)
         _exit(1);
     answer_questions(fn, context);
     _exit(0);

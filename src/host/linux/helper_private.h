@@ -2,7 +2,9 @@
 #ifndef HOST_LINUX_HELPER_PRIVATE_H
 #define HOST_LINUX_HELPER_PRIVATE_H
 
-/* In a helper that only computes: gives up everything but memory and its channel. */
-int helper_confine(void);
+#include "host/host.h"
+
+/* In a helper, before its first question: gives up what its kind does not need. */
+MUST_USE int helper_confine(enum host_helper_kind kind);
 
 #endif

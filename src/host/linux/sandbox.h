@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Confinement: what a process gives up before it meets its first stranger. One profile for each
- * kind of process; sandbox.c holds the table. In this order: folder of the profile opened, groups
- * and user dropped, empty root, no new privileges, limits, Landlock, seccomp.
+ * kind of process; sandbox.c holds the table. In this order: empty root, groups and
+ * user, capabilities, no new privileges, Landlock, limits, seccomp.
  *
  * Started as an ordinary user, no user can be changed and no root; the rest remains. */
 #ifndef HOST_LINUX_SANDBOX_H
@@ -11,7 +11,7 @@
 
 struct sandbox_profile;
 
-/* "parent", "smtp", "access", "auth", "auth-helper", "route", "deliver", "letterbox", "store";
+/* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store";
  * NULL for any other name. */
 const struct sandbox_profile *sandbox_find(const char *name);
 
@@ -33,7 +33,8 @@ struct sandbox_request {
     unsigned files_max; /* RLIMIT_NOFILE; 0 leaves it */
 };
 
-/* Confines this process for good. 0, or a negative errno when something the profile requires could
+/* Confines this process for good: call it when everything that needs a path, a new socket or a
+ * helper has been opened. 0, or a negative errno when something the profile requires could
  * not be had: the process must then not go on. Either way puts into `report` one readable line of
  * what was had and what was not: "user=facteur-smtp root=empty landlock=7 seccomp=kill". */
 MUST_USE int sandbox_enter(const struct sandbox_profile *profile,

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+#include "host/linux/sandbox.h"
+
+#include "host/linux/landlock_private.h"
+#include "host/linux/seccomp_private.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { USER_FIRST = 61200, USER_NAME_MAX = 32, CAPABILITY_LAST = 63 };
+
+struct sandbox_profile {
+    const char *name;
+    uint32_t number; /* its user, counted from USER_FIRST */
+    enum seccomp_kind calls;
+    bool keeps_user;     /* root stays root, with `capabilities` only */
+    bool has_empty_root; /* nothing at all to open */
+    bool may_read;       /* folders of the request */
+    bool may_write;
+    uint64_t capabilities;
+};
+
+#define CAPABILITY(name) (1ULL << (name))
+
+/* The parent binds ports, starts processes that drop their user, signals them and gives them their
+ * folders. The letter box writes as root into boxes of other users, which Landlock confines it to.
+ * Everybody else holds no capability. */
+static const struct sandbox_profile profiles[] = {
+    {.name = "parent", .number = 0, .calls = SECCOMP_START, .keeps_user = true,
+     .capabilities = CAPABILITY(CAP_NET_BIND_SERVICE) | CAPABILITY(CAP_SETUID) |
+                     CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYS_CHROOT) |
+                     CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) |
+                     CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_SYS_RESOURCE) |
+                     CAPABILITY(CAP_SETPCAP)},
+    {.name = "smtp", .number = 1, .calls = SECCOMP_LOOP, .has_empty_root = true},
+    {.name = "access", .number = 2, .calls = SECCOMP_LOOP, .has_empty_root = true},
+    {.name = "auth", .number = 3, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
+    {.name = "route", .number = 4, .calls = SECCOMP_FILES, .may_read = true},
+    {.name = "deliver", .number = 5, .calls = SECCOMP_LOOP, .has_empty_root = true},
+    {.name = "letterbox", .number = 6, .calls = SECCOMP_FILES, .keeps_user = true,
+     .may_read = true, .may_write = true,
+     .capabilities = CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) |
+                     CAPABILITY(CAP_DAC_OVERRIDE)},
+    {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
+};
+
+const struct sandbox_profile *
+sandbox_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(profiles); i++)
+        if (strcmp(profiles[i].name, name) == 0)
+            return &profiles[i];
+    return NULL;
+}
+
+struct sandbox_user
+sandbox_user(const struct sandbox_profile *profile, const char *prefix)
+{
+    char name[USER_NAME_MAX];
+
+    if (profile->keeps_user)
+        return (struct sandbox_user){0, 0};
+    int len = snprintf(name, sizeof(name), "%s-%s", prefix, profile->name);
+    const struct passwd *entry = len > 0 && len < (int)sizeof(name) ? getpwnam(name) : NULL;
+    if (entry && entry->pw_uid != 0)
+        return (struct sandbox_user){entry->pw_uid, entry->pw_gid};
+    uint32_t number = USER_FIRST + profile->number;
+    return (struct sandbox_user){number, number};
+}
+
+/* ---- the steps ----------------------------------------------------------------------------- */
+
+static void
+put_fact(struct buffer *report, const char *key, const char *value)
+{
+    if (buffer_len(report))
+        buffer_put_byte(report, ' ');
+    buffer_put_text(report, key);
+    buffer_put_byte(report, '=');
+    buffer_put_text(report, value);
+}
+
+static void
+put_number(struct buffer *report, const char *key, uint64_t value)
+{
+    put_fact(report, key, "");
+    buffer_put_decimal(report, value);
+}
+
+static int
+set_limit(__rlimit_resource_t what, rlim_t value)
+{
+    struct rlimit limit = {value, value};
+
+    return setrlimit(what, &limit) < 0 ? -errno : 0;
+}
+
+/* Before the user is dropped: root may raise the number of files. */
+static int
+set_files_max(unsigned files_max)
+{
+    struct rlimit limit;
+
+    if (files_max == 0)
+        return 0;
+    if (set_limit(RLIMIT_NOFILE, files_max) == 0)
+        return 0;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    limit.rlim_cur = limit.rlim_max; /* as many as an ordinary user can have */
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+/* A folder that has no name any more: nothing is in it, and nothing can be made in it. */
+static int
+enter_empty_root(void)
+{
+    static const char *const places[] = {"/run/facteur-root-XXXXXX", "/tmp/facteur-root-XXXXXX"};
+    char path[64];
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        memcpy(path, places[i], strlen(places[i]) + 1);
+        if (!mkdtemp(path))
+            continue;
+        bool is_entered = chdir(path) == 0;
+        int error = rmdir(path) < 0 ? -errno : 0;
+        if (error < 0 || !is_entered)
+            return error < 0 ? error : -ENOENT;
+        return chroot(".") < 0 ? -errno : 0;
+    }
+    return -errno;
+}
+
+static int
+drop_user(struct sandbox_user user)
+{
+    if (setgroups(0, NULL) < 0 || setresgid(user.group, user.group, user.group) < 0 ||
+        setresuid(user.user, user.user, user.user) < 0)
+        return -errno;
+    /* It must not come back. */
+    return setuid(0) == 0 || setgid(0) == 0 ? -EPERM : 0;
+}
+
+static int
+set_capabilities(uint64_t kept)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {
+        {.effective = (uint32_t)kept, .permitted = (uint32_t)kept},
+        {.effective = (uint32_t)(kept >> 32), .permitted = (uint32_t)(kept >> 32)},
+    };
+
+    for (unsigned i = 0; i <= CAPABILITY_LAST; i++)
+        if (!(kept >> i & 1) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+            (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    /* As an ordinary user `kept` cannot be had; then there is nothing to keep. */
+    if (syscall(SYS_capset, &header, data) == 0)
+        return 0;
+    data[0] = data[1] = (struct __user_cap_data_struct){0};
+    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+/* Root, groups and user, in the order in which each step still has the right to the next. */
+static int
+drop_identity(const struct sandbox_profile *profile, const char *prefix, struct buffer *report)
+{
+    if (geteuid() != 0) {
+        put_number(report, "user", geteuid());
+        put_fact(report, "root", "unchanged");
+        return set_capabilities(0);
+    }
+    struct sandbox_user user = sandbox_user(profile, prefix);
+    int error = profile->has_empty_root ? enter_empty_root() : 0;
+    if (error < 0) {
+        put_fact(report, "root", "failed");
+        return error;
+    }
+    put_number(report, "user", user.user);
+    put_fact(report, "root", profile->has_empty_root ? "empty" : "unchanged");
+    if (profile->keeps_user)
+        return set_capabilities(profile->capabilities);
+    (void)set_capabilities(CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID));
+    error = drop_user(user);
+    return error < 0 ? error : set_capabilities(0);
+}
+
+static int
+confine_paths(const struct sandbox_profile *profile, const struct sandbox_request *request,
+              struct buffer *report)
+{
+    const char *path = NULL;
+    struct landlock_paths paths = {
+        .readable = request->readable,
+        .readable_count = profile->may_read ? request->readable_count : 0,
+        .writable = request->writable,
+        .writable_count = profile->may_write ? request->writable_count : 0,
+    };
+
+    if (profile->calls == SECCOMP_START)
+        return 0;
+    int version = landlock_enter(&paths, &path);
+    if (version > 0)
+        put_number(report, "landlock", (uint64_t)version);
+    else
+        put_fact(report, "landlock", version == 0 ? "none" : path ? path : "failed");
+    return version < 0 ? version : 0;
+}
+
+/* No core with other people's mail in it, no more processes, no debugger of the same user; and an
+ * end when the parent ends, which the change of user has switched off. */
+static int
+set_process_limits(const struct sandbox_profile *profile)
+{
+    int error = set_limit(RLIMIT_CORE, 0);
+
+    if (error == 0 && profile->calls != SECCOMP_START)
+        error = set_limit(RLIMIT_NPROC, 0);
+    if (error == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        error = -errno;
+    if (error == 0 && profile->calls != SECCOMP_START &&
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        error = -errno;
+    return error;
+}
+
+#if HAS_ADDRESS_SANITIZER
+/* The leak checker traces a copy of the process: in a confined one it cannot run. */
+int __lsan_is_turned_off(void);
+static bool is_confined;
+
+int
+__lsan_is_turned_off(void)
+{
+    return is_confined;
+}
+#define NOTE_CONFINED() (is_confined = true)
+#else
+#define NOTE_CONFINED() ((void)0)
+#endif
+
+int
+sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_request *request,
+              struct buffer *report)
+{
+    tzset(); /* reads a file that is out of reach afterwards */
+    int error = set_files_max(request->files_max);
+    if (error == 0)
+        error = drop_identity(profile, request->user_prefix, report);
+    if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        error = -errno;
+    if (error == 0)
+        error = confine_paths(profile, request, report);
+    if (error == 0)
+        error = set_process_limits(profile);
+    if (error == 0)
+        error = seccomp_enter(profile->calls);
+    put_fact(report, "seccomp", error == 0 ? "on" : "failed");
+    NOTE_CONFINED();
+    return error;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* System call filters, by what kind of work a process does. */
+#ifndef HOST_LINUX_SECCOMP_PRIVATE_H
+#define HOST_LINUX_SECCOMP_PRIVATE_H
+
+#include "base/compiler.h"
+
+enum seccomp_kind {
+    SECCOMP_COMPUTE, /* memory, and the descriptors it has */
+    SECCOMP_LOOP,    /* besides: the loop, accept, memfds; the default of roles */
+    SECCOMP_FILES,   /* besides: files, as far as Landlock and rights let it */
+    SECCOMP_START,   /* everything but what no mail system does: for those who start others */
+};
+
+/* Sets the filter of this process for good; 0 or a negative errno. Needs no_new_privs or root. */
+MUST_USE int seccomp_enter(enum seccomp_kind kind);
+
+#endif
