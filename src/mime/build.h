@@ -18,11 +18,12 @@ enum { MIME_DRAFT_DEPTH_MAX = 20, MIME_DRAFT_PARTS_MAX = 1000 };
 MUST_USE struct mime_draft *mime_draft_new_text(struct arena *arena, const char *subtype,
                                                 struct slice text);
 
-/* Any octets, as base64 (or 7bit where they are short plain lines). `type` is "image/png". */
+/* Any octets, as base64. `type` is "image/png". */
 MUST_USE struct mime_draft *mime_draft_new_bytes(struct arena *arena, const char *type,
                                                  struct slice bytes);
 
-/* A message inside the message: message/rfc822, octets as they are. */
+/* A message inside the message: message/rfc822, octets as they are; 7bit, 8bit or, for over-long
+ * lines and NUL, binary. */
 MUST_USE struct mime_draft *mime_draft_new_message(struct arena *arena, struct slice message);
 
 /* A multipart without parts yet. subtype: "mixed", "alternative", … */
@@ -33,7 +34,7 @@ void mime_draft_append(struct mime_draft *multipart, struct mime_draft *part);
 
 /* Adds a field that is put before the Content- fields, in order of addition. `body` must be
  * well-formed field content already, like an address list or a message id; it is folded at
- * blanks. Line ends in it are dropped: nobody can smuggle in a field. */
+ * blanks. Line ends in it become blanks: nobody can smuggle in a field. */
 void mime_draft_add_field(struct mime_draft *draft, const char *name, struct slice body);
 
 /* The same for human text in UTF-8: Subject, Comments. Encoded words are made where needed. */

@@ -4,14 +4,13 @@
 #ifndef MIME_PART_H
 #define MIME_PART_H
 
-#include "message/field.h"
+#include "message/header.h"
 #include "mime/content_type.h"
 #include "mime/disposition.h"
 
 enum {
     MIME_DEPTH_MAX = 100,    /* levels of multipart and message together; mail uses below 10 */
     MIME_PARTS_MAX = 10000,  /* digests of a mailing list's year stay below */
-    MIME_FIELDS_MAX = 2000,  /* of one message, in the index; Received and ARC chains stay below 200 */
 };
 /* Offsets have 32 bits. */
 #define MIME_MESSAGE_MAX ((size_t)UINT32_MAX)
@@ -23,15 +22,6 @@ enum mime_part_kind {
 };
 
 #define MIME_NO_PART UINT32_MAX
-
-/* One header field, as offsets into the message. */
-struct mime_field {
-    uint32_t start;    /* first octet of the name */
-    uint32_t len;      /* with all continuation lines and the last line end */
-    uint32_t body;     /* offset of the first octet behind the colon */
-    uint16_t name_len; /* without blanks before the colon */
-    uint16_t id;       /* enum message_field_id, or 0 */
-};
 
 struct mime_part {
     enum mime_part_kind kind;
@@ -57,18 +47,15 @@ struct mime_part {
     struct slice location;
     struct slice md5;
 
-    /* Index of all header fields: for the root and for messages inside messages (children of
-     * MIME_PART_MESSAGE); count is 0 for others. */
-    uint32_t fields_first; /* in tree->fields */
-    uint32_t fields_count;
+    /* All header fields, for the root and for messages inside messages (children of
+     * MIME_PART_MESSAGE); NULL for others. Offsets in it count from header_start. */
+    const struct header *fields;
 };
 
 struct mime_tree {
     struct slice message;
     struct mime_part *parts; /* in the order they stand in the message: a parent before its parts */
     size_t count;            /* at least 1 */
-    struct mime_field *fields;
-    size_t fields_count;
     bool has_mime_version; /* its absence changes nothing: many senders forget it */
     struct mime_defects defects;
 };
@@ -77,9 +64,6 @@ struct mime_tree {
  * the tree is cut and has MIME_DEFECT_MEMORY_LIMIT; with an arena that cannot hold even the root
  * count is 0. */
 void mime_tree_parse(struct slice message, struct arena *arena, struct mime_tree *ret_tree);
-
-/* True when the part is the root, or the message inside a message: it has a summary. */
-bool mime_part_is_message_root(const struct mime_tree *tree, size_t index);
 
 static inline struct slice
 mime_part_header(const struct mime_tree *tree, const struct mime_part *part)

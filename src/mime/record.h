@@ -21,6 +21,7 @@ enum {
     MIME_RECORD_STRING_MAX = 16 * 1024, /* longer strings are cut */
     MIME_RECORD_MESSAGES_MAX = 500,     /* messages inside messages that get a summary */
     MIME_RECORD_ADDRESSES_MAX = 4096,   /* of all summaries together */
+    MIME_RECORD_FIELDS_MAX = 2000,      /* header fields of all messages together */
     MIME_RECORD_PARAMETERS_MAX = 12000,
     MIME_RECORD_PREVIEW_MAX = 600,      /* octets of UTF-8; about 200 characters */
 };
@@ -123,7 +124,16 @@ struct mime_record_address {
 /* index < addresses_count. */
 struct mime_record_address mime_record_address(const struct mime_record *record, uint32_t index);
 
-/* index < fields_count. Offsets are inside the body. */
+/* One header field, as offsets into the body. */
+struct mime_field {
+    uint32_t start;    /* first octet of the name */
+    uint32_t len;      /* with all continuation lines and the last line end */
+    uint32_t body;     /* offset of the first octet behind the colon */
+    uint16_t name_len; /* without blanks before the colon */
+    uint16_t id;       /* enum field_id */
+};
+
+/* index < fields_count. */
 struct mime_field mime_record_field(const struct mime_record *record, uint32_t index);
 
 /* index < defects_count. */

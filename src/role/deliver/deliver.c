@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/* The role that parses: `parse` in, `parsed` out. See README.md. */
+#include "host/log.h"
+#include "mime/record.h"
+#include "note/store_deliver.h"
+#include "role/role.h"
+#include "text/charset.h"
+
+enum {
+    /* The largest tree (10,000 parts with their parameters, 10,000 fields in each of some messages
+     * inside) stays below; a message that needs more is cut. */
+    DELIVER_ARENA_MAX = 64 * 1024 * 1024,
+    NOTE_ARENA_MAX = 64 * 1024,
+    /* A record that is longer travels as a blob: the note has other fields too. */
+    INLINE_RECORD_MAX = 60 * 1024,
+};
+
+struct deliver {
+    struct host *host;
+    struct host_channel *store;
+    struct note_ledger ledger;
+    struct charset_modules *charsets;
+    struct arena note_arena;
+    struct arena arena; /* of the message that is being parsed */
+    struct buffer record;
+    struct buffer note;
+    uint64_t messages, octets, defective, cut, refused;
+};
+
+static void
+forget_store(struct deliver *deliver)
+{
+    host_channel_close(&deliver->store);
+    note_ledger_finish(&deliver->ledger);
+}
+
+/* Parses into deliver->record; leaves it empty when the body cannot be had. */
+static void
+parse_body(struct deliver *deliver, struct slice body)
+{
+    struct mime_tree tree;
+    struct mime_record record;
+
+    mime_tree_parse(body, &deliver->arena, &tree);
+    mime_record_put(&deliver->record, &tree, &deliver->arena);
+    bool is_good = mime_record_open(buffer_slice(&deliver->record), body.len, &record);
+    assert(is_good);
+    deliver->messages++;
+    deliver->octets += body.len;
+    deliver->defective += tree.defects.kinds != 0;
+    deliver->cut += record.is_cut;
+}
+
+/* Maps a body that came as a blob, and parses it. */
+static void
+parse_blob(struct deliver *deliver, const struct store_deliver_parse *parse, host_handle handle)
+{
+    struct host_mapping mapping;
+    int error = host_blob_map(deliver->host, handle, &mapping);
+
+    if (error == 0) {
+        parse_body(deliver, mapping.bytes);
+        host_blob_unmap(deliver->host, &mapping);
+        return;
+    }
+    struct log_line line;
+    log_begin(&line, deliver->host, HOST_LEVEL_ERROR, "body_not_mapped");
+    log_text(&line, "id", parse->queue_id);
+    log_error(&line, "error", error);
+    log_end(&line);
+    deliver->refused++;
+}
+
+/* The record as a sealed blob; HOST_HANDLE_NONE when it cannot be made. */
+static host_handle
+record_as_blob(struct deliver *deliver)
+{
+    struct host_blob *blob = NULL;
+    host_handle handle = HOST_HANDLE_NONE;
+    int error = host_blob_open(deliver->host, &blob);
+
+    if (error == 0)
+        error = host_blob_put(blob, buffer_slice(&deliver->record));
+    if (error == 0)
+        error = host_blob_seal(&blob, &handle);
+    if (blob)
+        host_blob_close(&blob);
+    if (error == 0)
+        return handle;
+    struct log_line line;
+    log_begin(&line, deliver->host, HOST_LEVEL_ERROR, "record_not_sent");
+    log_error(&line, "error", error);
+    log_end(&line);
+    return HOST_HANDLE_NONE;
+}
+
+static void
+answer(struct deliver *deliver, uint64_t id)
+{
+    struct store_deliver_parsed parsed = {
+        .id = id,
+        .action = STORE_DELIVER_FILTER_ACTION_KEEP,
+        .text = slice_of("", 0),
+        .parse_record = buffer_slice(&deliver->record),
+        .parse_record_blob = HOST_HANDLE_NONE,
+    };
+
+    if (parsed.parse_record.len > INLINE_RECORD_MAX) {
+        parsed.parse_record_blob = record_as_blob(deliver);
+        parsed.parse_record = slice_of("", 0);
+    }
+    buffer_clear(&deliver->note);
+    bool is_put = store_deliver_put_parsed(&deliver->note, &deliver->ledger, &parsed);
+    assert(is_put);
+    host_channel_send(deliver->store, buffer_slice(&deliver->note), parsed.parse_record_blob);
+}
+
+/* Gives memory back that only a large message needed. */
+static void
+forget_message(struct deliver *deliver)
+{
+    arena_reset(&deliver->arena);
+    buffer_clear(&deliver->record);
+    if (deliver->record.size > INLINE_RECORD_MAX)
+        buffer_finish(&deliver->record);
+}
+
+static void
+on_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct deliver *deliver = context;
+    struct store_deliver_note note;
+
+    arena_reset(&deliver->note_arena);
+    if (!store_deliver_take(bytes, handle, 0, &deliver->ledger, &deliver->note_arena, &note) ||
+        note.kind != STORE_DELIVER_PARSE) {
+        host_handle_close(deliver->host, handle);
+        log_event(deliver->host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("store"));
+        forget_store(deliver);
+        return;
+    }
+    if (handle != HOST_HANDLE_NONE)
+        parse_blob(deliver, &note.as.parse, handle);
+    else
+        parse_body(deliver, note.as.parse.body);
+    answer(deliver, note.as.parse.id);
+    host_handle_close(deliver->host, handle);
+    forget_message(deliver);
+}
+
+static void
+on_closed(void *context)
+{
+    forget_store(context);
+}
+
+/* ---- the role ------------------------------------------------------------------------------ */
+
+static void *
+deliver_open(const struct role_start *start)
+{
+    struct deliver *deliver = calloc(1, sizeof(*deliver));
+
+    if (!deliver)
+        abort();
+    deliver->host = start->host;
+    deliver->charsets = charset_modules_open();
+    arena_init(&deliver->note_arena, NOTE_ARENA_MAX);
+    arena_init(&deliver->arena, DELIVER_ARENA_MAX);
+    buffer_init(&deliver->record, MIME_RECORD_MAX);
+    buffer_init(&deliver->note, HOST_NOTE_MAX);
+    return deliver;
+}
+
+static void
+deliver_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+{
+    static const struct host_channel_handler handler = {.on_note = on_note, .on_closed = on_closed};
+    struct deliver *deliver = state;
+
+    (void)peer_index;
+    if (peer != ROLE_STORE) {
+        host_handle_close(deliver->host, handle);
+        return;
+    }
+    forget_store(deliver);
+    deliver->store = host_channel_open(deliver->host, handle, &handler, deliver);
+}
+
+static bool
+deliver_start(void *state)
+{
+    (void)state;
+    return true;
+}
+
+static void
+deliver_reload(void *state, const struct config *config)
+{
+    (void)state;
+    (void)config;
+}
+
+static void
+deliver_stats(void *state, struct role_stats *stats)
+{
+    const struct deliver *deliver = state;
+
+    role_stats_add(stats, "messages", deliver->messages);
+    role_stats_add(stats, "octets", deliver->octets);
+    role_stats_add(stats, "messages_with_defects", deliver->defective);
+    role_stats_add(stats, "records_cut", deliver->cut);
+    role_stats_add(stats, "bodies_refused", deliver->refused);
+}
+
+static void
+deliver_stop(void *state)
+{
+    struct deliver *deliver = state;
+
+    host_stop(deliver->host);
+}
+
+static void
+deliver_close(void *state)
+{
+    struct deliver *deliver = state;
+
+    forget_store(deliver);
+    arena_finish(&deliver->note_arena);
+    arena_finish(&deliver->arena);
+    buffer_finish(&deliver->record);
+    buffer_finish(&deliver->note);
+    charset_modules_close(&deliver->charsets);
+    free(deliver);
+}
+
+const struct role role_deliver = {
+    .kind = ROLE_DELIVER,
+    .name = "deliver",
+    .open = deliver_open,
+    .attach = deliver_attach,
+    .start = deliver_start,
+    .reload = deliver_reload,
+    .stats = deliver_stats,
+    .stop = deliver_stop,
+    .close = deliver_close,
+};
