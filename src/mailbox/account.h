@@ -16,8 +16,14 @@ MUST_USE enum store_result mailbox_account_get(struct store *store, account_id a
 MUST_USE enum store_result mailbox_account_set_quota(struct store *store, account_id account,
                                                      uint64_t bytes, uint64_t messages);
 
-/* Drops all mailboxes; their messages go in the background, their space later. STORE_BUSY when the
- * draft has touched the account. */
+/* STORE_QUOTA when a message of `len` octets would take the account, as the draft has it, over its
+ * quotas; STORE_OK also for an account that is not there yet. */
+MUST_USE enum store_result mailbox_account_has_room(struct store *store, account_id account,
+                                                    uint64_t len);
+
+/* Drops all mailboxes; their messages go in the background, their space later. The account's record
+ * stays, so that mailbox numbers and UIDVALIDITYs are not used again should mail come once more.
+ * STORE_BUSY when the draft has touched the account. */
 MUST_USE enum store_result mailbox_account_remove(struct store *store, account_id account);
 
 /* Calls fn for each account above `after`, by rising number, until it returns false. */

@@ -10,6 +10,7 @@
 
 struct draft {
     struct view *view; /* borrowed */
+    uint64_t seed;     /* of the table: some keys are chosen by users */
     struct turn_change *changes;
     size_t count;
     size_t capacity;
@@ -19,7 +20,7 @@ struct draft {
     struct arena arena;
 };
 
-void draft_init(struct draft *draft, struct view *view);
+void draft_init(struct draft *draft, struct view *view, uint64_t seed);
 void draft_finish(struct draft *draft);
 /* Forgets all changes. */
 void draft_clear(struct draft *draft);

@@ -10,11 +10,10 @@
 #define MAILBOX_LOG_H
 
 #include "host/host.h"
+#include "mailbox/segment.h"
 #include "mailbox/turn.h"
 
 enum {
-    SEGMENT_VERSION = 1,
-    SEGMENT_HEADER_LEN = 64,
     LOG_RESERVE_STEP = 8 << 20,   /* room is set aside so many octets at a time */
     LOG_SPARE = 1 << 20,          /* of it, only for turns that free space, when the disk is full */
     LOG_OPEN_MAX = 64,            /* segments kept open for reading */
@@ -25,17 +24,15 @@ struct turn_log;
 
 struct log_segment {
     uint32_t number;
-    uint64_t len;        /* octets up to the end of its last turn */
-    uint64_t first_turn; /* as its header says */
+    uint64_t len;        /* octets up to the end of its last turn; before the cut: of the file */
+    uint64_t first_turn; /* as its header says; 0: the header is damaged */
     struct wall begun;
     uint64_t secret;
-    bool is_sealed;
 };
 
 /* Opens the folder's segments and reads their headers. 0, or a negative errno with a sentence in
- * `why`; a newer format gives -EPROTONOSUPPORT and nothing is touched. Segments whose header is
- * damaged are renamed to NNNNNNNN.bad, which `why` says too (one line each) with the result 0.
- * `dir` and `host` are borrowed. */
+ * `why`; a newer format gives -EPROTONOSUPPORT and nothing is touched. A segment whose header is
+ * damaged can be read, but not walked. `dir` and `host` are borrowed. */
 MUST_USE int turn_log_open(struct host *host, struct host_dir *dir, uint32_t shard,
                            uint64_t segment_bytes, struct buffer *why, struct turn_log **ret_log);
 void turn_log_close(struct turn_log **log);
@@ -47,9 +44,9 @@ const struct log_segment *turn_log_find(const struct turn_log *log, uint32_t num
 
 /* What a walk over turns meets. */
 enum log_event {
-    LOG_TURN,    /* a good turn: header, rows and changes; its bodies' hashes were checked if asked */
+    LOG_TURN,    /* a good turn: header, rows and changes */
     LOG_DAMAGED, /* [place, place + len) holds no turn, but turns follow: gone on behind it */
-    LOG_TAIL,    /* nothing good from here on in the last segment; the walk ends */
+    LOG_TAIL,    /* [place, place + len): nothing good from here on in the last segment */
 };
 
 struct log_found {
@@ -58,17 +55,20 @@ struct log_found {
     uint64_t len;
     struct turn_header header;
     struct slice meta;
+    bool is_body_damaged; /* asked for with is_thorough */
 };
 
-/* A walk. Start with place = where to begin ({0, 0}: at the first segment). */
+/* A walk. In the last segment a turn whose bodies are not whole and that no good turn follows is
+ * the torn tail: nobody was told that it is durable. */
 struct log_walk {
     struct turn_log *log;
     struct place place;
-    bool is_thorough; /* check the bodies' hashes, too: a turn with a bad one is damaged */
+    bool is_thorough; /* check the bodies of all turns, not only of the last segment's */
     struct buffer meta;
     struct buffer chunk;
 };
 
+/* Starts at `from` ({0, 0}: at the first segment). The log is borrowed; it may grow meanwhile. */
 void log_walk_open(struct log_walk *walk, struct turn_log *log, struct place from,
                    bool is_thorough);
 /* The next thing: 1, or 0 at the end of the log, or a negative errno (-EPROTONOSUPPORT for a turn of

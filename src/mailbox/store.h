@@ -57,9 +57,6 @@ void store_close(struct store **store);
 /* Closes as a kill would: the view's uncommitted changes are dropped. For tests of recovery. */
 void store_abandon(struct store **store);
 
-/* Frees space rather than takes it: the turn may use the spare of a full disk. */
-void store_mark_frugal(struct store *store);
-
 /* How much the draft holds: for the decision that a turn is big enough. */
 size_t store_pending_bytes(const struct store *store);
 bool store_has_pending(const struct store *store);

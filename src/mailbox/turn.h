@@ -19,7 +19,7 @@
 
 enum {
     TURN_VERSION = 1,
-    TURN_HEADER_LEN = 80,
+    TURN_HEADER_LEN = 72,
     TURN_ALIGN = 8,
     TURN_ROW_LEN = 36,
     TURN_BODIES_MAX = 1 << 16,
@@ -41,6 +41,8 @@ struct turn_body {
     uint32_t refs; /* message entries that name it when the turn is done */
     struct slice parts[2];
     struct slice record; /* the parse record, or empty */
+    uint64_t hash;       /* turn_body_hash of the parts */
+    uint64_t record_hash;
 };
 
 /* One change of the view; borrowed. */
@@ -74,7 +76,7 @@ struct turn_header {
     uint64_t meta_hash;
 };
 
-/* One row of the meta, and where it says the body lies: octets from the start of the turn. */
+/* One row of the meta. */
 struct turn_row {
     body_id id;
     uint32_t refs;
@@ -82,7 +84,7 @@ struct turn_row {
     uint32_t record_len;
     uint64_t hash;
     uint64_t record_hash;
-    uint64_t offset;
+    uint64_t offset; /* of the body, from the start of the turn */
 };
 
 /* Who writes, and where. */
@@ -96,6 +98,9 @@ struct turn_stamp {
 
 /* The length of the turn on disk; 0 when it is over a bound. */
 uint64_t turn_len(const struct turn *turn);
+
+/* The row of a turn's body; `offset` is where the one before it ends (0 for the first). */
+struct turn_row turn_row_of(const struct turn *turn, size_t index, uint64_t offset);
 
 /* Puts header and meta; the bodies' octets follow them on disk, and then padding
  * (turn_padding(turn_len)). False when something is over its bound. */
@@ -119,7 +124,9 @@ struct turn_reader {
     uint64_t body_offset;
 };
 
-/* Checks the meta's hash and all it holds, so that the takers below cannot meet anything bad. */
+/* Checks all that a meta holds, so that the takers below end only at its end. Its hash is checked
+ * by whoever has read it (turn_meta_hash). */
+uint64_t turn_meta_hash(struct slice meta, uint64_t secret);
 MUST_USE bool turn_open_meta(struct slice meta, const struct turn_header *header,
                              struct turn_reader *ret_reader);
 MUST_USE bool turn_take_row(struct turn_reader *reader, struct turn_row *ret_row);

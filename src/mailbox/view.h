@@ -51,7 +51,7 @@ struct view_scan {
 /* Starts at the first key >= from that begins with prefix (an empty `from`: at the prefix). */
 MUST_USE int view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice prefix,
                             struct slice from, struct view_scan *ret_scan);
-/* False at the end, and after an error, which close tells. */
+/* False at the end, and when the view cannot be read further (the environment is damaged). */
 MUST_USE bool view_scan_next(struct view_scan *scan, struct slice *ret_key,
                              struct slice *ret_value);
 void view_scan_close(struct view_scan *scan);

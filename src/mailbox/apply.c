@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/* From turns to the view: the same way for a turn just committed and for one met by replay. What is
+ * derived (where bodies lie, how much of each segment lives, the next body's number) is made here, so
+ * that a turn need not say where it stands. */
+#include "base/hash.h"
+#include "mailbox/store_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Replay commits the view whenever it has put so many octets. */
+enum { REPLAY_COMMIT_BYTES = 64 << 20, ASIDE_MAX = 64 << 20, ASIDE_CHUNK = 1 << 20 };
+
+struct segment_live *
+store_live(struct store *store, uint32_t segment)
+{
+    size_t at = store->live_count;
+
+    /* Nearly always the last one. */
+    while (at > 0 && store->live[at - 1].segment > segment)
+        at--;
+    if (at > 0 && store->live[at - 1].segment == segment)
+        return &store->live[at - 1];
+    if (store->live_count == store->live_size) {
+        store->live_size = store->live_size ? store->live_size * 2 : 16;
+        store->live = realloc(store->live, store->live_size * sizeof(*store->live));
+        if (!store->live)
+            abort();
+    }
+    memmove(&store->live[at + 1], &store->live[at],
+            (store->live_count - at) * sizeof(*store->live));
+    store->live_count++;
+    store->live[at] = (struct segment_live){.segment = segment};
+    return &store->live[at];
+}
+
+static void
+count_live(struct store *store, uint32_t segment, int64_t bytes)
+{
+    struct segment_live *live = store_live(store, segment);
+
+    if (bytes < 0 && live->bytes < (uint64_t)-bytes)
+        live->bytes = 0; /* after damage a count may be off; it only guides reclaim */
+    else
+        live->bytes += (uint64_t)bytes;
+    live->is_changed = true;
+}
+
+static int
+forget_old_body(struct store *store, struct slice key)
+{
+    struct slice value;
+    struct body_entry old;
+    int result = view_get(store->view, key, &value);
+
+    if (result == 0 && body_entry_take(value, &old))
+        count_live(store, old.place.segment, -((int64_t)old.len + old.record_len));
+    return result == -ENOENT ? 0 : result;
+}
+
+static int
+apply_row(struct store *store, const struct turn_row *row, enum turn_kind kind,
+          struct place place, uint32_t marks)
+{
+    struct key key = key_body(row->id);
+    struct body_entry entry = {
+        .place = {place.segment, place.offset + row->offset},
+        .len = row->len,
+        .record_len = row->record_len,
+        .refs = row->refs,
+        .marks = marks,
+        .hash = row->hash,
+        .record_hash = row->record_hash,
+    };
+    int result = kind == TURN_MOVED ? forget_old_body(store, key_slice(&key)) : 0;
+
+    if (result < 0)
+        return result;
+    count_live(store, place.segment, (int64_t)row->len + row->record_len);
+    if (row->id >= store->next_body)
+        store->next_body = row->id + 1;
+    buffer_clear(&store->scratch);
+    body_entry_put(&store->scratch, &entry);
+    return view_put(store->view, key_slice(&key), buffer_slice(&store->scratch));
+}
+
+static int
+apply_change(struct store *store, const struct turn_change *change, enum turn_kind kind,
+             struct place place)
+{
+    if (kind == TURN_MOVED)
+        count_live(store, place.segment, (int64_t)(6 + change->key.len + change->value.len));
+    if (change->is_put)
+        return view_put(store->view, change->key, change->value);
+    struct key_parts parts;
+    if (key_parse(change->key, &parts) && parts.kind == KEY_BODY) {
+        int result = forget_old_body(store, change->key);
+        if (result < 0)
+            return result;
+    }
+    return view_del(store->view, change->key);
+}
+
+static void
+note_applied(struct store *store, uint64_t number, struct place place, uint64_t len)
+{
+    store->last_turn = number;
+    store->end = (struct place){place.segment, place.offset + len};
+    store->is_changed = true;
+}
+
+int
+store_apply(struct store *store, const struct turn *turn, uint64_t number, struct place place)
+{
+    uint64_t offset = 0;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < turn->body_count; i++) {
+        struct turn_row row = turn_row_of(turn, i, offset);
+        offset = row.offset + row.len + row.record_len;
+        result = apply_row(store, &row, turn->kind, place, 0);
+    }
+    for (size_t i = 0; result == 0 && i < turn->change_count; i++)
+        result = apply_change(store, &turn->changes[i], turn->kind, place);
+    if (result == 0)
+        note_applied(store, number, place, turn_len(turn));
+    return result;
+}
+
+int
+store_apply_found(struct store *store, const struct log_found *found)
+{
+    const struct turn_header *header = &found->header;
+    struct turn_reader reader;
+    struct turn_row row;
+    struct turn_change change;
+    uint32_t marks = found->is_body_damaged ? BODY_DAMAGED : 0;
+    int result = 0;
+
+    if (!turn_open_meta(found->meta, header, &reader))
+        return -EBADMSG;
+    for (uint32_t i = 0; result == 0 && i < header->body_count; i++)
+        result = turn_take_row(&reader, &row)
+                     ? apply_row(store, &row, header->kind, found->place, marks)
+                     : -EBADMSG;
+    for (uint32_t i = 0; result == 0 && i < header->change_count; i++)
+        result = turn_take_change(&reader, &change)
+                     ? apply_change(store, &change, header->kind, found->place)
+                     : -EBADMSG;
+    if (result == 0)
+        note_applied(store, header->number, found->place, found->len);
+    return result;
+}
+
+int
+store_load_live(struct store *store)
+{
+    struct key prefix = key_prefix_kind(0, KEY_SEGMENT);
+    struct view_scan scan;
+    struct slice key, value;
+    struct key_parts parts;
+
+    store->live_count = 0;
+    int result = view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan);
+    if (result < 0)
+        return result;
+    while (view_scan_next(&scan, &key, &value)) {
+        struct cursor cursor = cursor_of(value);
+        uint64_t bytes;
+        if (key_parse(key, &parts) && cursor_take_le64(&cursor, &bytes))
+            store_live(store, (uint32_t)parts.number)->bytes = bytes;
+    }
+    view_scan_close(&scan);
+    return 0;
+}
+
+/* Puts how far the view is, and commits it. */
+int
+store_save(struct store *store)
+{
+    struct key key = key_meta();
+    struct meta_entry meta = {
+        .version = VIEW_VERSION,
+        .shard = store->options.shard,
+        .epoch = store->epoch,
+        .turn = store->last_turn,
+        .end = store->end,
+        .next_body = store->next_body,
+    };
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < store->live_count; i++) {
+        if (!store->live[i].is_changed)
+            continue;
+        struct key segment = key_segment(store->live[i].segment);
+        buffer_clear(&store->scratch);
+        buffer_put_le64(&store->scratch, store->live[i].bytes);
+        result = view_put(store->view, key_slice(&segment), buffer_slice(&store->scratch));
+    }
+    buffer_clear(&store->scratch);
+    meta_entry_put(&store->scratch, &meta);
+    if (result == 0)
+        result = view_put(store->view, key_slice(&key), buffer_slice(&store->scratch));
+    if (result == 0)
+        result = view_commit(store->view);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < store->live_count; i++)
+        store->live[i].is_changed = false;
+    store->durable_end = store->end;
+    store->is_changed = false;
+    store->engine->ops->checkpoint(store->engine, store->end);
+    return 0;
+}
+
+/* ---- what is damaged ----------------------------------------------------------------------- */
+
+static int
+copy_aside(struct store *store, struct host_dir *aside, struct place place, uint64_t len)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+    struct host_file *file = NULL;
+    char name[48];
+
+    snprintf(name, sizeof(name), "%08u-%llu", place.segment, (unsigned long long)place.offset);
+    uint8_t *chunk = malloc(ASIDE_CHUNK);
+    if (!chunk)
+        abort();
+    int result = host_file_open(aside, name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file);
+    for (uint64_t at = 0; result == 0 && at < len && at < ASIDE_MAX; at += ASIDE_CHUNK) {
+        size_t some = len - at < ASIDE_CHUNK ? (size_t)(len - at) : ASIDE_CHUNK;
+        struct slice piece = {chunk, some};
+        /* What cannot be read stays a hole. */
+        if (turn_log_read(log, (struct place){place.segment, place.offset + at}, chunk, some) == 0)
+            result = host_file_write(file, &piece, 1, at);
+    }
+    host_file_close(&file);
+    free(chunk);
+    return result;
+}
+
+void
+store_set_aside(struct store *store, struct place place, uint64_t len, const char *what)
+{
+    struct host_dir *aside = NULL;
+    char text[256];
+    int result = host_dir_make(store->options.dir, "damaged");
+
+    if (result == 0 || result == -EEXIST)
+        result = host_dir_open_below(store->options.dir, "damaged", &aside);
+    if (result == 0)
+        result = copy_aside(store, aside, place, len);
+    host_dir_close(&aside);
+    snprintf(text, sizeof(text), "%s: segment %u, octets %llu to %llu%s", what, place.segment,
+             (unsigned long long)place.offset, (unsigned long long)(place.offset + len),
+             result == 0 ? ", set aside in damaged/" : ", could not be set aside");
+    store->stats.damaged++;
+    store_report(store, "damaged", text, 0);
+}
+
+/* ---- recovery ------------------------------------------------------------------------------ */
+
+static bool
+replay_one(void *context, const struct log_found *found)
+{
+    struct store *store = context;
+    int result = 0;
+
+    switch (found->event) {
+    case LOG_DAMAGED:
+        store_set_aside(store, found->place, found->len, "the log is damaged");
+        return true;
+    case LOG_TAIL:
+        return true;
+    case LOG_TURN:
+        break;
+    }
+    if (found->header.epoch > store->epoch)
+        store->epoch = found->header.epoch;
+    if (found->header.number > store->last_turn) {
+        result = store_apply_found(store, found);
+        store->stats.replayed++;
+        store->replayed_bytes += found->meta.len;
+    }
+    if (result == 0 && store->replayed_bytes > REPLAY_COMMIT_BYTES) {
+        store->replayed_bytes = 0;
+        result = store_save(store);
+    }
+    return result == 0;
+}
+
+/* Reads how far the view is. */
+static int
+load_meta(struct store *store, struct buffer *why)
+{
+    struct meta_entry meta = {.version = VIEW_VERSION, .shard = store->options.shard,
+                              .next_body = 1};
+    struct key key = key_meta();
+    struct slice value;
+    int result = view_get(store->view, key_slice(&key), &value);
+
+    if (result < 0 && result != -ENOENT) {
+        buffer_put_text(why, "cannot read the view");
+        return result;
+    }
+    if (result == 0 && !meta_entry_take(value, &meta)) {
+        buffer_put_text(why, "the view's first record is damaged: move store/view away, and it "
+                             "will be rebuilt from the log");
+        return -EBADMSG;
+    }
+    if (meta.version > VIEW_VERSION) {
+        buffer_put_text(why, "the view was written by a newer release of Facteur: use that one");
+        return -EPROTONOSUPPORT;
+    }
+    if (meta.shard != store->options.shard) {
+        buffer_put_text(why, "the view belongs to another shard");
+        return -EINVAL;
+    }
+    if (meta.epoch > store->epoch)
+        store->epoch = meta.epoch;
+    store->last_turn = meta.turn;
+    store->end = store->durable_end = meta.end;
+    if (meta.next_body > store->next_body)
+        store->next_body = meta.next_body;
+    return 0;
+}
+
+/* The log must reach at least as far as the view: what the view names must be there. */
+static int
+is_log_whole(struct store *store, struct buffer *why)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+    const struct log_segment *segment = turn_log_find(log, store->end.segment);
+
+    if (store->end.segment == 0 || (segment && segment->len >= store->end.offset))
+        return 0;
+    buffer_put_text(why, "the log ends before the view: segment ");
+    buffer_put_decimal(why, store->end.segment);
+    buffer_put_text(why, " is missing or cut; restore store/log from a backup, or move store/view "
+                         "away to have it rebuilt from what is left");
+    return -EBADMSG;
+}
+
+int
+store_recover(struct store *store, bool is_first, struct buffer *why)
+{
+    int result = load_meta(store, why);
+
+    if (result == 0)
+        result = is_log_whole(store, why);
+    if (result == 0)
+        result = store_load_live(store);
+    if (result < 0)
+        return result;
+    store->replayed_bytes = 0;
+    result = store->engine->ops->replay(store->engine, store->end, is_first, replay_one, store);
+    if (result == -EPROTONOSUPPORT)
+        buffer_put_text(why, "the log was written by a newer release of Facteur: use that one");
+    else if (result < 0)
+        buffer_put_text(why, "cannot replay the log");
+    return result;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC */
+#include "mailbox/key.h"
+
+#include "base/cursor.h"
+
+static void
+put_be(struct key *key, uint64_t number, unsigned octets)
+{
+    for (unsigned i = octets; i > 0; i--)
+        key->bytes[key->len++] = (uint8_t)(number >> (8 * (i - 1)));
+}
+
+static void
+put_text(struct key *key, struct slice text)
+{
+    assert(text.len <= (size_t)(KEY_LEN_MAX - key->len));
+    memcpy(key->bytes + key->len, text.at, text.len);
+    key->len = (uint16_t)(key->len + text.len);
+}
+
+struct key
+key_prefix_kind(account_id account, enum key_kind kind)
+{
+    struct key key;
+
+    key.len = 0;
+    put_be(&key, account, 8);
+    put_be(&key, kind, 1);
+    return key;
+}
+
+struct key
+key_prefix_mailbox(account_id account, enum key_kind kind, mailbox_id mailbox)
+{
+    struct key key = key_prefix_kind(account, kind);
+
+    put_be(&key, mailbox, 4);
+    return key;
+}
+
+struct key
+key_meta(void)
+{
+    return key_prefix_kind(0, KEY_META);
+}
+
+struct key
+key_segment(uint32_t segment)
+{
+    return key_prefix_mailbox(0, KEY_SEGMENT, segment);
+}
+
+struct key
+key_body(body_id body)
+{
+    struct key key = key_prefix_kind(0, KEY_BODY);
+
+    put_be(&key, body, 8);
+    return key;
+}
+
+struct key
+key_purge(account_id account, mailbox_id mailbox)
+{
+    struct key key = key_prefix_kind(0, KEY_PURGE);
+
+    put_be(&key, account, 8);
+    put_be(&key, mailbox, 4);
+    return key;
+}
+
+struct key
+key_account(account_id account)
+{
+    return key_prefix_kind(account, KEY_ACCOUNT);
+}
+
+struct key
+key_name(account_id account, struct slice name)
+{
+    struct key key = key_prefix_kind(account, KEY_NAME);
+
+    put_text(&key, name);
+    return key;
+}
+
+struct key
+key_mailbox(account_id account, mailbox_id mailbox)
+{
+    return key_prefix_mailbox(account, KEY_MAILBOX, mailbox);
+}
+
+struct key
+key_keyword(account_id account, mailbox_id mailbox, uint8_t index)
+{
+    struct key key = key_prefix_mailbox(account, KEY_KEYWORD, mailbox);
+
+    put_be(&key, index, 1);
+    return key;
+}
+
+struct key
+key_message(account_id account, mailbox_id mailbox, uint32_t uid)
+{
+    struct key key = key_prefix_mailbox(account, KEY_MESSAGE, mailbox);
+
+    put_be(&key, uid, 4);
+    return key;
+}
+
+struct key
+key_expunge(account_id account, mailbox_id mailbox, uint64_t sequence)
+{
+    struct key key = key_prefix_mailbox(account, KEY_EXPUNGE, mailbox);
+
+    put_be(&key, sequence, 8);
+    return key;
+}
+
+struct key
+key_import(account_id account, struct slice id)
+{
+    struct key key = key_prefix_kind(account, KEY_IMPORT);
+
+    put_text(&key, id);
+    return key;
+}
+
+static bool
+take_be(struct cursor *cursor, size_t octets, uint64_t *ret_number)
+{
+    struct slice bytes;
+    uint64_t number = 0;
+
+    if (!cursor_take_bytes(cursor, octets, &bytes))
+        return false;
+    for (size_t i = 0; i < octets; i++)
+        number = number << 8 | bytes.at[i];
+    *ret_number = number;
+    return true;
+}
+
+/* How many octets the number and the item behind the kind take; false when there is no such kind.
+ * A length of 0 for the text means none. */
+static bool
+kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret_text_max)
+{
+    static const struct {
+        uint8_t number, item;
+        uint16_t text;
+    } shapes[] = {
+        [KEY_META] = {0, 0, 0},
+        [KEY_SEGMENT] = {4, 0, 0},
+        [KEY_BODY] = {8, 0, 0},
+        [KEY_PURGE] = {8, 4, 0},
+        [KEY_ACCOUNT] = {0, 0, 0},
+        [KEY_NAME] = {0, 0, MAILBOX_NAME_MAX},
+        [KEY_MAILBOX] = {4, 0, 0},
+        [KEY_KEYWORD] = {4, 1, 0},
+        [KEY_MESSAGE] = {4, 4, 0},
+        [KEY_EXPUNGE] = {4, 8, 0},
+        [KEY_IMPORT] = {0, 0, IMPORT_KEY_MAX},
+    };
+
+    if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||
+        (kind > KEY_PURGE && kind < KEY_ACCOUNT))
+        return false;
+    *ret_number = shapes[kind].number;
+    *ret_item = shapes[kind].item;
+    *ret_text_max = shapes[kind].text;
+    return true;
+}
+
+bool
+key_parse(struct slice key, struct key_parts *ret_parts)
+{
+    struct cursor cursor = cursor_of(key);
+    struct key_parts parts = {0};
+    uint64_t kind;
+    size_t number, item, text_max;
+
+    if (!take_be(&cursor, 8, &parts.account) || !take_be(&cursor, 1, &kind) ||
+        !kind_shape((enum key_kind)kind, &number, &item, &text_max) ||
+        !take_be(&cursor, number, &parts.number) || !take_be(&cursor, item, &parts.item))
+        return false;
+    parts.kind = (enum key_kind)kind;
+    if ((parts.account == 0) != (parts.kind <= KEY_PURGE))
+        return false;
+    parts.text = cursor_rest(&cursor);
+    if (parts.text.len > text_max || (text_max > 0 && slice_is_empty(parts.text)))
+        return false;
+    *ret_parts = parts;
+    return true;
+}

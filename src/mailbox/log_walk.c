@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/hash.h"
+#include "mailbox/log.h"
+
+#include <errno.h>
+
+enum { WALK_CHUNK = 1 << 20 };
+
+void
+log_walk_open(struct log_walk *walk, struct turn_log *log, struct place from, bool is_thorough)
+{
+    *walk = (struct log_walk){.log = log, .place = from, .is_thorough = is_thorough};
+    buffer_init(&walk->meta, TURN_META_MAX);
+    buffer_init(&walk->chunk, WALK_CHUNK);
+}
+
+void
+log_walk_close(struct log_walk *walk)
+{
+    buffer_finish(&walk->meta);
+    buffer_finish(&walk->chunk);
+}
+
+/* Reads `len` octets (at most the buffer's bound) into it. */
+static int
+fetch(struct log_walk *walk, struct buffer *buffer, struct place place, size_t len,
+      struct slice *ret_bytes)
+{
+    buffer_clear(buffer);
+    uint8_t *at = buffer_reserve(buffer, len ? len : 1);
+    if (!at)
+        return -EFBIG;
+    int result = len ? turn_log_read(walk->log, place, at, len) : 0;
+    if (result < 0)
+        return result;
+    buffer_commit(buffer, len);
+    *ret_bytes = buffer_slice(buffer);
+    return 0;
+}
+
+/* The hash of `len` octets at `place`: 1 when it is the wanted one, 0, or a negative errno. */
+static int
+has_hash(struct log_walk *walk, struct place place, uint64_t len, uint64_t wanted)
+{
+    struct hash_stream *stream = hash_stream_open();
+    struct slice bytes;
+    int result = 0;
+
+    while (len > 0 && result == 0) {
+        size_t some = len < WALK_CHUNK ? (size_t)len : WALK_CHUNK;
+        result = fetch(walk, &walk->chunk, place, some, &bytes);
+        if (result == 0)
+            hash_stream_put(stream, bytes);
+        place.offset += some;
+        len -= some;
+    }
+    uint64_t hash = hash_stream_close(&stream);
+    return result < 0 ? result : hash == wanted;
+}
+
+static int
+are_bodies_good(struct log_walk *walk, const struct log_found *found)
+{
+    struct turn_reader reader;
+    struct turn_row row;
+    int result = turn_open_meta(found->meta, &found->header, &reader);
+
+    for (uint32_t i = 0; result > 0 && i < found->header.body_count; i++) {
+        if (!turn_take_row(&reader, &row))
+            return 0;
+        struct place place = {found->place.segment, found->place.offset + row.offset};
+        result = has_hash(walk, place, row.len, row.hash);
+        place.offset += row.len;
+        if (result > 0)
+            result = has_hash(walk, place, row.record_len, row.record_hash);
+    }
+    return result;
+}
+
+/* Reads header and meta at walk->place: 1 good, 0 not a turn, or a negative errno. */
+static int
+read_turn(struct log_walk *walk, const struct log_segment *segment, struct log_found *found)
+{
+    struct turn_reader reader;
+    struct slice bytes;
+    uint64_t left = segment->len - walk->place.offset;
+
+    if (left < TURN_HEADER_LEN)
+        return 0;
+    int result = fetch(walk, &walk->chunk, walk->place, TURN_HEADER_LEN, &bytes);
+    if (result < 0)
+        return result;
+    switch (turn_take_header(bytes, segment->secret, walk->place, &found->header)) {
+    case TURN_NEWER:
+        return -EPROTONOSUPPORT;
+    case TURN_BAD:
+        return 0;
+    case TURN_GOOD:
+        break;
+    }
+    if (found->header.total_len > left)
+        return 0;
+    struct place meta = {walk->place.segment, walk->place.offset + TURN_HEADER_LEN};
+    result = fetch(walk, &walk->meta, meta, found->header.meta_len, &found->meta);
+    if (result < 0)
+        return result;
+    if (turn_meta_hash(found->meta, segment->secret) != found->header.meta_hash ||
+        !turn_open_meta(found->meta, &found->header, &reader))
+        return 0;
+    found->event = LOG_TURN;
+    found->place = walk->place;
+    found->len = found->header.total_len;
+    return 1;
+}
+
+/* Looks for a turn's header from `from` on: *ret_offset, or the segment's end. Where only zeros
+ * follow, *ret_is_blank. */
+static int
+find_turn(struct log_walk *walk, const struct log_segment *segment, uint64_t from,
+          uint64_t *ret_offset, bool *ret_is_blank)
+{
+    struct turn_header header;
+    struct slice bytes;
+    bool is_blank = true;
+
+    for (uint64_t at = from; at < segment->len;) {
+        uint64_t left = segment->len - at;
+        size_t some = left < WALK_CHUNK ? (size_t)left : WALK_CHUNK;
+        int result = fetch(walk, &walk->chunk, (struct place){segment->number, at}, some, &bytes);
+        if (result == -EIO) { /* a bad spot of the disk: look behind it */
+            is_blank = false;
+            at += some;
+            continue;
+        }
+        if (result < 0)
+            return result;
+        for (size_t i = 0; i < some; i += TURN_ALIGN) {
+            struct slice rest = slice_skip(bytes, i);
+            if (rest.len >= 4 && (rest.at[0] | rest.at[1] | rest.at[2] | rest.at[3]) == 0)
+                continue;
+            is_blank = false;
+            if (turn_take_header(rest, segment->secret, (struct place){segment->number, at + i},
+                                 &header) != TURN_BAD) {
+                *ret_offset = at + i;
+                *ret_is_blank = false;
+                return 0;
+            }
+        }
+        /* Chunks overlap by a header, so that none is cut in two. */
+        at += left <= WALK_CHUNK ? some : some - TURN_HEADER_LEN;
+    }
+    *ret_offset = segment->len;
+    *ret_is_blank = is_blank;
+    return 0;
+}
+
+static const struct log_segment *
+segment_at(const struct turn_log *log, uint32_t number, const struct log_segment **ret_next)
+{
+    for (size_t i = 0; i < turn_log_count(log); i++) {
+        const struct log_segment *segment = turn_log_segment(log, i);
+        if (segment->number >= number) {
+            *ret_next = i + 1 < turn_log_count(log) ? turn_log_segment(log, i + 1) : NULL;
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+static void
+go_to_next_segment(struct log_walk *walk)
+{
+    walk->place = (struct place){walk->place.segment + 1, 0};
+}
+
+/* What stands at walk->place is no turn. 1: *found says what it is; 0: go on. */
+static int
+pass_over(struct log_walk *walk, const struct log_segment *segment, bool is_last,
+          struct log_found *found)
+{
+    uint64_t next;
+    bool is_blank;
+
+    int result = find_turn(walk, segment, walk->place.offset, &next, &is_blank);
+    if (result < 0)
+        return result;
+    if (next == walk->place.offset) /* a header whose turn is not whole: look behind it */
+        result = find_turn(walk, segment, next + TURN_ALIGN, &next, &is_blank);
+    if (result < 0)
+        return result;
+    found->place = walk->place;
+    found->len = next - walk->place.offset;
+    if (next < segment->len) {
+        found->event = LOG_DAMAGED;
+        walk->place.offset = next;
+        return 1;
+    }
+    go_to_next_segment(walk);
+    if (is_last) {
+        found->event = LOG_TAIL;
+        return 1;
+    }
+    found->event = LOG_DAMAGED;
+    return is_blank ? 0 : 1;
+}
+
+/* A turn of the last segment with a bad body is the torn tail unless another turn follows it. */
+static int
+judge_bodies(struct log_walk *walk, const struct log_segment *segment, bool is_last,
+             struct log_found *found)
+{
+    uint64_t end = found->place.offset + found->len, next;
+    bool is_blank;
+
+    int result = are_bodies_good(walk, found);
+    if (result == 1)
+        return 1;
+    if (result < 0 && result != -EIO)
+        return result;
+    next = segment->len;
+    result = is_last ? find_turn(walk, segment, end, &next, &is_blank) : 0;
+    if (result < 0)
+        return result;
+    if (!is_last || next < segment->len) {
+        found->is_body_damaged = true;
+        return 1;
+    }
+    found->event = LOG_TAIL;
+    found->len = segment->len - found->place.offset;
+    go_to_next_segment(walk);
+    return 1;
+}
+
+int
+log_walk_next(struct log_walk *walk, struct log_found *ret_found)
+{
+    for (;;) {
+        const struct log_segment *next, *segment = segment_at(walk->log, walk->place.segment, &next);
+        struct log_found found = {0};
+        if (!segment)
+            return 0;
+        if (walk->place.segment != segment->number || walk->place.offset < SEGMENT_HEADER_LEN)
+            walk->place = (struct place){segment->number, SEGMENT_HEADER_LEN};
+        if (segment->first_turn == 0) {
+            found.event = LOG_DAMAGED;
+            found.place = (struct place){segment->number, 0};
+            found.len = segment->len;
+            go_to_next_segment(walk);
+            *ret_found = found;
+            return 1;
+        }
+        if (walk->place.offset >= segment->len) {
+            go_to_next_segment(walk);
+            continue;
+        }
+        int result = read_turn(walk, segment, &found);
+        if (result > 0 && next && next->first_turn != 0 &&
+            found.header.number >= next->first_turn) {
+            go_to_next_segment(walk); /* void: it was written again */
+            continue;
+        }
+        if (result > 0) {
+            walk->place.offset += found.len;
+            if (walk->is_thorough || !next)
+                result = judge_bodies(walk, segment, !next, &found);
+        } else if (result == 0 || result == -EIO) {
+            result = pass_over(walk, segment, !next, &found);
+        }
+        if (result != 0) {
+            *ret_found = found;
+            return result;
+        }
+    }
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC */
+#include "mailbox/store.h"
+
+#include "base/hash.h"
+#include "mailbox/store_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAP_BYTES_DEFAULT ((uint64_t)16 << 30)
+
+const char *
+store_result_name(enum store_result result)
+{
+    static const char *const names[] = {
+        [STORE_OK] = "ok",           [STORE_NOT_FOUND] = "not_found", [STORE_EXISTS] = "exists",
+        [STORE_QUOTA] = "quota",     [STORE_LIMIT] = "limit",         [STORE_BUSY] = "busy",
+        [STORE_NO_SPACE] = "no_space", [STORE_FENCED] = "fenced",     [STORE_DAMAGED] = "damaged",
+        [STORE_TEMPORARY] = "temporary",
+    };
+
+    return (size_t)result < COUNT_OF(names) ? names[result] : "?";
+}
+
+enum store_result
+store_result_of(int negative_errno)
+{
+    switch (negative_errno) {
+    case 0:
+        return STORE_OK;
+    case -ENOENT:
+        return STORE_NOT_FOUND;
+    case -ENOSPC:
+    case -EDQUOT:
+        return STORE_NO_SPACE;
+    case -EBADMSG:
+        return STORE_DAMAGED;
+    default:
+        return STORE_TEMPORARY;
+    }
+}
+
+void
+store_report(struct store *store, const char *event, const char *text, uint64_t number)
+{
+    char line[512];
+
+    if (!store->options.report)
+        return;
+    if (number)
+        snprintf(line, sizeof(line), "%s %llu", text, (unsigned long long)number);
+    else
+        snprintf(line, sizeof(line), "%s", text);
+    store->options.report(store->options.report_context, event, slice_of_string(line));
+}
+
+static void
+set_view_path(struct store *store)
+{
+    const char *given = store->options.view_path;
+    const char *base = given ? given : host_dir_path(store->options.dir);
+    size_t size = strlen(base) + sizeof("/view");
+
+    store->view_path = malloc(size);
+    if (!store->view_path)
+        abort();
+    snprintf(store->view_path, size, "%s%s", base, given ? "" : "/view");
+}
+
+/* A view that LMDB will not have is put aside under another name; the log makes a new one. */
+static int
+replace_view(struct store *store)
+{
+    char name[64];
+
+    if (store->options.view_path)
+        return -EBADMSG;
+    snprintf(name, sizeof(name), "view.damaged.%lld",
+             (long long)wall_seconds(host_wall(store->options.host)));
+    int result = host_dir_rename(store->options.dir, "view", name);
+    if (result == 0)
+        result = host_dir_make(store->options.dir, "view");
+    if (result == 0)
+        store_report(store, "damaged", "the view was damaged, was put aside and is rebuilt", 0);
+    return result;
+}
+
+static int
+open_view(struct store *store, struct buffer *why)
+{
+    uint64_t map_bytes = store->options.map_bytes ? store->options.map_bytes : MAP_BYTES_DEFAULT;
+    int result = 0;
+
+    if (!store->options.view_path) {
+        result = host_dir_make(store->options.dir, "view");
+        result = result == -EEXIST ? 0 : result;
+    }
+    if (result == 0)
+        result = view_open(store->view_path, map_bytes, &store->view);
+    if (result == -EBADMSG) {
+        result = replace_view(store);
+        if (result == 0)
+            result = view_open(store->view_path, map_bytes, &store->view);
+    }
+    if (result < 0) {
+        buffer_put_text(why, "cannot open the view (LMDB) in ");
+        buffer_put_text(why, store->view_path);
+    }
+    return result;
+}
+
+static struct store *
+new_store(const struct store_options *options)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (!store)
+        abort();
+    store->options = *options;
+    store->next_body = 1;
+    buffer_init(&store->scratch, TURN_VALUE_MAX);
+    host_random(options->host, &store->seed, sizeof(store->seed));
+    draft_init(&store->draft, NULL, store->seed);
+    set_view_path(store);
+    return store;
+}
+
+int
+store_open(const struct store_options *options, struct buffer *why, struct store **ret_store)
+{
+    struct store *store = new_store(options);
+    uint64_t known;
+
+    int result = engine_file_open(options->host, options->dir, options->shard,
+                                  options->segment_bytes, why, &store->engine);
+    if (result == 0)
+        result = open_view(store, why);
+    if (result == 0) {
+        store->draft.view = store->view;
+        result = store_recover(store, true, why);
+    }
+    known = store->epoch;
+    if (result == 0)
+        result = store->engine->ops->acquire(store->engine, known, store->last_turn, &store->epoch);
+    if (result == 0) {
+        result = store_save(store);
+        if (result < 0)
+            buffer_put_text(why, "cannot write the view");
+    }
+    if (result < 0)
+        store_abandon(&store);
+    *ret_store = store;
+    return result;
+}
+
+void
+store_abandon(struct store **store)
+{
+    struct store *old = *store;
+
+    if (!old)
+        return;
+    view_close(&old->view);
+    if (old->engine)
+        old->engine->ops->close(&old->engine);
+    draft_finish(&old->draft);
+    buffer_finish(&old->scratch);
+    free(old->bodies);
+    free(old->live);
+    free(old->view_path);
+    free(old);
+    *store = NULL;
+}
+
+void
+store_close(struct store **store)
+{
+    if (!*store)
+        return;
+    assert(!(*store)->is_busy);
+    if ((*store)->is_changed && !(*store)->is_broken && store_save(*store) < 0)
+        store_report(*store, "view_failed", "cannot write the view; the log will make it good", 0);
+    store_abandon(store);
+}
+
+/* ---- turns --------------------------------------------------------------------------------- */
+
+size_t
+store_pending_bytes(const struct store *store)
+{
+    return store->body_bytes + store->draft.bytes;
+}
+
+bool
+store_has_pending(const struct store *store)
+{
+    return store->body_count > 0 || store->draft.count > 0;
+}
+
+bool
+store_is_busy(const struct store *store)
+{
+    return store->is_busy;
+}
+
+void
+store_drop(struct store *store)
+{
+    draft_clear(&store->draft);
+    store->body_count = 0;
+    store->body_bytes = 0;
+    store->kind = TURN_ORDINARY;
+}
+
+static size_t
+drop_unnamed_bodies(struct store *store)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < store->body_count; i++) {
+        if (store->bodies[i].refs > 0)
+            store->bodies[kept++] = store->bodies[i];
+    }
+    return store->body_count = kept;
+}
+
+static struct turn
+pending_turn(struct store *store)
+{
+    return (struct turn){
+        .kind = store->kind,
+        .is_frugal = store->body_count == 0 || store->kind == TURN_MOVED,
+        .wall = host_wall(store->options.host),
+        .bodies = store->bodies,
+        .body_count = store->body_count,
+        .changes = store->draft.changes,
+        .change_count = store->draft.count,
+    };
+}
+
+/* The view lacks a turn that is durable: it goes back to its last commit and takes all from there
+ * again. */
+static void
+repair_view(struct store *store)
+{
+    struct buffer why;
+
+    store->is_broken = true;
+    buffer_init(&why, 1024);
+    if (view_rollback(store->view) == 0 && store_recover(store, false, &why) == 0)
+        store->is_broken = false;
+    else
+        store_report(store, "view_failed", "the view cannot be brought up to the log", 0);
+    buffer_finish(&why);
+}
+
+static void
+on_durable(struct store *store, struct place place)
+{
+    struct turn turn = pending_turn(store);
+    int result = store_apply(store, &turn, store->last_turn + 1, place);
+
+    store->stats.turns++;
+    store->stats.bodies += turn.body_count;
+    store->stats.body_bytes += store->body_bytes;
+    if (result < 0)
+        repair_view(store);
+}
+
+static void
+on_commit(void *context, enum engine_result result, struct place place)
+{
+    static const enum store_result results[] = {
+        [ENGINE_DURABLE] = STORE_OK,
+        [ENGINE_FENCED] = STORE_FENCED,
+        [ENGINE_NO_SPACE] = STORE_NO_SPACE,
+        [ENGINE_FAILED] = STORE_TEMPORARY,
+    };
+    struct store *store = context;
+    store_commit_fn fn = store->commit_fn;
+
+    if (result == ENGINE_DURABLE) {
+        on_durable(store, place);
+    } else {
+        store->stats.turn_failures++;
+        store_report(store, "turn_failed",
+                     result == ENGINE_NO_SPACE ? "the disk is full" : "the disk refused a turn", 0);
+    }
+    store_drop(store);
+    store->is_busy = false;
+    fn(store->commit_context, results[result]);
+}
+
+void
+store_commit(struct store *store, store_commit_fn fn, void *context)
+{
+    assert(!store->is_busy);
+    if (drop_unnamed_bodies(store) == 0 && store->draft.count == 0) {
+        store_drop(store);
+        fn(context, STORE_OK);
+        return;
+    }
+    if (store->is_broken) {
+        store_drop(store);
+        fn(context, STORE_TEMPORARY);
+        return;
+    }
+    store->is_busy = true;
+    store->commit_fn = fn;
+    store->commit_context = context;
+    struct turn turn = pending_turn(store);
+    store->engine->ops->commit(store->engine, &turn, store->last_turn + 1, on_commit, store);
+}
+
+void
+store_sync_view(struct store *store)
+{
+    if (store->is_busy)
+        return;
+    if (store->is_broken) {
+        repair_view(store);
+        return;
+    }
+    if (!store->is_changed)
+        return;
+    if (store_save(store) < 0) {
+        store_report(store, "view_failed", "cannot write the view; will try again", 0);
+        repair_view(store);
+    }
+}
+
+void
+store_stats_get(struct store *store, struct store_stats *ret_stats)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+    struct store_stats stats = store->stats;
+    uint64_t size;
+
+    stats.last_turn = store->last_turn;
+    stats.epoch = store->epoch;
+    stats.segments = turn_log_count(log);
+    for (size_t i = 0; i < turn_log_count(log); i++)
+        stats.log_bytes += turn_log_segment(log, i)->len;
+    for (size_t i = 0; i < store->live_count; i++)
+        stats.live_bytes += store->live[i].bytes;
+    view_space(store->view, &stats.view_bytes, &size);
+    if (host_dir_space(store->options.dir, &stats.disk_free, &stats.disk_total) < 0)
+        stats.disk_free = stats.disk_total = 0;
+    *ret_stats = stats;
+}
+
+uint64_t
+store_seed(const struct store *store)
+{
+    return store->seed;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC */
+/* The only file that knows LMDB. */
+#include "mailbox/view.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+
+enum { VIEW_MODE = 0600, VIEW_READERS = 16 };
+
+struct view {
+    MDB_env *env;
+    MDB_txn *txn; /* NULL after an error that took it, until the next call */
+    MDB_dbi dbi;
+    unsigned snapshots; /* open; the map must not move under them */
+};
+
+struct view_snapshot {
+    struct view *view;
+    MDB_txn *txn;
+};
+
+/* LMDB's own codes are below -30000; the rest are positive errnos. */
+static int
+error_of(int result)
+{
+    switch (result) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return -ENOENT;
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+        return -ENOSPC;
+    case MDB_VERSION_MISMATCH:
+        return -EPROTONOSUPPORT;
+    case MDB_CORRUPTED:
+    case MDB_INVALID:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+        return -EBADMSG;
+    default:
+        return result > 0 ? -result : -EIO;
+    }
+}
+
+static MDB_val
+val_of(struct slice s)
+{
+    return (MDB_val){s.len, (void *)(uintptr_t)s.at};
+}
+
+static struct slice
+slice_of_val(MDB_val val)
+{
+    return slice_of(val.mv_data, val.mv_size);
+}
+
+static int
+begin(struct view *view)
+{
+    return view->txn ? 0 : error_of(mdb_txn_begin(view->env, NULL, 0, &view->txn));
+}
+
+static void
+abandon(struct view *view)
+{
+    if (view->txn)
+        mdb_txn_abort(view->txn);
+    view->txn = NULL;
+}
+
+/* The handle of the one database is opened in a transaction of its own, so that it stays. */
+static int
+open_database(struct view *view)
+{
+    MDB_txn *txn;
+    int result = mdb_txn_begin(view->env, NULL, 0, &txn);
+
+    if (result)
+        return result;
+    result = mdb_dbi_open(txn, NULL, 0, &view->dbi);
+    if (result) {
+        mdb_txn_abort(txn);
+        return result;
+    }
+    return mdb_txn_commit(txn);
+}
+
+int
+view_open(const char *path, uint64_t map_bytes, struct view **ret_view)
+{
+    struct view *view = calloc(1, sizeof(*view));
+    int dead;
+
+    if (!view)
+        abort();
+    int result = mdb_env_create(&view->env);
+    if (result == 0)
+        result = mdb_env_set_mapsize(view->env, map_bytes);
+    if (result == 0)
+        result = mdb_env_set_maxreaders(view->env, VIEW_READERS);
+    if (result == 0)
+        result = mdb_env_open(view->env, path, MDB_NOTLS | MDB_NORDAHEAD, VIEW_MODE);
+    if (result == 0)
+        result = mdb_reader_check(view->env, &dead);
+    if (result == 0)
+        result = open_database(view);
+    int error = error_of(result);
+    if (error == 0)
+        error = begin(view);
+    if (error < 0)
+        view_close(&view);
+    *ret_view = view;
+    return error;
+}
+
+void
+view_close(struct view **view)
+{
+    if (!*view)
+        return;
+    abandon(*view);
+    if ((*view)->env)
+        mdb_env_close((*view)->env);
+    free(*view);
+    *view = NULL;
+}
+
+int
+view_get(struct view *view, struct slice key, struct slice *ret_value)
+{
+    MDB_val name = val_of(key), value;
+    int result = begin(view);
+
+    if (result == 0)
+        result = error_of(mdb_get(view->txn, view->dbi, &name, &value));
+    if (result == 0)
+        *ret_value = slice_of_val(value);
+    return result;
+}
+
+int
+view_put(struct view *view, struct slice key, struct slice value)
+{
+    MDB_val name = val_of(key), content = val_of(value);
+    int result = begin(view);
+
+    return result ? result : error_of(mdb_put(view->txn, view->dbi, &name, &content, 0));
+}
+
+int
+view_del(struct view *view, struct slice key)
+{
+    MDB_val name = val_of(key);
+    int result = begin(view);
+
+    if (result == 0)
+        result = error_of(mdb_del(view->txn, view->dbi, &name, NULL));
+    return result == -ENOENT ? 0 : result;
+}
+
+/* Doubles the map when it is three quarters full. Only between transactions. */
+static int
+grow_map(struct view *view)
+{
+    uint64_t used, size;
+
+    if (view->snapshots > 0)
+        return 0;
+    view_space(view, &used, &size);
+    return used / 3 < size / 4 ? 0 : error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
+}
+
+int
+view_commit(struct view *view)
+{
+    MDB_txn *txn = view->txn;
+
+    view->txn = NULL;
+    int result = txn ? error_of(mdb_txn_commit(txn)) : 0;
+    int grown = grow_map(view), begun = begin(view);
+    return result ? result : grown ? grown : begun;
+}
+
+int
+view_rollback(struct view *view)
+{
+    abandon(view);
+    return begin(view);
+}
+
+int
+view_empty(struct view *view)
+{
+    int result = begin(view);
+
+    return result ? result : error_of(mdb_drop(view->txn, view->dbi, 0));
+}
+
+int
+view_snapshot_open(struct view *view, struct view_snapshot **ret_snapshot)
+{
+    struct view_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+    if (!snapshot)
+        abort();
+    int result = error_of(mdb_txn_begin(view->env, NULL, MDB_RDONLY, &snapshot->txn));
+    if (result < 0) {
+        free(snapshot);
+        return result;
+    }
+    snapshot->view = view;
+    view->snapshots++;
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+void
+view_snapshot_close(struct view_snapshot **snapshot)
+{
+    if (!*snapshot)
+        return;
+    mdb_txn_abort((*snapshot)->txn);
+    (*snapshot)->view->snapshots--;
+    free(*snapshot);
+    *snapshot = NULL;
+}
+
+int
+view_snapshot_get(struct view_snapshot *snapshot, struct slice key, struct slice *ret_value)
+{
+    MDB_val name = val_of(key), value;
+    int result = error_of(mdb_get(snapshot->txn, snapshot->view->dbi, &name, &value));
+
+    if (result == 0)
+        *ret_value = slice_of_val(value);
+    return result;
+}
+
+int
+view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice prefix,
+               struct slice from, struct view_scan *ret_scan)
+{
+    MDB_cursor *cursor;
+    int result = snapshot ? 0 : begin(view);
+
+    if (result < 0)
+        return result;
+    result = error_of(snapshot ? mdb_cursor_open(snapshot->txn, snapshot->view->dbi, &cursor)
+                               : mdb_cursor_open(view->txn, view->dbi, &cursor));
+    if (result < 0)
+        return result;
+    bool is_from_later = slice_compare(from, prefix) > 0;
+    *ret_scan = (struct view_scan){cursor, prefix, is_from_later ? from : prefix, false};
+    return 0;
+}
+
+bool
+view_scan_next(struct view_scan *scan, struct slice *ret_key, struct slice *ret_value)
+{
+    MDB_val key = val_of(scan->from), value;
+    MDB_cursor_op op = scan->is_started ? MDB_NEXT : MDB_SET_RANGE;
+
+    if (!scan->is_started && scan->from.len == 0)
+        op = MDB_FIRST;
+    scan->is_started = true;
+    if (mdb_cursor_get(scan->cursor, &key, &value, op) != 0 ||
+        !slice_starts_with(slice_of_val(key), scan->prefix))
+        return false;
+    *ret_key = slice_of_val(key);
+    *ret_value = slice_of_val(value);
+    return true;
+}
+
+void
+view_scan_close(struct view_scan *scan)
+{
+    if (scan->cursor)
+        mdb_cursor_close(scan->cursor);
+    scan->cursor = NULL;
+}
+
+void
+view_space(struct view *view, uint64_t *ret_used, uint64_t *ret_size)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (mdb_env_info(view->env, &info) != 0 || mdb_env_stat(view->env, &stat) != 0) {
+        *ret_used = *ret_size = 0;
+        return;
+    }
+    *ret_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    *ret_size = info.me_mapsize;
+}
