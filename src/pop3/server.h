@@ -20,7 +20,7 @@ enum {
     POP3_OUTPUT_MAX = 64 * 1024,      /* bytes that wait to be sent */
     POP3_NAME_MAX = 320,              /* octets of a user's name, RFC 3696: 64 + "@" + 255 */
     POP3_PASSWORD_MAX = 512,
-    POP3_MECHANISMS_MAX = 16,
+    POP3_MECHANISMS_MAX = 8,
     POP3_MESSAGES_MAX = 2000000,      /* shown in one session: the first ones */
     POP3_ERRORS_MAX = 20,             /* bad commands in a session, then it is closed */
     POP3_FAILURES_MAX = 5,            /* refused logins, then it is closed */
@@ -29,14 +29,14 @@ enum {
 
 enum { POP3_EXPIRE_NEVER = UINT32_MAX };
 
-/* Everything is borrowed and must live as long as the engine. */
+/* All slices but the timestamp are borrowed and must live as long as the engine. */
 struct pop3_server_options {
     struct slice hostname;
     /* "<...@...>", unique for this connection (RFC 1939 §7): APOP is offered. Empty: it is not. At
      * most 200 octets; copied. */
     struct slice timestamp;
     struct slice implementation; /* CAPA IMPLEMENTATION; empty: not told */
-    const struct slice *mechanisms; /* SASL names, best first; at most POP3_MECHANISMS_MAX */
+    struct slice mechanisms[POP3_MECHANISMS_MAX]; /* SASL names, best first */
     size_t mechanisms_count;
     bool is_tls_available;      /* STLS is offered in the clear */
     bool is_secure;             /* TLS from the first byte */
@@ -112,10 +112,12 @@ MUST_USE size_t pop3_server_feed(struct pop3_server *server, struct slice input,
 /* Takes the next event, if there is one. */
 MUST_USE bool pop3_server_next(struct pop3_server *server, struct pop3_event *ret_event);
 
-/* True while a question is open. */
-bool pop3_server_is_asking(const struct pop3_server *server);
+/* True while a question is open, an event waits, or an answer is held back or not made whole yet.
+ * */
+bool pop3_server_is_busy(const struct pop3_server *server);
 
-/* Answers the open question. An answer that does not fit the question counts as TEMPORARY. */
+/* Answers the open question, whose event must have been taken. Without an open question (the
+ * session has ended meanwhile) nothing happens; an answer that does not fit counts as TEMPORARY. */
 void pop3_server_answer(struct pop3_server *server, const struct pop3_answer *answer,
                         struct instant now);
 
@@ -128,9 +130,11 @@ void pop3_server_add_message(struct pop3_server *server, uint32_t uid, uint64_t 
  * are taken and dropped. A message is sent with CRLF after its last line even if it has none. */
 MUST_USE size_t pop3_server_put_body(struct pop3_server *server, struct slice bytes);
 
-/* How many more bytes of the body it makes sense to fetch now: 0 when TOP has all it wants (answer
- * OK at once) or when the output is full. */
+/* How many bytes of the body can be put now and will all be taken; 0 while the output is full. */
 size_t pop3_server_wants_body(const struct pop3_server *server);
+
+/* True when TOP has all it wants: answer OK, whatever is left of the message. */
+bool pop3_server_has_enough(const struct pop3_server *server);
 
 /* While POP3_EVENT_UPDATE is open: walks over the UIDs marked as deleted, in the order of numbers.
  * Start with *place = 0; false at the end. */

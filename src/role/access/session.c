@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: ISC */
+/* The life of one session: from accept to close, and the glue between connection and engine. */
+#include "role/access/access.h"
+
+#include <stdlib.h>
+
+enum { SLOTS_FIRST = 64 };
+
+void
+access_session_log(struct log_line *line, struct access_session *session, enum host_level level,
+                   const char *event)
+{
+    log_begin(line, session->role->host, level, event);
+    log_number(line, "session", session->granted);
+    log_peer(line, "client", &session->peer);
+    log_string(line, "service", role_service_name(session->service));
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+void
+access_session_answer(struct access_session *session, const struct pop3_answer *answer)
+{
+    session->waiting = WAITING_NOT;
+    session->is_reading = false;
+    pop3_server_answer(session->engine, answer, host_now(session->role->host));
+}
+
+void
+access_session_answer_later(struct access_session *session, enum pop3_answer_kind kind)
+{
+    access_session_answer(session, &(struct pop3_answer){.kind = kind});
+    connection_wake(session->connection);
+}
+
+void
+access_session_give_up(struct access_session *session)
+{
+    if (session->waiting == WAITING_NOT)
+        return;
+    if (session->waiting == WAITING_AUTH)
+        access_session_abort_auth(session);
+    access_session_answer_later(session, POP3_ANSWER_TEMPORARY);
+}
+
+struct instant
+access_session_patience(const struct access_session *session)
+{
+    if (session->waiting == WAITING_NOT)
+        return INSTANT_NEVER;
+    return instant_after(session->waiting_since,
+                         duration_s(session->waiting == WAITING_AUTH ? ACCESS_AUTH_WAIT_S
+                                                                     : ACCESS_STORE_WAIT_S));
+}
+
+/* ---- the engine, as the connection sees it ------------------------------------------------- */
+
+static size_t
+engine_feed(void *engine, struct slice input, struct instant now)
+{
+    return pop3_server_feed(engine, input, now);
+}
+
+static struct slice
+engine_output(const void *engine)
+{
+    return pop3_server_output(engine);
+}
+
+static void
+engine_sent(void *engine, size_t len, struct instant now)
+{
+    pop3_server_sent(engine, len, now);
+}
+
+static struct instant
+engine_deadline(const void *engine)
+{
+    return pop3_server_deadline(engine);
+}
+
+static void
+engine_expire(void *engine, struct instant now)
+{
+    pop3_server_expire(engine, now);
+}
+
+static bool
+engine_is_busy(const void *engine)
+{
+    return pop3_server_is_busy(engine);
+}
+
+static const struct connection_engine engine_kind = {
+    .feed = engine_feed,
+    .output = engine_output,
+    .sent = engine_sent,
+    .deadline = engine_deadline,
+    .expire = engine_expire,
+    .is_busy = engine_is_busy,
+};
+
+/* ---- the session, as the connection sees it ------------------------------------------------ */
+
+static void
+process(void *owner)
+{
+    struct access_session *session = owner;
+    struct pop3_event event;
+
+    while (pop3_server_next(session->engine, &event))
+        access_session_on_event(session, &event);
+    access_session_read_on(session);
+}
+
+static void
+secured(void *owner)
+{
+    struct access_session *session = owner;
+
+    pop3_server_tls_started(session->engine, host_now(session->role->host));
+}
+
+void
+access_session_close(struct access_session *session)
+{
+    struct access_role *role = session->role;
+
+    access_session_abort_auth(session);
+    access_role_end_grant(role, session->granted);
+    connection_close(&session->connection);
+    pop3_server_close(&session->engine);
+    if (!session->is_trusted)
+        peers_leave(role->peers, &session->peer);
+    role->sessions[session->slot] = NULL;
+    role->session_count--;
+    role->free_hint = session->slot;
+    free(session);
+}
+
+static const char *
+reason_of(const struct access_session *session, enum connection_end end)
+{
+    static const char *const closes[] = {
+        [POP3_CLOSE_QUIT] = "quit",
+        [POP3_CLOSE_IDLE] = "idle",
+        [POP3_CLOSE_ERRORS] = "errors",
+        [POP3_CLOSE_SERVER] = "server",
+    };
+    static const char *const ends[] = {
+        [CONNECTION_END_PEER] = "peer",
+        [CONNECTION_END_LOST] = "lost",
+        [CONNECTION_END_TLS] = "tls",
+        [CONNECTION_END_DROPPED] = "dropped",
+    };
+
+    return end == CONNECTION_END_FINISHED ? closes[session->close] : ends[end];
+}
+
+static void
+log_end_of(struct access_session *session, enum connection_end end)
+{
+    struct pop3_server_counts counts = pop3_server_counts(session->engine);
+    struct instant now = host_now(session->role->host);
+    struct log_line line;
+
+    access_session_log(&line, session, HOST_LEVEL_INFO, session->account ? "logout" : "closed");
+    if (session->account) {
+        log_number(&line, "account", session->account);
+        log_number(&line, "read", counts.read);
+        log_number(&line, "deleted", counts.deleted);
+    }
+    log_string(&line, "reason", reason_of(session, end));
+    if (end == CONNECTION_END_TLS)
+        log_text(&line, "problem", connection_problem(session->connection));
+    log_number(&line, "in", connection_bytes_in(session->connection));
+    log_number(&line, "out", connection_bytes_out(session->connection));
+    log_duration(&line, "after", instant_since(now, session->opened));
+    log_end(&line);
+    session->role->messages_read += counts.read;
+}
+
+static void
+closed(void *owner, enum connection_end end)
+{
+    struct access_session *session = owner;
+    struct access_role *role = session->role;
+
+    log_end_of(session, end);
+    access_session_close(session);
+    if (role->is_stopping && role->session_count == 0)
+        host_stop(role->host);
+}
+
+static const struct connection_owner owner_kind = {
+    .process = process,
+    .secured = secured,
+    .closed = closed,
+};
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+/* A free slot; the table doubles. */
+static uint32_t
+find_slot(struct access_role *role)
+{
+    size_t at = role->free_hint;
+
+    if (role->session_count == role->slots) {
+        size_t slots = role->slots ? role->slots * 2 : SLOTS_FIRST;
+        role->sessions = realloc(role->sessions, slots * sizeof(struct access_session *));
+        if (!role->sessions)
+            abort();
+        memset(role->sessions + role->slots, 0,
+               (slots - role->slots) * sizeof(struct access_session *));
+        at = role->slots;
+        role->slots = slots;
+    }
+    while (role->sessions[at])
+        at = (at + 1) % role->slots;
+    return (uint32_t)at;
+}
+
+/* A newcomer that is over a limit hears why and goes: told in one line, without an engine. */
+static void
+refuse(struct access_role *role, struct host_stream *stream, const struct host_address *peer,
+       const char *reason)
+{
+    struct log_line line;
+    struct buffer text;
+
+    buffer_init(&text, 256);
+    buffer_put_text(&text, "-ERR [SYS/TEMP] ");
+    buffer_put_text(&text, reason);
+    buffer_put_text(&text, ", try again later\r\n");
+    (void)!host_stream_write(stream, buffer_slice(&text));
+    buffer_finish(&text);
+    host_stream_close(&stream);
+    role->refused++;
+    log_begin(&line, role->host, HOST_LEVEL_NOTICE, "connection_refused");
+    log_peer(&line, "client", peer);
+    log_string(&line, "reason", reason);
+    log_end(&line);
+}
+
+/* All places are taken: who has been there longest without logging in goes. False when there is
+ * nobody. */
+static bool
+make_room(struct access_role *role)
+{
+    struct access_session *oldest = NULL;
+
+    for (size_t i = 0; i < role->slots; i++) {
+        struct access_session *session = role->sessions[i];
+        if (session && !session->account && session->waiting == WAITING_NOT &&
+            !connection_is_ending(session->connection) &&
+            (!oldest || instant_is_before(session->opened, oldest->opened)))
+            oldest = session;
+    }
+    if (oldest)
+        connection_drop(oldest->connection);
+    return oldest != NULL;
+}
+
+/* NULL when the newcomer is welcome, and then it is counted. */
+static const char *
+reason_to_refuse(struct access_role *role, const struct host_address *peer, bool is_trusted)
+{
+    const struct config *config = role->config;
+    size_t connections_max = config->connections_max / role->start.processes;
+
+    if (role->session_count >= connections_max && !make_room(role))
+        return "too many connections";
+    if (is_trusted)
+        return NULL;
+    switch (peers_enter(role->peers, peer, config->connections_per_address_max,
+                        config->connection_rate, host_now(role->host))) {
+    case PEERS_TOO_MANY:
+        return "too many connections from your address";
+    case PEERS_TOO_FAST:
+        return "connections from your address come too fast";
+    case PEERS_WELCOME:
+        break;
+    }
+    return NULL;
+}
+
+static bool
+is_loopback(const struct host_address *address)
+{
+    static const uint8_t loopback6[16] = {[15] = 1};
+
+    if (address->family == HOST_FAMILY_IPV4)
+        return address->bytes[0] == 127;
+    return address->family == HOST_FAMILY_UNIX ||
+        memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
+}
+
+static void
+begin(struct access_session *session, struct host_stream *stream)
+{
+    struct access_role *role = session->role;
+    struct pop3_server_options options = role->options;
+    struct connection_options connection = {
+        .shared = role->shared,
+        .stream = stream,
+        .tls = session->service == SERVICE_POP3S ? role->tls : NULL,
+        .engine_kind = &engine_kind,
+        .owner_kind = &owner_kind,
+        .owner = session,
+    };
+    struct buffer timestamp;
+
+    buffer_init(&timestamp, ACCESS_TIMESTAMP_MAX);
+    if (role->config->pop3_apop) {
+        host_random(role->host, session->nonce, sizeof(session->nonce));
+        access_session_put_timestamp(session, &timestamp);
+    }
+    options.timestamp = buffer_slice(&timestamp);
+    options.is_secure = connection.tls != NULL;
+    options.allows_clear_password =
+        role->config->auth_plaintext_on_loopback && is_loopback(&session->peer);
+    session->engine = pop3_server_open(&options, session->opened);
+    buffer_finish(&timestamp);
+    connection.engine = session->engine;
+    session->connection = connection_open(&connection);
+}
+
+/* RFC 1939 §7: in the form of a message id, different for each connection. */
+void
+access_session_put_timestamp(const struct access_session *session, struct buffer *ret_timestamp)
+{
+    buffer_put_byte(ret_timestamp, '<');
+    buffer_put_hex(ret_timestamp, slice_of(session->nonce, sizeof(session->nonce)));
+    buffer_put_byte(ret_timestamp, '@');
+    buffer_put(ret_timestamp, slice_first(session->role->options.hostname,
+                                          ACCESS_TIMESTAMP_MAX - 3 - 2 * sizeof(session->nonce)));
+    buffer_put_byte(ret_timestamp, '>');
+}
+
+void
+access_session_open(struct access_role *role, enum role_service service,
+                    struct host_stream *stream)
+{
+    struct host_address peer;
+
+    host_stream_peer(stream, &peer);
+    bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
+        config_networks_contain(&role->config->trusted_networks, &peer);
+    if (service == SERVICE_POP3S && !role->tls) {
+        refuse(role, stream, &peer, "TLS is not available now");
+        return;
+    }
+    const char *reason = reason_to_refuse(role, &peer, is_trusted);
+    if (reason) {
+        refuse(role, stream, &peer, reason);
+        return;
+    }
+    struct access_session *session = calloc(1, sizeof(*session));
+    if (!session)
+        abort();
+    session->role = role;
+    session->service = service;
+    session->peer = peer;
+    session->is_trusted = is_trusted;
+    session->opened = host_now(role->host);
+    session->close = POP3_CLOSE_SERVER;
+    session->slot = find_slot(role);
+    role->sessions[session->slot] = session;
+    role->session_count++;
+    role->sessions_total++;
+    begin(session, stream);
+}
+
+struct access_session *
+access_session_find(struct access_role *role, uint64_t request)
+{
+    uint64_t slot = request & (((uint64_t)1 << ACCESS_SLOT_BITS) - 1);
+    struct access_session *session = slot < role->slots ? role->sessions[slot] : NULL;
+
+    return session && session->waiting != WAITING_NOT && session->request == request ? session
+                                                                                     : NULL;
+}
+
+void
+access_session_stop(struct access_session *session)
+{
+    pop3_server_stop(session->engine, host_now(session->role->host));
+    connection_wake(session->connection);
+}
