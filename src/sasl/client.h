@@ -12,7 +12,7 @@ struct sasl_client_options {
     struct slice authcid;
     struct slice authzid;       /* usually empty */
     struct slice password;      /* as typed; prepared here */
-    struct slice random;        /* SASL_NONCE_LEN octets (server.h), never used before */
+    struct slice nonce;         /* scram.h; at most SASL_NONCE_MAX characters */
     struct slice binding;       /* of the TLS connection, empty without */
     struct slice binding_kind;
     bool is_binding_seen;       /* the server's list has a -PLUS */

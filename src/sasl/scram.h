@@ -23,6 +23,13 @@ struct sasl_scram_keys {
     uint8_t server[SASL_DIGEST_MAX];
 };
 
+/* A nonce (RFC 5802 §5.1) is text: printable ASCII without a comma, never used before. */
+enum { SASL_NONCE_RANDOM_LEN = 18, SASL_NONCE_LEN = 24, SASL_NONCE_MAX = 64 };
+
+/* One of SASL_NONCE_LEN characters made from SASL_NONCE_RANDOM_LEN random octets; borrows from
+ * `room`. */
+struct slice sasl_nonce_format(const uint8_t *random, uint8_t room[SASL_NONCE_LEN]);
+
 /* Computes the keys of a password that sasl_prepare has prepared. salt.len <= SASL_SALT_MAX. */
 void sasl_scram_derive(enum sasl_hash hash, struct slice prepared, struct slice salt,
                        unsigned iterations, struct sasl_scram_keys *ret_keys);

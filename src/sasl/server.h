@@ -16,8 +16,7 @@
 #include "sasl/mechanism.h"
 #include "sasl/scram.h"
 
-/* Random octets that a server wants: 24 characters of nonce (RFC 5802 §5.1). */
-enum { SASL_NONCE_LEN = 18, SASL_BINDING_MAX = 64 };
+enum { SASL_BINDING_MAX = 64 };
 
 enum sasl_server_status {
     SASL_SERVER_CHALLENGE,
@@ -35,7 +34,7 @@ enum sasl_failure {
 
 struct sasl_server_options {
     enum sasl_mechanism mechanism;
-    struct slice random;         /* SASL_NONCE_LEN octets, never used before */
+    struct slice nonce;          /* scram.h; at most SASL_NONCE_MAX characters */
     struct slice binding;        /* of the TLS connection, empty without; <= SASL_BINDING_MAX */
     struct slice binding_kind;   /* "tls-exporter", "tls-server-end-point", "tls-unique" */
     bool is_binding_offered;     /* -PLUS stood in the list that the client was shown */
