@@ -56,6 +56,16 @@ arena_finish(struct arena *arena)
 }
 
 void
+arena_wipe(struct arena *arena)
+{
+    for (struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older) {
+        UNPOISON(chunk->data, chunk->size);
+        explicit_bzero(chunk->data, chunk->size);
+    }
+    arena_finish(arena);
+}
+
+void
 arena_reset(struct arena *arena)
 {
     if (arena->chunks) {

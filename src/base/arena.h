@@ -23,6 +23,9 @@ void arena_init(struct arena *arena, size_t limit);
 /* Frees everything; the arena is empty and usable again. */
 void arena_finish(struct arena *arena);
 
+/* The same for secrets: overwrites everything first, in a way that no compiler removes. */
+void arena_wipe(struct arena *arena);
+
 /* Forgets everything handed out and the failure; keeps one chunk for what comes next. */
 void arena_reset(struct arena *arena);
 

@@ -86,7 +86,7 @@ const struct directory_problem *directory_problem(const struct directory *direct
 /* The smallest number that no account has ever had. */
 uint64_t directory_id_next(const struct directory *directory);
 
-/* Walks over the living entries in the order of the file; NULL behind the last. */
+/* Walks over the living entries in the order of their lines; NULL behind the last. */
 const struct directory_account *directory_account_at(const struct directory *directory, size_t index);
 const struct directory_alias *directory_alias_at(const struct directory *directory, size_t index);
 const struct directory_moved *directory_moved_at(const struct directory *directory, size_t index);

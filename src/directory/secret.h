@@ -20,10 +20,8 @@ struct directory_secret {
     uint64_t id;         /* of the account */
     struct slice crypt;  /* $y$… (any that crypt(3) knows) or $argon2id$…; empty: none */
     struct slice apop;   /* the password itself, for APOP (RFC 1939 §7); empty: none */
-    bool has_sha_256;
-    bool has_sha_1;
-    struct sasl_scram_keys sha_256;
-    struct sasl_scram_keys sha_1;
+    const struct sasl_scram_keys *sha_256; /* NULL: none */
+    const struct sasl_scram_keys *sha_1;
 };
 
 struct directory_secrets;
@@ -47,6 +45,7 @@ struct directory_secret_options {
     uint64_t id;
     enum directory_scheme scheme;
     bool without_scram;           /* only the slow hash: then only PLAIN and LOGIN work */
+    bool with_sha_1;              /* keys for SCRAM-SHA-1 too, for old clients */
     bool with_apop;               /* keeps the password readable: only where it is asked for */
 };
 
@@ -54,6 +53,7 @@ enum directory_secret_result {
     DIRECTORY_SECRET_MADE,
     DIRECTORY_SECRET_BAD_PASSWORD, /* empty, too long, NUL, or prohibited characters */
     DIRECTORY_SECRET_BAD_NAME,
+    DIRECTORY_SECRET_NO_MEMORY, /* for the slow hash, or the buffer is too small (4 KiB do) */
 };
 
 /* Puts the line to append to directory/secrets for a new password. Takes some 10 ms: the slow hash
