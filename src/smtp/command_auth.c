@@ -37,7 +37,7 @@ smtp_answered_starttls(struct smtp_server *server, const struct smtp_verdict *ve
                        struct instant now)
 {
     if (verdict->code != 0 && verdict->code != 220) {
-        smtp_say_verdict(server, verdict, 454, "", now);
+        smtp_say_verdict(server, verdict, (struct smtp_words){454, {4, 7, 0}, ""}, now);
         return;
     }
     smtp_say(server, 220, ENVELOPE_STATUS(2, 0, 0), "Ready to start TLS", now);
@@ -203,7 +203,7 @@ refuse(struct smtp_server *server, const struct smtp_verdict *verdict, struct in
     server->has_exchange = false;
     if (verdict->code >= 500)
         server->auth_failures++;
-    smtp_say_verdict(server, verdict, 535, "", now);
+    smtp_say_verdict(server, verdict, (struct smtp_words){535, {5, 7, 8}, ""}, now);
     if (server->state != STATE_CLOSED &&
         server->auth_failures >= smtp_limit_auth_failures(server))
         smtp_say_goodbye(server, ENVELOPE_STATUS(4, 7, 0), "Too many failed authentications",

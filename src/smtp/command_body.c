@@ -123,7 +123,7 @@ smtp_answered_body_begin(struct smtp_server *server, const struct smtp_verdict *
             server->transaction.refused_status = verdict->status;
             server->closes_after_answer = verdict->closes || verdict->code == 421;
         } else {
-            smtp_say_verdict(server, verdict, 451, "", now);
+            smtp_say_verdict(server, verdict, (struct smtp_words){451, {4, 3, 0}, ""}, now);
             smtp_server_abort(server);
         }
         return;
@@ -232,6 +232,7 @@ void
 smtp_answered_body_end(struct smtp_server *server, const struct smtp_verdict *verdict,
                        struct instant now)
 {
+    static const struct smtp_words accepted = {250, {2, 6, 0}, "Message accepted"};
     struct smtp_verdict own = *verdict;
 
     /* All recipients get their answer before the end. */
@@ -240,12 +241,12 @@ smtp_answered_body_end(struct smtp_server *server, const struct smtp_verdict *ve
     own.closes = false;
     if (--server->transaction.answers_left > 0) {
         own.code = verdict->code == 421 ? 451 : verdict->code;
-        smtp_say_verdict(server, &own, 250, "Message accepted", now);
+        smtp_say_verdict(server, &own, accepted, now);
         server->is_asking = true;
         return;
     }
     server->transaction.is_open = false;
-    smtp_say_verdict(server, &own, 250, "Message accepted", now);
+    smtp_say_verdict(server, &own, accepted, now);
     server->commands_idle = 0;
     smtp_server_conclude(server);
     if (server->closes_after_answer)

@@ -160,7 +160,7 @@ smtp_answered_mail(struct smtp_server *server, const struct smtp_verdict *verdic
 
     server->transactions++;
     server->transaction = (struct smtp_transaction){.is_utf8 = parameters->is_utf8};
-    if (!smtp_say_verdict(server, verdict, 250, "Sender ok", now) ||
+    if (!smtp_say_verdict(server, verdict, (struct smtp_words){250, {2, 1, 0}, "Sender ok"}, now) ||
         server->state == STATE_CLOSED) {
         smtp_server_conclude(server);
         return;
@@ -235,6 +235,6 @@ void
 smtp_answered_rcpt(struct smtp_server *server, const struct smtp_verdict *verdict,
                    struct instant now)
 {
-    if (smtp_say_verdict(server, verdict, 250, "Recipient ok", now))
+    if (smtp_say_verdict(server, verdict, (struct smtp_words){250, {2, 1, 5}, "Recipient ok"}, now))
         server->transaction.recipients++;
 }

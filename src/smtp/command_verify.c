@@ -61,5 +61,5 @@ void
 smtp_answered_verify(struct smtp_server *server, const struct smtp_verdict *verdict,
                      struct instant now)
 {
-    smtp_say_verdict(server, verdict, 250, "", now);
+    smtp_say_verdict(server, verdict, (struct smtp_words){250, {2, 1, 5}, ""}, now);
 }

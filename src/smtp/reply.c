@@ -146,20 +146,24 @@ smtp_say(struct smtp_server *server, unsigned code, struct envelope_status statu
 }
 
 bool
-smtp_say_verdict(struct smtp_server *server, const struct smtp_verdict *verdict, unsigned code,
-                 const char *text, struct instant now)
+smtp_say_verdict(struct smtp_server *server, const struct smtp_verdict *verdict,
+                 struct smtp_words own, struct instant now)
 {
-    unsigned said = verdict->code != 0 ? verdict->code : code;
+    unsigned code = verdict->code != 0 ? verdict->code : own.code;
+    struct envelope_status status = verdict->status;
+    struct slice text = verdict->text;
 
-    assert(said >= 200 && said < 600 && said / 100 != 3);
+    assert(code >= 200 && code < 600 && code / 100 != 3);
+    if (code == own.code && !envelope_status_is_given(status))
+        status = own.status;
+    if (code == own.code && text.len == 0)
+        text = slice_of_string(own.text);
     hold(server, verdict->delay, now);
-    smtp_say_lines(server, said, verdict->status,
-                   verdict->text.len > 0 || said != code ? verdict->text : slice_of_string(text),
-                   now);
+    smtp_say_lines(server, code, status, text, now);
     /* 421 is never said without closing (RFC 5321 §3.8). */
-    if ((verdict->closes || said == 421) && server->state != STATE_CLOSED)
+    if ((verdict->closes || code == 421) && server->state != STATE_CLOSED)
         smtp_server_shut(server, SMTP_CLOSE_REFUSED);
-    return said < 300;
+    return code < 300;
 }
 
 void

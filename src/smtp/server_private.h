@@ -133,9 +133,15 @@ void smtp_say(struct smtp_server *server, unsigned code, struct envelope_status 
 /* The same with a text made at run time, of several lines. */
 void smtp_say_lines(struct smtp_server *server, unsigned code, struct envelope_status status,
                     struct slice text, struct instant now);
-/* A verdict's words, or those given where it has none. Returns whether it is positive. */
+/* What the engine says when a verdict does not. */
+struct smtp_words {
+    uint16_t code;
+    struct envelope_status status;
+    const char *text;
+};
+/* A verdict's words, or our own where it has none. Returns whether it is positive. */
 bool smtp_say_verdict(struct smtp_server *server, const struct smtp_verdict *verdict,
-                      unsigned code, const char *text, struct instant now);
+                      struct smtp_words own, struct instant now);
 /* A line without enhanced code, counted as nothing: EHLO's lines, 220, 334, 354. */
 void smtp_put_line(struct smtp_server *server, unsigned code, bool is_last, struct slice text);
 /* 421 and the end. */
