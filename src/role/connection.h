@@ -115,6 +115,7 @@ bool connection_is_ending(const struct connection *connection);
 /* Why TLS failed; empty otherwise. */
 struct slice connection_problem(const struct connection *connection);
 
+/* Where it comes from. */
 void connection_peer(const struct connection *connection, struct host_address *ret_address);
 
 /* Bytes on the wire since the start. */

@@ -31,6 +31,7 @@ MUST_USE bool tls_context_set(struct tls_context *context, struct slice name, st
 /* Takes the certificate of `name` out; false when there was none. */
 MUST_USE bool tls_context_remove(struct tls_context *context, struct slice name);
 
+/* True once one has been set. */
 bool tls_context_has_certificate(const struct tls_context *context);
 
 /* Says what time it is: ticket keys change every TLS_TICKET_EPOCH_S seconds and tickets live

@@ -177,6 +177,10 @@ tls_engine_close(struct tls_engine **engine)
 {
     if (!*engine)
         return;
+    /* Otherwise OpenSSL takes a connection without close_notify for a reason to forget its session,
+     * which TLS 1.1 (RFC 4346 §7.2.1) has long made optional. */
+    if ((*engine)->state != TLS_FAILED)
+        SSL_set_shutdown((*engine)->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free((*engine)->ssl);
     buffer_finish(&(*engine)->output);
     free((*engine)->server_name_bytes);

@@ -26,6 +26,7 @@ enum {
     TLS_HANDSHAKE_BYTES_MAX = 65536   /* taken before the handshake must be done */
 };
 
+/* The server's side: waits for a ClientHello. */
 struct tls_engine *tls_engine_open_server(struct tls_context *context);
 
 /* `server_name` is sent as SNI and checked against the certificate where the context verifies;

@@ -64,7 +64,8 @@ use_keys(const struct ticket_keys *keys, const uint8_t *iv, EVP_CIPHER_CTX *ciph
     return is_set;
 }
 
-/* For OpenSSL: 1 go on, 2 go on and give a fresh ticket, 0 no ticket or not ours, -1 failure. */
+/* For OpenSSL: 1 go on, 2 go on and give a fresh ticket, 0 no ticket or not ours, -1 failure.
+ * Clients use a ticket once (RFC 8446 appendix C.4), so each use earns a new one. */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
           EVP_MAC_CTX *mac, int is_encrypting)
@@ -85,7 +86,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
         if (!derive(context, context->ticket_epoch - age, &keys))
             return -1;
         if (CRYPTO_memcmp(name, keys.name, sizeof(keys.name)) == 0)
-            answer = use_keys(&keys, iv, cipher, mac, false) ? (int)age + 1 : -1;
+            answer = use_keys(&keys, iv, cipher, mac, false) ? 2 : -1;
     }
     OPENSSL_cleanse(&keys, sizeof(keys));
     return answer;

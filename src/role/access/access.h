@@ -134,6 +134,7 @@ void access_session_log(struct log_line *line, struct access_session *session,
 
 /* ---- event.c: what the engine tells and asks ---- */
 
+/* Takes one event of the session's engine. */
 void access_session_on_event(struct access_session *session, const struct pop3_event *event);
 
 /* Asks for the next part of the message that is read, if there is room for it. */
@@ -150,6 +151,7 @@ void access_role_end_grant(struct access_role *role, uint64_t granted);
 
 /* ---- answer.c: what the other roles answered ---- */
 
+/* A note that has passed the codec; the session it is about may be gone. */
 void access_role_on_auth_note(struct access_role *role, const struct access_auth_note *note);
 void access_role_on_store_note(struct access_role *role, const struct access_store_note *note);
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tls/certificate.h"
+#include "tls/digest.h"
+
+struct made {
+    struct buffer chain, key, problem, names;
+};
+
+static void
+made_init(struct made *made)
+{
+    buffer_init(&made->chain, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(&made->key, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(&made->problem, 1000);
+    buffer_init(&made->names, TLS_CERTIFICATE_PEM_MAX);
+}
+
+static void
+made_finish(struct made *made)
+{
+    buffer_finish(&made->chain);
+    buffer_finish(&made->key);
+    buffer_finish(&made->problem);
+    buffer_finish(&made->names);
+}
+
+static void
+a_certificate_says_again_what_was_asked(void **state)
+{
+    const struct slice names[] = {SLICE("mail.example.test"), SLICE("localhost"),
+                                  SLICE("127.0.0.1"), SLICE("::1")};
+    struct tls_certificate_request request = {
+        .names = names,
+        .names_count = COUNT_OF(names),
+        .now = {1800000000LL * 1000000000},
+        .days = 3650,
+    };
+    struct tls_certificate_facts facts;
+    struct made made;
+
+    (void)state;
+    made_init(&made);
+    assert_true(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    assert_true(slice_starts_with(buffer_slice(&made.key), SLICE("-----BEGIN PRIVATE KEY-----")));
+    assert_true(tls_certificate_read(buffer_slice(&made.chain), &facts, &made.names));
+    assert_true(slice_equal(buffer_slice(&made.names),
+                            SLICE("mail.example.test\nlocalhost\n127.0.0.1\n0:0:0:0:0:0:0:1\n")));
+    assert_int_equal(wall_seconds(facts.not_before), 1800000000 - 86400);
+    assert_int_equal(wall_seconds(facts.not_after), 1800000000LL + 3650LL * 86400);
+    made_finish(&made);
+}
+
+static void
+names_that_could_break_out_and_too_many_are_refused(void **state)
+{
+    static const char *const bad[] = {"", "a,DNS:b", "a b", "a\nb", "a;b", "a/CN=b", "m\xc3\xa9l"};
+    struct slice many[TLS_CERTIFICATE_NAMES_MAX + 1];
+    struct tls_certificate_request request = {.names = many, .names_count = 1, .days = 1};
+    struct made made;
+
+    (void)state;
+    made_init(&made);
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        many[0] = slice_of_string(bad[i]);
+        assert_false(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    }
+    for (size_t i = 0; i < COUNT_OF(many); i++)
+        many[i] = SLICE("a.test");
+    request.names_count = COUNT_OF(many);
+    assert_false(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    assert_int_equal(buffer_len(&made.chain) + buffer_len(&made.key), 0);
+    request.names_count--;
+    assert_true(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    made_finish(&made);
+}
+
+static void
+what_is_no_certificate_is_not_read(void **state)
+{
+    struct tls_certificate_facts facts;
+    struct made made;
+
+    (void)state;
+    made_init(&made);
+    assert_false(tls_certificate_read(SLICE(""), &facts, &made.names));
+    assert_false(tls_certificate_read(
+        SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), &facts,
+        &made.names));
+    assert_int_equal(buffer_len(&made.names), 0);
+    made_finish(&made);
+}
+
+/* RFC 1939 §7 and RFC 1321 appendix A.5. */
+static void
+md5_is_the_one_of_the_rfc(void **state)
+{
+    const struct slice apop[] = {SLICE("<1896.697170952@dbc.mtview.ca.us>"), SLICE("tanstaaf")};
+    uint8_t digest[TLS_MD5_SIZE];
+    struct buffer hex;
+
+    (void)state;
+    buffer_init(&hex, 64);
+    tls_md5(apop, COUNT_OF(apop), digest);
+    buffer_put_hex(&hex, slice_of(digest, sizeof(digest)));
+    assert_true(slice_equal(buffer_slice(&hex), SLICE("c4c9334bac560ecc979e58001b3e22fb")));
+    buffer_clear(&hex);
+    tls_md5(NULL, 0, digest);
+    buffer_put_hex(&hex, slice_of(digest, sizeof(digest)));
+    assert_true(slice_equal(buffer_slice(&hex), SLICE("d41d8cd98f00b204e9800998ecf8427e")));
+    buffer_finish(&hex);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_certificate_says_again_what_was_asked),
+        cmocka_unit_test(names_that_could_break_out_and_too_many_are_refused),
+        cmocka_unit_test(what_is_no_certificate_is_not_read),
+        cmocka_unit_test(md5_is_the_one_of_the_rfc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
