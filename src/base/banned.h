@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Macros of the fortified C library under clang. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
 #pragma GCC poison atoi atol atoll gets tmpnam mktemp tempnam
 #pragma GCC poison system popen srand localtime gmtime asctime ctime
