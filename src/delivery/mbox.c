@@ -60,7 +60,7 @@ mbox_put_message(struct buffer *buffer, struct slice sender, struct wall receive
 }
 
 /* `From SENDER DATE`: a sender without blanks and something that reads as a date. Body lines that a
- * careless program left unquoted seldom look so. */
+ * careless program left unquoted do not look so. */
 static bool
 parse_from_line(struct slice line, struct mbox_item *item)
 {
@@ -73,34 +73,40 @@ parse_from_line(struct slice line, struct mbox_item *item)
     struct slice rest = cursor_rest(&cursor);
     size_t len = slice_find_byte(rest, ' ');
     item->sender = slice_first(rest, len);
-    item->received = (struct wall){0};
-    if (date_parse(slice_trim(slice_skip(rest, len)), &date))
-        item->received = date.wall;
-    else if (slice_is_empty(slice_trim(slice_skip(rest, len))))
+    if (!date_parse(slice_trim(slice_skip(rest, len)), &date))
         return false;
+    item->received = date.wall;
     if (slice_equal(item->sender, SLICE("MAILER-DAEMON")))
         item->sender = slice_of("", 0);
     return true;
 }
 
-/* Offset of the next `From ` line at or after `offset` that follows an empty line or the start of
- * the file; file.len when there is none. */
+/* True when a line that begins at `offset` follows an empty line or begins the file. */
+static bool
+is_after_blank(struct slice file, size_t offset)
+{
+    struct slice before = slice_first(file, offset);
+
+    if (slice_ends_with(before, SLICE("\r\n")))
+        before = slice_first(before, before.len - 2);
+    else if (slice_ends_with(before, SLICE("\n")))
+        before = slice_first(before, before.len - 1);
+    return before.len == 0 || before.at[before.len - 1] == '\n';
+}
+
+/* Offset of the next `From ` line at or after `offset`; file.len when there is none. */
 static size_t
 find_from_line(struct slice file, size_t offset)
 {
     while (offset < file.len) {
-        size_t next, before = offset;
-        struct slice line = first_line(slice_skip(file, offset), &next);
-        struct mbox_item probe;
-        bool is_after_blank = before == 0 || (before >= 2 && file.at[before - 1] == '\n' &&
-                                              (file.at[before - 2] == '\n' || file.at[before - 2] == '\r'));
-        if (is_after_blank && parse_from_line(line, &probe))
-            return offset;
-        /* Jump to the next line that can be one. */
+        size_t next;
         struct slice rest = slice_skip(file, offset);
+        struct mbox_item probe;
+        if (is_after_blank(file, offset) && parse_from_line(first_line(rest, &next), &probe))
+            return offset;
         size_t found = slice_find(rest, SLICE("\nFrom "));
         if (found == rest.len)
-            return file.len;
+            break;
         offset += found + 1;
     }
     return file.len;

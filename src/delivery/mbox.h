@@ -19,7 +19,7 @@ void mbox_put_message(struct buffer *buffer, struct slice sender, struct wall re
 /* One message of an mbox file. All slices borrow from the file. */
 struct mbox_item {
     struct slice sender;
-    struct wall received; /* as the `From ` line says, else 0 */
+    struct wall received; /* as the `From ` line says */
     struct slice content; /* still quoted, with the file's line ends, without the empty line */
     size_t offset;        /* of the `From ` line in the file */
 };

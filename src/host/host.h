@@ -254,6 +254,11 @@ MUST_USE int host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *re
 /* The exclusive lock of fcntl over the whole file, which other mail programs take on an mbox;
  * -EWOULDBLOCK when another process has it. */
 MUST_USE int host_file_lock_record(struct host_file *file);
+/* From here to host_user_leave files are opened with the rights of this system user, when the
+ * process was left the right to that (letterbox, as root); otherwise only "" and the user that we
+ * are are accepted: -EPERM. -ENOENT for a user that does not exist. */
+MUST_USE int host_user_assume(struct host *host, const char *user);
+void host_user_leave(struct host *host);
 /* Free and total bytes of the file system. */
 MUST_USE int host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total);
 
