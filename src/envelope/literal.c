@@ -5,7 +5,10 @@
 enum { GROUPS = 8 };
 
 static byte_set tag_octets = {
-    ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    ['-'] = true,
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true,
 };
 
 /* Snum 3("." Snum), Snum = 1*3DIGIT of at most 255; leading zeros, which some read as octal, are

@@ -7,7 +7,8 @@
 #include "envelope/path.h"
 
 /* Reads what stands between "[" and "]": an IPv4 address, "IPv6:" and an address (any form of
- * RFC 4291 §2.2, no zone), or "tag:" and text. ret_address receives 4 octets (IPv4) or 16 (IPv6). */
+ * RFC 4291 §2.2, no zone), or "tag:" and text. ret_address receives 4 octets (IPv4) or 16 (IPv6).
+ */
 MUST_USE bool envelope_literal_parse(struct slice inside, enum envelope_domain_kind *ret_kind,
                                      uint8_t ret_address[16]);
 

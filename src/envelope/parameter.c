@@ -5,10 +5,12 @@
 #include "envelope/path.h"
 #include "envelope/xtext.h"
 
-
 /* esmtp-keyword */
 static byte_set keyword_octets = {
-    ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+    ['-'] = true,
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true,
 };
 
 /* esmtp-value: anything but controls, space, "=" and DEL; UTF-8 by RFC 6531 §3.3. "=" occurs within
@@ -89,8 +91,7 @@ parse_envid(struct slice value, struct parameter_context *context)
 {
     struct slice envid;
 
-    if (value.len > ENVELOPE_ENVID_MAX ||
-        !envelope_xtext_decode(value, context->arena, &envid))
+    if (value.len > ENVELOPE_ENVID_MAX || !envelope_xtext_decode(value, context->arena, &envid))
         return false;
     for (size_t i = 0; i < envid.len; i++) {
         if (envid.at[i] < ' ' || envid.at[i] > '~')
@@ -136,8 +137,7 @@ parse_priority(struct slice value, struct parameter_context *context)
     bool is_negative = cursor_take_byte(&cursor, '-');
     uint32_t number;
 
-    if (cursor_left(&cursor) != 1 ||
-        !cursor_take_u32(&cursor, is_negative ? 1 : 0, 9, &number))
+    if (cursor_left(&cursor) != 1 || !cursor_take_u32(&cursor, is_negative ? 1 : 0, 9, &number))
         return false;
     context->mail->priority = (int8_t)(is_negative ? -(int)number : (int)number);
     return true;

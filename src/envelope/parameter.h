@@ -21,9 +21,9 @@ enum envelope_extension {
 };
 
 enum {
-    ENVELOPE_ENVID_MAX = 100,      /* RFC 3461 §4.4, of the encoded form */
-    ENVELOPE_ORCPT_MAX = 500,      /* RFC 3461 §4.2, of the encoded form */
-    ENVELOPE_AUTH_PARAMETER_MAX = 500, /* RFC 4954 §5 */
+    ENVELOPE_ENVID_MAX = 100,              /* RFC 3461 §4.4, of the encoded form */
+    ENVELOPE_ORCPT_MAX = 500,              /* RFC 3461 §4.2, of the encoded form */
+    ENVELOPE_AUTH_PARAMETER_MAX = 500,     /* RFC 4954 §5 */
     ENVELOPE_HOLD_SECONDS_MAX = 999999999, /* RFC 4865 §3 */
 };
 
@@ -47,7 +47,7 @@ struct envelope_mail_parameters {
     struct slice auth; /* decoded; empty for AUTH=<> */
     bool is_utf8;
     bool requires_tls;
-    int8_t priority;       /* -9 … 9 */
+    int8_t priority; /* -9 … 9 */
     bool has_deliver_by;
     int32_t deliver_by_s;
     bool deliver_by_returns; /* mode R; otherwise N */

@@ -6,27 +6,34 @@
 #include "text/utf8.h"
 
 /* atext (RFC 5322 §3.2.3) and UTF8-non-ascii (RFC 6531 §3.3). */
-static byte_set atext = {
-    ['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['/'] = true,
-    ['0' ... '9'] = true, ['='] = true, ['?'] = true, ['A' ... 'Z'] = true, ['^' ... '`'] = true,
-    ['a' ... 'z'] = true, ['{' ... '~'] = true, [0x80 ... 0xFF] = true,
+static byte_set
+    atext =
+        {
+            ['!'] = true,         ['#' ... '\''] = true,  ['*'] = true,
+            ['+'] = true,         ['-'] = true,           ['/'] = true,
+            ['0' ... '9'] = true, ['='] = true,           ['?'] = true,
+            ['A' ... 'Z'] = true, ['^' ... '`'] = true,   ['a' ... 'z'] = true,
+            ['{' ... '~'] = true, [0x80 ... 0xFF] = true,
 };
 
 /* qtextSMTP (RFC 5321 §4.1.2) and UTF8-non-ascii. */
 static byte_set qtext = {
-    [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true, [0x80 ... 0xFF] = true,
+    [' ' ... '!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+    [0x80 ... 0xFF] = true,
 };
 
 /* What a label is made of; "_" is not in the grammar, but in names that exist. */
 static byte_set label_octets = {
-    ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['_'] = true, ['a' ... 'z'] = true,
-    [0x80 ... 0xFF] = true,
+    ['-'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+    ['_'] = true, ['a' ... 'z'] = true, [0x80 ... 0xFF] = true,
 };
 
 /* A whole name: to tell a long one from a bad one. */
 static byte_set name_octets = {
-    ['-' ... '.'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['_'] = true,
-    ['a' ... 'z'] = true, [0x80 ... 0xFF] = true,
+    ['-' ... '.'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+    ['_'] = true,         ['a' ... 'z'] = true, [0x80 ... 0xFF] = true,
 };
 
 /* dcontent (RFC 5321 §4.1.3): a literal's inside. */

@@ -12,7 +12,7 @@
 enum {
     ENVELOPE_LOCAL_MAX = 256,
     ENVELOPE_DOMAIN_MAX = 255, /* RFC 5321 §4.5.3.1.2 */
-    ENVELOPE_LABEL_MAX = 63,   /* RFC 1035 §2.3.4; of a label in UTF-8 the octets are not counted */
+    ENVELOPE_LABEL_MAX = 63, /* RFC 1035 §2.3.4; of a label in UTF-8 the octets are not counted */
     ENVELOPE_ROUTE_MAX = 512,
     /* No canonical form is longer than what it was made from. */
     ENVELOPE_CANONICAL_MAX = ENVELOPE_LOCAL_MAX + 1 + ENVELOPE_DOMAIN_MAX,
@@ -46,13 +46,13 @@ struct envelope_path {
 enum envelope_fault {
     ENVELOPE_OK,
     ENVELOPE_BAD_SYNTAX,
-    ENVELOPE_BAD_LOCAL,   /* no local part, or characters that it cannot have */
-    ENVELOPE_BAD_DOMAIN,  /* no domain, or one that cannot be */
+    ENVELOPE_BAD_LOCAL,  /* no local part, or characters that it cannot have */
+    ENVELOPE_BAD_DOMAIN, /* no domain, or one that cannot be */
     ENVELOPE_LOCAL_LONG,
     ENVELOPE_DOMAIN_LONG,
     ENVELOPE_ROUTE_LONG,
-    ENVELOPE_NOT_UTF8,    /* octets above 127 that are not UTF-8 */
-    ENVELOPE_NO_MEMORY,   /* the arena's limit */
+    ENVELOPE_NOT_UTF8,  /* octets above 127 that are not UTF-8 */
+    ENVELOPE_NO_MEMORY, /* the arena's limit */
 };
 
 /* Take a path from the front of the cursor; what follows it stays. On ENVELOPE_OK the cursor stands

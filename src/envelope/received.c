@@ -8,7 +8,10 @@
 
 /* In a comment, or in a word of a clause, the client's bytes must not end either. */
 static byte_set harmless = {
-    ['!' ... '\''] = true, ['*' ... '['] = true, [']' ... '~'] = true, [0x80 ... 0xFF] = true,
+    ['!' ... '\''] = true,
+    ['*' ... '['] = true,
+    [']' ... '~'] = true,
+    [0x80 ... 0xFF] = true,
 };
 
 static void
@@ -46,8 +49,8 @@ envelope_received_protocol(const struct envelope_received *received)
         {"LMTP", "LMTPA", "LMTPS", "LMTPSA"},
         {"UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"},
     };
-    int row = received->is_lmtp ? (received->is_utf8 ? 4 : 3)
-              : received->is_utf8 ? 2
+    int row = received->is_lmtp       ? (received->is_utf8 ? 4 : 3)
+              : received->is_utf8     ? 2
               : received->is_extended ? 1
                                       : 0;
 

@@ -9,7 +9,10 @@ static byte_set xchar = {['!' ... '*'] = true, [',' ... '<'] = true, ['>' ... '~
 
 /* QUCHAR (RFC 6533 §3): "!" to "~" without "+", "=" and backslash. */
 static byte_set quchar = {
-    ['!' ... '*'] = true, [',' ... '<'] = true, ['>' ... '['] = true, [']' ... '~'] = true,
+    ['!' ... '*'] = true,
+    [',' ... '<'] = true,
+    ['>' ... '['] = true,
+    [']' ... '~'] = true,
 };
 
 /* hexchar has upper-case digits only (RFC 3461 §4); lower-case ones are written, and are clear. */

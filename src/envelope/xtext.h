@@ -8,7 +8,8 @@
 #include "base/buffer.h"
 
 /* Decodes a whole slice. False when it is not xtext, or the arena is full. */
-MUST_USE bool envelope_xtext_decode(struct slice text, struct arena *arena, struct slice *ret_bytes);
+MUST_USE bool envelope_xtext_decode(struct slice text, struct arena *arena,
+                                    struct slice *ret_bytes);
 
 /* Puts bytes as xtext: everything but printable ASCII, and "+" and "=", becomes +XX. */
 void envelope_xtext_put(struct buffer *buffer, struct slice bytes);

@@ -190,8 +190,8 @@ put_challenge(struct smtp_server *server, struct slice challenge)
 void
 smtp_server_challenge(struct smtp_server *server, struct slice challenge, struct instant now)
 {
-    assert(server->is_asking && (server->question == SMTP_EVENT_AUTH_BEGIN ||
-                                 server->question == SMTP_EVENT_AUTH_STEP));
+    assert(server->is_asking &&
+           (server->question == SMTP_EVENT_AUTH_BEGIN || server->question == SMTP_EVENT_AUTH_STEP));
     server->challenge = challenge;
     smtp_server_answer(server, &(struct smtp_verdict){.code = 334}, now);
 }
@@ -204,8 +204,7 @@ refuse(struct smtp_server *server, const struct smtp_verdict *verdict, struct in
     if (verdict->code >= 500)
         server->auth_failures++;
     smtp_say_verdict(server, verdict, (struct smtp_words){535, {5, 7, 8}, ""}, now);
-    if (server->state != STATE_CLOSED &&
-        server->auth_failures >= smtp_limit_auth_failures(server))
+    if (server->state != STATE_CLOSED && server->auth_failures >= smtp_limit_auth_failures(server))
         smtp_say_goodbye(server, ENVELOPE_STATUS(4, 7, 0), "Too many failed authentications",
                          SMTP_CLOSE_ERRORS, now);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* DATA (RFC 5321 §4.1.1.4) and BDAT (RFC 3030 §2): how the content comes in and what is answered. */
+/* DATA (RFC 5321 §4.1.1.4) and BDAT (RFC 3030 §2): how the content comes in and what is answered.
+ */
 #include "smtp/server_private.h"
 
 #include "base/cursor.h"

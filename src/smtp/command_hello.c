@@ -12,8 +12,8 @@ smtp_answered_connect(struct smtp_server *server, const struct smtp_verdict *ver
 
     if (verdict->code != 0 && verdict->code != 220) {
         /* Of the two ways of RFC 5321 §3.1 the one that costs less: say it and close. */
-        smtp_say_verdict(server, verdict, (struct smtp_words){554, {5, 3, 2}, "No SMTP service here"},
-                         now);
+        smtp_say_verdict(server, verdict,
+                         (struct smtp_words){554, {5, 3, 2}, "No SMTP service here"}, now);
         smtp_server_shut(server, SMTP_CLOSE_REFUSED);
         return;
     }

@@ -93,9 +93,9 @@ begin_mail(struct smtp_server *server, struct slice argument, enum smtp_mail_ver
         say_path_fault(server, fault, ENVELOPE_STATUS(5, 1, 7), now);
         return;
     }
-    enum envelope_parameter_fault parameter_fault = envelope_mail_parameters_parse(
-        cursor_rest(&cursor), smtp_extensions_offered(server), &server->letters, parameters,
-        &keyword);
+    enum envelope_parameter_fault parameter_fault =
+        envelope_mail_parameters_parse(cursor_rest(&cursor), smtp_extensions_offered(server),
+                                       &server->letters, parameters, &keyword);
     if (parameter_fault != ENVELOPE_PARAMETER_OK) {
         say_parameter_fault(server, parameter_fault, keyword, now);
         return;
@@ -174,8 +174,7 @@ smtp_answered_mail(struct smtp_server *server, const struct smtp_verdict *verdic
 static void
 refuse_excess(struct smtp_server *server, struct instant now)
 {
-    uint64_t bound =
-        (uint64_t)RECIPIENTS_EXCESS_FACTOR * smtp_limit_recipients(server);
+    uint64_t bound = (uint64_t)RECIPIENTS_EXCESS_FACTOR * smtp_limit_recipients(server);
 
     if (++server->transaction.excess > bound && !server->peer.is_trusted)
         smtp_say_goodbye(server, ENVELOPE_STATUS(4, 5, 3), "Far too many recipients",
@@ -215,9 +214,9 @@ smtp_command_rcpt(struct smtp_server *server, struct slice argument, struct inst
         say_path_fault(server, fault, ENVELOPE_STATUS(5, 1, 3), now);
         return;
     }
-    enum envelope_parameter_fault parameter_fault = envelope_rcpt_parameters_parse(
-        cursor_rest(&cursor), smtp_extensions_offered(server), &server->letters, parameters,
-        &keyword);
+    enum envelope_parameter_fault parameter_fault =
+        envelope_rcpt_parameters_parse(cursor_rest(&cursor), smtp_extensions_offered(server),
+                                       &server->letters, parameters, &keyword);
     if (parameter_fault != ENVELOPE_PARAMETER_OK) {
         say_parameter_fault(server, parameter_fault, keyword, now);
         return;

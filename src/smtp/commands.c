@@ -10,12 +10,12 @@
 enum {
     NEEDS_HELLO = 1 << 0,
     NEEDS_NO_MAIL = 1 << 1,
-    BEFORE_TLS = 1 << 2,  /* also where TLS is required first */
+    BEFORE_TLS = 1 << 2, /* also where TLS is required first */
     NO_ARGUMENT = 1 << 3,
     AN_ARGUMENT = 1 << 4,
     SMTP_ONLY = 1 << 5,
     LMTP_ONLY = 1 << 6,
-    IS_IDLE = 1 << 7,     /* brings no mail: counted against floods */
+    IS_IDLE = 1 << 7, /* brings no mail: counted against floods */
 };
 
 static const struct smtp_command commands[] = {
@@ -39,9 +39,12 @@ static const struct smtp_command commands[] = {
     {SLICE("STARTTLS"), smtp_command_starttls, NO_ARGUMENT | NEEDS_HELLO | BEFORE_TLS, "STARTTLS"},
     {SLICE("AUTH"), smtp_command_auth, AN_ARGUMENT | NEEDS_HELLO | NEEDS_NO_MAIL,
      "AUTH mechanism [initial-response]"},
-    {SLICE("SEND"), smtp_command_send, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY, "SEND FROM:<address>"},
-    {SLICE("SOML"), smtp_command_soml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY, "SOML FROM:<address>"},
-    {SLICE("SAML"), smtp_command_saml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY, "SAML FROM:<address>"},
+    {SLICE("SEND"), smtp_command_send, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY,
+     "SEND FROM:<address>"},
+    {SLICE("SOML"), smtp_command_soml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY,
+     "SOML FROM:<address>"},
+    {SLICE("SAML"), smtp_command_saml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY,
+     "SAML FROM:<address>"},
     /* Known, and never done: it would hand mail to whoever calls (RFC 5321 §F.1). ETRN (RFC 1985)
      * and ATRN (RFC 2645) send queued mail, and there is no queue. */
     {SLICE("TURN"), smtp_command_off, SMTP_ONLY, "TURN"},

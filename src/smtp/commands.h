@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The rows of the table of commands. */
+/* Private to the room: the rows of the table of commands. */
 #ifndef SMTP_COMMANDS_H
 #define SMTP_COMMANDS_H
 

@@ -139,8 +139,8 @@ smtp_say_lines(struct smtp_server *server, unsigned code, struct envelope_status
 }
 
 void
-smtp_say(struct smtp_server *server, unsigned code, struct envelope_status status,
-         const char *text, struct instant now)
+smtp_say(struct smtp_server *server, unsigned code, struct envelope_status status, const char *text,
+         struct instant now)
 {
     smtp_say_lines(server, code, status, slice_of_string(text), now);
 }

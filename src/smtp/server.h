@@ -47,28 +47,28 @@ enum {
     /* RFC 5321 §4.5.3.1.4 asks for 512 and more for extensions: the sum of what MAIL's and RCPT's
      * parameters add (SIZE 26, BODY 17, SMTPUTF8 10, DSN 26+500+…, AUTH 500) stays below this. */
     SMTP_COMMAND_LINE_MAX = 2048,
-    SMTP_SASL_LINE_MAX = 12288,  /* RFC 4954 §4 */
-    SMTP_REPLY_TEXT_MAX = 480,   /* octets of text in one reply line; longer text is cut */
-    SMTP_REPLY_LINES_MAX = 200,  /* lines in one reply; further ones are left out */
+    SMTP_SASL_LINE_MAX = 12288,   /* RFC 4954 §4 */
+    SMTP_REPLY_TEXT_MAX = 480,    /* octets of text in one reply line; longer text is cut */
+    SMTP_REPLY_LINES_MAX = 200,   /* lines in one reply; further ones are left out */
     SMTP_OUTPUT_SOFT = 16 * 1024, /* no input is taken while more than this waits to leave */
-    SMTP_TEXT_LINE_MIN = 1000,   /* RFC 5321 §4.5.3.1.6: must be accepted */
+    SMTP_TEXT_LINE_MIN = 1000,    /* RFC 5321 §4.5.3.1.6: must be accepted */
 };
 
 /* Shared by all sessions; must outlive them. A zero in a limit or time means its default. */
 struct smtp_server_options {
     enum smtp_service service;
-    struct slice hostname; /* in the greeting, EHLO and 221 */
+    struct slice hostname;      /* in the greeting, EHLO and 221 */
     uint64_t message_bytes_max; /* default 50 MiB; the SIZE that is announced */
-    /* A longer line in DATA makes the message be refused (500 5.5.2). Default 65536: writers of HTML
-     * mail break the 1000 of RFC 5321 every day, and to lose their mail helps nobody; but a line
-     * without an end must not be carried to those who read by lines. Never below 1000. */
+    /* A longer line in DATA makes the message be refused (500 5.5.2). Default 65536: writers of
+     * HTML mail break the 1000 of RFC 5321 every day, and to lose their mail helps nobody; but a
+     * line without an end must not be carried to those who read by lines. Never below 1000. */
     uint32_t text_line_max;
-    uint32_t recipients_max;   /* default and at most 1000; then 452 4.5.3 */
-    uint32_t transactions_max; /* MAIL commands in one session; default 1000; then 421 */
+    uint32_t recipients_max;    /* default and at most 1000; then 452 4.5.3 */
+    uint32_t transactions_max;  /* MAIL commands in one session; default 1000; then 421 */
     uint32_t commands_idle_max; /* NOOP, RSET, VRFY, HELP, EHLO … between messages; default 100 */
-    uint32_t errors_max;       /* default 20; the budget of 5xx answers, then 421 4.7.0 */
-    uint32_t errors_free;      /* default 3; behind them each 5xx is held back … */
-    uint32_t tarpit_ms;        /* … this long; default 1000 */
+    uint32_t errors_max;        /* default 20; the budget of 5xx answers, then 421 4.7.0 */
+    uint32_t errors_free;       /* default 3; behind them each 5xx is held back … */
+    uint32_t tarpit_ms;         /* … this long; default 1000 */
     uint32_t auth_failures_max; /* default 3; then 421 */
     uint32_t command_timeout_s; /* default 300 (RFC 5321 §4.5.3.2.7) */
     uint32_t body_timeout_s;    /* default 180 between pieces (RFC 5321 §4.5.3.2.5) */
@@ -77,11 +77,11 @@ struct smtp_server_options {
     unsigned mechanisms;        /* SMTP_AUTH_ bits; 0: no AUTH */
     enum smtp_verify_policy verify;
     enum smtp_verify_policy expand;
-    bool has_tls;                /* STARTTLS can be offered */
-    bool is_tls_required;        /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
-    bool is_auth_required;       /* 530 5.7.0 at MAIL without it, but for trusted peers */
+    bool has_tls;                 /* STARTTLS can be offered */
+    bool is_tls_required;         /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
+    bool is_auth_required;        /* 530 5.7.0 at MAIL without it, but for trusted peers */
     bool allows_auth_on_loopback; /* AUTH without TLS for peers on loopback */
-    bool is_obsolete_on;         /* SOML, SAML and SEND (RFC 821 §3.4) */
+    bool is_obsolete_on;          /* SOML, SAML and SEND (RFC 821 §3.4) */
     bool is_chunking_off, is_utf8_off, is_dsn_off, is_pipelining_off, is_requiretls_off;
 };
 
@@ -118,8 +118,8 @@ enum smtp_event_kind {
 
 enum smtp_close_reason {
     SMTP_CLOSE_QUIT,
-    SMTP_CLOSE_GONE,      /* smtp_server_input_ended */
-    SMTP_CLOSE_REFUSED,   /* the answer to CONNECT, or a verdict that says so */
+    SMTP_CLOSE_GONE,    /* smtp_server_input_ended */
+    SMTP_CLOSE_REFUSED, /* the answer to CONNECT, or a verdict that says so */
     SMTP_CLOSE_TIMEOUT,
     SMTP_CLOSE_ERRORS,    /* error budget, floods, failed AUTH */
     SMTP_CLOSE_LINE_END,  /* bare CR or LF: an attempt to smuggle */
@@ -236,7 +236,7 @@ struct smtp_server_facts {
     bool is_utf8;    /* of the transaction */
     bool is_waiting; /* a question is open */
     bool is_closing;
-    bool is_secret; /* the next input line is part of an AUTH exchange: mask it in traces */
+    bool is_secret;      /* the next input line is part of an AUTH exchange: mask it in traces */
     uint32_t recipients; /* accepted in the transaction */
     uint64_t body_bytes; /* of the transaction so far */
     uint32_t errors;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The server engine's inside: shared by the files of this room only. */
+/* Private to the room: the server engine's inside. */
 #ifndef SMTP_SERVER_PRIVATE_H
 #define SMTP_SERVER_PRIVATE_H
 
@@ -20,20 +20,20 @@ enum {
 
 enum smtp_state {
     STATE_COMMAND,
-    STATE_SASL,       /* the next line is a response */
-    STATE_SASL_LAST,  /* the next line answers the mechanism's last data; it must be empty */
-    STATE_TEXT,       /* DATA's lines */
-    STATE_CHUNK,      /* BDAT's octets */
-    STATE_TLS,        /* 220 was said to STARTTLS */
+    STATE_SASL,      /* the next line is a response */
+    STATE_SASL_LAST, /* the next line answers the mechanism's last data; it must be empty */
+    STATE_TEXT,      /* DATA's lines */
+    STATE_CHUNK,     /* BDAT's octets */
+    STATE_TLS,       /* 220 was said to STARTTLS */
     STATE_CLOSED
 };
 
 /* Where the text framer stands within DATA. */
 enum smtp_text_state {
-    TEXT_START,  /* at the beginning of a line */
+    TEXT_START, /* at the beginning of a line */
     TEXT_MIDDLE,
-    TEXT_CR,     /* behind a CR: LF must follow */
-    TEXT_DOT,    /* behind a dot that began the line, and was dropped */
+    TEXT_CR,  /* behind a CR: LF must follow */
+    TEXT_DOT, /* behind a dot that began the line, and was dropped */
     TEXT_DOT_CR
 };
 
@@ -59,11 +59,11 @@ struct smtp_server {
     struct smtp_server_peer peer;
     enum smtp_state state;
     enum smtp_text_state text_state;
-    struct buffer line;   /* an unfinished command line */
-    bool is_line_long;    /* it is too long, and is being passed over */
-    bool has_line_cr;     /* … and its last octet was CR */
+    struct buffer line; /* an unfinished command line */
+    bool is_line_long;  /* it is too long, and is being passed over */
+    bool has_line_cr;   /* … and its last octet was CR */
     struct buffer output;
-    struct buffer kept;   /* what the open question is about: a query, a SASL response */
+    struct buffer kept; /* what the open question is about: a query, a SASL response */
     struct arena session;
     struct arena letters; /* of the transaction */
     struct smtp_transaction transaction;
@@ -197,6 +197,7 @@ void smtp_body_count(struct smtp_server *server, uint64_t len, struct instant no
 void smtp_body_refuse(struct smtp_server *server, unsigned code, struct envelope_status status,
                       const char *text);
 
+/* What follows the answer to each question. */
 typedef void (*smtp_answered_fn)(struct smtp_server *server, const struct smtp_verdict *verdict,
                                  struct instant now);
 void smtp_answered_connect(struct smtp_server *server, const struct smtp_verdict *verdict,

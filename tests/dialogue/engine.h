@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What a protocol gives so that dialogues can be held with its engine alone: one row of the table
  * in engine.c. */
-#ifndef DIALOGUE_ENGINE_H
-#define DIALOGUE_ENGINE_H
+#ifndef TESTS_DIALOGUE_ENGINE_H
+#define TESTS_DIALOGUE_ENGINE_H
 
 #include "base/buffer.h"
 #include "base/time.h"

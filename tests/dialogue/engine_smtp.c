@@ -34,15 +34,15 @@ choose_options(struct session *session, const struct dialogue_world *world, cons
     bool is_submission = strncmp(service, "submission", 10) == 0;
 
     session->options = (struct smtp_server_options){
-        .service = is_submission                   ? SMTP_SERVICE_SUBMISSION
+        .service = is_submission                  ? SMTP_SERVICE_SUBMISSION
                    : strcmp(service, "lmtp") == 0 ? SMTP_SERVICE_LMTP
                                                   : SMTP_SERVICE_SMTP,
         .hostname = SLICE("foo.com"),
         .message_bytes_max = dialogue_setting_number(world, "message_size_max"),
         .recipients_max = dialogue_setting_number(world, "recipients_max"),
         .errors_max = dialogue_setting_number(world, "errors_max"),
-        .mechanisms = is_submission ? SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN | SMTP_AUTH_SCRAM_SHA_256
-                                    : 0,
+        .mechanisms =
+            is_submission ? SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN | SMTP_AUTH_SCRAM_SHA_256 : 0,
         .verify = policy(world, "vrfy"),
         .expand = policy(world, "expn"),
         .has_tls = true,

@@ -68,7 +68,8 @@ offer(struct run *run, struct slice piece)
 
     memcpy(copy, piece.at, piece.len);
     while (at < piece.len && idle < 3) {
-        size_t taken = smtp_server_feed(run->desk.server, slice_of(copy + at, piece.len - at), run->now);
+        size_t taken =
+            smtp_server_feed(run->desk.server, slice_of(copy + at, piece.len - at), run->now);
         office_desk_work(&run->desk, run->now);
         collect(run);
         if (taken == 0)
@@ -129,7 +130,8 @@ run_once(struct conversation *conversation, struct slice input, size_t first, si
         buffer_put(&conversation->journal, buffer_slice(&run.desk.journal));
         conversation->held_ms = run.held_ms;
     } else {
-        compare(buffer_slice(&conversation->output), buffer_slice(&run.output), "output", first, step);
+        compare(buffer_slice(&conversation->output), buffer_slice(&run.output), "output", first,
+                step);
         compare(buffer_slice(&conversation->journal), buffer_slice(&run.desk.journal), "journal",
                 first, step);
         assert_int_equal(conversation->held_ms, run.held_ms);

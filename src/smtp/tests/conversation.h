@@ -11,10 +11,10 @@ struct conversation {
     struct smtp_server_options options;
     struct smtp_server_peer peer;
     uint16_t greeting, tls_code;
-    struct office office;   /* of the last run */
-    struct buffer output;   /* what the client was told */
-    struct buffer journal;  /* what the office was told */
-    int64_t held_ms;        /* how long answers were held back, in all */
+    struct office office;  /* of the last run */
+    struct buffer output;  /* what the client was told */
+    struct buffer journal; /* what the office was told */
+    int64_t held_ms;       /* how long answers were held back, in all */
 };
 
 /* Options: a host foo.com, everything else by default. */

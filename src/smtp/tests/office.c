@@ -26,7 +26,9 @@ static const struct rule recipient_rules[] = {
 
 static const struct rule verify_rules[] = {
     {"crispin", 250, {2, 1, 5}, "Mark Crispin <Admin.MRC@foo.com>"},
-    {"smith", 553, {5, 1, 4},
+    {"smith",
+     553,
+     {5, 1, 4},
      "Ambiguous; possibilities are\nJoe Smith <jsmith@foo.com>\nHarry Smith <hsmith@foo.com>\n"
      "Melvin Smith <dweep@foo.com>"},
     {"moved", 551, {5, 1, 6}, "User not local; please try <moved@bar.com>"},
@@ -36,8 +38,11 @@ static const struct rule verify_rules[] = {
 };
 
 static const struct rule expand_rules[] = {
-    {"exemple-email-list", 250, {2, 1, 5},
-     "Jon Postel <Postel@foo.com>\nFred Fonebone <Fonebone@foo.com>\nSam Q. Smith <SQSmith@foo.com>"},
+    {"exemple-email-list",
+     250,
+     {2, 1, 5},
+     "Jon Postel <Postel@foo.com>\nFred Fonebone <Fonebone@foo.com>\nSam Q. Smith "
+     "<SQSmith@foo.com>"},
     {"unknown", 550, {5, 1, 1}, "No such list here"},
 };
 
@@ -325,10 +330,11 @@ answer_auth(struct office_desk *desk, const struct smtp_event *event, struct ins
         if (verdict.code == 0)
             verdict.last_challenge = SLICE("v=signature");
     } else {
-        struct slice challenge = strcmp(desk->mechanism, "LOGIN") != 0
-                                     ? (desk->auth_step == 0 ? SLICE("") : SLICE("r=nonce,s=c2FsdA==,i=4096"))
-                                 : desk->auth_step == 0 ? SLICE("Username:")
-                                                        : SLICE("Password:");
+        struct slice challenge =
+            strcmp(desk->mechanism, "LOGIN") != 0
+                ? (desk->auth_step == 0 ? SLICE("") : SLICE("r=nonce,s=c2FsdA==,i=4096"))
+            : desk->auth_step == 0 ? SLICE("Username:")
+                                   : SLICE("Password:");
         smtp_server_challenge(desk->server, challenge, now);
         return;
     }

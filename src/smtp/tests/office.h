@@ -42,8 +42,10 @@ struct office_desk {
     char mechanism[32];
 };
 
+/* Frees the messages; the office is empty and usable again. */
 void office_finish(struct office *office);
 
+/* Sets up a session's desk in the caller's memory; it owns the server, and finish closes it. */
 void office_desk_init(struct office_desk *desk, struct office *office, struct smtp_server *server);
 void office_desk_finish(struct office_desk *desk);
 

@@ -37,9 +37,10 @@ a_plain_session_delivers(void **state)
 {
     struct conversation *talk = *state;
 
-    conversation_run(talk, SLICE("HELO soleil.uvsq.fr\r\nMAIL FROM: <paul@uvsq.fr>\r\n"
-                                 "RCPT TO:<jean@jussieu.fr>\r\nDATA\r\nSubject: x\r\n\r\n..\r\nhello\r\n"
-                                 ".\r\nQUIT\r\n"));
+    conversation_run(talk,
+                     SLICE("HELO soleil.uvsq.fr\r\nMAIL FROM: <paul@uvsq.fr>\r\n"
+                           "RCPT TO:<jean@jussieu.fr>\r\nDATA\r\nSubject: x\r\n\r\n..\r\nhello\r\n"
+                           ".\r\nQUIT\r\n"));
     conversation_expect_codes(talk, "220 250 250 250 354 250 221");
     conversation_expect_told(talk, "CONNECT\nHELLO soleil.uvsq.fr\nMAIL <paul@uvsq.fr>\n"
                                    "RCPT <jean@jussieu.fr>\nBODY_BEGIN\n"
@@ -55,11 +56,12 @@ ehlo_lists_what_is_offered(void **state)
     talk->options.has_tls = true;
     talk->options.mechanisms = SMTP_AUTH_PLAIN;
     conversation_run(talk, SLICE("ehlo [IPv6:2001:db8::1]\r\n"));
-    conversation_expect_said(talk, "250-foo.com greets [IPv6:2001:db8::1]\r\n250-PIPELINING\r\n"
-                                   "250-SIZE 52428800\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
-                                   "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n250-BINARYMIME\r\n"
-                                   "250-STARTTLS\r\n250-LIMITS MAILMAX=1000 RCPTMAX=1000\r\n"
-                                   "250 HELP\r\n");
+    conversation_expect_said(talk,
+                             "250-foo.com greets [IPv6:2001:db8::1]\r\n250-PIPELINING\r\n"
+                             "250-SIZE 52428800\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
+                             "250-SMTPUTF8\r\n250-DSN\r\n250-CHUNKING\r\n250-BINARYMIME\r\n"
+                             "250-STARTTLS\r\n250-LIMITS MAILMAX=1000 RCPTMAX=1000\r\n"
+                             "250 HELP\r\n");
 }
 
 static const struct CMUnitTest tests[] = {
