@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: ISC */
+/* The world: seed, time, processes and whose turn it is. */
+#include "host/sim/world_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    THINGS_SIZE_FIRST = 64,
+    JOBS_SIZE_FIRST = 16,
+    TURN_NS_MAX = 20000,     /* what one turn of a process takes, at most */
+};
+
+static const int64_t wall_start_ns = 1750000000000000000; /* 2025-06-15 */
+
+/* ---- chance -------------------------------------------------------------------------------- */
+
+/* splitmix64: every seed, also 0 and 1, gives a good sequence. */
+static uint64_t
+next_random(uint64_t *state)
+{
+    uint64_t mixed = *state += 0x9E3779B97F4A7C15;
+
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9;
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB;
+    return mixed ^ mixed >> 31;
+}
+
+uint64_t
+sim_random(struct sim *sim, uint64_t bound)
+{
+    assert(bound > 0);
+    return next_random(&sim->random) % bound;
+}
+
+bool
+sim_chance(struct sim *sim, unsigned per_million)
+{
+    return per_million > 0 && sim_random(sim, 1000000) < per_million;
+}
+
+struct instant
+sim_after_at_most(struct sim *sim, struct duration span)
+{
+    uint64_t bound = span.ns > 0 ? (uint64_t)span.ns + 1 : 1;
+
+    return instant_after(sim->now, (struct duration){(int64_t)sim_random(sim, bound)});
+}
+
+void *
+sim_allocate(size_t size)
+{
+    void *at = calloc(1, size);
+
+    if (!at)
+        abort();
+    return at;
+}
+
+/* ---- handles ------------------------------------------------------------------------------- */
+
+host_handle
+thing_add(struct sim *sim, struct host *owner, struct thing thing)
+{
+    thing.owner = owner;
+    for (size_t i = 0; i < sim->thing_count; i++)
+        if (sim->things[i].kind == THING_NONE) {
+            sim->things[i] = thing;
+            return (host_handle)i;
+        }
+    if (sim->thing_count == sim->thing_size) {
+        sim->thing_size = sim->thing_size ? sim->thing_size * 2 : THINGS_SIZE_FIRST;
+        sim->things = realloc(sim->things, sim->thing_size * sizeof(struct thing));
+        if (!sim->things)
+            abort();
+    }
+    sim->things[sim->thing_count] = thing;
+    return (host_handle)sim->thing_count++;
+}
+
+struct thing *
+thing_find(struct host *host, host_handle handle)
+{
+    struct sim *sim = host->sim;
+
+    if (handle < 0 || (size_t)handle >= sim->thing_count)
+        return NULL;
+    struct thing *thing = &sim->things[handle];
+    return thing->kind != THING_NONE && thing->owner == host ? thing : NULL;
+}
+
+void
+thing_forget(struct sim *sim, host_handle handle)
+{
+    sim->things[handle] = (struct thing){.kind = THING_NONE};
+}
+
+void
+thing_close(struct sim *sim, host_handle handle)
+{
+    struct thing thing = sim->things[handle];
+
+    thing_forget(sim, handle);
+    switch (thing.kind) {
+    case THING_WIRE:
+        wire_drop(sim, thing.wire, thing.end);
+        break;
+    case THING_SOCKET:
+        socket_drop(sim, thing.socket);
+        break;
+    case THING_BLOB:
+        blob_drop(thing.blob);
+        break;
+    case THING_NONE:
+        break;
+    }
+}
+
+void
+host_handle_close(struct host *host, host_handle handle)
+{
+    if (handle != HOST_HANDLE_NONE && thing_find(host, handle))
+        thing_close(host->sim, handle);
+}
+
+host_handle
+host_handle_copy(struct host *host, host_handle handle)
+{
+    struct thing *thing = thing_find(host, handle);
+
+    if (!thing)
+        return -EBADF;
+    struct thing copy = *thing;
+    switch (copy.kind) {
+    case THING_WIRE:
+        wire_hold(copy.wire, copy.end);
+        break;
+    case THING_SOCKET:
+        socket_hold(copy.socket);
+        break;
+    case THING_BLOB:
+        blob_hold(copy.blob);
+        break;
+    case THING_NONE:
+        break;
+    }
+    return thing_add(host->sim, host, copy);
+}
+
+void
+sim_handle_give(struct sim *sim, host_handle handle, struct host *owner)
+{
+    assert(handle >= 0 && (size_t)handle < sim->thing_count);
+    sim->things[handle].owner = owner;
+}
+
+/* ---- what a process asks of the world ------------------------------------------------------- */
+
+struct instant
+host_now(struct host *host)
+{
+    return host->sim->now;
+}
+
+struct wall
+host_wall(struct host *host)
+{
+    return (struct wall){host->sim->wall_start_ns + host->sim->now.ns};
+}
+
+void
+host_random(struct host *host, void *ret_bytes, size_t len)
+{
+    uint8_t *at = ret_bytes;
+
+    for (size_t i = 0; i < len; i++)
+        at[i] = (uint8_t)sim_random(host->sim, 256);
+}
+
+void
+host_log(struct host *host, enum host_level level, struct slice line)
+{
+    (void)level;
+    if (host->sim->options.on_log && !host->is_dead)
+        host->sim->options.on_log(host->sim->options.log_context, host->name, line);
+}
+
+void
+host_log_configure(struct host *host, const struct host_log_settings *settings)
+{
+    host->log_settings = *settings;
+}
+
+const struct host_log_settings *
+host_log_settings(const struct host *host)
+{
+    return &host->log_settings;
+}
+
+struct host_timer *
+host_timer_open(struct host *host, host_fn fn, void *context)
+{
+    return timers_open(&host->timers, fn, context);
+}
+
+void
+host_defer(struct host *host, host_fn fn, void *context)
+{
+    struct jobs *jobs = &host->jobs;
+
+    if (jobs->count == jobs->size) {
+        jobs->size = jobs->size ? jobs->size * 2 : JOBS_SIZE_FIRST;
+        jobs->items = realloc(jobs->items, jobs->size * sizeof(struct job));
+        if (!jobs->items)
+            abort();
+    }
+    jobs->items[jobs->count++] = (struct job){fn, context};
+}
+
+void
+host_stop(struct host *host)
+{
+    host->is_stopped = true;
+}
+
+/* ---- processes ----------------------------------------------------------------------------- */
+
+struct host *
+sim_host_open(struct sim *sim, const char *name)
+{
+    struct host *host = sim_allocate(sizeof(*host));
+
+    host->sim = sim;
+    host->log_settings.level_max = HOST_LEVEL_DEBUG;
+    size_t len = strlen(name);
+    memcpy(host->name, name, len < sizeof(host->name) ? len : sizeof(host->name) - 1);
+    timers_init(&host->timers);
+    list_init(&host->streams);
+    list_init(&host->channels);
+    list_init(&host->listeners);
+    list_init(&host->graveyard);
+    list_init(&host->helpers);
+    list_append(&sim->hosts, &host->in_world);
+    return host;
+}
+
+void
+sim_host_kill(struct host *host)
+{
+    struct sim *sim = host->sim;
+
+    if (host->is_dead)
+        return;
+    host->is_dead = true;
+    streams_of_dead(host);
+    listeners_of_dead(host);
+    channels_of_dead(host);
+    files_of_dead(host);
+    for (size_t i = 0; i < sim->thing_count; i++)
+        if (sim->things[i].kind != THING_NONE && sim->things[i].owner == host)
+            thing_close(sim, (host_handle)i);
+}
+
+void
+sim_power_cut(struct sim *sim)
+{
+    LIST_EACH(link, &sim->hosts)
+        sim_host_kill(LIST_ITEM(link, struct host, in_world));
+}
+
+bool
+sim_host_is_dead(const struct host *host)
+{
+    return host->is_dead;
+}
+
+bool
+sim_host_is_stopped(const struct host *host)
+{
+    return host->is_stopped;
+}
+
+void
+mortal_bury(struct host *host, struct mortal *mortal)
+{
+    mortal->is_closed = true;
+    list_remove(&mortal->link);
+    if (host->is_in_turn)
+        list_append(&host->graveyard, &mortal->link);
+    else
+        free(mortal);
+}
+
+static void
+empty_graveyard(struct host *host)
+{
+    LIST_EACH(link, &host->graveyard) {
+        list_remove(link);
+        free(LIST_ITEM(link, struct mortal, link));
+    }
+}
+
+void
+sim_host_close(struct host **host_at)
+{
+    struct host *host = *host_at;
+
+    if (!host)
+        return;
+    *host_at = NULL;
+    while (!list_is_empty(&host->streams)) {
+        struct host_stream *stream = (void *)LIST_ITEM(host->streams.next, struct mortal, link);
+        host_stream_close(&stream);
+    }
+    while (!list_is_empty(&host->channels)) {
+        struct host_channel *channel = (void *)LIST_ITEM(host->channels.next, struct mortal, link);
+        host_channel_close(&channel);
+    }
+    while (!list_is_empty(&host->listeners)) {
+        struct host_listener *listener =
+            (void *)LIST_ITEM(host->listeners.next, struct mortal, link);
+        host_listener_close(&listener);
+    }
+    sim_host_kill(host);
+    helpers_free(host);
+    empty_graveyard(host);
+    if (host->sim->crashed_host == host)
+        host->sim->crashed_host = NULL;
+    list_remove(&host->in_world);
+    timers_finish(&host->timers);
+    free(host->jobs.items);
+    free(host->jobs_running.items);
+    free(host);
+}
+
+/* ---- turns --------------------------------------------------------------------------------- */
+
+enum { MORTALS_MAX = 4096 }; /* that can be ready in one turn; the rest waits for the next */
+
+static size_t
+gather_ready(struct list *list, struct mortal **ready, size_t count)
+{
+    LIST_EACH(link, list) {
+        struct mortal *mortal = LIST_ITEM(link, struct mortal, link);
+        if (count < MORTALS_MAX && mortal->is_ready(mortal))
+            ready[count++] = mortal;
+    }
+    return count;
+}
+
+static bool
+has_ready(const struct list *list)
+{
+    LIST_EACH(link, list) {
+        struct mortal *mortal = LIST_ITEM(link, struct mortal, link);
+        if (mortal->is_ready(mortal))
+            return true;
+    }
+    return false;
+}
+
+static bool
+can_run(struct host *host)
+{
+    if (host->is_dead || host->is_stopped)
+        return false;
+    return host->jobs.count > 0 || timers_next(&host->timers).ns <= host->sim->now.ns ||
+           has_ready(&host->channels) || has_ready(&host->streams) || has_ready(&host->listeners);
+}
+
+static void
+run_timers(struct host *host)
+{
+    uint64_t last = host->timers.sequence;
+    struct host_timer *timer;
+
+    while (!host->is_dead && (timer = timers_take_due(&host->timers, host->sim->now))) {
+        if (timer->sequence > last) {
+            host_timer_set(timer, host->sim->now); /* set in this walk: due in the next */
+            return;
+        }
+        timer->fn(timer->context);
+    }
+}
+
+static void
+run_ready(struct host *host)
+{
+    struct mortal *ready[MORTALS_MAX];
+    size_t count = gather_ready(&host->channels, ready, 0);
+
+    count = gather_ready(&host->streams, ready, count);
+    count = gather_ready(&host->listeners, ready, count);
+    for (size_t left = count; left > 0 && !host->is_dead; left--) {
+        size_t chosen = sim_random(host->sim, left);
+        struct mortal *mortal = ready[chosen];
+        ready[chosen] = ready[left - 1];
+        if (!mortal->is_closed)
+            mortal->turn(mortal);
+    }
+}
+
+static void
+run_jobs(struct host *host)
+{
+    struct jobs jobs = host->jobs;
+
+    host->jobs = host->jobs_running;
+    host->jobs_running = jobs;
+    for (size_t i = 0; i < jobs.count && !host->is_dead; i++)
+        jobs.items[i].fn(jobs.items[i].context);
+    host->jobs_running.count = 0;
+}
+
+/* One turn of one process, in the order that host.h promises. */
+static void
+run_turn(struct host *host)
+{
+    struct sim *sim = host->sim;
+
+    sim->turns++;
+    host->is_in_turn = true;
+    run_timers(host);
+    run_ready(host);
+    if (!host->is_dead)
+        run_jobs(host);
+    if (!host->is_dead)
+        channels_flush(host);
+    host->is_in_turn = false;
+    empty_graveyard(host);
+    sim->now.ns += (int64_t)sim_random(sim, TURN_NS_MAX) + 1;
+}
+
+/* One of those that can run, each as likely as the other; NULL when there is none. */
+static struct host *
+choose_host(struct sim *sim)
+{
+    struct host *chosen = NULL;
+    uint64_t count = 0;
+
+    LIST_EACH(link, &sim->hosts) {
+        struct host *host = LIST_ITEM(link, struct host, in_world);
+        if (can_run(host) && sim_random(sim, ++count) == 0)
+            chosen = host;
+    }
+    return chosen;
+}
+
+static struct host *
+find_stopped(struct sim *sim)
+{
+    LIST_EACH(link, &sim->hosts) {
+        struct host *host = LIST_ITEM(link, struct host, in_world);
+        if (host->is_stopped && !host->is_stop_told && !host->is_dead) {
+            host->is_stop_told = true;
+            return host;
+        }
+    }
+    return NULL;
+}
+
+static struct instant
+earlier(struct instant left, struct instant right)
+{
+    return instant_is_before(left, right) ? left : right;
+}
+
+static struct instant
+next_event(struct sim *sim)
+{
+    struct instant next = earlier(wires_next(sim), connections_next(sim));
+
+    next = earlier(next, sockets_next(sim));
+    LIST_EACH(link, &sim->hosts) {
+        struct host *host = LIST_ITEM(link, struct host, in_world);
+        if (!host->is_dead && !host->is_stopped)
+            next = earlier(next, timers_next(&host->timers));
+    }
+    return next;
+}
+
+enum sim_end
+sim_run(struct sim *sim, struct instant until, struct host **ret_host)
+{
+    for (;;) {
+        if (sim->has_crashed) {
+            sim->has_crashed = false;
+            *ret_host = sim->crashed_host;
+            return SIM_CRASHED;
+        }
+        struct host *stopped = find_stopped(sim);
+        if (stopped) {
+            *ret_host = stopped;
+            return SIM_STOPPED;
+        }
+        if (!instant_is_before(sim->now, until))
+            return SIM_TIME;
+        struct host *host = choose_host(sim);
+        if (host) {
+            run_turn(host);
+            continue;
+        }
+        struct instant next = next_event(sim);
+        if (instant_is_never(next))
+            return SIM_IDLE;
+        if (sim->now.ns < next.ns)
+            sim->now = earlier(next, until);
+    }
+}
+
+struct instant
+sim_now(const struct sim *sim)
+{
+    return sim->now;
+}
+
+void
+sim_wall_jump(struct sim *sim, struct duration by)
+{
+    sim->wall_start_ns += by.ns;
+}
+
+uint64_t
+sim_turns(const struct sim *sim)
+{
+    return sim->turns;
+}
+
+void
+sim_network_heal(struct sim *sim)
+{
+    sim->options.cut_per_million = 0;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+struct sim *
+sim_open(uint64_t seed, const struct sim_options *options)
+{
+    struct sim *sim = sim_allocate(sizeof(*sim));
+
+    sim->random = seed;
+    sim->options = *options;
+    sim->now = (struct instant){1000000000};
+    sim->wall_start_ns = wall_start_ns;
+    list_init(&sim->hosts);
+    list_init(&sim->wires);
+    list_init(&sim->connections);
+    list_init(&sim->sockets);
+    sim->disk = disk_open(sim);
+    return sim;
+}
+
+void
+sim_close(struct sim **sim_at)
+{
+    struct sim *sim = *sim_at;
+
+    if (!sim)
+        return;
+    *sim_at = NULL;
+    assert(list_is_empty(&sim->hosts));
+    for (size_t i = 0; i < sim->thing_count; i++)
+        if (sim->things[i].kind != THING_NONE)
+            thing_close(sim, (host_handle)i);
+    assert(list_is_empty(&sim->wires) && list_is_empty(&sim->connections) &&
+           list_is_empty(&sim->sockets));
+    disk_close(&sim->disk);
+    free(sim->things);
+    free(sim);
+}
