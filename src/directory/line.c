@@ -44,6 +44,8 @@ take_quoted(struct cursor *cursor, struct arena *arena, struct slice *ret_text)
     for (size_t i = 1; i < end; i++) {
         if (rest.at[i] == '\\' && rest.at[++i] != '"' && rest.at[i] != '\\')
             return false;
+        if (rest.at[i] == '\t') /* blanks divide words; in one they would be shown to people */
+            return false;
         text[len++] = rest.at[i];
     }
     *ret_text = slice_of(text, len);
@@ -78,7 +80,7 @@ take_word(struct directory_line *line, struct cursor *cursor, struct arena *aren
     }
     if (take_quoted(cursor, arena, ret_word))
         return true;
-    return damaged(line, place, "expected a closing double quote, then a blank; inside, \\\" and \\\\");
+    return damaged(line, place, "expected a closing double quote, then a blank; no tabs; inside, \\\" and \\\\");
 }
 
 static bool
@@ -270,7 +272,7 @@ directory_problem_add(struct directory_problems *problems, struct arena *arena, 
         for (size_t i = 0; copy && i < len; i++)
             copy[i] = place.at[i] < 0x20 || place.at[i] >= 0x7F ? '?' : place.at[i];
         problems->at[problems->count] =
-            (struct directory_problem){line, slice_of(copy ? copy : (uint8_t *)"?", copy ? len : 1), what};
+            (struct directory_problem){line, slice_of(copy, copy ? len : 0), what};
     }
     problems->count++;
 }
