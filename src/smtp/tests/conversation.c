@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdlib.h>
 
 enum { RECORD_MAX = 64 * 1024 * 1024, SPLITS_MAX = 200 };
 
@@ -23,6 +24,25 @@ conversation_finish(struct conversation *conversation)
     office_finish(&conversation->office);
     buffer_finish(&conversation->output);
     buffer_finish(&conversation->journal);
+}
+
+int
+conversation_setup(void **state)
+{
+    struct conversation *conversation = malloc(sizeof(*conversation));
+
+    assert_non_null(conversation);
+    conversation_init(conversation);
+    *state = conversation;
+    return 0;
+}
+
+int
+conversation_teardown(void **state)
+{
+    conversation_finish(*state);
+    free(*state);
+    return 0;
 }
 
 /* One run in progress. */

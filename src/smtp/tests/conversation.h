@@ -21,6 +21,10 @@ struct conversation {
 void conversation_init(struct conversation *conversation);
 void conversation_finish(struct conversation *conversation);
 
+/* cmocka's setup and teardown: *state is a conversation. */
+int conversation_setup(void **state);
+int conversation_teardown(void **state);
+
 /* Runs it in all ways; fails the cmocka test when they differ. Long inputs are split at 200
  * positions only. */
 void conversation_run(struct conversation *conversation, struct slice input);
