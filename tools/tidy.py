@@ -186,7 +186,7 @@ def check_language(tree, name):
     for number, line in tree.lines(name):
         if re.match(r"\s*goto\b", line):
             tree.problem(name, number, "goto")
-        if re.match(r"\s*typedef (struct|union|enum)\b", line):
+        if re.match(r"\s*typedef (struct|union|enum)\b[^(]*$", line):
             tree.problem(name, number, "typedef of a struct, union or enum")
 
 

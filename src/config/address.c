@@ -38,8 +38,8 @@ put_address(const struct host_address *address, struct buffer *out)
 }
 
 bool
-config_listener_parse(struct slice text,
-                      struct config_listener ret_made[CONFIG_LISTENER_MAKES_MAX], size_t *ret_count)
+config_listener_parse(struct slice text, struct config_listener ret_made[CONFIG_LISTENER_MAKES_MAX],
+                      size_t *ret_count)
 {
     struct slice unix_prefix = SLICE("unix:");
     struct config_listener listener = {0};

@@ -76,8 +76,8 @@ static void
 check_delivery(struct check *check, const struct config *config)
 {
     struct slice target = config->delivery_default;
-    bool is_box = slice_starts_with(target, SLICE("mbox:/")) ||
-                  slice_starts_with(target, SLICE("maildir:/"));
+    bool is_box =
+        slice_starts_with(target, SLICE("mbox:/")) || slice_starts_with(target, SLICE("maildir:/"));
 
     if (!is_box && !slice_equal(target, SLICE("store")))
         complain(check, "delivery_default",

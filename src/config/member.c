@@ -50,8 +50,7 @@ is_in_bounds(const struct config_option *option, uint64_t number)
 }
 
 bool
-config_member_set_number(const struct config_option *option, uint64_t number,
-                         struct config *config)
+config_member_set_number(const struct config_option *option, uint64_t number, struct config *config)
 {
     void *member = config_member(option, config);
 

@@ -17,29 +17,35 @@ enum { RESTART, RELOAD };
 
 /* A title stands in a row of its own while the table is made; rows with a name are options. */
 #define SECTION(title) {.section = (title)},
-#define ROW(k, n, def, when, what, why, ...)                                                      \
-    {.name = #n, .kind = (k), .standard = (def), .is_reloadable = (when) == RELOAD,               \
-     .meaning = (what), .reason = (why), .offset = offsetof(struct config, n), __VA_ARGS__},
+#define ROW(k, n, def, when, what, why, ...)                                                       \
+    {.name = #n,                                                                                   \
+     .kind = (k),                                                                                  \
+     .standard = (def),                                                                            \
+     .is_reloadable = (when) == RELOAD,                                                            \
+     .meaning = (what),                                                                            \
+     .reason = (why),                                                                              \
+     .offset = offsetof(struct config, n),                                                         \
+     __VA_ARGS__},
 #define BOOL(n, def, when, what, why) ROW(CONFIG_BOOL, n, def, when, what, why, .max = 1)
-#define NUMBER(n, def, low, high, when, what, why)                                                \
+#define NUMBER(n, def, low, high, when, what, why)                                                 \
     ROW(CONFIG_NUMBER, n, def, when, what, why, .min = (low), .max = (high))
-#define SIZE(n, def, low, high, when, what, why)                                                  \
+#define SIZE(n, def, low, high, when, what, why)                                                   \
     ROW(CONFIG_SIZE, n, def, when, what, why, .min = (low), .max = (high))
-#define DURATION(n, def, low, high, when, what, why)                                              \
+#define DURATION(n, def, low, high, when, what, why)                                               \
     ROW(CONFIG_DURATION, n, def, when, what, why, .min = (low), .max = (high))
-#define STRING(n, def, longest, when, what, why)                                                  \
+#define STRING(n, def, longest, when, what, why)                                                   \
     ROW(CONFIG_STRING, n, def, when, what, why, .max = (longest))
-#define PATH(n, def, when, what, why)                                                             \
+#define PATH(n, def, when, what, why)                                                              \
     ROW(CONFIG_PATH, n, def, when, what, why, .max = CONFIG_STRING_MAX)
-#define CHOICE(n, def, type, names, when, what, why)                                              \
+#define CHOICE(n, def, type, names, when, what, why)                                               \
     ROW(CONFIG_CHOICE, n, def, when, what, why, .choices = (names))
-#define SET(n, def, names, when, what, why)                                                       \
+#define SET(n, def, names, when, what, why)                                                        \
     ROW(CONFIG_SET, n, def, when, what, why, .choices = (names))
-#define STRINGS(n, def, most, when, what, why)                                                    \
+#define STRINGS(n, def, most, when, what, why)                                                     \
     ROW(CONFIG_STRINGS, n, def, when, what, why, .max = (most))
-#define LISTENERS(n, def, when, what, why)                                                        \
+#define LISTENERS(n, def, when, what, why)                                                         \
     ROW(CONFIG_LISTENERS, n, def, when, what, why, .max = CONFIG_LISTENERS_MAX)
-#define NETWORKS(n, def, when, what, why)                                                         \
+#define NETWORKS(n, def, when, what, why)                                                          \
     ROW(CONFIG_NETWORKS, n, def, when, what, why, .max = CONFIG_NETWORKS_MAX)
 
 static const struct config_option rows[] = {

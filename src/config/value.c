@@ -17,8 +17,8 @@ static const struct unit size_units[] = {
     {"TiB", 1ull << 40}, {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1},
 };
 static const struct unit duration_units[] = {
-    {"d", 86400000000000}, {"h", 3600000000000}, {"min", 60000000000}, {"s", 1000000000},
-    {"ms", 1000000},
+    {"d", 86400000000000}, {"h", 3600000000000}, {"min", 60000000000},
+    {"s", 1000000000},     {"ms", 1000000},
 };
 
 static const struct unit *

@@ -171,8 +171,8 @@ bytes_that_are_no_text_are_refused(void **state)
 
     (void)state;
     reading_init(&r, "");
-    assert_false(config_parse(slice_of(bytes, sizeof(bytes)), SLICE("f"), &r.arena, &r.errors,
-                              &r.config));
+    assert_false(
+        config_parse(slice_of(bytes, sizeof(bytes)), SLICE("f"), &r.arena, &r.errors, &r.config));
     reading_finish(&r);
 }
 
@@ -295,7 +295,8 @@ the_whole_is_checked(void **state)
         {"tls_certificate = /c\ntls_key = /k\ndelivery_default = \"mbox:/m/%u\"\n",
          "f.conf: delivery_default: letter boxes need a place"},
         {"tls_certificate = /c\ntls_key = /k\ndelivery_default = \"mbox:/m/%u\"\n"
-         "letterbox_dirs = {/m}\n", NULL},
+         "letterbox_dirs = {/m}\n",
+         NULL},
         {"tls_certificate = /c\ntls_key = /k\npop3_expire = soon\n", "f.conf: pop3_expire: "},
         {"tls_certificate = /c\ntls_key = /k\nhostname = \"é.test\"\n", "f.conf: hostname: "},
         {"tls_certificate = /c\ntls_key = /k\ntarpit_errors = 30\n", "f.conf: tarpit_errors: "},

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+#include "tool/box.h"
+
+#include "delivery/maildir.h"
+#include "tool/files.h"
+#include "tool/say.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct box {
+    enum box_kind kind;
+    struct buffer content; /* of the message at hand */
+    struct slice file;     /* mbox: mapped */
+    size_t offset;
+    char **paths; /* Maildir: sorted, owned */
+    size_t count;
+    size_t next;
+};
+
+static int
+by_name(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static void
+add_path(struct box *box, char *path)
+{
+    if ((box->count & (box->count - 1)) == 0) {
+        char **paths = realloc(box->paths, (box->count ? box->count * 2 : 1) * sizeof(*paths));
+        if (!paths)
+            abort();
+        box->paths = paths;
+    }
+    box->paths[box->count++] = path;
+}
+
+/* new/ and cur/ hold messages, tmp/ what is not yet one. */
+static int
+list_maildir(struct box *box, const char *path)
+{
+    static const char *const parts[] = {"cur", "new"};
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        char *folder = files_path(path, parts[i]);
+        DIR *dir = opendir(folder);
+        if (!dir) {
+            int code = say_error(say_code_of_errno(errno),
+                                 "cannot open the folder %s: %s; a Maildir "
+                                 "has the folders cur, new and tmp",
+                                 folder, strerror(errno));
+            free(folder);
+            return code;
+        }
+        for (struct dirent *entry; (entry = readdir(dir));) {
+            if (entry->d_name[0] != '.')
+                add_path(box, files_path(folder, entry->d_name));
+        }
+        closedir(dir);
+        free(folder);
+    }
+    if (box->count > 0)
+        qsort(box->paths, box->count, sizeof(*box->paths), by_name);
+    return EX_OK;
+}
+
+static int
+map_file(struct box *box, const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    int code = EX_OK;
+
+    if (file < 0 || fstat(file, &info) != 0) {
+        code = say_error(say_code_of_errno(errno),
+                         "cannot open %s: %s; look whether the path is "
+                         "right",
+                         path, strerror(errno));
+    } else if (info.st_size > 0) {
+        void *at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (at == MAP_FAILED)
+            code = say_error(EX_OSERR, "cannot map %s: %s; give an ordinary file", path,
+                             strerror(errno));
+        else
+            box->file = slice_of(at, (size_t)info.st_size);
+    }
+    if (file >= 0)
+        close(file);
+    if (code == EX_OK && !mbox_is_likely(box->file))
+        code = say_error(EX_DATAERR,
+                         "%s is no mbox: it does not begin with a line 'From …'; give "
+                         "an mbox file or a Maildir",
+                         path);
+    return code;
+}
+
+int
+box_open(const char *path, enum box_kind kind, struct box **ret_box)
+{
+    struct box *box = calloc(1, sizeof(*box));
+
+    if (!box)
+        abort();
+    bool is_folder = files_is_folder(path);
+    box->kind = kind != BOX_ANY ? kind : is_folder ? BOX_MAILDIR : BOX_MBOX;
+    buffer_init(&box->content, BOX_MESSAGE_MAX);
+    *ret_box = box;
+    return box->kind == BOX_MAILDIR ? list_maildir(box, path) : map_file(box, path);
+}
+
+void
+box_close(struct box **box)
+{
+    struct box *b = *box;
+
+    if (!b)
+        return;
+    if (b->file.len > 0)
+        munmap((void *)(uintptr_t)b->file.at, b->file.len);
+    for (size_t i = 0; i < b->count; i++)
+        free(b->paths[i]);
+    free(b->paths);
+    buffer_finish(&b->content);
+    free(b);
+    *box = NULL;
+}
+
+/* ---- mbox ---------------------------------------------------------------------------------- */
+
+/* Letters of Status: and X-Status:, as mail readers have written them since Berkeley Mail. */
+static uint32_t
+flags_of_letters(struct slice letters)
+{
+    static const struct {
+        char letter;
+        uint32_t flag;
+    } known[] = {{'R', BOX_SEEN},
+                 {'A', BOX_ANSWERED},
+                 {'F', BOX_FLAGGED},
+                 {'D', BOX_DELETED},
+                 {'T', BOX_DRAFT}};
+    uint32_t flags = 0;
+
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (slice_find_byte(letters, (uint8_t)known[i].letter) < letters.len)
+            flags |= known[i].flag;
+    }
+    return flags;
+}
+
+static uint32_t
+flags_of_header(struct slice message)
+{
+    struct slice status = SLICE("Status:"), x_status = SLICE("X-Status:");
+    uint32_t flags = 0;
+
+    while (message.len > 0) {
+        struct slice line = slice_first(message, slice_find_byte(message, '\n'));
+        if (slice_trim(line).len == 0)
+            break;
+        if (slice_starts_with_nocase(line, status))
+            flags |= flags_of_letters(slice_skip(line, status.len));
+        if (slice_starts_with_nocase(line, x_status))
+            flags |= flags_of_letters(slice_skip(line, x_status.len));
+        message = slice_skip(message, line.len + 1);
+    }
+    return flags;
+}
+
+static bool
+next_of_mbox(struct box *box, struct box_message *ret_message)
+{
+    struct mbox_item item;
+
+    if (!mbox_next(box->file, &box->offset, &item))
+        return false;
+    mbox_put_content(&box->content, &item, box->kind == BOX_MBOX_O ? MBOX_O : MBOX_RD);
+    *ret_message = (struct box_message){
+        .content = buffer_slice(&box->content),
+        .flags = flags_of_header(buffer_slice(&box->content)),
+        .received = item.received,
+    };
+    return true;
+}
+
+/* ---- Maildir ------------------------------------------------------------------------------- */
+
+static uint32_t
+flags_of_maildir(unsigned maildir)
+{
+    return (maildir & MAILDIR_SEEN ? (uint32_t)BOX_SEEN : 0) |
+           (maildir & MAILDIR_REPLIED ? (uint32_t)BOX_ANSWERED : 0) |
+           (maildir & MAILDIR_FLAGGED ? (uint32_t)BOX_FLAGGED : 0) |
+           (maildir & MAILDIR_TRASHED ? (uint32_t)BOX_DELETED : 0) |
+           (maildir & MAILDIR_DRAFT ? (uint32_t)BOX_DRAFT : 0);
+}
+
+static bool
+next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
+{
+    struct buffer file;
+    struct slice unique;
+    unsigned flags;
+
+    if (box->next == box->count)
+        return false;
+    const char *path = box->paths[box->next++];
+    struct slice name = slice_of_string(strrchr(path, '/') + 1);
+    *ret_code = files_read(path, BOX_MESSAGE_MAX, &file);
+    if (*ret_code == EX_OK)
+        maildir_put_crlf(&box->content, buffer_slice(&file));
+    buffer_finish(&file);
+    if (*ret_code != EX_OK)
+        return false;
+    maildir_parse_name(name, &unique, &flags);
+    *ret_message = (struct box_message){
+        .content = buffer_slice(&box->content),
+        .flags = flags_of_maildir(flags),
+        .received = maildir_name_time(name),
+    };
+    return true;
+}
+
+bool
+box_next(struct box *box, struct box_message *ret_message, int *ret_code)
+{
+    *ret_code = EX_OK;
+    buffer_clear(&box->content);
+    bool is_any = box->kind == BOX_MAILDIR ? next_of_maildir(box, ret_message, ret_code)
+                                           : next_of_mbox(box, ret_message);
+    if (is_any && buffer_overflowed(&box->content)) {
+        *ret_code =
+            say_error(EX_DATAERR, "a message is larger than %d bytes; take it out of the box",
+                      BOX_MESSAGE_MAX);
+        return false;
+    }
+    return is_any;
+}
+
+uint64_t
+box_done(const struct box *box)
+{
+    return box->kind == BOX_MAILDIR ? box->next : box->offset;
+}
+
+uint64_t
+box_whole(const struct box *box)
+{
+    return box->kind == BOX_MAILDIR ? box->count : box->file.len;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/* Subcommands as rows of a table. */
+#ifndef TOOL_COMMAND_H
+#define TOOL_COMMAND_H
+
+#include "base/buffer.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+struct command_option {
+    const char *name;  /* without the dashes */
+    const char *value; /* what stands behind it in the synopsis: FILE; NULL for a switch */
+    const char *meaning;
+};
+
+/* Options that many commands have. */
+#define COMMAND_OPTION_CONFIG                                                                      \
+    {                                                                                              \
+        "config", "FILE",                                                                          \
+            "Configuration file; default: $FACTEUR_CONFIG or /etc/facteur/facteur.conf."           \
+    }
+#define COMMAND_OPTION_JSON                                                                        \
+    {                                                                                              \
+        "json", NULL, "Print JSON instead of text."                                                \
+    }
+
+enum { COMMAND_OPTIONS_MAX = 10, COMMAND_ARGUMENTS_ANY = 1 << 20 };
+
+struct command_call;
+
+struct command {
+    const char *name;      /* "user add" */
+    const char *arguments; /* as in the synopsis: "ADDRESS [FILE]" */
+    const char *summary;   /* one line, without a full stop */
+    const char *about;     /* paragraphs, separated by empty lines */
+    const char *examples;  /* lines "command # what it does" */
+    size_t arguments_min;
+    size_t arguments_max;
+    struct command_option options[COMMAND_OPTIONS_MAX]; /* ends with a NULL name, if not full */
+    int (*run)(const struct command_call *call);
+    bool is_hidden; /* for the machinery: in no help, page or completion */
+};
+
+/* A subcommand with what the user gave. Strings are those of main. */
+struct command_call {
+    const struct command *command;
+    const char *values[COMMAND_OPTIONS_MAX]; /* as the rows; NULL: not given; "" for a switch */
+    char **arguments;
+    size_t count;
+};
+
+/* Walks over the table: begin with NULL; NULL at the end. */
+const struct command *command_next(const struct command *command);
+
+/* The row of this name ("user add"), or NULL. */
+const struct command *command_find(struct slice name);
+
+/* The value of an option that the command has: NULL when it was not given. */
+const char *command_value(const struct command_call *call, const char *option);
+bool command_has(const struct command_call *call, const char *option);
+
+/* Finds the subcommand in the words behind the program's name, reads its options and runs it; says
+ * what is wrong with them. Returns an exit code. */
+int command_main(int count, char **words);
+
+/* Help for all subcommands, and for one. */
+void command_put_overview(struct buffer *out);
+void command_put_help(const struct command *command, struct buffer *out);
+
+/* The rows, each in the file of its subcommand. */
+extern const struct command command_serve, command_demo, command_check, command_status,
+    command_reload, command_stop, command_config_check, command_config_show, command_user_add,
+    command_user_passwd, command_user_set, command_user_remove, command_user_list,
+    command_alias_add, command_alias_remove, command_alias_list, command_domain_add,
+    command_domain_remove, command_domain_list, command_import, command_export,
+    command_mailbox_list, command_mailbox_show, command_completion, command_man, command_role,
+    command_version, command_help;
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* facteur alias add, remove, list. */
+#include "tool/command.h"
+#include "tool/people.h"
+#include "tool/report.h"
+#include "tool/say.h"
+
+static int
+add_alias(const struct command_call *call, struct people *people)
+{
+    static struct slice members[DIRECTORY_MEMBERS_MAX];
+    struct directory_alias alias = {
+        .kind = command_has(call, "list") ? DIRECTORY_LIST : DIRECTORY_ALIAS,
+        .name = slice_of_string(call->arguments[0]),
+        .full_name =
+            slice_of_string(command_has(call, "full-name") ? command_value(call, "full-name") : ""),
+        .is_private = command_has(call, "private"),
+        .members = members,
+        .count = call->count - 1,
+    };
+    struct buffer line;
+    int code;
+
+    for (size_t i = 0; i < alias.count; i++)
+        members[i] = slice_of_string(call->arguments[i + 1]);
+    if (directory_account_find(people->directory, alias.name))
+        return say_error(EX_CANTCREAT,
+                         "%s is an account, whose mail an alias would hide; remove it "
+                         "first, or choose another name",
+                         call->arguments[0]);
+    buffer_init(&line, DIRECTORY_LINE_MAX);
+    if (directory_put_alias(&line, &alias))
+        code = people_append_accounts(people, buffer_slice(&line));
+    else
+        code = say_error(EX_USAGE,
+                         "'%s' or one of its members is no address; give addresses like "
+                         "sales@example.org, or @example.org for all other names",
+                         call->arguments[0]);
+    buffer_finish(&line);
+    return code;
+}
+
+static int
+remove_alias(const struct command_call *call, struct people *people)
+{
+    struct slice name = slice_of_string(call->arguments[0]);
+    struct buffer line;
+    int code = EX_OK;
+
+    if (!directory_alias_find(people->directory, name))
+        return say_error(EX_NOUSER, "there is no alias %s; 'facteur alias list' shows all",
+                         call->arguments[0]);
+    buffer_init(&line, DIRECTORY_LINE_MAX);
+    if (directory_put_alias_removed(&line, name))
+        code = people_append_accounts(people, buffer_slice(&line));
+    buffer_finish(&line);
+    return code;
+}
+
+static int
+run_add(const struct command_call *call)
+{
+    return people_change(call, add_alias, "The alias is made");
+}
+
+static int
+run_remove(const struct command_call *call)
+{
+    return people_change(call, remove_alias, "The alias is removed");
+}
+
+static void
+report_alias(struct report *report, const struct directory_alias *alias)
+{
+    report_row(report);
+    report_text(report, "address", alias->name);
+    report_text(report, "kind", alias->kind == DIRECTORY_LIST ? SLICE("list") : SLICE("alias"));
+    report_bool(report, "private", alias->is_private);
+    report_texts(report, "members", alias->members, alias->count);
+}
+
+static int
+run_list(const struct command_call *call)
+{
+    struct settings settings;
+    struct people people = {.lock = -1};
+    const struct directory_alias *alias;
+    int code = settings_load(call, &settings);
+
+    if (code == EX_OK)
+        code = people_open(&settings, false, &people);
+    if (code == EX_OK) {
+        struct report *report = report_open(command_has(call, "json"));
+        report_list(report, "aliases");
+        for (size_t i = 0; (alias = directory_alias_at(people.directory, i)); i++)
+            report_alias(report, alias);
+        report_list_end(report);
+        code = report_close(&report);
+    }
+    people_close(&people);
+    settings_finish(&settings);
+    return code;
+}
+
+const struct command command_alias_add = {
+    .name = "alias add",
+    .arguments = "ADDRESS MEMBER…",
+    .summary = "Let an address lead to others",
+    .about = "Mail for ADDRESS goes to every MEMBER, which may be an account, another alias or an "
+             "address elsewhere. @DOMAIN catches all names of a domain that nobody has. An alias "
+             "that is there already is replaced.",
+    .examples = "facteur alias add sales@example.org alice@example.org bob@example.org\n"
+                "facteur alias add @example.org alice@example.org",
+    .arguments_min = 2,
+    .arguments_max = DIRECTORY_MEMBERS_MAX + 1,
+    .options = {COMMAND_OPTION_CONFIG,
+                {"list", NULL, "It is a mailing list: EXPN shows its members where allowed."},
+                {"private", NULL, "EXPN never shows the members."},
+                {"full-name", "TEXT", "What the list is called."}},
+    .run = run_add,
+};
+
+const struct command command_alias_remove = {
+    .name = "alias remove",
+    .arguments = "ADDRESS",
+    .summary = "Remove an alias",
+    .about = "Mail for ADDRESS is refused from now on, unless a catch-all takes it.",
+    .examples = "facteur alias remove sales@example.org",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .options = {COMMAND_OPTION_CONFIG},
+    .run = run_remove,
+};
+
+const struct command command_alias_list = {
+    .name = "alias list",
+    .arguments = "",
+    .summary = "Show the aliases and lists",
+    .about = "Shows all aliases, lists and catch-alls with their members.",
+    .examples = "facteur alias list",
+    .options = {COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON},
+    .run = run_list,
+};

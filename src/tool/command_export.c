@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/* facteur export: a mailbox becomes an mbox file or a Maildir. */
+#include "tool/client.h"
+#include "tool/command.h"
+#include "tool/outbox.h"
+#include "tool/people.h"
+#include "tool/report.h"
+#include "tool/say.h"
+
+#include <stdlib.h>
+
+enum { NOTE_MAX = 4096, MESSAGES_MAX = 100 * 1000 * 1000 };
+
+struct export
+{
+    struct client *client;
+    struct outbox *outbox;
+    uint64_t account;
+    struct slice mailbox;
+    uint32_t uid_validity;
+    uint32_t *uids; /* of the mailbox; owned */
+    size_t count;
+    struct buffer note;
+    struct buffer content; /* of the message at hand */
+    uint32_t flags;
+    struct wall received;
+    enum tool_store_result result;
+    uint64_t exported, there, lost;
+};
+
+static void
+add_uid(struct export *export, uint32_t uid)
+{
+    if ((export->count & (export->count - 1)) == 0) {
+        size_t room = export->count ? export->count * 2 : 1;
+        uint32_t *uids = realloc(export->uids, room * sizeof(*uids));
+        if (!uids)
+            abort();
+        export->uids = uids;
+    }
+    export->uids[export->count++] = uid;
+}
+
+static enum client_next
+on_list(void *context, const struct tool_store_note *note)
+{
+    struct export *export = context;
+
+    if (note->kind == TOOL_STORE_MESSAGES) {
+        for (size_t i = 0; i < note->as.messages.rows.count && export->count < MESSAGES_MAX; i++)
+            add_uid(export, note->as.messages.rows.at[i].uid);
+    }
+    if (note->kind == TOOL_STORE_MAILBOXES) {
+        for (size_t i = 0; i < note->as.mailboxes.rows.count; i++) {
+            if (slice_equal(note->as.mailboxes.rows.at[i].name, export->mailbox))
+                export->uid_validity = note->as.mailboxes.rows.at[i].uid_validity;
+        }
+    }
+    if (note->kind != TOOL_STORE_DONE)
+        return CLIENT_WAIT;
+    export->result = note->as.done.result;
+    return CLIENT_DONE;
+}
+
+static int
+wait_list(struct export *export)
+{
+    client_send(export->client, &export->note, HOST_HANDLE_NONE);
+    int code = client_wait_store(export->client, on_list, export);
+
+    if (code == EX_OK && export->result != TOOL_STORE_RESULT_OK)
+        return say_error(client_store_result_code(export->result), "%s",
+                         client_store_result_text(export->result));
+    return code;
+}
+
+/* The UIDs of the mailbox, and its UIDVALIDITY: names of what is exported are made of both. */
+static int
+list_mailbox(struct export *export)
+{
+    struct tool_store_mailbox_list boxes = {.id = client_next_id(export->client),
+                                            .account = export->account};
+    struct tool_store_mailbox_show show = {
+        .id = client_next_id(export->client),
+        .account = export->account,
+        .mailbox = export->mailbox,
+        .first_uid = 1,
+        .count = UINT32_MAX,
+    };
+
+    if (!tool_store_put_mailbox_list(&export->note, client_ledger(export->client), &boxes))
+        abort();
+    int code = wait_list(export);
+    if (code != EX_OK)
+        return code;
+    if (export->uid_validity == 0)
+        return say_error(EX_NOUSER, "there is no mailbox %.*s; look at: facteur mailbox list",
+                         (int)export->mailbox.len, (const char *)export->mailbox.at);
+    if (!tool_store_put_mailbox_show(&export->note, client_ledger(export->client), &show))
+        return say_error(EX_USAGE, "the mailbox name is too long; look at: facteur mailbox list");
+    return wait_list(export);
+}
+
+static enum client_next
+on_content(void *context, const struct tool_store_note *note)
+{
+    struct export *export = context;
+
+    if (note->kind == TOOL_STORE_BYTES)
+        buffer_put(&export->content, note->as.bytes.bytes);
+    if (note->kind != TOOL_STORE_READ_DONE)
+        return CLIENT_WAIT;
+    export->result = note->as.read_done.result;
+    export->flags = note->as.read_done.flags;
+    export->received = (struct wall){note->as.read_done.internal_ns};
+    return CLIENT_DONE;
+}
+
+/* A message that is gone meanwhile, or damaged, does not end the work. */
+static int
+export_message(struct export *export, uint32_t uid)
+{
+    struct tool_store_read read = {
+        .id = client_next_id(export->client),
+        .account = export->account,
+        .mailbox = export->mailbox,
+        .uid = uid,
+    };
+
+    buffer_clear(&export->content);
+    if (!tool_store_put_read(&export->note, client_ledger(export->client), &read))
+        abort();
+    client_send(export->client, &export->note, HOST_HANDLE_NONE);
+    int code = client_wait_store(export->client, on_content, export);
+    if (code != EX_OK)
+        return code;
+    if (export->result != TOOL_STORE_RESULT_OK) {
+        export->lost++;
+        say_warning("message %u was left out: %s", uid, client_store_result_text(export->result));
+        return EX_OK;
+    }
+    struct outbox_message message = {.uid = uid,
+                                     .flags = export->flags,
+                                     .received = export->received,
+                                     .content = buffer_slice(&export->content)};
+    export->exported++;
+    return outbox_put(export->outbox, &message);
+}
+
+static int
+export_all(struct export *export)
+{
+    struct say_progress progress;
+    int code = EX_OK;
+
+    say_progress_begin(&progress, "exporting", export->count);
+    for (size_t i = 0; code == EX_OK && i < export->count; i++) {
+        if (outbox_has(export->outbox, export->uids[i]))
+            export->there++;
+        else
+            code = export_message(export, export->uids[i]);
+        say_progress_show(&progress, i + 1);
+    }
+    say_progress_end(&progress);
+    return code;
+}
+
+static int
+show_result(const struct export *export, bool is_json)
+{
+    struct report *report = report_open(is_json);
+
+    report_number(report, "exported", export->exported);
+    report_number(report, "already_there", export->there);
+    report_number(report, "left_out", export->lost);
+    int written = report_close(&report);
+    return export->lost > 0 ? EX_DATAERR : written;
+}
+
+static int
+run_mailbox(const struct command_call *call, struct export *export)
+{
+    const char *format = command_value(call, "format");
+    const char *path = call->arguments[1];
+    bool is_maildir = format && strcmp(format, "maildir") == 0;
+
+    if (format && !is_maildir && strcmp(format, "mbox") != 0)
+        return say_error(EX_USAGE, "--format: expected mbox or maildir, not '%s'", format);
+    int code = list_mailbox(export);
+    if (code == EX_OK)
+        code = outbox_open(path, is_maildir ? OUTBOX_MAILDIR : OUTBOX_MBOX, export->uid_validity,
+                           &export->outbox);
+    if (code == EX_OK)
+        code = export_all(export);
+    if (code == EX_OK)
+        code = outbox_complete(export->outbox);
+    outbox_close(&export->outbox);
+    return code == EX_OK ? show_result(export, command_has(call, "json")) : code;
+}
+
+static int
+run_export(const struct command_call *call)
+{
+    const char *mailbox = command_value(call, "mailbox");
+    struct export export = {.mailbox = slice_of_string(mailbox ? mailbox : "INBOX")};
+    struct settings settings;
+    struct people people = {.lock = -1};
+    const struct directory_account *account = NULL;
+    int code = settings_load(call, &settings);
+
+    buffer_init(&export.note, NOTE_MAX);
+    buffer_init(&export.content, (size_t)4 << 30);
+    if (code == EX_OK)
+        code = people_open(&settings, false, &people);
+    if (code == EX_OK)
+        code = people_find(&people, call->arguments[0], &account);
+    export.account = account ? account->id : 0;
+    if (code == EX_OK)
+        code = client_open_store(&settings, &export.client);
+    if (code == EX_OK)
+        code = run_mailbox(call, &export);
+    client_close(&export.client);
+    free(export.uids);
+    buffer_finish(&export.note);
+    buffer_finish(&export.content);
+    people_close(&people);
+    settings_finish(&settings);
+    return code;
+}
+
+const struct command command_export = {
+    .name = "export",
+    .arguments = "ADDRESS PATH",
+    .summary = "Write a mailbox to an mbox file or Maildir",
+    .about = "Writes the messages of a mailbox to PATH, which becomes an mbox file (mboxrd) or a "
+             "Maildir. The server must be running; nothing in the mailbox changes.\n\nAn export "
+             "that was cut off goes on where it was when it is begun again with the same PATH. An "
+             "mbox file is written as PATH.part until it is complete.",
+    .examples = "facteur export alice@example.org alice.mbox\n"
+                "facteur export alice@example.org ./Maildir --format maildir --mailbox Sent",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .options = {COMMAND_OPTION_CONFIG,
+                COMMAND_OPTION_JSON,
+                {"mailbox", "NAME", "The mailbox; default: INBOX."},
+                {"format", "FORMAT", "mbox (the default) or maildir."}},
+    .run = run_export,
+};

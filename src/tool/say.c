@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+#include "tool/say.h"
+
+#include "tool/files.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <termios.h>
+#include <unistd.h>
+
+static void __attribute__((format(printf, 2, 0)))
+say(const char *prefix, const char *format, va_list arguments)
+{
+    fputs(prefix, stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+int
+say_error(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say("facteur: ", format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+void
+say_warning(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say("facteur: warning: ", format, arguments);
+    va_end(arguments);
+}
+
+void
+say_line(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say("", format, arguments);
+    va_end(arguments);
+}
+
+int
+say_code_of_errno(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return EX_NOPERM;
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+        return EX_NOINPUT;
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+        return EX_IOERR;
+    case EAGAIN:
+        return EX_TEMPFAIL;
+    default:
+        return EX_OSERR;
+    }
+}
+
+/* ---- progress ------------------------------------------------------------------------------ */
+
+enum { BAR_WIDTH = 40, PARTS_OF_LINES = 10, LINES_EACH = 10000, REDRAWS = 200 };
+
+void
+say_progress_begin(struct say_progress *progress, const char *what, uint64_t whole)
+{
+    *progress = (struct say_progress){
+        .what = what,
+        .whole = whole,
+        .shown = UINT64_MAX,
+        .is_terminal = isatty(STDERR_FILENO) == 1,
+    };
+}
+
+static void
+draw_bar(struct say_progress *progress, uint64_t done)
+{
+    char bar[BAR_WIDTH + 1];
+    size_t filled = progress->whole ? (size_t)(done * BAR_WIDTH / progress->whole) : 0;
+
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', filled < BAR_WIDTH ? filled : BAR_WIDTH);
+    bar[BAR_WIDTH] = '\0';
+    if (progress->whole)
+        fprintf(stderr, "\r%s [%s] %llu of %llu", progress->what, bar, (unsigned long long)done,
+                (unsigned long long)progress->whole);
+    else
+        fprintf(stderr, "\r%s %llu", progress->what, (unsigned long long)done);
+    progress->is_open = true;
+}
+
+static void
+write_line(const struct say_progress *progress, uint64_t done)
+{
+    if (progress->whole)
+        say_line("%s: %llu of %llu", progress->what, (unsigned long long)done,
+                 (unsigned long long)progress->whole);
+    else
+        say_line("%s: %llu", progress->what, (unsigned long long)done);
+}
+
+void
+say_progress_show(struct say_progress *progress, uint64_t done)
+{
+    uint64_t parts = progress->is_terminal ? REDRAWS : PARTS_OF_LINES;
+    uint64_t step = progress->whole ? progress->whole / parts : LINES_EACH / parts;
+    bool is_last = progress->whole && done >= progress->whole;
+
+    if (progress->shown != UINT64_MAX && done < progress->shown + (step ? step : 1) && !is_last)
+        return;
+    if (done == progress->shown)
+        return;
+    progress->shown = done;
+    if (progress->is_terminal)
+        draw_bar(progress, done);
+    else if (done > 0)
+        write_line(progress, done);
+}
+
+void
+say_progress_end(struct say_progress *progress)
+{
+    if (progress->is_open)
+        fputc('\n', stderr);
+    progress->is_open = false;
+}
+
+/* ---- passwords ----------------------------------------------------------------------------- */
+
+/* One line without its end. False at the end of input, or when it is too long. */
+static bool
+read_line(FILE *from, struct buffer *ret_line)
+{
+    int c;
+
+    buffer_clear(ret_line);
+    while ((c = fgetc(from)) != EOF && c != '\n')
+        buffer_put_byte(ret_line, (uint8_t)c);
+    return !buffer_overflowed(ret_line) && (c != EOF || buffer_len(ret_line) > 0);
+}
+
+/* Reads a line from the terminal while it shows nothing of what is typed. */
+static bool
+ask(FILE *terminal, const char *prompt, struct buffer *ret_line)
+{
+    struct termios shown, hidden;
+    bool can_hide = tcgetattr(fileno(terminal), &shown) == 0;
+
+    fputs(prompt, terminal);
+    fflush(terminal);
+    if (can_hide) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    }
+    bool is_read = read_line(terminal, ret_line);
+    if (can_hide)
+        tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
+    fputc('\n', terminal);
+    return is_read;
+}
+
+static int
+ask_on_terminal(FILE *terminal, bool is_new, struct buffer *ret_password)
+{
+    struct buffer again;
+
+    buffer_init(&again, SAY_PASSWORD_MAX);
+    bool is_read = ask(terminal, is_new ? "New password: " : "Password: ", ret_password) &&
+                   (!is_new || ask(terminal, "The same again: ", &again));
+    bool is_same = !is_new || slice_equal(buffer_slice(ret_password), buffer_slice(&again));
+    files_wipe(&again);
+    if (!is_read)
+        return say_error(EX_USAGE, "no password of 1 to %d bytes was given; try again",
+                         SAY_PASSWORD_MAX);
+    if (!is_same)
+        return say_error(EX_USAGE, "the two passwords differ; try again");
+    return EX_OK;
+}
+
+int
+say_ask_password(bool from_stdin, bool is_new, struct buffer *ret_password)
+{
+    buffer_finish(ret_password);
+    buffer_init(ret_password, SAY_PASSWORD_MAX);
+    if (from_stdin) {
+        if (!read_line(stdin, ret_password) || buffer_len(ret_password) == 0)
+            return say_error(EX_USAGE,
+                             "no password of 1 to %d bytes on standard input; "
+                             "write it there as one line",
+                             SAY_PASSWORD_MAX);
+        return EX_OK;
+    }
+    FILE *terminal = fopen("/dev/tty", "r+");
+    if (!terminal)
+        return say_error(EX_USAGE, "there is no terminal to ask for the password; "
+                                   "use --password-stdin");
+    int code = ask_on_terminal(terminal, is_new, ret_password);
+    fclose(terminal);
+    return code;
+}
