@@ -34,6 +34,19 @@ store_live(struct store *store, uint32_t segment)
     return &store->live[at];
 }
 
+void
+store_forget_live(struct store *store, uint32_t segment)
+{
+    for (size_t i = 0; i < store->live_count; i++) {
+        if (store->live[i].segment != segment)
+            continue;
+        memmove(&store->live[i], &store->live[i + 1],
+                (store->live_count - i - 1) * sizeof(*store->live));
+        store->live_count--;
+        return;
+    }
+}
+
 static void
 count_live(struct store *store, uint32_t segment, int64_t bytes)
 {

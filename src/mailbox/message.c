@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 enum store_result
-mailbox_body_add(struct store *store, struct slice first, struct slice second,
-                 struct slice record, body_id *ret_body)
+store_add_body(struct store *store, body_id id, struct slice first, struct slice second,
+               struct slice record, uint32_t refs)
 {
     if (first.len > BODY_LEN_MAX || second.len > BODY_LEN_MAX ||
         first.len + second.len > BODY_LEN_MAX || record.len > BODY_RECORD_MAX ||
@@ -23,7 +23,8 @@ mailbox_body_add(struct store *store, struct slice first, struct slice second,
             abort();
     }
     store->bodies[store->body_count++] = (struct turn_body){
-        .id = *ret_body = store->next_body++,
+        .id = id,
+        .refs = refs,
         .parts = {first, second},
         .record = record,
         .hash = turn_body_hash(first, second),
@@ -31,6 +32,18 @@ mailbox_body_add(struct store *store, struct slice first, struct slice second,
     };
     store->body_bytes += first.len + second.len + record.len;
     return STORE_OK;
+}
+
+enum store_result
+mailbox_body_add(struct store *store, struct slice first, struct slice second,
+                 struct slice record, body_id *ret_body)
+{
+    enum store_result result =
+        store_add_body(store, store->next_body, first, second, record, 0);
+
+    if (result == STORE_OK)
+        *ret_body = store->next_body++;
+    return result;
 }
 
 /* The records that an append changes. */

@@ -330,6 +330,12 @@ store_sync_view(struct store *store)
 }
 
 void
+store_set_retain(struct store *store, struct duration retain)
+{
+    store->options.retain = retain;
+}
+
+void
 store_stats_get(struct store *store, struct store_stats *ret_stats)
 {
     struct turn_log *log = store->engine->ops->log(store->engine);

@@ -73,6 +73,9 @@ void store_drop(struct store *store);
 /* Call about once a second: makes the view durable when it has changed. */
 void store_sync_view(struct store *store);
 
+/* Changes what store_options said of it. */
+void store_set_retain(struct store *store, struct duration retain);
+
 struct store_stats {
     uint64_t turns;        /* since it was opened */
     uint64_t turn_failures;

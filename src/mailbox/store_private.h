@@ -61,6 +61,13 @@ enum store_result store_result_of(int negative_errno);
 
 void store_report(struct store *store, const char *event, const char *text, uint64_t number);
 
+void store_forget_live(struct store *store, uint32_t segment);
+
+/* Enters a body into the turn under a number of the caller's. */
+MUST_USE enum store_result store_add_body(struct store *store, body_id id, struct slice first,
+                                          struct slice second, struct slice record,
+                                          uint32_t refs);
+
 /* Copies what lies damaged in the log into damaged/ and reports it. */
 void store_set_aside(struct store *store, struct place place, uint64_t len, const char *what);
 

@@ -51,6 +51,19 @@ parse_body(struct deliver *deliver, struct slice body)
     deliver->cut += record.is_cut;
 }
 
+/* The message is what stands in the note (the prefix) and behind it the bytes of the blob. */
+static void
+parse_joined(struct deliver *deliver, struct slice prefix, struct slice rest)
+{
+    struct buffer whole;
+
+    buffer_init(&whole, prefix.len + rest.len);
+    buffer_put(&whole, prefix);
+    buffer_put(&whole, rest);
+    parse_body(deliver, buffer_slice(&whole));
+    buffer_finish(&whole);
+}
+
 /* Maps a body that came as a blob, and parses it. */
 static void
 parse_blob(struct deliver *deliver, const struct store_deliver_parse *parse, host_handle handle)
@@ -59,7 +72,10 @@ parse_blob(struct deliver *deliver, const struct store_deliver_parse *parse, hos
     int error = host_blob_map(deliver->host, handle, &mapping);
 
     if (error == 0) {
-        parse_body(deliver, mapping.bytes);
+        if (slice_is_empty(parse->body))
+            parse_body(deliver, mapping.bytes);
+        else
+            parse_joined(deliver, parse->body, mapping.bytes);
         host_blob_unmap(deliver->host, &mapping);
         return;
     }

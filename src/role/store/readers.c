@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: ISC */
+/* auth says which session speaks for which account; access reads and empties maildrops for such
+ * sessions, and for no others. */
+#include "role/store/store_role.h"
+
+#include <stdlib.h>
+
+enum {
+    SIDE_ASKING = 0,
+    GRANTS_MAX = 1 << 20,
+    GRANT_UIDS_MAX = 4 * 1000000, /* octets of uids marked in one session */
+};
+
+/* ---- grants ---------------------------------------------------------------------------------- */
+
+struct grant_key {
+    uint64_t session;
+    uint64_t access;
+};
+
+static struct grant *
+find_grant(struct store_role *role, unsigned access, uint64_t session)
+{
+    struct grant_key key = {session, access};
+
+    return map_find(&role->grants, slice_of(&key, sizeof(key)));
+}
+
+static void
+unlock(struct store_role *role, struct grant *grant)
+{
+    if (grant->has_maildrop)
+        (void)!map_remove(&role->locks, map_key_u64(&grant->account));
+    grant->has_maildrop = false;
+}
+
+static void
+drop_grant(struct store_role *role, struct grant *grant)
+{
+    struct grant_key key = {grant->session, grant->access_index};
+
+    unlock(role, grant);
+    (void)!map_remove(&role->grants, slice_of(&key, sizeof(key)));
+    buffer_finish(&grant->uids);
+    free(grant);
+}
+
+static void
+drop_grants_of(struct store_role *role, unsigned access)
+{
+    struct buffer found;
+    size_t place = 0;
+
+    /* The map must not change while it is walked. */
+    buffer_init(&found, GRANTS_MAX * sizeof(struct grant *));
+    for (const struct map_item *item; (item = map_next(&role->grants, &place));) {
+        struct grant *grant = item->value;
+        if (grant->access_index == access)
+            buffer_put(&found, slice_of(&grant, sizeof(grant)));
+    }
+    struct slice rest = buffer_slice(&found);
+    for (; rest.len > 0; rest = slice_skip(rest, sizeof(struct grant *))) {
+        struct grant *grant;
+        memcpy(&grant, rest.at, sizeof(grant));
+        drop_grant(role, grant);
+    }
+    buffer_finish(&found);
+}
+
+static void
+on_grant(struct store_role *role, const struct auth_store_grant *note)
+{
+    struct grant *grant = find_grant(role, note->access_index, note->session);
+    struct auth_store_granted granted = {note->id};
+
+    if (grant)
+        drop_grant(role, grant);
+    if (role->grants.count < GRANTS_MAX) {
+        struct grant_key key = {note->session, note->access_index};
+        grant = calloc(1, sizeof(*grant));
+        if (!grant)
+            abort();
+        grant->access_index = note->access_index;
+        grant->session = note->session;
+        grant->account = note->account;
+        buffer_init(&grant->uids, GRANT_UIDS_MAX);
+        (void)!map_set(&role->grants, slice_of(&key, sizeof(key)), grant);
+    }
+    buffer_clear(&role->note);
+    bool is_put = auth_store_put_granted(&role->note, &role->auth_ledger, &granted);
+    assert(is_put);
+    host_channel_send(role->auth, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static void
+lose_auth(struct store_role *role)
+{
+    host_channel_close(&role->auth);
+    note_ledger_finish(&role->auth_ledger);
+}
+
+static void
+on_auth_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct store_role *role = context;
+    struct auth_store_note note;
+
+    arena_reset(&role->note_arena);
+    if (!auth_store_take(bytes, handle, SIDE_ASKING, &role->auth_ledger, &role->note_arena,
+                         &note) ||
+        note.kind != AUTH_STORE_GRANT) {
+        store_role_bad_note(role, handle, "auth");
+        lose_auth(role);
+        return;
+    }
+    on_grant(role, &note.as.grant);
+}
+
+static void
+on_auth_closed(void *context)
+{
+    lose_auth(context);
+}
+
+static const struct host_channel_handler auth_handler = {on_auth_note, on_auth_closed, NULL};
+
+void
+readers_attach_auth(struct store_role *role, host_handle handle)
+{
+    if (role->auth)
+        lose_auth(role);
+    role->auth = host_channel_open(role->host, handle, &auth_handler, role);
+    if (!role->is_started)
+        host_channel_pause(role->auth, true);
+}
+
+/* ---- maildrops ------------------------------------------------------------------------------- */
+
+enum access_store_result
+access_result_of(enum store_result result)
+{
+    switch (result) {
+    case STORE_OK:
+        return ACCESS_STORE_RESULT_OK;
+    case STORE_NOT_FOUND:
+        return ACCESS_STORE_RESULT_EXPUNGED;
+    case STORE_EXISTS:
+    case STORE_QUOTA:
+    case STORE_LIMIT:
+    case STORE_BUSY:
+    case STORE_NO_SPACE:
+    case STORE_FENCED:
+    case STORE_DAMAGED:
+    case STORE_TEMPORARY:
+        break;
+    }
+    return ACCESS_STORE_RESULT_TEMPORARY;
+}
+
+static void
+answer_open(struct store_access *access, uint64_t id, enum access_store_result result)
+{
+    struct store_role *role = access->role;
+    struct access_store_maildrop_opened note = {id, result};
+
+    buffer_clear(&role->note);
+    bool is_put = access_store_put_maildrop_opened(&role->note, &access->ledger, &note);
+    assert(is_put);
+    host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static void
+on_open(struct store_access *access, const struct access_store_maildrop_open *note)
+{
+    struct store_role *role = access->role;
+    struct grant *grant = find_grant(role, access->index, note->session);
+    struct mailbox_entry entry;
+    mailbox_id inbox;
+
+    if (!grant) {
+        answer_open(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
+        return;
+    }
+    struct grant *holder = map_find(&role->locks, map_key_u64(&grant->account));
+    if (holder && holder != grant) {
+        answer_open(access, note->id, ACCESS_STORE_RESULT_IN_USE);
+        return;
+    }
+    (void)!map_set(&role->locks, map_key_u64(&grant->account), grant);
+    grant->has_maildrop = true;
+    enum store_result result =
+        mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    if (result == STORE_OK)
+        result = mailbox_get(role->store, grant->account, inbox, &entry);
+    if (result != STORE_OK) {
+        if (result != STORE_NOT_FOUND)
+            unlock(role, grant);
+        /* Nobody has written to it yet: it is empty. */
+        answer_open(access, note->id,
+                    result == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_OK
+                                              : ACCESS_STORE_RESULT_TEMPORARY);
+        return;
+    }
+    struct reading *reading = reading_new(role, access, NULL, READING_MAILDROP, note->id);
+    reading->account = grant->account;
+    reading->mailbox = inbox;
+    reading->uid_validity = entry.uid_validity;
+    reading_start(reading);
+}
+
+static void
+answer_read(struct store_access *access, uint64_t id, enum access_store_result result)
+{
+    struct store_role *role = access->role;
+    struct access_store_read_done note = {id, result};
+
+    buffer_clear(&role->note);
+    bool is_put = access_store_put_read_done(&role->note, &access->ledger, &note);
+    assert(is_put);
+    host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static void
+on_read(struct store_access *access, const struct access_store_read *note)
+{
+    struct store_role *role = access->role;
+    struct grant *grant = find_grant(role, access->index, note->session);
+    struct message_entry entry;
+    mailbox_id inbox;
+
+    if (!grant) {
+        answer_read(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
+        return;
+    }
+    enum store_result result =
+        mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    if (result == STORE_OK)
+        result = mailbox_message_get(role->store, grant->account, inbox, note->uid, &entry);
+    if (result != STORE_OK) {
+        answer_read(access, note->id, access_result_of(result));
+        return;
+    }
+    struct reading *reading = reading_new(role, access, NULL, READING_OCTETS, note->id);
+    reading->body = entry.body;
+    reading->offset = note->offset < entry.len ? note->offset : entry.len;
+    reading->left = entry.len - reading->offset;
+    if (reading->left > note->len)
+        reading->left = note->len;
+    reading->is_done = reading->left == 0;
+    reading_start(reading);
+}
+
+/* ---- updates --------------------------------------------------------------------------------- */
+
+static void
+answer_update(struct store_access *access, uint64_t id, enum access_store_result result)
+{
+    struct store_role *role = access->role;
+    struct access_store_maildrop_updated note = {id, result};
+
+    buffer_clear(&role->note);
+    bool is_put = access_store_put_maildrop_updated(&role->note, &access->ledger, &note);
+    assert(is_put);
+    host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static int
+compare_uids(const void *left, const void *right)
+{
+    uint32_t a, b;
+
+    memcpy(&a, left, sizeof(a));
+    memcpy(&b, right, sizeof(b));
+    return a < b ? -1 : a > b;
+}
+
+static void
+queue_update(struct store_access *access, struct grant *grant, uint64_t id)
+{
+    struct store_role *role = access->role;
+    struct slice uids = buffer_slice(&grant->uids);
+    struct job *job = calloc(1, sizeof(*job));
+
+    if (!job || !(job->uids = malloc(uids.len + 1)))
+        abort();
+    memcpy(job->uids, uids.at, uids.len);
+    job->count = uids.len / sizeof(uint32_t);
+    qsort(job->uids, job->count, sizeof(uint32_t), compare_uids);
+    job->role = role;
+    job->access = access;
+    job->id = id;
+    job->account = grant->account;
+    buffer_finish(&grant->uids);
+    list_append(&role->jobs, &job->link);
+    store_role_turn_soon(role);
+}
+
+static void
+on_update(struct store_access *access, const struct access_store_maildrop_update *note)
+{
+    struct grant *grant = find_grant(access->role, access->index, note->session);
+
+    if (!grant || !grant->has_maildrop) {
+        answer_update(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
+        return;
+    }
+    for (size_t i = 0; i < note->uids.count; i++)
+        buffer_put(&grant->uids, slice_of(&note->uids.at[i].uid, sizeof(uint32_t)));
+    if (buffer_overflowed(&grant->uids)) {
+        buffer_finish(&grant->uids);
+        answer_update(access, note->id, ACCESS_STORE_RESULT_TEMPORARY);
+    } else if (!note->is_last) {
+        answer_update(access, note->id, ACCESS_STORE_RESULT_OK);
+    } else {
+        queue_update(access, grant, note->id);
+    }
+}
+
+void
+job_file(struct job *job)
+{
+    struct store *store = job->role->store;
+    mailbox_id inbox;
+
+    if (!job->uids) {
+        job->result = mailbox_account_remove(store, job->account);
+        return;
+    }
+    job->result = mailbox_find(store, job->account, SLICE("INBOX"), &inbox);
+    for (size_t at = 0; job->result == STORE_OK && at < job->count;) {
+        size_t some = job->count - at, gone;
+        if (some > EXPUNGE_UIDS_MAX)
+            some = EXPUNGE_UIDS_MAX;
+        job->result = mailbox_message_expunge(store, job->account, inbox, job->uids + at, some,
+                                              &gone);
+        at += some;
+    }
+    /* What is not there any more need not go. */
+    if (job->result == STORE_NOT_FOUND)
+        job->result = STORE_OK;
+}
+
+void
+job_answer(struct job **job, enum store_result result)
+{
+    struct job *old = *job;
+    struct store_role *role = old->role;
+    enum store_result told = result == STORE_OK ? old->result : result;
+
+    list_remove(&old->link);
+    if (old->access)
+        answer_update(old->access, old->id, access_result_of(told));
+    if (old->tool) {
+        struct tool_store_done note = {old->id, tool_result_of(told)};
+        buffer_clear(&role->note);
+        bool is_put = tool_store_put_done(&role->note, &old->tool->ledger, &note);
+        assert(is_put);
+        host_channel_send(old->tool->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    }
+    free(old->uids);
+    free(old);
+    *job = NULL;
+}
+
+/* ---- access ---------------------------------------------------------------------------------- */
+
+static void
+forget_asker(struct list *jobs, const struct store_access *access)
+{
+    LIST_EACH(link, jobs)
+    {
+        struct job *job = LIST_ITEM(link, struct job, link);
+        if (job->access == access)
+            job->access = NULL;
+    }
+}
+
+static void
+lose_access(struct store_access *access)
+{
+    struct store_role *role = access->role;
+
+    readings_abandon(&access->readings);
+    forget_asker(&role->jobs, access);
+    forget_asker(&role->jobs_filing, access);
+    drop_grants_of(role, access->index);
+    host_channel_close(&access->channel);
+    note_ledger_finish(&access->ledger);
+}
+
+static void
+on_access_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct store_access *access = context;
+    struct store_role *role = access->role;
+    struct access_store_note note;
+
+    arena_reset(&role->note_arena);
+    if (!access_store_take(bytes, handle, SIDE_ASKING, &access->ledger, &role->note_arena,
+                           &note)) {
+        store_role_bad_note(role, handle, "access");
+        lose_access(access);
+        return;
+    }
+    if (note.kind == ACCESS_STORE_MAILDROP_OPEN) {
+        on_open(access, &note.as.maildrop_open);
+    } else if (note.kind == ACCESS_STORE_READ) {
+        on_read(access, &note.as.read);
+    } else if (note.kind == ACCESS_STORE_MAILDROP_UPDATE) {
+        on_update(access, &note.as.maildrop_update);
+    } else if (note.kind == ACCESS_STORE_SESSION_END) {
+        struct grant *grant = find_grant(role, access->index, note.as.session_end.session);
+        if (grant)
+            drop_grant(role, grant);
+    }
+}
+
+static void
+on_access_closed(void *context)
+{
+    lose_access(context);
+}
+
+static void
+on_access_room(void *context)
+{
+    struct store_access *access = context;
+
+    readings_go_on(&access->readings);
+}
+
+static const struct host_channel_handler access_handler = {on_access_note, on_access_closed,
+                                                           on_access_room};
+
+void
+readers_attach_access(struct store_role *role, unsigned index, host_handle handle)
+{
+    struct store_access *access = role->access[index];
+
+    if (!access) {
+        access = calloc(1, sizeof(*access));
+        if (!access)
+            abort();
+        access->role = role;
+        access->index = index;
+        list_init(&access->readings);
+        role->access[index] = access;
+    }
+    if (access->channel)
+        lose_access(access);
+    access->channel = host_channel_open(role->host, handle, &access_handler, access);
+    if (!role->is_started)
+        host_channel_pause(access->channel, true);
+}
+
+void
+readers_close(struct store_role *role)
+{
+    lose_auth(role);
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        if (!role->access[i])
+            continue;
+        lose_access(role->access[i]);
+        free(role->access[i]);
+        role->access[i] = NULL;
+    }
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the role `store`: private to this folder. See README.md for what it may do. */
+#ifndef ROLE_STORE_STORE_ROLE_H
+#define ROLE_STORE_STORE_ROLE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "host/log.h"
+#include "mailbox/account.h"
+#include "mailbox/check.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/message.h"
+#include "mailbox/reclaim.h"
+#include "mailbox/store.h"
+#include "note/access_store.h"
+#include "note/auth_store.h"
+#include "note/smtp_store.h"
+#include "note/store_deliver.h"
+#include "note/store_letterbox.h"
+#include "note/tool_store.h"
+#include "role/role.h"
+
+enum {
+    STORE_PEERS_MAX = 256,       /* processes of one kind */
+    STORE_RECIPIENTS_MAX = 1000, /* of one message, as smtp_store.notes says */
+    STORE_AHEAD_MAX = 64,        /* submits whose recipients came ahead, per smtp process */
+    STORE_NOTE_ARENA_MAX = 8 << 20,
+    /* A turn takes no more than this: the answer to the first should not wait for the last. */
+    STORE_TURN_BYTES_MAX = 64 << 20,
+    STORE_TURN_PARCELS_MAX = 2000,
+    /* More waiting than this, and senders are not read until half of it is done. */
+    STORE_WAITING_BYTES_MAX = 256 << 20,
+    STORE_WAITING_PARCELS_MAX = 20000,
+    STORE_PARSE_WAIT_S = 60, /* a deliver process that is silent so long is given up */
+    STORE_PARSE_DEATHS_MAX = 2,
+    STORE_TOOLS_MAX = 32,
+};
+
+struct store_role;
+
+/* ---- parcels --------------------------------------------------------------------------------- */
+
+enum parcel_from { PARCEL_SUBMITTED, PARCEL_APPENDED };
+
+struct parcel_recipient {
+    account_id account;
+    enum smtp_store_box box;
+    struct slice address, path, user;
+    uint64_t quota_bytes, quota_messages;
+    bool has_outcome;
+    enum smtp_store_outcome_kind kind;
+    const char *text; /* static */
+    uint32_t uid;
+};
+
+/* One message on its way. */
+struct parcel {
+    struct list link; /* in the list of what it waits for */
+    struct store_role *role;
+    enum parcel_from from;
+    void *sender;     /* struct store_smtp or store_tool; NULL when it has gone */
+    struct list sender_link;
+    uint64_t id;      /* the sender's number for it */
+    uint64_t parse;   /* ours */
+    struct arena arena;
+    struct slice queue_id, reverse_path;
+    struct slice head; /* prefix and, when it came inline, the body; owned */
+    size_t prefix_len;
+    host_handle blob;
+    struct host_mapping mapping;
+    struct slice record; /* owned */
+    struct slice reject_text;
+    enum store_deliver_filter_action action;
+    bool is_atomic;
+    bool was_there;
+    unsigned deaths;   /* deliver processes that died with it */
+    struct instant sent;
+    struct parcel_recipient *recipients;
+    size_t recipient_count;
+    size_t boxes_open; /* letter boxes that have not answered yet */
+    body_id body;
+    /* for PARCEL_APPENDED */
+    struct slice mailbox, key;
+    uint32_t flags;
+    struct wall internal;
+    enum tool_store_result result;
+};
+
+/* A parcel of a sender's note; takes the handle. NULL when the blob is not to be had (it is then
+ * closed). `inline_body` is copied. */
+struct parcel *parcel_open(struct store_role *role, enum parcel_from from, struct slice prefix,
+                           struct slice inline_body, host_handle blob);
+void parcel_close(struct parcel **parcel);
+struct slice parcel_tail(const struct parcel *parcel);
+uint64_t parcel_len(const struct parcel *parcel);
+/* Puts it into the turn; its recipients get their outcome for the case that the turn holds. False
+ * when the view failed under it: the whole turn must be dropped. */
+MUST_USE bool parcel_file(struct parcel *parcel);
+/* Answers its sender and closes it. `result` is the turn's. */
+void parcel_answer(struct parcel **parcel, enum store_result result);
+void parcel_settle(struct parcel_recipient *recipient, enum smtp_store_outcome_kind kind,
+                   const char *text);
+
+/* ---- peers ----------------------------------------------------------------------------------- */
+
+struct store_smtp {
+    struct store_role *role;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct list parcels;
+    struct list ahead; /* of struct recipients_ahead */
+    size_t ahead_count;
+};
+
+struct store_deliver {
+    struct store_role *role;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct list parcels; /* being parsed there, oldest first */
+    size_t count;
+};
+
+struct store_access {
+    struct store_role *role;
+    unsigned index;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct list readings;
+};
+
+struct store_tool {
+    struct list link;
+    struct store_role *role;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct list readings;
+    struct list parcels;
+    uint64_t check_id; /* its check that is open, or 0 */
+    bool has_check;
+};
+
+/* A session that may read the mail of an account. */
+struct grant {
+    unsigned access_index;
+    uint64_t session;
+    account_id account;
+    bool has_maildrop; /* it holds the account's lock */
+    struct buffer uids; /* marked for the update that is being told */
+};
+
+/* What a turn also carries: one updated maildrop, one account to drop. */
+struct job {
+    struct list link;
+    struct store_role *role;
+    struct store_access *access; /* either */
+    struct store_tool *tool;
+    uint64_t id;
+    account_id account;
+    uint32_t *uids; /* owned; NULL: remove the account */
+    size_t count;
+    enum store_result result;
+};
+
+struct store_role {
+    struct role_start start;
+    struct host *host;
+    const struct config *config;
+    struct host_dir *dir;
+    struct store *store;
+    struct store_smtp *smtp[STORE_PEERS_MAX];
+    struct store_deliver *deliver[STORE_PEERS_MAX];
+    struct store_access *access[STORE_PEERS_MAX];
+    struct host_channel *auth;
+    struct note_ledger auth_ledger;
+    struct host_channel *letterbox;
+    struct note_ledger letterbox_ledger;
+    host_handle admin_handle;
+    struct host_listener *admin;
+    struct list tools;
+    size_t tool_count;
+
+    struct list unparsed; /* waiting for a deliver process */
+    struct list boxing;   /* waiting for letter boxes */
+    struct list ready;    /* for the next turn */
+    struct list filing;   /* in the turn on its way */
+    struct map parcels;   /* by parse number, while deliver or letterbox has it */
+    uint64_t parse_count;
+    size_t waiting_bytes, waiting_parcels;
+    bool is_paused;
+
+    struct list jobs;        /* for the next turn */
+    struct list jobs_filing;
+    bool is_turn_due, is_turn_on_its_way;
+
+    struct map grants; /* by access process and session */
+    struct map locks;  /* by account: the grant that holds the maildrop */
+
+    struct host_timer *view_timer, *background_timer, *watch_timer;
+    struct reclaim *reclaim;
+    struct check *check;
+    bool is_reclaiming, is_stopping, is_started;
+
+    struct arena note_arena;
+    struct buffer note;
+    uint64_t delivered, rejected, unparsed_filed, deliver_deaths, turns, submitted, read_bytes;
+};
+
+/* store_role.c */
+void store_role_turn_soon(struct store_role *role);
+void store_role_wait(struct store_role *role, struct parcel *parcel);   /* counts it in */
+void store_role_unwait(struct store_role *role, struct parcel *parcel); /* and out */
+void store_role_bad_note(struct store_role *role, host_handle handle, const char *from);
+
+/* parsers.c */
+void parsers_attach(struct store_role *role, unsigned index, host_handle handle);
+void parsers_close(struct store_role *role);
+/* Has a parcel parsed, by whoever has the least to do. */
+void parsers_take(struct store_role *role, struct parcel *parcel);
+/* Gives up processes that are silent for too long. */
+void parsers_watch(struct store_role *role);
+
+/* letterbox.c */
+void letterbox_attach(struct store_role *role, host_handle handle);
+void letterbox_close(struct store_role *role);
+/* Puts a parsed parcel into its letter boxes, then makes it ready. */
+void letterbox_take(struct store_role *role, struct parcel *parcel);
+
+/* readers.c */
+void readers_attach_access(struct store_role *role, unsigned index, host_handle handle);
+void readers_attach_auth(struct store_role *role, host_handle handle);
+void readers_close(struct store_role *role);
+void job_file(struct job *job);
+void job_answer(struct job **job, enum store_result result);
+enum access_store_result access_result_of(enum store_result result);
+
+/* reading.c: lists and octets on their way to access or the tool, as fast as the channel takes. */
+enum reading_kind { READING_MAILDROP, READING_OCTETS, READING_MESSAGES, READING_MAILBOXES };
+
+struct reading {
+    struct list link;
+    struct store_role *role;
+    enum reading_kind kind;
+    struct store_access *access; /* either */
+    struct store_tool *tool;
+    uint64_t id;
+    account_id account;
+    mailbox_id mailbox; /* 0: READING_MAILBOXES of all accounts */
+    uint32_t uid;       /* next one to list */
+    uint64_t left;      /* messages or octets still to go */
+    uint64_t offset;
+    body_id body;
+    uint32_t flags;
+    struct wall internal;
+    uint32_t uid_validity;
+    account_id account_next;
+    enum store_result result;
+    bool is_done, is_waiting, is_pumping, is_abandoned;
+};
+/* A zeroed one; reading_start owns it from then on. */
+struct reading *reading_new(struct store_role *role, struct store_access *access,
+                            struct store_tool *tool, enum reading_kind kind, uint64_t id);
+void reading_start(struct reading *reading);
+void readings_go_on(struct list *readings);
+void readings_abandon(struct list *readings);
+
+/* tool.c */
+void tool_listen(struct store_role *role, host_handle handle);
+void tool_close(struct store_role *role);
+enum tool_store_result tool_result_of(enum store_result result);
+void tool_tell_check(struct store_role *role);
+void tool_tell_finding(struct store_role *role, struct slice text);
+
+/* background.c */
+void background_start(struct store_role *role);
+void background_close(struct store_role *role);
+void background_check(struct store_role *role);
+
+#endif
