@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+#include "role/snapshot.h"
+
+#include <errno.h>
+
+static int
+read_all(struct host_file *file, size_t size_max, struct buffer *bytes)
+{
+    uint64_t size;
+    int error = host_file_size(file, &size);
+
+    if (error < 0)
+        return error;
+    if (size > size_max)
+        return -EFBIG;
+    buffer_init(bytes, (size_t)size + 1);
+    uint8_t *at = buffer_reserve(bytes, (size_t)size + 1);
+    int64_t got = host_file_read(file, at, (size_t)size, 0);
+    if (got < 0) {
+        buffer_finish(bytes);
+        return (int)got;
+    }
+    buffer_commit(bytes, (size_t)got);
+    return 0;
+}
+
+int
+snapshot_read(struct host_dir *dir, const char *name, size_t size_max,
+              struct snapshot *ret_snapshot)
+{
+    struct host_file *file = NULL;
+    struct buffer bytes;
+    uint64_t stamp;
+    int error = host_dir_stamp(dir, name, &stamp);
+
+    if (error == 0)
+        error = host_file_open(dir, name, HOST_FILE_READ, &file);
+    if (error < 0)
+        return error;
+    error = read_all(file, size_max, &bytes);
+    host_file_close(&file);
+    if (error < 0)
+        return error;
+    *ret_snapshot = (struct snapshot){bytes, stamp};
+    return 0;
+}
+
+void
+snapshot_finish(struct snapshot *snapshot)
+{
+    if (snapshot->bytes.at)
+        explicit_bzero(snapshot->bytes.at, snapshot->bytes.size);
+    buffer_finish(&snapshot->bytes);
+}
+
+bool
+snapshot_has_changed(struct host_dir *dir, const char *name, uint64_t stamp)
+{
+    uint64_t now;
+
+    return host_dir_stamp(dir, name, &now) == 0 && now != stamp;
+}
