@@ -47,7 +47,7 @@ refuse_mail(struct smtp_server *server, struct instant now)
     if (server->transaction.is_open)
         smtp_say(server, 503, ENVELOPE_STATUS(5, 5, 1), "Nested MAIL: a transaction is open", now);
     else if (server->options->is_auth_required && server->identity.len == 0 &&
-             !server->peer.is_trusted)
+             !server->peer.may_relay)
         smtp_say(server, 530, ENVELOPE_STATUS(5, 7, 0), "Authentication required", now);
     else if (server->transactions >= smtp_limit_transactions(server))
         smtp_say_goodbye(server, ENVELOPE_STATUS(4, 5, 0), "Too many messages in one session",

@@ -8,7 +8,6 @@ enum {
     DEFAULT_COMMANDS_IDLE = 100,
     DEFAULT_ERRORS = 20,
     DEFAULT_ERRORS_FREE = 3,
-    DEFAULT_TARPIT_MS = 1000,
     DEFAULT_AUTH_FAILURES = 3,
     DEFAULT_COMMAND_S = 300,
     DEFAULT_BODY_S = 180,
@@ -81,7 +80,7 @@ smtp_limit_auth_failures(const struct smtp_server *server)
 struct duration
 smtp_limit_tarpit(const struct smtp_server *server)
 {
-    return duration_ms(or_default(server->options->tarpit_ms, DEFAULT_TARPIT_MS));
+    return duration_ms(server->options->tarpit_ms);
 }
 
 /* Under stress a client has the short time, if that is shorter. */

@@ -39,7 +39,7 @@ enum {
     SMTP_AUTH_EXTERNAL = 16           /* offered under TLS only */
 };
 
-/* Who may use VRFY and EXPN: others get 252 and 502. */
+/* Who may use VRFY and EXPN; AUTHENTICATED includes trusted peers. Others get 252 and 502. */
 enum smtp_verify_policy { SMTP_VERIFY_NOBODY, SMTP_VERIFY_AUTHENTICATED, SMTP_VERIFY_EVERYBODY };
 
 /* Fixed bounds. Lines are counted with their CRLF. */
@@ -68,7 +68,7 @@ struct smtp_server_options {
     uint32_t commands_idle_max; /* NOOP, RSET, VRFY, HELP, EHLO … between messages; default 100 */
     uint32_t errors_max;        /* default 20; the budget of 5xx answers, then 421 4.7.0 */
     uint32_t errors_free;       /* default 3; behind them each 5xx is held back … */
-    uint32_t tarpit_ms;         /* … this long; default 1000 */
+    uint32_t tarpit_ms;         /* … this long; 0: not at all */
     uint32_t auth_failures_max; /* default 3; then 421 */
     uint32_t command_timeout_s; /* default 300 (RFC 5321 §4.5.3.2.7) */
     uint32_t body_timeout_s;    /* default 180 between pieces (RFC 5321 §4.5.3.2.5) */
@@ -79,7 +79,7 @@ struct smtp_server_options {
     enum smtp_verify_policy expand;
     bool has_tls;                 /* STARTTLS can be offered */
     bool is_tls_required;         /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
-    bool is_auth_required;        /* 530 5.7.0 at MAIL without it, but for trusted peers */
+    bool is_auth_required;       /* 530 5.7.0 at MAIL without it, but for peers that may relay */
     bool allows_auth_on_loopback; /* AUTH without TLS for peers on loopback */
     bool is_obsolete_on;          /* SOML, SAML and SEND (RFC 821 §3.4) */
     bool is_chunking_off, is_utf8_off, is_dsn_off, is_pipelining_off, is_requiretls_off;
@@ -88,7 +88,8 @@ struct smtp_server_options {
 /* What is known of a client when it connects. */
 struct smtp_server_peer {
     bool is_loopback;
-    bool is_trusted; /* a listed network: no tarpit, no error budget, no AUTH asked */
+    bool is_trusted; /* a listed network: no tarpit, no error budget, no bound on idle commands */
+    bool may_relay;  /* another listed network: no AUTH is asked at submission */
     bool is_secure;  /* TLS from the first byte */
     /* SCRAM-…-PLUS can be offered: the TLS session has channel bindings. */
     bool has_channel_binding;

@@ -304,6 +304,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
     struct smtp_server_peer peer = {
         .is_loopback = is_loopback(&session->peer),
         .is_trusted = session->is_trusted,
+        .may_relay = session->is_relay,
         .is_secure = is_secure,
         .has_channel_binding = is_secure,
     };

@@ -116,6 +116,9 @@ auth_has_its_place(void **state)
     conversation_expect_codes(talk, "220 503 250 530 501 504 235 250 503 250");
     talk->peer.is_trusted = true;
     conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b>\r\n"));
+    conversation_expect_codes(talk, "220 250 530");
+    talk->peer.may_relay = true;
+    conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b>\r\n"));
     conversation_expect_codes(talk, "220 250 250");
 }
 

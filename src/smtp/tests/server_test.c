@@ -258,6 +258,22 @@ lmtp_knows_lhlo_only(void **state)
 }
 
 static void
+verification_is_for_those_whom_the_policy_lets(void **state)
+{
+    struct conversation *talk = *state;
+
+    conversation_run(talk, SLICE(HELLO "VRFY crispin\r\nEXPN exemple-email-list\r\n"));
+    conversation_expect_codes(talk, "220 250 252 502");
+    talk->options.verify = talk->options.expand = SMTP_VERIFY_AUTHENTICATED;
+    conversation_run(talk, SLICE(HELLO "VRFY crispin\r\nEXPN exemple-email-list\r\n"));
+    conversation_expect_codes(talk, "220 250 252 502");
+    talk->peer.is_trusted = true;
+    conversation_run(talk, SLICE(HELLO "VRFY crispin\r\nEXPN exemple-email-list\r\n"
+                                       "VRFY \xC3\xA9\r\nVRFY \xC3\xA9 SMTPUTF8\r\n"));
+    conversation_expect_codes(talk, "220 250 250 250 501 250");
+}
+
+static void
 tls_first_where_it_is_required(void **state)
 {
     struct conversation *talk = *state;
@@ -286,6 +302,7 @@ static const struct CMUnitTest tests[] = {
     CASE(errors_are_held_back_and_then_end_the_session),
     CASE(obsolete_verbs_begin_a_transaction_when_they_are_on),
     CASE(lmtp_knows_lhlo_only),
+    CASE(verification_is_for_those_whom_the_policy_lets),
     CASE(tls_first_where_it_is_required),
 };
 
