@@ -98,6 +98,7 @@ MUST_USE int64_t host_stream_write(struct host_stream *stream, struct slice byte
 void host_stream_shut(struct host_stream *stream);
 void host_stream_close(struct host_stream **stream);
 
+/* Who is at the other end, and to which of our addresses it came. */
 void host_stream_peer(const struct host_stream *stream, struct host_address *ret_address);
 void host_stream_local(const struct host_stream *stream, struct host_address *ret_address);
 
@@ -129,6 +130,7 @@ struct host_channel_handler {
     void (*on_room)(void *context);
 };
 
+/* Takes over the handle of one end; NULL when it is none. */
 struct host_channel *host_channel_open(struct host *host, host_handle handle,
                                        const struct host_channel_handler *handler, void *context);
 
@@ -163,7 +165,7 @@ struct host_listener *host_channel_listener_open(struct host *host, host_handle 
  * The simulator calls `fn` in its own process. */
 enum host_helper_kind {
     HOST_HELPER_PURE,       /* computes only: gives up all rights at once */
-    HOST_HELPER_PRIVILEGED, /* keeps the rights of now: for PAM, name service, foreign letter boxes */
+    HOST_HELPER_PRIVILEGED, /* keeps the rights of now: PAM, name service, letter boxes */
 };
 typedef void (*host_helper_fn)(void *context, struct slice question, struct buffer *answer);
 MUST_USE int host_helper_open(struct host *host, enum host_helper_kind kind, host_helper_fn fn,

@@ -5,8 +5,8 @@
  *
  * Build a line from log_begin to log_end; what it holds may be hostile: values are quoted where
  * they must be, control octets are escaped, over-long values are cut. Time is left to journald, or
- * put in front by the host where lines go to a terminal or a file. Secrets have no place here: there
- * is no way to put one but as log_secret, which says its length. */
+ * put in front by the host where lines go to a terminal or a file. Secrets have no place here:
+ * there is no way to put one but as log_secret, which says its length. */
 #ifndef HOST_LOG_H
 #define HOST_LOG_H
 

@@ -24,10 +24,12 @@ struct host_timer {
     size_t index; /* in the heap, or SIZE_MAX */
 };
 
+/* In the caller's memory. */
 void timers_init(struct timers *timers);
 /* No timer may be open any more. */
 void timers_finish(struct timers *timers);
 
+/* Not set yet; host_timer_close frees it. */
 struct host_timer *timers_open(struct timers *timers, host_fn fn, void *context);
 
 /* When the next timer is due, or INSTANT_NEVER. */

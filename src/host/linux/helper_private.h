@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+/* How helpers are confined. Private to the room. */
 #ifndef HOST_LINUX_HELPER_PRIVATE_H
 #define HOST_LINUX_HELPER_PRIVATE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Landlock: which folders a process may still reach, and that it makes no connections. */
+/* Landlock: which folders a process may still reach, and that it makes no connections.
+ * Private to the room. */
 #ifndef HOST_LINUX_LANDLOCK_PRIVATE_H
 #define HOST_LINUX_LANDLOCK_PRIVATE_H
 

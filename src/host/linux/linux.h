@@ -12,7 +12,7 @@ MUST_USE int host_linux_open(struct host **ret_host);
 /* Runs the loop until host_stop. May be called again after that. */
 void host_linux_run(struct host *host);
 
-/* Everything opened on it should be closed before; what is not is left to the end of the process. */
+/* Everything opened on it should be closed before; what is not, the end of the process closes. */
 void host_linux_close(struct host **host);
 
 /* Writes out log lines that wait: before _exit, exec or fork. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The inside of the Linux host, for the files of this folder only. */
+/* The inside of the Linux host, for the files of this folder only. Private to the room. */
 #ifndef HOST_LINUX_LOOP_PRIVATE_H
 #define HOST_LINUX_LOOP_PRIVATE_H
 

@@ -27,14 +27,15 @@ struct sandbox_profile {
     bool has_empty_root; /* nothing at all to open */
     bool may_read;       /* folders of the request */
     bool may_write;
+    bool looks_up_users; /* and becomes them */
     uint64_t capabilities;
 };
 
 #define CAPABILITY(name) (1ULL << (name))
 
 /* The parent binds ports, starts processes that drop their user, signals them and gives them their
- * folders. The letter box writes as root into boxes of other users, which Landlock confines it to.
- * Everybody else holds no capability. */
+ * folders. The letter box becomes the users whose boxes it writes; Landlock keeps it in the folders
+ * of these. Everybody else holds no capability. */
 static const struct sandbox_profile profiles[] = {
     {.name = "parent", .number = 0, .calls = SECCOMP_START, .keeps_user = true,
      .capabilities = CAPABILITY(CAP_NET_BIND_SERVICE) | CAPABILITY(CAP_SETUID) |
@@ -47,10 +48,11 @@ static const struct sandbox_profile profiles[] = {
     {.name = "auth", .number = 3, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "route", .number = 4, .calls = SECCOMP_FILES, .may_read = true},
     {.name = "deliver", .number = 5, .calls = SECCOMP_LOOP, .has_empty_root = true},
-    {.name = "letterbox", .number = 6, .calls = SECCOMP_FILES, .keeps_user = true,
-     .may_read = true, .may_write = true,
+    {.name = "letterbox", .number = 6, .calls = SECCOMP_USERS, .keeps_user = true,
+     .may_read = true, .may_write = true, .looks_up_users = true,
      .capabilities = CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) |
-                     CAPABILITY(CAP_DAC_OVERRIDE)},
+                     CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_SETUID) |
+                     CAPABILITY(CAP_SETGID)},
     {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
 };
 
@@ -195,11 +197,27 @@ drop_identity(const struct sandbox_profile *profile, const char *prefix, struct 
     return error < 0 ? error : set_capabilities(0);
 }
 
+/* Files in which the name service finds users. A file that is replaced is another one: users made
+ * later are found after the next start. */
+static const char *const user_files[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"};
+
+static size_t
+find_user_files(const char **ret_found)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT_OF(user_files); i++)
+        if (access(user_files[i], R_OK) == 0)
+            ret_found[count++] = user_files[i];
+    return count;
+}
+
 static int
 confine_paths(const struct sandbox_profile *profile, const struct sandbox_request *request,
               struct buffer *report)
 {
     const char *path = NULL;
+    const char *found[COUNT_OF(user_files)];
     struct landlock_paths paths = {
         .readable = request->readable,
         .readable_count = profile->may_read ? request->readable_count : 0,
@@ -209,6 +227,11 @@ confine_paths(const struct sandbox_profile *profile, const struct sandbox_reques
 
     if (profile->calls == SECCOMP_START)
         return 0;
+    if (profile->looks_up_users) {
+        (void)getpwnam("root"); /* loads what the name service is configured to need */
+        paths.readable = found;
+        paths.readable_count = find_user_files(found);
+    }
     int version = landlock_enter(&paths, &path);
     if (version > 0)
         put_number(report, "landlock", (uint64_t)version);

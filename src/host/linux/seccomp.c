@@ -59,13 +59,20 @@ static const int file_calls[] = {
 static const int fatal_calls[] = {
     SCMP_SYS(execve),        SCMP_SYS(execveat),     SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kcmp),
-    SCMP_SYS(socket),        SCMP_SYS(socketpair),   SCMP_SYS(connect),
-    SCMP_SYS(bind),          SCMP_SYS(listen),       SCMP_SYS(fork),
+    SCMP_SYS(socketpair),    SCMP_SYS(bind),         SCMP_SYS(listen),
+    SCMP_SYS(fork),
     SCMP_SYS(vfork),         SCMP_SYS(clone),        SCMP_SYS(kill),
     SCMP_SYS(tkill),         SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(pidfd_open),
     SCMP_SYS(pidfd_getfd),   SCMP_SYS(pidfd_send_signal), SCMP_SYS(chroot),
-    SCMP_SYS(setuid),        SCMP_SYS(setresuid),    SCMP_SYS(setns),
+    SCMP_SYS(setuid),        SCMP_SYS(setgid),       SCMP_SYS(setns),
 };
+
+/* The name service wants to ask a daemon (nscd) before it reads /etc/passwd: that fails with EPERM,
+ * so these two are not fatal where users are looked up. */
+static const int user_calls[] = {
+    SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups),
+};
+static const int socket_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect)};
 
 /* What not even a parent does. */
 static const int never_calls[] = {
@@ -134,8 +141,12 @@ add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
         error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(fatal_calls));
     if (error == 0 && kind != SECCOMP_COMPUTE)
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(loop_calls));
-    if (error == 0 && kind == SECCOMP_FILES)
+    if (error == 0 && (kind == SECCOMP_FILES || kind == SECCOMP_USERS))
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(file_calls));
+    if (error == 0 && kind == SECCOMP_USERS)
+        return add_all(filter, SCMP_ACT_ALLOW, CALLS(user_calls));
+    if (error == 0)
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(socket_calls));
     return error;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* System call filters, by what kind of work a process does. */
+/* System call filters, by what kind of work a process does. Private to the room. */
 #ifndef HOST_LINUX_SECCOMP_PRIVATE_H
 #define HOST_LINUX_SECCOMP_PRIVATE_H
 
@@ -9,6 +9,7 @@ enum seccomp_kind {
     SECCOMP_COMPUTE, /* memory, and the descriptors it has */
     SECCOMP_LOOP,    /* besides: the loop, accept, memfds; the default of roles */
     SECCOMP_FILES,   /* besides: files, as far as Landlock and rights let it */
+    SECCOMP_USERS,   /* besides: becomes the user whose file it writes (letter boxes) */
     SECCOMP_START,   /* everything but what no mail system does: for those who start others */
 };
 

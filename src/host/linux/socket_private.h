@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Our addresses and the kernel's. */
+/* Our addresses and the kernel's. Private to the room. */
 #ifndef HOST_LINUX_SOCKET_PRIVATE_H
 #define HOST_LINUX_SOCKET_PRIVATE_H
 
@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+/* From the kernel's form; IPv4-mapped IPv6 becomes IPv4. */
 void socket_address_read(const struct sockaddr_storage *from, struct host_address *ret_address);
 
 /* The length of what was written; 0 for families that have no such form. */

@@ -321,8 +321,10 @@ sim_disk_power_cycle(struct sim *sim)
     size_t kept = mood < 2 ? (size_t)mood * disk->change_count
                            : (size_t)sim_random(sim, disk->change_count + 1);
 
-    LIST_EACH(link, &sim->hosts)
-        assert(LIST_ITEM(link, struct host, in_world)->is_dead);
+    LIST_EACH(link, &sim->hosts) {
+        const struct host *host = LIST_ITEM(link, struct host, in_world);
+        assert(host->is_dead || host->is_away);
+    }
     for (size_t i = 0; i < disk->change_count; i++) {
         if (i < kept)
             make_change_durable(&disk->changes[i]);

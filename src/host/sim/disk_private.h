@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The simulated disk: what readers see, what a power cut would leave, and the difference. */
+/* The simulated disk: what readers see, what a power cut would leave, and the difference.
+ * Private to the room. */
 #ifndef HOST_SIM_DISK_PRIVATE_H
 #define HOST_SIM_DISK_PRIVATE_H
 
@@ -87,6 +88,7 @@ struct node *disk_node(struct disk *disk, bool is_folder);
 /* By a path from the root, NULL when it is not there. */
 struct node *disk_find(struct disk *disk, const char *path);
 
+/* The names in a folder; find returns NULL for one that is not there. */
 struct node *entries_find(const struct entries *entries, const char *name);
 void entries_set(struct entries *entries, const char *name, struct node *node);
 void entries_remove(struct entries *entries, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The bytes of a file on the simulated disk: pages, of which those that nobody wrote are zeros and
- * cost nothing. */
+ * cost nothing. Private to the room. */
 #ifndef HOST_SIM_PAGES_H
 #define HOST_SIM_PAGES_H
 

@@ -30,6 +30,7 @@ struct sim_options {
     void *log_context;
 };
 
+/* A new world with an empty disk. */
 struct sim *sim_open(uint64_t seed, const struct sim_options *options);
 /* Every host must have been closed. */
 void sim_close(struct sim **sim);
@@ -39,7 +40,11 @@ uint64_t sim_random(struct sim *sim, uint64_t bound);
 
 /* ---- processes ----------------------------------------------------------------------------- */
 
+/* A new process, alive and with nothing to do. */
 struct host *sim_host_open(struct sim *sim, const char *name);
+
+/* It runs on another machine: a power cut does not reach it. For clients. */
+void sim_host_move_away(struct host *host);
 
 /* The process dies now, as by SIGKILL: it becomes a corpse, its peers see its channels and streams
  * end, its locks are free. What it had written to files stays as it is. */
@@ -92,7 +97,7 @@ void sim_network_heal(struct sim *sim);
 uint64_t sim_disk_operations(const struct sim *sim);
 
 /* The crash comes in operation number `operation` (from sim_disk_operations): before it, in the
- * middle of it or after it, as drawn. With `is_power_cut` everything dies; else only the process. */
+ * middle of it or after it, as drawn. With `is_power_cut` all die, else only that process. */
 void sim_crash_at(struct sim *sim, uint64_t operation, bool is_power_cut);
 
 /* What a power cut leaves: all that was synced, and of the rest whatever the disk had written: any

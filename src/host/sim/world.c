@@ -264,8 +264,17 @@ sim_host_kill(struct host *host)
 void
 sim_power_cut(struct sim *sim)
 {
-    LIST_EACH(link, &sim->hosts)
-        sim_host_kill(LIST_ITEM(link, struct host, in_world));
+    LIST_EACH(link, &sim->hosts) {
+        struct host *host = LIST_ITEM(link, struct host, in_world);
+        if (!host->is_away)
+            sim_host_kill(host);
+    }
+}
+
+void
+sim_host_move_away(struct host *host)
+{
+    host->is_away = true;
 }
 
 bool

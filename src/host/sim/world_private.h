@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The inside of the simulator, for the files of this folder only. */
+/* The inside of the simulator, for the files of this folder only. Private to the room. */
 #ifndef HOST_SIM_WORLD_PRIVATE_H
 #define HOST_SIM_WORLD_PRIVATE_H
 
@@ -63,6 +63,7 @@ struct host {
     struct list helpers;   /* of struct helper */
     struct list graveyard; /* of struct mortal: closed in this turn */
     struct host_log_settings log_settings;
+    bool is_away; /* on another machine */
     bool is_dead;
     bool is_stopped;
     bool is_stop_told; /* by sim_run */
@@ -116,8 +117,10 @@ struct instant sockets_next(const struct sim *sim);
 /* The end of a turn: what a process has said leaves it. */
 void channels_flush(struct host *host);
 
+/* Of a host that is closed. */
 void helpers_free(struct host *host);
 
+/* What handles stand for is held by each of them, and closed when nobody holds it. */
 void wire_drop(struct sim *sim, struct wire *wire, unsigned end);
 void wire_hold(struct wire *wire, unsigned end);
 /* A new wire; each of its two ends is held once. */
@@ -135,6 +138,7 @@ void files_of_dead(struct host *host);
 
 /* ---- disk ---------------------------------------------------------------------------------- */
 
+/* An empty disk. */
 struct disk *disk_open(struct sim *sim);
 void disk_close(struct disk **disk);
 

@@ -369,7 +369,8 @@ survives_crash(uint64_t seed, uint64_t operation, bool is_power_cut, bool forget
         is_whole = host_file_open(world.root, "numbers", 0, &file) == 0;
     for (uint32_t i = 0; i < keeper.acknowledged && is_whole; i++) {
         uint32_t found = UINT32_MAX;
-        is_whole = host_file_read(file, &found, sizeof(found), i * sizeof(found)) == 4 && found == i;
+        is_whole =
+            host_file_read(file, &found, sizeof(found), i * sizeof(found)) == 4 && found == i;
     }
     host_file_close(&file);
     close_world(&world);
