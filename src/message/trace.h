@@ -10,7 +10,7 @@
 enum trace_defect {
     TRACE_NO_DATE = 1 << 0,    /* no ';' or nothing that is a date behind it */
     TRACE_NO_BY = 1 << 1,
-    TRACE_REPEATED = 1 << 2,   /* a clause came twice: the first counts (but all `via`, `for`) */
+    TRACE_REPEATED = 1 << 2,   /* a clause came twice: the first counts */
     TRACE_UNKNOWN = 1 << 3,    /* words that belong to no clause */
     TRACE_UNCLOSED = 1 << 4
 };
@@ -33,8 +33,8 @@ struct trace_received {
 void trace_received_parse(struct arena *arena, struct slice body,
                           struct trace_received *ret_received);
 
-/* The path of a Return-Path field, unquoted as it stands but without brackets, route and comments:
- * "user@example.org", empty for <>. False, untouched, when there is no path at all. */
+/* The path of a Return-Path field without brackets, route and comments, its local part quoted where
+ * it must be: "user@example.org", empty for <>. False, untouched, when there is no path at all. */
 MUST_USE bool trace_return_path_parse(struct arena *arena, struct slice body,
                                       struct slice *ret_path);
 

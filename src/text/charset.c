@@ -169,7 +169,7 @@ take(struct charset_decoder *decoder, struct slice text, struct buffer *out)
     case CHARSET_UTF32:
         break;
     }
-    assert(!"a set without a converter");
+    assert(false);
     return text.len;
 }
 
