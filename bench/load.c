@@ -47,7 +47,8 @@ static struct {
     size_t recipient_count;
     bool is_lmtp;
     bool is_pipelined;
-} want = {"127.0.0.1", 0, 20, 10000, 4096, "load@bench.test", {"alice@example.test"}, 1, false, true};
+} want = {"127.0.0.1", 0,     20,  10000, 4096, "load@bench.test", {"alice@example.test"},
+          1,           false, true};
 
 static long begun, done, failed;
 static int64_t *latencies_ns;
@@ -81,7 +82,8 @@ make_body(void)
                                  "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
                                  "Message-ID: <load@bench.test>\r\nMIME-Version: 1.0\r\n"
                                  "Content-Type: text/plain; charset=us-ascii\r\n\r\n";
-    static const char line[] = "The quick brown fox jumps over the lazy dog and then goes home to eat.\r\n";
+    static const char line[] =
+        "The quick brown fox jumps over the lazy dog and then goes home to eat.\r\n";
 
     body = malloc(want.size + sizeof(header) + sizeof(line) + 8);
     if (!body)
@@ -241,7 +243,8 @@ on_input(struct connection *connection)
     connection->input_len += (size_t)got;
     connection->input[connection->input_len] = 0;
     char *line = connection->input, *end;
-    while (!connection->is_over && (end = memchr(line, '\n', connection->input_len - (size_t)(line - connection->input)))) {
+    while (!connection->is_over &&
+           (end = memchr(line, '\n', connection->input_len - (size_t)(line - connection->input)))) {
         *end = 0;
         if (end - line >= 4 && line[3] != '-')
             on_reply(connection, line);
@@ -259,7 +262,8 @@ open_connection(struct connection *connection)
 
     inet_pton(AF_INET, want.host, &address.sin_addr);
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (connection->fd < 0 ||
+        connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         die("connect");
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(connection->fd, F_SETFL, O_NONBLOCK);
@@ -280,12 +284,13 @@ report(int64_t elapsed_ns)
     double seconds = (double)elapsed_ns / 1e9;
 
     qsort(latencies_ns, (size_t)done, sizeof(*latencies_ns), compare);
-    printf("{\"messages\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
-           "\"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
-           done, failed, seconds, (double)done / seconds,
-           done ? (double)latencies_ns[done / 2] / 1e6 : 0,
-           done ? (double)latencies_ns[done * 99 / 100] / 1e6 : 0,
-           done ? (double)latencies_ns[done - 1] / 1e6 : 0);
+    printf(
+        "{\"messages\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
+        "\"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
+        done, failed, seconds, (double)done / seconds,
+        done ? (double)latencies_ns[done / 2] / 1e6 : 0,
+        done ? (double)latencies_ns[done * 99 / 100] / 1e6 : 0,
+        done ? (double)latencies_ns[done - 1] / 1e6 : 0);
 }
 
 static void
@@ -304,25 +309,52 @@ static void
 parse_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"host", 1, NULL, 'h'}, {"port", 1, NULL, 'p'}, {"connections", 1, NULL, 'c'},
-        {"messages", 1, NULL, 'm'}, {"size", 1, NULL, 's'}, {"from", 1, NULL, 'f'},
-        {"to", 1, NULL, 't'}, {"lmtp", 0, NULL, 'l'}, {"no-pipelining", 0, NULL, 'n'}, {0},
+        {"host", 1, NULL, 'h'},
+        {"port", 1, NULL, 'p'},
+        {"connections", 1, NULL, 'c'},
+        {"messages", 1, NULL, 'm'},
+        {"size", 1, NULL, 's'},
+        {"from", 1, NULL, 'f'},
+        {"to", 1, NULL, 't'},
+        {"lmtp", 0, NULL, 'l'},
+        {"no-pipelining", 0, NULL, 'n'},
+        {0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
-        case 'h': want.host = optarg; break;
-        case 'p': want.port = (int)strtol(optarg, NULL, 10); break;
-        case 'c': want.connections = (int)strtol(optarg, NULL, 10); break;
-        case 'm': want.messages = strtol(optarg, NULL, 10); break;
-        case 's': want.size = strtoul(optarg, NULL, 10); break;
-        case 'f': want.from = optarg; break;
-        case 't': parse_recipients(optarg); break;
-        case 'l': want.is_lmtp = true; break;
-        case 'n': want.is_pipelined = false; break;
-        default: exit(2);
+        case 'h':
+            want.host = optarg;
+            break;
+        case 'p':
+            want.port = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'c':
+            want.connections = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'm':
+            want.messages = strtol(optarg, NULL, 10);
+            break;
+        case 's':
+            want.size = strtoul(optarg, NULL, 10);
+            break;
+        case 'f':
+            want.from = optarg;
+            break;
+        case 't':
+            parse_recipients(optarg);
+            break;
+        case 'l':
+            want.is_lmtp = true;
+            break;
+        case 'n':
+            want.is_pipelined = false;
+            break;
+        default:
+            exit(2);
         }
     }
-    if (want.port <= 0 || want.connections < 1 || want.connections > CONNECTIONS_MAX || want.messages < 1) {
+    if (want.port <= 0 || want.connections < 1 || want.connections > CONNECTIONS_MAX ||
+        want.messages < 1) {
         fprintf(stderr, "usage: load --port N [--connections 20] [--messages 10000] [--size 4096] "
                         "[--to A,B] [--from A] [--lmtp] [--no-pipelining]\n");
         exit(2);

@@ -67,6 +67,7 @@ void buffer_truncate(struct buffer *buffer, size_t len);
 MUST_USE uint8_t *buffer_reserve(struct buffer *buffer, size_t count);
 void buffer_commit(struct buffer *buffer, size_t count);
 
+/* Each appends, or sets the overflow mark. */
 void buffer_put(struct buffer *buffer, struct slice bytes);
 void buffer_put_byte(struct buffer *buffer, uint8_t byte);
 void buffer_put_text(struct buffer *buffer, const char *text);
@@ -76,6 +77,7 @@ void buffer_put_padded(struct buffer *buffer, uint64_t number, unsigned width);
 /* Two lower-case hexadecimal digits for each byte. */
 void buffer_put_hex(struct buffer *buffer, struct slice bytes);
 
+/* Little-endian binary integers, as our own notes and files have them. */
 void buffer_put_le8(struct buffer *buffer, uint8_t number);
 void buffer_put_le16(struct buffer *buffer, uint16_t number);
 void buffer_put_le32(struct buffer *buffer, uint32_t number);

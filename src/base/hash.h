@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 
+/* The hash of all bytes at once. */
 uint64_t hash64(struct slice bytes, uint64_t seed);
 
 /* The same over pieces that come one after another. */

@@ -19,6 +19,7 @@ struct map {
     uint64_t seed;
 };
 
+/* In the caller's memory; finish frees keys and places, not values. */
 void map_init(struct map *map, uint64_t seed);
 void map_finish(struct map *map);
 

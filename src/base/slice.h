@@ -65,6 +65,7 @@ slice_equal(struct slice left, struct slice right)
 /* ASCII letters compare equal in either case (RFC 5234 §2.3); other octets only to themselves. */
 MUST_USE bool slice_equal_nocase(struct slice left, struct slice right);
 
+/* Octet by octet, or with ASCII case folded. */
 MUST_USE bool slice_starts_with(struct slice s, struct slice prefix);
 MUST_USE bool slice_starts_with_nocase(struct slice s, struct slice prefix);
 MUST_USE bool slice_ends_with(struct slice s, struct slice suffix);

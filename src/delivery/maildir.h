@@ -18,8 +18,8 @@ enum maildir_flag {
 
 /* Puts a name that no other delivery has used: seconds, microseconds, 64 random bits, host name
  * with `/` and `:` written as \057 and \072, and S=SIZE as others write it. */
-void maildir_put_name(struct buffer *buffer, struct wall now, uint64_t random, struct slice hostname,
-                      uint64_t size);
+void maildir_put_name(struct buffer *buffer, struct wall now, uint64_t random,
+                      struct slice hostname, uint64_t size);
 
 /* Puts `:2,` and the letters of the flags in their order. */
 void maildir_put_flags(struct buffer *buffer, unsigned flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The mbox form of letter boxes (RFC 4155 and the customs it describes): each message starts with a
- * line `From SENDER DATE`, ends with an empty line, and has LF line ends. Body lines that begin with
- * `From ` are quoted with `>`. We write mboxrd (lines `>*From ` get one more `>`), which can be
- * undone exactly; old mboxo files (only `From ` quoted) are read too. */
+ * line `From SENDER DATE`, ends with an empty line, and has LF line ends. Body lines that begin
+ * with `From ` are quoted with `>`. We write mboxrd (lines `>*From ` get one more `>`), which can
+ * be undone exactly; old mboxo files (only `From ` quoted) are read too. */
 #ifndef DELIVERY_MBOX_H
 #define DELIVERY_MBOX_H
 

@@ -141,7 +141,8 @@ put_mbox(struct host *host, const struct put_message *message, struct buffer *pr
 
     if (error < 0)
         return result_of(error);
-    error = note_problem(problem, "opening the folder", open_folder(host, message->path, &dir, name));
+    error =
+        note_problem(problem, "opening the folder", open_folder(host, message->path, &dir, name));
     if (error == 0) {
         snprintf(lock_name, sizeof(lock_name), "%s.lock", name);
         error = note_problem(problem, "taking the lock file",
@@ -175,9 +176,9 @@ write_file(struct host_dir *dir, const char *name, struct slice message, struct 
 {
     struct host_file *file;
     struct buffer text;
-    int error = note_problem(problem, "making the file",
-                             host_file_open(dir, name, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE,
-                                            &file));
+    int error = note_problem(
+        problem, "making the file",
+        host_file_open(dir, name, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE, &file));
 
     if (error < 0)
         return error;
@@ -235,7 +236,8 @@ put_maildir(struct host *host, const struct put_message *message, struct buffer 
 
     if (error < 0)
         return result_of(error);
-    error = note_problem(problem, "opening the folder", open_folder(host, message->path, &dir, name));
+    error =
+        note_problem(problem, "opening the folder", open_folder(host, message->path, &dir, name));
     if (error == 0) {
         error = note_problem(problem, "opening the Maildir", open_below(dir, name, &box));
         if (error == 0) {

@@ -26,7 +26,8 @@ struct put_message {
 /* The locks are NAME.lock (removed when older than PUT_STALE_LOCK_S) and fcntl's; a box that is not
  * there is made. On any failure the box is as it was before. `problem` gets a few words. */
 enum { PUT_STALE_LOCK_S = 300 };
-enum put_result put_mbox(struct host *host, const struct put_message *message, struct buffer *problem);
+enum put_result put_mbox(struct host *host, const struct put_message *message,
+                         struct buffer *problem);
 
 /* Written to tmp/, synced, moved to new/, synced. A Maildir that is not there is made. */
 enum put_result put_maildir(struct host *host, const struct put_message *message,

@@ -33,19 +33,19 @@ struct connection {
     void *engine;
     const struct connection_owner *owner_kind;
     void *owner;
-    struct buffer held; /* clear input that the engine has not taken */
-    struct instant armed;         /* when the timer fires */
-    struct instant phase_ends;    /* handshake, flush or linger */
+    struct buffer held;        /* clear input that the engine has not taken */
+    struct instant armed;      /* when the timer fires */
+    struct instant phase_ends; /* handshake, flush or linger */
     uint64_t bytes_in, bytes_out;
     uint32_t read_size;
     unsigned watched;
     enum phase phase;
     enum connection_end end;
-    bool is_pumping;      /* a call of ours is below us on the stack */
-    bool is_again;        /* something changed meanwhile */
+    bool is_pumping; /* a call of ours is below us on the stack */
+    bool is_again;   /* something changed meanwhile */
     bool is_input_ended;
-    bool is_blocked;      /* the stream takes no more for now */
-    bool is_secured;      /* the owner has been told */
+    bool is_blocked; /* the stream takes no more for now */
+    bool is_secured; /* the owner has been told */
 };
 
 static_assert(sizeof(struct connection) <= 512, "an idle connection must stay cheap");
@@ -299,8 +299,8 @@ has_output(const struct connection *connection)
         return connection->engine_kind->output(connection->engine).len > 0;
     enum tls_state state = tls_engine_state(connection->tls);
     return tls_engine_output(connection->tls).len > 0 ||
-        ((state == TLS_OPEN || state == TLS_ENDED) &&
-         connection->engine_kind->output(connection->engine).len > 0);
+           ((state == TLS_OPEN || state == TLS_ENDED) &&
+            connection->engine_kind->output(connection->engine).len > 0);
 }
 
 /* ---- the pump ------------------------------------------------------------------------------ */

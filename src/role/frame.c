@@ -33,9 +33,8 @@ struct role_stats {
 };
 
 static const struct role *const roles[ROLE_KINDS] = {
-    [ROLE_SMTP] = &role_smtp,           [ROLE_ACCESS] = &role_access,
-    [ROLE_AUTH] = &role_auth,           [ROLE_ROUTE] = &role_route,
-    [ROLE_DELIVER] = &role_deliver,     [ROLE_LETTERBOX] = &role_letterbox,
+    [ROLE_SMTP] = &role_smtp,   [ROLE_ACCESS] = &role_access,   [ROLE_AUTH] = &role_auth,
+    [ROLE_ROUTE] = &role_route, [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
     [ROLE_STORE] = &role_store,
 };
 
@@ -87,8 +86,8 @@ static void
 fail(void *context, const char *why)
 {
     struct role_frame *frame = context;
-    struct parent_role_failing note = {.why = slice_first(slice_of_string(why),
-                                                          PARENT_ROLE_FAILING_WHY_MAX)};
+    struct parent_role_failing note = {
+        .why = slice_first(slice_of_string(why), PARENT_ROLE_FAILING_WHY_MAX)};
 
     frame->has_failed = true;
     send(frame, parent_role_put_failing(&frame->buffer, &frame->ledger, &note));
@@ -135,7 +134,8 @@ configure_log(struct role_frame *frame, const struct parent_role_configure *note
     if (note)
         settings.mask_seed = note->log_seed;
     if (note)
-        snprintf(settings.process, sizeof(settings.process), "%s/%u", frame->role->name, note->index);
+        snprintf(settings.process, sizeof(settings.process), "%s/%u", frame->role->name,
+                 note->index);
     config_log_settings(&frame->config, &settings);
     host_log_configure(frame->host, &settings);
 }
@@ -166,7 +166,8 @@ on_start(struct role_frame *frame, const struct parent_role_start *note)
     struct buffer report;
 
     buffer_init(&report, CONFINEMENT_REPORT_MAX);
-    if (note->confine && !frame->confine(frame->confine_context, frame->role->kind, &frame->config, &report)) {
+    if (note->confine &&
+        !frame->confine(frame->confine_context, frame->role->kind, &frame->config, &report)) {
         buffer_put_byte(&report, 0);
         fail(frame, (const char *)buffer_slice(&report).at);
     } else if (frame->role->start(frame->state)) {
@@ -177,7 +178,8 @@ on_start(struct role_frame *frame, const struct parent_role_start *note)
     return true;
 }
 
-/* The role keeps a pointer to the configuration: it is exchanged under it, then the role is told. */
+/* The role keeps a pointer to the configuration: it is exchanged under it, then the role is told.
+ */
 static bool
 on_reload(struct role_frame *frame, const struct parent_role_reload *note)
 {
@@ -195,8 +197,8 @@ on_stats_ask(struct role_frame *frame, const struct parent_role_stats_ask *note)
 
     if (frame->role->stats)
         frame->role->stats(frame->state, &stats);
-    struct parent_role_stats answer = {
-        .id = note->id, .counters = {.at = stats.counters, .count = stats.count}};
+    struct parent_role_stats answer = {.id = note->id,
+                                       .counters = {.at = stats.counters, .count = stats.count}};
     send(frame, parent_role_put_stats(&frame->buffer, &frame->ledger, &answer));
 }
 

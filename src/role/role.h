@@ -55,7 +55,8 @@ struct role {
     /* Returns the state, or NULL after a call of fail. */
     void *(*open)(const struct role_start *start);
     /* A channel to another role's process. The handle is the role's from here on. When that process
-     * died and was started anew, the same peer and index come again: the old channel is replaced. */
+     * died and was started anew, the same peer and index come again: the old channel is replaced.
+     */
     void (*attach)(void *state, enum role_kind peer, unsigned peer_index, host_handle handle);
     /* NULL for roles that listen to nothing. */
     void (*listen)(void *state, enum role_service service, host_handle handle);

@@ -37,12 +37,12 @@ the_limit_is_sticky_until_reset(void **state)
     assert_non_null(arena_new(&arena, 100));
     assert_null(arena_new(&arena, 200));
     assert_true(arena_failed(&arena));
-    assert_int_equal(arena_copy(&arena, SLICE("a long text that does not fit ........................"
-                                              "........................................................"
-                                              "........................................................"
-                                              ))
-                         .len,
-                     0);
+    assert_int_equal(
+        arena_copy(&arena, SLICE("a long text that does not fit ........................"
+                                 "........................................................"
+                                 "........................................................"))
+            .len,
+        0);
     arena_reset(&arena);
     assert_false(arena_failed(&arena));
     assert_null(arena_new_array(&arena, SIZE_MAX / 2, 3));

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/checked.h"
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/map.h"
 
 static void
@@ -36,10 +39,68 @@ holds_what_a_plain_array_holds(void **state)
     map_finish(&map);
 }
 
+static void
+lists_keep_their_order_and_bear_removal(void **state)
+{
+    struct list head, links[5];
+    size_t at = 0;
+
+    (void)state;
+    list_init(&head);
+    for (size_t i = 1; i < COUNT_OF(links); i++)
+        list_append(&head, &links[i]);
+    list_prepend(&head, &links[0]);
+    LIST_EACH(link, &head)
+    {
+        assert_ptr_equal(link, &links[at]);
+        if (at % 2 == 0)
+            list_remove(link);
+        at++;
+    }
+    assert_int_equal(at, COUNT_OF(links));
+    assert_ptr_equal(head.next, &links[1]);
+    assert_ptr_equal(head.previous, &links[3]);
+    list_remove(&links[0]);
+    assert_true(list_is_empty(&links[0]));
+}
+
+static void
+sizes_that_overflow_are_told(void **state)
+{
+    size_t result = 7;
+
+    (void)state;
+    assert_false(checked_add(SIZE_MAX, 1, &result));
+    assert_false(checked_multiply(SIZE_MAX / 2, 3, &result));
+    assert_int_equal(result, 7);
+    assert_true(checked_add(SIZE_MAX - 1, 1, &result));
+    assert_true(result == SIZE_MAX);
+    assert_true(checked_range(10, 0, 10));
+    assert_true(checked_range(0, 10, 10));
+    assert_false(checked_range(1, 10, 10));
+    assert_false(checked_range(UINT64_MAX, 2, 10));
+}
+
+static void
+a_hash_in_pieces_is_the_hash_of_all(void **state)
+{
+    struct hash_stream *stream = hash_stream_open();
+
+    (void)state;
+    hash_stream_put(stream, SLICE("some "));
+    hash_stream_put(stream, SLICE("bytes"));
+    assert_true(hash_stream_close(&stream) == hash64(SLICE("some bytes"), 0));
+    assert_null(stream);
+    assert_false(hash64(SLICE("some bytes"), 1) == hash64(SLICE("some bytes"), 0));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_keep_their_order_and_bear_removal),
+        cmocka_unit_test(sizes_that_overflow_are_told),
+        cmocka_unit_test(a_hash_in_pieces_is_the_hash_of_all),
         cmocka_unit_test(holds_what_a_plain_array_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

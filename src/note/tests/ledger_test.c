@@ -45,7 +45,8 @@ a_note_arrives_as_it_was_put_and_the_wrong_side_is_refused(void **state)
     struct buffer buffer;
     struct arena arena;
     struct smtp_route_note got;
-    struct smtp_route_recipient asked = {.id = 7, .address = SLICE("a@b.example"), .is_trusted_network = true};
+    struct smtp_route_recipient asked = {
+        .id = 7, .address = SLICE("a@b.example"), .is_trusted_network = true};
 
     (void)state;
     buffer_init(&buffer, 4096);

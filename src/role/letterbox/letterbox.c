@@ -12,8 +12,8 @@
 enum {
     NOTE_ARENA_MAX = 1024 * 1024,
     PROBLEM_MAX = STORE_LETTERBOX_PUT_DONE_TEXT_MAX,
-    RETRY_MS = 500,  /* while another program has the lock of a box */
-    RETRY_S = 30,    /* and no longer: then the sender tries again */
+    RETRY_MS = 500, /* while another program has the lock of a box */
+    RETRY_S = 30,   /* and no longer: then the sender tries again */
     WAITING_MAX = 1000,
 };
 
@@ -164,14 +164,13 @@ on_retry(void *context)
     struct note_ledger lenient = {.is_lenient = true};
     struct store_letterbox_note note;
 
-    LIST_EACH(link, &role->waiting)
-    {
+    LIST_EACH (link, &role->waiting) {
         struct waiting *waiting = LIST_ITEM(link, struct waiting, link);
         bool is_last_try = instant_is_before(waiting->give_up, host_now(role->host));
         arena_reset(&role->arena);
         /* It was read once and is in the ledger: this time only its fields are wanted. */
-        bool is_read = store_letterbox_take(buffer_slice(&waiting->note), waiting->blob, 0, &lenient,
-                                            &role->arena, &note);
+        bool is_read = store_letterbox_take(buffer_slice(&waiting->note), waiting->blob, 0,
+                                            &lenient, &role->arena, &note);
         assert(is_read);
         if (try_put(role, &note.as.put, is_last_try))
             forget(role, waiting);
@@ -187,8 +186,7 @@ lose_store(struct letterbox_role *role)
 {
     host_channel_close(&role->store);
     note_ledger_finish(&role->ledger);
-    LIST_EACH(link, &role->waiting)
-    {
+    LIST_EACH (link, &role->waiting) {
         forget(role, LIST_ITEM(link, struct waiting, link));
     }
 }
@@ -218,7 +216,8 @@ on_closed(void *context)
     lose_store(context);
 }
 
-static const struct host_channel_handler store_handler = {.on_note = on_note, .on_closed = on_closed};
+static const struct host_channel_handler store_handler = {.on_note = on_note,
+                                                          .on_closed = on_closed};
 
 static void *
 role_open(const struct role_start *start)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The tool's socket of the parent: status, reload, stop. Only the owner of the socket can connect. */
+/* The tool's socket of the parent: status, reload, stop. Only the owner of the socket can connect.
+ */
 #include "role/parent/parent_private.h"
 
 #include "host/log.h"
@@ -98,7 +99,8 @@ finish_status(struct tool_link *link)
         .id = link->status_id,
         .version = SLICE(FACTEUR_VERSION),
         .started_ns = parent->started_wall.ns,
-        .config_path = slice_of_string(parent->options->config_path ? parent->options->config_path : ""),
+        .config_path =
+            slice_of_string(parent->options->config_path ? parent->options->config_path : ""),
         .hostname = parent->config.hostname,
     };
 
@@ -147,7 +149,8 @@ admin_on_stats(struct child *child, const struct parent_role_stats *stats)
     struct tool_parent_counter rows[PARENT_ROLE_STATS_COUNTERS_MAX];
 
     for (size_t i = 0; i < stats->counters.count; i++)
-        rows[i] = (struct tool_parent_counter){stats->counters.at[i].name, stats->counters.at[i].value};
+        rows[i] =
+            (struct tool_parent_counter){stats->counters.at[i].name, stats->counters.at[i].value};
     for (struct tool_link *link = parent->links; link; link = link->next) {
         if (link->stats_pending == 0 || link->stats_round != stats->id >> STATS_ID_SHIFT)
             continue;
@@ -173,7 +176,8 @@ on_reload(struct tool_link *link, uint64_t id)
 
     buffer_init(&problems, TOOL_PARENT_RELOAD_DONE_TEXT_MAX);
     bool is_good = parent_reload(parent, &problems);
-    struct tool_parent_reload_done note = {.id = id, .is_good = is_good, .text = buffer_slice(&problems)};
+    struct tool_parent_reload_done note = {
+        .id = id, .is_good = is_good, .text = buffer_slice(&problems)};
     send(link, tool_parent_put_reload_done(&parent->note, &link->ledger, &note));
     buffer_finish(&problems);
 }
@@ -214,7 +218,8 @@ on_closed(void *context)
     drop(context);
 }
 
-static const struct host_channel_handler link_handler = {.on_note = on_note, .on_closed = on_closed};
+static const struct host_channel_handler link_handler = {.on_note = on_note,
+                                                         .on_closed = on_closed};
 
 void
 admin_accept(void *context, host_handle handle)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Certificates and keys: read by the parent, who may, handed to the roles that speak TLS, read again
- * when the files change. */
+/* Certificates and keys: read by the parent, who may, handed to the roles that speak TLS, read
+ * again when the files change. */
 #include "role/parent/parent_private.h"
 
 #include <errno.h>
@@ -40,8 +40,9 @@ read_part(struct slice path, size_t max, struct buffer *out, struct buffer *prob
     buffer_put(problems, path);
     buffer_put_text(problems, ": ");
     buffer_put_text(problems, strerror(-error));
-    buffer_put_text(problems, error == -ENOENT ? "; check the path in tls_certificate, tls_key or tls_names\n"
-                                               : "; it must be a PEM file that the parent can read\n");
+    buffer_put_text(problems, error == -ENOENT
+                                  ? "; check the path in tls_certificate, tls_key or tls_names\n"
+                                  : "; it must be a PEM file that the parent can read\n");
     return false;
 }
 
@@ -62,11 +63,12 @@ load_one(struct certificate *certificate, struct buffer *problems)
     bool has_chain = read_part(certificate->chain_path, PARENT_ROLE_CERTIFICATE_CHAIN_MAX,
                                &certificate->chain, problems);
     return read_part(certificate->key_path, PARENT_ROLE_CERTIFICATE_KEY_MAX, &certificate->key,
-                     problems) && has_chain;
+                     problems) &&
+           has_chain;
 }
 
-/* Names and paths of all that the configuration asks for. False when an entry of tls_names cannot be
- * read; config_check has said so before. */
+/* Names and paths of all that the configuration asks for. False when an entry of tls_names cannot
+ * be read; config_check has said so before. */
 static bool
 name_all(const struct config *config, struct certificate *certificates, size_t *ret_count)
 {
@@ -111,8 +113,8 @@ certificates_load(struct parent *parent, const struct config *config, bool *ret_
     for (size_t i = 0; i < count; i++)
         is_good = load_one(&fresh[i], problems) && is_good;
     if (is_good) {
-        *ret_changed = count != parent->certificate_count ||
-                       !are_same(fresh, parent->certificates, count);
+        *ret_changed =
+            count != parent->certificate_count || !are_same(fresh, parent->certificates, count);
         drop(parent->certificates, parent->certificate_count);
         memcpy(parent->certificates, fresh, count * sizeof(*fresh));
         parent->certificate_count = count;

@@ -10,8 +10,8 @@
 static const struct {
     enum role_kind left, right;
 } links[] = {
-    {ROLE_SMTP, ROLE_ROUTE},   {ROLE_SMTP, ROLE_AUTH},  {ROLE_SMTP, ROLE_STORE},
-    {ROLE_ACCESS, ROLE_AUTH},  {ROLE_ACCESS, ROLE_STORE}, {ROLE_AUTH, ROLE_STORE},
+    {ROLE_SMTP, ROLE_ROUTE},    {ROLE_SMTP, ROLE_AUTH},       {ROLE_SMTP, ROLE_STORE},
+    {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX},
 };
 
@@ -164,8 +164,8 @@ restart(void *context)
         return;
     child->restarts++;
     if (child_start(child) < 0) {
-        host_timer_set(child->restart, instant_after(host_now(child->parent->host),
-                                                     duration_ms(RESTART_LAST_MS)));
+        host_timer_set(child->restart,
+                       instant_after(host_now(child->parent->host), duration_ms(RESTART_LAST_MS)));
         return;
     }
     child_link_all(child);
@@ -203,7 +203,8 @@ on_process_end(void *context, int status)
         child->delay_ms = ran_long ? RESTART_FIRST_MS : child->delay_ms;
         log_death(child, status);
         host_timer_set(child->restart, instant_after(now, duration_ms(child->delay_ms)));
-        child->delay_ms = child->delay_ms * 2 < RESTART_LAST_MS ? child->delay_ms * 2 : RESTART_LAST_MS;
+        child->delay_ms =
+            child->delay_ms * 2 < RESTART_LAST_MS ? child->delay_ms * 2 : RESTART_LAST_MS;
     }
     parent_look(parent);
 }
@@ -302,8 +303,8 @@ void
 child_send_stop(struct child *child)
 {
     struct parent *parent = child->parent;
-    struct parent_role_stop note = {
-        .deadline_ms = (uint32_t)(parent->config.shutdown_timer.ns / 1000000)};
+    struct parent_role_stop note = {.deadline_ms =
+                                        (uint32_t)(parent->config.shutdown_timer.ns / 1000000)};
 
     child->state = TOOL_PARENT_STATE_STOPPING;
     send(child, parent_role_put_stop(&parent->note, &child->ledger, &note), HOST_HANDLE_NONE);
@@ -323,7 +324,8 @@ child_begin(struct child *child)
 {
     struct parent_role_start note = {.confine = child->parent->options->is_confined};
 
-    send(child, parent_role_put_start(&child->parent->note, &child->ledger, &note), HOST_HANDLE_NONE);
+    send(child, parent_role_put_start(&child->parent->note, &child->ledger, &note),
+         HOST_HANDLE_NONE);
 }
 
 static void
@@ -385,7 +387,8 @@ spawn(struct child *child, host_handle channel)
     snprintf(name, sizeof(name), "facteur: %s/%u", role_kind_name(child->kind), child->index);
     const char *const arguments[] = {name, "role", NULL};
 
-    return host_process_spawn(child->parent->host, arguments, channel, on_process_end, child, &child->process);
+    return host_process_spawn(child->parent->host, arguments, channel, on_process_end, child,
+                              &child->process);
 }
 
 int
@@ -398,7 +401,8 @@ child_start(struct child *child)
     if (status == 0 && (status = spawn(child, theirs)) < 0)
         host_handle_close(parent->host, ours);
     if (status < 0) {
-        log_child(child, HOST_LEVEL_ERROR, "role_not_started", "error", slice_of_string(strerror(-status)));
+        log_child(child, HOST_LEVEL_ERROR, "role_not_started", "error",
+                  slice_of_string(strerror(-status)));
         return status;
     }
     child->state = TOOL_PARENT_STATE_STARTING;

@@ -33,7 +33,8 @@ make(struct parent *parent, struct slice root, const char *name, mode_t mode, co
     char path[PATH_BYTES_MAX], prefix[32];
     struct stat info;
 
-    snprintf(path, sizeof(path), "%.*s%s%s", (int)root.len, (const char *)root.at, *name ? "/" : "", name);
+    snprintf(path, sizeof(path), "%.*s%s%s", (int)root.len, (const char *)root.at, *name ? "/" : "",
+             name);
     int status = make_path(path, mode);
     if (status == 0 && (stat(path, &info) < 0 || !S_ISDIR(info.st_mode)))
         status = -ENOTDIR;
@@ -53,7 +54,8 @@ make(struct parent *parent, struct slice root, const char *name, mode_t mode, co
 
 /* Files that the tool has written as root go to the role that reads them. */
 static void
-give_file(struct parent *parent, const char *name, mode_t mode, const char *owner, const char *group)
+give_file(struct parent *parent, const char *name, mode_t mode, const char *owner,
+          const char *group)
 {
     char path[PATH_BYTES_MAX], prefix[32];
     struct slice root = parent->config.data_dir;

@@ -27,7 +27,8 @@ remedy(int error)
     case -EADDRINUSE:
         return "another program listens there: stop it, or choose another port";
     case -EACCES:
-        return "ports below 1024 need root or CAP_NET_BIND_SERVICE: start as root, or choose a higher port";
+        return "ports below 1024 need root or CAP_NET_BIND_SERVICE: start as root, or choose a "
+               "higher port";
     case -EADDRNOTAVAIL:
         return "this machine has no such address";
     default:
@@ -89,8 +90,10 @@ open_admin(struct parent *parent, const char *name, host_handle *ret_handle)
     snprintf(path, sizeof(path), "%.*s/%s", (int)folder.len, (const char *)folder.at, name);
     int error = host_listen_channel(path, 0600, ret_handle);
     if (error == -EADDRINUSE) {
-        parent_complain(parent, "%s: another facteur serves here: stop it with 'facteur stop', or choose "
-                        "another runtime_dir", path);
+        parent_complain(parent,
+                        "%s: another facteur serves here: stop it with 'facteur stop', or choose "
+                        "another runtime_dir",
+                        path);
         return false;
     }
     return error == 0 || complain(parent, "runtime_dir", slice_of_string(path), error);
@@ -107,8 +110,10 @@ listeners_open(struct parent *parent)
     parent->admin = host_channel_listener_open(parent->host, admin, admin_accept, parent);
     return open_admin(parent, STORE_SOCKET_NAME, &parent->store_admin) &&
            open_service(parent, "smtp_listen", SERVICE_SMTP, &config->smtp_listen) &&
-           open_service(parent, "submission_listen", SERVICE_SUBMISSION, &config->submission_listen) &&
-           open_service(parent, "submissions_listen", SERVICE_SUBMISSIONS, &config->submissions_listen) &&
+           open_service(parent, "submission_listen", SERVICE_SUBMISSION,
+                        &config->submission_listen) &&
+           open_service(parent, "submissions_listen", SERVICE_SUBMISSIONS,
+                        &config->submissions_listen) &&
            open_service(parent, "lmtp_listen", SERVICE_LMTP, &config->lmtp_listen) &&
            open_service(parent, "pop3_listen", SERVICE_POP3, &config->pop3_listen) &&
            open_service(parent, "pop3s_listen", SERVICE_POP3S, &config->pop3s_listen);
@@ -119,7 +124,8 @@ remove_path(struct slice folder, const char *name)
 {
     char path[4096];
 
-    snprintf(path, sizeof(path), "%.*s%s%s", (int)folder.len, (const char *)folder.at, *name ? "/" : "", name);
+    snprintf(path, sizeof(path), "%.*s%s%s", (int)folder.len, (const char *)folder.at,
+             *name ? "/" : "", name);
     unlink(path);
 }
 

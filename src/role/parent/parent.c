@@ -48,7 +48,8 @@ adopt_config(struct parent *parent, const struct config *config)
     buffer_init(&encoded, CONFIG_ENCODED_MAX);
     config_encode(config, &encoded);
     arena_finish(arena);
-    bool is_good = !buffer_overflowed(&encoded) && config_decode(buffer_slice(&encoded), arena, &parent->config);
+    bool is_good = !buffer_overflowed(&encoded) &&
+                   config_decode(buffer_slice(&encoded), arena, &parent->config);
     buffer_finish(&encoded);
     if (is_good)
         parent->config_turn ^= 1;
@@ -66,7 +67,8 @@ configure_log(struct parent *parent)
 
 /* Parses the file once more. On success the values are in `ret_config`, in `arena`. */
 static bool
-read_config(const char *path, struct arena *arena, struct buffer *problems, struct config *ret_config)
+read_config(const char *path, struct arena *arena, struct buffer *problems,
+            struct config *ret_config)
 {
     struct slice name = slice_of_string(path);
     struct buffer text;
@@ -79,7 +81,8 @@ read_config(const char *path, struct arena *arena, struct buffer *problems, stru
         buffer_put_text(problems, strerror(-error));
         buffer_put_text(problems, "; the configuration in force stays\n");
     }
-    bool is_good = error == 0 && config_parse(buffer_slice(&text), name, arena, problems, ret_config) &&
+    bool is_good = error == 0 &&
+                   config_parse(buffer_slice(&text), name, arena, problems, ret_config) &&
                    config_check(ret_config, name, problems);
     buffer_finish(&text);
     return is_good;
@@ -101,7 +104,8 @@ parent_reload(struct parent *parent, struct buffer *problems)
     if (is_good && !parent->options->config_path) {
         is_good = certificates_load(parent, &parent->config, &has_changed, problems);
     } else if (is_good) {
-        is_good = certificates_load(parent, &fresh, &has_changed, problems) && adopt_config(parent, &fresh);
+        is_good = certificates_load(parent, &fresh, &has_changed, problems) &&
+                  adopt_config(parent, &fresh);
         certificates_borrow(parent);
     }
     arena_finish(&arena);
@@ -127,12 +131,14 @@ on_certificate_watch(void *context)
 
     buffer_init(&problems, PROBLEMS_MAX);
     if (!certificates_load(parent, &parent->config, &has_changed, &problems))
-        log_event(parent->host, HOST_LEVEL_ERROR, "certificate_unreadable", "problem", buffer_slice(&problems));
+        log_event(parent->host, HOST_LEVEL_ERROR, "certificate_unreadable", "problem",
+                  buffer_slice(&problems));
     buffer_finish(&problems);
     for (size_t i = 0; has_changed && i < parent->child_count; i++)
         certificates_send(parent, &parent->children[i]);
     if (has_changed)
-        log_event(parent->host, HOST_LEVEL_INFO, "certificate_changed", "action", SLICE("sent to all"));
+        log_event(parent->host, HOST_LEVEL_INFO, "certificate_changed", "action",
+                  SLICE("sent to all"));
     host_timer_set(parent->certificate_watch,
                    instant_after(host_now(parent->host), duration_s(CERTIFICATE_WATCH_S)));
 }
@@ -154,11 +160,13 @@ begin_stage(struct parent *parent)
     struct instant now = host_now(parent->host);
 
     for (size_t i = 0; i < parent->child_count; i++) {
-        if (stage_of(parent->children[i].kind) == parent->stop_stage && child_is_alive(&parent->children[i]))
+        if (stage_of(parent->children[i].kind) == parent->stop_stage &&
+            child_is_alive(&parent->children[i]))
             child_send_stop(&parent->children[i]);
     }
-    host_timer_set(parent->deadline, instant_after(instant_after(now, parent->config.shutdown_timer),
-                                                   duration_ms(KILL_GRACE_MS)));
+    host_timer_set(parent->deadline,
+                   instant_after(instant_after(now, parent->config.shutdown_timer),
+                                 duration_ms(KILL_GRACE_MS)));
 }
 
 /* The time for this stage is over: what still runs is killed. */
@@ -178,7 +186,8 @@ static bool
 is_stage_over(const struct parent *parent)
 {
     for (size_t i = 0; i < parent->child_count; i++) {
-        if (stage_of(parent->children[i].kind) == parent->stop_stage && child_is_alive(&parent->children[i]))
+        if (stage_of(parent->children[i].kind) == parent->stop_stage &&
+            child_is_alive(&parent->children[i]))
             return false;
     }
     return true;
@@ -281,9 +290,12 @@ on_reload_signal(void *context)
 static bool
 open_signals(struct parent *parent)
 {
-    return host_signal_open(parent->host, SIGTERM, on_end_signal, parent, &parent->signals[0]) == 0 &&
-           host_signal_open(parent->host, SIGINT, on_end_signal, parent, &parent->signals[1]) == 0 &&
-           host_signal_open(parent->host, SIGHUP, on_reload_signal, parent, &parent->signals[2]) == 0;
+    return host_signal_open(parent->host, SIGTERM, on_end_signal, parent, &parent->signals[0]) ==
+               0 &&
+           host_signal_open(parent->host, SIGINT, on_end_signal, parent, &parent->signals[1]) ==
+               0 &&
+           host_signal_open(parent->host, SIGHUP, on_reload_signal, parent, &parent->signals[2]) ==
+               0;
 }
 
 static bool

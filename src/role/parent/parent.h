@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The parent: binds the sockets, starts the roles, gives each its configuration, channels, listening
- * sockets and certificates, starts anew what dies, and takes everything down at the end. It parses
- * nothing but the configuration and keeps root only to start children. */
+/* The parent: binds the sockets, starts the roles, gives each its configuration, channels,
+ * listening sockets and certificates, starts anew what dies, and takes everything down at the end.
+ * It parses nothing but the configuration and keeps root only to start children. */
 #ifndef ROLE_PARENT_PARENT_H
 #define ROLE_PARENT_PARENT_H
 

@@ -78,7 +78,7 @@ struct parent {
     struct host_signal *signals[3];
     struct buffer note;
     struct arena note_arena;
-    bool is_ready;    /* was once */
+    bool is_ready; /* was once */
     bool is_stopping;
     unsigned stop_stage;
     int exit_code;
@@ -93,8 +93,8 @@ void parent_complain(const struct parent *parent, const char *format, ...)
 void parent_stop(struct parent *parent);
 /* Looks whether all are ready, or, when stopping, all of this stage are gone. */
 void parent_look(struct parent *parent);
-/* Reads configuration, certificates and directory again. False, and nothing changed, with a line for
- * each error in `problems`. */
+/* Reads configuration, certificates and directory again. False, and nothing changed, with a line
+ * for each error in `problems`. */
 bool parent_reload(struct parent *parent, struct buffer *problems);
 
 /* ---- child.c ---- */
@@ -144,6 +144,7 @@ void folders_give_directory(struct parent *parent);
 
 /* ---- admin.c ---- */
 
+/* A tool has connected; a child has counted; nobody is served any more. */
 void admin_accept(void *context, host_handle handle);
 void admin_on_stats(struct child *child, const struct parent_role_stats *stats);
 void admin_close(struct parent *parent);

@@ -52,7 +52,8 @@ confine(void *context, enum role_kind kind, const struct config *config, struct 
     (void)context;
 
     name_folders(kind, config, &readable, &writable);
-    snprintf(prefix, sizeof(prefix), "%.*s", (int)config->run_as.len, (const char *)config->run_as.at);
+    snprintf(prefix, sizeof(prefix), "%.*s", (int)config->run_as.len,
+             (const char *)config->run_as.at);
     struct sandbox_request request = {
         .user_prefix = prefix,
         .readable = readable.at,
@@ -71,7 +72,8 @@ role_process_main(void)
     host_handle channel;
 
     if (host_process_parent_channel(&channel) < 0) {
-        fputs("facteur role: only the parent runs this; start the server with 'facteur serve'\n", stderr);
+        fputs("facteur role: only the parent runs this; start the server with 'facteur serve'\n",
+              stderr);
         return EX_USAGE;
     }
     if (host_linux_open(&host) < 0)

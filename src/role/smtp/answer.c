@@ -10,12 +10,16 @@ static const struct {
     [SMTP_ROUTE_VERDICT_LOCAL] = {0, {2, 1, 5}, ""},
     [SMTP_ROUTE_VERDICT_UNKNOWN] = {550, {5, 1, 1}, "no such mailbox here"},
     [SMTP_ROUTE_VERDICT_RELAY_DENIED] = {554, {5, 7, 1}, "relay access denied"},
-    [SMTP_ROUTE_VERDICT_TEMPORARY] = {451, {4, 3, 0}, "the address cannot be looked up now, try again later"},
+    [SMTP_ROUTE_VERDICT_TEMPORARY] = {451,
+                                      {4, 3, 0},
+                                      "the address cannot be looked up now, try again later"},
     [SMTP_ROUTE_VERDICT_FULL] = {452, {4, 2, 2}, "the mailbox is full"},
     [SMTP_ROUTE_VERDICT_MOVED] = {551, {5, 1, 6}, "the user has moved"},
     [SMTP_ROUTE_VERDICT_AMBIGUOUS] = {553, {5, 1, 4}, "the address is ambiguous"},
     [SMTP_ROUTE_VERDICT_REFUSED] = {550, {5, 7, 1}, "the address takes no mail from here"},
-    [SMTP_ROUTE_VERDICT_UNVERIFIED] = {252, {2, 1, 5}, "cannot verify the user, but will take the mail"},
+    [SMTP_ROUTE_VERDICT_UNVERIFIED] = {252,
+                                       {2, 1, 5},
+                                       "cannot verify the user, but will take the mail"},
 };
 
 static struct smtp_verdict
@@ -36,9 +40,8 @@ add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
 
     if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters,
                          &note->targets))
-        return (struct smtp_verdict){.code = 452,
-                                     .status = ENVELOPE_STATUS(4, 5, 3),
-                                     .text = SLICE("too many recipients")};
+        return (struct smtp_verdict){
+            .code = 452, .status = ENVELOPE_STATUS(4, 5, 3), .text = SLICE("too many recipients")};
     if (note->verdict == SMTP_ROUTE_VERDICT_MOVED) {
         verdict.code = 251;
         verdict.text = note->text;
@@ -54,8 +57,8 @@ smtp_session_on_route(struct smtp_session *session, const struct smtp_route_rout
 
     if (session->waiting != WAITING_RECIPIENT)
         return;
-    struct smtp_verdict verdict = is_taken ? add_recipient(session, note)
-                                           : verdict_of_route(note->verdict, note->text);
+    struct smtp_verdict verdict =
+        is_taken ? add_recipient(session, note) : verdict_of_route(note->verdict, note->text);
     if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
         verdict = smtp_try_later;
     if (verdict.code >= 400) {
@@ -108,7 +111,9 @@ smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_fail
         const char *text;
     } failures[SMTP_AUTH_FAILURE_COUNT] = {
         [SMTP_AUTH_FAILURE_CREDENTIALS] = {535, {5, 7, 8}, "authentication credentials are wrong"},
-        [SMTP_AUTH_FAILURE_TEMPORARY] = {454, {4, 7, 0}, "passwords cannot be checked now, try again later"},
+        [SMTP_AUTH_FAILURE_TEMPORARY] = {454,
+                                         {4, 7, 0},
+                                         "passwords cannot be checked now, try again later"},
         [SMTP_AUTH_FAILURE_LOCKED] = {454, {4, 7, 0}, "too many failures, try again later"},
         [SMTP_AUTH_FAILURE_MECHANISM] = {504, {5, 5, 4}, "this mechanism is not for this account"},
         [SMTP_AUTH_FAILURE_MALFORMED] = {501, {5, 5, 2}, "that response cannot be read"},

@@ -39,8 +39,8 @@ static void
 on_mail(struct smtp_session *session, const struct smtp_event *event)
 {
     smtp_session_drop_transaction(session);
-    session->transaction = transaction_open(session->role->host, event->mail.path,
-                                            event->mail.parameters);
+    session->transaction =
+        transaction_open(session->role->host, event->mail.path, event->mail.parameters);
     smtp_session_answer(session, &(struct smtp_verdict){0});
 }
 
@@ -58,7 +58,8 @@ on_rcpt(struct smtp_session *session, const struct smtp_event *event)
 
     session->rcpt_path = event->rcpt.path;
     session->rcpt_parameters = event->rcpt.parameters;
-    if (send(role, &role->route, smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
+    if (send(role, &role->route,
+             smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
         wait_for(session, WAITING_RECIPIENT, note.id);
     else
         smtp_session_answer(session, &smtp_try_later);
@@ -74,7 +75,8 @@ on_query(struct smtp_session *session, const struct smtp_event *event)
         .expand = event->kind == SMTP_EVENT_EXPAND,
     };
 
-    if (send(role, &role->route, smtp_route_put_verify(&role->note_buffer, &role->route.ledger, &note)))
+    if (send(role, &role->route,
+             smtp_route_put_verify(&role->note_buffer, &role->route.ledger, &note)))
         wait_for(session, WAITING_VERIFY, note.id);
     else
         smtp_session_answer(session, &smtp_try_later);
@@ -84,11 +86,12 @@ on_query(struct smtp_session *session, const struct smtp_event *event)
 static void
 answer_auth_away(struct smtp_session *session)
 {
-    smtp_session_answer(session, &(struct smtp_verdict){
-                        .code = 454,
-                        .status = ENVELOPE_STATUS(4, 7, 0),
-                        .text = SLICE("passwords cannot be checked now, try again later"),
-                    });
+    smtp_session_answer(session,
+                        &(struct smtp_verdict){
+                            .code = 454,
+                            .status = ENVELOPE_STATUS(4, 7, 0),
+                            .text = SLICE("passwords cannot be checked now, try again later"),
+                        });
 }
 
 static void
@@ -112,7 +115,8 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
         note.channel_binding = buffer_slice(&binding);
         note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
     }
-    if (send(role, &role->auth, smtp_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
+    if (send(role, &role->auth,
+             smtp_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
         session->auth_request = note.session;
         wait_for(session, WAITING_AUTH, note.session);
     } else {
@@ -125,7 +129,8 @@ static void
 on_auth_step(struct smtp_session *session, const struct smtp_event *event)
 {
     struct smtp_role *role = session->role;
-    struct smtp_auth_step note = {.session = session->auth_request, .response = event->auth.response};
+    struct smtp_auth_step note = {.session = session->auth_request,
+                                  .response = event->auth.response};
 
     if (send(role, &role->auth, smtp_auth_put_step(&role->note_buffer, &role->auth.ledger, &note)))
         wait_for(session, WAITING_AUTH, note.session);
@@ -148,9 +153,10 @@ static void
 on_starttls(struct smtp_session *session)
 {
     if (!session->role->tls) {
-        smtp_session_answer(session, &(struct smtp_verdict){.code = 454,
-                                               .status = ENVELOPE_STATUS(4, 7, 0),
-                                               .text = SLICE("TLS is not available now")});
+        smtp_session_answer(session,
+                            &(struct smtp_verdict){.code = 454,
+                                                   .status = ENVELOPE_STATUS(4, 7, 0),
+                                                   .text = SLICE("TLS is not available now")});
         return;
     }
     smtp_session_answer(session, &(struct smtp_verdict){0});
@@ -164,9 +170,11 @@ on_body_begin(struct smtp_session *session)
     struct smtp_role *role = session->role;
 
     if (role->body_bytes > smtp_role_body_memory_max(role))
-        smtp_session_answer(session, &(struct smtp_verdict){.code = 452,
-                                               .status = ENVELOPE_STATUS(4, 3, 1),
-                                               .text = SLICE("too many messages are in transit, try again later")});
+        smtp_session_answer(
+            session, &(struct smtp_verdict){
+                         .code = 452,
+                         .status = ENVELOPE_STATUS(4, 3, 1),
+                         .text = SLICE("too many messages are in transit, try again later")});
     else
         smtp_session_answer(session, &(struct smtp_verdict){0});
 }
@@ -235,8 +243,8 @@ smtp_session_submit(struct smtp_session *session)
     struct transaction_submit want = {
         .id = new_request(session),
         .is_atomic = session->service != SERVICE_LMTP,
-        .is_submission = session->service == SERVICE_SUBMISSION ||
-                         session->service == SERVICE_SUBMISSIONS,
+        .is_submission =
+            session->service == SERVICE_SUBMISSION || session->service == SERVICE_SUBMISSIONS,
         .prefix_return_path_len = put_prefix(session, &prefix),
     };
     want.prefix = buffer_slice(&prefix);
@@ -274,16 +282,17 @@ static void
 log_close(struct smtp_session *session, enum smtp_close_reason reason)
 {
     static const char *const names[] = {
-        [SMTP_CLOSE_QUIT] = "quit",           [SMTP_CLOSE_REFUSED] = "refused",
-        [SMTP_CLOSE_TIMEOUT] = "timeout",     [SMTP_CLOSE_ERRORS] = "errors",
-        [SMTP_CLOSE_LINE_END] = "line_end",   [SMTP_CLOSE_PLAINTEXT] = "plaintext_behind_starttls",
-        [SMTP_CLOSE_LIMIT] = "limit",         [SMTP_CLOSE_SHUTDOWN] = "shutdown",
-        [SMTP_CLOSE_PROTOCOL] = "protocol",   [SMTP_CLOSE_GONE] = "gone",
+        [SMTP_CLOSE_QUIT] = "quit",         [SMTP_CLOSE_REFUSED] = "refused",
+        [SMTP_CLOSE_TIMEOUT] = "timeout",   [SMTP_CLOSE_ERRORS] = "errors",
+        [SMTP_CLOSE_LINE_END] = "line_end", [SMTP_CLOSE_PLAINTEXT] = "plaintext_behind_starttls",
+        [SMTP_CLOSE_LIMIT] = "limit",       [SMTP_CLOSE_SHUTDOWN] = "shutdown",
+        [SMTP_CLOSE_PROTOCOL] = "protocol", [SMTP_CLOSE_GONE] = "gone",
     };
     bool is_usual = reason == SMTP_CLOSE_QUIT || reason == SMTP_CLOSE_SHUTDOWN;
     struct log_line line;
 
-    smtp_session_log(&line, session, is_usual ? HOST_LEVEL_DEBUG : HOST_LEVEL_NOTICE, "session_closed");
+    smtp_session_log(&line, session, is_usual ? HOST_LEVEL_DEBUG : HOST_LEVEL_NOTICE,
+                     "session_closed");
     log_string(&line, "reason", names[reason]);
     log_end(&line);
 }

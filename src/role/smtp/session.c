@@ -89,7 +89,8 @@ smtp_session_patience(const struct smtp_session *session)
     return instant_after(session->waiting_since, duration_s(seconds[session->waiting]));
 }
 
-/* ---- the engine, as the connection sees it ------------------------------------------------------ */
+/* ---- the engine, as the connection sees it ------------------------------------------------------
+ */
 
 static size_t
 engine_feed(void *engine, struct slice input, struct instant now)
@@ -137,7 +138,8 @@ static const struct connection_engine engine_kind = {
     .is_busy = engine_is_busy,
 };
 
-/* ---- the session, as the connection sees it ----------------------------------------------------- */
+/* ---- the session, as the connection sees it -----------------------------------------------------
+ */
 
 static void
 process(void *owner)
@@ -225,7 +227,8 @@ find_slot(struct smtp_role *role)
         role->sessions = realloc(role->sessions, slots * sizeof(struct smtp_session *));
         if (!role->sessions)
             abort();
-        memset(role->sessions + role->slots, 0, (slots - role->slots) * sizeof(struct smtp_session *));
+        memset(role->sessions + role->slots, 0,
+               (slots - role->slots) * sizeof(struct smtp_session *));
         at = role->slots;
         role->slots = slots;
     }
@@ -317,7 +320,8 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .owner = session,
     };
 
-    session->engine = smtp_server_open(&role->options[session->service], &peer, host_now(role->host));
+    session->engine =
+        smtp_server_open(&role->options[session->service], &peer, host_now(role->host));
     smtp_server_set_stress(session->engine, role->is_stressed && !session->is_trusted);
     options.engine = session->engine;
     session->connection = connection_open(&options);

@@ -6,7 +6,8 @@
 
 enum {
     NOTE_ARENA_MAX = 4 * 1024 * 1024,
-    STRESS_PARTS = 4, /* stress begins when fewer than one part in four of connections_max is free */
+    STRESS_PARTS =
+        4, /* stress begins when fewer than one part in four of connections_max is free */
     SIDE_ANSWERING = 1,
 };
 
@@ -54,13 +55,15 @@ on_route_note(void *context, struct slice bytes, host_handle handle)
     struct smtp_session *session;
 
     arena_reset(&role->note_arena);
-    if (!smtp_route_take(bytes, handle, SIDE_ANSWERING, &role->route.ledger, &role->note_arena, &note)) {
+    if (!smtp_route_take(bytes, handle, SIDE_ANSWERING, &role->route.ledger, &role->note_arena,
+                         &note)) {
         on_bad_note(role, &role->route, handle, "route");
         return;
     }
     if (note.kind == SMTP_ROUTE_ROUTE && (session = smtp_session_find(role, note.as.route.id)))
         smtp_session_on_route(session, &note.as.route);
-    if (note.kind == SMTP_ROUTE_VERIFIED && (session = smtp_session_find(role, note.as.verified.id)))
+    if (note.kind == SMTP_ROUTE_VERIFIED &&
+        (session = smtp_session_find(role, note.as.verified.id)))
         smtp_session_on_verified(session, &note.as.verified);
 }
 
@@ -72,16 +75,20 @@ on_auth_note(void *context, struct slice bytes, host_handle handle)
     struct smtp_session *session;
 
     arena_reset(&role->note_arena);
-    if (!smtp_auth_take(bytes, handle, SIDE_ANSWERING, &role->auth.ledger, &role->note_arena, &note)) {
+    if (!smtp_auth_take(bytes, handle, SIDE_ANSWERING, &role->auth.ledger, &role->note_arena,
+                        &note)) {
         on_bad_note(role, &role->auth, handle, "auth");
         return;
     }
     /* Every note of auth begins with the session it is about. */
-    if (note.kind == SMTP_AUTH_CHALLENGE && (session = smtp_session_find(role, note.as.challenge.session)))
+    if (note.kind == SMTP_AUTH_CHALLENGE &&
+        (session = smtp_session_find(role, note.as.challenge.session)))
         smtp_session_on_challenge(session, &note.as.challenge);
-    if (note.kind == SMTP_AUTH_FAILED && (session = smtp_session_find(role, note.as.failed.session)))
+    if (note.kind == SMTP_AUTH_FAILED &&
+        (session = smtp_session_find(role, note.as.failed.session)))
         smtp_session_on_failed(session, &note.as.failed);
-    if (note.kind == SMTP_AUTH_GRANTED && (session = smtp_session_find(role, note.as.granted.session)))
+    if (note.kind == SMTP_AUTH_GRANTED &&
+        (session = smtp_session_find(role, note.as.granted.session)))
         smtp_session_on_granted(session, &note.as.granted);
 }
 
@@ -92,7 +99,8 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
     struct smtp_store_note note;
 
     arena_reset(&role->note_arena);
-    if (!smtp_store_take(bytes, handle, SIDE_ANSWERING, &role->store.ledger, &role->note_arena, &note)) {
+    if (!smtp_store_take(bytes, handle, SIDE_ANSWERING, &role->store.ledger, &role->note_arena,
+                         &note)) {
         on_bad_note(role, &role->store, handle, "store");
         return;
     }
@@ -109,8 +117,7 @@ on_store_room(void *context)
 {
     struct smtp_role *role = context;
 
-    LIST_EACH(link, &role->store.waiting)
-    {
+    LIST_EACH (link, &role->store.waiting) {
         if (host_channel_is_full(role->store.channel))
             return;
         struct smtp_session *session = LIST_ITEM(link, struct smtp_session, room_link);
@@ -228,12 +235,14 @@ set_options(struct smtp_role *role)
     }
 }
 
-/* ---- the role's functions ------------------------------------------------------------------------ */
+/* ---- the role's functions
+ * ------------------------------------------------------------------------ */
 
 static void
 set_stress(struct smtp_role *role)
 {
-    bool is_stressed = role->session_count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
+    bool is_stressed =
+        role->session_count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
 
     if (is_stressed == role->is_stressed)
         return;
@@ -325,7 +334,8 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
         tls_context_set_time(role->tls, host_wall(role->host));
     }
     if (!tls_context_set(role->tls, name, chain, key, &problem))
-        log_event(role->host, HOST_LEVEL_ERROR, "certificate_refused", "problem", buffer_slice(&problem));
+        log_event(role->host, HOST_LEVEL_ERROR, "certificate_refused", "problem",
+                  buffer_slice(&problem));
     buffer_finish(&problem);
 }
 

@@ -51,9 +51,9 @@ struct smtp_role {
     uint64_t request_count;
     struct peers *peers;
     struct host_timer *sweep;
-    struct arena note_arena;   /* of the note in hand */
-    struct buffer note_buffer; /* of the note being built */
-    uint64_t body_bytes;       /* held in memory for all sessions */
+    struct arena note_arena;                    /* of the note in hand */
+    struct buffer note_buffer;                  /* of the note being built */
+    uint64_t body_bytes;                        /* held in memory for all sessions */
     uint64_t accepted, refused, sessions_total; /* since the start */
     bool is_stopping;
     bool is_stressed;
@@ -105,9 +105,11 @@ uint64_t smtp_role_body_memory_max(const struct smtp_role *role);
 /* Takes the stream over; it may be refused at once. */
 void smtp_session_open(struct smtp_role *role, enum role_service service,
                        struct host_stream *stream);
-/* The session that waits for the answer to this request, or NULL when it is gone or asks no more. */
+/* The session that waits for the answer to this request, or NULL when it is gone or asks no more.
+ */
 struct smtp_session *smtp_session_find(struct smtp_role *role, uint64_t request);
-/* Answers the open question from inside process; from outside with a look at the engine after it. */
+/* Answers the open question from inside process; from outside with a look at the engine after it.
+ */
 void smtp_session_answer(struct smtp_session *session, const struct smtp_verdict *verdict);
 void smtp_session_answer_later(struct smtp_session *session, const struct smtp_verdict *verdict);
 /* The role asked is away or silent: 451 (454 for AUTH). */
@@ -123,6 +125,7 @@ struct instant smtp_session_patience(const struct smtp_session *session);
 
 /* ---- event.c: what the engine tells and asks ---- */
 
+/* Acts on one event: asks, answers or keeps. */
 void smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event);
 void smtp_session_submit(struct smtp_session *session);
 void smtp_session_drop_transaction(struct smtp_session *session);
@@ -131,7 +134,8 @@ void smtp_session_drop_transaction(struct smtp_session *session);
 
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
-void smtp_session_on_challenge(struct smtp_session *session, const struct smtp_auth_challenge *note);
+void smtp_session_on_challenge(struct smtp_session *session,
+                               const struct smtp_auth_challenge *note);
 void smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_failed *note);
 void smtp_session_on_granted(struct smtp_session *session, const struct smtp_auth_granted *note);
 /* NULL: the message could not be handed over. Answers once, or in LMTP once for each recipient. */

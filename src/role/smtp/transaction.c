@@ -94,7 +94,8 @@ find_target(const struct transaction *transaction, const struct smtp_route_targe
 
 static void
 add_target(struct transaction *transaction, const struct envelope_path *path,
-           const struct envelope_rcpt_parameters *parameters, const struct smtp_route_target *target)
+           const struct envelope_rcpt_parameters *parameters,
+           const struct smtp_route_target *target)
 {
     struct arena *arena = &transaction->arena;
 
@@ -130,8 +131,9 @@ transaction_add(struct transaction *transaction, const struct envelope_path *pat
             add_target(transaction, path, parameters, &targets->at[i]);
         if (i + 1 < targets->count)
             continue;
-        transaction->recipients = grow(transaction->recipients, transaction->recipient_count,
-                                       &transaction->recipient_room, sizeof(*transaction->recipients));
+        transaction->recipients =
+            grow(transaction->recipients, transaction->recipient_count,
+                 &transaction->recipient_room, sizeof(*transaction->recipients));
         transaction->recipients[transaction->recipient_count++] =
             (struct transaction_recipient){indexes, (uint32_t)targets->count};
         transaction->only_recipient = transaction->recipient_count == 1
@@ -198,8 +200,7 @@ send_recipients_ahead(const struct transaction *transaction, uint64_t id,
         if (size <= SUBMIT_RECIPIENTS_MAX)
             continue;
         struct smtp_store_recipients page = {
-            .id = id,
-            .recipients = {.at = transaction->targets + first, .count = i - first}};
+            .id = id, .recipients = {.at = transaction->targets + first, .count = i - first}};
         buffer_clear(note);
         bool is_put = smtp_store_put_recipients(note, ledger, &page);
         assert(is_put);
@@ -259,8 +260,8 @@ transaction_submit(struct transaction *transaction, const struct transaction_sub
     return true;
 }
 
-/* What each outcome is to the client. A full mailbox is a matter of days, not for ever: 452, so that
- * the sender tries again (RFC 5321 §4.2.3). */
+/* What each outcome is to the client. A full mailbox is a matter of days, not for ever: 452, so
+ * that the sender tries again (RFC 5321 §4.2.3). */
 static struct smtp_verdict
 verdict_of_outcome(const struct smtp_store_outcome *outcome)
 {
@@ -268,20 +269,23 @@ verdict_of_outcome(const struct smtp_store_outcome *outcome)
     case SMTP_STORE_OUTCOME_KIND_DELIVERED:
         return (struct smtp_verdict){.status = ENVELOPE_STATUS(2, 0, 0)};
     case SMTP_STORE_OUTCOME_KIND_QUOTA:
-        return (struct smtp_verdict){.code = 452, .status = ENVELOPE_STATUS(4, 2, 2),
-                                     .text = SLICE("a mailbox is full")};
+        return (struct smtp_verdict){
+            .code = 452, .status = ENVELOPE_STATUS(4, 2, 2), .text = SLICE("a mailbox is full")};
     case SMTP_STORE_OUTCOME_KIND_NO_SPACE:
-        return (struct smtp_verdict){.code = 452, .status = ENVELOPE_STATUS(4, 3, 1),
+        return (struct smtp_verdict){.code = 452,
+                                     .status = ENVELOPE_STATUS(4, 3, 1),
                                      .text = SLICE("insufficient system storage")};
     case SMTP_STORE_OUTCOME_KIND_PERMANENT:
-        return (struct smtp_verdict){.code = 554, .status = ENVELOPE_STATUS(5, 6, 0),
-                                     .text = outcome->text};
+        return (struct smtp_verdict){
+            .code = 554, .status = ENVELOPE_STATUS(5, 6, 0), .text = outcome->text};
     case SMTP_STORE_OUTCOME_KIND_TEMPORARY:
     case SMTP_STORE_OUTCOME_KIND_COUNT:
         break;
     }
-    return (struct smtp_verdict){.code = 451, .status = ENVELOPE_STATUS(4, 3, 0),
-                                 .text = SLICE("the message could not be stored now, try again later")};
+    return (struct smtp_verdict){.code = 451,
+                                 .status = ENVELOPE_STATUS(4, 3, 0),
+                                 .text =
+                                     SLICE("the message could not be stored now, try again later")};
 }
 
 /* Refusals outrank delivery, and what says more outranks "temporary", which in an atomic submission
@@ -304,8 +308,8 @@ transaction_verdict(const struct transaction *transaction,
     const struct smtp_store_outcome *worst = NULL;
     struct smtp_store_outcome none = {.kind = SMTP_STORE_OUTCOME_KIND_TEMPORARY};
     bool is_all = recipient == UINT32_MAX;
-    uint32_t count = is_all ? transaction->target_count
-                            : transaction->recipients[recipient].target_count;
+    uint32_t count =
+        is_all ? transaction->target_count : transaction->recipients[recipient].target_count;
 
     if (outcomes->count != transaction->target_count || count == 0)
         return verdict_of_outcome(&none);

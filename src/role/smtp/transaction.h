@@ -59,8 +59,8 @@ MUST_USE bool transaction_add(struct transaction *transaction, const struct enve
 /* Keeps a piece of the body. What goes wrong is remembered in body_error. */
 void transaction_put_body(struct transaction *transaction, struct slice piece);
 
-/* Hands the message to the store over `channel`; `note` is scratch. False, and nothing sent, when the
- * body could not be kept (body_error says why). The body is gone afterwards. */
+/* Hands the message to the store over `channel`; `note` is scratch. False, and nothing sent, when
+ * the body could not be kept (body_error says why). The body is gone afterwards. */
 struct transaction_submit {
     uint64_t id;
     bool is_atomic;
