@@ -126,7 +126,7 @@ clean(struct arena *arena, struct slice inner, uint16_t *defects)
     struct slice left = slice_of(inner.at, 0);
     bool is_open;
     size_t len = 0;
-    if (lexer_take_quoted(&cursor, &left, &is_open) && lexer_is_dot_atom(left)) {
+    if (lexer_take_quoted(&cursor, &left, &is_open) && !is_open && lexer_is_dot_atom(left)) {
         memcpy(text, left.at, left.len);
         len = left.len;
         inner = cursor_rest(&cursor);
