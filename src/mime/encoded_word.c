@@ -384,13 +384,22 @@ find_part_to_encode(struct slice text, size_t *ret_start, size_t *ret_end)
         }
         at += len + 1;
     }
-    /* Readers trim blanks at both ends, so there they must not stand as such. */
+    /* Readers trim blanks at both ends, so there they are encoded, with the word beside them. */
     if (text.len > 0 && text.at[0] == ' ') {
+        size_t word = 0;
+        while (word < text.len && text.at[word] == ' ')
+            word++;
+        word += slice_find_byte(slice_skip(text, word), ' ');
         start = 0;
-        end = end > 1 ? end : 1;
+        end = end > word ? end : word;
     }
     if (text.len > 0 && text.at[text.len - 1] == ' ') {
-        start = start < text.len ? start : text.len - 1;
+        size_t word = text.len;
+        while (word > 0 && text.at[word - 1] == ' ')
+            word--;
+        size_t blank = slice_find_last_byte(slice_first(text, word), ' ');
+        word = blank == word ? 0 : blank + 1;
+        start = start < word ? start : word;
         end = text.len;
     }
     *ret_start = start < end ? start : 0;

@@ -366,9 +366,11 @@ note_leftovers(struct resolving *resolving)
         const struct section *section = &resolving->sections[i];
         if (section->is_used)
             continue;
+        /* A plain form beside a better one is for old readers: no defect. */
         if (section->is_sectioned)
             note_defect(resolving, MIME_DEFECT_PARAMETER_SECTION);
-        else if (section->is_extended || !find_section(resolving, section->base, 0, false))
+        else if (section->is_extended || (!find_section(resolving, section->base, 0, false) &&
+                                          !find_section(resolving, section->base, 0, true)))
             note_defect(resolving, MIME_DEFECT_PARAMETER_REPEATED);
     }
 }

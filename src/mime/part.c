@@ -150,9 +150,9 @@ find_delimiter(struct parser *parser, struct delimiter *ret_delimiter)
 
 /* ---- headers ------------------------------------------------------------------------------- */
 
-/* Goes behind the header that begins here: behind its empty line, or before the boundary that comes
- * too early. */
-static void
+/* Goes behind the header that begins here: behind its empty line, or, with false, to the boundary or
+ * end that comes too early. */
+static bool
 pass_header(struct parser *parser)
 {
     struct slice message = parser->tree->message;
@@ -167,9 +167,10 @@ pass_header(struct parser *parser)
             break;
         parser->at = mime_scan_line(message, parser->at, &parser->tally);
         if (is_empty)
-            return;
+            return true;
     }
     complain(parser, MIME_DEFECT_HEADER_UNFINISHED, start);
+    return false;
 }
 
 static struct slice
@@ -237,37 +238,54 @@ note_field_defects(struct parser *parser, uint16_t defects, size_t offset)
         complain(parser, MIME_DEFECT_NUL, offset);
 }
 
-/* Reads the fields of `octets`, which begins with the part's header; returns where the body begins
- * in it. Messages get an index of their fields, other parts do not need one. */
-static size_t
+/* What read_fields has seen. */
+struct header_end {
+    size_t body_offset; /* where the reader saw the body begin */
+    size_t junk_offset; /* where the lines begin that are no fields, up to the end; or SIZE_MAX */
+};
+
+static void
+pass_field(struct parser *parser, struct mime_part *part, const struct field *field,
+           struct header_end *end)
+{
+    if (field->kind != FIELD_KIND_JUNK)
+        end->junk_offset = SIZE_MAX;
+    else if (end->junk_offset == SIZE_MAX)
+        end->junk_offset = field->offset;
+    take_field(parser, part, field);
+}
+
+/* Reads the fields of `octets`, which is the part's header. Messages get an index of their fields,
+ * other parts do not need one. */
+static struct header_end
 read_fields(struct parser *parser, struct mime_part *part, struct slice octets, bool is_message)
 {
+    struct header_end end = {octets.len, SIZE_MAX};
     uint16_t defects;
-    size_t body_offset;
 
     if (is_message) {
         struct header *header = ARENA_NEW(parser->arena, struct header);
         if (!header)
-            return octets.len;
+            return end;
         header_parse(parser->arena, octets, header);
         for (size_t i = 0; i < header->count; i++)
-            take_field(parser, part, &header->fields[i]);
+            pass_field(parser, part, &header->fields[i], &end);
         if (header->is_cut)
             complain(parser, MIME_DEFECT_FIELDS_LIMIT, part->header_start);
         part->fields = header;
         defects = header->defects;
-        body_offset = header->body_offset;
+        end.body_offset = header->body_offset;
     } else {
         struct field_reader reader;
         struct field field;
         field_reader_init(&reader, octets);
         while (field_next(&reader, &field))
-            take_field(parser, part, &field);
+            pass_field(parser, part, &field, &end);
         defects = reader.defects;
-        body_offset = reader.body_offset;
+        end.body_offset = reader.body_offset;
     }
     note_field_defects(parser, defects, part->header_start);
-    return body_offset;
+    return end;
 }
 
 /* Reads the header that begins here and goes to the body. */
@@ -277,12 +295,16 @@ parse_header(struct parser *parser, struct mime_part *part, bool is_message)
     struct mime_tally before = parser->tally;
     size_t start = parser->at;
 
-    pass_header(parser);
+    bool has_empty_line = pass_header(parser);
     struct slice octets = slice_between(parser->tree->message, start, parser->at);
-    size_t body_start = start + read_fields(parser, part, octets, is_message);
+    struct header_end end = read_fields(parser, part, octets, is_message);
+    size_t body_start = start + end.body_offset;
+    if (!has_empty_line && end.junk_offset < end.body_offset)
+        body_start = start + end.junk_offset;
     if (body_start < parser->at) {
         /* The empty line was forgotten and the body begins before it: count its lines anew. */
-        complain(parser, MIME_DEFECT_HEADER_UNFINISHED, start);
+        if (has_empty_line)
+            complain(parser, MIME_DEFECT_HEADER_UNFINISHED, start);
         parser->tally = before;
         for (parser->at = start; parser->at < body_start;)
             parser->at = mime_scan_line(parser->tree->message, parser->at, &parser->tally);
@@ -429,15 +451,19 @@ begin_parts(struct parser *parser)
     return true;
 }
 
-/* Ends the parts at `level` and below, at this offset, before which `lines` line ends stand. */
+/* Ends the parts at `level` and below, before the line break (`break_len` octets) that stands before
+ * this place. A part whose body begins only here keeps the line break as the end of its header, and
+ * so do the parts that it is in. */
 static void
-close_parts(struct parser *parser, size_t level, size_t end, size_t lines)
+close_parts(struct parser *parser, size_t level, size_t break_len)
 {
     while (parser->path_len > level) {
         const struct open_part *open = &parser->path[--parser->path_len];
         struct mime_part *part = &parser->tree->parts[open->index];
-        part->body_end = end > part->body_start ? (uint32_t)end : part->body_start;
-        part->lines = lines > open->lines ? (uint32_t)(lines - open->lines) : 0;
+        if (part->body_start > parser->at - break_len)
+            break_len = 0;
+        part->body_end = (uint32_t)(parser->at - break_len);
+        part->lines = (uint32_t)(parser->tally.lines - open->lines - (break_len > 0));
         part->after = (uint32_t)parser->tree->count;
     }
 }
@@ -455,16 +481,13 @@ drop_frames(struct parser *parser, size_t count)
 
 /* The line break before a delimiter belongs to it (RFC 2046 5.1.1). */
 static size_t
-end_before_delimiter(const struct parser *parser)
+break_before_delimiter(const struct parser *parser)
 {
     const uint8_t *octets = parser->tree->message.at;
-    size_t end = parser->at;
 
-    if (end > 0 && octets[end - 1] == '\n')
-        end--;
-    if (end > 0 && end < parser->at && octets[end - 1] == '\r')
-        end--;
-    return end;
+    if (parser->at == 0 || octets[parser->at - 1] != '\n')
+        return 0;
+    return parser->at > 1 && octets[parser->at - 2] == '\r' ? 2 : 1;
 }
 
 /* Handles the delimiter line here: closes what it ends and begins what it announces. */
@@ -481,8 +504,7 @@ pass_delimiter(struct parser *parser, const struct delimiter *delimiter)
     if (!delimiter->is_exact)
         complain(parser, MIME_DEFECT_BOUNDARY_TRAILING, parser->at);
     drop_frames(parser, delimiter->frame + 1);
-    size_t end = end_before_delimiter(parser);
-    close_parts(parser, frame->level + 1, end, parser->tally.lines - (end < parser->at));
+    close_parts(parser, frame->level + 1, break_before_delimiter(parser));
     frame->has_parts = frame->has_parts || !delimiter->is_close;
     if (delimiter->is_close && !frame->has_parts)
         complain(parser, MIME_DEFECT_NO_PARTS, parser->at);
@@ -507,7 +529,7 @@ mime_tree_parse(struct slice message, struct arena *arena, struct mime_tree *ret
     while (find_delimiter(&parser, &delimiter))
         pass_delimiter(&parser, &delimiter);
     drop_frames(&parser, 0);
-    close_parts(&parser, 0, ret_tree->message.len, parser.tally.lines);
+    close_parts(&parser, 0, 0);
     if (parser.tally.bare_lf != SIZE_MAX)
         complain(&parser, MIME_DEFECT_BARE_LF, parser.tally.bare_lf);
     if (arena_failed(arena) && !mime_defects_have(&ret_tree->defects, MIME_DEFECT_MEMORY_LIMIT))

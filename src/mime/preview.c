@@ -91,7 +91,11 @@ end_tag_seen(struct preview *preview)
 static void
 tag_character(struct preview *preview, uint32_t character)
 {
-    if (character == '>') {
+    bool is_first = preview->tag_len == 0 && !preview->is_tag_name_over;
+
+    if (preview->hidden.len > 0 && is_first && character != '/') {
+        preview->is_in_tag = false; /* in a script: "if (a < b)" */
+    } else if (character == '>') {
         end_tag_seen(preview);
     } else if (character <= ' ' || preview->tag_len == sizeof(preview->tag)) {
         preview->is_tag_name_over = true;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/* RFC 2047 both ways; case D7. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mime/encoded_word.h"
+#include "text/utf8.h"
+
+static void
+check_decoded(const char *text, const char *expected)
+{
+    struct buffer buffer;
+
+    buffer_init(&buffer, 64 * 1024);
+    mime_encoded_words_decode(&buffer, slice_of_string(text));
+    if (!slice_equal(buffer_slice(&buffer), slice_of_string(expected)))
+        fail_msg("%s\n gives    %.*s\n expected %s", text, (int)buffer_len(&buffer),
+                 (const char *)buffer_slice(&buffer).at, expected);
+    buffer_finish(&buffer);
+}
+
+static void
+the_examples_of_rfc_2047_are_decoded(void **state)
+{
+    (void)state;
+    check_decoded("=?US-ASCII?Q?Keith_Moore?=", "Keith Moore");
+    check_decoded("=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?=", "Keld J\xC3\xB8rn Simonsen");
+    check_decoded("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n"
+                  " =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
+                  "If you can read this you understand the example.");
+    check_decoded("(=?ISO-8859-1?Q?a?=)", "(a)");
+    check_decoded("(=?ISO-8859-1?Q?a?= b)", "(a b)");
+    check_decoded("(=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=)", "(ab)");
+    check_decoded("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)");
+    check_decoded("(=?ISO-8859-1?Q?a?=\r\n    =?ISO-8859-1?Q?b?=)", "(ab)");
+    check_decoded("(=?ISO-8859-1?Q?a_b?=)", "(a b)");
+    check_decoded("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)");
+}
+
+static void
+case_d7_characters_divided_between_words_are_joined(void **state)
+{
+    (void)state;
+    check_decoded("=?utf-8?Q?R=C3=A9union_d?= =?utf-8?Q?'=C3?= =?UTF-8?B?qXTDqQ==?=",
+                  "R\xC3\xA9union d'\xC3\xA9t\xC3\xA9");
+    check_decoded("=?iso-2022-jp?B?GyRCJDMkcyRLJEEkTxsoQg==?=",
+                  "\xE3\x81\x93\xE3\x82\x93\xE3\x81\xAB\xE3\x81\xA1\xE3\x81\xAF");
+    check_decoded("a =?iso-8859-1*fr?Q?=E9t=E9?= b", "a \xC3\xA9t\xC3\xA9 b");
+    check_decoded("=?iso-8859-1?Q?=E9?= =?utf-8?Q?=C3=A9?= c", "\xC3\xA9\xC3\xA9 c");
+}
+
+static void
+bad_words_stay_as_they_are(void **state)
+{
+    static const char *const texts[] = {
+        "", "=?", "=?utf-8", "=?utf-8?Q", "=?utf-8?Q?a", "=?utf-8?Q?a?", "=?utf-8?X?a?=",
+        "=?utf-8?QQ?a?=", "=?x-none?Q?a?=", "=??Q?a?=", "=?utf-8?B?!!!!?=", "=?utf-8?Q?=G1?=",
+        "=?=?=?", "a =? b ?= c", "=?utf-8?Q?a\x01",
+    };
+
+    (void)state;
+    for (size_t i = 0; i + 1 < COUNT_OF(texts); i++)
+        check_decoded(texts[i], texts[i]);
+    check_decoded("=?x-none?Q?a?= =?utf-8?Q?b?=", "=?x-none?Q?a?= b");
+    check_decoded("=?utf-8?Q?a?= =?x-none?Q?b?= =?utf-8?Q?c?=", "a =?x-none?Q?b?= c");
+}
+
+static void
+what_many_senders_do_wrong_is_read(void **state)
+{
+    (void)state;
+    check_decoded("=?utf-8?Q?Hello World?=", "Hello World");
+    check_decoded("=?utf-8?Q?a?==?utf-8?Q?b?=", "ab");
+    check_decoded("x=?utf-8?Q?a?=y", "xay");
+    check_decoded("=?utf-8?B?w6k?=", "\xC3\xA9");
+    check_decoded("=?utf-8?Q?" "?=", "");
+    check_decoded("caf\xC3\xA9", "caf\xC3\xA9");
+    check_decoded("caf\xE9", "caf\xC3\xA9");
+    check_decoded("=?windows-1252?Q?=93quoted=94?=", "\xE2\x80\x9Cquoted\xE2\x80\x9D");
+}
+
+static void
+nobody_can_put_line_ends_or_controls_into_the_result(void **state)
+{
+    (void)state;
+    check_decoded("=?utf-8?Q?a=0D=0ABcc:_x?=", "a  Bcc: x");
+    check_decoded("a\r\n b\r\n\tc", "a b\tc");
+    check_decoded("=?utf-8?Q?a=00b=7F?=", "a b ");
+}
+
+/* Encodes, checks the lines, decodes and compares. */
+static void
+check_round_trip(struct slice text, enum mime_word_place place, size_t column)
+{
+    struct buffer encoded, decoded;
+
+    buffer_init(&encoded, 1024 * 1024);
+    buffer_init(&decoded, 1024 * 1024);
+    mime_encoded_words_put(&encoded, text, place, column);
+    struct slice rest = buffer_slice(&encoded);
+    for (size_t line = 0; rest.len > 0; line++) {
+        size_t len = slice_find(rest, SLICE("\r\n"));
+        bool has_word = slice_find(slice_first(rest, len), SLICE("=?")) < len;
+        if (has_word)
+            assert_true((line == 0 ? column : 0) + len <= 76);
+        for (size_t i = 0; i < len; i++)
+            assert_true(rest.at[i] >= ' ' && rest.at[i] < 127);
+        rest = slice_skip(rest, len + 2);
+    }
+    mime_encoded_words_decode(&decoded, slice_trim(buffer_slice(&encoded)));
+    if (!slice_equal(buffer_slice(&decoded), text))
+        fail_msg("%.*s\n became %.*s", (int)text.len, (const char *)text.at,
+                 (int)buffer_len(&encoded), (const char *)buffer_slice(&encoded).at);
+    buffer_finish(&encoded);
+    buffer_finish(&decoded);
+}
+
+static void
+text_that_was_encoded_decodes_to_itself(void **state)
+{
+    static const char *const texts[] = {
+        "", "plain", "two words", "double  blanks   inside", " leading", "trailing ", " ", "   ",
+        "\xC3\xA9", "a \xC3\xA9 b", "Hello \xC3\xA9", "=?utf-8?Q?not_a_word?=", "=?", "a=?b",
+        "Re: r\xC3\xA9union du 3 \xC3\xA0 l'\xC3\xA9" "cole, apport\xC3\xA9 par "
+        "\xE4\xB8\xAD\xE6\x96\x87\xE4\xB8\xAD\xE6\x96\x87\xE4\xB8\xAD\xE6\x96\x87 et \xF0\x9F\x98\x80",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (size_t column = 0; column < 76; column += 5)
+            check_round_trip(slice_of_string(texts[i]), MIME_WORD_TEXT, column);
+}
+
+static void
+long_texts_are_folded_without_cutting_characters(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 400; len += 7) {
+        char text[3 * 400];
+        for (size_t i = 0; i < len; i++)
+            memcpy(text + 3 * i, i % 5 == 4 ? " ab" : "\xE2\x82\xAC", 3);
+        check_round_trip(slice_of(text, 3 * len), MIME_WORD_TEXT, len % 80);
+    }
+    char word[2000];
+    memset(word, 'x', sizeof(word));
+    check_round_trip(slice_of(word, sizeof(word)), MIME_WORD_TEXT, 9);
+}
+
+static void
+check_phrase(const char *text, const char *expected)
+{
+    struct buffer buffer;
+
+    buffer_init(&buffer, 4096);
+    mime_encoded_words_put(&buffer, slice_of_string(text), MIME_WORD_PHRASE, 6);
+    if (!slice_equal(buffer_slice(&buffer), slice_of_string(expected)))
+        fail_msg("%s\n gives    %.*s\n expected %s", text, (int)buffer_len(&buffer),
+                 (const char *)buffer_slice(&buffer).at, expected);
+    buffer_finish(&buffer);
+}
+
+static void
+display_names_are_atoms_quoted_or_encoded(void **state)
+{
+    (void)state;
+    check_phrase("Paul Ochon", "Paul Ochon");
+    check_phrase("Paul O. Chon", "\"Paul O. Chon\"");
+    check_phrase("a \"b\" \\c", "\"a \\\"b\\\" \\\\c\"");
+    check_phrase("G\xC3\xA9rard (le) Florin", "=?utf-8?Q?G=C3=A9rard_=28le=29_Florin?=");
+    check_phrase("\xE4\xB8\xAD\xE6\x96\x87", "=?utf-8?B?5Lit5paH?=");
+    check_phrase("two  blanks", "\"two  blanks\"");
+}
+
+static void
+octets_that_are_not_utf_8_become_replacement_characters(void **state)
+{
+    struct buffer encoded, decoded;
+
+    (void)state;
+    buffer_init(&encoded, 4096);
+    buffer_init(&decoded, 4096);
+    mime_encoded_words_put(&encoded, SLICE("a\xFFz"), MIME_WORD_TEXT, 0);
+    mime_encoded_words_decode(&decoded, buffer_slice(&encoded));
+    assert_true(slice_equal(buffer_slice(&decoded), SLICE("a\xEF\xBF\xBDz")));
+    buffer_finish(&encoded);
+    buffer_finish(&decoded);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_examples_of_rfc_2047_are_decoded),
+        cmocka_unit_test(case_d7_characters_divided_between_words_are_joined),
+        cmocka_unit_test(bad_words_stay_as_they_are),
+        cmocka_unit_test(what_many_senders_do_wrong_is_read),
+        cmocka_unit_test(nobody_can_put_line_ends_or_controls_into_the_result),
+        cmocka_unit_test(text_that_was_encoded_decodes_to_itself),
+        cmocka_unit_test(long_texts_are_folded_without_cutting_characters),
+        cmocka_unit_test(display_names_are_atoms_quoted_or_encoded),
+        cmocka_unit_test(octets_that_are_not_utf_8_become_replacement_characters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

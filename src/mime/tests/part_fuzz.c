@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* Any octets have a tree, a record that opens and is true to it, and parts that decode. */
+#include "mime/decode.h"
+#include "record_check.h"
+#include "tree_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void
+decode_parts(const struct mime_tree *tree, struct mime_defects *defects)
+{
+    struct slice piece;
+
+    for (size_t i = 0; i < tree->count && i < 50; i++) {
+        const struct mime_part *part = &tree->parts[i];
+        struct mime_decoder *decoder = mime_decoder_open_text(
+            mime_part_body(tree, part), part->encoding,
+            mime_content_type_charset(&part->content_type), defects, part->body_start);
+        while (mime_decoder_next(decoder, &piece))
+            assert(piece.len > 0);
+        mime_decoder_close(&decoder);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct arena arena;
+    struct buffer octets;
+    struct mime_tree tree;
+    struct mime_record record;
+
+    arena_init(&arena, 64 * 1024 * 1024);
+    buffer_init(&octets, MIME_RECORD_MAX);
+    mime_tree_parse(slice_of(data, len), &arena, &tree);
+    tree_check(&tree, len);
+    mime_record_put(&octets, &tree, &arena);
+    assert(!buffer_overflowed(&octets));
+    bool is_good = mime_record_open(buffer_slice(&octets), len, &record);
+    assert(is_good);
+    record_check(&record, &tree);
+    decode_parts(&tree, &tree.defects);
+    buffer_finish(&octets);
+    arena_finish(&arena);
+    return 0;
+}
