@@ -49,7 +49,7 @@ refuse_mail(struct smtp_server *server, struct instant now)
     else if (server->options->is_auth_required && server->identity.len == 0 &&
              !server->peer.may_relay)
         smtp_say(server, 530, ENVELOPE_STATUS(5, 7, 0), "Authentication required", now);
-    else if (server->transactions >= smtp_limit_transactions(server))
+    else if (server->transactions >= smtp_limit_transactions(server) && !server->peer.is_trusted)
         smtp_say_goodbye(server, ENVELOPE_STATUS(4, 5, 0), "Too many messages in one session",
                          SMTP_CLOSE_LIMIT, now);
     else

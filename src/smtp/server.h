@@ -88,7 +88,8 @@ struct smtp_server_options {
 /* What is known of a client when it connects. */
 struct smtp_server_peer {
     bool is_loopback;
-    bool is_trusted; /* a listed network: no tarpit, no error budget, no bound on idle commands */
+    bool is_trusted; /* a listed network: no tarpit, error budget, bound on transactions or
+                      * idle commands */
     bool may_relay;  /* another listed network: no AUTH is asked at submission */
     bool is_secure;  /* TLS from the first byte */
     /* SCRAM-…-PLUS can be offered: the TLS session has channel bindings. */

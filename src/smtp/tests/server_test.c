@@ -193,6 +193,9 @@ transactions_are_bounded(void **state)
     run_many(talk, HELLO, "MAIL FROM:<a@b>\r\nRSET\r\n", 3);
     conversation_expect_codes(talk, "220 250 250 250 250 250 421");
     conversation_expect_told(talk, "CLOSE 7");
+    talk->peer.is_trusted = true;
+    run_many(talk, HELLO, "MAIL FROM:<a@b>\r\nRSET\r\n", 3);
+    conversation_expect_codes(talk, "220 250 250 250 250 250 250 250");
 }
 
 static void
