@@ -4,6 +4,7 @@
 
 usage: run.py engine --program DIALOGUE_ENGINE [--split N] FILE|FOLDER…
        run.py daemon --dir DIR --port-base N FILE|FOLDER…       daemons that run already
+       run.py daemon --facteur PROGRAM FILE|FOLDER…             starts its own
 Writes TAP; a failure names file:line and shows what was said before.
 """
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from parse import DialogueError, parse
 from engine_world import EngineWorld
 from daemon_world import DaemonWorld
+from own_daemon import OwnDaemonWorld
 import sasl_client
 
 
@@ -210,7 +212,7 @@ def hold(number, path, make_world, mode):
                 print(f"ok {number} - {name} # SKIP {reason}")
                 return True
             conversation.run()
-        except Mismatch as error:
+        except (Mismatch, OSError) as error:
             print(f"not ok {number} - {name}\n# {error}")
             for line in conversation.said[-12:]:
                 print("#     " + line.encode("ascii", "backslashreplace").decode())
@@ -236,17 +238,26 @@ def main():
     parser.add_argument("mode", choices=["engine", "daemon"])
     parser.add_argument("--program")
     parser.add_argument("--split", type=int, default=0)
+    parser.add_argument("--facteur")
     parser.add_argument("--dir")
     parser.add_argument("--port-base", type=int)
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
+    own = None
     if options.mode == "engine":
         make_world = lambda: EngineWorld(options.program, options.split)
+    elif options.facteur:
+        own = OwnDaemonWorld(options.facteur)
+        make_world = lambda: own
     else:
         make_world = lambda: DaemonWorld(options.dir, options.port_base)
     failed = total = 0
-    for total, path in enumerate(find_files(options.files), 1):
-        failed += not hold(total, path, make_world, options.mode)
+    try:
+        for total, path in enumerate(find_files(options.files), 1):
+            failed += not hold(total, path, make_world, options.mode)
+    finally:
+        if own:
+            own.finish_all(is_failed=failed > 0)
     print(f"1..{total}")
     return 1 if failed or not total else 0
 
