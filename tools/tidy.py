@@ -114,6 +114,7 @@ def check_own_include(tree, name, number, path):
     if not any(fnmatch.fnmatch(path, p) for p in patterns_for(tree, name)):
         tree.problem(name, number, f"includes {path}, which src/{room}/.may_include does not list")
     made = target == "note" and f"src/note/{path.split('/')[-1][:-2]}.notes" in tree.known
+    made = made or f"src/{path[:-2]}.py" in tree.known
     if f"src/{path}" not in tree.known and path not in tree.known and not made:
         tree.problem(name, number, f"includes {path}, which does not exist (name it from src/ on)")
     if target in tree.edges and target != room and not is_test(name):

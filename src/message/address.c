@@ -57,7 +57,8 @@ skip_enclosed(struct list_parser *parser, struct cursor *cursor)
             parser->has_open_quote = true;
             return false;
         }
-    } else if (parser->has_open_comment || !lexer_take_comment(&ahead, &inner, &is_open) || is_open) {
+    } else if (parser->has_open_comment || !lexer_take_comment(&ahead, &inner, &is_open) ||
+               is_open) {
         parser->has_open_comment = true;
         return false;
     }

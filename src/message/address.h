@@ -61,8 +61,8 @@ struct address_list {
     bool is_cut;       /* ADDRESSES_MAX, or the arena's limit */
 };
 
-/* Reads an address-list; mailbox-list and a single mailbox are such lists too. `text` is the body of
- * a field, folded or not; it must outlive the list. */
+/* Reads an address-list; mailbox-list and a single mailbox are such lists too. `text` is the body
+ * of a field, folded or not; it must outlive the list. */
 void address_list_parse(struct arena *arena, struct slice text, struct address_list *ret_list);
 
 /* Joins a second field's list (obsolete: a second To:) to the first. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The pieces of an address, each read by its own rule; used by address.c alone. */
+/* The pieces of an address, each read by its own rule. Private to the room. */
 #ifndef MESSAGE_ADDRESS_PRIVATE_H
 #define MESSAGE_ADDRESS_PRIVATE_H
 

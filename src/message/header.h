@@ -20,6 +20,7 @@ struct header {
     bool is_cut;          /* more than HEADER_FIELDS_MAX fields, or the arena's limit */
 };
 
+/* Never fails; slices borrow from the message, the array lives in the arena. */
 void header_parse(struct arena *arena, struct slice message, struct header *ret_header);
 
 /* The first field of this id behind `after` (NULL: from the start), or NULL. */

@@ -32,6 +32,7 @@ struct summary {
  * is there may still have an empty list. */
 MUST_USE bool summary_has(const struct summary *summary, enum field_id id);
 
+/* Never fails; what the message does not have is empty. The header must outlive the summary. */
 void summary_gather(struct arena *arena, const struct header *header, struct summary *ret_summary);
 
 /* From, when Sender (Reply-To) has no address: RFC 9051 §7.5.2 wants it so in ENVELOPE. */

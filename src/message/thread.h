@@ -13,6 +13,7 @@ struct thread_links {
                                          In-Reply-To when References has none (§3, step 1) */
 };
 
+/* Never fails; what the message does not have is empty. Slices as in the summary. */
 void thread_links_gather(struct arena *arena, const struct summary *summary,
                          struct thread_links *ret_links);
 

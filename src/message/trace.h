@@ -30,6 +30,8 @@ struct trace_received {
     uint16_t defects;
 };
 
+/* Reads the body of one Received field, folded or not. Never fails: the defects say what is
+ * missing. */
 void trace_received_parse(struct arena *arena, struct slice body,
                           struct trace_received *ret_received);
 

@@ -41,6 +41,7 @@ struct charset_decoder {
     bool is_started;     /* something was decoded: no byte order mark can come */
 };
 
+/* charset NULL: as in charset_to_utf8. Finish puts what was left of a cut character as U+FFFD. */
 void charset_decoder_init(struct charset_decoder *decoder, const struct charset *charset);
 void charset_decoder_feed(struct charset_decoder *decoder, struct slice text, struct buffer *out);
 void charset_decoder_finish(struct charset_decoder *decoder, struct buffer *out);

@@ -4,42 +4,58 @@
  * read as gb18030, ks_c_5601-1987 as uhc, iso-8859-1 as windows-1252. */
 #include "text/charset_list.h"
 
-#include "charset_tables.h"
+#include "text/charset_tables.h"
 
 #define NAME(text) {(const uint8_t *)("" text), sizeof(text) - 1}
-#define TABLE(text, octets, ...) \
-    {.name = NAME(text), .kind = CHARSET_TABLE, .encode_first = 128, .table = octets, .aliases = __VA_ARGS__}
+#define TABLE(text, octets, ...)                                                                   \
+    {                                                                                              \
+        .name = NAME(text), .kind = CHARSET_TABLE, .encode_first = 128, .table = octets,           \
+        .aliases = __VA_ARGS__                                                                     \
+    }
 /* ISO 8859 has controls at 128 to 159: we never write them, and read there what Windows has. */
-#define ISO_TABLE(text, octets, ...) \
-    {.name = NAME(text), .kind = CHARSET_TABLE, .encode_first = 160, .table = octets, .aliases = __VA_ARGS__}
+#define ISO_TABLE(text, octets, ...)                                                               \
+    {                                                                                              \
+        .name = NAME(text), .kind = CHARSET_TABLE, .encode_first = 160, .table = octets,           \
+        .aliases = __VA_ARGS__                                                                     \
+    }
 #define ICONV(text, converter, ...) \
     {.name = NAME(text), .kind = CHARSET_ICONV, .iconv_name = converter, .aliases = __VA_ARGS__}
 
 const struct charset charset_list[] = {
-    {.name = NAME("us-ascii"), .kind = CHARSET_ASCII,
-     .aliases = "usascii ascii ansix341968 ansix341986 iso646us iso646irv1991 isoir6 us ibm367 cp367 csascii 646 7bit"},
-    {.name = NAME("utf-8"), .kind = CHARSET_UTF8,
+    {.name = NAME("us-ascii"),
+     .kind = CHARSET_ASCII,
+     .aliases = "usascii ascii ansix341968 ansix341986 iso646us iso646irv1991 isoir6 us ibm367 "
+                "cp367 csascii 646 7bit"},
+    {.name = NAME("utf-8"),
+     .kind = CHARSET_UTF8,
      .aliases = "utf8 csutf8 unicode11utf8 unicode20utf8 utf8mb4 cp65001 windows65001"},
-    ISO_TABLE("iso-8859-1", cp1252,
-              "iso88591 iso885911987 isoir100 latin1 l1 ibm819 cp819 csisolatin1 88591 isolatin1 8859"),
+    ISO_TABLE(
+        "iso-8859-1", cp1252,
+        "iso88591 iso885911987 isoir100 latin1 l1 ibm819 cp819 csisolatin1 88591 isolatin1 8859"),
     TABLE("windows-1252", cp1252, "windows1252 cp1252 cswindows1252 1252 ansi win1252 ms1252"),
     ISO_TABLE("iso-8859-15", iso8859_15, "iso885915 latin9 latin0 csiso885915 885915"),
-    ISO_TABLE("iso-8859-2", iso8859_2, "iso88592 iso885921987 isoir101 latin2 l2 csisolatin2 88592"),
+    ISO_TABLE("iso-8859-2", iso8859_2,
+              "iso88592 iso885921987 isoir101 latin2 l2 csisolatin2 88592"),
     ISO_TABLE("iso-8859-3", iso8859_3, "iso88593 iso885931988 isoir109 latin3 l3 csisolatin3"),
     ISO_TABLE("iso-8859-4", iso8859_4, "iso88594 iso885941988 isoir110 latin4 l4 csisolatin4"),
-    ISO_TABLE("iso-8859-5", iso8859_5, "iso88595 iso885951988 isoir144 cyrillic csisolatincyrillic"),
+    ISO_TABLE("iso-8859-5", iso8859_5,
+              "iso88595 iso885951988 isoir144 cyrillic csisolatincyrillic"),
     ISO_TABLE("iso-8859-6", iso8859_6,
-              "iso88596 iso885961987 isoir127 arabic asmo708 ecma114 csisolatinarabic iso88596i iso88596e"),
+              "iso88596 iso885961987 isoir127 arabic asmo708 ecma114 csisolatinarabic iso88596i "
+              "iso88596e"),
     ISO_TABLE("iso-8859-7", iso8859_7,
               "iso88597 iso885971987 isoir126 greek greek8 ecma118 elot928 csisolatingreek"),
     ISO_TABLE("iso-8859-8", iso8859_8,
-              "iso88598 iso885981988 isoir138 hebrew csisolatinhebrew iso88598i iso88598e csiso88598i csiso88598e logical visual"),
+              "iso88598 iso885981988 isoir138 hebrew csisolatinhebrew iso88598i iso88598e "
+              "csiso88598i csiso88598e logical visual"),
     ISO_TABLE("iso-8859-9", cp1254, "iso88599 iso885991989 isoir148 latin5 l5 csisolatin5"),
     ISO_TABLE("iso-8859-10", iso8859_10, "iso885910 iso8859101992 isoir157 latin6 l6 csisolatin6"),
     ISO_TABLE("iso-8859-11", cp874, "iso885911 tis620 csiso885911 cstis620 iso8859112001"),
     ISO_TABLE("iso-8859-13", iso8859_13, "iso885913 latin7 csiso885913"),
-    ISO_TABLE("iso-8859-14", iso8859_14, "iso885914 iso8859141998 isoir199 latin8 l8 isoceltic csiso885914"),
-    ISO_TABLE("iso-8859-16", iso8859_16, "iso885916 iso8859162001 isoir226 latin10 l10 csiso885916"),
+    ISO_TABLE("iso-8859-14", iso8859_14,
+              "iso885914 iso8859141998 isoir199 latin8 l8 isoceltic csiso885914"),
+    ISO_TABLE("iso-8859-16", iso8859_16,
+              "iso885916 iso8859162001 isoir226 latin10 l10 csiso885916"),
     TABLE("windows-874", cp874, "windows874 cp874 ibm874 cswindows874"),
     TABLE("windows-1250", cp1250, "windows1250 cp1250 cswindows1250 win1250 1250"),
     TABLE("windows-1251", cp1251, "windows1251 cp1251 cswindows1251 win1251 1251"),
@@ -77,18 +93,22 @@ const struct charset charset_list[] = {
     TABLE("ibm869", cp869, "ibm869 cp869 869 cpgr csibm869"),
     TABLE("cp1125", cp1125, "cp1125 ibm1125 ruscii 1125"),
     ICONV("gb18030", "GB18030",
-          "gb18030 csgb18030 gb2312 gb231280 csgb2312 gb23121980 euccn gbk cp936 ms936 windows936 csgbk isoir58 chinese csiso58gb231280"),
+          "gb18030 csgb18030 gb2312 gb231280 csgb2312 gb23121980 euccn gbk cp936 ms936 windows936 "
+          "csgbk isoir58 chinese csiso58gb231280"),
     ICONV("big5", "CP950", "big5 csbig5 big5tw cnbig5 cp950 windows950 ms950 bigfive"),
     ICONV("big5-hkscs", "BIG5-HKSCS", "big5hkscs csbig5hkscs big5hk"),
     ICONV("euc-tw", "EUC-TW", "euctw"),
     ICONV("shift_jis", "CP932",
-          "shiftjis csshiftjis sjis mskanji ms932 cp932 windows31j cswindows31j windows932 cp943 ibm943"),
+          "shiftjis csshiftjis sjis mskanji ms932 cp932 windows31j cswindows31j windows932 cp943 "
+          "ibm943"),
     ICONV("euc-jp", "EUC-JP-MS",
           "eucjp cseucpkdfmtjapanese eucjpms ujis extendedunixcodepackedformatforjapanese cp51932"),
     ICONV("iso-2022-jp", "ISO-2022-JP-2",
-          "iso2022jp csiso2022jp jis iso2022jp1 iso2022jp2 csiso2022jp2 cp50220 cp50221 cp50222 csiso2022jpms iso2022jpms"),
+          "iso2022jp csiso2022jp jis iso2022jp1 iso2022jp2 csiso2022jp2 cp50220 cp50221 cp50222 "
+          "csiso2022jpms iso2022jpms"),
     ICONV("euc-kr", "UHC",
-          "euckr cseuckr ksc56011987 ksc56011989 ksc5601 csksc56011987 korean isoir149 uhc cp949 windows949 ms949 ksx1001"),
+          "euckr cseuckr ksc56011987 ksc56011989 ksc5601 csksc56011987 korean isoir149 uhc cp949 "
+          "windows949 ms949 ksx1001"),
     ICONV("johab", "JOHAB", "johab cp1361"),
     ICONV("iso-2022-kr", "ISO-2022-KR", "iso2022kr csiso2022kr"),
     ICONV("viscii", "VISCII", "viscii csviscii viscii111"),
@@ -97,9 +117,11 @@ const struct charset charset_list[] = {
     ICONV("utf-16le", "UTF-16LE", "utf16le csutf16le"),
     ICONV("utf-32be", "UTF-32BE", "utf32be csutf32be"),
     ICONV("utf-32le", "UTF-32LE", "utf32le csutf32le"),
-    {.name = NAME("utf-16"), .kind = CHARSET_UTF16,
+    {.name = NAME("utf-16"),
+     .kind = CHARSET_UTF16,
      .aliases = "utf16 csutf16 unicode ucs2 iso10646ucs2 csunicode"},
-    {.name = NAME("utf-32"), .kind = CHARSET_UTF32,
+    {.name = NAME("utf-32"),
+     .kind = CHARSET_UTF32,
      .aliases = "utf32 csutf32 ucs4 iso10646ucs4 csucs4"},
 };
 const size_t charset_list_count = COUNT_OF(charset_list);

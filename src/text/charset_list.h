@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of character sets. Not for other rooms. */
+/* The table of character sets. Private to the room. */
 #ifndef TEXT_CHARSET_LIST_H
 #define TEXT_CHARSET_LIST_H
 

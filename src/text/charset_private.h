@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What charset.c and charset_iconv.c share. Not for other rooms. */
+/* What charset.c and charset_iconv.c share. Private to the room. */
 #ifndef TEXT_CHARSET_PRIVATE_H
 #define TEXT_CHARSET_PRIVATE_H
 
@@ -27,8 +27,8 @@ struct charset {
 void *charset_iconv_open(const char *name);
 void charset_iconv_close(void *converter);
 
-/* Puts what `text` says, with U+FFFD for what is ill-formed, counted in *bad_count. Returns how many
- * octets were read: all but the beginning of a character that is not complete. */
+/* Puts what `text` says, with U+FFFD for what is ill-formed, counted in *bad_count. Returns how
+ * many octets were read: all but the beginning of a character that is not complete. */
 size_t charset_iconv_feed(void *converter, struct slice text, struct buffer *out,
                           uint64_t *bad_count);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What date.c (the usual form), date_tolerant.c (all others) and date_format.c share. */
+/* What date.c (the usual form), date_tolerant.c (all others) and date_format.c share.
+ * Private to the room. */
 #ifndef TEXT_DATE_PRIVATE_H
 #define TEXT_DATE_PRIVATE_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Dates in whatever form: obsolete ones (RFC 5322 §4.3), asctime, ISO 8601, and broken ones.
  *
- * The text is cut into words, numbers and marks, comments left out before. A word says what it is. A number
- * is part of a time if a ':' stands by it, of a zone if a sign stands before it and a time was
- * seen, else of the date; which part of the date is settled at the end, when all are known. */
+ * The text is cut into words, numbers and marks, comments left out before. A word says what it is.
+ * A number is part of a time if a ':' stands by it, of a zone if a sign stands before it and a time
+ * was seen, else of the date; which part of the date is settled at the end, when all are known. */
 #include "base/cursor.h"
 #include "text/date_private.h"
 
@@ -34,12 +34,13 @@ struct word {
 /* English first: a word is a month if it begins with one of these. Mailers that write dates in the
  * language of their user have been with us always. */
 static const struct word months[] = {
-    {"jan", 1},  {"feb", 2},  {"mar", 3},  {"apr", 4},  {"may", 5},  {"jun", 6},   {"jul", 7},
-    {"aug", 8},  {"sep", 9},  {"oct", 10}, {"nov", 11}, {"dec", 12}, {"mai", 5},   {"okt", 10},
-    {"dez", 12}, {"m\303\244r", 3},        {"mrz", 3},  {"fev", 2},  {"f\303\251v", 2},
-    {"avr", 4},  {"juin", 6}, {"juil", 7}, {"aou", 8},  {"ao\303\273", 8},         {"d\303\251c", 12},
-    {"ene", 1},  {"abr", 4},  {"ago", 8},  {"dic", 12}, {"gen", 1},  {"mag", 5},   {"giu", 6},
-    {"lug", 7},  {"set", 9},  {"ott", 10}, {"mei", 5},  {"mrt", 3},  {"out", 10},  {"maj", 5},
+    {"jan", 1},         {"feb", 2},  {"mar", 3},  {"apr", 4},        {"may", 5},  {"jun", 6},
+    {"jul", 7},         {"aug", 8},  {"sep", 9},  {"oct", 10},       {"nov", 11}, {"dec", 12},
+    {"mai", 5},         {"okt", 10}, {"dez", 12}, {"m\303\244r", 3}, {"mrz", 3},  {"fev", 2},
+    {"f\303\251v", 2},  {"avr", 4},  {"juin", 6}, {"juil", 7},       {"aou", 8},  {"ao\303\273", 8},
+    {"d\303\251c", 12}, {"ene", 1},  {"abr", 4},  {"ago", 8},        {"dic", 12}, {"gen", 1},
+    {"mag", 5},         {"giu", 6},  {"lug", 7},  {"set", 9},        {"ott", 10}, {"mei", 5},
+    {"mrt", 3},         {"out", 10}, {"maj", 5},
 };
 
 static const struct word weekdays[] = {
@@ -248,7 +249,8 @@ small(int64_t value)
     return value > 99 ? 99 : (int)value;
 }
 
-/* hour ":" minute [":" second], the hour taken already; blanks may stand round the colons (§4.3). */
+/* hour ":" minute [":" second], the hour taken already; blanks may stand round the colons (§4.3).
+ */
 static void
 take_time(struct reader *reader, struct number hour, uint8_t separator)
 {

@@ -295,6 +295,15 @@ quoted_printable_encode(struct slice text, struct buffer *out)
             continue;
         }
         size_t len = needs_escape(text, column) ? 3 : 1;
+        size_t room =
+            column < QUOTED_PRINTABLE_LINE_MAX ? QUOTED_PRINTABLE_LINE_MAX - 1 - column : 0;
+        size_t plain = len == 1 ? plain_len(slice_first(text, room)) : 0;
+        if (plain > 1) {
+            buffer_put(out, slice_first(text, plain));
+            column += plain;
+            text = slice_skip(text, plain);
+            continue;
+        }
         size_t line_max = QUOTED_PRINTABLE_LINE_MAX - !is_line_end(slice_skip(text, 1));
         if (column + len > line_max) {
             buffer_put(out, SLICE("=\r\n"));

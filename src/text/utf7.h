@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Modified UTF-7, the alphabet of IMAP4rev1's mailbox names (RFC 3501 §5.1.3), from and to UTF-8. */
+/* Modified UTF-7, the alphabet of IMAP4rev1's mailbox names (RFC 3501 §5.1.3), from and to
+ * UTF-8. */
 #ifndef TEXT_UTF7_H
 #define TEXT_UTF7_H
 

@@ -23,7 +23,8 @@ is_whole(const struct address_list *list)
 {
     enum {
         BROKEN = ADDRESS_NO_DOMAIN | ADDRESS_NO_LOCAL | ADDRESS_UNCLOSED | ADDRESS_STRAY |
-                 ADDRESS_UNQUOTED_SPECIAL | ADDRESS_MULTIPLE_AT | ADDRESS_CONTROL | ADDRESS_QUOTED_WORD
+                 ADDRESS_UNQUOTED_SPECIAL | ADDRESS_MULTIPLE_AT | ADDRESS_CONTROL |
+                 ADDRESS_QUOTED_WORD
     };
     for (const struct address *address = list->first; address; address = address->next) {
         if (has_octet(address->domain, ':') && !has_octet(address->domain, '['))

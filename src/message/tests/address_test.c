@@ -370,8 +370,9 @@ an_arena_at_its_limit_cuts_the_list(void **state)
 static void
 hostile_repetition_takes_linear_time(void **state)
 {
-    static const char *const units[] = {"\"", "(", "\\\"\"", "<", "=?", "=?a?b?", "@", ")(", "[", ":",
-                                        "(\\", "a ", "\"\\\"", ">", "a@[", "<@", ";", ".", "()", "\"\""};
+    static const char *const units[] = {"\"",  "(",  "\\\"\"", "<",   "=?", "=?a?b?", "@",
+                                        ")(",  "[",  ":",      "(\\", "a ", "\"\\\"", ">",
+                                        "a@[", "<@", ";",      ".",   "()", "\"\""};
     struct arena arena;
     struct buffer text;
 

@@ -13,7 +13,8 @@ fields_are_written_within_78_columns(void **state)
         {"Subject", "Hello", "Subject: Hello\r\n"},
         {"Subject", "", "Subject:\r\n"},
         {"Subject", "  two  blanks  ", "Subject: two  blanks\r\n"},
-        {"Subject", "This is a subject that is much too long for one line and has to be folded here",
+        {"Subject",
+         "This is a subject that is much too long for one line and has to be folded here",
          "Subject: This is a subject that is much too long for one line and has to be\r\n"
          " folded here\r\n"},
         /* exactly 78, and one more */
@@ -21,8 +22,10 @@ fields_are_written_within_78_columns(void **state)
          "X: 345678901234567890123456789012345678 01234567890123456789012345678901234567\r\n"},
         {"X", "345678901234567890123456789012345678 012345678901234567890123456789012345678",
          "X: 345678901234567890123456789012345678\r\n 012345678901234567890123456789012345678\r\n"},
-        {"Message-ID", "<a-message-id-that-is-as-long-as-some-mailers-make-them-but-is-legal@example>",
-         "Message-ID:\r\n <a-message-id-that-is-as-long-as-some-mailers-make-them-but-is-legal@example>\r\n"},
+        {"Message-ID",
+         "<a-message-id-that-is-as-long-as-some-mailers-make-them-but-is-legal@example>",
+         "Message-ID:\r\n "
+         "<a-message-id-that-is-as-long-as-some-mailers-make-them-but-is-legal@example>\r\n"},
         /* no header can be smuggled in */
         {"Subject", "a\r\nBcc: evil@x", "Subject: a Bcc: evil@x\r\n"},
         {"Subject", "a\n\n\r\nb", "Subject: a b\r\n"},
@@ -86,7 +89,8 @@ unfolding_takes_out_line_ends_alone(void **state)
     (void)state;
     arena_init(&arena, 1000);
     assert_slice(unstructured_unfold(&arena, SLICE(" plain ")), SLICE("plain"));
-    assert_slice(unstructured_unfold(&arena, SLICE("a\r\n b\n\tc\r\n  \r\n d")), SLICE("a b\tc   d"));
+    assert_slice(unstructured_unfold(&arena, SLICE("a\r\n b\n\tc\r\n  \r\n d")),
+                 SLICE("a b\tc   d"));
     assert_slice(unstructured_unfold(&arena, SLICE("a\0b\rc")), SLICE("abc"));
     assert_slice(unstructured_unfold(&arena, SLICE("")), SLICE(""));
     assert_slice(unstructured_unfold(&arena, SLICE("\0\0")), SLICE(""));

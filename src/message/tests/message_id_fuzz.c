@@ -5,8 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Ids have no blanks; the first of the list is what the single form finds. The same text as a subject
- * gives a base that is its own base; as a Return-Path, a path that reads back the same. */
+/* Ids have no blanks; the first of the list is what the single form finds. The same text as a
+ * subject gives a base that is its own base; as a Return-Path, a path that reads back the same. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

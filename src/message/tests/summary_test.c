@@ -73,8 +73,10 @@ repeated_fields_are_joined_or_the_first_counts(void **state)
 
     (void)state;
     arena_init(&arena, 100000);
-    gather(&arena, SLICE("To: a@b\r\nSubject: one\r\nTo: c@d, e@f\r\nSubject: two\r\nSender: s@t\r\n"
-                         "Sender: u@v\r\nDate: 1 Jan 2001 00:00 +0000\r\nDate: x\r\n\r\n"), &summary);
+    gather(&arena,
+           SLICE("To: a@b\r\nSubject: one\r\nTo: c@d, e@f\r\nSubject: two\r\nSender: s@t\r\n"
+                 "Sender: u@v\r\nDate: 1 Jan 2001 00:00 +0000\r\nDate: x\r\n\r\n"),
+           &summary);
     assert_int_equal(summary.to.count, 3);
     assert_slice(summary.to.first->next->local, SLICE("c"));
     assert_slice(summary.subject, SLICE("one"));
@@ -96,10 +98,12 @@ ancestors_come_from_references_or_from_in_reply_to(void **state)
     } cases[] = {
         {SLICE("Message-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\nIn-Reply-To: <9@x>\r\n\r\n"), "3@x",
          "1@x 2@x "},
-        {SLICE("Message-ID: <3@x>\r\nIn-Reply-To: Your mail <1@x> and <2@x>\r\n\r\n"), "3@x", "1@x "},
+        {SLICE("Message-ID: <3@x>\r\nIn-Reply-To: Your mail <1@x> and <2@x>\r\n\r\n"), "3@x",
+         "1@x "},
         {SLICE("Message-ID: <3@x>\r\nReferences: <1@x> <3@x> <1@x> <2@x>\r\n\r\n"), "3@x",
          "1@x 2@x "},
-        {SLICE("Message-ID: <3@x>\r\nReferences: junk\r\nIn-Reply-To: <1@x>\r\n\r\n"), "3@x", "1@x "},
+        {SLICE("Message-ID: <3@x>\r\nReferences: junk\r\nIn-Reply-To: <1@x>\r\n\r\n"), "3@x",
+         "1@x "},
         {SLICE("Subject: alone\r\n\r\n"), "", ""},
         {SLICE("Message-ID:\r\n <3@x>\r\n\r\n"), "3@x", ""},
     };

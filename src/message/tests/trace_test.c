@@ -16,13 +16,14 @@ static const struct {
      "node.example||x.y.test||||||| 1997-11-21T10:01:22-06:00", 0},
     {"from mail.a.org (mail.a.org [192.0.2.1])\r\n\tby b.org (Postfix) with ESMTPS id 4Xyz\r\n"
      "\tfor <u@b.org>; Mon,  1 Jan 2001 00:00:00 +0100 (CET)",
-     "mail.a.org|mail.a.org [192.0.2.1]|b.org|Postfix||ESMTPS||4Xyz|u@b.org|2001-01-01T00:00:00+01:00",
+     "mail.a.org|mail.a.org "
+     "[192.0.2.1]|b.org|Postfix||ESMTPS||4Xyz|u@b.org|2001-01-01T00:00:00+01:00",
      0},
     {"from [192.0.2.1] (helo=x)\r\n by y.org with esmtpsa (TLS1.3) tls TLS_AES\r\n (Exim 4.96)\r\n"
      " (envelope-from <a@b>)\r\n id 1a-2b; Mon, 1 Jan 2001 00:00:00 +0000",
      "[192.0.2.1]|helo=x|y.org|||esmtpsa|TLS1.3|1a-2b|| 2001-01-01T00:00:00Z", TRACE_UNKNOWN},
-    {"(qmail 1234 invoked by uid 0); 1 Jan 2001 00:00:00 -0000",
-     "||||||||| 2001-01-01T00:00:00Z", TRACE_NO_BY},
+    {"(qmail 1234 invoked by uid 0); 1 Jan 2001 00:00:00 -0000", "||||||||| 2001-01-01T00:00:00Z",
+     TRACE_NO_BY},
     {"by 10.0.0.1 with SMTP id x; Mon, 01 Jan 2001 00:00:00 -0800 (PST)",
      "||10.0.0.1|||SMTP||x|| 2001-01-01T00:00:00-08:00", 0},
     {"from a by b by c; Mon, 1 Jan 2001 00:00:00 +0000", "a||b||||||| 2001-01-01T00:00:00Z",
@@ -30,7 +31,8 @@ static const struct {
     {"from by by b; 1 Jan 2001 00:00:00 +0000", "by||b||||||| 2001-01-01T00:00:00Z", 0},
     {"from a by b", "a||b|||||||", TRACE_NO_DATE},
     {"from a by b; never", "a||b|||||||", TRACE_NO_DATE},
-    {"from a (open by b; 1 Jan 2001 00:00:00 +0000", "a|open by b; 1 Jan 2001 00:00:00 +0000||||||||",
+    {"from a (open by b; 1 Jan 2001 00:00:00 +0000",
+     "a|open by b; 1 Jan 2001 00:00:00 +0000||||||||",
      TRACE_NO_DATE | TRACE_NO_BY | TRACE_UNCLOSED},
     {"from a (x; y) by b for \"a;b\"@c; 1 Jan 2001 00:00:00 +0000",
      "a|x; y|b||||||\"a;b\"@c|2001-01-01T00:00:00Z", 0},

@@ -44,9 +44,21 @@ static void
 strict_form_refuses_all_else(void **state)
 {
     static const struct slice bad[] = {
-        SLICE("Zg"), SLICE("Zg="), SLICE("Zg==="), SLICE("Zh=="), SLICE("Zm9="), SLICE("Zm9v\r\n"),
-        SLICE("Z=g="), SLICE("===="), SLICE("=Zg="), SLICE("Zm9-"), SLICE("Zg==Zg=="), SLICE("Zm 9"),
-        SLICE("\xC3\xA9\xC3\xA9"), SLICE("Zm9*Zm9v"), SLICE("Zg=v"),
+        SLICE("Zg"),
+        SLICE("Zg="),
+        SLICE("Zg==="),
+        SLICE("Zh=="),
+        SLICE("Zm9="),
+        SLICE("Zm9v\r\n"),
+        SLICE("Z=g="),
+        SLICE("===="),
+        SLICE("=Zg="),
+        SLICE("Zm9-"),
+        SLICE("Zg==Zg=="),
+        SLICE("Zm 9"),
+        SLICE("\xC3\xA9\xC3\xA9"),
+        SLICE("Zm9*Zm9v"),
+        SLICE("Zg=v"),
     };
     struct buffer out;
 

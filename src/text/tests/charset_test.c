@@ -9,14 +9,33 @@ sets_are_found_under_all_their_names(void **state)
     static const struct {
         const char *name, *found;
     } names[] = {
-        {"utf-8", "utf-8"}, {"UTF8", "utf-8"}, {"Utf_8", "utf-8"}, {"unicode-1-1-utf-8", "utf-8"},
-        {"US-ASCII", "us-ascii"}, {"ANSI_X3.4-1968", "us-ascii"}, {"ascii", "us-ascii"},
-        {"ISO-8859-1", "iso-8859-1"}, {"latin1", "iso-8859-1"}, {"ISO_8859-1:1987", "iso-8859-1"},
-        {"iso8859-15", "iso-8859-15"}, {"cp1252", "windows-1252"}, {"x-sjis", "shift_jis"},
-        {"\"koi8-r\"", "koi8-r"}, {"GB2312", "gb18030"}, {"ks_c_5601-1987", "euc-kr"},
-        {"x-mac-roman", "macintosh"}, {"iso-2022-jp", "iso-2022-jp"}, {"iso-8859-8-i", "iso-8859-8"},
-        {"UTF-16LE", "utf-16le"}, {"x-unknown", ""}, {"", ""}, {"x", ""}, {"-", ""},
-        {"iso-8859-12", ""}, {"ISO-2022-CN-EXT", ""}, {"utf-8//TRANSLIT", ""},
+        {"utf-8", "utf-8"},
+        {"UTF8", "utf-8"},
+        {"Utf_8", "utf-8"},
+        {"unicode-1-1-utf-8", "utf-8"},
+        {"US-ASCII", "us-ascii"},
+        {"ANSI_X3.4-1968", "us-ascii"},
+        {"ascii", "us-ascii"},
+        {"ISO-8859-1", "iso-8859-1"},
+        {"latin1", "iso-8859-1"},
+        {"ISO_8859-1:1987", "iso-8859-1"},
+        {"iso8859-15", "iso-8859-15"},
+        {"cp1252", "windows-1252"},
+        {"x-sjis", "shift_jis"},
+        {"\"koi8-r\"", "koi8-r"},
+        {"GB2312", "gb18030"},
+        {"ks_c_5601-1987", "euc-kr"},
+        {"x-mac-roman", "macintosh"},
+        {"iso-2022-jp", "iso-2022-jp"},
+        {"iso-8859-8-i", "iso-8859-8"},
+        {"UTF-16LE", "utf-16le"},
+        {"x-unknown", ""},
+        {"", ""},
+        {"x", ""},
+        {"-", ""},
+        {"iso-8859-12", ""},
+        {"ISO-2022-CN-EXT", ""},
+        {"utf-8//TRANSLIT", ""},
         {"a-name-with-many-many-many-many-many-letters-that-is-none-of-ours", ""},
     };
 
@@ -172,7 +191,10 @@ text_is_written_and_what_cannot_be_is_counted(void **state)
     assert_slice(buffer_slice(&out), SLICE("10 \xA4 ? \xE9"));
     assert_int_equal(report.bad_count, 1);
     buffer_clear(&out);
-    assert_true(charset_from_utf8(charset_find(SLICE("us-ascii")), SLICE("a\xFF" "b"), &out, &report));
+    assert_true(charset_from_utf8(charset_find(SLICE("us-ascii")),
+                                  SLICE("a\xFF"
+                                        "b"),
+                                  &out, &report));
     assert_slice(buffer_slice(&out), SLICE("a?b"));
     buffer_clear(&out);
     assert_true(charset_from_utf8(charset_find(SLICE("utf-8")), SLICE("a\xFF" "b"), &out, &report));

@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Whatever is read as a date can be written, and reads back as the same instant in the same zone. */
+/* Whatever is read as a date can be written, and reads back as the same instant in the same zone.
+ */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

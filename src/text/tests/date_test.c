@@ -18,7 +18,8 @@ static const struct {
     {"Mon, 24 Nov 1997 14:22:01 -0800", "1997-11-24T14:22:01-08:00", -480, 0},
     {"21 Nov 97 09:55:06 GMT", "1997-11-21T09:55:06Z", 0, DATE_YEAR_SHORT | DATE_ZONE_NAMED},
     {"Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", "1997-11-21T09:55:06-06:00", -360, 0},
-    {"Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)",
+    {"Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 "
+     "(Newfoundland Time)",
      "1969-02-13T23:32:00-03:30", -210, DATE_NO_SECONDS},
     /* legal, less usual */
     {"1 Jan 2026 00:00:00 +0000", "2026-01-01T00:00:00Z", 0, 0},
@@ -35,9 +36,11 @@ static const struct {
     {"21 Nov 1997 09:55:06 PDT", "1997-11-21T09:55:06-07:00", -420, DATE_ZONE_NAMED},
     {"21 Nov 1997 09:55:06 CEST", "1997-11-21T09:55:06+02:00", 120, DATE_ZONE_NAMED},
     {"21 Nov 1997 09:55:06 MET DST", "1997-11-21T09:55:06+02:00", 120, DATE_ZONE_NAMED},
-    {"21 Nov 1997 09:55:06 Q", "1997-11-21T09:55:06Z", ZONE_DASH, DATE_ZONE_NAMED | DATE_ZONE_UNKNOWN},
+    {"21 Nov 1997 09:55:06 Q", "1997-11-21T09:55:06Z", ZONE_DASH,
+     DATE_ZONE_NAMED | DATE_ZONE_UNKNOWN},
     {"21 Nov 1997 09:55:06 GMT+0100", "1997-11-21T09:55:06+01:00", 60, DATE_ZONE_NAMED},
-    {"21 Nov 1997 09:55:06 GMT-5", "1997-11-21T09:55:06-05:00", -300, DATE_ZONE_NAMED | DATE_SYNTAX},
+    {"21 Nov 1997 09:55:06 GMT-5", "1997-11-21T09:55:06-05:00", -300,
+     DATE_ZONE_NAMED | DATE_SYNTAX},
     /* years */
     {"21 Nov 49 09:55:06 +0000", "2049-11-21T09:55:06Z", 0, DATE_YEAR_SHORT},
     {"21 Nov 50 09:55:06 +0000", "1950-11-21T09:55:06Z", 0, DATE_YEAR_SHORT},
@@ -57,7 +60,8 @@ static const struct {
     {"31 Nov 1997 09:55:06 +0000", "1997-11-30T09:55:06Z", 0, DATE_CLAMPED},
     {"29 Feb 2000 09:55:06 +0000", "2000-02-29T09:55:06Z", 0, 0},
     {"29 Feb 1900 09:55:06 +0000", "1900-02-28T09:55:06Z", 0, DATE_CLAMPED},
-    {"21 Nov 1997 0955 GMT", "1997-11-21T09:55:00Z", 0, DATE_NO_SECONDS | DATE_SYNTAX | DATE_ZONE_NAMED},
+    {"21 Nov 1997 0955 GMT", "1997-11-21T09:55:00Z", 0,
+     DATE_NO_SECONDS | DATE_SYNTAX | DATE_ZONE_NAMED},
     {"Mon, 24 Nov 1997 14.22.01 +0100", "1997-11-24T14:22:01+01:00", 60, DATE_SYNTAX},
     /* zones */
     {"21 Nov 1997 09:55:06 +01:00", "1997-11-21T09:55:06+01:00", 60, DATE_SYNTAX},
@@ -66,7 +70,8 @@ static const struct {
     {"21 Nov 1997 09:55:06 0100", "1997-11-21T09:55:06+01:00", 60, DATE_SYNTAX},
     {"21 Nov 1997 09:55:06+0100", "1997-11-21T09:55:06+01:00", 60, 0},
     {"21 Nov 1997 09:55:06 +9999", "1997-11-21T09:55:06Z", ZONE_DASH, DATE_ZONE_UNKNOWN},
-    {"21 Nov 1997 09:55:06 +123456", "1997-11-21T09:55:06Z", ZONE_DASH, DATE_ZONE_UNKNOWN | DATE_SYNTAX},
+    {"21 Nov 1997 09:55:06 +123456", "1997-11-21T09:55:06Z", ZONE_DASH,
+     DATE_ZONE_UNKNOWN | DATE_SYNTAX},
     /* weekdays and words */
     {"Mon, 21 Nov 1997 09:55:06 -0600", "1997-11-21T09:55:06-06:00", -360, DATE_WEEKDAY_WRONG},
     {"Friday, 21 November 1997 09:55:06 -0600", "1997-11-21T09:55:06-06:00", -360, DATE_SYNTAX},
@@ -79,7 +84,8 @@ static const struct {
     {"Do, 5 Dez 2002 10:00:00 +0100", "2002-12-05T10:00:00+01:00", 60, DATE_SYNTAX},
     /* order */
     {"Fri Nov 21 09:55:06 1997", "1997-11-21T09:55:06Z", ZONE_DASH, DATE_ORDER | DATE_NO_ZONE},
-    {"Fri Nov 21 09:55:06 EST 1997", "1997-11-21T09:55:06-05:00", -300, DATE_ORDER | DATE_ZONE_NAMED},
+    {"Fri Nov 21 09:55:06 EST 1997", "1997-11-21T09:55:06-05:00", -300,
+     DATE_ORDER | DATE_ZONE_NAMED},
     {"Fri Nov 21 09:55:06 1997 -0500", "1997-11-21T09:55:06-05:00", -300, DATE_ORDER},
     {"Nov 21, 1997 09:55:06 -0600", "1997-11-21T09:55:06-06:00", -360, DATE_ORDER | DATE_SYNTAX},
     {"09:55:06 21 Nov 1997 -0600", "1997-11-21T09:55:06-06:00", -360, DATE_ORDER},
@@ -95,7 +101,8 @@ static const struct {
     {"21/11/1997 09:55:06 -0600", "1997-11-21T09:55:06-06:00", -360, DATE_SYNTAX},
     {"21.11.1997 09:55:06 +0100", "1997-11-21T09:55:06+01:00", 60, DATE_SYNTAX},
     {"03-04-2005 10:00:00 +0000", "2005-04-03T10:00:00Z", 0, DATE_SYNTAX},
-    {"Fri, 21 Nov 1997 09:55:06 -0600 trailing words", "1997-11-21T09:55:06-06:00", -360, DATE_TRAILING},
+    {"Fri, 21 Nov 1997 09:55:06 -0600 trailing words", "1997-11-21T09:55:06-06:00", -360,
+     DATE_TRAILING},
     {"Fri, 21 Nov 1997 09:55:06 -0600 (open comment", "1997-11-21T09:55:06-06:00", -360, 0},
 };
 
@@ -139,10 +146,21 @@ static void
 what_is_no_date_is_refused(void **state)
 {
     static const struct slice bad[] = {
-        SLICE(""), SLICE("   "), SLICE("yesterday"), SLICE("Fri, Nov 1997"), SLICE("10:00:00 +0100"),
-        SLICE("0 Nov 1997 10:00:00"), SLICE("32 33 1997"), SLICE("13/13/1997"), SLICE("Fri"),
-        SLICE("(21 Nov 1997)"), SLICE("99999999999999999999 Nov 1997"), SLICE("Nov Nov Nov"),
-        SLICE("\0\0\0"), SLICE("1 2"), SLICE("00000000"),
+        SLICE(""),
+        SLICE("   "),
+        SLICE("yesterday"),
+        SLICE("Fri, Nov 1997"),
+        SLICE("10:00:00 +0100"),
+        SLICE("0 Nov 1997 10:00:00"),
+        SLICE("32 33 1997"),
+        SLICE("13/13/1997"),
+        SLICE("Fri"),
+        SLICE("(21 Nov 1997)"),
+        SLICE("99999999999999999999 Nov 1997"),
+        SLICE("Nov Nov Nov"),
+        SLICE("\0\0\0"),
+        SLICE("1 2"),
+        SLICE("00000000"),
     };
     struct date date = {.zone_minutes = 42};
 

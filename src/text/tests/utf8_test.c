@@ -75,7 +75,11 @@ ill_formed_pieces_become_one_replacement_each(void **state)
         {SLICE("\xE9t\xE9"), SLICE("\xEF\xBF\xBDt\xEF\xBF\xBD"), 2},
         /* The example of Unicode's table 3-8: maximal pieces. */
         {SLICE("\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64"),
-         SLICE("a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "b\xEF\xBF\xBD" "c\xEF\xBF\xBD\xEF\xBF\xBD" "d"), 6},
+         SLICE("a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+               "b\xEF\xBF\xBD"
+               "c\xEF\xBF\xBD\xEF\xBF\xBD"
+               "d"),
+         6},
         {SLICE("\xE2\x82"), SLICE("\xEF\xBF\xBD"), 1},
     };
     struct buffer buffer;
