@@ -117,8 +117,12 @@ apply_change(struct store *store, const struct turn_change *change, enum turn_ki
 static void
 note_applied(struct store *store, uint64_t number, struct place place, uint64_t len)
 {
+    struct segment_live *live = store_live(store, place.segment);
+
+    live->end = place.offset + len;
+    live->is_changed = true;
     store->last_turn = number;
-    store->end = (struct place){place.segment, place.offset + len};
+    store->end = (struct place){place.segment, live->end};
     store->is_changed = true;
 }
 
@@ -179,12 +183,30 @@ store_load_live(struct store *store)
         return result;
     while (view_scan_next(&scan, &key, &value)) {
         struct cursor cursor = cursor_of(value);
-        uint64_t bytes;
-        if (key_parse(key, &parts) && cursor_take_le64(&cursor, &bytes))
-            store_live(store, (uint32_t)parts.number)->bytes = bytes;
+        uint64_t bytes, end;
+        if (!key_parse(key, &parts) || !cursor_take_le64(&cursor, &bytes) ||
+            !cursor_take_le64(&cursor, &end))
+            continue; /* it only guides reclaim */
+        struct segment_live *live = store_live(store, (uint32_t)parts.number);
+        live->bytes = bytes;
+        live->end = end;
     }
     view_scan_close(&scan);
     return 0;
+}
+
+void
+store_trim_ends(struct store *store)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+
+    for (size_t i = 0; i < store->live_count; i++) {
+        const struct segment_live *live = &store->live[i];
+        const struct log_segment *segment = turn_log_find(log, live->segment);
+        if (segment && live->end > 0 && segment->len > live->end &&
+            turn_log_trim_end(log, live->segment, live->end) < 0)
+            store_report(store, "not_trimmed", "cannot cut the end of segment", live->segment);
+    }
 }
 
 /* Puts how far the view is, and commits it. */
@@ -208,6 +230,7 @@ store_save(struct store *store)
         struct key segment = key_segment(store->live[i].segment);
         buffer_clear(&store->scratch);
         buffer_put_le64(&store->scratch, store->live[i].bytes);
+        buffer_put_le64(&store->scratch, store->live[i].end);
         result = view_put(store->view, key_slice(&segment), buffer_slice(&store->scratch));
     }
     buffer_clear(&store->scratch);
@@ -366,7 +389,8 @@ store_recover(struct store *store, bool is_first, struct buffer *why)
     if (result < 0)
         return result;
     store->replayed_bytes = 0;
-    result = store->engine->ops->replay(store->engine, store->end, is_first, replay_one, store);
+    result = store->engine->ops->replay(store->engine, store->end, store->last_turn, is_first,
+                                        replay_one, store);
     if (result == -EPROTONOSUPPORT)
         buffer_put_text(why, "the log was written by a newer release of Facteur: use that one");
     else if (result < 0)

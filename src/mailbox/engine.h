@@ -33,10 +33,10 @@ struct engine_ops {
      * and `turn` are the last that the view knows. 0 or -errno. */
     int (*acquire)(struct engine *engine, uint64_t epoch, uint64_t turn, uint64_t *ret_epoch);
     /* Calls fn for each turn from `from` on ({0, 0}: from the first that is kept), damage included.
-     * `is_first`: makes the end of the last good turn the end of the log; once, before the first
+     * `turn` is the number of the turn before `from`. `is_first`: makes the end of the last good turn the end of the log; once, before the first
      * commit. 0 or -errno (-ECANCELED when fn stopped it). */
-    int (*replay)(struct engine *engine, struct place from, bool is_first, engine_turn_fn fn,
-                  void *context);
+    int (*replay)(struct engine *engine, struct place from, uint64_t turn, bool is_first,
+                  engine_turn_fn fn, void *context);
     void (*commit)(struct engine *engine, const struct turn *turn, uint64_t number,
                    engine_commit_fn fn, void *context);
     void (*body_read)(struct engine *engine, struct place place, size_t len, engine_read_fn fn,

@@ -30,8 +30,8 @@ file_acquire(struct engine *engine, uint64_t epoch, uint64_t turn, uint64_t *ret
 }
 
 static int
-file_replay(struct engine *engine, struct place from, bool is_first, engine_turn_fn fn,
-            void *context)
+file_replay(struct engine *engine, struct place from, uint64_t turn, bool is_first,
+            engine_turn_fn fn, void *context)
 {
     struct engine_file *file = file_engine(engine);
     size_t count = turn_log_count(file->log);
@@ -40,20 +40,23 @@ file_replay(struct engine *engine, struct place from, bool is_first, engine_turn
     int result;
 
     if (count == 0)
-        return 0;
+        return is_first ? turn_log_cut(file->log, 0, 0) : 0;
     const struct log_segment *last = turn_log_segment(file->log, count - 1);
-    uint64_t end = last->len;
+    uint64_t end = last->len, start = end;
     log_walk_open(&walk, file->log, from, false);
+    walk.last = turn;
     while ((result = log_walk_next(&walk, &found)) > 0) {
         if (found.event == LOG_TAIL)
             end = found.place.offset;
+        else if (found.event == LOG_TURN && found.place.segment == last->number)
+            start = found.place.offset;
         if (!fn(context, &found)) {
             result = -ECANCELED;
             break;
         }
     }
     log_walk_close(&walk);
-    return result < 0 || !is_first ? result : turn_log_cut(file->log, end);
+    return result < 0 || !is_first ? result : turn_log_cut(file->log, start, end);
 }
 
 static void
@@ -128,9 +131,7 @@ open_folder(struct engine_file *file, struct host_dir *dir, struct buffer *why)
 {
     int result = host_dir_make(dir, "log");
 
-    if (result == -EEXIST)
-        result = 0;
-    else if (result == 0)
+    if (result == 0 || result == -EEXIST)
         result = host_dir_sync(dir);
     if (result == 0)
         result = host_dir_open_below(dir, "log", &file->log_dir);

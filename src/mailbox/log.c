@@ -270,21 +270,47 @@ turn_log_remove(struct turn_log *log, uint32_t number)
     return host_dir_sync(log->dir);
 }
 
+/* Reads a stretch of the tail and writes the same octets back. */
+static int
+write_again(struct turn_log *log, uint64_t start, uint64_t end)
+{
+    uint8_t *chunk = malloc(LOG_RESERVE_STEP);
+    int result = 0;
+
+    if (!chunk)
+        abort();
+    while (result == 0 && start < end) {
+        size_t some = end - start < LOG_RESERVE_STEP ? (size_t)(end - start) : LOG_RESERVE_STEP;
+        struct slice piece = {chunk, some};
+        int64_t got = host_file_read(log->tail, chunk, some, start);
+        result = got < 0 ? (int)got : (uint64_t)got < some ? -EIO : 0;
+        if (result == 0)
+            result = host_file_write(log->tail, &piece, 1, start);
+        start += some;
+    }
+    free(chunk);
+    return result;
+}
+
 int
-turn_log_cut(struct turn_log *log, uint64_t end)
+turn_log_cut(struct turn_log *log, uint64_t start, uint64_t end)
 {
     char name[SEGMENT_NAME_SIZE];
 
     assert(!log->tail);
-    if (log->count == 0)
-        return 0;
+    /* A process that died may have left names that the disk does not know yet. */
+    int result = host_dir_sync(log->dir);
+    if (result < 0 || log->count == 0)
+        return result;
     struct log_segment *last = &log->segments[log->count - 1];
     if (last->first_turn == 0)
         return 0; /* without a header: the next turn begins a new one */
     segment_name(last->number, false, name);
-    int result = host_file_open(log->dir, name, HOST_FILE_WRITE, &log->tail);
+    result = host_file_open(log->dir, name, HOST_FILE_WRITE, &log->tail);
     if (result == 0)
         result = host_file_truncate(log->tail, end);
+    if (result == 0)
+        result = write_again(log, start, end);
     if (result == 0)
         result = host_file_sync(log->tail);
     if (result < 0) {
@@ -293,6 +319,25 @@ turn_log_cut(struct turn_log *log, uint64_t end)
     }
     last->len = log->reserved = end;
     return 0;
+}
+
+int
+turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t end)
+{
+    size_t index = find_index(log, number);
+    struct host_file *file = NULL;
+    char name[SEGMENT_NAME_SIZE];
+
+    if (index + 1 >= log->count || log->segments[index].number != number)
+        return -ENOENT;
+    segment_name(number, false, name);
+    int result = host_file_open(log->dir, name, HOST_FILE_WRITE, &file);
+    if (result == 0)
+        result = host_file_truncate(file, end);
+    host_file_close(&file);
+    /* From here on nobody looks behind it, whatever became of the file. */
+    log->segments[index].len = end;
+    return result;
 }
 
 /* ---- the tail ------------------------------------------------------------------------------ */
@@ -308,7 +353,9 @@ seal_tail(struct turn_log *log)
     host_file_close(&log->tail);
 }
 
-/* Makes the header durable under the name .new first: so a .seg always has a header. */
+/* Makes the header durable under the name .new first: so a .seg always has a header. Once the name
+ * .seg may stand on the disk, it makes void what the segment before it gets: that one is then ended,
+ * whether we have the new one or not. */
 static int
 make_segment(struct turn_log *log, const struct segment_header *header,
              struct host_file **ret_file)
@@ -327,8 +374,10 @@ make_segment(struct turn_log *log, const struct segment_header *header,
         result = host_file_write(file, &piece, 1, 0);
     if (result == 0)
         result = host_file_sync(file);
-    if (result == 0)
+    if (result == 0) {
+        seal_tail(log);
         result = host_dir_rename(log->dir, new_name, name);
+    }
     if (result == 0)
         result = host_dir_sync(log->dir);
     buffer_finish(&bytes);
@@ -355,7 +404,6 @@ begin_segment(struct turn_log *log, uint64_t epoch, uint64_t first_turn)
     int result = make_segment(log, &header, &file);
     if (result < 0)
         return result;
-    seal_tail(log);
     log->tail = file;
     log->is_tight = false;
     struct log_segment *segment = add_segment(log, header.number);
@@ -475,7 +523,7 @@ turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch, u
         if (!log->tail || log->segments[log->count - 1].len >= log->segment_bytes) {
             result = begin_segment(log, epoch, number);
             if (result < 0 && !log->tail)
-                return result; /* while there is a tail, it may grow over its length */
+                return tries == 0 ? result : -EIO; /* while there is a tail, it may grow over its length */
         }
         struct log_segment *last = &log->segments[log->count - 1];
         struct place place = {last->number, last->len};
@@ -483,7 +531,7 @@ turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch, u
         if (result == 0)
             *ret_place = place;
         if (!is_torn)
-            return result;
+            return result == 0 || tries == 0 ? result : -EIO;
         /* What a failed sync has left on the disk nobody can know: the segment ends before it, and
          * the header of the next one makes void what may stand there. */
         seal_tail(log);

@@ -64,6 +64,9 @@ struct log_walk {
     struct turn_log *log;
     struct place place;
     bool is_thorough; /* check the bodies of all turns, not only of the last segment's */
+    uint64_t last;    /* number of the turn before `place`; 0: not known. Between it and the first
+                         turn of the next segment nothing is missing: what lies there is the rest
+                         of a turn that failed, no damage */
     struct buffer meta;
     struct buffer chunk;
 };
@@ -76,13 +79,20 @@ void log_walk_open(struct log_walk *walk, struct turn_log *log, struct place fro
 MUST_USE int log_walk_next(struct log_walk *walk, struct log_found *ret_found);
 void log_walk_close(struct log_walk *walk);
 
-/* Makes `end` the end of the last segment: what lies behind is cut off. Once, before appending. */
-MUST_USE int turn_log_cut(struct turn_log *log, uint64_t end);
+/* Makes `end` the end of the last segment: what lies behind is cut off. Once, before appending.
+ * [start, end) is the last turn found there, or empty: it is written again, because a process may
+ * have died between a failed sync and the answer, and after that failure a kernel shows octets as
+ * written that never reached the disk. */
+MUST_USE int turn_log_cut(struct turn_log *log, uint64_t start, uint64_t end);
+
+/* Cuts what lies behind `end` off a segment that is not the last. */
+MUST_USE int turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t end);
 
 /* Appends one turn under this epoch and number and syncs it. 0: durable, *ret_place is where it
  * begins. Otherwise a negative errno and the log is as if nothing had been asked; -ENOSPC when the
  * disk is full, -EFBIG when the turn is over a bound. After a failed sync the turn is tried again in
- * a fresh segment before giving up. */
+ * a fresh segment before giving up with -EIO: only then, and only if the disk then loses power before
+ * the next turn, may the turn be found there after all. */
 MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
                              uint64_t number, struct place *ret_place);
 

@@ -175,8 +175,8 @@ go_to_next_segment(struct log_walk *walk)
 
 /* What stands at walk->place is no turn. 1: *found says what it is; 0: go on. */
 static int
-pass_over(struct log_walk *walk, const struct log_segment *segment, bool is_last,
-          struct log_found *found)
+pass_over(struct log_walk *walk, const struct log_segment *segment,
+          const struct log_segment *next_segment, struct log_found *found)
 {
     uint64_t next;
     bool is_blank;
@@ -196,12 +196,9 @@ pass_over(struct log_walk *walk, const struct log_segment *segment, bool is_last
         return 1;
     }
     go_to_next_segment(walk);
-    if (is_last) {
-        found->event = LOG_TAIL;
-        return 1;
-    }
-    found->event = LOG_DAMAGED;
-    return is_blank ? 0 : 1;
+    found->event = next_segment ? LOG_DAMAGED : LOG_TAIL;
+    bool is_whole = next_segment && walk->last != 0 && next_segment->first_turn == walk->last + 1;
+    return next_segment && (is_blank || is_whole) ? 0 : 1;
 }
 
 /* A turn of the last segment with a bad body is the torn tail unless another turn follows it. */
@@ -264,9 +261,11 @@ log_walk_next(struct log_walk *walk, struct log_found *ret_found)
             if (walk->is_thorough || !next)
                 result = judge_bodies(walk, segment, !next, &found);
         } else if (result == 0 || result == -EIO) {
-            result = pass_over(walk, segment, !next, &found);
+            result = pass_over(walk, segment, next, &found);
         }
         if (result != 0) {
+            if (found.event == LOG_TURN)
+                walk->last = found.header.number;
             *ret_found = found;
             return result;
         }

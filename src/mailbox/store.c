@@ -141,6 +141,8 @@ store_open(const struct store_options *options, struct buffer *why, struct store
     }
     known = store->epoch;
     if (result == 0)
+        store_trim_ends(store);
+    if (result == 0)
         result = store->engine->ops->acquire(store->engine, known, store->last_turn, &store->epoch);
     if (result == 0) {
         result = store_save(store);

@@ -11,6 +11,7 @@
 struct segment_live {
     uint32_t segment;
     uint64_t bytes;
+    uint64_t end; /* of its last turn */
     bool is_changed;
 };
 
@@ -77,6 +78,8 @@ MUST_USE int store_apply(struct store *store, const struct turn *turn, uint64_t 
 MUST_USE int store_apply_found(struct store *store, const struct log_found *found);
 struct segment_live *store_live(struct store *store, uint32_t segment);
 MUST_USE int store_load_live(struct store *store);
+/* Cuts off what failed turns have left behind the ends of segments. */
+void store_trim_ends(struct store *store);
 MUST_USE int store_save(struct store *store);
 /* Reads how far the view is, then replays what it lacks. */
 MUST_USE int store_recover(struct store *store, bool is_first, struct buffer *why);
