@@ -316,6 +316,10 @@ smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding, st
     server->now = now;
     if (server->state == STATE_CLOSED)
         return;
+    if (server->peer.is_secure) {
+        server->peer.has_channel_binding = has_channel_binding;
+        return;
+    }
     assert(server->state == STATE_TLS);
     smtp_server_abort(server);
     server->has_abort = false;

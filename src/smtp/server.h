@@ -214,7 +214,9 @@ void smtp_server_expire(struct smtp_server *server, struct instant now);
 /* True while an answer, or more of them, is still to come from the caller. */
 bool smtp_server_is_asking(const struct smtp_server *server);
 
-/* The TLS handshake is done (RFC 3207 §4.2): all that the client said is forgotten. */
+/* The TLS handshake after STARTTLS is done (RFC 3207 §4.2): all that the client said is forgotten.
+ * With TLS from the first byte nothing needs to be called; if it is, only the channel binding is
+ * noted. */
 void smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding,
                              struct instant now);
 

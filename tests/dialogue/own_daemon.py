@@ -27,7 +27,7 @@ PEOPLE = {
     "jean@jussieu.fr": "Jean Breille",
     "jones@foo.com": "Jones",
     "brown@foo.com": "Brown",
-    "admin.mrc@foo.com": "Mark Crispin",
+    "Admin.MRC@foo.com": "Mark Crispin",
     "jsmith@foo.com": "Joe Smith",
     "hsmith@foo.com": "Harry Smith",
 }
@@ -60,6 +60,8 @@ class OwnDaemonWorld(DaemonWorld):
     def __init__(self, program):
         # Short: sockets live below it.
         super().__init__(tempfile.mkdtemp(prefix="facteur-", dir="/tmp"), free_port_base())
+        # Started by root, each role has a user of its own that must reach its part.
+        self.folder.chmod(0o755)
         self.program, self.process, self.running = program, None, None
         self.log = open(self.folder / "log", "ab")
         try:

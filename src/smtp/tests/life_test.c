@@ -284,6 +284,19 @@ tls_makes_the_session_new(void **state)
 }
 
 static void
+tls_from_the_first_byte_changes_nothing(void **state)
+{
+    (void)state;
+    life.options.mechanisms = SMTP_AUTH_SCRAM_SHA_256_PLUS;
+    life.peer.is_secure = true;
+    begin();
+    smtp_server_tls_started(life.desk.server, true, life.now);
+    say("EHLO x\r\n");
+    assert_true(was_said("220 foo.com"));
+    assert_true(was_said("250-AUTH SCRAM-SHA-256-PLUS\r\n"));
+}
+
+static void
 a_stop_while_tls_begins_waits_for_it(void **state)
 {
     (void)state;
@@ -379,6 +392,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_stop_is_said_at_once_or_after_the_open_answer),
     CASE(the_end_of_input_ends_transaction_and_exchange),
     CASE(tls_makes_the_session_new),
+    CASE(tls_from_the_first_byte_changes_nothing),
     CASE(a_stop_while_tls_begins_waits_for_it),
     CASE(no_input_is_taken_while_output_waits),
     CASE(facts_tell_what_is_known),
