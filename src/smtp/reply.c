@@ -3,6 +3,8 @@
  * back. */
 #include "smtp/server_private.h"
 
+#include "text/utf8.h"
+
 /* What a reply says when nobody says more. */
 struct reply_default {
     uint16_t code;
@@ -57,7 +59,7 @@ find_default(unsigned code)
 static void
 put_text(struct smtp_server *server, struct slice text)
 {
-    text = slice_first(text, SMTP_REPLY_TEXT_MAX);
+    text = utf8_first(text, SMTP_REPLY_TEXT_MAX);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t octet = text.at[i];
         bool is_good = octet >= 0x80 ? server->transaction.is_utf8 : octet >= ' ' && octet != 0x7F;

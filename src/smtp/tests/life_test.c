@@ -330,6 +330,51 @@ no_input_is_taken_while_output_waits(void **state)
 }
 
 static void
+a_transaction_has_bounded_memory(void **state)
+{
+    int tried = 0;
+
+    (void)state;
+    life.peer.is_trusted = true;
+    begin();
+    say("EHLO x\r\nMAIL FROM:<a@b>\r\n");
+    while (!was_said("452 4.3.1 ") && tried++ < 100000) {
+        buffer_clear(&life.said);
+        say("RCPT TO:<unknown@foo.com>\r\n");
+    }
+    assert_true(was_said("452 4.3.1 "));
+    say("RSET\r\nMAIL FROM:<a@b>\r\n");
+    buffer_clear(&life.said);
+    say("RCPT TO:<jones@foo.com>\r\n");
+    assert_true(was_said("250 2.1.5 "));
+}
+
+static void
+a_reply_is_cut_between_characters(void **state)
+{
+    struct buffer text;
+    struct smtp_event event;
+
+    (void)state;
+    begin();
+    say("EHLO x\r\nMAIL FROM:<a@b> SMTPUTF8\r\n");
+    assert_int_equal(smtp_server_feed(life.desk.server, SLICE("RCPT TO:<x@foo.com>\r\n"), life.now),
+                     21);
+    assert_true(smtp_server_next(life.desk.server, &event));
+    buffer_init(&text, 2000);
+    for (int i = 0; i < SMTP_REPLY_TEXT_MAX - 1; i++)
+        buffer_put_byte(&text, 'x');
+    buffer_put_text(&text, "\xC3\xA9");
+    buffer_clear(&life.said);
+    smtp_server_answer(life.desk.server,
+                       &(struct smtp_verdict){.code = 550, .text = buffer_slice(&text)}, life.now);
+    collect();
+    assert_true(was_said("xx\r\n"));
+    assert_int_equal(buffer_len(&life.said), strlen("550 5.1.1 \r\n") + SMTP_REPLY_TEXT_MAX - 1);
+    buffer_finish(&text);
+}
+
+static void
 facts_tell_what_is_known(void **state)
 {
     (void)state;
@@ -395,6 +440,8 @@ static const struct CMUnitTest tests[] = {
     CASE(tls_from_the_first_byte_changes_nothing),
     CASE(a_stop_while_tls_begins_waits_for_it),
     CASE(no_input_is_taken_while_output_waits),
+    CASE(a_transaction_has_bounded_memory),
+    CASE(a_reply_is_cut_between_characters),
     CASE(facts_tell_what_is_known),
     CASE(an_idle_session_costs_less_than_4_kib),
 };
