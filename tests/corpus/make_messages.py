@@ -143,7 +143,7 @@ def rfc_5322():
 
         This is a message just to say hello.
         So, "Hello".
-        """.replace("@@", "__")))
+        """).replace(b"@@", b"  "))
 
 
 def rfc_mime():
