@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How fast messages are parsed: large ones in GB/s, a typical one of 4 KiB in µs, beside GMime where
- * that is installed. Prints a table; not run in tests. */
+/* How fast messages are parsed: large ones in GB/s, a typical one of 4 KiB in µs, beside GMime
+ * where that is installed. Prints a table; not run in tests. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -34,8 +34,8 @@ put_header(struct buffer *out)
     }
     for (unsigned i = 0; i < 2; i++) {
         buffer_put_text(out, "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; "
-                             "s=mail;\r\n\th=From:To:Subject:Date:Message-ID; bh=47DEQpj8HBSa+/TImW+5"
-                             "JCeuQeRkm5NMpJWZG3hSuFU=;\r\n\tb=");
+                             "s=mail;\r\n\th=From:To:Subject:Date:Message-ID; bh=47DEQpj8HBSa"
+                             "+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n\tb=");
         for (unsigned line = 0; line < 4; line++)
             buffer_put_text(out, "dzdVyOfAKCdLXdJOc9G2q8LoXSlEniSbav+yuU4zGeeruD00lszZVoG4ZHRN"
                                  "iYzR\r\n\t");
@@ -83,8 +83,8 @@ put_text_message(struct buffer *out, size_t octets)
 {
     buffer_put_text(out, "Subject: text\r\n\r\n");
     while (buffer_len(out) < octets)
-        buffer_put_text(out, "Une ligne de texte, ni longue ni courte.\r\n-- \r\nEt une autre, qui est "
-                             "un peu plus longue que la premiere, mais pas de beaucoup.\r\n");
+        buffer_put_text(out, "Une ligne de texte, ni longue ni courte.\r\n-- \r\nEt une autre, "
+                             "qui est un peu plus longue que la premiere, pas de beaucoup.\r\n");
 }
 
 static double

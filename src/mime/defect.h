@@ -9,7 +9,7 @@
 enum mime_defect_kind {
     MIME_DEFECT_NONE,
     /* Header fields. */
-    MIME_DEFECT_HEADER,              /* a line that is no field, or octets that may not stand there */
+    MIME_DEFECT_HEADER,              /* a line that is no field, or octets not allowed there */
     MIME_DEFECT_HEADER_UNFINISHED,   /* no empty line before the boundary or the end */
     MIME_DEFECT_FIELD_REPEATED,      /* a Content- field twice: the first one counts */
     MIME_DEFECT_CONTENT_TYPE,        /* no valid type: text/plain assumed (RFC 2045 5.2) */
@@ -48,7 +48,7 @@ struct mime_defect {
     uint32_t offset; /* in the message */
 };
 
-/* At most this many of one message are listed: a limit of the parse record. `kinds` has them all. */
+/* At most this many of one message are listed, for the parse record is bounded. `kinds` has all. */
 enum { MIME_DEFECTS_MAX = 32 };
 
 struct mime_defects {

@@ -12,6 +12,7 @@ struct mime_disposition {
     struct mime_parameters parameters; /* resolved */
 };
 
+/* Parses the body of the field (folded or not). Without type: an attachment (RFC 2183 2.8). */
 struct mime_disposition mime_disposition_parse(struct slice body, struct arena *arena,
                                                const struct mime_place *place);
 

@@ -52,8 +52,8 @@ take_end_of_value(struct cursor *cursor)
     return true;
 }
 
-/* A token, or what stands in its place: `name=annual report (final).doc` has no quotes, so the value
- * goes up to the ';' and keeps its blanks. A comment at the very end is a comment. */
+/* A token, or what stands in its place: `name=annual report (final).doc` has no quotes, so the
+ * value goes up to the ';' and keeps its blanks. A comment at the very end is a comment. */
 static struct slice
 take_bare_value(struct cursor *cursor, const struct mime_place *place)
 {
@@ -72,8 +72,8 @@ take_bare_value(struct cursor *cursor, const struct mime_place *place)
     return slice_of(start, (size_t)(end - start));
 }
 
-/* Quoted, but the sender forgot to escape inner quotes: `"the "best" one.txt"`. Takes up to the last
- * quote before the ';' or end. `start` is behind the opening quote. */
+/* Quoted, but the sender forgot to escape inner quotes: `"the "best" one.txt"`. Takes up to the
+ * last quote before the ';' or end. `start` is behind the opening quote. */
 static struct slice
 take_badly_quoted(struct cursor *cursor, const uint8_t *start, const struct mime_place *place)
 {

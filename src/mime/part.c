@@ -150,8 +150,8 @@ find_delimiter(struct parser *parser, struct delimiter *ret_delimiter)
 
 /* ---- headers ------------------------------------------------------------------------------- */
 
-/* Goes behind the header that begins here: behind its empty line, or, with false, to the boundary or
- * end that comes too early. */
+/* Goes behind the header that begins here: behind its empty line, or, with false, to the boundary
+ * or end that comes too early. */
 static bool
 pass_header(struct parser *parser)
 {
@@ -451,9 +451,9 @@ begin_parts(struct parser *parser)
     return true;
 }
 
-/* Ends the parts at `level` and below, before the line break (`break_len` octets) that stands before
- * this place. A part whose body begins only here keeps the line break as the end of its header, and
- * so do the parts that it is in. */
+/* Ends the parts at `level` and below, before the line break (`break_len` octets) that stands
+ * before this place. A part whose body begins only here keeps the line break as the end of its
+ * header, and so do the parts that it is in. */
 static void
 close_parts(struct parser *parser, size_t level, size_t break_len)
 {

@@ -158,7 +158,8 @@ field_is_good(const struct checker *checker, const uint8_t *row)
              body = get32(row + FIELD_AT_BODY);
 
     return checked_range(start, len, checker->body_len) && body >= start && body - start <= len &&
-           get16(row + FIELD_AT_NAME_LEN) <= body - start && get16(row + FIELD_AT_ID) < FIELD_ID_COUNT;
+           get16(row + FIELD_AT_NAME_LEN) <= body - start &&
+           get16(row + FIELD_AT_ID) < FIELD_ID_COUNT;
 }
 
 static bool

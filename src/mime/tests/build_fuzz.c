@@ -4,7 +4,7 @@
 #include "base/cursor.h"
 #include "mime/build.h"
 #include "mime/decode.h"
-#include "tree_text.h"
+#include "mime/tests/tree_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

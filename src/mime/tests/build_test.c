@@ -9,10 +9,10 @@
 #include "mime/build.h"
 #include "mime/decode.h"
 #include "mime/encoded_word.h"
-#include "tree_text.h"
+#include "mime/tests/tree_text.h"
 
-static const struct mime_draft_entropy entropy = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-                                                   16}};
+static const struct mime_draft_entropy entropy = {
+    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
 struct fixture {
     struct arena arena;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Any field body has a type and parameters whose resolved values are UTF-8 and within the limits. */
+/* Any field body has a type and parameters whose resolved values are UTF-8 within the limits. */
 #include "mime/disposition.h"
 #include "text/utf8.h"
 

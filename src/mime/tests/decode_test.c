@@ -8,6 +8,7 @@
 
 #include "mime/decode.h"
 #include "mime/part.h"
+#include "mime/uuencode.h"
 
 static void
 check_body(const char *body, enum mime_encoding encoding, struct slice expected, uint64_t defects)
@@ -61,6 +62,25 @@ uuencoded_bodies_are_decoded(void **state)
                0);
     check_body("begin 644 x\n#0V%T\n", MIME_ENCODING_UUENCODE, SLICE("Cat"), BIT(UUENCODE));
     check_body("no such thing\n", MIME_ENCODING_UUENCODE, SLICE(""), BIT(UUENCODE));
+}
+
+static void
+uuencoded_lines_come_as_many_as_asked_for(void **state)
+{
+    struct slice text = SLICE("begin 644 x\n#0V%T\n#0V%T\n`\nend\n");
+    struct mime_uudecoder decoder = {0};
+    struct cursor cursor = cursor_of(text);
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 100);
+    mime_uudecode(&decoder, &cursor, 1, &out);
+    assert_true(slice_equal(buffer_slice(&out), SLICE("Cat")));
+    assert_false(cursor_is_done(&cursor) || decoder.has_ended);
+    mime_uudecode(&decoder, &cursor, 100, &out);
+    assert_true(slice_equal(buffer_slice(&out), SLICE("CatCat")));
+    assert_true(cursor_is_done(&cursor) && decoder.has_ended && !decoder.is_bad);
+    buffer_finish(&out);
 }
 
 static void
@@ -176,6 +196,7 @@ main(void)
         cmocka_unit_test(case_d4_quoted_printable_is_one_line),
         cmocka_unit_test(case_d5_base64_names_what_is_wrong),
         cmocka_unit_test(uuencoded_bodies_are_decoded),
+        cmocka_unit_test(uuencoded_lines_come_as_many_as_asked_for),
         cmocka_unit_test(other_encodings_are_taken_as_they_are),
         cmocka_unit_test(case_d6_the_accent_and_the_attachment_are_right),
         cmocka_unit_test(text_that_is_not_of_its_charset_is_noted),

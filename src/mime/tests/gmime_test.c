@@ -79,8 +79,8 @@ gmime_content(struct view *view, GMimePart *part)
     if (wrapper)
         g_mime_data_wrapper_write_to_stream(wrapper, stream);
     GByteArray *octets = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    buffer_put(&view->texts[CONTENT], slice_of(octets->data ? octets->data : (guint8 *)"",
-                                               octets->len));
+    if (octets->len > 0)
+        buffer_put(&view->texts[CONTENT], slice_of(octets->data, octets->len));
     buffer_put_text(&view->texts[CONTENT], "\n.\n");
     g_object_unref(stream);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Any octets have a tree, a record that opens and is true to it, and parts that decode. */
 #include "mime/decode.h"
-#include "record_check.h"
-#include "tree_text.h"
+#include "mime/tests/record_check.h"
+#include "mime/tests/tree_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tree_text.h"
+#include "mime/tests/tree_text.h"
 
 #define BIT(kind) (UINT64_C(1) << MIME_DEFECT_##kind)
 
@@ -123,8 +123,8 @@ static void
 an_outer_boundary_ends_what_is_inside(void **state)
 {
     (void)state;
-    check_tree(MIXED "--b\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--b\n\nouter\n"
-               "--b--\n",
+    check_tree(MIXED "--b\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\ninner\n--b\n\n"
+               "outer\n--b--\n",
                "multipart/mixed(multipart/mixed(text/plain\"inner\") text/plain\"outer\")",
                BIT(MISSING_END));
     check_tree(MIXED "--b\nContent-Type: multipart/mixed; boundary=i\n\nnever\n--b--\n",
@@ -135,8 +135,8 @@ static void
 missing_ends_are_noted_and_nothing_is_lost(void **state)
 {
     (void)state;
-    check_tree(MIXED "--b\n\none\n--b\n\ntwo\n", "multipart/mixed(text/plain\"one\" text/plain\"two\\n\")",
-               BIT(MISSING_END));
+    check_tree(MIXED "--b\n\none\n--b\n\ntwo\n",
+               "multipart/mixed(text/plain\"one\" text/plain\"two\\n\")", BIT(MISSING_END));
     check_tree(MIXED "--b\n\none", "multipart/mixed(text/plain\"one\")", BIT(MISSING_END));
     check_tree(MIXED "--b", "multipart/mixed(text/plain\"\")",
                BIT(MISSING_END) | BIT(HEADER_UNFINISHED));
@@ -155,7 +155,8 @@ boundaries_may_have_blanks_behind_and_junk_is_noted(void **state)
     check_tree(MIXED "--b \t\n\none\n--b-- \n", "multipart/mixed(text/plain\"one\")", 0);
     check_tree(MIXED "--b junk\n\none\n--b--junk\n", "multipart/mixed(text/plain\"one\")",
                BIT(BOUNDARY_TRAILING));
-    check_tree(MIXED "-- b\n--a\n --b\n--b\n\none\n--b--\n", "multipart/mixed(text/plain\"one\")", 0);
+    check_tree(MIXED "-- b\n--a\n --b\n--b\n\none\n--b--\n",
+               "multipart/mixed(text/plain\"one\")", 0);
 }
 
 static void
@@ -201,8 +202,8 @@ a_boundary_ends_a_header_too(void **state)
     (void)state;
     check_tree(MIXED "--b\nContent-Type: text/html\n--b\n\ntwo\n--b--\n",
                "multipart/mixed(text/html\"\" text/plain\"two\")", BIT(HEADER_UNFINISHED));
-    check_tree(MIXED "--b\n--b\n\ntwo\n--b--\n", "multipart/mixed(text/plain\"\" text/plain\"two\")",
-               BIT(HEADER_UNFINISHED));
+    check_tree(MIXED "--b\n--b\n\ntwo\n--b--\n",
+               "multipart/mixed(text/plain\"\" text/plain\"two\")", BIT(HEADER_UNFINISHED));
     check_tree(MIXED "--b\nContent-Type: message/rfc822\n\nSubject: x\n--b--\n",
                "multipart/mixed(message/rfc822(text/plain\"\"))", BIT(HEADER_UNFINISHED));
 }

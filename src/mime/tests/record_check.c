@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "record_check.h"
+#include "mime/tests/record_check.h"
 
 static uint64_t
 sum_of(struct slice string)

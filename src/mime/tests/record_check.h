@@ -5,7 +5,7 @@
 
 #include "mime/record.h"
 
-/* Touches every octet that the record's readers give. Returns a sum, so that nothing is left out. */
+/* Touches every octet that the record's readers give. Returns a sum, so that none is left out. */
 uint64_t record_read_all(const struct mime_record *record);
 
 /* Aborts when parts or fields of the record are not those of the tree. */

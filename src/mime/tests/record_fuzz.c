@@ -3,7 +3,7 @@
  * input is a message; its record is made, then overwritten at places that the last octets of the
  * input choose: so the corpus never gets old. The input itself is tried as a record too. */
 #include "base/cursor.h"
-#include "record_check.h"
+#include "mime/tests/record_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "mime/preview.h"
 #include "mime/record.h"
-#include "record_check.h"
+#include "mime/tests/record_check.h"
 
 struct fixture {
     struct arena arena;
@@ -74,8 +75,8 @@ case_d1_the_summary_is_as_the_header_says(void **state)
         "Cc: liste:un@a.fr,deux@b.fr;\r\n"
         "Subject: Re: =?utf-8?Q?r=C3=A9union?=\r\n  demain\r\n"
         "Date: Fri, 21 Nov 1997 09:55:06 +0100\r\nMessage-Id: <1@uvsq.fr>\r\n"
-        "In-Reply-To: <0@jussieu.fr>\r\nReferences: <a@b>\r\n <0@jussieu.fr>\r\n\r\nBonjour,\r\n\r\n"
-        "> cite\r\nvoici.\r\n"));
+        "In-Reply-To: <0@jussieu.fr>\r\nReferences: <a@b>\r\n <0@jussieu.fr>\r\n\r\n"
+        "Bonjour,\r\n\r\n> cite\r\nvoici.\r\n"));
     mime_record_message(&fixture->record, 0, &message);
     assert_text(message.date, "Fri, 21 Nov 1997 09:55:06 +0100");
     assert_true(message.has_wall);
@@ -192,6 +193,32 @@ html_is_previewed_without_its_tags(void **state)
                         "<script>if (a < b) alert()</script>&#233; &lt;fin&gt;</body>"));
     mime_record_message(&fixture->record, 0, &message);
     assert_text(message.preview, "Un & deux trois \xC3\xA9 <fin>");
+}
+
+static void
+quoted_lines_and_attachments_are_not_previewed(void **state)
+{
+    static const struct {
+        const char *message, *preview;
+    } rows[] = {
+        {"\r\nLe 3 mai :\r\n> cite\r\n>> plus\r\n\r\n  Oui\t bien.\r\n", "Le 3 mai : Oui bien."},
+        {"Content-Type: image/gif\r\n\r\nGIF89a", ""},
+        {"Content-Disposition: attachment\r\n\r\nthe text of the whole", "the text of the whole"},
+        {"Content-Type: text/html\r\n\r\n<!-- x --><p title='y'>a<br>b&unknown;c &#x;&", "a bc "},
+        {"Content-Type: text/plain; charset=utf-8\r\n\r\n\xC2\xA0\xE2\x80\x8Bx\xFF",
+         "x\xEF\xBF\xBD"},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buffer out;
+        buffer_init(&out, 4096);
+        mime_tree_parse(slice_of_string(rows[i].message), &fixture->arena, &fixture->tree);
+        mime_preview_put(&out, &fixture->tree);
+        assert_true(slice_equal(slice_trim(buffer_slice(&out)),
+                                slice_trim(slice_of_string(rows[i].preview))));
+        buffer_finish(&out);
+    }
 }
 
 static void
@@ -330,6 +357,7 @@ main(void)
         TEST(what_is_absent_is_told_from_what_is_empty),
         TEST(case_d6_parts_and_their_offsets_are_kept),
         TEST(html_is_previewed_without_its_tags),
+        TEST(quoted_lines_and_attachments_are_not_previewed),
         TEST(previews_stop_at_their_limit),
         TEST(the_largest_message_is_cut_to_the_limit),
         TEST(a_tree_that_did_not_fit_its_arena_still_gives_a_record),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tree_text.h"
+#include "mime/tests/tree_text.h"
 
 static void
 put_octets(struct buffer *buffer, struct slice octets)
