@@ -31,7 +31,7 @@ expand_path(struct route *route, struct slice pattern, struct slice name, struct
     struct buffer path;
 
     if (slice_find_byte(user, '/') < user.len || user.len == 0 || user.at[0] == '.' ||
-        slice_find_byte(domain, '/') < domain.len)
+        user.at[0] == '"' || slice_find_byte(domain, '/') < domain.len)
         return false;
     buffer_init(&path, SMTP_ROUTE_TARGET_PATH_MAX);
     for (size_t i = 0; i < pattern.len; i++) {
