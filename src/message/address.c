@@ -203,7 +203,7 @@ parse_angle(struct words *words, const struct outline *outline, struct address *
     if (start < outline->angle_end && (*start == '@' || *start == ',')) {
         const uint8_t *colon = memchr(start, ':', (size_t)(outline->angle_end - start));
         if (colon) {
-            address->route = words_take_domain(words, slice_from_to(start, colon));
+            address->route = words_take_route(words, slice_from_to(start, colon));
             address->defects |= ADDRESS_ROUTE;
             start = colon + 1;
         }

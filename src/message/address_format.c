@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "message/address.h"
 
+#include "message/address_private.h"
 #include "message/fold.h"
 #include "message/lexer.h"
 
@@ -23,12 +24,6 @@ address_put_spec(struct buffer *buffer, const struct address *address)
     }
 }
 
-static bool
-is_encoded_word(struct slice word)
-{
-    return slice_starts_with(word, SLICE("=?")) && slice_ends_with(word, SLICE("?="));
-}
-
 /* A name with encoded words: these must stand unquoted, and alone between blanks (RFC 2047 §5). */
 static void
 put_encoded_name(struct buffer *buffer, struct slice name)
@@ -36,7 +31,7 @@ put_encoded_name(struct buffer *buffer, struct slice name)
     while (name.len) {
         size_t len = slice_find_byte(name, ' ');
         struct slice word = slice_first(name, len);
-        if (lexer_is_atom(word) || is_encoded_word(word))
+        if (lexer_is_atom(word) || words_is_encoded_word(word))
             buffer_put(buffer, word);
         else
             lexer_put_quoted(buffer, word);

@@ -24,10 +24,14 @@ struct slice words_take_phrase(struct words *words, struct slice text);
 /* A local part: words and dots, blanks and comments round the dots taken out. */
 struct slice words_take_local(struct words *words, struct slice text);
 
-/* A domain, a domain literal or a route. */
+/* A domain or a domain literal; the domains of a route, "@a,@b". */
 struct slice words_take_domain(struct words *words, struct slice text);
+struct slice words_take_route(struct words *words, struct slice text);
 
 /* Passes over "=?charset?q?text?=", whose text may have specials in it that mean nothing. */
 MUST_USE bool words_skip_encoded_word(struct cursor *cursor);
+
+/* True when the word is one, whole. */
+MUST_USE bool words_is_encoded_word(struct slice word);
 
 #endif

@@ -48,41 +48,52 @@ join_clean(struct words *words, struct joint *joint, struct slice bytes)
     }
 }
 
+/* Passes over octets up to '?', which must come before a blank. */
+static bool
+skip_to_mark(struct cursor *cursor)
+{
+    while (!cursor_is_done(cursor) && !lexer_blanks[*cursor->at]) {
+        if (*cursor->at++ == '?')
+            return true;
+    }
+    return false;
+}
+
 bool
 words_skip_encoded_word(struct cursor *cursor)
 {
     struct cursor ahead = *cursor;
 
-    if (!cursor_take_text(&ahead, SLICE("=?")))
+    if (!cursor_take_text(&ahead, SLICE("=?")) || !skip_to_mark(&ahead) ||
+        (!cursor_take_text_nocase(&ahead, SLICE("q?")) &&
+         !cursor_take_text_nocase(&ahead, SLICE("b?"))) ||
+        !skip_to_mark(&ahead) || !cursor_take_byte(&ahead, '='))
         return false;
-    for (int marks = 0; !cursor_is_done(&ahead); ahead.at++) {
-        if (lexer_blanks[*ahead.at])
-            return false;
-        if (*ahead.at != '?' || ++marks < 3)
-            continue;
-        ahead.at++;
-        if (!cursor_take_byte(&ahead, '='))
-            return false;
-        *cursor = ahead;
-        return true;
-    }
-    return false;
+    *cursor = ahead;
+    return true;
 }
 
-static bool
-is_encoded_word(struct slice word)
+bool
+words_is_encoded_word(struct slice word)
 {
-    return word.len > 6 && slice_starts_with(word, SLICE("=?")) &&
-           slice_ends_with(word, SLICE("?="));
+    struct cursor cursor = cursor_of(word);
+
+    return words_skip_encoded_word(&cursor) && cursor_is_done(&cursor);
 }
 
-/* Whether an encoded word stands somewhere in the text. */
+/* Whether one of the words is an encoded one. */
 static bool
 has_encoded_words(struct slice text)
 {
-    size_t start = slice_find(text, SLICE("=?"));
-
-    return slice_find(slice_skip(text, start + 2), SLICE("?=")) + start + 2 < text.len;
+    while (text.len) {
+        size_t len = 0;
+        while (len < text.len && !lexer_blanks[text.at[len]])
+            len++;
+        if (words_is_encoded_word(slice_first(text, len)))
+            return true;
+        text = slice_skip(text, len + 1);
+    }
+    return false;
 }
 
 /* Adds what a comment says; several become one text with blanks between. */
@@ -175,7 +186,7 @@ take_run(struct cursor *cursor)
 static void
 judge_phrase_word(struct words *words, struct slice word)
 {
-    if (is_encoded_word(word)) {
+    if (words_is_encoded_word(word)) {
         words->has_encoded_word = true;
         return;
     }
@@ -359,16 +370,16 @@ take_literal(struct words *words, struct cursor *cursor, struct joint *joint)
         words->defects |= ADDRESS_UNCLOSED;
 }
 
-/* Octets that end a domain when they stand in it. ',' '@' and ':' belong to routes, and to what is
- * wrong in other ways. */
+/* Octets between the domains of a route. */
 static bool
-is_domain_octet(uint8_t octet)
+is_route_mark(uint8_t octet)
 {
-    return lexer_atext[octet] || octet == '.' || octet == '@' || octet == ',' || octet == ':';
+    return octet == '@' || octet == ',';
 }
 
-struct slice
-words_take_domain(struct words *words, struct slice text)
+/* A domain, or several with the marks of a route between them. What does not belong there ends it. */
+static struct slice
+take_domains(struct words *words, struct slice text, bool is_route)
 {
     text = slice_trim(text);
     if (is_plain(text))
@@ -381,9 +392,10 @@ words_take_domain(struct words *words, struct slice text)
             break;
         uint8_t octet = *cursor.at;
         uint8_t before = joint.len ? joint.at[joint.len - 1] : '.';
-        bool is_joined = octet == '.' || octet == ',' || before == '.' || before == ',' ||
-                         octet == '@' || before == '@';
-        if ((was_blank && !is_joined) || (!is_domain_octet(octet) && octet != '[')) {
+        bool is_mark = is_route && is_route_mark(octet);
+        bool is_joined = octet == '.' || before == '.' || is_mark || is_route_mark(before);
+        bool is_domain = lexer_atext[octet] || octet == '.' || octet == '[' || is_mark;
+        if ((was_blank && !is_joined) || !is_domain) {
             words->defects |= ADDRESS_STRAY;
             break;
         }
@@ -401,4 +413,16 @@ words_take_domain(struct words *words, struct slice text)
             cursor.at++;
     }
     return joint.at ? slice_of(joint.at, joint.len) : slice_first(text, 0);
+}
+
+struct slice
+words_take_domain(struct words *words, struct slice text)
+{
+    return take_domains(words, text, false);
+}
+
+struct slice
+words_take_route(struct words *words, struct slice text)
+{
+    return take_domains(words, text, true);
 }
