@@ -355,15 +355,20 @@ words_take_local(struct words *words, struct slice text)
     return local;
 }
 
-/* Takes "[…]" without the blanks in it; the ']' was seen to be there or is put. */
+/* Octets that end a literal whose ']' is missing; address.c looks for them too. */
+static byte_set ends_literal = {
+    [']'] = true, ['['] = true, [','] = true, [';'] = true, ['<'] = true, ['>'] = true,
+};
+
+/* Takes "[…]" without the blanks in it. */
 static void
 take_literal(struct words *words, struct cursor *cursor, struct joint *joint)
 {
-    while (!cursor_is_done(cursor) && *cursor->at != ']') {
+    do {
         if (!lexer_blanks[*cursor->at] && !is_control(*cursor->at))
             join(joint, slice_of(cursor->at, 1));
         cursor->at++;
-    }
+    } while (!cursor_is_done(cursor) && !ends_literal[*cursor->at]);
     if (cursor_take_byte(cursor, ']'))
         join(joint, SLICE("]"));
     else

@@ -203,13 +203,10 @@ void
 quoted_printable_decoder_feed(struct quoted_printable_decoder *decoder, struct slice text,
                               struct buffer *out)
 {
-    /* A run of blanks longer than this would be looked at again and again. */
-    enum { RUN_MAX = 1024 };
-
     while (text.len) {
         size_t plain = 0;
-        if (decoder->state == STATE_TEXT)
-            plain = plain_len(slice_first(text, RUN_MAX));
+        if (decoder->state == STATE_TEXT && is_literal[text.at[0]])
+            plain = plain_len(text);
         if (plain) {
             put_held(decoder, out);
             buffer_put(out, slice_first(text, plain));

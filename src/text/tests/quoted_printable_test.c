@@ -178,6 +178,30 @@ every_octet_is_literal_or_escaped_as_rule_2_says(void **state)
     buffer_finish(&out);
 }
 
+static void
+hostile_repetition_takes_linear_time(void **state)
+{
+    static const char *const units[] = {" ", "a ", "=", "= ", "\r", "=\r", "=4", "a  \n"};
+    struct buffer text, out;
+
+    (void)state;
+    buffer_init(&text, 2000000);
+    buffer_init(&out, 8000000);
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        buffer_clear(&text);
+        buffer_clear(&out);
+        while (buffer_len(&text) < 1000000)
+            buffer_put_text(&text, units[i]);
+        quoted_printable_decode(buffer_slice(&text), &out);
+        assert_true(buffer_len(&out) <= buffer_len(&text));
+        buffer_clear(&out);
+        quoted_printable_encode(buffer_slice(&text), &out);
+        assert_true(buffer_len(&out) >= buffer_len(&text));
+    }
+    buffer_finish(&text);
+    buffer_finish(&out);
+}
+
 int
 main(void)
 {
@@ -188,6 +212,7 @@ main(void)
         cmocka_unit_test(only_the_last_of_very_many_blanks_are_dropped),
         cmocka_unit_test(texts_are_encoded_in_lines_that_survive_transport),
         cmocka_unit_test(every_octet_is_literal_or_escaped_as_rule_2_says),
+        cmocka_unit_test(hostile_repetition_takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
