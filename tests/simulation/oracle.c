@@ -253,6 +253,12 @@ oracle_retrieved(struct oracle *oracle, unsigned account, uint32_t uid, struct s
     letter->attempt = attempt;
 }
 
+bool
+oracle_is_read(const struct oracle *oracle, unsigned account, uint32_t uid)
+{
+    return oracle->accounts[account].letters[uid].attempt != NOBODY;
+}
+
 void
 oracle_deleting(struct oracle *oracle, unsigned account, uint32_t uid)
 {

@@ -49,6 +49,9 @@ void oracle_listed(struct oracle *oracle, unsigned account, const struct oracle_
 /* A reader got the whole message with this uid. */
 void oracle_retrieved(struct oracle *oracle, unsigned account, uint32_t uid, struct slice message);
 
+/* Has somebody read it? Only such letters may be deleted: the others' contents would be unknown. */
+bool oracle_is_read(const struct oracle *oracle, unsigned account, uint32_t uid);
+
 /* A reader asked that it be deleted; the answer to that may be lost. */
 void oracle_deleting(struct oracle *oracle, unsigned account, uint32_t uid);
 /* The deletion was confirmed: it must never be seen again. */

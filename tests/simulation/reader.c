@@ -157,7 +157,8 @@ begin_deletions(struct reader *reader)
     reader->at = 0;
     reader->deletion_count = 0;
     for (size_t i = 0; i < reader->listing.count && !reader->is_finishing; i++)
-        if (reader->deletion_count < DELETIONS_MAX && sim_random(reader->sim, 8) == 0)
+        if (reader->deletion_count < DELETIONS_MAX && sim_random(reader->sim, 8) == 0 &&
+            oracle_is_read(reader->oracle, reader->account, reader->listing.uids[i]))
             reader->deletions[reader->deletion_count++] = i;
     delete_next(reader);
 }

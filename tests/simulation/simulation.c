@@ -19,6 +19,7 @@ enum {
     LETTERS_MAX = 10,
     FAULTS_MAX = 12,
     FAULT_GAP_MS_MAX = 4000,
+    LOOK_EVERY_MS = 500,
     SERVED_WITHIN_S = 4 * 3600, /* of simulated time, once there are no faults */
 };
 
@@ -51,7 +52,7 @@ static void
 do_harm(struct run *run)
 {
     struct sim *sim = run->sim;
-    uint64_t operation = sim_disk_operations(sim) + sim_random(sim, 60);
+    uint64_t operation = sim_disk_operations(sim) + sim_random(sim, 25);
 
     if (run->has_little_room) {
         sim_disk_set_free(sim, UINT32_MAX);
@@ -128,7 +129,8 @@ run_until(struct run *run, bool (*is_done)(const struct run *run), int64_t limit
     struct instant limit = instant_after(sim_now(run->sim), duration_s(limit_s));
 
     while (!is_done(run) && !oracle_has_failed(run->oracle)) {
-        struct instant until = earlier(earlier(town_next(run->town), run->next_fault), limit);
+        struct instant look = instant_after(sim_now(run->sim), duration_ms(LOOK_EVERY_MS));
+        struct instant until = earlier(earlier(town_next(run->town), run->next_fault), look);
         struct host *host = NULL;
         enum sim_end end = sim_run(run->sim, until, &host);
         if (end == SIM_CRASHED && !host)
@@ -146,9 +148,9 @@ run_until(struct run *run, bool (*is_done)(const struct run *run), int64_t limit
         }
         town_wake(run->town);
         if (instant_is_never(run->next_fault) && !instant_is_before(sim_now(run->sim), limit))
-            return false;
-        if (end == SIM_IDLE && instant_is_never(until))
-            return is_done(run);
+            break;
+        if (end == SIM_IDLE) /* nobody will ever do anything again but by our hand */
+            sim_advance(run->sim, until);
     }
     return is_done(run);
 }

@@ -69,6 +69,8 @@ enum sim_end {
  * process in whose operation the crash came; after a power cut all hosts are corpses). */
 enum sim_end sim_run(struct sim *sim, struct instant until, struct host **ret_host);
 
+/* Lets time pass although nothing happens (after SIM_IDLE). */
+void sim_advance(struct sim *sim, struct instant until);
 struct instant sim_now(const struct sim *sim);
 /* Sets the time of day forward or back; the monotonic clock does not notice. */
 void sim_wall_jump(struct sim *sim, struct duration by);

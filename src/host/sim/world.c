@@ -517,6 +517,13 @@ sim_run(struct sim *sim, struct instant until, struct host **ret_host)
     }
 }
 
+void
+sim_advance(struct sim *sim, struct instant until)
+{
+    if (instant_is_before(sim->now, until))
+        sim->now = until;
+}
+
 struct instant
 sim_now(const struct sim *sim)
 {
