@@ -382,7 +382,7 @@ is_route_mark(uint8_t octet)
     return octet == '@' || octet == ',';
 }
 
-/* A domain, or several with the marks of a route between them. What does not belong there ends it. */
+/* A domain, or several with the marks of a route between them. What does not belong ends it. */
 static struct slice
 take_domains(struct words *words, struct slice text, bool is_route)
 {

@@ -58,7 +58,7 @@ MUST_USE bool charset_from_utf8(const struct charset *charset, struct slice text
 
 /* iconv loads converters of East Asian sets and of UTF-7, 16 and 32 from files. A process that will
  * be confined opens them all before, and keeps them for as long as it converts; others need not.
- * (About 20 ms, and little memory: the tables are shared and touched only when used.) */
+ * (About a millisecond; the tables are shared and touched only when used.) */
 struct charset_modules;
 struct charset_modules *charset_modules_open(void);
 void charset_modules_close(struct charset_modules **modules);
