@@ -39,17 +39,19 @@ take_word(struct cursor *cursor, struct word *ret_word)
         !cursor_take_until(&at, '?', &encoding) || !cursor_take_byte(&at, '?') ||
         encoding.len != 1)
         return false;
+    ret_word->charset = charset_find(slice_first(charset, slice_find_byte(charset, '*')));
+    if (!ret_word->charset)
+        return false;
     size_t len = slice_find(cursor_rest(&at), SLICE("?="));
     struct slice text = slice_first(cursor_rest(&at), len);
     uint8_t letter = byte_to_lower(encoding.at[0]);
     if (len == cursor_left(&at) || (letter != 'q' && letter != 'b') ||
         slice_find_byte(text, '\n') < len || slice_find_byte(text, '\r') < len)
         return false;
-    ret_word->charset = charset_find(slice_first(charset, slice_find_byte(charset, '*')));
     ret_word->is_base64 = letter == 'b';
     ret_word->text = text;
     cursor->at = at.at + len + 2;
-    return ret_word->charset != NULL;
+    return true;
 }
 
 static int

@@ -7,7 +7,7 @@
 
 /* RFC 2047 2: an encoded word has at most 75 octets, a line with one at most 76. Longer ones are
  * decoded all the same, up to this. */
-enum { MIME_ENCODED_WORD_MAX = 75, MIME_ENCODED_WORD_DECODE_MAX = 4096 };
+enum { MIME_ENCODED_WORD_MAX = 75, MIME_ENCODED_WORD_DECODE_MAX = 2000 };
 
 /* True when there is something to decode: "=?" occurs, or octets above 127. */
 bool mime_encoded_words_present(struct slice text);

@@ -39,17 +39,12 @@ take_attribute(struct cursor *cursor)
     return slice_of(start, (size_t)(cursor->at - start));
 }
 
-/* True when nothing but CFWS stands before the next ';' or the end; then takes that CFWS. */
+/* Takes CFWS; true when the next ';' or the end stands behind it. */
 static bool
 take_end_of_value(struct cursor *cursor)
 {
-    struct cursor ahead = *cursor;
-
-    lexer_skip_cfws(&ahead);
-    if (!cursor_is_done(&ahead) && *ahead.at != ';')
-        return false;
-    *cursor = ahead;
-    return true;
+    lexer_skip_cfws(cursor);
+    return cursor_is_done(cursor) || *cursor->at == ';';
 }
 
 /* A token, or what stands in its place: `name=annual report (final).doc` has no quotes, so the
@@ -62,6 +57,7 @@ take_bare_value(struct cursor *cursor, const struct mime_place *place)
 
     while (!cursor_is_done(cursor) && *cursor->at != ';') {
         bool is_gap = *cursor->at == '(' || lexer_blanks[*cursor->at];
+        /* What was passed over is not looked at again: fields of blanks or "(" stay cheap. */
         if (is_gap && take_end_of_value(cursor))
             break;
         is_odd = is_odd || is_gap || *cursor->at == '"';
