@@ -2,6 +2,7 @@
 /* facteur man: the manual pages that are made from tables, in roff (man-pages(7) style). Run by the
  * build. */
 #include "config/option.h"
+#include "text/utf8.h"
 #include "tool/command.h"
 #include "tool/say.h"
 
@@ -9,23 +10,37 @@ enum { PAGE_MAX = 1 << 21 };
 
 /* ---- roff ---------------------------------------------------------------------------------- */
 
+/* One character: the minus sign, the backslash and the quote have a name of their own, and what is
+ * not ASCII has its number. */
+static void
+put_character(struct buffer *out, uint32_t c)
+{
+    char name[16];
+
+    if (c == '\\')
+        buffer_put_text(out, "\\e");
+    else if (c == '-')
+        buffer_put_text(out, "\\-");
+    else if (c == '\'')
+        buffer_put_text(out, "\\(aq");
+    else if (c < 0x80)
+        buffer_put_byte(out, (uint8_t)c);
+    else if (snprintf(name, sizeof(name), "\\[u%04X]", (unsigned)c) > 0)
+        buffer_put_text(out, name);
+}
+
 /* Text that means itself: no requests at the start of lines, no escapes, real hyphens. */
 static void
 put_plain(struct buffer *out, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        bool is_at_start = i == 0 || text.at[i - 1] == '\n';
-        if (is_at_start && (c == '.' || c == '\''))
+    struct cursor cursor = cursor_of(text);
+    uint32_t c, before = '\n';
+
+    while (utf8_take(&cursor, &c)) {
+        if (before == '\n' && (c == '.' || c == '\''))
             buffer_put_text(out, "\\&");
-        if (c == '\\')
-            buffer_put_text(out, "\\e");
-        else if (c == '-')
-            buffer_put_text(out, "\\-");
-        else if (c == '\'')
-            buffer_put_text(out, "\\(aq");
-        else
-            buffer_put_byte(out, c);
+        put_character(out, c);
+        before = c;
     }
 }
 

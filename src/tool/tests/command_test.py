@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The program as a user meets it, without a server: help, manual, completions, configuration,
+directory, exit codes, errors.
+
+usage: command_test.py FACTEUR SOURCE_ROOT
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+FACTEUR = sys.argv[1]
+SOURCE = Path(sys.argv[2])
+USAGE, DATAERR, NOINPUT, NOUSER, UNAVAILABLE, CANTCREAT, CONFIG = 64, 65, 66, 67, 69, 73, 78
+
+
+def run(*words, text=None, config=None):
+    environment = {k: v for k, v in os.environ.items() if k != "FACTEUR_CONFIG"}
+    if config:
+        environment["FACTEUR_CONFIG"] = str(config)
+    return subprocess.run([FACTEUR, *words], input=text or "", capture_output=True, text=True,
+                          env=environment, check=False, timeout=60)
+
+
+def commands():
+    """Names of all commands, and the options of each, as --help tells them."""
+    names = re.findall(r"^  ((?:[a-z]+ ){1,2}) +[A-Z]", run("help").stdout, re.M)
+    found = {}
+    for name in (n.strip() for n in names):
+        text = run(*name.split(), "--help").stdout
+        found[name] = re.findall(r"^  --([a-z-]+)", text, re.M)
+    return found
+
+
+class Help(unittest.TestCase):
+    def test_every_command_has_form_and_example(self):
+        self.assertGreater(len(commands()), 20)
+        for name in commands():
+            text = run(*name.split(), "--help").stdout
+            self.assertTrue(text.startswith(f"usage: facteur {name}"), name)
+            if name not in ("help", "version"):
+                self.assertIn("\nexamples:\n", text, name)
+
+    def test_no_help_line_is_wider_than_80_columns(self):
+        for name in commands():
+            for line in run(*name.split(), "--help").stdout.splitlines():
+                if not line.startswith("  facteur "):
+                    self.assertLessEqual(len(line), 100, line)
+
+    def test_the_manual_has_every_command_and_option(self):
+        page = run("man", "facteur").stdout.replace("\\-", "-")
+        for name, options in commands().items():
+            self.assertIn(f".SS facteur {name}\n", page)
+            part = page.split(f".SS facteur {name}\n")[1].split("\n.SS ")[0]
+            for option in options:
+                self.assertIn(f"\\fB--{option}\\fR", part, f"{name} --{option}")
+
+    def test_the_manual_has_every_option_of_the_configuration(self):
+        page = run("man", "facteur.conf").stdout
+        options = json.loads(run("config", "show", "--default", "--json").stdout)["options"]
+        self.assertGreater(len(options), 50)
+        for option in options:
+            self.assertIn(f"\\fB{option['name']}\\fR", page)
+            self.assertTrue(option["meaning"] and option["reason"] and option["expected"], option)
+
+    def test_the_manual_is_right_roff(self):
+        if not shutil.which("mandoc") and not shutil.which("groff"):
+            self.skipTest("neither groff nor mandoc is here")
+        pages = [run("man", "facteur").stdout, run("man", "facteur.conf").stdout,
+                 (SOURCE / "docs/man/facteur-directory.5").read_text()]
+        for page in pages:
+            checked = subprocess.run(["groff", "-man", "-Tutf8", "-wall", "-z"], input=page,
+                                     capture_output=True, text=True, check=False)
+            self.assertEqual(checked.stderr, "")
+
+    def test_the_manual_of_the_directory_has_every_key_of_its_files(self):
+        page = (SOURCE / "docs/man/facteur-directory.5").read_text().replace("\\-", "-")
+        source = "".join(p.read_text() for p in (SOURCE / "src/directory").glob("*.c"))
+        for word in ("domain", "account", "alias", "list", "moved", "secret", "same-as", "quota",
+                     "delivery", "system", "crypt", "apop", "full-name", "postmaster", "removed"):
+            self.assertIn(f'"{word}"', source)
+            self.assertIn(word, page)
+
+    def test_completions_name_every_command_and_option(self):
+        for shell in ("bash", "zsh", "fish"):
+            script = run("completion", shell).stdout
+            for name, options in commands().items():
+                for word in name.split():
+                    self.assertIn(word, script)
+                for option in options:
+                    self.assertIn(option, script, f"{shell}: {name} --{option}")
+
+    def test_bash_completes(self):
+        script = run("completion", "bash").stdout
+        ask = (script + '\nCOMP_WORDS=(facteur user a) COMP_CWORD=2; _facteur; echo "${COMPREPLY[@]}"'
+               '\nCOMP_WORDS=(facteur user add --pass) COMP_CWORD=3; _facteur; echo "${COMPREPLY[@]}"'
+               '\nCOMP_WORDS=(facteur sta) COMP_CWORD=1; _facteur; echo "${COMPREPLY[@]}"')
+        told = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(told.split("\n")[:3], ["add", "--password-stdin", "status"])
+
+
+class Errors(unittest.TestCase):
+    def told(self, code, sentence, *words, **more):
+        done = run(*words, **more)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(sentence, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_misspelt_commands_and_options(self):
+        self.told(USAGE, "did you mean 'facteur status'?", "stauts")
+        self.told(USAGE, "did you mean 'facteur user add'?", "usr", "add")
+        self.told(USAGE, "did you mean --password-stdin?", "user", "add", "--pasword-stdin", "x")
+        self.told(USAGE, "user what? There are: user add", "user")
+        self.told(USAGE, "'facteur help' lists all", "xyzzyxyzzy")
+
+    def test_wrong_arguments(self):
+        self.told(USAGE, "facteur user add ADDRESS", "user", "add")
+        self.told(USAGE, "--quota needs a value", "user", "add", "x", "--quota")
+        self.told(USAGE, "--json takes no value", "user", "list", "--json=yes")
+        self.told(USAGE, "was given twice", "user", "list", "--json", "--json")
+        self.told(USAGE, "options begin with two dashes", "user", "list", "-j")
+        self.told(USAGE, "expected bash, zsh or fish", "completion", "csh")
+        self.told(USAGE, "expected a number from 0 to 64540", "demo", "--port-base", "64541")
+
+    def test_missing_configuration(self):
+        self.told(NOINPUT, "there is no configuration /nowhere/f.conf", "status", "--config",
+                  "/nowhere/f.conf")
+
+    def test_no_arguments_show_the_overview(self):
+        done = run()
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("usage: facteur COMMAND", done.stdout)
+
+
+class Installation(unittest.TestCase):
+    """A folder with a configuration and a directory."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="facteur-tool-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.config = self.folder / "facteur.conf"
+        self.write()
+
+    def write(self, more=""):
+        self.config.write_text(f'data_dir = "{self.folder}/data"\nruntime_dir = "{self.folder}/run"\n'
+                               f'hostname = mail.example.test\nsubmissions_listen = {{}}\n'
+                               f'pop3s_listen = {{}}\n{more}')
+
+    def do(self, *words, text=None, code=0):
+        done = run(*words, text=text, config=self.config)
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        return done.stderr if code else done.stdout
+
+    def accounts(self):
+        return json.loads(self.do("user", "list", "--json"))["accounts"]
+
+    def directory(self, name):
+        return (self.folder / "data/directory" / name).read_text()
+
+
+class Configuration(Installation):
+    def test_what_is_shown_is_a_configuration(self):
+        self.write("message_size_max = \"10 MiB\"\nletterbox_dirs = {\"/srv/my mail\"}\n")
+        shown = self.do("config", "show")
+        self.assertIn('message_size_max = "10 MiB"\n', shown)
+        again = self.folder / "again.conf"
+        again.write_text(shown)
+        self.assertEqual(run("config", "show", "--config", str(again)).stdout, shown)
+
+    def test_errors_have_file_line_option_and_remedy(self):
+        self.write("recipients_max = many\nvfry = all\n")
+        told = self.do("config", "check", code=CONFIG)
+        self.assertIn(f"{self.config}:6: recipients_max: expected a number from 100 to 1000", told)
+        self.assertIn(f"{self.config}:7: vfry: there is no such option; did you mean vrfy?", told)
+
+    def test_files_that_are_named_must_be_there(self):
+        self.write('tls_certificate = "/nowhere/chain.pem"\ntls_key = "/nowhere/key.pem"\n')
+        self.assertIn("/nowhere/chain.pem", self.do("config", "check", code=NOINPUT))
+
+    def test_right_is_told(self):
+        self.do("config", "check")
+        self.do("serve", "--check")
+
+    def test_without_a_server(self):
+        for words in (["status"], ["reload"], ["stop"], ["check"], ["mailbox", "list"]):
+            self.assertIn("the server is not running", self.do(*words, code=UNAVAILABLE))
+
+
+class Directory(Installation):
+    def setUp(self):
+        super().setUp()
+        self.do("domain", "add", "Example.Test")
+        self.do("user", "add", "Alice@example.test", "--password-stdin", "--quota", "2 GiB",
+                "--full-name", 'Alice "A" Liddell', text="secret one\n")
+
+    def test_an_account_is_made_and_changed(self):
+        alice = self.accounts()[0]
+        self.assertEqual(alice["address"], "alice@example.test")
+        self.assertEqual(alice["quota"], 2 << 30)
+        self.assertEqual(alice["full_name"], 'Alice "A" Liddell')
+        self.do("user", "set", "alice", "--disable", "--delivery", "maildir:/srv/alice")
+        alice = self.accounts()[0]
+        self.assertFalse(alice["enabled"])
+        self.assertEqual(alice["delivery"], "maildir:/srv/alice")
+        self.assertEqual(alice["quota"], 2 << 30)
+
+    def test_secrets_are_kept_apart_and_hashed(self):
+        secrets = self.folder / "data/directory/secrets"
+        self.assertEqual(secrets.stat().st_mode & 0o777, 0o600)
+        self.assertNotIn("secret one", secrets.read_text())
+        self.assertIn("crypt=$y$", secrets.read_text())
+        self.assertIn("installation key=", secrets.read_text())
+        self.assertNotIn("$y$", self.directory("accounts"))
+
+    def test_a_new_password_leaves_nothing_of_the_old(self):
+        before = re.search(r"crypt=(\S+)", self.directory("secrets"))[1]
+        self.do("user", "passwd", "alice", "--password-stdin", "--apop", text="told in the clear\n")
+        after = self.directory("secrets")
+        self.assertNotIn(before, after)
+        self.assertIn("told in the clear", after)
+        self.assertEqual(len(re.findall("^secret alice", after, re.M)), 1)
+
+    def test_numbers_are_never_given_twice(self):
+        self.do("user", "add", "bob@example.test", "--no-password")
+        self.do("user", "remove", "bob", "--keep-mail")
+        self.do("user", "add", "bob@example.test", "--no-password")
+        self.assertEqual([a["id"] for a in self.accounts()], [1, 3])
+
+    def test_refusals(self):
+        add = ("user", "add")
+        self.assertIn("there already", self.do(*add, "alice@example.test", "--no-password",
+                                               code=CANTCREAT))
+        self.assertIn("facteur domain add example.org", self.do(*add, "x@example.org",
+                                                                "--no-password", code=DATAERR))
+        self.assertIn("is no address", self.do(*add, "x y", "--no-password", code=USAGE))
+        self.assertIn("no password", self.do(*add, "c@example.test", "--password-stdin", code=USAGE))
+        self.assertIn("--quota: expected a size", self.do(*add, "c@example.test", "--no-password",
+                                                          "--quota", "big", code=USAGE))
+        self.assertIn("there is no account", self.do("user", "passwd", "zoe", "--password-stdin",
+                                                     text="x\n", code=NOUSER))
+        self.assertIn("server is not running", self.do("user", "remove", "alice", code=UNAVAILABLE))
+        self.assertEqual(len(self.accounts()), 1)
+
+    def test_aliases_and_domains(self):
+        self.do("alias", "add", "sales@example.test", "alice@example.test", "bob@elsewhere.test")
+        aliases = json.loads(self.do("alias", "list", "--json"))["aliases"]
+        self.assertEqual(aliases[0]["members"], ["alice@example.test", "bob@elsewhere.test"])
+        self.assertIn("is an account", self.do("alias", "add", "alice@example.test", "x@y.test",
+                                               code=CANTCREAT))
+        self.assertIn("is an alias", self.do("user", "add", "sales@example.test", "--no-password",
+                                             code=CANTCREAT))
+        self.do("alias", "remove", "sales@example.test")
+        self.assertEqual(json.loads(self.do("alias", "list", "--json"))["aliases"], [])
+        self.do("domain", "add", "example.net", "--same-as", "example.test")
+        self.assertIn("still has accounts", self.do("domain", "remove", "example.test", code=DATAERR))
+        self.do("domain", "remove", "example.net")
+        domains = json.loads(self.do("domain", "list", "--json"))["domains"]
+        self.assertEqual([d["domain"] for d in domains], ["example.test"])
+
+    def test_a_line_cut_off_by_a_crash_harms_nobody(self):
+        with open(self.folder / "data/directory/accounts", "a", encoding="utf8") as file:
+            file.write("account half@exa")
+        done = run("user", "add", "bob@example.test", "--no-password", config=self.config)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"accounts:3: .*; correct the line, it is passed over")
+        self.assertEqual([a["address"] for a in self.accounts()],
+                         ["alice@example.test", "bob@example.test"])
+
+    def test_many_changes_at_once_lose_none(self):
+        environment = dict(os.environ, FACTEUR_CONFIG=str(self.config))
+        running = [subprocess.Popen([FACTEUR, "user", "add", f"u{i}@example.test", "--no-password"],
+                                    env=environment, stderr=subprocess.DEVNULL) for i in range(12)]
+        self.assertEqual([p.wait() for p in running], [0] * 12)
+        accounts = self.accounts()
+        self.assertEqual(len(accounts), 13)
+        self.assertEqual(len({a["id"] for a in accounts}), 13)
+
+
+if __name__ == "__main__":
+    result = unittest.main(argv=[sys.argv[0]], exit=False, verbosity=1).result
+    bad = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - bad} passed, {bad} failed")
+    sys.exit(1 if bad else 0)
