@@ -36,7 +36,8 @@ put_file(struct buffer *file, uint64_t accounts)
 }
 
 static void
-time_resolve(const struct directory *directory, uint64_t accounts, const char *user, const char *what)
+time_resolve(const struct directory *directory, uint64_t accounts, const char *user,
+             const char *what)
 {
     static char addresses[4096][64];
     struct directory_answer answer;
@@ -52,7 +53,8 @@ time_resolve(const struct directory *directory, uint64_t accounts, const char *u
     double start = seconds();
     for (uint64_t i = 0; i < ROUNDS; i++) {
         arena_reset(&arena);
-        directory_resolve(directory, slice_of_string(addresses[i % COUNT_OF(addresses)]), &arena, &answer);
+        directory_resolve(directory, slice_of_string(addresses[i % COUNT_OF(addresses)]), &arena,
+                          &answer);
         found += answer.count;
     }
     printf("%-22s %6.0f ns each, %llu found\n", what, (seconds() - start) * 1e9 / ROUNDS,

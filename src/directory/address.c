@@ -54,8 +54,8 @@ fold_local(struct arena *arena, struct slice text, struct slice *ret_local)
     buffer_init(&composed, DIRECTORY_LOCAL_MAX);
     unicode_put_search_key(&folded, text);
     unicode_put_nfc(&composed, buffer_slice(&folded));
-    bool is_good = !buffer_overflowed(&folded) && !buffer_overflowed(&composed) &&
-                   buffer_len(&composed) > 0;
+    bool is_good =
+        !buffer_overflowed(&folded) && !buffer_overflowed(&composed) && buffer_len(&composed) > 0;
     if (is_good)
         *ret_local = arena_copy(arena, buffer_slice(&composed));
     buffer_finish(&composed);
@@ -153,7 +153,8 @@ skip_source_route(struct cursor *cursor)
 }
 
 bool
-directory_address_parse(struct arena *arena, struct slice text, struct directory_address *ret_address)
+directory_address_parse(struct arena *arena, struct slice text,
+                        struct directory_address *ret_address)
 {
     struct directory_address address = {0};
 

@@ -16,7 +16,8 @@ struct directory_address {
 };
 
 /* Takes one whole address, with or without angle brackets. Results live in the arena, or borrow
- * from `text` where nothing had to change. False for what is no address: the arena may have grown. */
+ * from `text` where nothing had to change. False for what is no address: the arena may have grown.
+ */
 MUST_USE bool directory_address_parse(struct arena *arena, struct slice text,
                                       struct directory_address *ret_address);
 

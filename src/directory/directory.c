@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum {
-    ARENA_FACTOR = 64,       /* octets of table for one of text, at the very most */
+    ARENA_FACTOR = 64, /* octets of table for one of text, at the very most */
     ARENA_MIN = 1024 * 1024,
-    BARE_DOMAINS_MAX = 100,  /* beyond as many domains nobody logs in by a local part alone */
+    BARE_DOMAINS_MAX = 100, /* beyond as many domains nobody logs in by a local part alone */
 };
 
 static void *
@@ -457,8 +457,8 @@ directory_login_find(const struct directory *directory, struct slice name)
     arena_init(&arena, SCRATCH_MAX);
     if (name.len <= DIRECTORY_NAME_MAX && slice_find_byte(name, '@') == name.len) {
         account = find_bare(directory, name, &arena);
-    } else if (name.len <= DIRECTORY_NAME_MAX &&
-               directory_address_parse(&arena, name, &address) && address.domain.len > 0) {
+    } else if (name.len <= DIRECTORY_NAME_MAX && directory_address_parse(&arena, name, &address) &&
+               address.domain.len > 0) {
         const struct directory_domain *domain = table_find(&directory->domains, address.domain);
         if (domain && domain->same_as.len > 0)
             address.domain = domain->same_as;

@@ -11,13 +11,13 @@
 
 /* What one entry may hold, and how far an alias may lead. */
 enum {
-    DIRECTORY_LINE_MAX = 512 * 1024,   /* octets of one line: 1000 members of 320 and some */
-    DIRECTORY_MEMBERS_MAX = 1000,      /* of one alias or list */
-    DIRECTORY_TARGETS_MAX = 1000,      /* of one address when all is expanded; as note/smtp_route */
-    DIRECTORY_DEPTH_MAX = 16,          /* aliases behind aliases */
-    DIRECTORY_PROBLEMS_MAX = 100,      /* kept with their text; the rest is only counted */
-    DIRECTORY_MATCHES_MAX = 100,       /* possibilities shown for an ambiguous query */
-    DIRECTORY_DETAIL_MAX = 128,        /* behind the separator; a longer one is dropped */
+    DIRECTORY_LINE_MAX = 512 * 1024, /* octets of one line: 1000 members of 320 and some */
+    DIRECTORY_MEMBERS_MAX = 1000,    /* of one alias or list */
+    DIRECTORY_TARGETS_MAX = 1000,    /* of one address when all is expanded; as note/smtp_route */
+    DIRECTORY_DEPTH_MAX = 16,        /* aliases behind aliases */
+    DIRECTORY_PROBLEMS_MAX = 100,    /* kept with their text; the rest is only counted */
+    DIRECTORY_MATCHES_MAX = 100,     /* possibilities shown for an ambiguous query */
+    DIRECTORY_DETAIL_MAX = 128,      /* behind the separator; a longer one is dropped */
 };
 
 enum directory_delivery { DIRECTORY_STORE, DIRECTORY_MBOX, DIRECTORY_MAILDIR };
@@ -30,20 +30,20 @@ struct directory_account {
     bool has_quota;         /* false: both quotas are the configuration's defaults */
     uint64_t quota_bytes;   /* 0: no bound */
     uint64_t quota_messages;
-    bool has_delivery;      /* false: the configuration's default */
+    bool has_delivery; /* false: the configuration's default */
     enum directory_delivery delivery;
-    struct slice path;      /* of the mbox or Maildir */
-    struct slice login;     /* of a system user whose password PAM knows, or empty */
+    struct slice path;  /* of the mbox or Maildir */
+    struct slice login; /* of a system user whose password PAM knows, or empty */
 };
 
 enum directory_list_kind { DIRECTORY_ALIAS, DIRECTORY_LIST };
 
 struct directory_alias {
     enum directory_list_kind kind;
-    struct slice name;             /* canonical; "@domain" for a catch-all */
-    struct slice full_name;        /* of a list */
-    bool is_private;               /* EXPN does not show the members */
-    const struct slice *members;   /* addresses as written, each parsed once to see that it is one */
+    struct slice name;           /* canonical; "@domain" for a catch-all */
+    struct slice full_name;      /* of a list */
+    bool is_private;             /* EXPN does not show the members */
+    const struct slice *members; /* addresses as written, each parsed once to see that it is one */
     size_t count;
 };
 
@@ -87,7 +87,8 @@ const struct directory_problem *directory_problem(const struct directory *direct
 uint64_t directory_id_next(const struct directory *directory);
 
 /* Walks over the living entries in the order of their lines; NULL behind the last. */
-const struct directory_account *directory_account_at(const struct directory *directory, size_t index);
+const struct directory_account *directory_account_at(const struct directory *directory,
+                                                     size_t index);
 const struct directory_alias *directory_alias_at(const struct directory *directory, size_t index);
 const struct directory_moved *directory_moved_at(const struct directory *directory, size_t index);
 const struct directory_domain *directory_domain_at(const struct directory *directory, size_t index);
@@ -136,8 +137,8 @@ struct directory_answer {
 };
 
 /* Resolves one recipient. The answer lives in the arena and borrows from directory and address. */
-void directory_resolve(const struct directory *directory, struct slice address,
-                       struct arena *arena, struct directory_answer *ret_answer);
+void directory_resolve(const struct directory *directory, struct slice address, struct arena *arena,
+                       struct directory_answer *ret_answer);
 
 /* VRFY (RFC 5321 §3.5): `query` is an address, a local part or (part of) a full name. Puts one line
  * "Full Name <address>" for each match into ret_lines, in the arena; FOUND with one line is

@@ -53,8 +53,8 @@ put_size(struct buffer *buffer, const char *key, uint64_t bytes)
 static bool
 finish_line(struct buffer *buffer, size_t start, bool is_good)
 {
-    static const struct directory_options options = {{(const uint8_t *)"", 0},
-                                                     {(const uint8_t *)"", 0}, 0};
+    static const struct directory_options options = {
+        {(const uint8_t *)"", 0}, {(const uint8_t *)"", 0}, 0};
 
     buffer_put_byte(buffer, '\n');
     if (is_good && !buffer_overflowed(buffer)) {
@@ -89,7 +89,8 @@ bool
 directory_put_account(struct buffer *buffer, const struct directory_account *account)
 {
     size_t start = buffer_len(buffer);
-    bool is_good = directory_text_is_sound(account->full_name) && put_head(buffer, "account", account->name);
+    bool is_good =
+        directory_text_is_sound(account->full_name) && put_head(buffer, "account", account->name);
 
     put_number(buffer, "id", account->id);
     if (account->full_name.len > 0)

@@ -8,6 +8,7 @@
 
 #include "directory/directory.h"
 
+/* The line of a whole entry: a new one, or one that takes the place of the entry of that name. */
 MUST_USE bool directory_put_account(struct buffer *buffer, const struct directory_account *account);
 MUST_USE bool directory_put_alias(struct buffer *buffer, const struct directory_alias *alias);
 MUST_USE bool directory_put_moved(struct buffer *buffer, const struct directory_moved *moved);

@@ -265,8 +265,8 @@ directory_domain_read(struct arena *arena, struct directory_line *line)
             else
                 domain->same_as = arena_copy(arena, domain->same_as);
         } else if (field->has_value && slice_equal(field->key, SLICE("postmaster"))) {
-            if (!directory_address_parse(arena, field->value, &address) || address.domain.len == 0 ||
-                field->value.len > DIRECTORY_NAME_MAX)
+            if (!directory_address_parse(arena, field->value, &address) ||
+                address.domain.len == 0 || field->value.len > DIRECTORY_NAME_MAX)
                 what = "expected an address";
             domain->postmaster = arena_copy(arena, field->value);
         } else {

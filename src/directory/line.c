@@ -80,7 +80,8 @@ take_word(struct directory_line *line, struct cursor *cursor, struct arena *aren
     }
     if (take_quoted(cursor, arena, ret_word))
         return true;
-    return damaged(line, place, "expected a closing double quote, then a blank; no tabs; inside, \\\" and \\\\");
+    return damaged(line, place,
+                   "expected a closing double quote, then a blank; no tabs; inside, \\\" and \\\\");
 }
 
 static bool
@@ -215,7 +216,8 @@ directory_value_split(struct arena *arena, struct slice value, size_t max,
 {
     size_t count = 1;
 
-    for (struct slice rest = value; part_len(rest) < rest.len; rest = slice_skip(rest, part_len(rest) + 1))
+    for (struct slice rest = value; part_len(rest) < rest.len;
+         rest = slice_skip(rest, part_len(rest) + 1))
         count++;
     if (count > max)
         return false;

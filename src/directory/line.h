@@ -31,7 +31,8 @@ MUST_USE bool directory_line_take(struct cursor *file, size_t *number, struct ar
                                   struct directory_line *ret_line);
 
 /* The field of that name, or NULL. */
-const struct directory_field *directory_line_find(const struct directory_line *line, const char *key);
+const struct directory_field *directory_line_find(const struct directory_line *line,
+                                                  const char *key);
 
 /* True when there is a bare word of that name. */
 bool directory_line_has(const struct directory_line *line, const char *word);

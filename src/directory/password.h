@@ -15,6 +15,7 @@ MUST_USE bool directory_crypt_is_known(struct slice crypt);
 
 /* argon2id of libsodium, in the form $argon2id$v=19$m=…,t=…,p=1$SALT$HASH. */
 MUST_USE bool directory_argon2_verify(struct slice crypt, struct slice password);
-MUST_USE bool directory_argon2_make(struct buffer *buffer, struct slice password, struct slice salt);
+MUST_USE bool directory_argon2_make(struct buffer *buffer, struct slice password,
+                                    struct slice salt);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Where an address leads: RFC 5321 §3.4 (moved users), §3.9 (aliases and lists), §4.5.1
- * (postmaster), RFC 2142 (abuse), RFC 5233 (subaddress). Expansion is a list of work, no recursion. */
+ * (postmaster), RFC 2142 (abuse), RFC 5233 (subaddress). Expansion is a list of work, no recursion.
+ */
 #include "directory/table.h"
 
 enum { WORK_MAX = 4 * DIRECTORY_TARGETS_MAX, SAME_AS_MAX = 4 };
@@ -202,7 +203,8 @@ find_postmaster(struct resolution *run, const struct directory_address *address,
 {
     const struct directory *directory = run->directory;
     const struct directory_account *account = directory->first_account;
-    struct slice to = domain && domain->postmaster.len > 0 ? domain->postmaster : directory->postmaster;
+    struct slice to =
+        domain && domain->postmaster.len > 0 ? domain->postmaster : directory->postmaster;
 
     if (!slice_equal(address->local, SLICE("postmaster")) &&
         !slice_equal(address->local, SLICE("abuse")))

@@ -41,7 +41,8 @@ read_scram(struct arena *arena, enum sasl_hash hash, struct slice value,
 }
 
 static const char *
-read_value(struct arena *arena, const struct directory_field *field, struct directory_secret *secret)
+read_value(struct arena *arena, const struct directory_field *field,
+           struct directory_secret *secret)
 {
     struct cursor number = cursor_of(field->value);
 
@@ -231,9 +232,8 @@ put_verifiers(struct buffer *buffer, const struct directory_secret_options *opti
     for (size_t i = 0; i < COUNT_OF(salts); i++)
         salts[i] = slice_between(random, i * SASL_SALT_LEN, (i + 1) * SASL_SALT_LEN);
     buffer_put_text(buffer, " crypt=");
-    if (!(options->scheme == DIRECTORY_ARGON2ID
-              ? directory_argon2_make(buffer, prepared, salts[0])
-              : directory_crypt_make(buffer, prepared, salts[0])))
+    if (!(options->scheme == DIRECTORY_ARGON2ID ? directory_argon2_make(buffer, prepared, salts[0])
+                                                : directory_crypt_make(buffer, prepared, salts[0])))
         return false;
     if (!options->without_scram)
         put_scram(buffer, " scram-sha-256=", SASL_HASH_SHA_256, prepared, salts[1]);

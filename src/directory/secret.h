@@ -8,18 +8,18 @@
 #include "sasl/scram.h"
 
 enum {
-    DIRECTORY_PASSWORD_MAX = 511,  /* octets, prepared: crypt(3) takes no more */
-    DIRECTORY_CRYPT_MAX = 384,     /* octets of a hash */
-    DIRECTORY_RANDOM_LEN = 64,     /* random octets for one new secret */
-    DIRECTORY_KEY_LEN = 32,        /* of the installation */
+    DIRECTORY_PASSWORD_MAX = 511, /* octets, prepared: crypt(3) takes no more */
+    DIRECTORY_CRYPT_MAX = 384,    /* octets of a hash */
+    DIRECTORY_RANDOM_LEN = 64,    /* random octets for one new secret */
+    DIRECTORY_KEY_LEN = 32,       /* of the installation */
 };
 
 enum directory_scheme { DIRECTORY_YESCRYPT, DIRECTORY_ARGON2ID };
 
 struct directory_secret {
-    uint64_t id;         /* of the account */
-    struct slice crypt;  /* $y$… (any that crypt(3) knows) or $argon2id$…; empty: none */
-    struct slice apop;   /* the password itself, for APOP (RFC 1939 §7); empty: none */
+    uint64_t id;        /* of the account */
+    struct slice crypt; /* $y$… (any that crypt(3) knows) or $argon2id$…; empty: none */
+    struct slice apop;  /* the password itself, for APOP (RFC 1939 §7); empty: none */
     const struct sasl_scram_keys *sha_256; /* NULL: none */
     const struct sasl_scram_keys *sha_1;
 };
@@ -41,12 +41,12 @@ const struct directory_secret *directory_secret_find(const struct directory_secr
 struct slice directory_secrets_key(const struct directory_secrets *secrets);
 
 struct directory_secret_options {
-    struct slice name;            /* of the account, for the reader of the file */
+    struct slice name; /* of the account, for the reader of the file */
     uint64_t id;
     enum directory_scheme scheme;
-    bool without_scram;           /* only the slow hash: then only PLAIN and LOGIN work */
-    bool with_sha_1;              /* keys for SCRAM-SHA-1 too, for old clients */
-    bool with_apop;               /* keeps the password readable: only where it is asked for */
+    bool without_scram; /* only the slow hash: then only PLAIN and LOGIN work */
+    bool with_sha_1;    /* keys for SCRAM-SHA-1 too, for old clients */
+    bool with_apop;     /* keeps the password readable: only where it is asked for */
 };
 
 enum directory_secret_result {

@@ -35,7 +35,6 @@ struct directory_account *directory_account_read(struct arena *arena, struct dir
 struct directory_alias *directory_alias_read(struct arena *arena, struct directory_line *line);
 struct directory_moved *directory_moved_read(struct arena *arena, struct directory_line *line);
 struct directory_domain *directory_domain_read(struct arena *arena, struct directory_line *line);
-
 struct directory_secret *directory_secret_read(struct arena *arena, struct directory_line *line);
 
 /* The name of a line in canonical form, in the arena; "@domain" is one for aliases only. */

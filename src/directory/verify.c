@@ -63,8 +63,8 @@ gather_matches(const struct directory *directory, struct slice query, struct gat
 {
     for (size_t i = 0; i < directory->accounts.count; i++) {
         const struct directory_account *account = directory->accounts.at[i];
-        if (account->is_enabled && (local_matches(account->name, query) ||
-                                    full_name_matches(account->full_name, query)) &&
+        if (account->is_enabled &&
+            (local_matches(account->name, query) || full_name_matches(account->full_name, query)) &&
             !add_line(gathering, account->full_name, account->name))
             return;
     }
@@ -96,9 +96,9 @@ verify_address(const struct directory *directory, struct slice query, struct gat
     if (answer.verdict == DIRECTORY_HAS_MOVED)
         (void)!add_line(gathering, SLICE(""), answer.moved_to);
     else if (answer.verdict == DIRECTORY_FOUND && answer.count == 1)
-        (void)!add_line(gathering, answer.targets[0].account ? answer.targets[0].account->full_name
-                                                             : SLICE(""),
-                        answer.targets[0].name);
+        (void)!add_line(
+            gathering, answer.targets[0].account ? answer.targets[0].account->full_name : SLICE(""),
+            answer.targets[0].name);
     else if (answer.verdict == DIRECTORY_FOUND)
         (void)!add_line(gathering, SLICE(""), query);
     return answer.verdict;

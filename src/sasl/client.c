@@ -40,8 +40,7 @@ sasl_client_open(const struct sasl_client_options *options)
     client->is_binding_seen = options->is_binding_seen;
     struct buffer *const buffers[] = {
         &client->authcid,      &client->authzid,  &client->password, &client->binding,
-        &client->binding_kind, &client->response, &client->first,
-        &client->nonce,
+        &client->binding_kind, &client->response, &client->first,    &client->nonce,
     };
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_init(buffers[i], SASL_MESSAGE_MAX);
@@ -73,9 +72,9 @@ sasl_client_close(struct sasl_client **client)
     if (!*client)
         return;
     struct buffer *const buffers[] = {
-        &(*client)->authcid,      &(*client)->authzid,  &(*client)->password, &(*client)->binding,
-        &(*client)->binding_kind, &(*client)->response, &(*client)->first,
-        &(*client)->nonce,        &(*client)->auth_message,
+        &(*client)->authcid, &(*client)->authzid,      &(*client)->password,
+        &(*client)->binding, &(*client)->binding_kind, &(*client)->response,
+        &(*client)->first,   &(*client)->nonce,        &(*client)->auth_message,
     };
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         wipe_buffer(buffers[i]);

@@ -10,12 +10,12 @@
 struct sasl_client_options {
     enum sasl_mechanism mechanism;
     struct slice authcid;
-    struct slice authzid;       /* usually empty */
-    struct slice password;      /* as typed; prepared here */
-    struct slice nonce;         /* scram.h; at most SASL_NONCE_MAX characters */
-    struct slice binding;       /* of the TLS connection, empty without */
+    struct slice authzid;  /* usually empty */
+    struct slice password; /* as typed; prepared here */
+    struct slice nonce;    /* scram.h; at most SASL_NONCE_MAX characters */
+    struct slice binding;  /* of the TLS connection, empty without */
     struct slice binding_kind;
-    bool is_binding_seen;       /* the server's list has a -PLUS */
+    bool is_binding_seen; /* the server's list has a -PLUS */
 };
 
 struct sasl_client;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the mechanisms of the client's side share. */
+/* Private to the room: what the mechanisms of the client's side share. */
 #ifndef SASL_CLIENT_PRIVATE_H
 #define SASL_CLIENT_PRIVATE_H
 
@@ -15,8 +15,8 @@ struct sasl_client {
     struct buffer authcid, authzid, password; /* password: prepared */
     struct buffer binding, binding_kind;
     struct buffer response;
-    struct buffer nonce; /* our part */
-    size_t gs2_len; /* of the gs2-header at the front of the first message */
+    struct buffer nonce;        /* our part */
+    size_t gs2_len;             /* of the gs2-header at the front of the first message */
     struct buffer first;        /* the first message */
     struct buffer auth_message; /* RFC 5802 §3 */
     uint8_t server_signature[SASL_DIGEST_MAX];

@@ -19,8 +19,8 @@ void sasl_digest(enum sasl_hash hash, struct slice bytes, uint8_t *ret_digest);
 void sasl_hmac(enum sasl_hash hash, struct slice key, struct slice bytes, uint8_t *ret_digest);
 
 /* Hi() of RFC 5802 §2.2: PBKDF2 (RFC 8018 §5.2) of one block. 1 <= iterations <= the maximum. */
-void sasl_pbkdf2(enum sasl_hash hash, struct slice password, struct slice salt,
-                 unsigned iterations, uint8_t *ret_digest);
+void sasl_pbkdf2(enum sasl_hash hash, struct slice password, struct slice salt, unsigned iterations,
+                 uint8_t *ret_digest);
 
 /* In a time that tells nothing but the lengths. */
 MUST_USE bool sasl_equal(struct slice left, struct slice right);

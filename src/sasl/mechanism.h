@@ -21,6 +21,7 @@ enum sasl_mechanism {
 /* Case does not matter. False, and nothing set, when we do not speak it. */
 MUST_USE bool sasl_mechanism_parse(struct slice name, enum sasl_mechanism *ret_mechanism);
 
+/* The registered name; of static storage, and followed by a NUL. */
 struct slice sasl_mechanism_name(enum sasl_mechanism mechanism);
 
 /* True when the password itself travels: only for encrypted connections. */

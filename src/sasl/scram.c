@@ -25,8 +25,8 @@ sasl_scram_derive(enum sasl_hash hash, struct slice prepared, struct slice salt,
     size_t len = sasl_hash_len(hash);
 
     assert(salt.len <= SASL_SALT_MAX);
-    *ret_keys = (struct sasl_scram_keys){
-        .hash = hash, .iterations = iterations, .salt_len = salt.len};
+    *ret_keys =
+        (struct sasl_scram_keys){.hash = hash, .iterations = iterations, .salt_len = salt.len};
     if (salt.len > 0)
         memcpy(ret_keys->salt, salt.at, salt.len);
     sasl_pbkdf2(hash, prepared, salt, iterations, salted);

@@ -9,9 +9,9 @@
 
 enum {
     SASL_SALT_MAX = 64,
-    SASL_SALT_LEN = 16,               /* of salts that we make */
-    SASL_ITERATIONS_MIN = 4096,       /* RFC 7677 §4 */
-    SASL_ITERATIONS_DEFAULT = 16384,  /* 10 ms for an honest client of today, once per login */
+    SASL_SALT_LEN = 16,              /* of salts that we make */
+    SASL_ITERATIONS_MIN = 4096,      /* RFC 7677 §4 */
+    SASL_ITERATIONS_DEFAULT = 16384, /* 10 ms for an honest client of today, once per login */
 };
 
 struct sasl_scram_keys {
@@ -40,7 +40,8 @@ MUST_USE bool sasl_scram_parse(enum sasl_hash hash, struct slice text,
                                struct sasl_scram_keys *ret_keys);
 
 /* Keys for a user that does not exist: the salt depends on nothing but `seed` (this installation's
- * secret) and `name`, so that asking twice tells no more than asking once; nothing fits the rest. */
+ * secret) and `name`, so that asking twice tells no more than asking once; nothing fits the rest.
+ */
 void sasl_scram_fake(enum sasl_hash hash, struct slice seed, struct slice name,
                      struct sasl_scram_keys *ret_keys);
 

@@ -76,8 +76,7 @@ parse_server_first(const struct sasl_client *client, struct slice text, struct s
     return sasl_scram_nonce_is_valid(first->nonce, 2 * SASL_SCRAM_NONCE_MAX) &&
            slice_starts_with(first->nonce, own) && first->nonce.len > own.len &&
            parse_salt(salt, first) &&
-           cursor_take_u32(&number, SASL_ITERATIONS_MIN, SASL_ITERATIONS_MAX,
-                           &first->iterations) &&
+           cursor_take_u32(&number, SASL_ITERATIONS_MIN, SASL_ITERATIONS_MAX, &first->iterations) &&
            cursor_is_done(&number);
 }
 

@@ -16,9 +16,9 @@ sasl_server_open(const struct sasl_server_options *options)
     server->mechanism = options->mechanism;
     server->is_binding_offered = options->is_binding_offered;
     struct buffer *const buffers[] = {
-        &server->binding,  &server->binding_kind, &server->authcid,   &server->authzid,
-        &server->password, &server->message,      &server->gs2_header, &server->own_nonce,
-        &server->nonce,
+        &server->binding,    &server->binding_kind, &server->authcid,
+        &server->authzid,    &server->password,     &server->message,
+        &server->gs2_header, &server->own_nonce,    &server->nonce,
     };
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_init(buffers[i], SASL_MESSAGE_MAX);
@@ -43,9 +43,10 @@ sasl_server_close(struct sasl_server **server)
     if (!*server)
         return;
     struct buffer *const buffers[] = {
-        &(*server)->binding,  &(*server)->binding_kind, &(*server)->authcid,    &(*server)->authzid,
-        &(*server)->password, &(*server)->message,      &(*server)->gs2_header, &(*server)->nonce,
-        &(*server)->own_nonce, &(*server)->auth_message,
+        &(*server)->binding,      &(*server)->binding_kind, &(*server)->authcid,
+        &(*server)->authzid,      &(*server)->password,     &(*server)->message,
+        &(*server)->gs2_header,   &(*server)->nonce,        &(*server)->own_nonce,
+        &(*server)->auth_message,
     };
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         wipe_buffer(buffers[i]);

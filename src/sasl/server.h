@@ -34,10 +34,10 @@ enum sasl_failure {
 
 struct sasl_server_options {
     enum sasl_mechanism mechanism;
-    struct slice nonce;          /* scram.h; at most SASL_NONCE_MAX characters */
-    struct slice binding;        /* of the TLS connection, empty without; <= SASL_BINDING_MAX */
-    struct slice binding_kind;   /* "tls-exporter", "tls-server-end-point", "tls-unique" */
-    bool is_binding_offered;     /* -PLUS stood in the list that the client was shown */
+    struct slice nonce;        /* scram.h; at most SASL_NONCE_MAX characters */
+    struct slice binding;      /* of the TLS connection, empty without; <= SASL_BINDING_MAX */
+    struct slice binding_kind; /* "tls-exporter", "tls-server-end-point", "tls-unique" */
+    bool is_binding_offered;   /* -PLUS stood in the list that the client was shown */
 };
 
 struct sasl_server;

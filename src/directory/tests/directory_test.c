@@ -14,12 +14,12 @@ parse(const char *text)
 static void
 fields_of_an_account_are_read(void **state)
 {
-    struct directory *directory = parse(
-        "# everything\n"
-        "domain example.test postmaster=alice@example.test\n"
-        "account Alice@Example.test id=7 full-name=\"Alice Liddell\" quota=3MiB messages=9 "
-        "delivery=mbox:/var/mail/alice system=alice disabled\n"
-        "account bob@example.test id=9 delivery=maildir:/home/bob/Maildir\n");
+    struct directory *directory =
+        parse("# everything\n"
+              "domain example.test postmaster=alice@example.test\n"
+              "account Alice@Example.test id=7 full-name=\"Alice Liddell\" quota=3MiB messages=9 "
+              "delivery=mbox:/var/mail/alice system=alice disabled\n"
+              "account bob@example.test id=9 delivery=maildir:/home/bob/Maildir\n");
     const struct directory_account *account = directory_account_at(directory, 0);
 
     (void)state;
@@ -209,10 +209,21 @@ logins_find_their_account(void **state)
         const char *login;
         uint64_t id; /* 0: nobody */
     } rows[] = {
-        {"alice@a.test", 1}, {"ALICE@A.TEST", 1}, {"alice", 1},     {"Alice", 1},
-        {"alice@c.test", 1}, {"bob", 0},          {"bob@b.test", 3}, {"off", 4},
-        {"sales@a.test", 0}, {"nobody", 0},       {"", 0},          {"@a.test", 0},
-        {"alice+x@a.test", 0}, {"alice@d.test", 0}, {"<alice@a.test", 0},
+        {"alice@a.test", 1},
+        {"ALICE@A.TEST", 1},
+        {"alice", 1},
+        {"Alice", 1},
+        {"alice@c.test", 1},
+        {"bob", 0},
+        {"bob@b.test", 3},
+        {"off", 4},
+        {"sales@a.test", 0},
+        {"nobody", 0},
+        {"", 0},
+        {"@a.test", 0},
+        {"alice+x@a.test", 0},
+        {"alice@d.test", 0},
+        {"<alice@a.test", 0},
     };
 
     (void)state;

@@ -29,8 +29,8 @@ static void
 lines_are_written_as_they_are_read(void **state)
 {
     const struct slice members[] = {SLICE("alice@example.test"), SLICE("\"a,b\"@x.test")};
-    const struct directory_alias list = {DIRECTORY_LIST, SLICE("team@example.test"), SLICE("Team"),
-                                         true, members, 2};
+    const struct directory_alias list = {
+        DIRECTORY_LIST, SLICE("team@example.test"), SLICE("Team"), true, members, 2};
     const struct directory_domain domain = {SLICE("Example.TEST"), SLICE("other.test"),
                                             SLICE("alice@example.test")};
     const struct directory_moved moved = {SLICE("old@example.test"), SLICE("new@x.test")};

@@ -22,7 +22,8 @@ words_are_divided_by_blanks_and_held_by_quotes(void **state)
     (void)state;
     arena_init(&arena, 65536);
     struct directory_line line = line_of(
-        &arena, " account\t\"\\\"a b\\\"@c.test\"  id=1 full-name=\"A \\\\ # B\" disabled # rest=x\r\n");
+        &arena,
+        " account\t\"\\\"a b\\\"@c.test\"  id=1 full-name=\"A \\\\ # B\" disabled # rest=x\r\n");
     assert_null(line.damage);
     assert_slice(line.kind, "account");
     assert_slice(line.name, "\"a b\"@c.test");
@@ -143,7 +144,8 @@ values_are_split_at_commas_outside_of_quotes(void **state)
 static void
 what_is_put_is_read_again(void **state)
 {
-    static const char *const values[] = {"x", "a b", "", "\"", "\\", "#x", "a\\\"b c", "=", "caf\xC3\xA9"};
+    static const char *const values[] = {"x",  "a b",      "",  "\"",         "\\",
+                                         "#x", "a\\\"b c", "=", "caf\xC3\xA9"};
     struct arena arena;
     struct buffer text;
 

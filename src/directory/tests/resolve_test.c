@@ -204,9 +204,10 @@ static void
 postmaster_falls_back_to_the_first_account(void **state)
 {
     struct directory_options options = {SLICE(""), SLICE(""), 7};
-    struct directory *directory = directory_parse(
-        SLICE("domain a.test\naccount z@a.test id=9\naccount y@a.test id=3\n"
-              "account x@a.test id=1 disabled\n"), &options);
+    struct directory *directory =
+        directory_parse(SLICE("domain a.test\naccount z@a.test id=9\naccount y@a.test id=3\n"
+                              "account x@a.test id=1 disabled\n"),
+                        &options);
     struct directory_answer answer;
     struct arena arena;
 
@@ -281,7 +282,8 @@ verdict_of_crowd(size_t size)
         buffer_put_byte(&text, '\n');
     }
     for (size_t half = 0; half < 2; half++) {
-        buffer_put_text(&text, half ? "\nalias two@a.test to=u0@a.test" : "alias one@a.test to=u0@a.test");
+        buffer_put_text(&text,
+                        half ? "\nalias two@a.test to=u0@a.test" : "alias one@a.test to=u0@a.test");
         for (size_t i = half ? size / 2 : 1; i < (half ? size : size / 2); i++) {
             buffer_put_text(&text, ",u");
             buffer_put_decimal(&text, i);

@@ -29,14 +29,16 @@ made_secrets_prove_their_password(void **state)
     for (size_t i = 0; i < COUNT_OF(options); i++) {
         struct buffer line;
         buffer_init(&line, 4096);
-        assert_int_equal(make(&line, options[i], SLICE("correct \"horse\"")), DIRECTORY_SECRET_MADE);
+        assert_int_equal(make(&line, options[i], SLICE("correct \"horse\"")),
+                         DIRECTORY_SECRET_MADE);
         struct directory_secrets *secrets = directory_secrets_parse(buffer_slice(&line), 5);
         assert_int_equal(directory_secrets_problem_count(secrets), 0);
         const struct directory_secret *secret = directory_secret_find(secrets, 7);
         assert_non_null(secret);
-        assert_true(slice_starts_with(secret->crypt, options[i].scheme == DIRECTORY_YESCRYPT
-                                                         ? SLICE("$y$j9T$")
-                                                         : SLICE("$argon2id$v=19$m=65536,t=2,p=1$")));
+        assert_true(
+            slice_starts_with(secret->crypt, options[i].scheme == DIRECTORY_YESCRYPT
+                                                 ? SLICE("$y$j9T$")
+                                                 : SLICE("$argon2id$v=19$m=65536,t=2,p=1$")));
         assert_true(directory_password_verify(secret->crypt, SLICE("correct \"horse\"")));
         assert_false(directory_password_verify(secret->crypt, SLICE("correct \"horse")));
         assert_int_equal(secret->sha_256 != NULL, !options[i].without_scram);
@@ -88,11 +90,12 @@ hashes_from_elsewhere_are_verified(void **state)
     static const struct {
         const char *crypt, *password; /* NULL: refused, or not to be had by any password */
     } rows[] = {
-        {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+         "O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
          "Hello world!"},
         {"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!"},
         {"$2b$04$abcdefghijklmnopqrstuu", NULL}, /* cut, but of a known method */
-        {"rl0uE0dZjzYGM", NULL},                  /* DES */
+        {"rl0uE0dZjzYGM", NULL},                 /* DES */
         {"*", NULL},
         {"!", NULL},
         {"", NULL},
@@ -110,7 +113,8 @@ hashes_from_elsewhere_are_verified(void **state)
         if (rows[i].password) {
             struct directory_secrets *secrets = directory_secrets_parse(buffer_slice(&line), 5);
             const struct directory_secret *secret = directory_secret_find(secrets, 3);
-            assert_true(directory_password_verify(secret->crypt, slice_of_string(rows[i].password)));
+            assert_true(
+                directory_password_verify(secret->crypt, slice_of_string(rows[i].password)));
             assert_false(directory_password_verify(secret->crypt, SLICE("other")));
             directory_secrets_close(&secrets);
         }

@@ -12,7 +12,8 @@ static const char accounts[] =
     "account msmith@bar.com id=4 full-name=\"Melvin Smith-Jones\"\n"
     "account smithers@foo.com id=5\n"
     "account off@foo.com id=6 full-name=\"Gone Crispin\" disabled\n"
-    "list exemple-email-list@foo.com to=smith@foo.com,hsmith@foo.com,who@elsewhere.test full-name=\"A list\"\n"
+    "list exemple-email-list@foo.com to=smith@foo.com,hsmith@foo.com,who@elsewhere.test "
+    "full-name=\"A list\"\n"
     "list secret@foo.com to=smith@foo.com private\n"
     "alias sales@foo.com to=smith@foo.com\n"
     "alias sales@bar.com to=smith@foo.com\n"
@@ -30,7 +31,8 @@ static const struct {
     {false, "admin.mrc", DIRECTORY_FOUND, "Mark Crispin <admin.mrc@foo.com>"},
     {false, "<ADMIN.MRC@foo.com>", DIRECTORY_FOUND, "Mark Crispin <admin.mrc@foo.com>"},
     {false, "smith", DIRECTORY_FOUND,
-     "Sam Q. Smith <smith@foo.com>|Harry Smith <hsmith@foo.com>|Melvin Smith-Jones <msmith@bar.com>"},
+     "Sam Q. Smith <smith@foo.com>|Harry Smith <hsmith@foo.com>|Melvin Smith-Jones "
+     "<msmith@bar.com>"},
     {false, "smithers", DIRECTORY_FOUND, "<smithers@foo.com>"},
     {false, "mit", DIRECTORY_UNKNOWN, ""},
     {false, "off@foo.com", DIRECTORY_DISABLED, ""},
@@ -70,9 +72,9 @@ queries_get_their_lines(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct directory_lines lines;
         struct slice query = slice_of_string(rows[i].query);
-        enum directory_verdict verdict =
-            rows[i].is_expand ? directory_expand(directory, query, &arena, &lines)
-                              : directory_verify(directory, query, &arena, &lines);
+        enum directory_verdict verdict = rows[i].is_expand
+                                             ? directory_expand(directory, query, &arena, &lines)
+                                             : directory_verify(directory, query, &arena, &lines);
         if (verdict != rows[i].verdict)
             fail_msg("%s: verdict %d", rows[i].query, verdict);
         buffer_clear(&text);

@@ -44,7 +44,8 @@ auth_open(const struct role_start *start)
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,
              (const char *)start->config->data_dir.at);
     if (host_dir_open(start->host, path, &auth->dir) < 0)
-        return give_up(auth, "the folder DATA/directory cannot be opened: make it, or correct data_dir");
+        return give_up(auth,
+                       "the folder DATA/directory cannot be opened: make it, or correct data_dir");
     return auth;
 }
 

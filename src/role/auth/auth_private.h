@@ -16,12 +16,12 @@
 #include "sasl/server.h"
 
 enum {
-    AUTH_CLIENTS_MAX = 64,          /* processes of smtp and of access each, as the option `processes` */
-    AUTH_SESSIONS_MAX = 16384,      /* exchanges under way; the next get `temporary` */
-    AUTH_HELPERS = 2,               /* that compute slow hashes */
-    AUTH_JOBS_MAX = 1024,           /* passwords that wait for a helper */
+    AUTH_CLIENTS_MAX = 64,     /* processes of smtp and of access each, as the option `processes` */
+    AUTH_SESSIONS_MAX = 16384, /* exchanges under way; the next get `temporary` */
+    AUTH_HELPERS = 2,          /* that compute slow hashes */
+    AUTH_JOBS_MAX = 1024,      /* passwords that wait for a helper */
     AUTH_JOBS_PER_CUSTOMER_MAX = 16,
-    AUTH_SESSION_S = 300,           /* for a whole exchange: RFC 5321 gives a step as much */
+    AUTH_SESSION_S = 300, /* for a whole exchange: RFC 5321 gives a step as much */
     AUTH_CUSTOMER_MAX = 16,
 };
 
@@ -57,7 +57,7 @@ struct auth {
     uint8_t installation_key[DIRECTORY_KEY_LEN];
     /* proof.c */
     struct auth_helper helpers[AUTH_HELPERS];
-    struct auth_helper pam; /* channel NULL: system_users is off */
+    struct auth_helper pam;                         /* channel NULL: system_users is off */
     struct list jobs_known, jobs_unknown, jobs_pam; /* sessions that wait */
     size_t job_count;
     struct recents *recents;
@@ -81,9 +81,9 @@ enum auth_wait { AUTH_WAIT_CLIENT, AUTH_WAIT_PROOF, AUTH_WAIT_STORE };
 
 struct auth_session {
     struct auth_client *client;
-    uint64_t id; /* the client's number */
-    struct list by_age;  /* in auth->sessions */
-    struct list job;     /* in one of the lists of jobs, while it waits there */
+    uint64_t id;                /* the client's number */
+    struct list by_age;         /* in auth->sessions */
+    struct list job;            /* in one of the lists of jobs, while it waits there */
     struct auth_helper *helper; /* that computes for it now */
     enum auth_wait wait;
     bool is_queued;
@@ -97,7 +97,7 @@ struct auth_session {
     size_t customer_len;
     /* Set when the client has said who it is. */
     bool is_named;
-    bool is_real;      /* an enabled account that may act as it asks to */
+    bool is_real; /* an enabled account that may act as it asks to */
     uint64_t account;
     uint8_t name[DIRECTORY_NAME_MAX]; /* canonical for an account, else as typed in lower case */
     size_t name_len;
@@ -150,6 +150,7 @@ void auth_session_on_grant(struct auth_session *session, bool is_granted);
 /* Timer: ends those whose time is over. */
 void auth_sessions_expire(void *context);
 
+/* Whom to count guesses for. */
 struct lockout_who auth_session_who(const struct auth_session *session);
 struct slice auth_session_customer(const struct auth_session *session);
 
@@ -172,6 +173,8 @@ MUST_USE bool auth_pam_verify(const char *login, const char *password);
 
 /* ---- channel.c ----------------------------------------------------------------------------- */
 
+/* Attaching replaces what was attached before; closing forgets the exchanges of that client, and
+ * fails those that wait for store. */
 void auth_clients_init(struct auth *auth);
 void auth_client_attach(struct auth_client *client, host_handle handle);
 void auth_client_close(struct auth_client *client);

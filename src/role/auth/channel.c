@@ -37,9 +37,10 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
     }
     if (note.kind == SMTP_AUTH_BEGIN) {
         const struct smtp_auth_begin *begin = &note.as.begin;
-        auth_session_begin(client, &(struct auth_begin){
-            begin->session, begin->mechanism, begin->has_initial, begin->initial, begin->is_secure,
-            begin->peer, begin->channel_binding, begin->channel_binding_kind});
+        auth_session_begin(
+            client, &(struct auth_begin){begin->session, begin->mechanism, begin->has_initial,
+                                         begin->initial, begin->is_secure, begin->peer,
+                                         begin->channel_binding, begin->channel_binding_kind});
     } else if (note.kind == SMTP_AUTH_STEP) {
         session = find_session(client, note.as.step.session);
         assert(session); /* the ledger knows it as open */
@@ -67,9 +68,10 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
     }
     if (note.kind == ACCESS_AUTH_BEGIN) {
         const struct access_auth_begin *begin = &note.as.begin;
-        auth_session_begin(client, &(struct auth_begin){
-            begin->session, begin->mechanism, begin->has_initial, begin->initial, begin->is_secure,
-            begin->peer, begin->channel_binding, begin->channel_binding_kind});
+        auth_session_begin(
+            client, &(struct auth_begin){begin->session, begin->mechanism, begin->has_initial,
+                                         begin->initial, begin->is_secure, begin->peer,
+                                         begin->channel_binding, begin->channel_binding_kind});
     } else if (note.kind == ACCESS_AUTH_APOP) {
         auth_session_apop(client, &note.as.apop);
     } else if (note.kind == ACCESS_AUTH_STEP) {
@@ -118,7 +120,7 @@ auth_client_attach(struct auth_client *client, host_handle handle)
 void
 auth_client_close(struct auth_client *client)
 {
-    LIST_EACH(link, &client->auth->sessions) {
+    LIST_EACH (link, &client->auth->sessions) {
         struct auth_session *session = LIST_ITEM(link, struct auth_session, by_age);
         if (session->client == client)
             auth_session_forget(session);
@@ -147,11 +149,13 @@ auth_send_challenge(struct auth_session *session, struct slice challenge)
     struct buffer *note = &client->auth->note;
 
     if (client->kind == ROLE_SMTP)
-        send(client, smtp_auth_put_challenge(note, &client->ledger, &(struct smtp_auth_challenge){
-            session->id, challenge}));
+        send(client,
+             smtp_auth_put_challenge(note, &client->ledger,
+                                     &(struct smtp_auth_challenge){session->id, challenge}));
     else
-        send(client, access_auth_put_challenge(note, &client->ledger, &(struct access_auth_challenge){
-            session->id, challenge}));
+        send(client,
+             access_auth_put_challenge(note, &client->ledger,
+                                       &(struct access_auth_challenge){session->id, challenge}));
 }
 
 void
@@ -162,14 +166,18 @@ auth_send_failed(struct auth_session *session, enum auth_failure failure, struct
     uint32_t delay_ms = (uint32_t)(delay.ns / 1000000);
 
     static_assert((int)AUTH_FAILURE_WEAK == (int)ACCESS_AUTH_FAILURE_WEAK &&
-                  (int)SMTP_AUTH_FAILURE_COUNT == (int)ACCESS_AUTH_FAILURE_COUNT,
+                      (int)SMTP_AUTH_FAILURE_COUNT == (int)ACCESS_AUTH_FAILURE_COUNT,
                   "both channels number failures alike");
     if (client->kind == ROLE_SMTP)
-        send(client, smtp_auth_put_failed(note, &client->ledger, &(struct smtp_auth_failed){
-            session->id, (enum smtp_auth_failure)failure, delay_ms}));
+        send(client,
+             smtp_auth_put_failed(note, &client->ledger,
+                                  &(struct smtp_auth_failed){
+                                      session->id, (enum smtp_auth_failure)failure, delay_ms}));
     else
-        send(client, access_auth_put_failed(note, &client->ledger, &(struct access_auth_failed){
-            session->id, (enum access_auth_failure)failure, delay_ms}));
+        send(client,
+             access_auth_put_failed(note, &client->ledger,
+                                    &(struct access_auth_failed){
+                                        session->id, (enum access_auth_failure)failure, delay_ms}));
 }
 
 void
@@ -181,11 +189,13 @@ auth_send_granted(struct auth_session *session)
     struct slice last = session->sasl ? sasl_server_message(session->sasl) : SLICE("");
 
     if (client->kind == ROLE_SMTP)
-        send(client, smtp_auth_put_granted(note, &client->ledger, &(struct smtp_auth_granted){
-            session->id, session->account, name, last}));
+        send(client, smtp_auth_put_granted(
+                         note, &client->ledger,
+                         &(struct smtp_auth_granted){session->id, session->account, name, last}));
     else
-        send(client, access_auth_put_granted(note, &client->ledger, &(struct access_auth_granted){
-            session->id, session->account, name, last}));
+        send(client, access_auth_put_granted(
+                         note, &client->ledger,
+                         &(struct access_auth_granted){session->id, session->account, name, last}));
 }
 
 /* ---- store --------------------------------------------------------------------------------- */
@@ -226,8 +236,7 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
         auth_store_close(auth);
         return;
     }
-    struct auth_session *session =
-        map_find(&auth->grants, map_key_u64(&note.as.granted.id));
+    struct auth_session *session = map_find(&auth->grants, map_key_u64(&note.as.granted.id));
     /* Its client may have gone away in between. */
     if (session)
         auth_session_on_grant(session, true);
@@ -254,7 +263,7 @@ auth_store_close(struct auth *auth)
 {
     host_channel_close(&auth->store);
     note_ledger_finish(&auth->store_ledger);
-    LIST_EACH(link, &auth->sessions) {
+    LIST_EACH (link, &auth->sessions) {
         struct auth_session *session = LIST_ITEM(link, struct auth_session, by_age);
         if (session->wait == AUTH_WAIT_STORE)
             auth_session_on_grant(session, false);

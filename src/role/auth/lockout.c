@@ -48,7 +48,7 @@ lockouts_close(struct lockouts **lockouts)
 {
     if (!*lockouts)
         return;
-    LIST_EACH(link, &(*lockouts)->by_use)
+    LIST_EACH (link, &(*lockouts)->by_use)
         forget(*lockouts, LIST_ITEM(link, struct entry, by_use));
     map_finish(&(*lockouts)->entries);
     free(*lockouts);
@@ -156,7 +156,8 @@ struct duration
 lockout_fail(struct lockouts *lockouts, const struct lockout_who *who, struct instant now)
 {
     if (!who->is_trusted)
-        count_failure(find_or_make(lockouts, who->customer, SLICE("")), LOCKOUT_PATIENCE_CUSTOMER, now);
+        count_failure(find_or_make(lockouts, who->customer, SLICE("")), LOCKOUT_PATIENCE_CUSTOMER,
+                      now);
     struct entry *pair = find_or_make(lockouts, who->customer, who->name);
     count_failure(pair, pair->is_known ? LOCKOUT_PATIENCE_KNOWN : LOCKOUT_PATIENCE, now);
     int64_t ms = (int64_t)pair->failures * pair->failures * DELAY_STEP_MS;

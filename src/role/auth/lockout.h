@@ -12,16 +12,17 @@
 #include "base/time.h"
 
 enum {
-    LOCKOUT_ENTRIES_MAX = 65536,   /* the one longest unused goes */
-    LOCKOUT_PATIENCE = 10,         /* failures of a pair before the first lock */
+    LOCKOUT_ENTRIES_MAX = 65536, /* the one longest unused goes */
+    LOCKOUT_PATIENCE = 10,       /* failures of a pair before the first lock */
     LOCKOUT_PATIENCE_KNOWN = 40,
     LOCKOUT_PATIENCE_CUSTOMER = 100, /* of one customer, with any names */
     LOCKOUT_DELAY_MAX_MS = 8000,
-    LOCKOUT_LOCK_MIN_S = 15,       /* doubles with each failure behind the patience */
+    LOCKOUT_LOCK_MIN_S = 15, /* doubles with each failure behind the patience */
     LOCKOUT_LOCK_MAX_S = 300,
-    LOCKOUT_FORGET_S = 3600,       /* without a failure, all is forgiven */
+    LOCKOUT_FORGET_S = 3600, /* without a failure, all is forgiven */
 };
 
+/* `seed`: random, so that nobody can choose names that collide. */
 struct lockouts;
 struct lockouts *lockouts_open(uint64_t seed);
 void lockouts_close(struct lockouts **lockouts);
@@ -46,6 +47,7 @@ bool lockout_is_known(struct lockouts *lockouts, const struct lockout_who *who);
 struct duration lockout_fail(struct lockouts *lockouts, const struct lockout_who *who,
                              struct instant now);
 
+/* Forgives the pair what it did, and remembers it as known. */
 void lockout_succeed(struct lockouts *lockouts, const struct lockout_who *who, struct instant now);
 
 #endif

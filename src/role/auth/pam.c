@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Wraps libpam: service `facteur` (/etc/pam.d/facteur; without it, PAM's `other` decides). Runs in a
- * helper process, where blocking is all right. */
+/* Wraps libpam: service `facteur` (/etc/pam.d/facteur; without it, PAM's `other` decides). Runs in
+ * a helper process, where blocking is all right. */
 #include "role/auth/auth_private.h"
 
 #include <security/pam_appl.h>

@@ -141,7 +141,7 @@ count_customer(struct list *jobs, const struct auth_session *like)
 {
     size_t count = 0;
 
-    LIST_EACH(link, jobs) {
+    LIST_EACH (link, jobs) {
         const struct auth_session *session = LIST_ITEM(link, struct auth_session, job);
         count += slice_equal(auth_session_customer(session), auth_session_customer(like));
     }
@@ -152,7 +152,7 @@ static void
 queue(struct auth *auth, struct auth_session *session)
 {
     struct lockout_who who = auth_session_who(session);
-    struct list *jobs = login_of(session).len > 0                 ? &auth->jobs_pam
+    struct list *jobs = login_of(session).len > 0                ? &auth->jobs_pam
                         : lockout_is_known(auth->lockouts, &who) ? &auth->jobs_known
                                                                  : &auth->jobs_unknown;
 

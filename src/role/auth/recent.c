@@ -42,7 +42,8 @@ recents_close(struct recents **recents)
 
 /* HMAC over verifier and password, each with its length in front. */
 static void
-make_mark(const struct recents *recents, struct slice crypt, struct slice password, uint8_t *ret_mark)
+make_mark(const struct recents *recents, struct slice crypt, struct slice password,
+          uint8_t *ret_mark)
 {
     struct buffer text;
 

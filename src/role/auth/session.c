@@ -178,8 +178,9 @@ identify(struct auth_session *session, struct slice authcid, struct slice authzi
     session->is_named = true;
     session->account = account ? account->id : 0;
     /* Nobody acts for somebody else here (RFC 4616 §2). */
-    session->is_real = account && account->is_enabled &&
-                       (authzid.len == 0 || directory_login_find(auth->directory, authzid) == account);
+    session->is_real =
+        account && account->is_enabled &&
+        (authzid.len == 0 || directory_login_find(auth->directory, authzid) == account);
     struct lockout_who who = auth_session_who(session);
     if (!lockout_is_locked(auth->lockouts, &who, host_now(auth->start.host)))
         return true;
@@ -256,7 +257,7 @@ go_on(struct auth_session *session, enum sasl_server_status status)
         on_failed(session);
         break;
     case SASL_SERVER_ASK_KEYS:
-        assert(!"answered above");
+        abort(); /* it was answered above */
     }
 }
 
@@ -279,10 +280,10 @@ static bool
 is_too_weak(const struct auth_session *session)
 {
     static const uint8_t loopback_6[8];
-    bool is_loopback =
-        !session->has_peer ||
-        (session->customer_len == 4 ? session->customer[0] == 127
-                                    : memcmp(session->customer, loopback_6, sizeof(loopback_6)) == 0);
+    bool is_loopback = !session->has_peer ||
+                       (session->customer_len == 4
+                            ? session->customer[0] == 127
+                            : memcmp(session->customer, loopback_6, sizeof(loopback_6)) == 0);
 
     return !session->is_secure &&
            !(is_loopback && session->client->auth->start.config->auth_plaintext_on_loopback);
@@ -397,8 +398,7 @@ auth_sessions_expire(void *context)
     struct instant now = host_now(auth->start.host);
 
     while (!list_is_empty(&auth->sessions)) {
-        struct auth_session *oldest =
-            LIST_ITEM(auth->sessions.next, struct auth_session, by_age);
+        struct auth_session *oldest = LIST_ITEM(auth->sessions.next, struct auth_session, by_age);
         if (instant_is_before(now, oldest->deadline))
             break;
         fail_temporarily(oldest, "took too long");
@@ -441,8 +441,8 @@ auth_session_apop(struct auth_client *client, const struct access_auth_apop *apo
         return;
     const struct directory_secret *secret = directory_secret_find(auth->secrets, session->account);
     bool is_real = session->is_real && secret && secret->apop.len > 0;
-    bool is_right = digest_is_right(apop->timestamp, is_real ? secret->apop : SLICE("nobody's"),
-                                    apop->digest);
+    bool is_right =
+        digest_is_right(apop->timestamp, is_real ? secret->apop : SLICE("nobody's"), apop->digest);
     if (is_right && is_real)
         grant(session);
     else

@@ -115,7 +115,8 @@ make_key(struct auth *auth)
     if (!auth->secrets)
         return;
     buffer_init(&text, 256);
-    directory_secret_put_key(&text, slice_of(auth->installation_key, sizeof(auth->installation_key)));
+    directory_secret_put_key(&text,
+                             slice_of(auth->installation_key, sizeof(auth->installation_key)));
     int error = append_secret(auth, buffer_slice(&text));
     if (error < 0) {
         log_begin(&line, auth->start.host, HOST_LEVEL_WARNING, "installation_key_not_kept");

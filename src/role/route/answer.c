@@ -63,8 +63,8 @@ fill_box(struct route *route, const struct directory_account *account,
     target->path = SLICE("");
     if (account->has_delivery) {
         if (account->delivery != DIRECTORY_STORE)
-            target->box = account->delivery == DIRECTORY_MBOX ? SMTP_ROUTE_BOX_MBOX
-                                                              : SMTP_ROUTE_BOX_MAILDIR;
+            target->box =
+                account->delivery == DIRECTORY_MBOX ? SMTP_ROUTE_BOX_MBOX : SMTP_ROUTE_BOX_MAILDIR;
         target->path = account->path;
         return true;
     }
@@ -138,9 +138,8 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
 {
     struct directory_answer found;
 
-    *ret_answer = (struct smtp_route_route){.id = recipient->id,
-                                            .verdict = SMTP_ROUTE_VERDICT_TEMPORARY,
-                                            .text = SLICE("")};
+    *ret_answer = (struct smtp_route_route){
+        .id = recipient->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY, .text = SLICE("")};
     if (!route->directory)
         return;
     directory_resolve(route->directory, recipient->address, &route->arena, &found);
@@ -201,14 +200,13 @@ route_answer_verify(struct route *route, const struct smtp_route_verify *verify,
 {
     struct directory_lines found = {0};
 
-    *ret_answer = (struct smtp_route_verified){.id = verify->id,
-                                               .verdict = SMTP_ROUTE_VERDICT_TEMPORARY};
+    *ret_answer =
+        (struct smtp_route_verified){.id = verify->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY};
     if (!route->directory)
         return;
     enum directory_verdict verdict =
-        verify->expand
-            ? directory_expand(route->directory, verify->query, &route->arena, &found)
-            : directory_verify(route->directory, verify->query, &route->arena, &found);
+        verify->expand ? directory_expand(route->directory, verify->query, &route->arena, &found)
+                       : directory_verify(route->directory, verify->query, &route->arena, &found);
     ret_answer->verdict = verdict_of_query(verdict, found.count, verify->expand);
     struct smtp_route_line *lines = ARENA_ARRAY(&route->arena, struct smtp_route_line, found.count);
     for (size_t i = 0; lines && i < found.count; i++)

@@ -29,7 +29,7 @@ struct world_peer {
 
 struct world {
     struct sim *sim;
-    struct host *host; /* the role's */
+    struct host *host;  /* the role's */
     struct host *clock; /* has nothing to do but let time pass */
     struct host_timer *alarm;
     struct config config;
@@ -84,7 +84,8 @@ world_write(struct world *world, const char *name, struct slice text, bool is_ap
     struct host_file *file = NULL;
     uint64_t size = 0;
 
-    assert_int_equal(host_file_open(world->directory, name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file), 0);
+    assert_int_equal(
+        host_file_open(world->directory, name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file), 0);
     if (is_append)
         assert_int_equal(host_file_size(file, &size), 0);
     else

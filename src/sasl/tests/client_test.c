@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "sasl/tests/test.h"
 
-#include "sasl/client.h"
+#include "sasl/client_private.h"
 #include "sasl/server.h"
 
 static struct sasl_client_options
@@ -57,10 +57,10 @@ scram_refuses_what_no_honest_server_says(void **state)
 {
     static const char *const rows[] = {
         "",
-        "r=abc,s=QSXCR+Q6sek8bf92,i=4096",                  /* not our nonce */
-        "r=mine,s=QSXCR+Q6sek8bf92,i=4096",                 /* nothing added to it */
-        "r=minemore,s=QSXCR+Q6sek8bf92,i=4095",             /* cheap to guess */
-        "r=minemore,s=QSXCR+Q6sek8bf92,i=1000001",          /* keeps us busy */
+        "r=abc,s=QSXCR+Q6sek8bf92,i=4096",         /* not our nonce */
+        "r=mine,s=QSXCR+Q6sek8bf92,i=4096",        /* nothing added to it */
+        "r=minemore,s=QSXCR+Q6sek8bf92,i=4095",    /* cheap to guess */
+        "r=minemore,s=QSXCR+Q6sek8bf92,i=1000001", /* keeps us busy */
         "r=minemore,s=QSXCR+Q6sek8bf92,i=4096x",
         "r=minemore,s=,i=4096",
         "r=minemore,s=!,i=4096",
@@ -91,7 +91,8 @@ a_server_that_does_not_know_the_keys_is_found_out(void **state)
         struct sasl_client *client = sasl_client_open(&options);
         struct slice response;
         (void)sasl_client_initial(client);
-        assert_true(sasl_client_step(client, SLICE("r=mine2,s=QSXCR+Q6sek8bf92,i=4096"), &response));
+        assert_true(
+            sasl_client_step(client, SLICE("r=mine2,s=QSXCR+Q6sek8bf92,i=4096"), &response));
         assert_false(sasl_client_step(client, slice_of_string(rows[i]), &response));
         assert_false(sasl_client_is_done(client));
         sasl_client_close(&client);
@@ -122,6 +123,20 @@ plain_and_login_say_what_they_should(void **state)
     assert_true(sasl_client_is_done(client));
     assert_false(sasl_client_step(client, SLICE("Again:"), &response));
     sasl_client_close(&client);
+}
+
+static void
+the_hash_is_the_one_of_the_name(void **state)
+{
+    (void)state;
+    for (unsigned i = SASL_SCRAM_SHA_1; i <= SASL_SCRAM_SHA_256_PLUS; i++) {
+        struct sasl_client_options options = options_of((enum sasl_mechanism)i, "n");
+        options.binding = SLICE("bytes");
+        struct sasl_client *client = sasl_client_open(&options);
+        assert_int_equal(sasl_client_hash(client),
+                         i < SASL_SCRAM_SHA_256 ? SASL_HASH_SHA_1 : SASL_HASH_SHA_256);
+        sasl_client_close(&client);
+    }
 }
 
 static void
@@ -197,6 +212,7 @@ main(void)
         cmocka_unit_test(scram_refuses_what_no_honest_server_says),
         cmocka_unit_test(a_server_that_does_not_know_the_keys_is_found_out),
         cmocka_unit_test(plain_and_login_say_what_they_should),
+        cmocka_unit_test(the_hash_is_the_one_of_the_name),
         cmocka_unit_test(names_and_passwords_that_cannot_be_sent_are_refused),
         cmocka_unit_test(both_sides_agree),
     };

@@ -10,8 +10,8 @@
 
 struct run {
     enum sasl_mechanism mechanism;
-    const char *password;  /* what the client believes */
-    const char *real;      /* what the server knows */
+    const char *password; /* what the client believes */
+    const char *real;     /* what the server knows */
     bool is_right;
 };
 
@@ -119,9 +119,14 @@ our_server_is_satisfied(Gsasl *library, const struct run *run)
 static bool
 their_server_is_satisfied(Gsasl *library, const struct run *run)
 {
-    struct sasl_client_options options = {
-        run->mechanism, SLICE("user"), SLICE(""), slice_of_string(run->password),
-        SLICE("oursoursours"), binding_of(run), SLICE("tls-exporter"), binding_of(run).len > 0};
+    struct sasl_client_options options = {run->mechanism,
+                                          SLICE("user"),
+                                          SLICE(""),
+                                          slice_of_string(run->password),
+                                          SLICE("oursoursours"),
+                                          binding_of(run),
+                                          SLICE("tls-exporter"),
+                                          binding_of(run).len > 0};
     struct sasl_client *client = sasl_client_open(&options);
     struct slice response = sasl_client_initial(client);
     Gsasl_session *server;

@@ -9,21 +9,21 @@ prepares_as_rfc_4013_shows(void **state)
     static const struct {
         const char *text, *prepared; /* NULL: refused */
     } rows[] = {
-        {"I\xC2\xADX", "IX"},           /* §3: soft hyphen mapped to nothing */
-        {"user", "user"},               /* §3 */
-        {"USER", "USER"},               /* §3: case preserved */
-        {"\xC2\xAA", "a"},              /* §3: NFKC */
-        {"\xE2\x85\xA8", "IX"},         /* §3: NFKC */
-        {"\x07", NULL},                 /* §3: prohibited character */
-        {"\xD8\xA7\x31", NULL},         /* §3: bidirectional check */
-        {"a\xC2\xA0z", "a z"},          /* §2.1: non-ASCII space */
+        {"I\xC2\xADX", "IX"},   /* §3: soft hyphen mapped to nothing */
+        {"user", "user"},       /* §3 */
+        {"USER", "USER"},       /* §3: case preserved */
+        {"\xC2\xAA", "a"},      /* §3: NFKC */
+        {"\xE2\x85\xA8", "IX"}, /* §3: NFKC */
+        {"\x07", NULL},         /* §3: prohibited character */
+        {"\xD8\xA7\x31", NULL}, /* §3: bidirectional check */
+        {"a\xC2\xA0z", "a z"},  /* §2.1: non-ASCII space */
         {"pass word", "pass word"},
-        {"e\xCC\x81", "\xC3\xA9"},      /* combining accent */
+        {"e\xCC\x81", "\xC3\xA9"},                /* combining accent */
         {"\xF0\x9F\xA6\x8A", "\xF0\x9F\xA6\x8A"}, /* younger than Unicode 3.2 */
-        {"\xC2\xAD", NULL},             /* nothing is left */
+        {"\xC2\xAD", NULL},                       /* nothing is left */
         {"", NULL},
-        {"\xFF", NULL},                 /* no UTF-8 */
-        {"\xEE\x80\x80", NULL},         /* private use */
+        {"\xFF", NULL},         /* no UTF-8 */
+        {"\xEE\x80\x80", NULL}, /* private use */
         {"tab\there", NULL},
     };
 

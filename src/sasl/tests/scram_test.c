@@ -13,7 +13,8 @@ keys_survive_writing_and_reading(void **state)
     buffer_init(&text, 512);
     for (int hash = SASL_HASH_SHA_1; hash <= SASL_HASH_SHA_256; hash++) {
         buffer_clear(&text);
-        sasl_scram_derive((enum sasl_hash)hash, SLICE("pencil"), SLICE("salt of sixteen."), 4096, &keys);
+        sasl_scram_derive((enum sasl_hash)hash, SLICE("pencil"), SLICE("salt of sixteen."), 4096,
+                          &keys);
         sasl_scram_format(&text, &keys);
         assert_true(sasl_scram_parse((enum sasl_hash)hash, buffer_slice(&text), &again));
         assert_memory_equal(&keys, &again, sizeof(keys));

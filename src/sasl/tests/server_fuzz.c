@@ -14,7 +14,8 @@ take_message(struct cursor *cursor, uint8_t *ret_octet)
     *ret_octet = 0;
     if (!cursor_take_any(cursor, ret_octet))
         return SLICE("");
-    size_t want = *ret_octet == 0xFF || *ret_octet > cursor_left(cursor) ? cursor_left(cursor) : *ret_octet;
+    size_t want =
+        *ret_octet == 0xFF || *ret_octet > cursor_left(cursor) ? cursor_left(cursor) : *ret_octet;
     return cursor_take_bytes(cursor, want, &message) ? message : SLICE("");
 }
 
@@ -29,7 +30,8 @@ answer(struct sasl_server *server, enum sasl_server_status status, uint8_t octet
     }
     if (status == SASL_SERVER_ASK_KEYS) {
         assert(sasl_server_authcid(server).len > 0);
-        sasl_scram_fake(sasl_server_hash(server), SLICE("seed"), sasl_server_authcid(server), &keys);
+        sasl_scram_fake(sasl_server_hash(server), SLICE("seed"), sasl_server_authcid(server),
+                        &keys);
         return sasl_server_answer_keys(server, &keys, octet & 1);
     }
     return status;
@@ -53,7 +55,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct slice message = choice & 0x40 ? take_message(&cursor, &octet) : SLICE("");
     enum sasl_server_status status = sasl_server_start(server, choice & 0x40, message);
 
-    for (unsigned steps = 0; status != SASL_SERVER_GRANTED && status != SASL_SERVER_FAILED; steps++) {
+    for (unsigned steps = 0; status != SASL_SERVER_GRANTED && status != SASL_SERVER_FAILED;
+         steps++) {
         assert(steps < 6);
         if (status == SASL_SERVER_CHALLENGE) {
             message = take_message(&cursor, &octet);

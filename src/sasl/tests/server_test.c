@@ -105,7 +105,8 @@ scram_refuses_every_other_final_message(void **state)
         const char *final;
         enum sasl_failure failure;
     } rows[] = {
-        {"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVU=", SASL_FAILURE_CREDENTIALS},
+        {"c=biws,r=" NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVU=",
+         SASL_FAILURE_CREDENTIALS},
         {"c=biws,r=" NONCE ",x=y," PROOF, SASL_FAILURE_CREDENTIALS},
         {"c=eSws,r=" NONCE "," PROOF, SASL_FAILURE_BINDING}, /* "y,," */
         {"c=biwsYWJj,r=" NONCE "," PROOF, SASL_FAILURE_BINDING},
@@ -168,9 +169,8 @@ names_and_acting_names_are_decoded(void **state)
     struct sasl_server *server = open_server((struct setup){.mechanism = SASL_SCRAM_SHA_256});
 
     (void)state;
-    assert_int_equal(
-        sasl_server_start(server, true, SLICE("y,a=b=3Dc,n=a=2Cb,r=xyz,f=ext,g=more")),
-        SASL_SERVER_ASK_KEYS);
+    assert_int_equal(sasl_server_start(server, true, SLICE("y,a=b=3Dc,n=a=2Cb,r=xyz,f=ext,g=more")),
+                     SASL_SERVER_ASK_KEYS);
     assert_slice(sasl_server_authcid(server), "a,b");
     assert_slice(sasl_server_authzid(server), "b=c");
     sasl_server_close(&server);
@@ -179,9 +179,10 @@ names_and_acting_names_are_decoded(void **state)
 static void
 a_client_that_was_not_shown_plus_is_found_out(void **state)
 {
-    struct sasl_server *server =
-        open_server((struct setup){.mechanism = SASL_SCRAM_SHA_256, .binding = "bytes",
-                                   .binding_kind = "tls-exporter", .is_binding_offered = true});
+    struct sasl_server *server = open_server((struct setup){.mechanism = SASL_SCRAM_SHA_256,
+                                                            .binding = "bytes",
+                                                            .binding_kind = "tls-exporter",
+                                                            .is_binding_offered = true});
 
     (void)state;
     assert_int_equal(sasl_server_start(server, true, SLICE("y,,n=user,r=abc")), SASL_SERVER_FAILED);
@@ -206,9 +207,11 @@ plus_wants_the_binding_that_we_have(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct sasl_server *server = open_server((struct setup){
-            .mechanism = SASL_SCRAM_SHA_256_PLUS, .binding = rows[i].binding,
-            .binding_kind = "tls-exporter", .is_binding_offered = true});
+        struct sasl_server *server =
+            open_server((struct setup){.mechanism = SASL_SCRAM_SHA_256_PLUS,
+                                       .binding = rows[i].binding,
+                                       .binding_kind = "tls-exporter",
+                                       .is_binding_offered = true});
         assert_int_equal(sasl_server_start(server, true, slice_of_string(rows[i].first)),
                          rows[i].status);
         if (rows[i].status == SASL_SERVER_FAILED)
@@ -225,7 +228,8 @@ plain_asks_for_the_password(void **state)
     (void)state;
     assert_int_equal(sasl_server_start(server, false, SLICE("")), SASL_SERVER_CHALLENGE);
     assert_slice(sasl_server_message(server), "");
-    assert_int_equal(sasl_server_feed(server, SLICE("as\0tim\0tanstaaftanstaaf")), SASL_SERVER_ASK_PASSWORD);
+    assert_int_equal(sasl_server_feed(server, SLICE("as\0tim\0tanstaaftanstaaf")),
+                     SASL_SERVER_ASK_PASSWORD);
     assert_slice(sasl_server_authzid(server), "as");
     assert_slice(sasl_server_authcid(server), "tim");
     assert_slice(sasl_server_password(server), "tanstaaftanstaaf");

@@ -100,7 +100,8 @@ next_smtp(struct setup *setup)
 {
     struct smtp_auth_note note;
 
-    assert_true(smtp_auth_take(world_next(&setup->smtp), -1, 1, &setup->smtp_ledger, &setup->arena, &note));
+    assert_true(
+        smtp_auth_take(world_next(&setup->smtp), -1, 1, &setup->smtp_ledger, &setup->arena, &note));
     return note;
 }
 
@@ -157,7 +158,7 @@ static void
 plain_logins_are_told_apart_by_the_password_alone(void **state)
 {
     static const char *const wrong[] = {
-        "|alice@a.test|Pencil", "|nobody@a.test|pencil", "|off@a.test|pencil",
+        "|alice@a.test|Pencil", "|nobody@a.test|pencil",          "|off@a.test|pencil",
         "|bare@a.test|pencil",  "bob@a.test|alice@a.test|pencil", "|alice@b.test|pencil",
     };
     static struct setup setup;
@@ -165,7 +166,8 @@ plain_logins_are_told_apart_by_the_password_alone(void **state)
     (void)state;
     open_setup(&setup);
     for (unsigned i = 0; i < 2; i++) { /* the second time it is remembered */
-        struct smtp_auth_note note = plain(&setup, i ? "alice|ALICE@a.test|pencil" : "|Alice|pencil");
+        struct smtp_auth_note note =
+            plain(&setup, i ? "alice|ALICE@a.test|pencil" : "|Alice|pencil");
         assert_int_equal(note.kind, SMTP_AUTH_GRANTED);
         assert_int_equal(note.as.granted.account, 1);
         assert_true(slice_equal(note.as.granted.name, SLICE("alice@a.test")));
@@ -243,11 +245,15 @@ access_hears_after_store(void **state)
 
     (void)state;
     open_setup(&setup);
-    struct access_auth_begin note = {.session = 77, .mechanism = SLICE("PLAIN"), .has_initial = true,
-                                     .initial = SLICE("\0bob@a.test\0pencil"), .is_secure = true,
+    struct access_auth_begin note = {.session = 77,
+                                     .mechanism = SLICE("PLAIN"),
+                                     .has_initial = true,
+                                     .initial = SLICE("\0bob@a.test\0pencil"),
+                                     .is_secure = true,
                                      .peer = home};
     send(&setup, &setup.access, access_auth_put_begin(&setup.note, &setup.access_ledger, &note));
-    assert_true(auth_store_take(world_next(&setup.store), -1, 0, &setup.store_ledger, &setup.arena, &grant));
+    assert_true(auth_store_take(world_next(&setup.store), -1, 0, &setup.store_ledger, &setup.arena,
+                                &grant));
     assert_int_equal(grant.as.grant.access_index, 2);
     assert_int_equal(grant.as.grant.session, 77);
     assert_int_equal(grant.as.grant.account, 2);
@@ -265,8 +271,11 @@ static void
 access_hears_of_no_grant_when_store_goes(void **state)
 {
     static struct setup setup;
-    struct access_auth_begin note = {.session = 77, .mechanism = SLICE("PLAIN"), .has_initial = true,
-                                     .initial = SLICE("\0bob@a.test\0pencil"), .is_secure = true};
+    struct access_auth_begin note = {.session = 77,
+                                     .mechanism = SLICE("PLAIN"),
+                                     .has_initial = true,
+                                     .initial = SLICE("\0bob@a.test\0pencil"),
+                                     .is_secure = true};
 
     (void)state;
     open_setup(&setup);
@@ -291,7 +300,8 @@ apop_wants_the_digest_of_a_kept_secret(void **state)
     static struct setup setup;
     uint8_t octets[SASL_DIGEST_MAX];
     struct buffer digest;
-    static const char *const names[] = {"bob@a.test", "bob", "alice@a.test", "off@a.test", "nobody"};
+    static const char *const names[] = {"bob@a.test", "bob", "alice@a.test", "off@a.test",
+                                        "nobody"};
 
     (void)state;
     open_setup(&setup);
@@ -300,9 +310,11 @@ apop_wants_the_digest_of_a_kept_secret(void **state)
     buffer_put_hex(&digest, slice_of(octets, 16));
     for (size_t i = 0; i < COUNT_OF(names) + 1; i++) {
         bool is_spoiled = i == COUNT_OF(names);
-        struct access_auth_apop note = {
-            .session = i, .name = slice_of_string(names[is_spoiled ? 0 : i]),
-            .timestamp = SLICE(TIMESTAMP), .digest = buffer_slice(&digest), .peer = home};
+        struct access_auth_apop note = {.session = i,
+                                        .name = slice_of_string(names[is_spoiled ? 0 : i]),
+                                        .timestamp = SLICE(TIMESTAMP),
+                                        .digest = buffer_slice(&digest),
+                                        .peer = home};
         if (is_spoiled)
             note.digest = SLICE("00000000000000000000000000000000");
         send(&setup, &setup.access, access_auth_put_apop(&setup.note, &setup.access_ledger, &note));

@@ -48,14 +48,15 @@ on_timer(void *context)
 static bool
 ask(struct slice crypt, const char *password)
 {
-    static const struct host_channel_handler handler = {.on_note = on_answer, .on_closed = on_closed};
+    static const struct host_channel_handler handler = {.on_note = on_answer,
+                                                        .on_closed = on_closed};
     struct run run = {.answer = -1};
     struct buffer question;
     host_handle handle;
 
     assert_int_equal(host_linux_open(&run.host), 0);
-    assert_int_equal(
-        host_helper_open(run.host, HOST_HELPER_PURE, auth_helper_hash, NULL, &handle), 0);
+    assert_int_equal(host_helper_open(run.host, HOST_HELPER_PURE, auth_helper_hash, NULL, &handle),
+                     0);
     run.channel = host_channel_open(run.host, handle, &handler, &run);
     run.timer = host_timer_open(run.host, on_timer, &run);
     host_timer_set(run.timer, instant_after(host_now(run.host), duration_s(20)));
@@ -81,7 +82,8 @@ slow_hashes_are_computed_without_rights(void **state)
 
     (void)state;
     for (unsigned scheme = DIRECTORY_YESCRYPT; scheme <= DIRECTORY_ARGON2ID; scheme++) {
-        struct directory_secret_options options = {.name = SLICE("a@a.test"), .id = 1,
+        struct directory_secret_options options = {.name = SLICE("a@a.test"),
+                                                   .id = 1,
                                                    .scheme = (enum directory_scheme)scheme,
                                                    .without_scram = true};
         struct buffer line;
@@ -108,7 +110,7 @@ questions_without_sense_are_answered_no(void **state)
     auth_helper_hash(NULL, SLICE("\xFF\xFF\xFF\xFFx"), &answer);
     auth_helper_hash(NULL, SLICE(""), &answer);
     auth_helper_pam(NULL, SLICE(""), &answer);
-    auth_helper_pam(NULL, SLICE("\x05\0\0\0alice"), &answer);         /* no password */
+    auth_helper_pam(NULL, SLICE("\x05\0\0\0alice"), &answer);           /* no password */
     auth_helper_pam(NULL, SLICE("\x05\0\0\0alicepass\0word"), &answer); /* NUL in it */
     assert_memory_equal(buffer_slice(&answer).at, "\0\0\0\0\0", 5);
     assert_int_equal(buffer_len(&answer), 5);

@@ -54,14 +54,16 @@ exchange(struct setup *setup, struct buffer *note)
 
     host_channel_send(setup->smtp.channel, buffer_slice(note), HOST_HANDLE_NONE);
     buffer_finish(note);
-    assert_true(smtp_route_take(world_next(&setup->smtp), -1, 1, &setup->ledger, &setup->arena, &answer));
+    assert_true(
+        smtp_route_take(world_next(&setup->smtp), -1, 1, &setup->ledger, &setup->arena, &answer));
     return answer;
 }
 
 static struct smtp_route_route
 ask(struct setup *setup, const char *address)
 {
-    struct smtp_route_recipient recipient = {.id = setup->id++, .address = slice_of_string(address)};
+    struct smtp_route_recipient recipient = {.id = setup->id++,
+                                             .address = slice_of_string(address)};
     struct buffer note;
 
     buffer_init(&note, HOST_NOTE_MAX);
@@ -171,7 +173,8 @@ queries_get_lines(void **state)
     assert_int_equal(answer.lines.count, 2);
     assert_int_equal(query(&setup, "nobody", false).verdict, SMTP_ROUTE_VERDICT_UNKNOWN);
     assert_int_equal(query(&setup, "off@a.test", false).verdict, SMTP_ROUTE_VERDICT_UNKNOWN);
-    assert_int_equal(query(&setup, "x@elsewhere.test", false).verdict, SMTP_ROUTE_VERDICT_UNVERIFIED);
+    assert_int_equal(query(&setup, "x@elsewhere.test", false).verdict,
+                     SMTP_ROUTE_VERDICT_UNVERIFIED);
     assert_int_equal(query(&setup, "both", true).lines.count, 2);
     assert_int_equal(query(&setup, "secret", true).verdict, SMTP_ROUTE_VERDICT_REFUSED);
     assert_int_equal(query(&setup, "alice@a.test", true).verdict, SMTP_ROUTE_VERDICT_UNKNOWN);
