@@ -18,8 +18,7 @@ enum store_result
 mailbox_account_set_quota(struct store *store, account_id account, uint64_t bytes,
                           uint64_t messages)
 {
-    struct account_entry entry = {.next_mailbox = 1,
-                                  .created = host_wall(store->options.host)};
+    struct account_entry entry = {.next_mailbox = 1, .created = host_wall(store->options.host)};
     enum store_result result = store_account_load(store, account, &entry);
 
     if (account == 0 || (result != STORE_OK && result != STORE_NOT_FOUND))
@@ -63,8 +62,7 @@ mailbox_account_remove(struct store *store, account_id account)
     enum store_result result = store_account_load(store, account, &entry);
     if (result != STORE_OK)
         return result;
-    int opened =
-        view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan);
+    int opened = view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan);
     if (opened < 0)
         return store_result_of(opened);
     while (view_scan_next(&scan, &name, &value)) {

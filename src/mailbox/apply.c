@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* From turns to the view: the same way for a turn just committed and for one met by replay. What is
- * derived (where bodies lie, how much of each segment lives, the next body's number) is made here, so
- * that a turn need not say where it stands. */
+ * derived (where bodies lie, how much of each segment lives, the next body's number) is made here,
+ * so that a turn need not say where it stands. */
 #include "base/hash.h"
 #include "mailbox/store_private.h"
 
@@ -72,8 +72,8 @@ forget_old_body(struct store *store, struct slice key)
 }
 
 static int
-apply_row(struct store *store, const struct turn_row *row, enum turn_kind kind,
-          struct place place, uint32_t marks)
+apply_row(struct store *store, const struct turn_row *row, enum turn_kind kind, struct place place,
+          uint32_t marks)
 {
     struct key key = key_body(row->id);
     struct body_entry entry = {
@@ -329,8 +329,8 @@ replay_one(void *context, const struct log_found *found)
 static int
 load_meta(struct store *store, struct buffer *why)
 {
-    struct meta_entry meta = {.version = VIEW_VERSION, .shard = store->options.shard,
-                              .next_body = 1};
+    struct meta_entry meta = {
+        .version = VIEW_VERSION, .shard = store->options.shard, .next_body = 1};
     struct key key = key_meta();
     struct slice value;
     int result = view_get(store->view, key_slice(&key), &value);

@@ -59,8 +59,7 @@ struct check {
     struct owner owner;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-find(struct check *check, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) find(struct check *check, const char *format, ...)
 {
     char text[512];
     va_list list;
@@ -265,7 +264,8 @@ close_owner(struct check *check)
     close_group(check);
     if (owner->is_open &&
         (owner->messages != owner->entry.messages || owner->bytes != owner->entry.bytes))
-        find(check, "account %llu: its record says %llu messages, %llu octets; there are %llu, %llu",
+        find(check,
+             "account %llu: its record says %llu messages, %llu octets; there are %llu, %llu",
              (unsigned long long)owner->account, (unsigned long long)owner->entry.messages,
              (unsigned long long)owner->entry.bytes, (unsigned long long)owner->messages,
              (unsigned long long)owner->bytes);
@@ -314,8 +314,7 @@ check_message(struct check *check, const struct key_parts *parts, struct slice v
     group->messages++;
     group->bytes += message.len;
     group->unseen += message.flags & 1 ? 0 : 1;
-    if (!group->is_purged &&
-        (uid >= group->entry.uid_next || message.modseq > group->entry.modseq))
+    if (!group->is_purged && (uid >= group->entry.uid_next || message.modseq > group->entry.modseq))
         find(check, "account %llu, mailbox %u, uid %llu: beyond its mailbox's counters", account,
              group->mailbox, uid);
     if (!snapshot_get(check, key_body(message.body), &bytes) || !body_entry_take(bytes, &body))
@@ -362,8 +361,8 @@ check_mailbox_entry(struct check *check, const struct key_parts *parts, struct s
         return;
     }
     if (!snapshot_get(check, key_name(parts->account, entry.name), &bytes))
-        find(check, "account %llu, mailbox %llu: it has no name", (unsigned long long)parts->account,
-             (unsigned long long)parts->number);
+        find(check, "account %llu, mailbox %llu: it has no name",
+             (unsigned long long)parts->account, (unsigned long long)parts->number);
     if (check->owner.is_open && entry.modseq > check->owner.entry.modseq)
         find(check, "account %llu, mailbox %llu: beyond its account's counter",
              (unsigned long long)parts->account, (unsigned long long)parts->number);
@@ -409,9 +408,8 @@ check_key(struct check *check, struct slice key, struct slice value)
 static bool
 begin_scan(struct check *check, struct slice prefix)
 {
-    check->is_scanning =
-        view_scan_open(check->store->view, check->snapshot, prefix, slice_of("", 0),
-                       &check->scan) == 0;
+    check->is_scanning = view_scan_open(check->store->view, check->snapshot, prefix,
+                                        slice_of("", 0), &check->scan) == 0;
     if (!check->is_scanning)
         find(check, "the view cannot be read");
     return check->is_scanning;

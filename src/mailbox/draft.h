@@ -16,7 +16,7 @@ struct draft {
     size_t capacity;
     uint32_t *places; /* open addressing: index of the change + 1 */
     size_t size;
-    size_t bytes;     /* of all changes, roughly */
+    size_t bytes; /* of all changes, roughly */
     struct arena arena;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Where turns become durable. The rest of the room is written on these calls only, so that another
- * engine (a cluster's, which appends the same turns under compare-and-swap) can take the place of the
- * embedded one. An engine checks one thing: am I still the owner, and is this the next turn.
+ * engine (a cluster's, which appends the same turns under compare-and-swap) can take the place of
+ * the embedded one. An engine checks one thing: am I still the owner, and is this the next turn.
  *
  * A completion is called once, either before the call returns (the embedded engine) or later from
  * the loop. One commit at a time; reads as many as wanted. */
@@ -33,8 +33,9 @@ struct engine_ops {
      * and `turn` are the last that the view knows. 0 or -errno. */
     int (*acquire)(struct engine *engine, uint64_t epoch, uint64_t turn, uint64_t *ret_epoch);
     /* Calls fn for each turn from `from` on ({0, 0}: from the first that is kept), damage included.
-     * `turn` is the number of the turn before `from`. `is_first`: makes the end of the last good turn the end of the log; once, before the first
-     * commit. 0 or -errno (-ECANCELED when fn stopped it). */
+     * `turn` is the number of the turn before `from`. `is_first`: makes the end of the last good
+     * turn the end of the log; once, before the first commit. 0 or -errno (-ECANCELED when fn
+     * stopped it). */
     int (*replay)(struct engine *engine, struct place from, uint64_t turn, bool is_first,
                   engine_turn_fn fn, void *context);
     void (*commit)(struct engine *engine, const struct turn *turn, uint64_t number,
@@ -54,8 +55,8 @@ struct engine {
     const struct engine_ops *ops;
 };
 
-/* The embedded engine on `dir`/log, locked by `dir`/lock. Errors as turn_log_open; -EWOULDBLOCK when
- * another process has the lock. Everything given is borrowed and must outlive it. */
+/* The embedded engine on `dir`/log, locked by `dir`/lock. Errors as turn_log_open; -EWOULDBLOCK
+ * when another process has the lock. Everything given is borrowed and must outlive it. */
 MUST_USE int engine_file_open(struct host *host, struct host_dir *dir, uint32_t shard,
                               uint64_t segment_bytes, struct buffer *why,
                               struct engine **ret_engine);

@@ -68,9 +68,9 @@ file_commit(struct engine *engine, const struct turn *turn, uint64_t number, eng
     int result = turn_log_append(file->log, turn, file->epoch, number, &place);
 
     fn(context,
-       result == 0                                 ? ENGINE_DURABLE
+       result == 0                              ? ENGINE_DURABLE
        : result == -ENOSPC || result == -EDQUOT ? ENGINE_NO_SPACE
-                                                   : ENGINE_FAILED,
+                                                : ENGINE_FAILED,
        place);
 }
 
@@ -122,8 +122,8 @@ file_close(struct engine **engine)
 }
 
 static const struct engine_ops file_ops = {
-    file_acquire, file_replay, file_commit, file_body_read,
-    file_checkpoint, file_trim, file_log, file_close,
+    file_acquire,    file_replay, file_commit, file_body_read,
+    file_checkpoint, file_trim,   file_log,    file_close,
 };
 
 static int

@@ -93,8 +93,8 @@ account_entry_take(struct slice value, struct account_entry *ret_entry)
         !cursor_take_le64(&cursor, &entry.modseq) || !cursor_take_le64(&cursor, &entry.bytes) ||
         !cursor_take_le64(&cursor, &entry.messages) ||
         !cursor_take_le64(&cursor, &entry.quota_bytes) ||
-        !cursor_take_le64(&cursor, &entry.quota_messages) ||
-        !take_wall(&cursor, &entry.created) || !cursor_is_done(&cursor))
+        !cursor_take_le64(&cursor, &entry.quota_messages) || !take_wall(&cursor, &entry.created) ||
+        !cursor_is_done(&cursor))
         return false;
     *ret_entry = entry;
     return true;
@@ -128,9 +128,8 @@ mailbox_entry_take(struct slice value, struct mailbox_entry *ret_entry)
 
     if (!take_version(&cursor) || !cursor_take_le32(&cursor, &entry.uid_validity) ||
         !cursor_take_le32(&cursor, &entry.uid_next) ||
-        !cursor_take_le32(&cursor, &entry.messages) ||
-        !cursor_take_le32(&cursor, &entry.unseen) || !cursor_take_le64(&cursor, &entry.bytes) ||
-        !cursor_take_le64(&cursor, &entry.modseq) ||
+        !cursor_take_le32(&cursor, &entry.messages) || !cursor_take_le32(&cursor, &entry.unseen) ||
+        !cursor_take_le64(&cursor, &entry.bytes) || !cursor_take_le64(&cursor, &entry.modseq) ||
         !cursor_take_le64(&cursor, &entry.expunge_floor) ||
         !cursor_take_le64(&cursor, &entry.expunge_first) ||
         !cursor_take_le64(&cursor, &entry.expunge_next) ||
@@ -168,9 +167,9 @@ message_entry_take(struct slice value, struct message_entry *ret_entry)
 
     if (!take_version(&cursor) || !cursor_take_le64(&cursor, &entry.body) || entry.body == 0 ||
         !cursor_take_le32(&cursor, &entry.len) || !cursor_take_le32(&cursor, &entry.flags) ||
-        !cursor_take_le64(&cursor, &entry.keywords) ||
-        !cursor_take_le64(&cursor, &entry.modseq) || !take_wall(&cursor, &entry.internal) ||
-        !take_wall(&cursor, &entry.saved) || !cursor_is_done(&cursor))
+        !cursor_take_le64(&cursor, &entry.keywords) || !cursor_take_le64(&cursor, &entry.modseq) ||
+        !take_wall(&cursor, &entry.internal) || !take_wall(&cursor, &entry.saved) ||
+        !cursor_is_done(&cursor))
         return false;
     *ret_entry = entry;
     return true;
@@ -199,8 +198,8 @@ body_entry_take(struct slice value, struct body_entry *ret_entry)
         !cursor_take_le32(&cursor, &entry.len) || entry.len > BODY_LEN_MAX ||
         !cursor_take_le32(&cursor, &entry.record_len) || entry.record_len > BODY_RECORD_MAX ||
         !cursor_take_le32(&cursor, &entry.refs) || !cursor_take_le32(&cursor, &entry.marks) ||
-        !cursor_take_le64(&cursor, &entry.hash) ||
-        !cursor_take_le64(&cursor, &entry.record_hash) || !cursor_is_done(&cursor))
+        !cursor_take_le64(&cursor, &entry.hash) || !cursor_take_le64(&cursor, &entry.record_hash) ||
+        !cursor_is_done(&cursor))
         return false;
     *ret_entry = entry;
     return true;
@@ -252,8 +251,8 @@ expunge_entry_take(struct slice value, struct uid_range *ranges, struct expunge_
         return false;
     while (!cursor_is_done(&cursor)) {
         struct uid_range *range = &ranges[entry.count];
-        if (!cursor_take_le32(&cursor, &range->first) ||
-            !cursor_take_le32(&cursor, &range->last) || range->first > range->last ||
+        if (!cursor_take_le32(&cursor, &range->first) || !cursor_take_le32(&cursor, &range->last) ||
+            range->first > range->last ||
             (entry.count > 0 && range->first <= ranges[entry.count - 1].last))
             return false;
         entry.count++;

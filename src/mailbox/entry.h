@@ -26,7 +26,7 @@ struct account_entry {
     uint64_t modseq;       /* the last change number, over all mailboxes */
     uint64_t bytes;        /* used */
     uint64_t messages;
-    uint64_t quota_bytes;  /* as last told; 0: none */
+    uint64_t quota_bytes; /* as last told; 0: none */
     uint64_t quota_messages;
     struct wall created;
 };
@@ -37,14 +37,14 @@ struct mailbox_entry {
     uint32_t messages;
     uint32_t unseen;
     uint64_t bytes;
-    uint64_t modseq;         /* highest in it */
-    uint64_t expunge_floor;  /* expunges at or below this modseq may be forgotten */
-    uint64_t expunge_first;  /* sequence numbers of the expunge log: [first, next) */
+    uint64_t modseq;        /* highest in it */
+    uint64_t expunge_floor; /* expunges at or below this modseq may be forgotten */
+    uint64_t expunge_first; /* sequence numbers of the expunge log: [first, next) */
     uint64_t expunge_next;
-    uint8_t keywords;        /* how many are named */
+    uint8_t keywords; /* how many are named */
     bool is_subscribed;
     struct wall created;
-    struct slice name;       /* borrows from the value */
+    struct slice name; /* borrows from the value */
 };
 
 struct message_entry {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Keys of the view: 8 octets account, one octet kind, and what the kind needs; numbers are big-endian,
- * so that a mailbox is one stretch in the order of its UIDs. Account 0 holds what belongs to the
- * shard. */
+/* Keys of the view: 8 octets account, one octet kind, and what the kind needs; numbers are
+ * big-endian, so that a mailbox is one stretch in the order of its UIDs. Account 0 holds what
+ * belongs to the shard. */
 #ifndef MAILBOX_KEY_H
 #define MAILBOX_KEY_H
 
@@ -9,23 +9,23 @@
 #include "mailbox/place.h"
 
 enum {
-    MAILBOX_NAME_MAX = 400,  /* octets of UTF-8; the key of a name must stay below LMDB's 511 */
-    IMPORT_KEY_MAX = 64,     /* octets of an idempotency key */
+    MAILBOX_NAME_MAX = 400, /* octets of UTF-8; the key of a name must stay below LMDB's 511 */
+    IMPORT_KEY_MAX = 64,    /* octets of an idempotency key */
     KEY_LEN_MAX = 9 + MAILBOX_NAME_MAX,
 };
 
 enum key_kind {
-    KEY_META = 1,      /* shard: struct meta_entry */
-    KEY_SEGMENT = 2,   /* shard, segment: octets that still live in it */
-    KEY_BODY = 3,      /* shard, body: where it lies, how many name it */
-    KEY_PURGE = 4,     /* shard, account, mailbox: dropped, its messages are still to go */
-    KEY_ACCOUNT = 16,  /* struct account_entry */
-    KEY_NAME = 17,     /* name: the mailbox's number */
-    KEY_MAILBOX = 18,  /* mailbox: struct mailbox_entry */
-    KEY_KEYWORD = 19,  /* mailbox, index: the keyword's name */
-    KEY_MESSAGE = 20,  /* mailbox, uid: struct message_entry */
-    KEY_EXPUNGE = 21,  /* mailbox, sequence: struct expunge_entry */
-    KEY_IMPORT = 22,   /* idempotency key: mailbox and uid */
+    KEY_META = 1,     /* shard: struct meta_entry */
+    KEY_SEGMENT = 2,  /* shard, segment: octets that still live in it */
+    KEY_BODY = 3,     /* shard, body: where it lies, how many name it */
+    KEY_PURGE = 4,    /* shard, account, mailbox: dropped, its messages are still to go */
+    KEY_ACCOUNT = 16, /* struct account_entry */
+    KEY_NAME = 17,    /* name: the mailbox's number */
+    KEY_MAILBOX = 18, /* mailbox: struct mailbox_entry */
+    KEY_KEYWORD = 19, /* mailbox, index: the keyword's name */
+    KEY_MESSAGE = 20, /* mailbox, uid: struct message_entry */
+    KEY_EXPUNGE = 21, /* mailbox, sequence: struct expunge_entry */
+    KEY_IMPORT = 22,  /* idempotency key: mailbox and uid */
 };
 
 struct key {

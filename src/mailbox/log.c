@@ -27,6 +27,7 @@ struct turn_log {
     uint32_t highest;  /* number ever used */
     struct open_segment open[LOG_OPEN_MAX];
     uint64_t uses;
+    bool is_cut;
     struct buffer head;
     struct slice *pieces;
     size_t pieces_size;
@@ -300,8 +301,11 @@ turn_log_cut(struct turn_log *log, uint64_t start, uint64_t end)
     assert(!log->tail);
     /* A process that died may have left names that the disk does not know yet. */
     int result = host_dir_sync(log->dir);
-    if (result < 0 || log->count == 0)
+    if (result < 0)
         return result;
+    log->is_cut = true;
+    if (log->count == 0)
+        return 0;
     struct log_segment *last = &log->segments[log->count - 1];
     if (last->first_turn == 0)
         return 0; /* without a header: the next turn begins a new one */
@@ -319,6 +323,12 @@ turn_log_cut(struct turn_log *log, uint64_t start, uint64_t end)
     }
     last->len = log->reserved = end;
     return 0;
+}
+
+bool
+turn_log_is_cut(const struct turn_log *log)
+{
+    return log->is_cut;
 }
 
 int
@@ -348,17 +358,17 @@ seal_tail(struct turn_log *log)
 {
     if (!log->tail)
         return;
-    /* When this fails, zeros or the remains of a failed turn stay behind the end: walks know both. */
+    /* When this fails, zeros or the remains of a failed turn stay behind the end: walks know both.
+     */
     (void)!host_file_truncate(log->tail, log->segments[log->count - 1].len);
     host_file_close(&log->tail);
 }
 
 /* Makes the header durable under the name .new first: so a .seg always has a header. Once the name
- * .seg may stand on the disk, it makes void what the segment before it gets: that one is then ended,
- * whether we have the new one or not. */
+ * .seg may stand on the disk, it makes void what the segment before it gets: that one is then
+ * ended, whether we have the new one or not. */
 static int
-make_segment(struct turn_log *log, const struct segment_header *header,
-             struct host_file **ret_file)
+make_segment(struct turn_log *log, const struct segment_header *header, struct host_file **ret_file)
 {
     char name[SEGMENT_NAME_SIZE], new_name[SEGMENT_NAME_SIZE];
     struct buffer bytes;
@@ -484,8 +494,7 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
 {
     struct log_segment *last = &log->segments[log->count - 1];
     uint64_t total = turn_len(turn);
-    struct turn_stamp stamp = {log->shard, epoch, number, last->secret,
-                               {last->number, last->len}};
+    struct turn_stamp stamp = {log->shard, epoch, number, last->secret, {last->number, last->len}};
 
     int result = make_room(log, last->len + total, turn->is_frugal);
     if (result < 0)
@@ -523,7 +532,8 @@ turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch, u
         if (!log->tail || log->segments[log->count - 1].len >= log->segment_bytes) {
             result = begin_segment(log, epoch, number);
             if (result < 0 && !log->tail)
-                return tries == 0 ? result : -EIO; /* while there is a tail, it may grow over its length */
+                return tries == 0 ? result
+                                  : -EIO; /* while there is a tail, it may grow over its length */
         }
         struct log_segment *last = &log->segments[log->count - 1];
         struct place place = {last->number, last->len};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The log of turns: files NNNNNNNN.seg in one folder, written at the tail of the last, read anywhere.
+/* The log of turns: files NNNNNNNN.seg in one folder, written at the tail of the last, read
+ * anywhere.
  *
- * A segment begins with a header (format version, shard, epoch, first turn, wall time, secret). It is
- * sealed when the next one is begun. Room is set aside in steps, so that a sync seldom has to write
- * more than data. A segment whose header says first turn N makes void every turn >= N that stands in
- * segments before it: that is how a turn is written again after a sync has failed, whatever the
- * disk kept of the first try. */
+ * A segment begins with a header (format version, shard, epoch, first turn, wall time, secret). It
+ * is sealed when the next one is begun. Room is set aside in steps, so that a sync seldom has to
+ * write more than data. A segment whose header says first turn N makes void every turn >= N that
+ * stands in segments before it: that is how a turn is written again after a sync has failed,
+ * whatever the disk kept of the first try. */
 #ifndef MAILBOX_LOG_H
 #define MAILBOX_LOG_H
 
@@ -58,8 +59,8 @@ struct log_found {
     bool is_body_damaged; /* asked for with is_thorough */
 };
 
-/* A walk. In the last segment a turn whose bodies are not whole and that no good turn follows is
- * the torn tail: nobody was told that it is durable. */
+/* A walk. Before the cut: in the last segment a turn whose bodies are not whole and that no good
+ * turn follows is the torn tail: nobody was told that it is durable. */
 struct log_walk {
     struct turn_log *log;
     struct place place;
@@ -74,8 +75,8 @@ struct log_walk {
 /* Starts at `from` ({0, 0}: at the first segment). The log is borrowed; it may grow meanwhile. */
 void log_walk_open(struct log_walk *walk, struct turn_log *log, struct place from,
                    bool is_thorough);
-/* The next thing: 1, or 0 at the end of the log, or a negative errno (-EPROTONOSUPPORT for a turn of
- * a newer format). What it found is valid until the next call. */
+/* The next thing: 1, or 0 at the end of the log, or a negative errno (-EPROTONOSUPPORT for a turn
+ * of a newer format). What it found is valid until the next call. */
 MUST_USE int log_walk_next(struct log_walk *walk, struct log_found *ret_found);
 void log_walk_close(struct log_walk *walk);
 
@@ -84,15 +85,17 @@ void log_walk_close(struct log_walk *walk);
  * have died between a failed sync and the answer, and after that failure a kernel shows octets as
  * written that never reached the disk. */
 MUST_USE int turn_log_cut(struct turn_log *log, uint64_t start, uint64_t end);
+/* After it, every turn up to the ends of the segments is known to have been durable once. */
+bool turn_log_is_cut(const struct turn_log *log);
 
 /* Cuts what lies behind `end` off a segment that is not the last. */
 MUST_USE int turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t end);
 
 /* Appends one turn under this epoch and number and syncs it. 0: durable, *ret_place is where it
  * begins. Otherwise a negative errno and the log is as if nothing had been asked; -ENOSPC when the
- * disk is full, -EFBIG when the turn is over a bound. After a failed sync the turn is tried again in
- * a fresh segment before giving up with -EIO: only then, and only if the disk then loses power before
- * the next turn, may the turn be found there after all. */
+ * disk is full, -EFBIG when the turn is over a bound. After a failed sync the turn is tried again
+ * in a fresh segment before giving up with -EIO: only then, and only if the disk then loses power
+ * before the next turn, may the turn be found there after all. */
 MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
                              uint64_t number, struct place *ret_place);
 

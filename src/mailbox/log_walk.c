@@ -201,9 +201,9 @@ pass_over(struct log_walk *walk, const struct log_segment *segment,
     return next_segment && (is_blank || is_whole) ? 0 : 1;
 }
 
-/* A turn of the last segment with a bad body is the torn tail unless another turn follows it. */
+/* A turn with a bad body is the torn tail where that can still be, unless another turn follows. */
 static int
-judge_bodies(struct log_walk *walk, const struct log_segment *segment, bool is_last,
+judge_bodies(struct log_walk *walk, const struct log_segment *segment, bool is_open,
              struct log_found *found)
 {
     uint64_t end = found->place.offset + found->len, next;
@@ -215,10 +215,10 @@ judge_bodies(struct log_walk *walk, const struct log_segment *segment, bool is_l
     if (result < 0 && result != -EIO)
         return result;
     next = segment->len;
-    result = is_last ? find_turn(walk, segment, end, &next, &is_blank) : 0;
+    result = is_open ? find_turn(walk, segment, end, &next, &is_blank) : 0;
     if (result < 0)
         return result;
-    if (!is_last || next < segment->len) {
+    if (!is_open || next < segment->len) {
         found->is_body_damaged = true;
         return 1;
     }
@@ -232,7 +232,8 @@ int
 log_walk_next(struct log_walk *walk, struct log_found *ret_found)
 {
     for (;;) {
-        const struct log_segment *next, *segment = segment_at(walk->log, walk->place.segment, &next);
+        const struct log_segment *next,
+            *segment = segment_at(walk->log, walk->place.segment, &next);
         struct log_found found = {0};
         if (!segment)
             return 0;
@@ -258,8 +259,9 @@ log_walk_next(struct log_walk *walk, struct log_found *ret_found)
         }
         if (result > 0) {
             walk->place.offset += found.len;
-            if (walk->is_thorough || !next)
-                result = judge_bodies(walk, segment, !next, &found);
+            bool is_open = !next && !turn_log_is_cut(walk->log);
+            if (walk->is_thorough || is_open)
+                result = judge_bodies(walk, segment, is_open, &found);
         } else if (result == 0 || result == -EIO) {
             result = pass_over(walk, segment, next, &found);
         }

@@ -4,7 +4,6 @@
 #include "mailbox/account.h"
 #include "mailbox/store_private.h"
 
-
 static const struct slice inbox = {(const uint8_t *)"INBOX", 5};
 
 bool
@@ -104,12 +103,10 @@ make(struct store *store, account_id account, struct account_entry *owner, struc
 }
 
 enum store_result
-mailbox_create(struct store *store, account_id account, struct slice name,
-               mailbox_id *ret_mailbox)
+mailbox_create(struct store *store, account_id account, struct slice name, mailbox_id *ret_mailbox)
 {
     uint8_t memory[MAILBOX_NAME_MAX];
-    struct account_entry owner = {.next_mailbox = 1,
-                                  .created = host_wall(store->options.host)};
+    struct account_entry owner = {.next_mailbox = 1, .created = host_wall(store->options.host)};
     mailbox_id mailbox;
 
     if (account == 0 || !mailbox_name_is_valid(name))
@@ -232,11 +229,12 @@ rename_inferiors(struct store *store, account_id account, struct slice from, str
     if (gather_inferiors(store, account, from, to, &renamings)) {
         struct slice rest = buffer_slice(&renamings);
         result = STORE_OK;
-        for (; rest.len > 0 && result == STORE_OK; rest = slice_skip(rest, sizeof(struct renaming))) {
+        for (; rest.len > 0 && result == STORE_OK;
+             rest = slice_skip(rest, sizeof(struct renaming))) {
             struct renaming renaming;
             memcpy(&renaming, rest.at, sizeof(renaming));
-            result = set_name(store, account, renaming.mailbox,
-                              slice_of(renaming.name, renaming.len));
+            result =
+                set_name(store, account, renaming.mailbox, slice_of(renaming.name, renaming.len));
         }
     }
     buffer_finish(&renamings);
@@ -306,8 +304,7 @@ mailbox_list(struct store *store, account_id account, mailbox_fn fn, void *conte
 
     if (store->is_broken)
         return STORE_TEMPORARY;
-    int result =
-        view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan);
+    int result = view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan);
     if (result < 0)
         return store_result_of(result);
     while (view_scan_next(&scan, &key, &value)) {

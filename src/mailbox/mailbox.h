@@ -40,6 +40,7 @@ MUST_USE enum store_result mailbox_rename(struct store *store, account_id accoun
 MUST_USE enum store_result mailbox_remove(struct store *store, account_id account,
                                           struct slice name);
 
+/* RFC 9051 §6.3.7; the mark goes with the mailbox. */
 MUST_USE enum store_result mailbox_set_subscribed(struct store *store, account_id account,
                                                   mailbox_id mailbox, bool is_subscribed);
 
@@ -48,8 +49,8 @@ typedef bool (*mailbox_fn)(void *context, mailbox_id mailbox, const struct mailb
 MUST_USE enum store_result mailbox_list(struct store *store, account_id account, mailbox_fn fn,
                                         void *context);
 
-/* The bit of a keyword (RFC 9051 §2.3.2; ASCII, case does not matter), named in this mailbox when it
- * is new. STORE_LIMIT after KEYWORDS_MAX of them. */
+/* The bit of a keyword (RFC 9051 §2.3.2; ASCII, case does not matter), named in this mailbox when
+ * it is new. STORE_LIMIT after KEYWORDS_MAX of them. */
 enum { KEYWORDS_MAX = 64, KEYWORD_LEN_MAX = 100 };
 MUST_USE enum store_result mailbox_keyword(struct store *store, account_id account,
                                            mailbox_id mailbox, struct slice name,

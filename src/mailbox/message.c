@@ -35,11 +35,10 @@ store_add_body(struct store *store, body_id id, struct slice first, struct slice
 }
 
 enum store_result
-mailbox_body_add(struct store *store, struct slice first, struct slice second,
-                 struct slice record, body_id *ret_body)
+mailbox_body_add(struct store *store, struct slice first, struct slice second, struct slice record,
+                 body_id *ret_body)
 {
-    enum store_result result =
-        store_add_body(store, store->next_body, first, second, record, 0);
+    enum store_result result = store_add_body(store, store->next_body, first, second, record, 0);
 
     if (result == STORE_OK)
         *ret_body = store->next_body++;
@@ -209,14 +208,14 @@ mailbox_message_change(struct store *store, account_id account, mailbox_id mailb
         result = load_target(store, account, mailbox, &target);
     if (result != STORE_OK)
         return result;
-    uint32_t flags =
-        ((message.flags & ~change->flags_cleared) | change->flags_set) & MESSAGE_FLAGS;
+    uint32_t flags = ((message.flags & ~change->flags_cleared) | change->flags_set) & MESSAGE_FLAGS;
     uint64_t keywords = (message.keywords & ~change->keywords_cleared) | change->keywords_set;
     *ret_modseq = message.modseq;
     if (flags == message.flags && keywords == message.keywords)
         return STORE_OK;
     if ((message.flags ^ flags) & MESSAGE_SEEN)
-        target.entry.unseen = flags & MESSAGE_SEEN ? target.entry.unseen - 1 : target.entry.unseen + 1;
+        target.entry.unseen =
+            flags & MESSAGE_SEEN ? target.entry.unseen - 1 : target.entry.unseen + 1;
     message.flags = flags;
     message.keywords = keywords;
     *ret_modseq = message.modseq = target.entry.modseq = ++target.owner.modseq;
@@ -235,8 +234,8 @@ forget_expunge(struct store *store, struct target *target, struct uid_range *ran
     struct expunge_entry oldest;
     struct slice value;
 
-    if (store_draft_get(store, key, &value) == 0 &&
-        expunge_entry_take(value, ranges, &oldest) && oldest.modseq > target->entry.expunge_floor)
+    if (store_draft_get(store, key, &value) == 0 && expunge_entry_take(value, ranges, &oldest) &&
+        oldest.modseq > target->entry.expunge_floor)
         target->entry.expunge_floor = oldest.modseq;
     store_del(store, key);
     target->entry.expunge_first++;
@@ -257,8 +256,8 @@ log_expunge(struct store *store, struct target *target, const struct uid_range *
             forget_expunge(store, target, memory);
         buffer_clear(&store->scratch);
         expunge_entry_put(&store->scratch, &entry);
-        store_put_entry(store, key_expunge(target->account, target->mailbox,
-                                           target->entry.expunge_next++));
+        store_put_entry(
+            store, key_expunge(target->account, target->mailbox, target->entry.expunge_next++));
         ranges += some;
         count -= some;
     }

@@ -37,8 +37,8 @@ MUST_USE enum store_result mailbox_message_append(struct store *store, account_i
                                                   const struct message_new *message,
                                                   uint32_t *ret_uid);
 
-/* The same, once for each `key` of the account (1 to IMPORT_KEY_MAX octets): an append that was done
- * before changes nothing; *ret_uid is the one of then and *ret_was_there true. */
+/* The same, once for each `key` of the account (1 to IMPORT_KEY_MAX octets): an append that was
+ * done before changes nothing; *ret_uid is the one of then and *ret_was_there true. */
 MUST_USE enum store_result mailbox_message_import(struct store *store, account_id account,
                                                   mailbox_id mailbox, struct slice key,
                                                   const struct message_new *message,
@@ -69,6 +69,7 @@ MUST_USE enum store_result mailbox_message_expunge(struct store *store, account_
 
 /* ---- reading: durable state ---- */
 
+/* The entry of one message. */
 MUST_USE enum store_result mailbox_message_get(struct store *store, account_id account,
                                                mailbox_id mailbox, uint32_t uid,
                                                struct message_entry *ret_entry);

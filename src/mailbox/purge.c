@@ -64,8 +64,8 @@ store_purge(struct store *store, size_t *ret_count)
     if (mailbox == 0)
         count = drop_keys(store, key_prefix_kind(account, KEY_IMPORT), PURGE_STEP);
     for (size_t i = 0; mailbox != 0 && i < COUNT_OF(kinds); i++)
-        count += drop_keys(store, key_prefix_mailbox(account, kinds[i], mailbox),
-                           PURGE_STEP - count);
+        count +=
+            drop_keys(store, key_prefix_mailbox(account, kinds[i], mailbox), PURGE_STEP - count);
     if (count < PURGE_STEP) {
         store_del(store, key_purge(account, mailbox));
         count++;

@@ -9,11 +9,11 @@ enum { MOVED_BODIES_MAX = 1024 };
 
 struct reclaim {
     struct store *store;
-    uint32_t segment;     /* being written again, or 0 */
-    struct place next;    /* the turn to go on with */
-    uint32_t rows_done;   /* of that turn, when it is too large for one step */
+    uint32_t segment;   /* being written again, or 0 */
+    struct place next;  /* the turn to go on with */
+    uint32_t rows_done; /* of that turn, when it is too large for one step */
     uint32_t changes_done;
-    bool is_read;         /* all of it has been looked at */
+    bool is_read;                     /* all of it has been looked at */
     uint8_t *moved[MOVED_BODIES_MAX]; /* octets of the bodies in the turn on its way */
     size_t moved_count;
     size_t bytes, changes; /* taken into this step */
@@ -59,8 +59,7 @@ log_of(const struct reclaim *reclaim)
 
 /* Sealed, old enough, mostly dead, and behind all that a replay could want. */
 static bool
-is_worth_it(struct store *store, const struct log_segment *segment,
-            const struct log_segment *next)
+is_worth_it(struct store *store, const struct log_segment *segment, const struct log_segment *next)
 {
     int64_t age = host_wall(store->options.host).ns - next->begun.ns;
     uint64_t live = store_live(store, segment->number)->bytes;

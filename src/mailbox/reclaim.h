@@ -14,6 +14,7 @@ enum {
 };
 
 struct reclaim;
+/* The store is borrowed; no step may be on its way at the close. */
 struct reclaim *reclaim_open(struct store *store);
 void reclaim_close(struct reclaim **reclaim);
 

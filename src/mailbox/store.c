@@ -13,9 +13,15 @@ const char *
 store_result_name(enum store_result result)
 {
     static const char *const names[] = {
-        [STORE_OK] = "ok",           [STORE_NOT_FOUND] = "not_found", [STORE_EXISTS] = "exists",
-        [STORE_QUOTA] = "quota",     [STORE_LIMIT] = "limit",         [STORE_BUSY] = "busy",
-        [STORE_NO_SPACE] = "no_space", [STORE_FENCED] = "fenced",     [STORE_DAMAGED] = "damaged",
+        [STORE_OK] = "ok",
+        [STORE_NOT_FOUND] = "not_found",
+        [STORE_EXISTS] = "exists",
+        [STORE_QUOTA] = "quota",
+        [STORE_LIMIT] = "limit",
+        [STORE_BUSY] = "busy",
+        [STORE_NO_SPACE] = "no_space",
+        [STORE_FENCED] = "fenced",
+        [STORE_DAMAGED] = "damaged",
         [STORE_TEMPORARY] = "temporary",
     };
 

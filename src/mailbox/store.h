@@ -21,11 +21,11 @@ enum store_result {
     STORE_NOT_FOUND,
     STORE_EXISTS,
     STORE_QUOTA,
-    STORE_LIMIT,    /* a bound of this page: too many mailboxes, keywords, a name too long … */
-    STORE_BUSY,     /* the turn being built touches the same things: commit it, then ask again */
+    STORE_LIMIT, /* a bound of this page: too many mailboxes, keywords, a name too long … */
+    STORE_BUSY,  /* the turn being built touches the same things: commit it, then ask again */
     STORE_NO_SPACE,
     STORE_FENCED,
-    STORE_DAMAGED,  /* what was asked for is there, but its hash is wrong */
+    STORE_DAMAGED,   /* what was asked for is there, but its hash is wrong */
     STORE_TEMPORARY, /* the disk said no; see the report */
 };
 const char *store_result_name(enum store_result result);
@@ -35,13 +35,13 @@ typedef void (*store_report_fn)(void *context, const char *event, struct slice t
 
 struct store_options {
     struct host *host;
-    struct host_dir *dir;    /* the folder that holds log/, view/, damaged/ and lock; borrowed */
-    const char *view_path;   /* NULL: `view` below dir's path */
+    struct host_dir *dir;  /* the folder that holds log/, view/, damaged/ and lock; borrowed */
+    const char *view_path; /* NULL: `view` below dir's path */
     uint32_t shard;
-    uint64_t segment_bytes;  /* 0: LOG_SEGMENT_BYTES */
-    uint64_t map_bytes;      /* of LMDB to begin with; 0: 16 GiB; grows by itself */
-    struct duration retain;  /* how long dropped bodies stay in the log */
-    store_report_fn report;  /* may be NULL */
+    uint64_t segment_bytes; /* 0: LOG_SEGMENT_BYTES */
+    uint64_t map_bytes;     /* of LMDB to begin with; 0: 16 GiB; grows by itself */
+    struct duration retain; /* how long dropped bodies stay in the log */
+    store_report_fn report; /* may be NULL */
     void *report_context;
 };
 
@@ -77,17 +77,17 @@ void store_sync_view(struct store *store);
 void store_set_retain(struct store *store, struct duration retain);
 
 struct store_stats {
-    uint64_t turns;        /* since it was opened */
+    uint64_t turns; /* since it was opened */
     uint64_t turn_failures;
     uint64_t bodies;
     uint64_t body_bytes;
-    uint64_t replayed;     /* turns, at opening */
-    uint64_t damaged;      /* places found damaged, at opening */
+    uint64_t replayed; /* turns, at opening */
+    uint64_t damaged;  /* places found damaged, at opening */
     uint64_t last_turn;
     uint64_t epoch;
     uint64_t segments;
     uint64_t log_bytes;
-    uint64_t live_bytes;   /* octets of bodies that somebody still names */
+    uint64_t live_bytes; /* octets of bodies that somebody still names */
     uint64_t view_bytes;
     uint64_t disk_free;
     uint64_t disk_total;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the store share among themselves. */
+/* What the files of the store share among themselves. Private to the room. */
 #ifndef MAILBOX_STORE_PRIVATE_H
 #define MAILBOX_STORE_PRIVATE_H
 
@@ -35,8 +35,8 @@ struct store {
     uint64_t seed;
     enum turn_kind kind;
     bool is_busy;
-    bool is_changed;       /* the view has something to commit */
-    bool is_broken;        /* the view lacks durable turns: nothing is answered until it has them */
+    bool is_changed; /* the view has something to commit */
+    bool is_broken;  /* the view lacks durable turns: nothing is answered until it has them */
     size_t replayed_bytes;
     store_commit_fn commit_fn;
     void *commit_context;
@@ -60,14 +60,15 @@ store_view_get(struct store *store, struct key key, struct slice *ret_value)
 /* -ENOENT is STORE_NOT_FOUND, and so on. */
 enum store_result store_result_of(int negative_errno);
 
+/* Tells the operator; `number` is put behind the text unless it is 0. */
 void store_report(struct store *store, const char *event, const char *text, uint64_t number);
 
+/* The segment is no more. */
 void store_forget_live(struct store *store, uint32_t segment);
 
 /* Enters a body into the turn under a number of the caller's. */
 MUST_USE enum store_result store_add_body(struct store *store, body_id id, struct slice first,
-                                          struct slice second, struct slice record,
-                                          uint32_t refs);
+                                          struct slice second, struct slice record, uint32_t refs);
 
 /* Copies what lies damaged in the log into damaged/ and reports it. */
 void store_set_aside(struct store *store, struct place place, uint64_t len, const char *what);
@@ -87,11 +88,9 @@ MUST_USE int store_recover(struct store *store, bool is_first, struct buffer *wh
 /* The change record of an account or mailbox in the draft (entries.c). */
 MUST_USE enum store_result store_account_load(struct store *store, account_id account,
                                               struct account_entry *ret_entry);
-void store_account_save(struct store *store, account_id account,
-                        const struct account_entry *entry);
+void store_account_save(struct store *store, account_id account, const struct account_entry *entry);
 MUST_USE enum store_result store_mailbox_load(struct store *store, account_id account,
-                                              mailbox_id mailbox,
-                                              struct mailbox_entry *ret_entry);
+                                              mailbox_id mailbox, struct mailbox_entry *ret_entry);
 void store_mailbox_save(struct store *store, account_id account, mailbox_id mailbox,
                         const struct mailbox_entry *entry);
 void store_message_save(struct store *store, account_id account, mailbox_id mailbox, uint32_t uid,

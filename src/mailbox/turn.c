@@ -99,8 +99,7 @@ put_meta(const struct turn *turn, struct buffer *buffer)
         const struct turn_change *change = &turn->changes[i];
         assert(change->key.len <= TURN_KEY_MAX && change->value.len <= TURN_VALUE_MAX);
         buffer_put_le16(buffer, (uint16_t)change->key.len);
-        buffer_put_le32(buffer,
-                        change->is_put ? (uint32_t)change->value.len : CHANGE_IS_DELETION);
+        buffer_put_le32(buffer, change->is_put ? (uint32_t)change->value.len : CHANGE_IS_DELETION);
         buffer_put(buffer, change->key);
         if (change->is_put)
             buffer_put(buffer, change->value);
@@ -146,9 +145,8 @@ take_fields(struct cursor *cursor, struct turn_header *header)
 
     if (!cursor_take_le16(cursor, &kind) || !cursor_take_le32(cursor, &header->shard) ||
         !cursor_take_le32(cursor, &header->body_count) ||
-        !cursor_take_le64(cursor, &header->epoch) ||
-        !cursor_take_le64(cursor, &header->number) || !cursor_take_le64(cursor, &wall) ||
-        !cursor_take_le64(cursor, &header->total_len) ||
+        !cursor_take_le64(cursor, &header->epoch) || !cursor_take_le64(cursor, &header->number) ||
+        !cursor_take_le64(cursor, &wall) || !cursor_take_le64(cursor, &header->total_len) ||
         !cursor_take_le32(cursor, &header->change_count) ||
         !cursor_take_le32(cursor, &header->meta_len) ||
         !cursor_take_le64(cursor, &header->meta_hash))
@@ -169,8 +167,8 @@ turn_take_header(struct slice bytes, uint64_t secret, struct place place,
     uint32_t magic;
     uint16_t version;
 
-    if (bytes.len < TURN_HEADER_LEN || !cursor_take_le32(&cursor, &magic) ||
-        magic != TURN_MAGIC || !cursor_take_le16(&cursor, &version))
+    if (bytes.len < TURN_HEADER_LEN || !cursor_take_le32(&cursor, &magic) || magic != TURN_MAGIC ||
+        !cursor_take_le16(&cursor, &version))
         return TURN_BAD;
     struct cursor tail = cursor_of(slice_between(bytes, TURN_HEADER_LEN - 8, TURN_HEADER_LEN));
     uint64_t hash;
@@ -210,8 +208,7 @@ turn_take_change(struct turn_reader *reader, struct turn_change *ret_change)
     uint32_t value_len;
 
     if (!cursor_take_le16(changes, &key_len) || key_len == 0 || key_len > TURN_KEY_MAX ||
-        !cursor_take_le32(changes, &value_len) ||
-        !cursor_take_bytes(changes, key_len, &change.key))
+        !cursor_take_le32(changes, &value_len) || !cursor_take_bytes(changes, key_len, &change.key))
         return false;
     change.is_put = value_len != CHANGE_IS_DELETION;
     if (change.is_put &&
@@ -222,8 +219,7 @@ turn_take_change(struct turn_reader *reader, struct turn_change *ret_change)
 }
 
 bool
-turn_open_meta(struct slice meta, const struct turn_header *header,
-               struct turn_reader *ret_reader)
+turn_open_meta(struct slice meta, const struct turn_header *header, struct turn_reader *ret_reader)
 {
     size_t rows_len = (size_t)header->body_count * TURN_ROW_LEN;
     struct turn_row row;

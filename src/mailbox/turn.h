@@ -6,9 +6,9 @@
  *     bodies   for each: the message's octets, then its parse record
  *     padding  to a multiple of TURN_ALIGN
  *
- * The header's hash covers header and place and is seeded with the segment's secret; the meta's hash
- * stands in the header, the bodies' hashes stand in the meta: each octet is hashed once. Rows say
- * how many octets, not where: a turn can be written again at another place. */
+ * The header's hash covers header and place and is seeded with the segment's secret; the meta's
+ * hash stands in the header, the bodies' hashes stand in the meta: each octet is hashed once. Rows
+ * say how many octets, not where: a turn can be written again at another place. */
 #ifndef MAILBOX_TURN_H
 #define MAILBOX_TURN_H
 
@@ -23,8 +23,8 @@ enum {
     TURN_ALIGN = 8,
     TURN_ROW_LEN = 36,
     TURN_BODIES_MAX = 1 << 16,
-    TURN_META_MAX = 1 << 28,   /* 256 MiB: the changes of one turn */
-    TURN_KEY_MAX = 500,        /* LMDB takes 511 */
+    TURN_META_MAX = 1 << 28, /* 256 MiB: the changes of one turn */
+    TURN_KEY_MAX = 500,      /* LMDB takes 511 */
     TURN_VALUE_MAX = 1 << 20,
     BODY_LEN_MAX = 1 << 30,    /* octets of one message */
     BODY_RECORD_MAX = 1 << 20, /* octets of its parse record */
@@ -35,7 +35,8 @@ enum turn_kind {
     TURN_MOVED = 1, /* what still lives of an old segment, written again so that it can go */
 };
 
-/* A body on its way into a turn. The message is the octets of both parts. Everything is borrowed. */
+/* A body on its way into a turn. The message is the octets of both parts. Everything is borrowed.
+ */
 struct turn_body {
     body_id id;
     uint32_t refs; /* message entries that name it when the turn is done */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The view: an ordered map from keys to values, on LMDB (view.c is the only file that knows it). One
- * long write transaction takes all changes and is read through, too; view_commit ends it, synced,
- * and begins the next. What was not committed is gone after a crash and comes again from the log.
- * Values that are returned are valid until the next change. Results: 0 or a negative errno. */
+/* The view: an ordered map from keys to values, on LMDB (view.c is the only file that knows it).
+ * One long write transaction takes all changes and is read through, too; view_commit ends it,
+ * synced, and begins the next. What was not committed is gone after a crash and comes again from
+ * the log. Values that are returned are valid until the next change. Results: 0 or a negative
+ * errno. */
 #ifndef MAILBOX_VIEW_H
 #define MAILBOX_VIEW_H
 

@@ -5,7 +5,7 @@
 #include "mailbox/check.h"
 #include "mailbox/purge.h"
 #include "mailbox/reclaim.h"
-#include "model.h"
+#include "mailbox/tests/model.h"
 
 #include <errno.h>
 #include <ftw.h>

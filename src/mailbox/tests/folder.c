@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "folder.h"
+#include "mailbox/tests/folder.h"
 
 #include "host/linux/linux.h"
 #include "mailbox/mailbox.h"
@@ -131,8 +131,7 @@ folder_read(struct folder *folder, account_id account, const char *mailbox, uint
     struct reading reading = {ret_text, STORE_OK, 1};
     mailbox_id id;
 
-    enum store_result result =
-        mailbox_find(folder->store, account, slice_of_string(mailbox), &id);
+    enum store_result result = mailbox_find(folder->store, account, slice_of_string(mailbox), &id);
     if (result == STORE_OK)
         result = mailbox_message_get(folder->store, account, id, uid, &entry);
     if (result != STORE_OK)

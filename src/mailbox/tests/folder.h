@@ -15,6 +15,7 @@ struct folder {
     struct store_options options;
 };
 
+/* Makes the folder and the host; the close removes it with all that is in it. */
 void folder_open(struct folder *folder);
 void folder_close(struct folder *folder);
 
@@ -26,7 +27,8 @@ void folder_kill_store(struct folder *folder);
 /* Commits and returns the result, which must come at once. */
 enum store_result folder_commit(struct folder *folder);
 
-/* Delivers `text` to the INBOX of an account in a turn of its own; returns the uid, 0 on failure. */
+/* Delivers `text` to the INBOX of an account in a turn of its own; returns the uid, 0 on failure.
+ */
 uint32_t folder_deliver(struct folder *folder, account_id account, const char *text);
 
 /* Reads a message whole into `ret_text`. */

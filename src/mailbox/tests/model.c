@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "model.h"
+#include "mailbox/tests/model.h"
 
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
@@ -45,8 +45,8 @@ deliver(struct model *model, struct store *store, model_random_fn random, void *
     mailbox_id id;
 
     struct slice octets = model_text(text, pool[next_pool++ % 256]);
-    if (mailbox_body_add(store, slice_first(octets, 10), slice_skip(octets, 10),
-                         SLICE("record"), &message.body) != STORE_OK)
+    if (mailbox_body_add(store, slice_first(octets, 10), slice_skip(octets, 10), SLICE("record"),
+                         &message.body) != STORE_OK)
         return false;
     for (size_t i = 0; i < recipients; i++) {
         struct model_mailbox *box = &model->mailboxes[i][mailbox];
@@ -83,8 +83,7 @@ expunge(struct model *model, struct store *store, model_random_fn random, void *
         if (is_chosen[i])
             uids[count++] = box->messages[i].uid;
     }
-    enum store_result result =
-        mailbox_message_expunge(store, account + 1, id, uids, count, &gone);
+    enum store_result result = mailbox_message_expunge(store, account + 1, id, uids, count, &gone);
     if (result == STORE_BUSY)
         return true; /* one of them came in this very turn */
     if (result != STORE_OK || gone != count)
@@ -191,8 +190,7 @@ compare_octets(void *context, enum store_result result, struct slice bytes)
 {
     struct comparison *comparison = context;
     static uint8_t memory[MODEL_TEXT_MAX];
-    struct slice wanted =
-        model_text(comparison->box->messages[comparison->seen].text, memory);
+    struct slice wanted = model_text(comparison->box->messages[comparison->seen].text, memory);
 
     if (result != STORE_OK || !slice_equal(bytes, wanted))
         comparison->difference = "its octets differ";
@@ -263,8 +261,8 @@ model_matches(const struct model *model, struct store *store, bool is_loud)
     for (size_t account = 0; account < MODEL_ACCOUNTS; account++) {
         for (size_t mailbox = 0; mailbox < MODEL_MAILBOXES; mailbox++) {
             struct slice name = model_mailbox_name(mailbox);
-            const char *difference = compare_mailbox(&model->mailboxes[account][mailbox], store,
-                                                     account + 1, name);
+            const char *difference =
+                compare_mailbox(&model->mailboxes[account][mailbox], store, account + 1, name);
             if (!difference)
                 continue;
             if (is_loud)

@@ -34,10 +34,9 @@ struct slice model_text(uint32_t text, uint8_t *memory);
 /* A random number below `bound`. */
 typedef uint64_t (*model_random_fn)(void *context, uint64_t bound);
 
-/* Does one random operation to both, in the turn that is being built. False when the store would not
- * (then the model has not changed either). */
-bool model_operate(struct model *model, struct store *store, model_random_fn random,
-                   void *context);
+/* Does one random operation to both, in the turn that is being built. False when the store would
+ * not (then the model has not changed either). */
+bool model_operate(struct model *model, struct store *store, model_random_fn random, void *context);
 
 /* True when the store holds exactly what the model says; otherwise says on stderr what differs, if
  * `is_loud`. */

@@ -14,8 +14,7 @@ enum {
 static void
 rest(struct store_role *role, int64_t ms)
 {
-    host_timer_set(role->background_timer,
-                   instant_after(host_now(role->host), duration_ms(ms)));
+    host_timer_set(role->background_timer, instant_after(host_now(role->host), duration_ms(ms)));
 }
 
 static void
@@ -93,8 +92,7 @@ on_watch_time(void *context)
     struct store_role *role = context;
 
     parsers_watch(role);
-    host_timer_set(role->watch_timer,
-                   instant_after(host_now(role->host), duration_ms(WATCH_MS)));
+    host_timer_set(role->watch_timer, instant_after(host_now(role->host), duration_ms(WATCH_MS)));
 }
 
 void

@@ -28,8 +28,7 @@ put(struct store_role *role, struct parcel *parcel, size_t index)
 
     if (!role->letterbox)
         return false;
-    if (parcel->blob != HOST_HANDLE_NONE &&
-        (copy = host_handle_copy(role->host, parcel->blob)) < 0)
+    if (parcel->blob != HOST_HANDLE_NONE && (copy = host_handle_copy(role->host, parcel->blob)) < 0)
         return false;
     struct store_letterbox_put note = {
         .id = request_of(parcel, index),
@@ -102,8 +101,7 @@ lose(struct store_role *role)
 {
     host_channel_close(&role->letterbox);
     note_ledger_finish(&role->letterbox_ledger);
-    LIST_EACH(link, &role->boxing)
-    {
+    LIST_EACH (link, &role->boxing) {
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         for (size_t i = 0; i < parcel->recipient_count; i++) {
             struct parcel_recipient *recipient = &parcel->recipients[i];

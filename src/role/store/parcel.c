@@ -116,8 +116,7 @@ check_room(struct parcel *parcel)
         else if (result == STORE_NOT_FOUND)
             parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_PERMANENT, "no such account");
         else if (result == STORE_DAMAGED)
-            parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_TEMPORARY,
-                          "the mailbox is damaged");
+            parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_TEMPORARY, "the mailbox is damaged");
         else if (result != STORE_OK)
             return false;
     }
@@ -149,12 +148,11 @@ append_to(struct parcel *parcel, struct parcel_recipient *recipient)
         .internal = host_wall(parcel->role->host),
     };
     mailbox_id inbox;
-    enum store_result result =
-        mailbox_open(store, recipient->account, SLICE("INBOX"), &inbox);
+    enum store_result result = mailbox_open(store, recipient->account, SLICE("INBOX"), &inbox);
 
     if (result == STORE_OK)
-        result = mailbox_message_append(store, recipient->account, inbox, &message,
-                                        &recipient->uid);
+        result =
+            mailbox_message_append(store, recipient->account, inbox, &message, &recipient->uid);
     return result;
 }
 
@@ -237,15 +235,14 @@ file_appended(struct parcel *parcel)
         .is_over_quota_allowed = true,
     };
     mailbox_id mailbox;
-    enum store_result result =
-        mailbox_open(store, recipient->account, parcel->mailbox, &mailbox);
+    enum store_result result = mailbox_open(store, recipient->account, parcel->mailbox, &mailbox);
 
     if (result == STORE_OK)
         result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
                                   &message.body);
     if (result == STORE_OK && slice_is_empty(parcel->key))
-        result = mailbox_message_append(store, recipient->account, mailbox, &message,
-                                        &recipient->uid);
+        result =
+            mailbox_message_append(store, recipient->account, mailbox, &message, &recipient->uid);
     else if (result == STORE_OK)
         result = mailbox_message_import(store, recipient->account, mailbox, parcel->key, &message,
                                         &recipient->uid, &parcel->was_there);
@@ -340,7 +337,8 @@ parcel_answer(struct parcel **parcel, enum store_result result)
     for (size_t i = 0; i < old->recipient_count && result != STORE_OK; i++) {
         struct parcel_recipient *recipient = &old->recipients[i];
         bool is_in_store = recipient->box == SMTP_STORE_BOX_STORE;
-        /* What the turn would have made true is not; what was refused or is in a letter box stays. */
+        /* What the turn would have made true is not; what was refused or is in a letter box stays.
+         */
         if (!recipient->has_outcome ||
             (is_in_store && recipient->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED))
             parcel_settle(recipient,

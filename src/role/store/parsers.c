@@ -93,8 +93,7 @@ parsers_take(struct store_role *role, struct parcel *parcel)
 static void
 go_on(struct store_role *role)
 {
-    LIST_EACH(link, &role->unparsed)
-    {
+    LIST_EACH (link, &role->unparsed) {
         if (!least_busy(role))
             return;
         parsers_take(role, LIST_ITEM(link, struct parcel, link));
@@ -111,8 +110,7 @@ lose(struct store_deliver *deliver)
     note_ledger_finish(&deliver->ledger);
     role->deliver_deaths += deliver->count > 0;
     deliver->count = 0;
-    LIST_EACH(link, &deliver->parcels)
-    {
+    LIST_EACH (link, &deliver->parcels) {
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         /* It worked on the oldest: that one may be what it died of. */
         parcel->deaths += is_first;
@@ -244,8 +242,7 @@ parsers_close(struct store_role *role)
             continue;
         host_channel_close(&role->deliver[i]->channel);
         note_ledger_finish(&role->deliver[i]->ledger);
-        LIST_EACH(link, &role->deliver[i]->parcels)
-        {
+        LIST_EACH (link, &role->deliver[i]->parcels) {
             struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
             parcel_close(&parcel);
         }

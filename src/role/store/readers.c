@@ -188,8 +188,7 @@ on_open(struct store_access *access, const struct access_store_maildrop_open *no
     }
     (void)!map_set(&role->locks, map_key_u64(&grant->account), grant);
     grant->has_maildrop = true;
-    enum store_result result =
-        mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    enum store_result result = mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
     if (result == STORE_OK)
         result = mailbox_get(role->store, grant->account, inbox, &entry);
     if (result != STORE_OK) {
@@ -232,8 +231,7 @@ on_read(struct store_access *access, const struct access_store_read *note)
         answer_read(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
         return;
     }
-    enum store_result result =
-        mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    enum store_result result = mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
     if (result == STORE_OK)
         result = mailbox_message_get(role->store, grant->account, inbox, note->uid, &entry);
     if (result != STORE_OK) {
@@ -331,8 +329,8 @@ job_file(struct job *job)
         size_t some = job->count - at, gone;
         if (some > EXPUNGE_UIDS_MAX)
             some = EXPUNGE_UIDS_MAX;
-        job->result = mailbox_message_expunge(store, job->account, inbox, job->uids + at, some,
-                                              &gone);
+        job->result =
+            mailbox_message_expunge(store, job->account, inbox, job->uids + at, some, &gone);
         at += some;
     }
     /* What is not there any more need not go. */
@@ -367,8 +365,7 @@ job_answer(struct job **job, enum store_result result)
 static void
 forget_asker(struct list *jobs, const struct store_access *access)
 {
-    LIST_EACH(link, jobs)
-    {
+    LIST_EACH (link, jobs) {
         struct job *job = LIST_ITEM(link, struct job, link);
         if (job->access == access)
             job->access = NULL;
@@ -396,8 +393,7 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
     struct access_store_note note;
 
     arena_reset(&role->note_arena);
-    if (!access_store_take(bytes, handle, SIDE_ASKING, &access->ledger, &role->note_arena,
-                           &note)) {
+    if (!access_store_take(bytes, handle, SIDE_ASKING, &access->ledger, &role->note_arena, &note)) {
         store_role_bad_note(role, handle, "access");
         lose_access(access);
         return;

@@ -59,8 +59,7 @@ tell_end(struct reading *reading)
 
     buffer_clear(&role->note);
     if (reading->kind == READING_MAILDROP) {
-        struct access_store_maildrop_opened note = {reading->id,
-                                                    access_result_of(reading->result)};
+        struct access_store_maildrop_opened note = {reading->id, access_result_of(reading->result)};
         is_put = access_store_put_maildrop_opened(&role->note, &reading->access->ledger, &note);
     } else if (reading->kind == READING_OCTETS && reading->access) {
         struct access_store_read_done note = {reading->id, access_result_of(reading->result)};
@@ -142,8 +141,8 @@ page_of_maildrop(struct reading *reading, struct arena *arena)
         ARENA_ARRAY(arena, struct access_store_drop_message, MAILDROP_PER_NOTE);
     struct page page = {reading, 0, MAILDROP_PER_NOTE, rows};
 
-    reading->result = mailbox_message_list(reading->role->store, reading->account,
-                                           reading->mailbox, reading->uid, add_drop_message, &page);
+    reading->result = mailbox_message_list(reading->role->store, reading->account, reading->mailbox,
+                                           reading->uid, add_drop_message, &page);
     reading->is_done = reading->result != STORE_OK || page.count < page.max;
     if (page.count == 0)
         return;
@@ -162,8 +161,8 @@ page_of_messages(struct reading *reading, struct arena *arena)
     size_t max = reading->left < MESSAGES_PER_NOTE ? (size_t)reading->left : MESSAGES_PER_NOTE;
     struct page page = {reading, 0, max, rows};
 
-    reading->result = mailbox_message_list(reading->role->store, reading->account,
-                                           reading->mailbox, reading->uid, add_message, &page);
+    reading->result = mailbox_message_list(reading->role->store, reading->account, reading->mailbox,
+                                           reading->uid, add_message, &page);
     reading->left -= page.count;
     reading->is_done = reading->result != STORE_OK || page.count < max || reading->left == 0;
     if (page.count == 0)
@@ -237,8 +236,7 @@ page_of_mailboxes(struct reading *reading, struct arena *arena)
     struct page page = {reading, 0, MAILBOXES_PER_NOTE, rows};
 
     if (reading->account == 0) {
-        reading->result =
-            mailbox_account_list(store, reading->account_next, add_account, &page);
+        reading->result = mailbox_account_list(store, reading->account_next, add_account, &page);
     } else {
         reading->left = reading->offset;
         reading->result = mailbox_list(store, reading->account, add_mailbox, &page);
@@ -298,7 +296,8 @@ pump(struct reading *reading)
     struct arena *arena = &reading->role->note_arena;
 
     reading->is_pumping = true;
-    while (!reading->is_done && !reading->is_waiting && !host_channel_is_full(channel_of(reading))) {
+    while (!reading->is_done && !reading->is_waiting &&
+           !host_channel_is_full(channel_of(reading))) {
         arena_reset(arena);
         if (reading->kind == READING_OCTETS)
             next_octets(reading);
@@ -327,8 +326,7 @@ reading_start(struct reading *reading)
 void
 readings_go_on(struct list *readings)
 {
-    LIST_EACH(link, readings)
-    {
+    LIST_EACH (link, readings) {
         struct reading *reading = LIST_ITEM(link, struct reading, link);
         if (!reading->is_waiting)
             pump(reading);
@@ -338,8 +336,7 @@ readings_go_on(struct list *readings)
 void
 readings_abandon(struct list *readings)
 {
-    LIST_EACH(link, readings)
-    {
+    LIST_EACH (link, readings) {
         struct reading *reading = LIST_ITEM(link, struct reading, link);
         if (reading->is_waiting) {
             reading->is_abandoned = true;

@@ -46,8 +46,7 @@ pause_senders(struct store_role *role, bool is_paused)
         if (role->smtp[i] && role->smtp[i]->channel)
             host_channel_pause(role->smtp[i]->channel, is_paused);
     }
-    LIST_EACH(link, &role->tools)
-    {
+    LIST_EACH (link, &role->tools) {
         host_channel_pause(LIST_ITEM(link, struct store_tool, link)->channel, is_paused);
     }
 }
@@ -77,13 +76,11 @@ store_role_unwait(struct store_role *role, struct parcel *parcel)
 static void
 drop_turn(struct store_role *role, enum store_result result)
 {
-    LIST_EACH(link, &role->filing)
-    {
+    LIST_EACH (link, &role->filing) {
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         parcel_answer(&parcel, result);
     }
-    LIST_EACH(link, &role->jobs_filing)
-    {
+    LIST_EACH (link, &role->jobs_filing) {
         struct job *job = LIST_ITEM(link, struct job, link);
         job_answer(&job, result);
     }
@@ -123,8 +120,7 @@ file_ready(struct store_role *role)
     size_t count = 0;
     bool is_good = true;
 
-    LIST_EACH(link, &role->ready)
-    {
+    LIST_EACH (link, &role->ready) {
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         if (!is_good || count == STORE_TURN_PARCELS_MAX ||
             (count > 0 &&
@@ -141,8 +137,7 @@ file_ready(struct store_role *role)
 static void
 file_jobs(struct store_role *role)
 {
-    LIST_EACH(link, &role->jobs)
-    {
+    LIST_EACH (link, &role->jobs) {
         struct job *job = LIST_ITEM(link, struct job, link);
         job_file(job);
         if (job->result == STORE_BUSY)
@@ -158,7 +153,8 @@ do_turn(void *context)
     struct store_role *role = context;
 
     role->is_turn_due = false;
-    if (!role->is_started || role->is_turn_on_its_way || role->is_reclaiming || store_is_busy(role->store))
+    if (!role->is_started || role->is_turn_on_its_way || role->is_reclaiming ||
+        store_is_busy(role->store))
         return; /* whoever is on the way calls again */
     file_jobs(role);
     if (!file_ready(role)) {
@@ -203,8 +199,7 @@ copy_recipients(struct arena *arena, const struct smtp_store_recipient_list *lis
 static struct recipients_ahead *
 find_ahead(struct store_smtp *smtp, uint64_t id)
 {
-    LIST_EACH(link, &smtp->ahead)
-    {
+    LIST_EACH (link, &smtp->ahead) {
         struct recipients_ahead *ahead = LIST_ITEM(link, struct recipients_ahead, link);
         if (ahead->id == id)
             return ahead;
@@ -237,8 +232,7 @@ on_recipients(struct store_smtp *smtp, const struct smtp_store_recipients *note)
         arena_init(&ahead->arena, STORE_NOTE_ARENA_MAX);
         list_append(&smtp->ahead, &ahead->link);
         smtp->ahead_count++;
-        ahead->at =
-            ARENA_ARRAY(&ahead->arena, struct parcel_recipient, STORE_RECIPIENTS_MAX);
+        ahead->at = ARENA_ARRAY(&ahead->arena, struct parcel_recipient, STORE_RECIPIENTS_MAX);
     }
     if (!ahead->at || note->recipients.count > STORE_RECIPIENTS_MAX - ahead->count ||
         !copy_recipients(&ahead->arena, &note->recipients, ahead->at + ahead->count))
@@ -298,8 +292,7 @@ on_submit(struct store_smtp *smtp, const struct smtp_store_submit *note, host_ha
     struct store_role *role = smtp->role;
     struct recipients_ahead *ahead = find_ahead(smtp, note->id);
     size_t count = note->recipients.count + (ahead ? ahead->count : 0);
-    struct parcel *parcel =
-        parcel_open(role, PARCEL_SUBMITTED, note->prefix, note->body, handle);
+    struct parcel *parcel = parcel_open(role, PARCEL_SUBMITTED, note->prefix, note->body, handle);
 
     if (!parcel) {
         if (ahead)
@@ -327,13 +320,11 @@ static void
 lose_smtp(struct store_smtp *smtp)
 {
     /* What it submitted is filed all the same; nobody will hear of it. */
-    LIST_EACH(link, &smtp->parcels)
-    {
+    LIST_EACH (link, &smtp->parcels) {
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
     }
-    LIST_EACH(link, &smtp->ahead)
-    {
+    LIST_EACH (link, &smtp->ahead) {
         drop_ahead(smtp, LIST_ITEM(link, struct recipients_ahead, link));
     }
     host_channel_close(&smtp->channel);
@@ -592,8 +583,7 @@ role_stop(void *state)
 static void
 close_list(struct list *parcels)
 {
-    LIST_EACH(link, parcels)
-    {
+    LIST_EACH (link, parcels) {
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         parcel_close(&parcel);
     }
@@ -618,8 +608,7 @@ role_close(void *state)
             lose_smtp(role->smtp[i]);
         free(role->smtp[i]);
     }
-    LIST_EACH(link, &role->jobs)
-    {
+    LIST_EACH (link, &role->jobs) {
         struct job *job = LIST_ITEM(link, struct job, link);
         job_answer(&job, STORE_TEMPORARY);
     }

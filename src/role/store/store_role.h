@@ -58,10 +58,10 @@ struct parcel {
     struct list link; /* in the list of what it waits for */
     struct store_role *role;
     enum parcel_from from;
-    void *sender;     /* struct store_smtp or store_tool; NULL when it has gone */
+    void *sender; /* struct store_smtp or store_tool; NULL when it has gone */
     struct list sender_link;
-    uint64_t id;      /* the sender's number for it */
-    uint64_t parse;   /* ours */
+    uint64_t id;    /* the sender's number for it */
+    uint64_t parse; /* ours */
     struct arena arena;
     struct slice queue_id, reverse_path;
     struct slice head; /* prefix and, when it came inline, the body; owned */
@@ -73,7 +73,7 @@ struct parcel {
     enum store_deliver_filter_action action;
     bool is_atomic;
     bool was_there;
-    unsigned deaths;   /* deliver processes that died with it */
+    unsigned deaths; /* deliver processes that died with it */
     struct instant sent;
     struct parcel_recipient *recipients;
     size_t recipient_count;
@@ -144,7 +144,7 @@ struct grant {
     unsigned access_index;
     uint64_t session;
     account_id account;
-    bool has_maildrop; /* it holds the account's lock */
+    bool has_maildrop;  /* it holds the account's lock */
     struct buffer uids; /* marked for the update that is being told */
 };
 
@@ -188,7 +188,7 @@ struct store_role {
     size_t waiting_bytes, waiting_parcels;
     bool is_paused;
 
-    struct list jobs;        /* for the next turn */
+    struct list jobs; /* for the next turn */
     struct list jobs_filing;
     bool is_turn_due, is_turn_on_its_way;
 

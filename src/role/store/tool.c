@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The operator's socket: check, lists, import, export, removal, figures. Who can open the socket may
- * do all of it. */
+/* The operator's socket: check, lists, import, export, removal, figures. Who can open the socket
+ * may do all of it. */
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -81,8 +81,7 @@ tool_tell_check(struct store_role *role)
     struct check_progress progress;
 
     check_progress_get(role->check, &progress);
-    LIST_EACH(link, &role->tools)
-    {
+    LIST_EACH (link, &role->tools) {
         struct store_tool *tool = LIST_ITEM(link, struct store_tool, link);
         /* Who reads slowly misses some of the progress, never the end. */
         if (tool->has_check && (progress.is_finished || !host_channel_is_full(tool->channel)))
@@ -93,8 +92,7 @@ tool_tell_check(struct store_role *role)
 void
 tool_tell_finding(struct store_role *role, struct slice text)
 {
-    LIST_EACH(link, &role->tools)
-    {
+    LIST_EACH (link, &role->tools) {
         struct store_tool *tool = LIST_ITEM(link, struct store_tool, link);
         if (!tool->has_check || host_channel_is_full(tool->channel))
             continue;
@@ -196,8 +194,7 @@ on_append(struct store_tool *tool, const struct tool_store_append *note, host_ha
         refuse_append(tool, note->id, TOOL_STORE_RESULT_BAD);
         return;
     }
-    struct parcel *parcel =
-        parcel_open(role, PARCEL_APPENDED, slice_of("", 0), note->body, handle);
+    struct parcel *parcel = parcel_open(role, PARCEL_APPENDED, slice_of("", 0), note->body, handle);
     if (!parcel) {
         refuse_append(tool, note->id, TOOL_STORE_RESULT_BAD);
         return;
@@ -270,14 +267,12 @@ lose(struct store_tool *tool)
     struct list *jobs[] = {&role->jobs, &role->jobs_filing};
 
     readings_abandon(&tool->readings);
-    LIST_EACH(link, &tool->parcels)
-    {
+    LIST_EACH (link, &tool->parcels) {
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
     }
     for (size_t i = 0; i < COUNT_OF(jobs); i++) {
-        LIST_EACH(link, jobs[i])
-        {
+        LIST_EACH (link, jobs[i]) {
             struct job *job = LIST_ITEM(link, struct job, link);
             if (job->tool == tool)
                 job->tool = NULL;
@@ -365,8 +360,7 @@ void
 tool_close(struct store_role *role)
 {
     host_listener_close(&role->admin);
-    LIST_EACH(link, &role->tools)
-    {
+    LIST_EACH (link, &role->tools) {
         lose(LIST_ITEM(link, struct store_tool, link));
     }
 }

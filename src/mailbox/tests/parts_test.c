@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of the store by themselves: log, engine, view, draft, keys, entries, places. */
+#include "mailbox/tests/folder.h"
+#include "mailbox/entry.h"
+#include "mailbox/place.h"
+#include "mailbox/reclaim.h"
+#include "mailbox/segment.h"
+#include "mailbox/turn.h"
+#include "mailbox/view.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static int
+open_folder(void **state)
+{
+    static struct folder folder;
+
+    folder_open(&folder);
+    *state = &folder;
+    return 0;
+}
+
+static int
+close_folder(void **state)
+{
+    folder_close(*state);
+    return 0;
+}
+
+static struct turn
+one_body(struct turn_body *body, struct slice text, bool is_frugal)
+{
+    *body = (struct turn_body){
+        .id = 1, .refs = 1, .parts = {text, slice_of("", 0)}, .record = slice_of("", 0)};
+    body->hash = turn_body_hash(text, slice_of("", 0));
+    body->record_hash = turn_body_hash(slice_of("", 0), slice_of("", 0));
+    return (struct turn){.bodies = body, .body_count = 1, .is_frugal = is_frugal};
+}
+
+static struct turn_log *
+open_log(struct folder *folder, uint64_t segment_bytes)
+{
+    struct turn_log *log;
+    struct buffer why;
+
+    buffer_init(&why, 1024);
+    assert_int_equal(turn_log_open(folder->host, folder->dir, 0, segment_bytes, &why, &log), 0);
+    buffer_finish(&why);
+    return log;
+}
+
+static void
+a_log_goes_to_a_new_segment_when_one_is_full(void **state)
+{
+    struct folder *folder = *state;
+    struct turn_log *log = open_log(folder, 300);
+    struct log_walk walk;
+    struct log_found found;
+    struct turn_body body;
+    struct place place;
+    uint8_t text[200] = {1};
+
+    assert_int_equal(turn_log_cut(log, 0, 0), 0);
+    struct turn turn = one_body(&body, slice_of(text, sizeof(text)), false);
+    for (uint64_t number = 1; number <= 3; number++)
+        assert_int_equal(turn_log_append(log, &turn, 1, number, &place), 0);
+    assert_int_equal(turn_log_count(log), 3);
+    assert_int_equal(turn_log_segment(log, 2)->first_turn, 3);
+    assert_int_equal(place.segment, 3);
+    uint64_t number = 0;
+    log_walk_open(&walk, log, (struct place){0, 0}, true);
+    while (log_walk_next(&walk, &found) > 0) {
+        assert_int_equal(found.event, LOG_TURN);
+        assert_int_equal(found.header.number, ++number);
+        assert_false(found.is_body_damaged);
+    }
+    assert_int_equal(number, 3);
+    log_walk_close(&walk);
+    assert_int_equal(turn_log_remove(log, 3), -ENOENT); /* the last stays */
+    assert_int_equal(turn_log_remove(log, 1), 0);
+    assert_null(turn_log_find(log, 1));
+    assert_int_equal(turn_log_read(log, (struct place){1, 64}, text, 1), -ENOENT);
+    assert_int_equal(turn_log_read(log, (struct place){2, 1 << 20}, text, 1), -EIO);
+    turn_log_close(&log);
+}
+
+static void
+a_turn_over_its_bounds_is_refused(void **state)
+{
+    struct folder *folder = *state;
+    struct turn_log *log = open_log(folder, 0);
+    struct turn_body body;
+    struct place place;
+    static const uint8_t octet;
+
+    assert_int_equal(turn_log_cut(log, 0, 0), 0);
+    struct turn turn = one_body(&body, slice_of(&octet, 1), false);
+    body.parts[0].len = (size_t)BODY_LEN_MAX + 1; /* never looked at */
+    assert_int_equal(turn_log_append(log, &turn, 1, 1, &place), -EFBIG);
+    body.parts[0].len = BODY_LEN_MAX;
+    assert_true(turn_len(&turn) > BODY_LEN_MAX);
+    body.record = slice_of(&octet, BODY_RECORD_MAX + 1);
+    assert_int_equal(turn_len(&turn), 0);
+    assert_int_equal(turn_log_count(log), 0);
+    turn_log_close(&log);
+}
+
+static void
+the_image_of_a_turn_in_a_body_is_just_a_body(void **state)
+{
+    struct folder *folder = *state;
+    struct turn_log *log = open_log(folder, 0);
+    struct turn_stamp stamp = {0, 1, 2, 0, {1, SEGMENT_HEADER_LEN}};
+    struct turn_body body, inner;
+    struct buffer image;
+    struct place place;
+    struct log_walk walk;
+    struct log_found found;
+    int turns = 0;
+
+    /* A stranger does not know the secret of the segment. */
+    struct turn forged = one_body(&inner, SLICE("forged"), false);
+    buffer_init(&image, 4096);
+    assert_true(turn_put(&forged, &stamp, &image));
+    assert_int_equal(turn_log_cut(log, 0, 0), 0);
+    struct turn turn = one_body(&body, buffer_slice(&image), false);
+    assert_int_equal(turn_log_append(log, &turn, 1, 1, &place), 0);
+    log_walk_open(&walk, log, (struct place){1, SEGMENT_HEADER_LEN + TURN_ALIGN}, false);
+    while (log_walk_next(&walk, &found) > 0)
+        turns += found.event == LOG_TURN;
+    assert_int_equal(turns, 0);
+    log_walk_close(&walk);
+    buffer_finish(&image);
+    turn_log_close(&log);
+}
+
+static void
+segment_names_are_read_back(void **state)
+{
+    char name[SEGMENT_NAME_SIZE];
+    uint32_t number;
+    bool is_new;
+    (void)state;
+
+    segment_name(4000000000u, true, name);
+    assert_true(segment_name_parse(slice_of_string(name), &number, &is_new));
+    assert_true(number == 4000000000u && is_new);
+    assert_false(segment_name_parse(SLICE("1.seg"), &number, &is_new));
+    assert_false(segment_name_parse(SLICE("00000000.seg"), &number, &is_new));
+    assert_false(segment_name_parse(SLICE("00000001.bad"), &number, &is_new));
+}
+
+static void
+places_and_keys_keep_their_order(void **state)
+{
+    (void)state;
+    assert_true(place_is_before((struct place){1, 9}, (struct place){2, 0}));
+    assert_false(place_is_before((struct place){2, 0}, (struct place){2, 0}));
+    struct key low = key_message(5, 1, 255), high = key_message(5, 1, 256);
+    assert_true(slice_compare(key_slice(&low), key_slice(&high)) < 0);
+    struct key next = key_account(6);
+    assert_true(slice_compare(key_slice(&high), key_slice(&next)) < 0);
+    struct key_parts parts;
+    assert_true(key_parse(key_slice(&high), &parts));
+    assert_int_equal(parts.item, 256);
+    assert_false(key_parse(slice_first(key_slice(&high), high.len - 1u), &parts));
+}
+
+static void
+entries_of_a_newer_version_are_not_taken(void **state)
+{
+    struct message_entry message = {.body = 1, .len = 2};
+    struct meta_entry meta = {.version = VIEW_VERSION + 1};
+    struct buffer buffer;
+    (void)state;
+
+    buffer_init(&buffer, 1024);
+    message_entry_put(&buffer, &message);
+    assert_true(message_entry_take(buffer_slice(&buffer), &message));
+    buffer.at[buffer.start]++;
+    assert_false(message_entry_take(buffer_slice(&buffer), &message));
+    buffer_clear(&buffer);
+    meta_entry_put(&buffer, &meta);
+    assert_true(meta_entry_take(buffer_slice(&buffer), &meta)); /* so that it can be named */
+    buffer_finish(&buffer);
+}
+
+static void
+a_draft_hides_the_view_until_it_is_cleared(void **state)
+{
+    struct folder *folder = *state;
+    struct view *view;
+    struct draft draft;
+    struct slice value;
+
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    assert_int_equal(view_put(view, SLICE("a"), SLICE("old")), 0);
+    draft_init(&draft, view, 1);
+    assert_false(draft_has(&draft, SLICE("a")));
+    for (uint32_t i = 0; i < 5000; i++)
+        draft_put(&draft, slice_of(&i, sizeof(i)), slice_of(&i, sizeof(i)));
+    draft_put(&draft, SLICE("a"), SLICE("newer"));
+    assert_int_equal(draft_get(&draft, SLICE("a"), &value), 0);
+    assert_true(slice_equal(value, SLICE("newer")));
+    draft_del(&draft, SLICE("a"));
+    assert_int_equal(draft_get(&draft, SLICE("a"), &value), -ENOENT);
+    assert_int_equal(draft.count, 5001);
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_int_equal(draft_get(&draft, slice_of(&i, sizeof(i)), &value), 0);
+        assert_true(slice_equal(value, slice_of(&i, sizeof(i))));
+    }
+    draft_clear(&draft);
+    assert_int_equal(draft_get(&draft, SLICE("a"), &value), 0);
+    assert_true(slice_equal(value, SLICE("old")));
+    draft_finish(&draft);
+    view_close(&view);
+}
+
+static void
+a_view_keeps_what_was_committed(void **state)
+{
+    struct folder *folder = *state;
+    struct view_snapshot *snapshot;
+    struct view_scan scan;
+    struct view *view;
+    struct slice key, value;
+    int seen = 0;
+
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    assert_int_equal(view_put(view, SLICE("b1"), SLICE("1")), 0);
+    assert_int_equal(view_put(view, SLICE("b2"), SLICE("2")), 0);
+    assert_int_equal(view_put(view, SLICE("c"), SLICE("3")), 0);
+    assert_int_equal(view_commit(view), 0);
+    assert_int_equal(view_del(view, SLICE("b1")), 0);
+    assert_int_equal(view_del(view, SLICE("none")), 0);
+    assert_int_equal(view_snapshot_open(view, &snapshot), 0);
+    assert_int_equal(view_scan_open(view, snapshot, SLICE("b"), SLICE("b"), &scan), 0);
+    while (view_scan_next(&scan, &key, &value))
+        seen++;
+    view_scan_close(&scan);
+    assert_int_equal(seen, 2);
+    view_snapshot_close(&snapshot);
+    assert_int_equal(view_get(view, SLICE("b1"), &value), -ENOENT);
+    assert_int_equal(view_rollback(view), 0);
+    assert_int_equal(view_get(view, SLICE("b1"), &value), 0);
+    view_close(&view);
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    assert_int_equal(view_get(view, SLICE("c"), &value), 0);
+    assert_int_equal(view_empty(view), 0);
+    assert_int_equal(view_get(view, SLICE("c"), &value), -ENOENT);
+    view_close(&view);
+}
+
+static void
+an_engine_raises_its_epoch(void **state)
+{
+    struct folder *folder = *state;
+    struct engine *engine;
+    struct buffer why;
+    uint64_t epoch = 0;
+
+    buffer_init(&why, 1024);
+    assert_int_equal(engine_file_open(folder->host, folder->dir, 0, 0, &why, &engine), 0);
+    assert_int_equal(engine->ops->acquire(engine, 4, 9, &epoch), 0);
+    assert_int_equal(epoch, 5);
+    engine->ops->close(&engine);
+    buffer_finish(&why);
+}
+
+static void
+keep_idle(void *context, enum store_result result, bool is_idle)
+{
+    *(bool *)context = result == STORE_OK && is_idle;
+}
+
+static void
+young_segments_are_not_reclaimed(void **state)
+{
+    struct folder *folder = *state;
+    bool is_idle = false;
+
+    folder->options.segment_bytes = 100;
+    folder->options.retain = duration_s(3600);
+    folder_open_store(folder);
+    for (int i = 0; i < 3; i++)
+        folder_deliver(folder, 7, "a message");
+    store_sync_view(folder->store);
+    struct reclaim *reclaim = reclaim_open(folder->store);
+    reclaim_step(reclaim, keep_idle, &is_idle);
+    assert_true(is_idle);
+    reclaim_close(&reclaim);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(a_log_goes_to_a_new_segment_when_one_is_full),
+        IN_FOLDER(a_turn_over_its_bounds_is_refused),
+        IN_FOLDER(the_image_of_a_turn_in_a_body_is_just_a_body),
+        IN_FOLDER(segment_names_are_read_back),
+        IN_FOLDER(places_and_keys_keep_their_order),
+        IN_FOLDER(entries_of_a_newer_version_are_not_taken),
+        IN_FOLDER(a_draft_hides_the_view_until_it_is_cleared),
+        IN_FOLDER(a_view_keeps_what_was_committed),
+        IN_FOLDER(an_engine_raises_its_epoch),
+        IN_FOLDER(young_segments_are_not_reclaimed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
