@@ -56,6 +56,8 @@ mime_file_name_put(struct buffer *buffer, struct slice name)
 {
     size_t start = buffer_len(buffer);
 
+    if (!name.at)
+        name = SLICE("");
     for (size_t i = name.len; i > 0; i--)
         if (name.at[i - 1] == '/' || name.at[i - 1] == '\\') {
             name = slice_skip(name, i);

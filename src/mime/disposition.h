@@ -22,7 +22,8 @@ struct slice mime_file_name(const struct mime_disposition *disposition,
                             const struct mime_content_type *content_type);
 
 /* Puts a name that is safe below any folder: last path component only, no control octets, no
- * leading dots or dashes, at most 200 octets, "attachment" when nothing is left. */
+ * leading dots or dashes, at most 200 octets; "attachment" when nothing is left, or without a name
+ * (at == NULL). */
 void mime_file_name_put(struct buffer *buffer, struct slice name);
 
 #endif

@@ -26,20 +26,36 @@ struct preview {
     uint8_t entity[8];
 };
 
+/* Takes one character; most are US-ASCII. */
+static bool
+take_character(struct cursor *cursor, uint32_t *ret_character)
+{
+    if (cursor_is_done(cursor) || *cursor->at > 127)
+        return utf8_take(cursor, ret_character);
+    *ret_character = *cursor->at++;
+    return true;
+}
+
 static bool
 is_full(const struct preview *preview)
 {
     return preview->characters >= MIME_PREVIEW_CHARACTERS;
 }
 
+/* Blanks, controls, and what is put between letters to be unseen (soft hyphens, joiners). */
+static bool
+is_blank(uint32_t character)
+{
+    if (character > ' ' && character < 127)
+        return false;
+    return character <= 127 || character == 0xA0 || character == 0xAD || character == 0x034F ||
+           (character >= 0x200B && character <= 0x200F) || character == 0xFEFF;
+}
+
 static void
 put_character(struct preview *preview, uint32_t character)
 {
-    bool is_blank = character <= ' ' || character == 0xA0 || character == 127 ||
-                    (character >= 0x200B && character <= 0x200F) || character == 0xFEFF ||
-                    character == 0x034F || character == 0xAD;
-
-    if (is_blank) {
+    if (is_blank(character)) {
         preview->needs_blank = preview->needs_blank || preview->characters > 0;
         return;
     }
@@ -50,7 +66,10 @@ put_character(struct preview *preview, uint32_t character)
     }
     if (is_full(preview))
         return;
-    utf8_put(preview->out, character);
+    if (character < 128)
+        buffer_put_byte(preview->out, (uint8_t)character);
+    else
+        utf8_put(preview->out, character);
     preview->characters++;
 }
 
@@ -176,7 +195,7 @@ mime_preview_put(struct buffer *buffer, const struct mime_tree *tree)
     while (!is_full(&preview) && mime_decoder_next(decoder, &piece)) {
         struct cursor cursor = cursor_of(piece);
         uint32_t character;
-        while (!is_full(&preview) && utf8_take(&cursor, &character)) {
+        while (!is_full(&preview) && take_character(&cursor, &character)) {
             if (preview.is_html)
                 html_character(&preview, character);
             else

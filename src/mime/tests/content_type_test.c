@@ -232,8 +232,10 @@ parameters_stop_at_their_limit(void **state)
 static void
 hostile_fields_stay_cheap(void **state)
 {
-    static const char *const units[] = {"(", " ", "( ", "()", "a ", "\"", "\\", ";", "=?",
-                                        "=?utf-8?q?", "=?utf-8?q?=", "*0=", ";a*0=b", "%", "\r\n ", "'"};
+    static const char *const units[] = {
+        "(", " ", "( ", "()", "a ", "\"", "\\", ";", "=?", "=?utf-8?q?", "=?utf-8?q?=", "*0=",
+        ";a*0=b", "%", "\r\n ", "'",
+    };
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < COUNT_OF(units); i++) {
