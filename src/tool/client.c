@@ -47,7 +47,9 @@ on_note(void *context, struct slice bytes, host_handle descriptor)
 {
     struct client *client = context;
 
-    if (!client->is_done && handle(client, bytes, descriptor) == CLIENT_DONE) {
+    /* Several notes may come in one turn of the loop: those behind the one that ends the wait must
+     * not be lost. */
+    if (handle(client, bytes, descriptor) == CLIENT_DONE) {
         client->is_done = true;
         host_stop(client->host);
     }
