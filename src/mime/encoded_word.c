@@ -83,19 +83,57 @@ put_q_decoded(struct buffer *octets, struct slice text)
     return true;
 }
 
+struct word_decoder {
+    struct buffer *out;
+    struct buffer octets;  /* of the run of words being gathered */
+    struct buffer digits;  /* base64 of its last words, while they do not end a group of four */
+    size_t digits_start;   /* where in octets that begins */
+    struct buffer scratch;
+};
+
+static void
+begin_run(struct word_decoder *decoder)
+{
+    buffer_clear(&decoder->octets);
+    buffer_clear(&decoder->digits);
+}
+
+/* RFC 2047 5 (3) wants each word to be whole, but some senders cut base64 anywhere: then the text
+ * of the next word goes on with the group of four that the last one has left open. */
+static bool
+put_base64_decoded(struct word_decoder *decoder, struct slice text)
+{
+    size_t open = buffer_len(&decoder->digits) % 4;
+    bool goes_on = open > 0 && ((open + text.len) % 4 == 0 ||
+                                slice_find_byte(text, '=') == text.len);
+
+    if (!goes_on) {
+        buffer_clear(&decoder->digits);
+        decoder->digits_start = buffer_len(&decoder->octets);
+    }
+    size_t start = buffer_len(&decoder->digits);
+    buffer_put(&decoder->digits, text);
+    buffer_truncate(&decoder->octets, decoder->digits_start);
+    if (base64_decode(buffer_slice(&decoder->digits), &decoder->octets).stray_count == 0)
+        return true;
+    buffer_truncate(&decoder->digits, start);
+    buffer_truncate(&decoder->octets, decoder->digits_start);
+    base64_decode(buffer_slice(&decoder->digits), &decoder->octets);
+    return false;
+}
+
 /* Appends the octets of the word; false, and nothing put, when it is bad. */
 static bool
-put_octets(struct buffer *octets, const struct word *word)
+put_octets(struct word_decoder *decoder, const struct word *word)
 {
-    size_t start = buffer_len(octets);
+    size_t start = buffer_len(&decoder->octets);
 
-    if (!word->is_base64) {
-        if (put_q_decoded(octets, word->text))
-            return true;
-    } else if (base64_decode(word->text, octets).stray_count == 0) {
+    if (word->is_base64)
+        return put_base64_decoded(decoder, word->text);
+    buffer_clear(&decoder->digits);
+    if (put_q_decoded(&decoder->octets, word->text))
         return true;
-    }
-    buffer_truncate(octets, start);
+    buffer_truncate(&decoder->octets, start);
     return false;
 }
 
@@ -134,12 +172,6 @@ put_converted(struct buffer *buffer, const struct charset *charset, struct slice
     put_visible(buffer, buffer_slice(scratch));
 }
 
-struct word_decoder {
-    struct buffer *out;
-    struct buffer octets;  /* of the run of words being gathered */
-    struct buffer scratch;
-};
-
 /* Takes a run of adjacent words of one charset. False, cursor untouched, when none is here. */
 static bool
 take_run(struct word_decoder *decoder, struct cursor *cursor)
@@ -147,14 +179,14 @@ take_run(struct word_decoder *decoder, struct cursor *cursor)
     struct cursor at = *cursor;
     struct word word, next;
 
-    buffer_clear(&decoder->octets);
-    if (!take_word(&at, &word) || !put_octets(&decoder->octets, &word))
+    begin_run(decoder);
+    if (!take_word(&at, &word) || !put_octets(decoder, &word))
         return false;
     for (;;) {
         *cursor = at;
         skip_gap(&at);
         if (!take_word(&at, &next) || next.charset != word.charset ||
-            !put_octets(&decoder->octets, &next))
+            !put_octets(decoder, &next))
             break;
     }
     put_converted(decoder->out, word.charset, buffer_slice(&decoder->octets), &decoder->scratch);
@@ -167,8 +199,8 @@ word_follows(struct word_decoder *decoder, struct cursor cursor)
 {
     struct word word;
 
-    buffer_clear(&decoder->octets);
-    return take_word(&cursor, &word) && put_octets(&decoder->octets, &word);
+    begin_run(decoder);
+    return take_word(&cursor, &word) && put_octets(decoder, &word);
 }
 
 /* Puts text without words: line ends go, octets above 127 that are not UTF-8 are guessed. */
@@ -199,6 +231,7 @@ mime_encoded_words_decode(struct buffer *buffer, struct slice text)
     const uint8_t *raw = cursor.at;
 
     buffer_init(&decoder.octets, text.len + 16);
+    buffer_init(&decoder.digits, text.len + 16);
     buffer_init(&decoder.scratch, text.len * 3 + 16);
     while (!cursor_is_done(&cursor)) {
         size_t at = slice_find(cursor_rest(&cursor), SLICE("=?"));
@@ -221,6 +254,7 @@ mime_encoded_words_decode(struct buffer *buffer, struct slice text)
     }
     put_raw(&decoder, slice_of(raw, (size_t)(cursor.end - raw)));
     buffer_finish(&decoder.octets);
+    buffer_finish(&decoder.digits);
     buffer_finish(&decoder.scratch);
 }
 

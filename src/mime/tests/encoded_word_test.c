@@ -76,6 +76,10 @@ what_many_senders_do_wrong_is_read(void **state)
     check_decoded("=?utf-8?Q?a?==?utf-8?Q?b?=", "ab");
     check_decoded("x=?utf-8?Q?a?=y", "xay");
     check_decoded("=?utf-8?B?w6k?=", "\xC3\xA9");
+    check_decoded("=?utf-8?B?w6?= =?utf-8?B?k=?=", "\xC3\xA9");
+    check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?jZ?= =?utf-8?B?A==?=", "abcd");
+    check_decoded("=?utf-8?B?YWI?= =?utf-8?B?Y2Q=?=", "abcd");
+    check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?!?= =?utf-8?Q?c?=", "ab =?utf-8?B?!?= c");
     check_decoded("=?utf-8?Q?" "?=", "");
     check_decoded("caf\xC3\xA9", "caf\xC3\xA9");
     check_decoded("caf\xE9", "caf\xC3\xA9");
