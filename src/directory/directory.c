@@ -249,29 +249,17 @@ find_first_account(struct directory *directory)
     }
 }
 
-static void
-read_lines(struct directory *directory, struct slice text, bool is_reported)
-{
-    struct cursor file = cursor_of(text);
-    struct directory_line line;
-    size_t number = 0;
-
-    while (directory_line_take(&file, &number, &directory->arena, &line)) {
-        read_line(directory, &line);
-        if (line.damage && is_reported)
-            directory_problem_add(&directory->problems, &directory->arena, line.number, line.place,
-                                  line.damage);
-    }
-}
-
 struct directory *
 directory_parse(struct slice accounts, const struct directory_options *options)
 {
     struct directory *directory = calloc(1, sizeof(*directory));
+    struct cursor file = cursor_of(accounts);
+    struct directory_line line;
+    size_t number = 0;
 
     if (!directory)
         abort();
-    arena_init(&directory->arena, (accounts.len + options->before.len) * ARENA_FACTOR + ARENA_MIN);
+    arena_init(&directory->arena, accounts.len * ARENA_FACTOR + ARENA_MIN);
     table_init(&directory->accounts, offsetof(struct directory_account, name), options->seed);
     table_init(&directory->aliases, offsetof(struct directory_alias, name), options->seed);
     table_init(&directory->moved, offsetof(struct directory_moved, name), options->seed);
@@ -280,9 +268,12 @@ directory_parse(struct slice accounts, const struct directory_options *options)
     map_init(&directory->damaged, options->seed);
     directory->separators = arena_copy(&directory->arena, options->separators);
     directory->postmaster = arena_copy(&directory->arena, options->postmaster);
-    read_lines(directory, options->before, false);
-    directory->id_max = 0;
-    read_lines(directory, accounts, true);
+    while (directory_line_take(&file, &number, &directory->arena, &line)) {
+        read_line(directory, &line);
+        if (line.damage)
+            directory_problem_add(&directory->problems, &directory->arena, line.number, line.place,
+                                  line.damage);
+    }
     assert(!arena_failed(&directory->arena));
     table_sweep(&directory->accounts);
     table_sweep(&directory->aliases);

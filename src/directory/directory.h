@@ -70,8 +70,6 @@ struct directory_options {
     struct slice postmaster; /* the account for postmaster and abuse where nobody else is named; may
                                 be empty: then the enabled account with the lowest id */
     uint64_t seed;           /* random: strangers ask for names */
-    struct slice before; /* lines that count as standing before the file's first one: the machine's
-                            own users. Their ids are not the directory's, their problems nobody's */
 };
 
 struct directory;

@@ -14,8 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Messages on their way at the same time: they share the store's turns, and its syncs. */
-enum { WINDOW = 16, KEY_MAX = 64, INLINE_MAX = 65536, NOTE_MAX = 72 * 1024 };
+enum { KEY_MAX = 64, INLINE_MAX = 65536, NOTE_MAX = 72 * 1024 };
 
 struct import {
     struct client *client;
@@ -24,7 +23,6 @@ struct import {
     struct slice mailbox;
     struct map seen; /* content's key → how often it has come in this box */
     struct buffer note;
-    unsigned waiting;
     uint64_t imported, there, refused;
     enum tool_store_result problem; /* the first one, else OK */
     struct say_progress progress;
@@ -53,7 +51,6 @@ on_appended(void *context, const struct tool_store_note *note)
 
     if (note->kind != TOOL_STORE_APPENDED)
         return CLIENT_WAIT;
-    import->waiting--;
     if (note->as.appended.result != TOOL_STORE_RESULT_OK) {
         import->refused++;
         if (import->problem == TOOL_STORE_RESULT_OK)
@@ -107,7 +104,6 @@ send_message(struct import *import, const struct box_message *message)
         return say_error(EX_USAGE, "the mailbox name is too long; give a shorter one");
     }
     client_send(import->client, &import->note, body);
-    import->waiting++;
     return EX_OK;
 }
 
@@ -118,6 +114,8 @@ goes_on(const struct import *import)
     return import->problem == TOOL_STORE_RESULT_OK || import->problem == TOOL_STORE_RESULT_BAD;
 }
 
+/* One after another: the store has messages parsed by several processes, and their UIDs shall
+ * follow the order of the box. */
 static int
 send_all(struct import *import)
 {
@@ -126,15 +124,10 @@ send_all(struct import *import)
 
     while (code == EX_OK && goes_on(import) && box_next(import->box, &message, &code)) {
         code = send_message(import, &message);
-        while (code == EX_OK && import->waiting >= WINDOW)
+        if (code == EX_OK)
             code = client_wait_store(import->client, on_appended, import);
     }
-    int result = code;
-    while (result != EX_UNAVAILABLE && result != EX_PROTOCOL && import->waiting > 0) {
-        int waited = client_wait_store(import->client, on_appended, import);
-        result = waited == EX_OK ? result : waited;
-    }
-    return result;
+    return code;
 }
 
 static int

@@ -5,6 +5,8 @@
 #include "tool/say.h"
 #include "tool/settings.h"
 
+#include <stdlib.h>
+
 static int
 run_serve(const struct command_call *call)
 {
@@ -14,8 +16,12 @@ run_serve(const struct command_call *call)
     if (code == EX_OK && command_has(call, "check")) {
         say_line("%s is right.", settings.path);
     } else if (code == EX_OK) {
-        struct parent_options options = {.config_path = settings.path, .is_confined = true};
-        code = parent_serve(&settings.config, &options);
+        /* The server may have another current folder than we when it reads the file again. */
+        char *path = realpath(settings.path, NULL);
+        struct parent_options options = {.config_path = path, .is_confined = true};
+        code = path ? parent_serve(&settings.config, &options)
+                    : say_error(EX_NOINPUT, "%s is gone; put it back", settings.path);
+        free(path);
     }
     settings_finish(&settings);
     return code;

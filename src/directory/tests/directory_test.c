@@ -237,29 +237,6 @@ logins_find_their_account(void **state)
 }
 
 static void
-lines_before_the_file_are_overruled_by_it(void **state)
-{
-    struct directory_options options = {.separators = SLICE(""),
-                                        .postmaster = SLICE(""),
-                                        .seed = 1,
-                                        .before = SLICE("account x@a.test id=5000\n"
-                                                        "account y@a.test id=6000 system=y\n"
-                                                        "nonsense\n")};
-    struct directory *directory = directory_parse(
-        SLICE("domain a.test\naccount x@a.test id=3\nbroken\naccount y@a.test removed\n"),
-        &options);
-
-    (void)state;
-    assert_int_equal(directory_account_find(directory, SLICE("x@a.test"))->id, 3);
-    assert_null(directory_account_find(directory, SLICE("y@a.test")));
-    assert_null(directory_account_find_id(directory, 5000));
-    assert_int_equal(directory_id_next(directory), 4);
-    assert_int_equal(directory_problem_count(directory), 1);
-    assert_int_equal(directory_problem(directory, 0)->line, 3);
-    directory_close(&directory);
-}
-
-static void
 entries_of_every_kind_are_found(void **state)
 {
     struct directory *directory = parse("domain ex\xC3\xA4mple.test\n"
@@ -289,7 +266,6 @@ main(void)
         cmocka_unit_test(problems_are_counted_beyond_those_that_are_kept),
         cmocka_unit_test(members_are_taken_up_to_their_bound),
         cmocka_unit_test(logins_find_their_account),
-        cmocka_unit_test(lines_before_the_file_are_overruled_by_it),
         cmocka_unit_test(entries_of_every_kind_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,8 +39,6 @@ auth_open(const struct role_start *start)
     sasl_wipe(key, sizeof(key));
     auth->timer = host_timer_open(start->host, auth_sessions_expire, auth);
     /* Before anything secret is in memory: helpers inherit it. */
-    if (start->config->system_users)
-        auth->users = machine_users_open(start->host, auth_users_changed, auth);
     if (auth_helpers_open(auth) < 0)
         return give_up(auth, "the helper processes of auth cannot be started");
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,

@@ -12,7 +12,6 @@
 #include "note/smtp_auth.h"
 #include "role/auth/lockout.h"
 #include "role/auth/recent.h"
-#include "role/accounts.h"
 #include "role/role.h"
 #include "sasl/server.h"
 
@@ -53,7 +52,6 @@ struct auth {
     struct host_dir *dir;
     struct directory *directory;       /* NULL: could never be read */
     struct directory_secrets *secrets; /* the same */
-    struct machine_users *users;       /* NULL: system_users is off */
     uint64_t accounts_stamp, secrets_stamp;
     struct instant looked;
     uint8_t installation_key[DIRECTORY_KEY_LEN];
@@ -132,8 +130,6 @@ enum auth_failure {
 void auth_tables_load(struct auth *auth);
 /* Loads again what has changed; looks at the files no more than ten times a second. */
 void auth_tables_refresh(struct auth *auth);
-/* The machine has other users now. */
-void auth_users_changed(void *context);
 void auth_tables_finish(struct auth *auth);
 
 /* ---- session.c ----------------------------------------------------------------------------- */

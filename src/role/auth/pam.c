@@ -24,12 +24,6 @@ converse(int count, const struct pam_message **messages, struct pam_response **r
     return PAM_SUCCESS;
 }
 
-static void
-no_delay(int result, unsigned us, void *context)
-{
-    (void)result, (void)us, (void)context;
-}
-
 bool
 auth_pam_verify(const char *login, const char *password)
 {
@@ -40,9 +34,6 @@ auth_pam_verify(const char *login, const char *password)
     if (!copy)
         abort();
     int result = pam_start("facteur", login, &conversation, &handle);
-    /* Delays are ours: the next user's password would wait behind this one's. */
-    if (result == PAM_SUCCESS)
-        (void)pam_set_item(handle, PAM_FAIL_DELAY, (const void *)(uintptr_t)no_delay);
     if (result == PAM_SUCCESS)
         result = pam_authenticate(handle, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
     if (result == PAM_SUCCESS)

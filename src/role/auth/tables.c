@@ -6,17 +6,23 @@
 #include "role/snapshot.h"
 #include "sasl/digest.h"
 
+enum { FILE_BYTES_MAX = 1 << 30 };
+
 #define LOOK_AGAIN duration_ms(100)
 
-static void
-log_unreadable(struct auth *auth, const char *name, int error)
+static bool
+read_file(struct auth *auth, const char *name, struct snapshot *ret_snapshot)
 {
+    int error = snapshot_read(auth->dir, name, FILE_BYTES_MAX, ret_snapshot);
     struct log_line line;
 
+    if (error == 0)
+        return true;
     log_begin(&line, auth->start.host, HOST_LEVEL_ERROR, "directory_not_read");
     log_string(&line, "file", name);
     log_error(&line, "error", error);
     log_end(&line);
+    return false;
 }
 
 static void
@@ -36,17 +42,16 @@ log_problem(struct auth *auth, const char *file, const struct directory_problem 
 static void
 load_accounts(struct auth *auth)
 {
-    const struct directory_options options = {.separators = SLICE(""), .postmaster = SLICE("")};
-    struct directory *directory;
-    int error = accounts_read(auth->start.host, auth->dir, auth->users, options, &directory,
-                              &auth->accounts_stamp);
+    struct directory_options options = {SLICE(""), SLICE(""), 0};
+    struct snapshot snapshot;
 
-    if (error < 0) {
-        log_unreadable(auth, "accounts", error);
+    if (!read_file(auth, "accounts", &snapshot))
         return;
-    }
+    host_random(auth->start.host, &options.seed, sizeof(options.seed));
     directory_close(&auth->directory);
-    auth->directory = directory;
+    auth->directory = directory_parse(buffer_slice(&snapshot.bytes), &options);
+    auth->accounts_stamp = snapshot.stamp;
+    snapshot_finish(&snapshot);
 }
 
 static void
@@ -56,11 +61,8 @@ load_secrets(struct auth *auth)
     struct snapshot snapshot;
     uint64_t seed;
 
-    int error = snapshot_read(auth->dir, "secrets", ACCOUNTS_BYTES_MAX, &snapshot);
-    if (error < 0) {
-        log_unreadable(auth, "secrets", error);
+    if (!read_file(auth, "secrets", &snapshot))
         return;
-    }
     host_random(auth->start.host, &seed, sizeof(seed));
     directory_secrets_close(&auth->secrets);
     auth->secrets = directory_secrets_parse(buffer_slice(&snapshot.bytes), seed);
@@ -126,12 +128,6 @@ make_key(struct auth *auth)
 }
 
 void
-auth_users_changed(void *context)
-{
-    load_accounts(context);
-}
-
-void
 auth_tables_load(struct auth *auth)
 {
     static const uint8_t none[DIRECTORY_KEY_LEN];
@@ -139,8 +135,6 @@ auth_tables_load(struct auth *auth)
     auth->looked = host_now(auth->start.host);
     load_accounts(auth);
     load_secrets(auth);
-    if (auth->users)
-        machine_users_ask(auth->users);
     if (memcmp(auth->installation_key, none, sizeof(none)) == 0)
         make_key(auth);
 }
@@ -162,7 +156,6 @@ auth_tables_refresh(struct auth *auth)
 void
 auth_tables_finish(struct auth *auth)
 {
-    machine_users_close(&auth->users);
     directory_close(&auth->directory);
     directory_secrets_close(&auth->secrets);
     host_dir_close(&auth->dir);

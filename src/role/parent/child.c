@@ -218,7 +218,10 @@ encode_config(struct child *child, struct buffer *encoded, host_handle *ret_blob
     struct host_blob *blob = NULL;
 
     *ret_blob = HOST_HANDLE_NONE;
-    config_encode(&child->parent->config, encoded);
+    struct config config = child->parent->config;
+    if (child->parent->is_data_dir_current)
+        config.data_dir = SLICE("/proc/self/cwd");
+    config_encode(&config, encoded);
     if (buffer_len(encoded) <= PARENT_ROLE_CONFIGURE_CONFIG_MAX)
         return buffer_slice(encoded);
     if (host_blob_open(child->parent->host, &blob) < 0 ||

@@ -77,6 +77,43 @@ folders_give_directory(struct parent *parent)
     give_file(parent, "directory/secrets", 0600, "auth", "auth");
 }
 
+/* True when the users of the roles may walk down to the folder: everybody may pass each one above. */
+static bool
+is_reachable(struct slice folder)
+{
+    char path[PATH_BYTES_MAX];
+    struct stat info;
+
+    snprintf(path, sizeof(path), "%.*s", (int)folder.len, (const char *)folder.at);
+    for (char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+        char kept = slash[1];
+        slash[1] = 0;
+        bool is_open = stat(path, &info) == 0 && (info.st_mode & S_IXOTH);
+        slash[1] = kept;
+        if (!is_open)
+            return false;
+    }
+    return true;
+}
+
+/* Below a folder that is only root's, like /root, the roles could not open theirs by name once they
+ * have given root up. They inherit it as their current folder instead, and are told to reach it by
+ * that: it is opened while we are still root, and what lies above does not matter. */
+static bool
+enter_data_dir(struct parent *parent)
+{
+    struct slice data = parent->config.data_dir;
+    char path[PATH_BYTES_MAX];
+
+    if (geteuid() != 0 || is_reachable(data))
+        return true;
+    snprintf(path, sizeof(path), "%.*s", (int)data.len, (const char *)data.at);
+    parent->is_data_dir_current = chdir(path) == 0;
+    if (!parent->is_data_dir_current)
+        parent_complain(parent, "%s: %s; choose another data_dir", path, strerror(errno));
+    return parent->is_data_dir_current;
+}
+
 bool
 folders_make(struct parent *parent)
 {
@@ -88,5 +125,5 @@ folders_make(struct parent *parent)
         !make(parent, runtime, "", 0755, NULL, NULL))
         return false;
     folders_give_directory(parent);
-    return true;
+    return enter_data_dir(parent);
 }

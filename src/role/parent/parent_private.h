@@ -79,6 +79,7 @@ struct parent {
     struct buffer note;
     struct arena note_arena;
     bool is_ready; /* was once */
+    bool is_data_dir_current; /* see folders_make */
     bool is_stopping;
     unsigned stop_stage;
     int exit_code;

@@ -9,6 +9,7 @@
 
 enum {
     SIDE_SMTP = 0,
+    ACCOUNTS_BYTES_MAX = 1 << 30, /* a million accounts take a tenth of it */
     NOTE_ARENA_MAX = 4 * 1024 * 1024,
     PATH_BYTES_MAX = 4096,
 };
@@ -35,13 +36,12 @@ log_problems(struct route *route)
 static void
 load(struct route *route)
 {
-    struct directory *directory;
+    struct snapshot snapshot;
     struct directory_options options = {
         .separators = route->start.config->subaddress_separator,
         .postmaster = route->start.config->postmaster,
     };
-    int error = accounts_read(route->start.host, route->dir, route->users, options, &directory,
-                              &route->stamp);
+    int error = snapshot_read(route->dir, "accounts", ACCOUNTS_BYTES_MAX, &snapshot);
     struct log_line line;
 
     route->looked = host_now(route->start.host);
@@ -52,28 +52,16 @@ load(struct route *route)
         log_end(&line);
         return;
     }
+    host_random(route->start.host, &options.seed, sizeof(options.seed));
     directory_close(&route->directory);
-    route->directory = directory;
+    route->directory = directory_parse(buffer_slice(&snapshot.bytes), &options);
+    route->stamp = snapshot.stamp;
+    snapshot_finish(&snapshot);
     log_problems(route);
     log_begin(&line, route->start.host, HOST_LEVEL_INFO, "accounts_loaded");
     log_number(&line, "id_next", directory_id_next(route->directory));
     log_number(&line, "problems", directory_problem_count(route->directory));
     log_end(&line);
-}
-
-/* The machine has other users now. */
-static void
-on_users_changed(void *context)
-{
-    load(context);
-}
-
-static void
-load_all(struct route *route)
-{
-    load(route);
-    if (route->users)
-        machine_users_ask(route->users);
 }
 
 /* True when the file was another one and has been read. */
@@ -189,8 +177,6 @@ route_open(const struct role_start *start)
     if (!route)
         abort();
     route->start = *start;
-    if (start->config->system_users)
-        route->users = machine_users_open(start->host, on_users_changed, route);
     arena_init(&route->arena, NOTE_ARENA_MAX);
     buffer_init(&route->note, HOST_NOTE_MAX);
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,
@@ -199,7 +185,6 @@ route_open(const struct role_start *start)
         return route;
     start->fail(start->fail_context,
                 "the folder DATA/directory cannot be opened: make it, or correct data_dir");
-    machine_users_close(&route->users);
     buffer_finish(&route->note);
     arena_finish(&route->arena);
     free(route);
@@ -225,7 +210,7 @@ route_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle 
 static bool
 route_start(void *state)
 {
-    load_all(state);
+    load(state);
     return true;
 }
 
@@ -233,7 +218,7 @@ static void
 route_reload(void *state, const struct config *config)
 {
     (void)config;
-    load_all(state);
+    load(state);
 }
 
 static void
@@ -261,7 +246,6 @@ route_close(void *state)
 
     for (size_t i = 0; i < COUNT_OF(route->smtps); i++)
         forget(&route->smtps[i]);
-    machine_users_close(&route->users);
     directory_close(&route->directory);
     host_dir_close(&route->dir);
     arena_finish(&route->arena);

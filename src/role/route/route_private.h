@@ -4,7 +4,6 @@
 
 #include "directory/directory.h"
 #include "note/smtp_route.h"
-#include "role/accounts.h"
 #include "role/role.h"
 
 enum { ROUTE_SMTP_MAX = 64 }; /* as the option `processes` */
@@ -22,7 +21,6 @@ struct route {
     struct role_start start;
     struct host_dir *dir;
     struct directory *directory; /* NULL: could never be read */
-    struct machine_users *users; /* NULL: system_users is off */
     uint64_t stamp;
     struct instant looked; /* when the file's stamp was last looked at */
     struct route_smtp smtps[ROUTE_SMTP_MAX];
