@@ -77,7 +77,7 @@ folders_give_directory(struct parent *parent)
     give_file(parent, "directory/secrets", 0600, "auth", "auth");
 }
 
-/* True when the users of the roles may walk down to the folder: everybody may pass each one above. */
+/* True when the users of the roles may walk down to the folder: all may pass each one above. */
 static bool
 is_reachable(struct slice folder)
 {
