@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAUSE_MS_MAX = 8000, DELETIONS_MAX = 8 };
+enum { PAUSE_MS_MAX = 4000, DELETIONS_MAX = 8 };
 
 enum phase { IDLE, GREETING, LOGIN, LISTING, READING, DELETING, QUITTING };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    RETRY_MS_MAX = 3000,
+    RETRY_MS_MAX = 1500,
     SMALL_MAX = 4000,
     LARGE_MAX = 200000, /* over 64 KiB a body travels as a blob */
     COMMANDS_MAX = ORACLE_ACCOUNTS + 2,

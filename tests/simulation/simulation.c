@@ -16,9 +16,9 @@
 enum {
     SEEDS_DEFAULT = 100,
     SENDERS_MAX = 5,
-    LETTERS_MAX = 10,
-    FAULTS_MAX = 12,
-    FAULT_GAP_MS_MAX = 4000,
+    LETTERS_MAX = 25,
+    FAULTS_MAX = 20,
+    FAULT_GAP_MS_MAX = 2000,
     LOOK_EVERY_MS = 500,
     SERVED_WITHIN_S = 4 * 3600, /* of simulated time, once there are no faults */
 };
