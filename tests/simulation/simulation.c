@@ -326,6 +326,7 @@ main(int argc, char **argv)
     struct totals totals = {0};
     uint64_t first, last;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (!read_arguments(argc, argv, &first, &last)) {
         fprintf(stderr, "usage: simulation [--seed N | --seeds A..B]\n");
         return 64;
