@@ -96,6 +96,55 @@ unicode_put_plain_key(struct buffer *buffer, struct slice text)
     put_folded(buffer, text, put_without_marks);
 }
 
+/* Ideographs, the bulk of Chinese and Japanese text, are what they are. */
+static bool
+has_no_forms(uint32_t character)
+{
+    return character >= 0x3400 && character <= 0x9FFF;
+}
+
+/* Unicode's decompositions are at most UC_DECOMPOSITION_MAX_LENGTH long and few deep: what is still
+ * to be decomposed stands on a stack, the next on top. */
+static void
+put_decomposed(struct buffer *buffer, uint32_t character)
+{
+    enum { STACK = UC_DECOMPOSITION_MAX_LENGTH * 4 };
+    uint32_t stack[STACK];
+    size_t height = 0;
+
+    stack[height++] = character;
+    while (height > 0) {
+        ucs4_t pieces[UC_DECOMPOSITION_MAX_LENGTH];
+        int tag;
+        character = stack[--height];
+        int count = has_no_forms(character) ? -1 : uc_decomposition(character, &tag, pieces);
+        if (count < 0 || height + (size_t)count > STACK) {
+            utf8_put(buffer, character);
+            continue;
+        }
+        while (count > 0)
+            stack[height++] = pieces[--count];
+    }
+}
+
+void
+unicode_put_title_decomposed(struct buffer *buffer, struct slice text)
+{
+    struct cursor cursor = cursor_of(text);
+    uint32_t character;
+
+    while (utf8_take(&cursor, &character)) {
+        if (character < 0x80)
+            buffer_put_byte(buffer, character >= 'a' && character <= 'z'
+                                        ? (uint8_t)(character - 0x20)
+                                        : (uint8_t)character);
+        else if (has_no_forms(character))
+            utf8_put(buffer, character);
+        else
+            put_decomposed(buffer, uc_totitle(character));
+    }
+}
+
 void
 unicode_put_nfc(struct buffer *buffer, struct slice text)
 {

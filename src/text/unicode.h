@@ -14,6 +14,11 @@ void unicode_put_search_key(struct buffer *buffer, struct slice text);
 /* The same without accents (combining marks): "Gérard" finds "gerard". */
 void unicode_put_plain_key(struct buffer *buffer, struct slice text);
 
+/* Puts each character's title case (of one character: no "SS" for "ß") and of that the full
+ * decomposition, one character after another: the key of i;unicode-casemap (RFC 5051 §2). `text` is
+ * valid UTF-8. */
+void unicode_put_title_decomposed(struct buffer *buffer, struct slice text);
+
 /* Puts normal form C: how names (mailboxes, accounts) are stored. */
 void unicode_put_nfc(struct buffer *buffer, struct slice text);
 
