@@ -41,7 +41,6 @@ struct host_channel {
     void *context;
     struct buffer queue; /* of struct queued, each followed by its note */
     struct list to_flush;
-    bool *gone; /* set while notes are handed over: a handler has closed us */
     bool is_paused;
     bool is_over;      /* on_closed has been called */
     bool is_deaf;      /* the peer receives nothing more: what it had said is still read */
@@ -122,29 +121,27 @@ finish(struct host_channel *channel)
     channel->handler.on_closed(channel->context);
 }
 
-/* Hands over what came; false when the channel has ended or is gone. */
+/* Hands over what came; false when the channel has ended or a handler closed it, which leaves it in
+ * memory until the loop comes round. */
 static bool
 hand_over(struct host_channel *channel, struct channel_inbox *inbox, size_t count)
 {
-    bool gone = false;
     bool is_end = false;
 
-    channel->gone = &gone;
     for (size_t i = 0; i < count; i++) {
         struct mmsghdr *message = &inbox->messages[i];
         host_handle handle = take_handle(&message->msg_hdr);
         struct slice note = slice_of(inbox->vectors[i].iov_base, message->msg_len);
         is_end = is_end || note.len == 0 || (message->msg_hdr.msg_flags & MSG_TRUNC) != 0;
-        if (gone || is_end) {
+        if (channel->watch.is_closed || is_end) {
             host_handle_close(NULL, handle);
             continue;
         }
         host_enter_handler(channel->watch.host);
         channel->handler.on_note(channel->context, note, handle);
     }
-    if (gone)
+    if (channel->watch.is_closed)
         return false;
-    channel->gone = NULL;
     if (is_end)
         finish(channel);
     return !is_end;
@@ -398,8 +395,6 @@ host_channel_close(struct host_channel **channel_at)
         flush(channel); /* what was said in this turn still goes, as far as there is room */
     drop_queue(channel);
     list_remove(&channel->to_flush);
-    if (channel->gone)
-        *channel->gone = true;
     watch_close(&channel->watch);
 }
 

@@ -197,14 +197,13 @@ host_stream_local(const struct host_stream *stream, struct host_address *ret_add
 /* ---- listeners ----------------------------------------------------------------------------- */
 
 struct host_listener {
-    struct watch watch; /* first */
+    struct watch watch;       /* first */
     host_accept_fn on_stream; /* one of the two */
     host_channel_accept_fn on_channel;
     void *context;
     struct host_timer *retry;
     bool is_paused;
     bool is_out; /* of descriptors or memory: waits for `retry` */
-    bool *gone;  /* set while accepting: tells the loop there that a handler closed us */
 };
 
 static void
@@ -241,9 +240,9 @@ back_off(struct host_listener *listener, int error)
 static bool
 is_about_one_newcomer(int error)
 {
-    static const int errors[] = {EINTR,     ECONNABORTED, EPROTO,     ENETDOWN,   ENOPROTOOPT,
-                                 EHOSTDOWN, ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH,
-                                 EPERM,     ETIMEDOUT};
+    static const int errors[] = {EINTR,       ECONNABORTED, EPROTO, ENETDOWN,
+                                 ENOPROTOOPT, EHOSTDOWN,    ENONET, EHOSTUNREACH,
+                                 EOPNOTSUPP,  ENETUNREACH,  EPERM,  ETIMEDOUT};
 
     for (size_t i = 0; i < COUNT_OF(errors); i++)
         if (error == errors[i])
@@ -273,11 +272,12 @@ static void
 on_listener(void *owner, unsigned events)
 {
     struct host_listener *listener = owner;
-    bool gone = false;
 
     (void)events;
-    listener->gone = &gone;
-    for (int i = 0; i < ACCEPT_BATCH && !gone && !listener->is_paused && !listener->is_out; i++) {
+    /* A handler may close the listener, which stays in memory until the loop comes round. */
+    for (int i = 0; i < ACCEPT_BATCH && !listener->watch.is_closed && !listener->is_paused &&
+                    !listener->is_out;
+         i++) {
         struct sockaddr_storage from = {0};
         socklen_t len = sizeof(from);
         int fd = accept4(listener->watch.fd, (struct sockaddr *)&from, &len,
@@ -292,8 +292,6 @@ on_listener(void *owner, unsigned events)
         host_enter_handler(listener->watch.host);
         hand_over(listener, fd, &from);
     }
-    if (!gone)
-        listener->gone = NULL;
 }
 
 static struct host_listener *
@@ -339,8 +337,6 @@ host_listener_close(struct host_listener **listener)
 {
     if (!*listener)
         return;
-    if ((*listener)->gone)
-        *(*listener)->gone = true;
     host_timer_close(&(*listener)->retry);
     watch_close(&(*listener)->watch);
     *listener = NULL;
