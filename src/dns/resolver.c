@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: ISC */
+/* The one file that knows libunbound. */
+#include "dns/resolver.h"
+
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <unbound.h>
+
+enum {
+    CLASS_IN = 1,
+    RCODE_NO_ERROR = 0,
+    RCODE_NO_NAME = 3,
+    OPTION_MAX = 1024,
+    ANSWER_BYTES_MAX = 1024 * 1024,
+    TTL_FAILED_S = 30 /* of an answer that is none */
+};
+
+struct dns_resolver {
+    struct ub_ctx *context;
+    struct list questions;
+    struct arena arena; /* of the answer in hand */
+};
+
+struct question {
+    struct list link;
+    struct dns_resolver *resolver;
+    enum dns_type type;
+    dns_answer_fn fn;
+    void *context;
+};
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/* The library wants C strings; text that cannot be one is refused as the option it stands in. */
+static bool
+to_string(struct slice text, char ret_string[OPTION_MAX])
+{
+    if (text.len >= OPTION_MAX || slice_find_byte(text, 0) < text.len)
+        return false;
+    if (text.len > 0)
+        memcpy(ret_string, text.at, text.len);
+    ret_string[text.len] = 0;
+    return true;
+}
+
+static const char *
+set_forwarders(struct ub_ctx *context, const struct dns_resolver_options *options)
+{
+    char text[OPTION_MAX];
+
+    for (size_t i = 0; i < options->forwarder_count; i++) {
+        if (!to_string(options->forwarders[i], text) || ub_ctx_set_fwd(context, text) != 0)
+            return "expected the address of a resolver: 192.0.2.1 or ::1@5353";
+    }
+    if (options->forwarder_count == 0 && !options->is_recursive &&
+        ub_ctx_resolvconf(context, NULL) != 0)
+        return "/etc/resolv.conf cannot be read; name the resolvers in dns_resolvers";
+    return NULL;
+}
+
+/* ZONE ADDRESS[@PORT] */
+static const char *
+set_stubs(struct ub_ctx *context, const struct dns_resolver_options *options)
+{
+    char zone[OPTION_MAX], address[OPTION_MAX];
+
+    for (size_t i = 0; i < options->stub_count; i++) {
+        struct slice stub = slice_trim(options->stubs[i]);
+        size_t blank = slice_find_byte(stub, ' ');
+        if (blank == stub.len || !to_string(slice_first(stub, blank), zone) ||
+            !to_string(slice_trim(slice_skip(stub, blank)), address) ||
+            ub_ctx_set_stub(context, zone, address, 0) != 0)
+            return "expected a zone and the address of its server: example.net 192.0.2.1@53";
+        /* Zones that the library answers itself otherwise: private networks, test., invalid. */
+        char nodefault[OPTION_MAX + 16];
+        snprintf(nodefault, sizeof(nodefault), "%s%s nodefault", zone,
+                 zone[0] && zone[strlen(zone) - 1] == '.' ? "" : ".");
+        (void)ub_ctx_set_option(context, "local-zone:", nodefault);
+    }
+    return NULL;
+}
+
+static const char *
+set_options(struct ub_ctx *context, const struct dns_resolver_options *options)
+{
+    char text[OPTION_MAX];
+    bool knows_servers = options->forwarder_count > 0 || options->stub_count > 0;
+
+    if ((options->is_local_allowed || knows_servers || !options->is_recursive) &&
+        ub_ctx_set_option(context, "do-not-query-localhost:", "no") != 0)
+        return "this libunbound cannot ask loopback addresses";
+    if (options->trust_anchors.len > 0 &&
+        (!to_string(options->trust_anchors, text) || ub_ctx_add_ta_file(context, text) != 0))
+        return "the file of trust anchors cannot be read";
+    if (options->root_hints.len > 0 && (!to_string(options->root_hints, text) ||
+                                        ub_ctx_set_option(context, "root-hints:", text) != 0))
+        return "the file of root hints cannot be read";
+    if (options->cache_bytes > 0) {
+        snprintf(text, sizeof(text), "%u", options->cache_bytes);
+        if (ub_ctx_set_option(context, "rrset-cache-size:", text) != 0 ||
+            ub_ctx_set_option(context, "msg-cache-size:", text) != 0)
+            return "expected another size of the cache";
+    }
+    const char *why = set_forwarders(context, options);
+    return why ? why : set_stubs(context, options);
+}
+
+/* The library opens its files at the first question: one about itself, which it answers without
+ * asking anybody, makes it do so now. */
+static const char *
+read_files(struct ub_ctx *context)
+{
+    struct ub_result *result = NULL;
+    int error = ub_resolve(context, "localhost.", DNS_A, CLASS_IN, &result);
+
+    ub_resolve_free(result);
+    return error == 0 ? NULL : "the trust anchors or root hints are damaged";
+}
+
+struct dns_resolver *
+dns_resolver_open(const struct dns_resolver_options *options, const char **ret_why)
+{
+    struct ub_ctx *context = ub_ctx_create();
+    struct dns_resolver *resolver = calloc(1, sizeof(*resolver));
+
+    if (!context || !resolver)
+        abort();
+    const char *why = set_options(context, options);
+    if (!why && ub_ctx_async(context, 1) != 0)
+        why = "this libunbound has no threads";
+    if (!why)
+        why = read_files(context);
+    if (why) {
+        ub_ctx_delete(context);
+        free(resolver);
+        *ret_why = why;
+        return NULL;
+    }
+    resolver->context = context;
+    list_init(&resolver->questions);
+    arena_init(&resolver->arena, ANSWER_BYTES_MAX);
+    return resolver;
+}
+
+static void
+forget(struct question *question)
+{
+    list_remove(&question->link);
+    free(question);
+}
+
+void
+dns_resolver_close(struct dns_resolver **resolver)
+{
+    struct dns_resolver *old = *resolver;
+
+    if (!old)
+        return;
+    ub_ctx_delete(old->context);
+    LIST_EACH (link, &old->questions)
+        forget(LIST_ITEM(link, struct question, link));
+    arena_finish(&old->arena);
+    free(old);
+    *resolver = NULL;
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static enum dns_outcome
+outcome_of(const struct ub_result *result)
+{
+    if (result->bogus)
+        return DNS_BOGUS;
+    if (result->rcode == RCODE_NO_NAME)
+        return DNS_NO_NAME;
+    if (result->rcode != RCODE_NO_ERROR)
+        return DNS_TEMPORARY;
+    return result->havedata ? DNS_FOUND : DNS_NO_DATA;
+}
+
+static void
+read_records(const struct ub_result *result, enum dns_type type, struct arena *arena,
+             struct dns_answer *answer)
+{
+    struct dns_record *records = ARENA_ARRAY(arena, struct dns_record, DNS_RECORDS_MAX);
+
+    for (size_t i = 0; records && result->data[i] && answer->count < DNS_RECORDS_MAX; i++) {
+        struct slice wire = slice_of(result->data[i], (size_t)result->len[i]);
+        if (dns_record_parse(type, wire, arena, &records[answer->count]))
+            answer->count++;
+    }
+    answer->records = records;
+}
+
+/* CNAMEs may lead to any text: what is no sound name is not passed on. */
+static struct slice
+canonical_of(const struct ub_result *result, struct arena *arena)
+{
+    const char *name = result->canonname ? result->canonname : result->qname;
+    struct slice text = slice_of_string(name);
+
+    if (text.len > 0 && text.at[text.len - 1] == '.')
+        text.len--;
+    if (!dns_name_is_sound(text))
+        return SLICE("");
+    uint8_t *copy = arena_new(arena, text.len);
+    for (size_t i = 0; copy && i < text.len; i++)
+        copy[i] = byte_to_lower(text.at[i]);
+    return slice_of(copy, copy ? text.len : 0);
+}
+
+static void
+read_answer(const struct ub_result *result, enum dns_type type, struct arena *arena,
+            struct dns_answer *ret_answer)
+{
+    struct dns_answer answer = {
+        .outcome = outcome_of(result),
+        .is_secure = result->secure && !result->bogus,
+        .ttl_s = result->ttl > 0 ? (uint32_t)result->ttl : 0,
+        .canonical = canonical_of(result, arena),
+        .why = SLICE(""),
+    };
+
+    if (answer.outcome == DNS_BOGUS)
+        answer.why = arena_copy(arena, slice_of_string(result->why_bogus ? result->why_bogus : ""));
+    if (answer.outcome == DNS_FOUND)
+        read_records(result, type, arena, &answer);
+    /* Records that are all unsound are as good as none, but that may change: not for good. */
+    if (answer.outcome == DNS_FOUND && answer.count == 0) {
+        answer.outcome = DNS_TEMPORARY;
+        answer.why = SLICE("no record of the answer makes sense");
+    }
+    *ret_answer = answer;
+}
+
+static void
+fail_answer(int error, struct arena *arena, struct dns_answer *ret_answer)
+{
+    *ret_answer = (struct dns_answer){
+        .outcome = DNS_TEMPORARY,
+        .ttl_s = TTL_FAILED_S,
+        .canonical = SLICE(""),
+        .why = arena_copy(arena, slice_of_string(ub_strerror(error))),
+    };
+}
+
+static void
+on_result(void *context, int error, struct ub_result *result)
+{
+    struct question *question = context;
+    struct arena *arena = &question->resolver->arena;
+    struct dns_answer answer;
+
+    arena_reset(arena);
+    if (error == 0)
+        read_answer(result, question->type, arena, &answer);
+    else
+        fail_answer(error, arena, &answer);
+    ub_resolve_free(result);
+    dns_answer_fn fn = question->fn;
+    void *owner = question->context;
+    forget(question);
+    fn(owner, &answer);
+}
+
+/* ---- questions ----------------------------------------------------------------------------- */
+
+bool
+dns_resolver_ask(struct dns_resolver *resolver, struct slice name, enum dns_type type,
+                 dns_answer_fn fn, void *context)
+{
+    char text[OPTION_MAX];
+    int id;
+
+    if (!dns_name_is_sound(name) || !to_string(name, text))
+        return false;
+    struct question *question = malloc(sizeof(*question));
+    if (!question)
+        abort();
+    *question = (struct question){.resolver = resolver, .type = type, .fn = fn, .context = context};
+    list_append(&resolver->questions, &question->link);
+    if (ub_resolve_async(resolver->context, text, (int)type, CLASS_IN, question, on_result, &id) ==
+        0)
+        return true;
+    forget(question);
+    return false;
+}
+
+int
+dns_resolver_descriptor(struct dns_resolver *resolver)
+{
+    return ub_fd(resolver->context);
+}
+
+void
+dns_resolver_process(struct dns_resolver *resolver)
+{
+    /* What it returns concerns single questions, and these are told by their fn. */
+    (void)ub_process(resolver->context);
+}
+
+void
+dns_resolver_look_up(struct dns_resolver *resolver, struct slice name, enum dns_type type,
+                     struct arena *arena, struct dns_answer *ret_answer)
+{
+    struct ub_result *result = NULL;
+    char text[OPTION_MAX];
+
+    if (!dns_name_is_sound(name) || !to_string(name, text)) {
+        *ret_answer = (struct dns_answer){.outcome = DNS_NO_NAME,
+                                          .canonical = SLICE(""),
+                                          .why = SLICE("no host can have that name")};
+        return;
+    }
+    int error = ub_resolve(resolver->context, text, (int)type, CLASS_IN, &result);
+    if (error == 0)
+        read_answer(result, type, arena, ret_answer);
+    else
+        fail_answer(error, arena, ret_answer);
+    ub_resolve_free(result);
+}
