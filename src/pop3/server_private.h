@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the server engine share. */
+/* Private to the room: what the files of the server engine share. */
 #ifndef POP3_SERVER_PRIVATE_H
 #define POP3_SERVER_PRIVATE_H
 
@@ -109,6 +109,7 @@ bool pop3_may_use(const struct pop3_server *server, struct slice mechanism);
 /* The granted session goes on with its maildrop. */
 void pop3_begin_open(struct pop3_server *server);
 
+/* One for each row of the table in commands.c. Each answers, refuses or raises an event. */
 void pop3_command_apop(struct pop3_server *server, const struct pop3_call *call);
 void pop3_command_auth(struct pop3_server *server, const struct pop3_call *call);
 void pop3_command_capa(struct pop3_server *server, const struct pop3_call *call);

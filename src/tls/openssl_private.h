@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of this room share with each other and with OpenSSL. */
+/* Private to the room: what its files share with each other and with OpenSSL. */
 #ifndef TLS_OPENSSL_PRIVATE_H
 #define TLS_OPENSSL_PRIVATE_H
 
