@@ -126,6 +126,8 @@ dns_resolver_open(const struct dns_resolver_options *options, const char **ret_w
 
     if (!context || !resolver)
         abort();
+    /* It would write to standard error in a form of its own: what matters is in the answers. */
+    (void)ub_ctx_debugout(context, NULL);
     const char *why = set_options(context, options);
     if (!why && ub_ctx_async(context, 1) != 0)
         why = "this libunbound has no threads";
@@ -151,15 +153,19 @@ forget(struct question *question)
 }
 
 void
-dns_resolver_close(struct dns_resolver **resolver)
+dns_resolver_close(struct dns_resolver **resolver, void (*drop)(void *context))
 {
     struct dns_resolver *old = *resolver;
 
     if (!old)
         return;
     ub_ctx_delete(old->context);
-    LIST_EACH (link, &old->questions)
-        forget(LIST_ITEM(link, struct question, link));
+    LIST_EACH (link, &old->questions) {
+        struct question *question = LIST_ITEM(link, struct question, link);
+        if (drop)
+            drop(question->context);
+        forget(question);
+    }
     arena_finish(&old->arena);
     free(old);
     *resolver = NULL;

@@ -30,8 +30,9 @@ struct dns_resolver_options {
  * now, so that the process may lose its files afterwards; opens no socket and no thread yet. */
 struct dns_resolver *dns_resolver_open(const struct dns_resolver_options *options,
                                        const char **ret_why);
-/* Questions that are open are dropped: their fn is not called. */
-void dns_resolver_close(struct dns_resolver **resolver);
+/* Questions that are open are dropped: their fn is not called, but `drop` (may be NULL) is, with
+ * the context of each. */
+void dns_resolver_close(struct dns_resolver **resolver, void (*drop)(void *context));
 
 /* `answer` is valid during the call. */
 typedef void (*dns_answer_fn)(void *context, const struct dns_answer *answer);

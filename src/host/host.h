@@ -189,6 +189,16 @@ struct host_mapping {
 MUST_USE int host_blob_map(struct host *host, host_handle handle, struct host_mapping *ret_mapping);
 void host_blob_unmap(struct host *host, struct host_mapping *mapping);
 
+/* ---- descriptors of libraries -------------------------------------------------------------- */
+
+/* Calls fn while there is something to read at a descriptor that belongs to a library (a resolver).
+ * It is watched through a copy: the library may close its own at any time. -ENOSYS in the
+ * simulator, which has no libraries that open sockets. */
+struct host_descriptor;
+MUST_USE int host_descriptor_open(struct host *host, int descriptor, host_fn fn, void *context,
+                                  struct host_descriptor **ret_descriptor);
+void host_descriptor_close(struct host_descriptor **descriptor);
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* Files are reached below a folder that is open; a name is one component ("/", "." and ".." are

@@ -18,6 +18,7 @@ enum role_kind {
     ROLE_DELIVER,
     ROLE_LETTERBOX,
     ROLE_STORE,
+    ROLE_RESOLVE,
     ROLE_KINDS
 };
 
@@ -75,7 +76,7 @@ struct role {
 };
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
-    role_letterbox, role_store;
+    role_letterbox, role_store, role_resolve;
 
 /* NULL for ROLE_PARENT, which is no child. */
 const struct role *role_of_kind(enum role_kind kind);

@@ -164,7 +164,7 @@ a_resolver_answers_with_and_without_waiting(void **state)
     assert_int_equal(seen.count, 1);
     assert_int_equal(seen.outcome, DNS_FOUND);
     assert_int_equal(seen.records, 1);
-    dns_resolver_close(&resolver);
+    dns_resolver_close(&resolver, NULL);
     assert_null(resolver);
     arena_finish(&arena);
 }

@@ -54,6 +54,7 @@ static const struct sandbox_profile profiles[] = {
                      CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_SETUID) |
                      CAPABILITY(CAP_SETGID)},
     {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
+    {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
 };
 
 const struct sandbox_profile *
@@ -247,7 +248,8 @@ set_process_limits(const struct sandbox_profile *profile)
 {
     int error = set_limit(RLIMIT_CORE, 0);
 
-    if (error == 0 && profile->calls != SECCOMP_START)
+    /* Threads count as processes. */
+    if (error == 0 && profile->calls != SECCOMP_START && profile->calls != SECCOMP_NAMES)
         error = set_limit(RLIMIT_NPROC, 0);
     if (error == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         error = -errno;

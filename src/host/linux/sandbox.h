@@ -11,7 +11,7 @@
 
 struct sandbox_profile;
 
-/* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store";
+/* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store", "resolve";
  * NULL for any other name. */
 const struct sandbox_profile *sandbox_find(const char *name);
 

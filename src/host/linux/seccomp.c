@@ -10,6 +10,7 @@
 #include "host/linux/helper_private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -59,9 +60,8 @@ static const int file_calls[] = {
 static const int fatal_calls[] = {
     SCMP_SYS(execve),        SCMP_SYS(execveat),     SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kcmp),
-    SCMP_SYS(socketpair),    SCMP_SYS(bind),         SCMP_SYS(listen),
-    SCMP_SYS(fork),
-    SCMP_SYS(vfork),         SCMP_SYS(clone),        SCMP_SYS(kill),
+    SCMP_SYS(listen),        SCMP_SYS(fork),
+    SCMP_SYS(vfork),         SCMP_SYS(kill),
     SCMP_SYS(tkill),         SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(pidfd_open),
     SCMP_SYS(pidfd_getfd),   SCMP_SYS(pidfd_send_signal), SCMP_SYS(chroot),
     SCMP_SYS(setuid),        SCMP_SYS(setgid),       SCMP_SYS(setns),
@@ -73,6 +73,15 @@ static const int user_calls[] = {
     SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups),
 };
 static const int socket_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect)};
+static const int more_socket_calls[] = {SCMP_SYS(bind), SCMP_SYS(socketpair)};
+
+/* libunbound: its event loop and its thread. What is in /etc/ is read before. */
+static const int name_calls[] = {
+    SCMP_SYS(pipe2),         SCMP_SYS(pipe),         SCMP_SYS(select),
+    SCMP_SYS(pselect6),      SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2),
+    SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),          SCMP_SYS(set_tid_address),
+};
 
 /* What not even a parent does. */
 static const int never_calls[] = {
@@ -129,6 +138,35 @@ add_narrowed(scmp_filter_ctx filter)
     return error;
 }
 
+/* Another thread is no other process; that is never allowed. */
+static int
+add_threads(scmp_filter_ctx filter, bool is_allowed)
+{
+    const struct scmp_arg_cmp is_thread = {.arg = 0, .op = SCMP_CMP_MASKED_EQ,
+                                           .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD};
+    const struct scmp_arg_cmp is_process = {.arg = 0, .op = SCMP_CMP_MASKED_EQ,
+                                            .datum_a = CLONE_THREAD, .datum_b = 0};
+
+    if (!is_allowed)
+        return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 0);
+    int error =
+        seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &is_thread);
+    return error ? error
+                 : seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1,
+                                          &is_process);
+}
+
+static int
+add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
+{
+    uint32_t action = kind == SECCOMP_NAMES ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+    int error = add_all(filter, action, CALLS(more_socket_calls));
+
+    if (error == 0 && kind != SECCOMP_USERS)
+        error = add_all(filter, action, CALLS(socket_calls));
+    return error;
+}
+
 static int
 add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
@@ -144,10 +182,12 @@ add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
     if (error == 0 && (kind == SECCOMP_FILES || kind == SECCOMP_USERS))
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(file_calls));
     if (error == 0 && kind == SECCOMP_USERS)
-        return add_all(filter, SCMP_ACT_ALLOW, CALLS(user_calls));
+        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(user_calls));
+    if (error == 0 && kind == SECCOMP_NAMES)
+        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(name_calls));
     if (error == 0)
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(socket_calls));
-    return error;
+        error = add_threads(filter, kind == SECCOMP_NAMES);
+    return error ? error : add_network(filter, kind);
 }
 
 int

@@ -12,7 +12,8 @@ static const struct {
 } links[] = {
     {ROLE_SMTP, ROLE_ROUTE},    {ROLE_SMTP, ROLE_AUTH},       {ROLE_SMTP, ROLE_STORE},
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
-    {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX},
+    {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
+    {ROLE_STORE, ROLE_ROUTE},
 };
 
 /* Which role listens for which service. */

@@ -254,6 +254,7 @@ start_children(struct parent *parent)
         add_children(parent, ROLE_LETTERBOX, 1);
     add_children(parent, ROLE_DELIVER, parent->processes);
     add_children(parent, ROLE_AUTH, 1);
+    add_children(parent, ROLE_RESOLVE, 1);
     add_children(parent, ROLE_ROUTE, 1);
     add_children(parent, ROLE_SMTP, parent->processes);
     add_children(parent, ROLE_ACCESS, parent->processes);

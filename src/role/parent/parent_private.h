@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum {
-    CHILDREN_MAX = 3 * 64 + 4, /* options.def: at most 64 processes of a kind */
+    CHILDREN_MAX = 3 * 64 + 5, /* options.def: at most 64 processes of a kind */
     PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX,
     CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
     CERTIFICATE_WATCH_S = 30,
