@@ -171,6 +171,28 @@ utf8_put_repaired(struct buffer *buffer, struct slice text)
     }
 }
 
+/* Embeddings, overrides and isolates, with which "fdp.exe" reads as "exe.pdf". */
+static bool
+turns_direction(uint32_t character)
+{
+    return (character >= 0x202A && character <= 0x202E) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
+void
+utf8_put_printable(struct buffer *buffer, struct slice text)
+{
+    while (text.len > 0) {
+        uint32_t character;
+        bool is_incomplete;
+        text = slice_skip(text, measure(text, &character, &is_incomplete));
+        bool is_control = character < 0x20 || (character >= 0x7F && character < 0xA0);
+        if (character == NO_CHARACTER || turns_direction(character))
+            character = UTF8_REPLACEMENT;
+        utf8_put(buffer, is_control ? ' ' : character);
+    }
+}
+
 size_t
 utf8_incomplete_len(struct slice text)
 {

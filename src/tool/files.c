@@ -69,6 +69,15 @@ files_read(const char *path, size_t max, struct buffer *ret_bytes)
 }
 
 int
+files_read_or_stdin(const char *path, size_t max, struct buffer *ret_bytes)
+{
+    if (strcmp(path, "-") != 0)
+        return files_read(path, max, ret_bytes);
+    buffer_init(ret_bytes, max);
+    return read_descriptor(STDIN_FILENO, "standard input", ret_bytes);
+}
+
+int
 files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes)
 {
     return read_file(path, max, true, ret_bytes);

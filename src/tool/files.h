@@ -18,7 +18,10 @@ struct files_owner {
 /* Reads a file of at most `max` bytes into `ret_bytes`, initialised here. */
 MUST_USE int files_read(const char *path, size_t max, struct buffer *ret_bytes);
 
-/* The same; a file that is not there is empty. */
+/* The same; "-" is standard input. */
+MUST_USE int files_read_or_stdin(const char *path, size_t max, struct buffer *ret_bytes);
+
+/* The same as files_read; a file that is not there is empty. */
 MUST_USE int files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes);
 
 /* Writes at the end of a file, which is made when it is not there, and makes it durable. */

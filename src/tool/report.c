@@ -66,11 +66,7 @@ static void
 clean_cell(struct buffer *cell, struct slice value)
 {
     buffer_init(cell, CELL_MAX);
-    utf8_put_repaired(cell, slice_first(value, CELL_MAX / 4));
-    for (size_t i = cell->start; i < cell->end; i++) {
-        if (cell->at[i] < ' ' || cell->at[i] == 0x7F)
-            cell->at[i] = ' ';
-    }
+    utf8_put_printable(cell, slice_first(value, CELL_MAX / 4));
 }
 
 static void

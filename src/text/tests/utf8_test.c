@@ -140,6 +140,21 @@ ascii_is_found_at_every_length(void **state)
     }
 }
 
+static void
+what_is_shown_commands_no_terminal(void **state)
+{
+    struct buffer shown;
+
+    (void)state;
+    buffer_init(&shown, 200);
+    utf8_put_printable(&shown, SLICE("a\x1B[2J\tb\r\n\x7F\xC2\x9B"
+                                     "31m\xFF\xE2\x80\xAE"
+                                     "fdp.exe \xC3\xA9"));
+    assert_slice(buffer_slice(&shown), SLICE("a [2J b    31m\xEF\xBF\xBD\xEF\xBF\xBD"
+                                             "fdp.exe \xC3\xA9"));
+    buffer_finish(&shown);
+}
+
 int
 main(void)
 {
@@ -150,6 +165,7 @@ main(void)
         cmocka_unit_test(cutting_keeps_characters_whole),
         cmocka_unit_test(incomplete_ends_are_told_from_wrong_ones),
         cmocka_unit_test(ascii_is_found_at_every_length),
+        cmocka_unit_test(what_is_shown_commands_no_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

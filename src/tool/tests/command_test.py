@@ -5,6 +5,8 @@ directory, exit codes, errors.
 
 usage: command_test.py FACTEUR SOURCE_ROOT
 """
+import email
+import email.policy
 import json
 import os
 import re
@@ -103,6 +105,85 @@ class Help(unittest.TestCase):
                '\nCOMP_WORDS=(facteur sta) COMP_CWORD=1; _facteur; echo "${COMPREPLY[@]}"')
         told = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
         self.assertEqual(told.split("\n")[:3], ["add", "--password-stdin", "status"])
+
+
+class Messages(unittest.TestCase):
+    """facteur mime and itinerary, on files."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = Path(self.folder.name)
+
+    def build(self, text="Salut\n", *words):
+        built = subprocess.run([FACTEUR, "mime", "build", *words], input=text.encode(),
+                               capture_output=True, check=True, timeout=60).stdout
+        (self.path / "letter.eml").write_bytes(built)
+        return email.message_from_bytes(built, policy=email.policy.default)
+
+    def test_python_reads_what_is_built(self):
+        data = bytes(range(256)) * 300
+        (self.path / "données.bin").write_bytes(data)
+        (self.path / "note.md").write_text("# Été\n")
+        (self.path / "page.html").write_text("<p>Été</p>")
+        letter = self.build("Ça va ?\n", "--from", "Zoé <zoe@example.test>", "--to",
+                            'a@b.test, "Doe, J." <j@d.test>', "--subject", "Très long " * 20,
+                            "--html", str(self.path / "page.html"), str(self.path / "données.bin"),
+                            str(self.path / "note.md"))
+        self.assertEqual(letter["From"].addresses[0].display_name, "Zoé")
+        self.assertEqual([a.addr_spec for a in letter["To"].addresses], ["a@b.test", "j@d.test"])
+        self.assertEqual(letter["Subject"].strip(), ("Très long " * 20).strip())
+        self.assertEqual(letter.get_body(("plain",)).get_content().strip(), "Ça va ?")
+        self.assertEqual(letter.get_body(("html",)).get_content().strip(), "<p>Été</p>")
+        attached = list(letter.iter_attachments())
+        self.assertEqual([a.get_filename() for a in attached], ["données.bin", "note.md"])
+        self.assertEqual(attached[0].get_content(), data)
+        self.assertEqual(attached[1].get_content(), "# Été\n")
+        self.assertFalse(letter.defects)
+        parts = json.loads(run("mime", "tree", str(self.path / "letter.eml"), "--json").stdout)
+        self.assertEqual([p["part"] for p in parts["parts"]], ["", "1", "1.1", "1.2", "2", "3"])
+        part = subprocess.run([FACTEUR, "mime", "part", str(self.path / "letter.eml"), "2"],
+                              capture_output=True, check=True)
+        self.assertEqual(part.stdout, data)
+        self.assertEqual(run("mime", "check", str(self.path / "letter.eml")).returncode, 0)
+
+    def test_no_field_is_smuggled_in(self):
+        letter = self.build("x", "--subject", "a\r\nBcc: evil@example.test", "--to", "a@b.test")
+        self.assertIsNone(letter["Bcc"])
+
+    def test_wrong_addresses_and_parts_are_told(self):
+        wrong = run("mime", "build", "--to", "nobody", text="x")
+        self.assertEqual(wrong.returncode, USAGE)
+        self.assertIn("--to: expected addresses", wrong.stderr)
+        self.build()
+        wrong = run("mime", "part", str(self.path / "letter.eml"), "4")
+        self.assertEqual((wrong.returncode, wrong.stdout), (DATAERR, ""))
+        self.assertIn("there is no part 4", wrong.stderr)
+        self.assertEqual(run("mime", "tree", "/nowhere").returncode, NOINPUT)
+        self.assertEqual(run("mime", "tree", "-", text="").returncode, NOINPUT)
+
+    def test_what_is_wrong_has_its_line(self):
+        text = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nno end\n"
+        wrong = run("mime", "check", "-", "--json", text=text)
+        self.assertEqual(wrong.returncode, DATAERR)
+        defects = json.loads(wrong.stdout)["defects"]
+        self.assertEqual(len(defects), 1)
+        self.assertIn("closing boundary", defects[0]["defect"])
+
+    def test_an_itinerary_has_every_leg(self):
+        text = ("Received: from b.test (b.test [192.0.2.2]) by c.test with ESMTPS;"
+                " Mon, 1 Jan 2001 10:00:09 +0000\n"
+                "Received: from a.test by b.test with ESMTPSA; Mon, 1 Jan 2001 10:00:05 +0000\n"
+                "Date: Mon, 1 Jan 2001 10:00:00 +0000\nSubject: =?utf-8?Q?=C3=A9t=C3=A9?=\n\n")
+        way = json.loads(run("itinerary", "-", "--json", text=text).stdout)
+        self.assertEqual(way["subject"], "été")
+        self.assertEqual(way["total_seconds"], 9)
+        self.assertEqual([(h["from"], h["by"], h["delay"], h["tls"]) for h in way["hops"]],
+                         [("a.test", "b.test", "+5 s", "yes"), ("b.test", "c.test", "+4 s", "yes")])
+        self.assertIn("2 legs", run("itinerary", "-", text=text).stdout)
+        page = run("itinerary", "-", "--html", text=text).stdout
+        self.assertEqual(page.count("<rect"), 3)
+        self.assertNotIn("src=", page)
 
 
 class Errors(unittest.TestCase):
