@@ -229,6 +229,5 @@ void
 pop3_command_utf8(struct pop3_server *server, const struct pop3_call *call)
 {
     (void)call;
-    server->is_utf8 = true;
     pop3_put_ok(server, "UTF-8 it is");
 }

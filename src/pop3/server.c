@@ -217,7 +217,6 @@ pop3_server_tls_started(struct pop3_server *server, struct instant now)
     wipe(&server->scratch);
     buffer_finish(&server->name);
     server->is_overlong = false;
-    server->is_utf8 = false;
     server->is_secure = true;
     if (server->expects == POP3_LINE_AFTER_TLS)
         server->expects = POP3_LINE_COMMAND;
