@@ -48,7 +48,8 @@ class Demo(unittest.TestCase):
     def start(cls, *words):
         cls.log = open(cls.folder.with_suffix(".log"), "ab")
         cls.server = subprocess.Popen([FACTEUR, "demo", "--dir", str(cls.folder), *words],
-                                      stdout=subprocess.PIPE, stderr=cls.log, text=True)
+                                      stdout=subprocess.PIPE, stderr=cls.log, text=True,
+                                      start_new_session=True)
         cls.said = []
         late = time.monotonic() + START_S
         for line in cls.server.stdout:
@@ -63,7 +64,7 @@ class Demo(unittest.TestCase):
 
     @classmethod
     def stop(cls, how=signal.SIGINT):
-        cls.server.send_signal(how)
+        os.killpg(cls.server.pid, how)  # as a terminal does
         code = cls.server.wait(STOP_S)
         cls.server.stdout.close()
         cls.log.close()
@@ -76,6 +77,7 @@ class Demo(unittest.TestCase):
         shutil.rmtree(cls.folder)
         cls.folder.with_suffix(".log").unlink()
         assert code == 0, f"exit code {code}: {text[-2000:]}"
+        assert "event=role_died" not in text, text[-4000:]
         assert "ERROR: " not in text and "runtime error" not in text, text[-4000:]
 
     def run_tool(self, *words, text=None, code=0):
@@ -131,7 +133,7 @@ class Demo(unittest.TestCase):
     def test_status_names_every_role_and_port(self):
         status = self.data("status")
         self.assertEqual({p["role"] for p in status["processes"]},
-                         {"smtp", "access", "auth", "route", "deliver", "store"})
+                         {"parent", "smtp", "access", "auth", "route", "deliver", "store"})
         self.assertEqual({p["state"] for p in status["processes"]}, {"ready"})
         self.assertIn({"service": "smtp", "address": f"127.0.0.1:{self.base + 25}"},
                       status["listeners"])

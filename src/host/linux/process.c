@@ -70,7 +70,9 @@ become_child(const char *const *arguments, char *const *environment, int channel
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+    /* A session of its own: Ctrl-C and the like at the parent's terminal are for the parent alone,
+     * who ends its children in order. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || setsid() < 0)
         _exit(1);
     /* Out of the way first: the channel may be 0 or 1. A copy made by dup2 survives exec. */
     int high = fcntl(channel, F_DUPFD_CLOEXEC, HOST_PROCESS_CHANNEL + 1);

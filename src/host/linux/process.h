@@ -20,8 +20,8 @@ typedef void (*host_process_exit_fn)(void *context, int status);
 
 /* Runs this program again (/proc/self/exe) with `arguments` (NULL-terminated, [0] is its name) and
  * `channel` as descriptor HOST_PROCESS_CHANNEL. It inherits descriptor 2 and nothing else, not even
- * the environment (but LANG, TZ and *SAN_OPTIONS), and is killed when this process ends. Takes
- * `channel` over in any case. */
+ * the environment (but LANG, TZ and *SAN_OPTIONS), is out of reach of the terminal's signals, and
+ * is killed when this process ends. Takes `channel` over in any case. */
 MUST_USE int host_process_spawn(struct host *host, const char *const *arguments,
                                 host_handle channel, host_process_exit_fn on_exit, void *context,
                                 struct host_process **ret_process);

@@ -34,25 +34,33 @@ struct sandbox_profile {
 #define CAPABILITY(name) (1ULL << (name))
 
 /* The parent binds ports, starts processes that drop their user, signals them and gives them their
- * folders. The letter box becomes the users whose boxes it writes; Landlock keeps it in the folders
+ * folders; PAM, which runs in a helper of auth, fails as root when it may not write to the audit
+ * log. The letter box becomes the users whose boxes it writes; Landlock keeps it in the folders
  * of these. Everybody else holds no capability. */
 static const struct sandbox_profile profiles[] = {
-    {.name = "parent", .number = 0, .calls = SECCOMP_START, .keeps_user = true,
+    {.name = "parent",
+     .number = 0,
+     .calls = SECCOMP_START,
+     .keeps_user = true,
      .capabilities = CAPABILITY(CAP_NET_BIND_SERVICE) | CAPABILITY(CAP_SETUID) |
                      CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) | CAPABILITY(CAP_SYS_CHROOT) |
-                     CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) |
-                     CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_SYS_RESOURCE) |
-                     CAPABILITY(CAP_SETPCAP)},
+                     CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_OVERRIDE) |
+                     CAPABILITY(CAP_SYS_RESOURCE) | CAPABILITY(CAP_SETPCAP) |
+                     CAPABILITY(CAP_AUDIT_WRITE)},
     {.name = "smtp", .number = 1, .calls = SECCOMP_LOOP, .has_empty_root = true},
     {.name = "access", .number = 2, .calls = SECCOMP_LOOP, .has_empty_root = true},
     {.name = "auth", .number = 3, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "route", .number = 4, .calls = SECCOMP_FILES, .may_read = true},
     {.name = "deliver", .number = 5, .calls = SECCOMP_LOOP, .has_empty_root = true},
-    {.name = "letterbox", .number = 6, .calls = SECCOMP_USERS, .keeps_user = true,
-     .may_read = true, .may_write = true, .looks_up_users = true,
-     .capabilities = CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) |
-                     CAPABILITY(CAP_DAC_OVERRIDE) | CAPABILITY(CAP_SETUID) |
-                     CAPABILITY(CAP_SETGID)},
+    {.name = "letterbox",
+     .number = 6,
+     .calls = SECCOMP_USERS,
+     .keeps_user = true,
+     .may_read = true,
+     .may_write = true,
+     .looks_up_users = true,
+     .capabilities = CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_OVERRIDE) |
+                     CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID)},
     {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
 };
@@ -98,6 +106,15 @@ put_number(struct buffer *report, const char *key, uint64_t value)
 {
     put_fact(report, key, "");
     buffer_put_decimal(report, value);
+}
+
+/* The step that fails is named, and the last in the report. */
+static int
+tell_failure(struct buffer *report, const char *step, int error)
+{
+    if (error < 0)
+        put_fact(report, step, "failed");
+    return error;
 }
 
 static int
@@ -154,23 +171,23 @@ drop_user(struct sandbox_user user)
     return setuid(0) == 0 || setgid(0) == 0 ? -EPERM : 0;
 }
 
+/* Keeps of `kept` what is there: a supervisor may have left us less, an ordinary user has none. */
 static int
 set_capabilities(uint64_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {
-        {.effective = (uint32_t)kept, .permitted = (uint32_t)kept},
-        {.effective = (uint32_t)(kept >> 32), .permitted = (uint32_t)(kept >> 32)},
-    };
+    struct __user_cap_data_struct data[2];
 
+    if (syscall(SYS_capget, &header, data) < 0)
+        return -errno;
     for (unsigned i = 0; i <= CAPABILITY_LAST; i++)
         if (!(kept >> i & 1) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
             (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    /* As an ordinary user `kept` cannot be had; then there is nothing to keep. */
-    if (syscall(SYS_capset, &header, data) == 0)
-        return 0;
-    data[0] = data[1] = (struct __user_cap_data_struct){0};
+    for (size_t i = 0; i < COUNT_OF(data); i++) {
+        uint32_t left = data[i].permitted & (uint32_t)(kept >> 32 * i);
+        data[i] = (struct __user_cap_data_struct){.effective = left, .permitted = left};
+    }
     return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
@@ -181,7 +198,7 @@ drop_identity(const struct sandbox_profile *profile, const char *prefix, struct 
     if (geteuid() != 0) {
         put_number(report, "user", geteuid());
         put_fact(report, "root", "unchanged");
-        return set_capabilities(0);
+        return tell_failure(report, "capabilities", set_capabilities(0));
     }
     struct sandbox_user user = sandbox_user(profile, prefix);
     int error = profile->has_empty_root ? enter_empty_root() : 0;
@@ -192,10 +209,10 @@ drop_identity(const struct sandbox_profile *profile, const char *prefix, struct 
     put_number(report, "user", user.user);
     put_fact(report, "root", profile->has_empty_root ? "empty" : "unchanged");
     if (profile->keeps_user)
-        return set_capabilities(profile->capabilities);
+        return tell_failure(report, "capabilities", set_capabilities(profile->capabilities));
     (void)set_capabilities(CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID));
-    error = drop_user(user);
-    return error < 0 ? error : set_capabilities(0);
+    error = tell_failure(report, "change_of_user", drop_user(user));
+    return error < 0 ? error : tell_failure(report, "capabilities", set_capabilities(0));
 }
 
 /* Files in which the name service finds users. A file that is replaced is another one: users made
@@ -234,10 +251,13 @@ confine_paths(const struct sandbox_profile *profile, const struct sandbox_reques
         paths.readable_count = find_user_files(found);
     }
     int version = landlock_enter(&paths, &path);
-    if (version > 0)
+    if (version > 0) {
         put_number(report, "landlock", (uint64_t)version);
-    else
-        put_fact(report, "landlock", version == 0 ? "none" : path ? path : "failed");
+    } else {
+        put_fact(report, "landlock", version == 0 ? "none" : "failed");
+        if (path)
+            put_fact(report, "path", path);
+    }
     return version < 0 ? version : 0;
 }
 
@@ -260,18 +280,15 @@ set_process_limits(const struct sandbox_profile *profile)
 }
 
 #if HAS_ADDRESS_SANITIZER
-/* The leak checker traces a copy of the process: in a confined one it cannot run. */
+/* The leak checker traces a copy of the process: under a filter, its own or one inherited from the
+ * parent, it cannot run. Where even the question is refused, there is one. */
 int __lsan_is_turned_off(void);
-static bool is_confined;
 
 int
 __lsan_is_turned_off(void)
 {
-    return is_confined;
+    return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
 }
-#define NOTE_CONFINED() (is_confined = true)
-#else
-#define NOTE_CONFINED() ((void)0)
 #endif
 
 int
@@ -279,18 +296,18 @@ sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_reques
               struct buffer *report)
 {
     tzset(); /* reads a file that is out of reach afterwards */
-    int error = set_files_max(request->files_max);
+    int error = tell_failure(report, "files", set_files_max(request->files_max));
     if (error == 0)
         error = drop_identity(profile, request->user_prefix, report);
     if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        error = -errno;
+        error = tell_failure(report, "no_new_privileges", -errno);
     if (error == 0)
         error = confine_paths(profile, request, report);
     if (error == 0)
-        error = set_process_limits(profile);
+        error = tell_failure(report, "limits", set_process_limits(profile));
     if (error == 0)
-        error = seccomp_enter(profile->calls);
-    put_fact(report, "seccomp", error == 0 ? "on" : "failed");
-    NOTE_CONFINED();
+        error = tell_failure(report, "seccomp", seccomp_enter(profile->calls));
+    if (error == 0)
+        put_fact(report, "seccomp", "on");
     return error;
 }

@@ -36,7 +36,8 @@ struct sandbox_request {
 /* Confines this process for good: call it when everything that needs a path, a new socket or a
  * helper has been opened. 0, or a negative errno when something the profile requires could
  * not be had: the process must then not go on. Either way puts into `report` one readable line of
- * what was had and what was not: "user=facteur-smtp root=empty landlock=7 seccomp=kill". */
+ * what was had and, last, the step that failed: "user=61201 root=empty landlock=7 seccomp=on",
+ * "user=61207 root=unchanged landlock=failed path=/nonexistent/folder". */
 MUST_USE int sandbox_enter(const struct sandbox_profile *profile,
                            const struct sandbox_request *request, struct buffer *report);
 

@@ -48,12 +48,21 @@ drop(struct tool_link *link)
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
+/* The parent itself, then its children. */
 static void
 send_processes(struct tool_link *link, uint64_t id)
 {
     struct parent *parent = link->parent;
-    struct tool_parent_process rows[CHILDREN_PAGE];
+    struct tool_parent_process rows[CHILDREN_PAGE] = {{
+        .role = SLICE("parent"),
+        .pid = (uint32_t)getpid(),
+        .state = parent->is_stopping ? TOOL_PARENT_STATE_STOPPING : TOOL_PARENT_STATE_READY,
+        .started_ns = parent->started_wall.ns,
+        .confinement = slice_of_string(parent->report),
+    }};
+    struct tool_parent_processes itself = {.id = id, .rows = {rows, 1}};
 
+    send(link, tool_parent_put_processes(&parent->note, &link->ledger, &itself));
     for (size_t start = 0; start < parent->child_count; start += CHILDREN_PAGE) {
         struct tool_parent_processes note = {.id = id, .rows = {.at = rows}};
         for (size_t i = start; i < parent->child_count && note.rows.count < CHILDREN_PAGE; i++) {

@@ -371,7 +371,7 @@ parent_serve(const struct config *config, const struct parent_options *options)
                    listeners_open(parent);
     if (!is_good && parent->exit_code == 0)
         parent->exit_code = EX_CONFIG;
-    if (is_good && !(open_signals(parent) && start_children(parent))) {
+    if (is_good && !(open_signals(parent) && parent_confine(parent) && start_children(parent))) {
         parent->exit_code = EX_OSERR;
         is_good = false;
     }

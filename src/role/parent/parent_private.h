@@ -78,6 +78,7 @@ struct parent {
     struct host_signal *signals[3];
     struct buffer note;
     struct arena note_arena;
+    char report[REPORT_MAX + 1]; /* of its own confinement */
     bool is_ready; /* was once */
     bool is_data_dir_current; /* see folders_make */
     bool is_stopping;
@@ -97,6 +98,12 @@ void parent_look(struct parent *parent);
 /* Reads configuration, certificates and directory again. False, and nothing changed, with a line
  * for each error in `problems`. */
 bool parent_reload(struct parent *parent, struct buffer *problems);
+
+/* ---- confine.c ---- */
+
+/* Gives up all that the parent does not need to serve, start and watch children, and reload. False
+ * after a complaint. */
+bool parent_confine(struct parent *parent);
 
 /* ---- child.c ---- */
 
