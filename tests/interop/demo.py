@@ -132,8 +132,9 @@ class Demo(unittest.TestCase):
 
     def test_status_names_every_role_and_port(self):
         status = self.data("status")
-        self.assertEqual({p["role"] for p in status["processes"]},
-                         {"parent", "smtp", "access", "auth", "route", "deliver", "store"})
+        self.assertLessEqual(
+            {"parent", "smtp", "access", "auth", "route", "deliver", "store"},
+            {p["role"] for p in status["processes"]})
         self.assertEqual({p["state"] for p in status["processes"]}, {"ready"})
         self.assertIn({"service": "smtp", "address": f"127.0.0.1:{self.base + 25}"},
                       status["listeners"])
