@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/* The decision: which way a recipient's mail goes. RFC 5321 §2.3.5, §4.1.3, §5.1. */
+#include "directory/address.h"
+#include "routing/run.h"
+
+enum { VALID_MIN_S = 10, VALID_MAX_S = 300, TEXT_MAX = 400, KEY_MAX = 1024 };
+
+struct slice
+routing_text(struct routing_run *run, const char *before, struct slice name, const char *after)
+{
+    char text[TEXT_MAX];
+    int len = snprintf(text, sizeof(text), "%s%.*s%s", before,
+                       ROUTING_TEXT(slice_first(name, DNS_NAME_MAX)), after);
+    size_t used = len < 0 ? 0 : len < TEXT_MAX ? (size_t)len : TEXT_MAX - 1;
+
+    return arena_copy(run->facts->arena, slice_of(text, used));
+}
+
+enum routing_outcome
+routing_refuse(struct routing_run *run, const char *status, struct slice text)
+{
+    bool is_permanent = status[0] == '5';
+
+    run->hop->code = is_permanent ? 550 : 451;
+    run->hop->status = status;
+    run->hop->text = text;
+    routing_step(run->steps, run->facts->arena, "%s: %s %.*s",
+                 is_permanent ? "refused for good" : "has to wait", status, ROUTING_TEXT(text));
+    return is_permanent ? ROUTING_PERMANENT : ROUTING_TEMPORARY;
+}
+
+void
+routing_use(struct routing_run *run, const struct dns_answer *answer)
+{
+    uint32_t ttl = answer->ttl_s < VALID_MIN_S ? VALID_MIN_S : answer->ttl_s;
+
+    if (ttl < run->hop->valid_s)
+        run->hop->valid_s = ttl;
+}
+
+uint64_t
+routing_draw(struct routing_run *run)
+{
+    uint64_t z = (run->seed += 0x9E3779B97F4A7C15);
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+}
+
+/* ---- tables elsewhere ---------------------------------------------------------------------- */
+
+/* Looks one key up in all tables; FOUND with *ret_value, PERMANENT for "in none". */
+static enum routing_outcome
+ask_tables(struct routing_run *run, struct slice key, struct slice *ret_value)
+{
+    const struct routing_settings *settings = run->settings;
+
+    for (size_t i = 0; i < settings->table_count; i++) {
+        const struct routing_fact *fact = routing_facts_table(run->facts, settings->tables[i], key);
+        if (!fact)
+            return ROUTING_MISSING;
+        if (fact->table == ROUTING_TABLE_TEMPORARY)
+            return routing_refuse(
+                run, "4.3.5",
+                routing_text(run, "the table ", settings->tables[i], " cannot be asked for now"));
+        if (fact->table == ROUTING_TABLE_FOUND) {
+            routing_step(run->steps, run->facts->arena, "table %.*s: %.*s → %.*s",
+                         ROUTING_TEXT(settings->tables[i]), ROUTING_TEXT(key),
+                         ROUTING_TEXT(fact->value));
+            *ret_value = fact->value;
+            return ROUTING_FOUND;
+        }
+    }
+    return ROUTING_PERMANENT;
+}
+
+/* Address, domain, then *.domain upwards. */
+static enum routing_outcome
+find_in_tables(struct routing_run *run, struct slice recipient, struct slice *ret_value)
+{
+    size_t at = slice_find_last_byte(recipient, '@');
+    struct slice domain = slice_skip(recipient, at + 1);
+    enum routing_outcome outcome = ask_tables(run, recipient, ret_value);
+
+    if (outcome == ROUTING_PERMANENT && domain.len > 0)
+        outcome = ask_tables(run, domain, ret_value);
+    while (outcome == ROUTING_PERMANENT && domain.len > 0 && domain.at[0] != '[') {
+        char key[KEY_MAX];
+        domain = slice_skip(domain, slice_find_byte(domain, '.') + 1);
+        if (domain.len == 0 || domain.len > KEY_MAX - 2)
+            break;
+        key[0] = '*';
+        key[1] = '.';
+        memcpy(key + 2, domain.at, domain.len);
+        outcome = ask_tables(run, slice_of(key, domain.len + 2), ret_value);
+    }
+    return outcome;
+}
+
+/* ---- the way ------------------------------------------------------------------------------- */
+
+/* What a row says: sets the hop up and names the candidates, as far as there are any. */
+static enum routing_outcome
+follow(struct routing_run *run, const struct routing_transport *transport, struct slice domain)
+{
+    struct routing_hop *hop = run->hop;
+    bool is_lmtp = transport->carrier == ROUTING_LMTP;
+
+    hop->carrier = transport->carrier;
+    hop->path = transport->path;
+    hop->auth = transport->auth;
+    hop->source_ipv4 = transport->source_ipv4;
+    hop->source_ipv6 = transport->source_ipv6;
+    hop->status = transport->status ? transport->status : "";
+    hop->code = hop->status[0] == '4' ? 450 : 550;
+    hop->text = transport->text;
+    if (transport->has_tls)
+        hop->tls = transport->tls;
+    hop->port = transport->port ? transport->port : is_lmtp ? ROUTING_PORT_LMTP : ROUTING_PORT_SMTP;
+    if (transport->host.len > 0 || transport->carrier != ROUTING_SMTP)
+        hop->destination = transport->written;
+    if ((transport->carrier != ROUTING_SMTP && !is_lmtp) || transport->path.len > 0)
+        return ROUTING_FOUND;
+    if (transport->host.len > 0 && (transport->is_host || is_lmtp)) {
+        run->candidates[0] = (struct routing_candidate){transport->host, 0, true};
+        run->count = 1;
+        run->is_named = true;
+        return routing_find_hosts(run);
+    }
+    enum routing_outcome outcome =
+        routing_find_exchanges(run, transport->host.len > 0 ? transport->host : domain);
+    return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
+}
+
+/* No row, no smart host: to the literal's host, or by MX. */
+static enum routing_outcome
+follow_domain(struct routing_run *run, struct slice domain)
+{
+    run->hop->port = ROUTING_PORT_SMTP;
+    if (domain.at[0] != '[') {
+        enum routing_outcome outcome = routing_find_exchanges(run, domain);
+        return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
+    }
+    routing_step(run->steps, run->facts->arena, "an address literal: to that host, no look-up");
+    run->candidates[0] = (struct routing_candidate){.name = domain};
+    run->count = 1;
+    enum routing_outcome outcome = routing_find_hosts(run);
+    return outcome == ROUTING_MISSING
+               ? routing_refuse(run, "5.1.3", SLICE("that is no address of a host"))
+               : outcome;
+}
+
+static enum routing_outcome
+choose(struct routing_run *run, struct slice sender, struct slice recipient, struct slice domain)
+{
+    const struct routing_settings *settings = run->settings;
+    struct routing_transport row;
+    struct slice value, pattern;
+    enum routing_outcome outcome = find_in_tables(run, recipient, &value);
+
+    if (outcome == ROUTING_FOUND) {
+        const char *what = routing_transport_parse(value, run->facts->arena, &row);
+        return what ? routing_refuse(run, "4.3.5", slice_of_string(what))
+                    : follow(run, &row, domain);
+    }
+    /* A refusal for good does not come out of tables; PERMANENT says "in none of them". */
+    if (outcome != ROUTING_PERMANENT)
+        return outcome;
+    const struct routing_transport *transport =
+        settings->transports
+            ? routing_transports_find(settings->transports, sender, recipient, &pattern)
+            : NULL;
+    if (transport) {
+        routing_step(run->steps, run->facts->arena, "transport table: %.*s → %.*s",
+                     ROUTING_TEXT(pattern), ROUTING_TEXT(transport->written));
+        return follow(run, transport, domain);
+    }
+    routing_step(run->steps, run->facts->arena, "transport table: no row");
+    if (!settings->has_smart_host)
+        return follow_domain(run, domain);
+    routing_step(run->steps, run->facts->arena, "smart host: %.*s",
+                 ROUTING_TEXT(settings->smart_host.written));
+    return follow(run, &settings->smart_host, domain);
+}
+
+/* The canonical form, in the arena; false for what is no address with a domain. */
+static bool
+canonicalise(struct routing_run *run, struct slice address, struct slice *ret_text,
+             struct slice *ret_domain)
+{
+    struct directory_address parsed;
+    struct buffer text;
+
+    if (!directory_address_parse(run->facts->arena, address, &parsed) || parsed.domain.len == 0)
+        return false;
+    buffer_init(&text, KEY_MAX);
+    directory_address_format(&text, &parsed);
+    *ret_text = arena_copy(run->facts->arena, buffer_slice(&text));
+    buffer_finish(&text);
+    *ret_domain = arena_copy(run->facts->arena, parsed.domain);
+    return ret_text->len > 0 && ret_domain->len > 0;
+}
+
+enum routing_outcome
+routing_next_hop(const struct routing_settings *settings, struct slice sender,
+                 struct slice recipient, uint64_t seed, struct routing_facts *facts,
+                 struct routing_steps *steps, struct routing_hop *ret_hop)
+{
+    struct routing_run run = {
+        .settings = settings, .facts = facts, .steps = steps, .hop = ret_hop, .seed = seed};
+    struct slice to, from, domain, unused;
+
+    *ret_hop = (struct routing_hop){.destination = SLICE(""),
+                                    .path = SLICE(""),
+                                    .auth = SLICE(""),
+                                    .text = SLICE(""),
+                                    .status = "",
+                                    .tls = settings->tls,
+                                    .valid_s = VALID_MAX_S};
+    facts->question_count = 0;
+    if (steps)
+        steps->count = 0;
+    if (!canonicalise(&run, recipient, &to, &domain))
+        return routing_refuse(&run, "5.1.3", SLICE("that is no address"));
+    if (!canonicalise(&run, sender, &from, &unused))
+        from = SLICE("");
+    ret_hop->destination = domain;
+    routing_step(steps, facts->arena, "recipient %.*s, domain %.*s", ROUTING_TEXT(to),
+                 ROUTING_TEXT(domain));
+    enum routing_outcome outcome = choose(&run, from, to, domain);
+    if (outcome == ROUTING_MISSING && facts->count >= ROUTING_FACTS_MAX)
+        return routing_refuse(&run, "4.4.4", SLICE("the domain has too many hosts"));
+    if (arena_failed(facts->arena))
+        return routing_refuse(&run, "4.3.0", SLICE("the decision takes too much memory"));
+    return outcome;
+}
