@@ -21,6 +21,23 @@ enum config_vrfy {
 
 enum config_source_routes { CONFIG_ROUTES_DROP, CONFIG_ROUTES_HONOUR, CONFIG_ROUTES_REFUSE };
 
+/* In the order of routing/hop.h. */
+enum config_outgoing_tls {
+    CONFIG_TLS_NONE,
+    CONFIG_TLS_MAY,
+    CONFIG_TLS_DANE,
+    CONFIG_TLS_ENCRYPT,
+    CONFIG_TLS_VERIFY
+};
+
+enum config_ip_preference {
+    CONFIG_IP_ANY,
+    CONFIG_IP_IPV6,
+    CONFIG_IP_IPV4,
+    CONFIG_IP_ONLY_IPV6,
+    CONFIG_IP_ONLY_IPV4
+};
+
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
 /* Members of the set auth_mechanisms. */

@@ -120,6 +120,24 @@ add_domain(struct directory *directory, struct directory_line *line)
         table_set(&directory->domains, domain);
 }
 
+static void
+add_relay(struct directory *directory, struct directory_line *line)
+{
+    struct directory_relay *relay = directory_relay_read(&directory->arena, line);
+
+    if (relay)
+        table_set(&directory->relays, relay);
+}
+
+static void
+add_recipient(struct directory *directory, struct directory_line *line)
+{
+    struct directory_recipient *recipient = directory_recipient_read(&directory->arena, line);
+
+    if (recipient)
+        table_set(&directory->recipients, recipient);
+}
+
 /* ids next=N: what a compacted file remembers of accounts that are gone. */
 static void
 read_ids(struct directory *directory, struct directory_line *line)
@@ -144,6 +162,8 @@ static const struct kind {
     {"list", add_alias, offsetof(struct directory, aliases)},
     {"moved", add_moved, offsetof(struct directory, moved)},
     {"domain", add_domain, offsetof(struct directory, domains)},
+    {"relay", add_relay, offsetof(struct directory, relays)},
+    {"recipient", add_recipient, offsetof(struct directory, recipients)},
 };
 
 static const struct kind *
@@ -179,7 +199,8 @@ remove_entry(struct directory *directory, const struct kind *kind, struct direct
 static struct slice
 damaged_key(struct directory *directory, const struct kind *kind, struct slice name)
 {
-    if (kind->table != offsetof(struct directory, domains))
+    if (kind->table != offsetof(struct directory, domains) &&
+        kind->table != offsetof(struct directory, relays))
         return name;
     uint8_t *key = arena_new(&directory->arena, name.len + 1);
     assert(key);
@@ -199,8 +220,9 @@ read_line(struct directory *directory, struct directory_line *line)
         if (slice_equal(line->kind, SLICE("ids")))
             read_ids(directory, line);
         else if (line->kind.len > 0)
-            directory_line_damage(line, line->kind,
-                                  "expected domain, account, alias, list, moved or ids");
+            directory_line_damage(
+                line, line->kind,
+                "expected domain, account, alias, list, moved, relay, recipient or ids");
         return;
     }
     if (line->name.len == 0 || !directory_name_read(&directory->arena, line, &name))
@@ -264,6 +286,8 @@ directory_parse(struct slice accounts, const struct directory_options *options)
     table_init(&directory->aliases, offsetof(struct directory_alias, name), options->seed);
     table_init(&directory->moved, offsetof(struct directory_moved, name), options->seed);
     table_init(&directory->domains, offsetof(struct directory_domain, name), options->seed);
+    table_init(&directory->relays, offsetof(struct directory_relay, name), options->seed);
+    table_init(&directory->recipients, offsetof(struct directory_recipient, name), options->seed);
     map_init(&directory->accounts_by_id, options->seed);
     map_init(&directory->damaged, options->seed);
     directory->separators = arena_copy(&directory->arena, options->separators);
@@ -279,6 +303,8 @@ directory_parse(struct slice accounts, const struct directory_options *options)
     table_sweep(&directory->aliases);
     table_sweep(&directory->moved);
     table_sweep(&directory->domains);
+    table_sweep(&directory->relays);
+    table_sweep(&directory->recipients);
     find_first_account(directory);
     return directory;
 }
@@ -292,6 +318,8 @@ directory_close(struct directory **directory)
     table_finish(&(*directory)->aliases);
     table_finish(&(*directory)->moved);
     table_finish(&(*directory)->domains);
+    table_finish(&(*directory)->relays);
+    table_finish(&(*directory)->recipients);
     map_finish(&(*directory)->accounts_by_id);
     map_finish(&(*directory)->damaged);
     arena_finish(&(*directory)->arena);
@@ -343,6 +371,12 @@ const struct directory_domain *
 directory_domain_at(const struct directory *directory, size_t index)
 {
     return index < directory->domains.count ? directory->domains.at[index] : NULL;
+}
+
+const struct directory_relay *
+directory_relay_at(const struct directory *directory, size_t index)
+{
+    return index < directory->relays.count ? directory->relays.at[index] : NULL;
 }
 
 enum { SCRATCH_MAX = 16 * 1024 }; /* one address, however it is written */
@@ -413,6 +447,12 @@ const struct directory_domain *
 directory_domain_find(const struct directory *directory, struct slice name)
 {
     return find_domain(&directory->domains, name, SLICE(""));
+}
+
+const struct directory_relay *
+directory_relay_find(const struct directory *directory, struct slice name)
+{
+    return find_domain(&directory->relays, name, SLICE(""));
 }
 
 /* alice, where only one of our domains has an alice. */

@@ -43,6 +43,9 @@ struct directory_alias {
     struct slice name;           /* canonical; "@domain" for a catch-all */
     struct slice full_name;      /* of a list */
     bool is_private;             /* EXPN does not show the members */
+    bool is_closed;              /* of a list: only its members may write to it */
+    struct slice owner;          /* of a list: who gets its bounces; empty: the postmaster */
+    struct slice unsubscribe;    /* of a list: an https: or mailto: address, or empty */
     const struct slice *members; /* addresses as written, each parsed once to see that it is one */
     size_t count;
 };
@@ -50,6 +53,12 @@ struct directory_alias {
 struct directory_moved {
     struct slice name;
     struct slice to; /* the new address, as written */
+};
+
+/* A domain that is not ours, but whose mail we take and pass on (RFC 5321 §3.7: a relay). */
+struct directory_relay {
+    struct slice name; /* canonical */
+    bool is_listed;    /* only for recipients that have a line; false: for any name */
 };
 
 struct directory_domain {
@@ -104,6 +113,9 @@ const struct directory_moved *directory_moved_find(const struct directory *direc
                                                    struct slice name);
 const struct directory_domain *directory_domain_find(const struct directory *directory,
                                                      struct slice name);
+const struct directory_relay *directory_relay_at(const struct directory *directory, size_t index);
+const struct directory_relay *directory_relay_find(const struct directory *directory,
+                                                   struct slice name);
 
 /* Whom a login name means: an account's address, or its local part alone where that is unique
  * (`alice`), or an address of a domain that stands for another. Disabled accounts are found too. */
@@ -116,6 +128,7 @@ enum directory_verdict {
     DIRECTORY_FOUND,       /* to the targets */
     DIRECTORY_UNKNOWN,     /* the domain is ours, nobody has that name */
     DIRECTORY_FOREIGN,     /* the domain is not ours */
+    DIRECTORY_RELAYED,     /* the domain is not ours, but we pass its mail on: to the one target */
     DIRECTORY_HAS_MOVED,   /* `moved_to` is the new address; targets are there when it is here */
     DIRECTORY_DISABLED,    /* the one account behind it takes no mail */
     DIRECTORY_BAD_ADDRESS, /* no address at all */
@@ -126,6 +139,8 @@ struct directory_target {
     const struct directory_account *account; /* NULL: an address of a foreign domain, in `name` */
     struct slice name;                       /* the account's, or the foreign address */
     struct slice detail;                     /* behind the separator, case kept; may be empty */
+    const struct directory_alias *list;      /* the innermost list that led here, or NULL */
+    bool is_forwarded;                       /* by an alias, a list or a moved user */
 };
 
 struct directory_answer {

@@ -127,8 +127,14 @@ directory_put_alias(struct buffer *buffer, const struct directory_alias *alias)
     buffer_finish(&members);
     if (is_list && alias->full_name.len > 0)
         directory_put_field(buffer, "full-name", alias->full_name);
+    if (is_list && alias->owner.len > 0)
+        directory_put_field(buffer, "owner", alias->owner);
+    if (is_list && alias->unsubscribe.len > 0)
+        directory_put_field(buffer, "unsubscribe", alias->unsubscribe);
     if (alias->is_private)
         buffer_put_text(buffer, " private");
+    if (is_list && alias->is_closed)
+        buffer_put_text(buffer, " closed");
     return finish_line(buffer, start, is_good);
 }
 
@@ -155,6 +161,25 @@ directory_put_domain(struct buffer *buffer, const struct directory_domain *domai
     return finish_line(buffer, start, is_good);
 }
 
+bool
+directory_put_relay(struct buffer *buffer, const struct directory_relay *relay)
+{
+    size_t start = buffer_len(buffer);
+    bool is_good = put_head(buffer, "relay", relay->name);
+
+    if (relay->is_listed)
+        buffer_put_text(buffer, " listed");
+    return finish_line(buffer, start, is_good);
+}
+
+bool
+directory_put_recipient(struct buffer *buffer, struct slice name)
+{
+    size_t start = buffer_len(buffer);
+
+    return finish_line(buffer, start, put_head(buffer, "recipient", name));
+}
+
 static bool
 put_removed(struct buffer *buffer, const char *kind, struct slice name, uint64_t id)
 {
@@ -165,6 +190,18 @@ put_removed(struct buffer *buffer, const char *kind, struct slice name, uint64_t
         put_number(buffer, "id", id);
     buffer_put_text(buffer, " removed");
     return finish_line(buffer, start, is_good);
+}
+
+bool
+directory_put_relay_removed(struct buffer *buffer, struct slice name)
+{
+    return put_removed(buffer, "relay", name, 0);
+}
+
+bool
+directory_put_recipient_removed(struct buffer *buffer, struct slice name)
+{
+    return put_removed(buffer, "recipient", name, 0);
 }
 
 bool
@@ -222,6 +259,10 @@ check_line(struct arena *arena, struct directory_line *line)
         (void)directory_moved_read(arena, line);
     else if (slice_equal(line->kind, SLICE("domain")))
         (void)directory_domain_read(arena, line);
+    else if (slice_equal(line->kind, SLICE("relay")))
+        (void)directory_relay_read(arena, line);
+    else if (slice_equal(line->kind, SLICE("recipient")))
+        (void)directory_recipient_read(arena, line);
     else if (slice_equal(line->kind, SLICE("secret")))
         (void)directory_secret_read(arena, line);
 }

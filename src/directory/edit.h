@@ -13,12 +13,16 @@ MUST_USE bool directory_put_account(struct buffer *buffer, const struct director
 MUST_USE bool directory_put_alias(struct buffer *buffer, const struct directory_alias *alias);
 MUST_USE bool directory_put_moved(struct buffer *buffer, const struct directory_moved *moved);
 MUST_USE bool directory_put_domain(struct buffer *buffer, const struct directory_domain *domain);
+MUST_USE bool directory_put_relay(struct buffer *buffer, const struct directory_relay *relay);
+MUST_USE bool directory_put_recipient(struct buffer *buffer, struct slice name);
 
 /* The lines that take a name away. The id stays known, so that it is never given again. */
 MUST_USE bool directory_put_account_removed(struct buffer *buffer, struct slice name, uint64_t id);
 MUST_USE bool directory_put_alias_removed(struct buffer *buffer, struct slice name);
 MUST_USE bool directory_put_moved_removed(struct buffer *buffer, struct slice name);
 MUST_USE bool directory_put_domain_removed(struct buffer *buffer, struct slice name);
+MUST_USE bool directory_put_relay_removed(struct buffer *buffer, struct slice name);
+MUST_USE bool directory_put_recipient_removed(struct buffer *buffer, struct slice name);
 
 static inline bool
 directory_needs_line_end(struct slice file)

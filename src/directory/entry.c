@@ -2,7 +2,7 @@
 /* The fields of each kind of line in directory/accounts. */
 #include "directory/table.h"
 
-enum { FULL_NAME_MAX = 128, PATH_BYTES_MAX = 1024, LOGIN_MAX = 64 };
+enum { FULL_NAME_MAX = 128, UNSUBSCRIBE_MAX = 512, PATH_BYTES_MAX = 1024, LOGIN_MAX = 64 };
 
 #define KIB ((uint64_t)1024)
 
@@ -33,7 +33,7 @@ directory_name_read(struct arena *arena, struct directory_line *line, struct sli
 {
     struct directory_address address = {0};
 
-    if (slice_equal(line->kind, SLICE("domain"))) {
+    if (slice_equal(line->kind, SLICE("domain")) || slice_equal(line->kind, SLICE("relay"))) {
         if (directory_domain_parse(arena, line->name, ret_name)) {
             *ret_name = arena_copy(arena, *ret_name);
             return true;
@@ -201,6 +201,46 @@ read_members(struct arena *arena, struct slice value, struct directory_alias *al
     return NULL;
 }
 
+/* An address of a list's owner, or where one unsubscribes: it stands in header fields. */
+static bool
+is_field_safe(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] <= 0x20 || text.at[i] >= 0x7F || text.at[i] == '<' || text.at[i] == '>' ||
+            text.at[i] == ',')
+            return false;
+    }
+    return text.len > 0 && text.len <= UNSUBSCRIBE_MAX;
+}
+
+static const char *
+read_list_value(struct arena *arena, const struct directory_field *field,
+                struct directory_alias *list)
+{
+    struct directory_address address;
+
+    if (slice_equal(field->key, SLICE("full-name"))) {
+        list->full_name = arena_copy(arena, field->value);
+        return field->value.len <= FULL_NAME_MAX ? NULL : "expected at most 128 octets";
+    }
+    if (slice_equal(field->key, SLICE("owner"))) {
+        list->owner = arena_copy(arena, field->value);
+        return field->value.len <= DIRECTORY_NAME_MAX && is_field_safe(field->value) &&
+                       directory_address_parse(arena, list->owner, &address) &&
+                       address.domain.len > 0
+                   ? NULL
+                   : "expected an address, user@domain";
+    }
+    if (slice_equal(field->key, SLICE("unsubscribe"))) {
+        list->unsubscribe = arena_copy(arena, field->value);
+        return is_field_safe(field->value) && (slice_starts_with(field->value, SLICE("https://")) ||
+                                               slice_starts_with(field->value, SLICE("mailto:")))
+                   ? NULL
+                   : "expected https://… or mailto:…";
+    }
+    return "expected to, full-name, owner, unsubscribe or the words private and closed";
+}
+
 struct directory_alias *
 directory_alias_read(struct arena *arena, struct directory_line *line)
 {
@@ -215,13 +255,15 @@ directory_alias_read(struct arena *arena, struct directory_line *line)
         const char *what = NULL;
         if (field->has_value && slice_equal(field->key, SLICE("to")))
             what = read_members(arena, field->value, alias);
-        else if (field->has_value && is_list && slice_equal(field->key, SLICE("full-name")) &&
-                 field->value.len <= FULL_NAME_MAX)
-            alias->full_name = arena_copy(arena, field->value);
+        else if (field->has_value && is_list)
+            what = read_list_value(arena, field, alias);
+        else if (!field->has_value && is_list && slice_equal(field->key, SLICE("closed")))
+            alias->is_closed = true;
         else if (!field->has_value && slice_equal(field->key, SLICE("private")))
             alias->is_private = true;
         else
-            what = is_list ? "expected to, full-name (at most 128 octets) or the word private"
+            what = is_list ? "expected to, full-name, owner, unsubscribe or the words private and "
+                             "closed"
                            : "expected to or the word private";
         if (what)
             return directory_line_damage(line, field->key, what);
@@ -276,4 +318,29 @@ directory_domain_read(struct arena *arena, struct directory_line *line)
             return directory_line_damage(line, field->key, what);
     }
     return domain;
+}
+
+struct directory_relay *
+directory_relay_read(struct arena *arena, struct directory_line *line)
+{
+    struct directory_relay *relay = ARENA_NEW(arena, struct directory_relay);
+
+    if (!relay || !directory_name_read(arena, line, &relay->name))
+        return NULL;
+    relay->is_listed = directory_line_has(line, "listed");
+    if (line->count != relay->is_listed)
+        return directory_line_damage(line, line->name, "expected the word listed, or nothing else");
+    return relay;
+}
+
+struct directory_recipient *
+directory_recipient_read(struct arena *arena, struct directory_line *line)
+{
+    struct directory_recipient *recipient = ARENA_NEW(arena, struct directory_recipient);
+
+    if (!recipient || !directory_name_read(arena, line, &recipient->name))
+        return NULL;
+    if (line->count != 0)
+        return directory_line_damage(line, line->name, "expected nothing behind the address");
+    return recipient;
 }

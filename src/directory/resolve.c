@@ -10,6 +10,7 @@ struct work {
     struct slice address;
     struct slice detail; /* comes along from the alias it was found behind */
     unsigned depth;
+    const struct directory_alias *list; /* the innermost that it was found behind */
 };
 
 /* One resolution under way. */
@@ -31,7 +32,8 @@ struct resolution {
 /* ---- lists that grow in the arena ---------------------------------------------------------- */
 
 static bool
-add_work(struct resolution *run, struct slice address, struct slice detail, unsigned depth)
+add_work(struct resolution *run, struct slice address, struct slice detail, unsigned depth,
+         const struct directory_alias *list)
 {
     if (run->count == WORK_MAX || depth > DIRECTORY_DEPTH_MAX) {
         run->is_over = true;
@@ -47,7 +49,7 @@ add_work(struct resolution *run, struct slice address, struct slice detail, unsi
         run->work = bigger;
         run->size = size;
     }
-    run->work[run->count++] = (struct work){address, detail, depth};
+    run->work[run->count++] = (struct work){address, detail, depth, list};
     return true;
 }
 
@@ -102,7 +104,8 @@ open_alias(struct resolution *run, const struct directory_alias *alias, const st
     if (!is_new(run, 'a', alias->name, SLICE("")))
         return false;
     for (size_t i = 0; i < alias->count; i++) {
-        if (!add_work(run, alias->members[i], detail, work->depth + 1))
+        if (!add_work(run, alias->members[i], detail, work->depth + 1,
+                      alias->kind == DIRECTORY_LIST ? alias : work->list))
             break;
     }
     return true;
@@ -120,7 +123,7 @@ find_name(struct resolution *run, struct slice key, const struct work *work, str
     if (moved) {
         if (work->depth == 0)
             run->answer->moved_to = moved->to;
-        (void)!add_work(run, moved->to, detail, work->depth + 1);
+        (void)!add_work(run, moved->to, detail, work->depth + 1, work->list);
         return true;
     }
     /* An alias that names itself means the account of that name. */
@@ -131,7 +134,8 @@ find_name(struct resolution *run, struct slice key, const struct work *work, str
     if (!account->is_enabled)
         run->disabled_count++;
     else
-        add_target(run, (struct directory_target){account, account->name, detail});
+        add_target(run, (struct directory_target){account, account->name, detail, work->list,
+                                                  work->depth > 0});
     return true;
 }
 
@@ -210,11 +214,36 @@ find_postmaster(struct resolution *run, const struct directory_address *address,
         !slice_equal(address->local, SLICE("abuse")))
         return false;
     if (to.len > 0 && is_new(run, 'p', to, SLICE("")))
-        return add_work(run, to, work->detail, work->depth + 1);
+        return add_work(run, to, work->detail, work->depth + 1, work->list);
     if (!account)
         return false;
-    add_target(run, (struct directory_target){account, account->name, work->detail});
+    add_target(run, (struct directory_target){account, account->name, work->detail, work->list,
+                                              work->depth > 0});
     return true;
+}
+
+/* team-owner and owner-team lead to the owner of the list team (RFC 2142 §6 has -request; owners
+ * are what RFC 5321 §3.9 returns failures to). */
+static bool
+find_list_owner(struct resolution *run, const struct directory_address *address,
+                const struct work *work)
+{
+    struct directory_address base = *address;
+
+    if (slice_ends_with(base.local, SLICE("-owner")))
+        base.local = slice_first(base.local, base.local.len - 6);
+    else if (slice_starts_with(base.local, SLICE("owner-")))
+        base.local = slice_skip(base.local, 6);
+    else
+        return false;
+    const struct directory_alias *list =
+        map_find(&run->directory->aliases.by_name, directory_key(run->arena, &base));
+    if (!list || list->kind != DIRECTORY_LIST)
+        return false;
+    base.local = SLICE("postmaster");
+    struct slice to = list->owner.len > 0 ? list->owner : directory_key(run->arena, &base);
+    return is_new(run, 'o', list->name, SLICE("")) &&
+           add_work(run, to, work->detail, work->depth + 1, work->list);
 }
 
 /* "@domain" is the key of a catch-all alias, and of a domain whose line is damaged. */
@@ -253,6 +282,33 @@ find_domain(const struct directory *directory, struct directory_address *address
     return domain;
 }
 
+/* A local part that the next host could take for a route of its own: a%b, b!a, "a@b". Strangers may
+ * not send such through us (README.md of routing). */
+static bool
+is_route(struct slice local)
+{
+    return slice_find_byte(local, '%') < local.len || slice_find_byte(local, '!') < local.len ||
+           slice_find_byte(local, '@') < local.len;
+}
+
+/* A domain whose mail we pass on: postmaster is always taken, others as the relay's line says. */
+static enum directory_verdict
+find_relay(struct resolution *run, const struct directory_address *address, const struct work *work)
+{
+    const struct directory *directory = run->directory;
+    const struct directory_relay *relay = map_find(&directory->relays.by_name, address->domain);
+
+    if (!relay)
+        return DIRECTORY_FOREIGN;
+    if (is_route(address->local))
+        return DIRECTORY_UNKNOWN;
+    if (relay->is_listed && !slice_equal(address->local, SLICE("postmaster")) &&
+        !map_find(&directory->recipients.by_name, directory_key(run->arena, address)))
+        return DIRECTORY_UNKNOWN;
+    add_target(run, (struct directory_target){.name = work->address, .detail = SLICE("")});
+    return DIRECTORY_RELAYED;
+}
+
 static enum directory_verdict
 look_at(struct resolution *run, const struct work *work)
 {
@@ -265,10 +321,12 @@ look_at(struct resolution *run, const struct work *work)
         if (is_damaged(run, domain_key(run->arena, address.domain)))
             return DIRECTORY_FOUND;
         if (work->depth > 0)
-            add_target(run, (struct directory_target){NULL, work->address, SLICE("")});
-        return DIRECTORY_FOREIGN;
+            add_target(run,
+                       (struct directory_target){NULL, work->address, SLICE(""), work->list, true});
+        return work->depth > 0 ? DIRECTORY_FOREIGN : find_relay(run, &address, work);
     }
     if ((domain && find_mailbox(run, &address, work)) ||
+        (domain && find_list_owner(run, &address, work)) ||
         find_postmaster(run, &address, domain, work) || find_catch_all(run, &address, work))
         return DIRECTORY_FOUND;
     return DIRECTORY_UNKNOWN;
@@ -299,7 +357,8 @@ conclude(struct resolution *run, enum directory_verdict first)
         answer->verdict = run->disabled_count > 0 ? DIRECTORY_DISABLED : DIRECTORY_BROKEN;
         answer->why = "its alias leads nowhere or in a circle";
     }
-    if (answer->verdict != DIRECTORY_FOUND && answer->verdict != DIRECTORY_HAS_MOVED)
+    if (answer->verdict != DIRECTORY_FOUND && answer->verdict != DIRECTORY_HAS_MOVED &&
+        answer->verdict != DIRECTORY_RELAYED)
         answer->count = 0;
 }
 
@@ -311,7 +370,7 @@ directory_resolve(const struct directory *directory, struct slice address, struc
     enum directory_verdict first = DIRECTORY_BAD_ADDRESS;
 
     *ret_answer = (struct directory_answer){.moved_to = SLICE(""), .why = ""};
-    (void)!add_work(&run, address, SLICE(""), 0);
+    (void)!add_work(&run, address, SLICE(""), 0, NULL);
     while (run.next < run.count && !run.is_over) {
         /* The list may move while it grows. */
         struct work work = run.work[run.next++];

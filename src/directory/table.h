@@ -19,7 +19,7 @@ struct directory_table {
 
 struct directory {
     struct arena arena;
-    struct directory_table accounts, aliases, moved, domains;
+    struct directory_table accounts, aliases, moved, domains, relays, recipients;
     struct map accounts_by_id;
     struct map damaged; /* names that only damaged lines are about */
     uint64_t id_max;
@@ -29,12 +29,20 @@ struct directory {
     struct directory_problems problems;
 };
 
+/* An address of a relay domain that is known to exist there. */
+struct directory_recipient {
+    struct slice name;
+};
+
 /* Reads the fields of one line; NULL, and `damage` set in the line, when it is wrong. Everything is
  * copied into the arena. */
 struct directory_account *directory_account_read(struct arena *arena, struct directory_line *line);
 struct directory_alias *directory_alias_read(struct arena *arena, struct directory_line *line);
 struct directory_moved *directory_moved_read(struct arena *arena, struct directory_line *line);
 struct directory_domain *directory_domain_read(struct arena *arena, struct directory_line *line);
+struct directory_relay *directory_relay_read(struct arena *arena, struct directory_line *line);
+struct directory_recipient *directory_recipient_read(struct arena *arena,
+                                                     struct directory_line *line);
 struct directory_secret *directory_secret_read(struct arena *arena, struct directory_line *line);
 
 /* The name of a line in canonical form, in the arena; "@domain" is one for aliases only. */

@@ -30,7 +30,17 @@ lines_are_written_as_they_are_read(void **state)
 {
     const struct slice members[] = {SLICE("alice@example.test"), SLICE("\"a,b\"@x.test")};
     const struct directory_alias list = {
-        DIRECTORY_LIST, SLICE("team@example.test"), SLICE("Team"), true, members, 2};
+        .kind = DIRECTORY_LIST,
+        .name = SLICE("team@example.test"),
+        .full_name = SLICE("Team"),
+        .owner = SLICE("bob@example.test"),
+        .unsubscribe = SLICE("https://example.test/leave"),
+        .is_private = true,
+        .is_closed = true,
+        .members = members,
+        .count = 2,
+    };
+    const struct directory_relay relay = {SLICE("Machin.test"), true};
     const struct directory_domain domain = {SLICE("Example.TEST"), SLICE("other.test"),
                                             SLICE("alice@example.test")};
     const struct directory_moved moved = {SLICE("old@example.test"), SLICE("new@x.test")};
@@ -42,17 +52,29 @@ lines_are_written_as_they_are_read(void **state)
     assert_true(directory_put_account(&text, &alice));
     assert_true(directory_put_alias(&text, &list));
     assert_true(directory_put_moved(&text, &moved));
+    assert_true(directory_put_relay(&text, &relay));
+    assert_true(directory_put_recipient(&text, SLICE("marc@machin.test")));
+    assert_true(directory_put_recipient_removed(&text, SLICE("anne@machin.test")));
+    assert_true(directory_put_relay_removed(&text, SLICE("truc.test")));
     assert_slice(buffer_slice(&text),
                  "domain example.test same-as=other.test postmaster=alice@example.test\n"
                  "account alice@example.test id=7 full-name=\"Alice \\\"A\\\" Liddell\" quota=3MiB "
                  "messages=100 delivery=\"mbox:/var/mail/a b\" system=alice\n"
                  "list team@example.test to=\"alice@example.test,\\\"a,b\\\"@x.test\" "
-                 "full-name=Team private\n"
-                 "moved old@example.test to=new@x.test\n");
+                 "full-name=Team owner=bob@example.test unsubscribe=https://example.test/leave "
+                 "private closed\n"
+                 "moved old@example.test to=new@x.test\n"
+                 "relay machin.test listed\n"
+                 "recipient marc@machin.test\n"
+                 "recipient anne@machin.test removed\n"
+                 "relay truc.test removed\n");
     struct directory *directory = parse(buffer_slice(&text));
     assert_int_equal(directory_problem_count(directory), 0);
     assert_slice(directory_account_at(directory, 0)->full_name, "Alice \"A\" Liddell");
     assert_int_equal(directory_alias_at(directory, 0)->count, 2);
+    assert_true(directory_relay_at(directory, 0)->is_listed);
+    assert_null(directory_relay_at(directory, 1));
+    assert_non_null(directory_relay_find(directory, SLICE("MACHIN.test")));
     directory_close(&directory);
     buffer_finish(&text);
 }

@@ -30,7 +30,12 @@ static const char accounts[] =
     "moved erin@example.test to=alice@example.test\n"
     "account broken@example.test id=x\n"
     "domain broken.test same-as=\n"
-    "account Abuse@other.test id=7\n";
+    "account Abuse@other.test id=7\n"
+    "list team@example.test to=alice@example.test,fred@elsewhere.test owner=carol@other.test\n"
+    "list crew@example.test to=alice@example.test,bob@example.test\n"
+    "relay machin.test\n"
+    "relay listed.test listed\n"
+    "recipient marc@listed.test\n";
 
 static struct directory *
 open_directory(const char *text)
@@ -100,6 +105,20 @@ static const struct {
     {"abuse@elsewhere.test", DIRECTORY_FOREIGN, ""},
     {"postmaster@elsewhere.test", DIRECTORY_FOREIGN, ""},
     {"broken@example.test", DIRECTORY_BROKEN, ""},
+    {"team@example.test", DIRECTORY_FOUND, "1 fred@elsewhere.test"},
+    {"team-owner@example.test", DIRECTORY_FOUND, "4"},
+    {"owner-team@example.test", DIRECTORY_FOUND, "4"},
+    {"crew-owner@example.test", DIRECTORY_FOUND, "2 1+copy"},
+    {"alice-owner@example.test", DIRECTORY_UNKNOWN, ""},
+    {"Any.One@machin.test", DIRECTORY_RELAYED, "Any.One@machin.test"},
+    {"a%b@machin.test", DIRECTORY_UNKNOWN, ""},
+    {"b.test!a@machin.test", DIRECTORY_UNKNOWN, ""},
+    {"\"a@b.test\"@machin.test", DIRECTORY_UNKNOWN, ""},
+    {"marc@listed.test", DIRECTORY_RELAYED, "marc@listed.test"},
+    {"MARC@Listed.test", DIRECTORY_RELAYED, "MARC@Listed.test"},
+    {"nobody@listed.test", DIRECTORY_UNKNOWN, ""},
+    {"postmaster@listed.test", DIRECTORY_RELAYED, "postmaster@listed.test"},
+    {"marc@sub.listed.test", DIRECTORY_FOREIGN, ""},
     {"broken+x@example.test", DIRECTORY_BROKEN, ""},
     {"who@broken.test", DIRECTORY_BROKEN, ""},
     {"", DIRECTORY_BAD_ADDRESS, ""},

@@ -161,6 +161,7 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         ret_answer->verdict = SMTP_ROUTE_VERDICT_UNKNOWN;
         break;
     case DIRECTORY_FOREIGN:
+    case DIRECTORY_RELAYED:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_RELAY_DENIED;
         break;
     case DIRECTORY_DISABLED:
@@ -182,6 +183,7 @@ verdict_of_query(enum directory_verdict verdict, size_t count, bool is_expand)
     case DIRECTORY_HAS_MOVED:
         return SMTP_ROUTE_VERDICT_MOVED;
     case DIRECTORY_FOREIGN:
+    case DIRECTORY_RELAYED:
         return SMTP_ROUTE_VERDICT_UNVERIFIED;
     case DIRECTORY_DISABLED:
         return is_expand ? SMTP_ROUTE_VERDICT_REFUSED : SMTP_ROUTE_VERDICT_UNKNOWN;
