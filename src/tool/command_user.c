@@ -453,21 +453,46 @@ report_account(struct report *report, const struct directory_account *account)
 }
 
 static int
+by_id(const void *left, const void *right)
+{
+    const struct directory_account *const *l = left, *const *r = right;
+
+    return ((*l)->id > (*r)->id) - ((*l)->id < (*r)->id);
+}
+
+/* In the order in which they were made, whatever changed since. */
+static void
+report_accounts(struct report *report, const struct directory *directory)
+{
+    size_t count = 0;
+
+    while (directory_account_at(directory, count))
+        count++;
+    const struct directory_account **accounts = calloc(count + 1, sizeof(*accounts));
+    if (!accounts)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        accounts[i] = directory_account_at(directory, i);
+    qsort(accounts, count, sizeof(*accounts), by_id);
+    report_list(report, "accounts");
+    for (size_t i = 0; i < count; i++)
+        report_account(report, accounts[i]);
+    report_list_end(report);
+    free(accounts);
+}
+
+static int
 run_list(const struct command_call *call)
 {
     struct settings settings;
     struct people people = {.lock = -1};
-    const struct directory_account *account;
     int code = settings_load(call, &settings);
 
     if (code == EX_OK)
         code = people_open(&settings, false, &people);
     if (code == EX_OK) {
         struct report *report = report_open(command_has(call, "json"));
-        report_list(report, "accounts");
-        for (size_t i = 0; (account = directory_account_at(people.directory, i)); i++)
-            report_account(report, account);
-        report_list_end(report);
+        report_accounts(report, people.directory);
         code = report_close(&report);
     }
     people_close(&people);

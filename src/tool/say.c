@@ -74,7 +74,7 @@ say_code_of_errno(int error)
 
 /* ---- progress ------------------------------------------------------------------------------ */
 
-enum { BAR_WIDTH = 40, PARTS_OF_LINES = 10, LINES_EACH = 10000, REDRAWS = 200 };
+enum { BAR_WIDTH = 40, REDRAWS = 200, STEP_OF_UNKNOWN = 50 };
 
 void
 say_progress_begin(struct say_progress *progress, const char *what, uint64_t whole)
@@ -104,32 +104,18 @@ draw_bar(struct say_progress *progress, uint64_t done)
     progress->is_open = true;
 }
 
-static void
-write_line(const struct say_progress *progress, uint64_t done)
-{
-    if (progress->whole)
-        say_line("%s: %llu of %llu", progress->what, (unsigned long long)done,
-                 (unsigned long long)progress->whole);
-    else
-        say_line("%s: %llu", progress->what, (unsigned long long)done);
-}
-
 void
 say_progress_show(struct say_progress *progress, uint64_t done)
 {
-    uint64_t parts = progress->is_terminal ? REDRAWS : PARTS_OF_LINES;
-    uint64_t step = progress->whole ? progress->whole / parts : LINES_EACH / parts;
+    uint64_t step = progress->whole ? progress->whole / REDRAWS : STEP_OF_UNKNOWN;
     bool is_last = progress->whole && done >= progress->whole;
+    bool is_first = progress->shown == UINT64_MAX;
 
-    if (progress->shown != UINT64_MAX && done < progress->shown + (step ? step : 1) && !is_last)
-        return;
-    if (done == progress->shown)
+    if (!progress->is_terminal || done == progress->shown ||
+        (!is_first && !is_last && done < progress->shown + (step ? step : 1)))
         return;
     progress->shown = done;
-    if (progress->is_terminal)
-        draw_bar(progress, done);
-    else if (done > 0)
-        write_line(progress, done);
+    draw_bar(progress, done);
 }
 
 void

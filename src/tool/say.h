@@ -18,7 +18,7 @@ void say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The exit code that fits an errno. */
 int say_code_of_errno(int error);
 
-/* Progress of a long work: a bar that redraws itself on a terminal, else a line each tenth. */
+/* Progress of a long work: a bar that redraws itself on a terminal; nothing anywhere else. */
 struct say_progress {
     const char *what; /* "importing" */
     uint64_t whole;   /* 0: not known */

@@ -268,7 +268,8 @@ log_outcome(const struct parcel *parcel, const struct parcel_recipient *recipien
     log_begin(&line, parcel->role->host, is_delivered ? HOST_LEVEL_INFO : HOST_LEVEL_WARNING,
               is_delivered ? "delivered" : "not_delivered");
     log_text(&line, "id", parcel->queue_id);
-    log_address(&line, "account", recipient->address);
+    log_number(&line, "account", recipient->account);
+    log_address(&line, "to", recipient->address);
     if (is_delivered && is_store) {
         log_string(&line, "mailbox", "INBOX");
         log_number(&line, "uid", recipient->uid);

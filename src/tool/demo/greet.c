@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 65536, ANSWER_TIMEOUT_S = 10 };
+enum { TEXT_MAX = 65536, PATH_BYTES_MAX = 4096, ANSWER_TIMEOUT_S = 10 };
 
 /* The port on 127.0.0.1 that a service has; 0 when it has none there. */
 static uint16_t
@@ -127,6 +127,28 @@ deliver_welcome(const struct demo *demo, const struct settings *settings)
 
 /* ---- what to type next ---------------------------------------------------------------------- */
 
+/* Who has built and not installed it needs to be told where the program is. */
+static void
+print_path(void)
+{
+    char path[PATH_BYTES_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    const char *places = getenv("PATH");
+
+    if (len <= 0 || !places)
+        return;
+    path[len] = '\0';
+    char *slash = strrchr(path, '/');
+    size_t folder = (size_t)(slash - path);
+    for (const char *at = places; at; at = strchr(at, ':')) {
+        at += *at == ':';
+        size_t span = strcspn(at, ":");
+        if (span == folder && memcmp(at, path, folder) == 0)
+            return;
+    }
+    printf(" PATH=\"$PATH:%.*s\"", (int)folder, path);
+}
+
 static void
 print_hints(const struct demo *demo, const struct settings *settings)
 {
@@ -153,9 +175,10 @@ print_hints(const struct demo *demo, const struct settings *settings)
            "  curl -k -u \"$(sed -n '1s/ /:/p' %s)\" pop3s://127.0.0.1:%u/1\n",
            demo->credentials_path, pop3s);
     printf("\nLook around:\n"
-           "  export FACTEUR_CONFIG=%s\n"
-           "  facteur status; facteur user list; facteur mailbox show alice@%s\n",
-           demo->config_path, d);
+           "  export FACTEUR_CONFIG=%s",
+           demo->config_path);
+    print_path();
+    printf("\n  facteur status; facteur user list; facteur mailbox show alice@%s\n", d);
     printf("\nEach message that passes is shown below. Ctrl-C ends it; everything stays in %s.\n",
            demo->folder);
 }
