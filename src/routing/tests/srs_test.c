@@ -123,8 +123,9 @@ some_senders_stay_as_they_are(void **state)
         "\"a b\"@truc.fr",
         "fred@[192.0.2.1]",
         "fred@fwd.example",
-        "a.very.long.local.part.that.is.as.long.as.a.local.part.can.ever.b@"
-        "a.very.long.domain.name.that.is.as.long.as.few.domain.names.are.example"};
+        // The brackets say that no comma is missing.
+        ("a.very.long.local.part.that.is.as.long.as.a.local.part.can.ever.b@"
+         "a.very.long.domain.name.that.is.as.long.as.few.domain.names.are.example")};
     struct buffer out;
 
     (void)state;
