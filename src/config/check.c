@@ -82,7 +82,8 @@ check_delivery(struct check *check, const struct config *config)
     if (!is_box && !slice_equal(target, SLICE("store")))
         complain(check, "delivery_default",
                  "expected store, mbox:/PATH or maildir:/PATH; give one of these");
-    if (is_box && config->letterbox_dirs.count == 0)
+    if (is_box &&
+        !config_letterbox_is_allowed(config, slice_skip(target, slice_find_byte(target, ':') + 1)))
         complain(check, "delivery_default",
                  "letter boxes need a place; name the folder above them in letterbox_dirs");
     for (size_t i = 0; i < config->letterbox_dirs.count; i++) {

@@ -145,6 +145,10 @@ bool config_networks_contain(const struct config_networks *networks,
 MUST_USE bool config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_chain,
                               struct slice *ret_key);
 
+/* True when a letter box may lie at this absolute path: below one of letterbox_dirs, without any
+ * detour ("..", ".", "//"). %u and %d may stand in it. */
+bool config_letterbox_is_allowed(const struct config *config, struct slice path);
+
 /* Sets level and masks in the log's settings; leaves the rest. */
 void config_log_settings(const struct config *config, struct host_log_settings *settings);
 

@@ -25,7 +25,7 @@ result_of(int error)
     case -EISDIR:
     case -EINVAL:
     case -ENAMETOOLONG:
-        return PUT_PERMANENT;
+        return PUT_MISPLACED;
     default:
         return PUT_TEMPORARY;
     }

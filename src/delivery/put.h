@@ -11,7 +11,7 @@ enum put_result {
     PUT_BUSY,      /* somebody has the lock: try again soon */
     PUT_TEMPORARY, /* what may pass: an I/O error, a folder that is not there today */
     PUT_NO_SPACE,  /* disk or quota of the file system is full */
-    PUT_PERMANENT  /* what will not pass by itself: not a regular file, a symbolic link */
+    PUT_MISPLACED  /* what will not pass by itself: not a regular file, a symbolic link */
 };
 
 struct put_message {

@@ -58,7 +58,8 @@ read_quotas(const struct command_call *call, struct directory_account *account)
 }
 
 static int
-read_delivery(const struct command_call *call, struct directory_account *account)
+read_delivery(const struct command_call *call, const struct config *config,
+              struct directory_account *account)
 {
     struct slice mbox = SLICE("mbox:"), maildir = SLICE("maildir:");
     const char *text = command_value(call, "delivery");
@@ -81,12 +82,18 @@ read_delivery(const struct command_call *call, struct directory_account *account
                          "--delivery: expected store, mbox:/PATH or maildir:/PATH, "
                          "not '%s'",
                          text);
+    if (!config_letterbox_is_allowed(config, account->path))
+        return say_error(EX_CONFIG,
+                         "--delivery: %.*s lies in no folder that the option letterbox_dirs "
+                         "names; add the folder there and restart the server first",
+                         (int)account->path.len, (const char *)account->path.at);
     return EX_OK;
 }
 
 /* The options that user add and user set have in common. */
 static int
-read_account(const struct command_call *call, struct directory_account *account)
+read_account(const struct command_call *call, const struct config *config,
+             struct directory_account *account)
 {
     const char *full_name = command_value(call, "full-name");
     const char *login = command_value(call, "system");
@@ -96,7 +103,7 @@ read_account(const struct command_call *call, struct directory_account *account)
     if (login)
         account->login = slice_of_string(login);
     int code = read_quotas(call, account);
-    return code == EX_OK ? read_delivery(call, account) : code;
+    return code == EX_OK ? read_delivery(call, config, account) : code;
 }
 
 static int
@@ -154,7 +161,7 @@ add_account(const struct command_call *call, struct people *people,
 {
     bool has_password = !command_has(call, "no-password") && !command_has(call, "system");
     struct buffer password;
-    int code = read_account(call, account);
+    int code = read_account(call, &people->settings->config, account);
 
     buffer_init(&password, SAY_PASSWORD_MAX);
     if (code == EX_OK && has_password)
@@ -248,7 +255,7 @@ set_account(const struct command_call *call, struct people *people)
         return say_error(EX_USAGE, "--enable and --disable exclude each other; give one");
     if (command_has(call, "disable") || command_has(call, "enable"))
         account.is_enabled = command_has(call, "enable");
-    code = read_account(call, &account);
+    code = read_account(call, &people->settings->config, &account);
     return code == EX_OK ? append_account(people, &account) : code;
 }
 

@@ -328,6 +328,39 @@ slips_of_the_fingers_are_near(void **state)
     assert_int_equal(nearest_distance(SLICE("kitten"), SLICE("sitting")), 3);
 }
 
+static void
+letter_boxes_lie_where_they_are_allowed(void **state)
+{
+    static const struct {
+        struct slice path;
+        bool is_allowed;
+    } cases[] = {
+        {SLICE("/var/mail/alice"), true},
+        {SLICE("/var/mail/a/b"), true},
+        {SLICE("/srv/boxes/%d/%u"), true},
+        {SLICE("/var/mail"), false},
+        {SLICE("/var/mail/"), false},
+        {SLICE("/var/mailbox"), false},
+        {SLICE("/var/mail/../x"), false},
+        {SLICE("/var/mail//x"), false},
+        {SLICE("/var/mail/./x"), false},
+        {SLICE("/var/mail/x/.."), false},
+        {SLICE("/etc/passwd"), false},
+        {SLICE("var/mail/x"), false},
+        {SLICE(""), false},
+        {SLICE("/srv/boxes/..x"), true},
+    };
+    struct reading r;
+
+    (void)state;
+    reading_init(&r, "letterbox_dirs = {/var/mail, /srv/boxes/}\n");
+    assert_true(r.is_good);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(config_letterbox_is_allowed(&r.config, cases[i].path),
+                         cases[i].is_allowed);
+    reading_finish(&r);
+}
+
 int
 main(void)
 {
@@ -343,6 +376,7 @@ main(void)
         cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(networks_contain_their_addresses_only),
         cmocka_unit_test(the_whole_is_checked),
+        cmocka_unit_test(letter_boxes_lie_where_they_are_allowed),
         cmocka_unit_test(slips_of_the_fingers_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ answer(struct letterbox_role *role, uint64_t id, enum put_result result, struct 
         [PUT_BUSY] = STORE_LETTERBOX_PUT_RESULT_TEMPORARY,
         [PUT_TEMPORARY] = STORE_LETTERBOX_PUT_RESULT_TEMPORARY,
         [PUT_NO_SPACE] = STORE_LETTERBOX_PUT_RESULT_NO_SPACE,
-        [PUT_PERMANENT] = STORE_LETTERBOX_PUT_RESULT_PERMANENT,
+        [PUT_MISPLACED] = STORE_LETTERBOX_PUT_RESULT_MISPLACED,
     };
     struct store_letterbox_put_done note = {.id = id, .result = results[result], .text = problem};
 

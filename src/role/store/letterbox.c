@@ -87,8 +87,9 @@ settle(struct store_role *role, struct parcel *parcel, size_t index,
                                                   "the letter box cannot be written now"},
         [STORE_LETTERBOX_PUT_RESULT_NO_SPACE] = {SMTP_STORE_OUTCOME_KIND_NO_SPACE,
                                                  "the disk is full"},
-        [STORE_LETTERBOX_PUT_RESULT_PERMANENT] = {SMTP_STORE_OUTCOME_KIND_PERMANENT,
-                                                  "the letter box cannot be written"},
+        /* The operator's mistake, which the log names: no reason to send mail back. */
+        [STORE_LETTERBOX_PUT_RESULT_MISPLACED] = {SMTP_STORE_OUTCOME_KIND_TEMPORARY,
+                                                  "the letter box is not set up as it must be"},
     };
 
     parcel_settle(&parcel->recipients[index], outcomes[result].kind, outcomes[result].text);

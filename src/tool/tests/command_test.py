@@ -285,6 +285,9 @@ class Directory(Installation):
         self.assertEqual(alice["address"], "alice@example.test")
         self.assertEqual(alice["quota"], 2 << 30)
         self.assertEqual(alice["full_name"], 'Alice "A" Liddell')
+        said = self.do("user", "set", "alice", "--delivery", "maildir:/srv/alice", code=CONFIG)
+        self.assertIn("letterbox_dirs", said)
+        self.write('letterbox_dirs = {"/srv"}\n')
         self.do("user", "set", "alice", "--disable", "--delivery", "maildir:/srv/alice")
         alice = self.accounts()[0]
         self.assertFalse(alice["enabled"])
