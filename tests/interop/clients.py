@@ -102,7 +102,9 @@ class Clients(unittest.TestCase):
             run("curl", "-sS", url, *words, "--cacert", self.chain, "-u",
                 f"{BOB}:{self.office.people[BOB]}", "--mail-from", BOB, "--mail-rcpt", ALICE, "-T",
                 self.home / "letter")
-            self.office.find(f"curl {url}")
+            head = self.office.find(f"curl {url}").split(b"\r\n\r\n", 1)[0]
+            self.assertRegex(head, rb"\r\nDate: \w{3}, ")  # RFC 6409 §8.2, §8.3
+            self.assertRegex(head, rb"\r\nMessage-ID: <\w+@mail\.example\.test>")
 
     def test_curl_reads(self):
         self.office.send("curl reads")

@@ -6,7 +6,7 @@
 #include "role/smtp/smtp.h"
 #include "tls/facts.h"
 
-enum { PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX };
+enum { PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX, MISSING_FIELDS_MAX = 512 };
 
 /* A new request id: it finds its session again, and is never used twice. */
 static uint64_t
@@ -180,10 +180,44 @@ on_body_begin(struct smtp_session *session)
 }
 
 static void
-on_body_piece(struct smtp_session *session, struct slice piece)
+keep(struct smtp_session *session, struct slice piece)
 {
     transaction_put_body(session->transaction, piece);
     session->role->body_bytes += piece.len;
+}
+
+/* What a message lacks that a user hands in. */
+static void
+keep_missing_fields(struct smtp_session *session)
+{
+    struct buffer fields;
+
+    buffer_init(&fields, MISSING_FIELDS_MAX);
+    envelope_completion_put(&session->transaction->completion, &fields,
+                            host_wall(session->role->host), 0, smtp_session_queue_id(session),
+                            session->role->options[session->service].hostname);
+    keep(session, buffer_slice(&fields));
+    buffer_finish(&fields);
+}
+
+static bool
+is_submission(const struct smtp_session *session)
+{
+    return session->service == SERVICE_SUBMISSION || session->service == SERVICE_SUBMISSIONS;
+}
+
+static void
+on_body_piece(struct smtp_session *session, struct slice piece)
+{
+    size_t offset;
+
+    if (is_submission(session) &&
+        envelope_completion_scan(&session->transaction->completion, piece, &offset)) {
+        keep(session, slice_first(piece, offset));
+        keep_missing_fields(session);
+        piece = slice_skip(piece, offset);
+    }
+    keep(session, piece);
 }
 
 void
@@ -243,8 +277,7 @@ smtp_session_submit(struct smtp_session *session)
     struct transaction_submit want = {
         .id = new_request(session),
         .is_atomic = session->service != SERVICE_LMTP,
-        .is_submission =
-            session->service == SERVICE_SUBMISSION || session->service == SERVICE_SUBMISSIONS,
+        .is_submission = is_submission(session),
         .prefix_return_path_len = put_prefix(session, &prefix),
     };
     want.prefix = buffer_slice(&prefix);
@@ -268,6 +301,8 @@ on_body_end(struct smtp_session *session)
 {
     struct smtp_peer_role *store = &session->role->store;
 
+    if (is_submission(session) && envelope_completion_end(&session->transaction->completion))
+        keep_missing_fields(session);
     if (!store->channel) {
         smtp_session_answer_body(session, NULL);
     } else if (host_channel_is_full(store->channel)) {

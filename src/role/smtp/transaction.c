@@ -43,6 +43,7 @@ transaction_open(struct host *host, const struct envelope_path *reverse_path,
     transaction->return_full = parameters->ret == ENVELOPE_RET_FULL;
     transaction->is_utf8 = parameters->is_utf8;
     make_queue_id(host, transaction->queue_id);
+    envelope_completion_begin(&transaction->completion);
     return transaction;
 }
 

@@ -5,6 +5,7 @@
 #define ROLE_SMTP_TRANSACTION_H
 
 #include "base/arena.h"
+#include "envelope/completion.h"
 #include "host/host.h"
 #include "note/smtp_route.h"
 #include "note/smtp_store.h"
@@ -38,7 +39,8 @@ struct transaction {
     bool return_full;
     bool is_utf8;
     char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
-    struct buffer body; /* until it is larger than TRANSACTION_INLINE_MAX */
+    struct envelope_completion completion; /* of a message that a user hands in */
+    struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
     uint64_t body_bytes;
     int body_error; /* a negative errno once a piece could not be kept */
