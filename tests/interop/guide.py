@@ -252,6 +252,11 @@ class Guide(unittest.TestCase):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
                 self.assertTrue((page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}")
 
+    def test_files_named_in_the_text_exist(self):
+        for page in (*ROOT.glob("*.md"), *(ROOT / "docs/guide").glob("*.md")):
+            for named in re.findall(r"`((?:src|tests|tools|docs|bench|packaging)/[^` ]*)`", page.read_text()):
+                self.assertTrue(any(ROOT.glob(named)), f"{page.name} names {named}")
+
     def test_commands_named_in_the_text_exist(self):
         words = subprocess.run([office.FACTEUR, "help"], capture_output=True, text=True, check=True).stdout
         known = set(re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?) {2,}", words))
