@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 enum {
-    READ_FIRST = 4 * 1024, /* bytes by one read until the engine has shown that it takes more */
-    ROUNDS_MAX = 16,       /* of sending and making more output, in one turn of the loop */
+    READ_FIRST = 16 * 1024, /* bytes by one read until the engine has shown that it takes more */
+    ROUNDS_MAX = 16,        /* of sending and making more output, in one turn of the loop */
+    HOLD_BACK_MAX = 1024,   /* octets of output that wait for the answer which is on its way */
     PLAIN_MAX = CONNECTION_READ_MAX + 2 * TLS_PLAINTEXT_MAX /* what one read can decrypt to */
 };
 
@@ -268,6 +269,17 @@ begin_tls(struct connection *connection)
         instant_after(now_of(connection), duration_ms(CONNECTION_HANDSHAKE_MS));
 }
 
+/* The replies to a pipelined group leave together (RFC 2920 §3.2): while the engine waits for an
+ * answer, which comes in any case, the little that it has said so far waits with it. That spares a
+ * packet, two system calls and the peer's waking up. */
+static bool
+is_held_back(const struct connection *connection)
+{
+    return connection->phase == PHASE_RUN &&
+           connection->engine_kind->output(connection->engine).len <= HOLD_BACK_MAX &&
+           connection->engine_kind->is_busy(connection->engine);
+}
+
 /* Sends what can be sent; true when something has moved, so that there may be more. */
 static bool
 flush(struct connection *connection)
@@ -275,11 +287,13 @@ flush(struct connection *connection)
     bool has_moved = false;
 
     if (connection->tls) {
-        has_moved = encrypt(connection);
+        has_moved = !is_held_back(connection) && encrypt(connection);
         size_t sent = write_some(connection, tls_engine_output(connection->tls));
         tls_engine_sent(connection->tls, sent);
         return has_moved || sent > 0;
     }
+    if (is_held_back(connection))
+        return false;
     size_t sent = write_some(connection, connection->engine_kind->output(connection->engine));
     if (sent > 0)
         connection->engine_kind->sent(connection->engine, sent, now_of(connection));
