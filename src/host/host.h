@@ -241,6 +241,11 @@ MUST_USE int64_t host_file_read(struct host_file *file, void *at, size_t len, ui
 /* Writes all pieces one after another, or returns the error after an unknown part of them. */
 MUST_USE int host_file_write(struct host_file *file, const struct slice *pieces, size_t count,
                              uint64_t offset);
+/* Writes like host_file_write and makes what it has written durable, in one system call where that
+ * is possible. After an error *ret_is_unknown says whether it may or may not be on the disk; else
+ * the error came before anything was synced. */
+MUST_USE int host_file_write_durably(struct host_file *file, const struct slice *pieces,
+                                     size_t count, uint64_t offset, bool *ret_is_unknown);
 MUST_USE int host_file_size(struct host_file *file, uint64_t *ret_size);
 /* What the file system says of a file; `inode` tells whether a name still means the open file. */
 struct host_file_info {

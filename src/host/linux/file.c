@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-    PIECES_MAX = 64,      /* pieces in one pwritev */
-    NAME_BYTES_MAX = 255, /* of a file name, in every file system that matters */
+    PIECES_MAX = 256,                /* pieces in one pwritev */
+    WRITE_AND_SYNC_MAX = 256 * 1024, /* octets; more are written first, all of them, then synced */
+    NAME_BYTES_MAX = 255,            /* of a file name, in every file system that matters */
 };
 
 struct host_dir {
@@ -209,9 +210,13 @@ host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *ret_stamp)
         return -EINVAL;
     if (fstatat(dir->fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    const uint64_t parts[] = {info.st_dev, info.st_ino, (uint64_t)info.st_size,
-                              (uint64_t)info.st_mtim.tv_sec, (uint64_t)info.st_mtim.tv_nsec,
-                              (uint64_t)info.st_ctim.tv_sec, (uint64_t)info.st_ctim.tv_nsec};
+    const uint64_t parts[] = {info.st_dev,
+                              info.st_ino,
+                              (uint64_t)info.st_size,
+                              (uint64_t)info.st_mtim.tv_sec,
+                              (uint64_t)info.st_mtim.tv_nsec,
+                              (uint64_t)info.st_ctim.tv_sec,
+                              (uint64_t)info.st_ctim.tv_nsec};
     *ret_stamp = hash64(slice_of(parts, sizeof(parts)), 0);
     return 0;
 }
@@ -305,6 +310,34 @@ host_file_write(struct host_file *file, const struct slice *pieces, size_t count
         offset += (uint64_t)written;
         skipped += (size_t)written;
     }
+}
+
+int
+host_file_write_durably(struct host_file *file, const struct slice *pieces, size_t count,
+                        uint64_t offset, bool *ret_is_unknown)
+{
+    struct iovec vectors[PIECES_MAX];
+    size_t len = 0;
+
+    *ret_is_unknown = false;
+    for (size_t i = 0; i < count; i++)
+        len += pieces[i].len;
+    if (count <= PIECES_MAX && len <= WRITE_AND_SYNC_MAX) {
+        int filled = fill_vectors(pieces, count, 0, vectors);
+        ssize_t written = pwritev2(file->fd, vectors, filled, (off_t)offset, RWF_DSYNC);
+        if (written >= 0 && (size_t)written == len)
+            return 0;
+        if (written < 0 && errno != EINTR && errno != EOPNOTSUPP) {
+            *ret_is_unknown = true; /* it does not tell which of the two failed */
+            return -errno;
+        }
+    }
+    int error = host_file_write(file, pieces, count, offset);
+    if (error == 0) {
+        error = host_file_sync(file);
+        *ret_is_unknown = error < 0;
+    }
+    return error;
 }
 
 int

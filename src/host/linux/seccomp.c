@@ -54,6 +54,7 @@ static const int file_calls[] = {
     SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),  SCMP_SYS(readlink),   SCMP_SYS(readlinkat),
     SCMP_SYS(fchmod),     SCMP_SYS(fchown),     SCMP_SYS(utimensat),  SCMP_SYS(linkat),
     SCMP_SYS(sync_file_range), SCMP_SYS(umask), SCMP_SYS(mincore),    SCMP_SYS(truncate),
+    SCMP_SYS(pwritev2),
 };
 
 /* Whoever asks for one of these is not our program any more. */

@@ -471,6 +471,20 @@ host_file_sync(struct host_file *file)
 }
 
 int
+host_file_write_durably(struct host_file *file, const struct slice *pieces, size_t count,
+                        uint64_t offset, bool *ret_is_unknown)
+{
+    int error = host_file_write(file, pieces, count, offset);
+
+    *ret_is_unknown = false;
+    if (error == 0) {
+        error = host_file_sync(file);
+        *ret_is_unknown = error < 0;
+    }
+    return error;
+}
+
+int
 host_file_size(struct host_file *file, uint64_t *ret_size)
 {
     if (file->host->is_dead)
