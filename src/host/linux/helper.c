@@ -79,6 +79,7 @@ host_helper_open(struct host *host, enum host_helper_kind kind, host_helper_fn f
     int flags = fcntl(theirs, F_GETFL);
     if (flags < 0 || fcntl(theirs, F_SETFL, flags & ~O_NONBLOCK) < 0)
         error = -errno;
+    host_linux_forget_random(host); /* two processes must not draw from one stock */
     pid_t parent = getpid();
     pid_t pid = error < 0 ? -1 : fork();
     if (pid == 0)

@@ -16,6 +16,7 @@
 enum {
     LOG_WAITING_MAX = 256 * 1024, /* lines that may gather in one turn */
     LOG_WRITE_MAX = 4096,         /* PIPE_BUF: lines of several processes do not mix in a pipe */
+    LOG_GATHER_MS = 10,           /* a line waits so long for others, unless it is a warning */
     JOBS_SIZE_FIRST = 64,
 };
 
@@ -57,12 +58,11 @@ host_wall(struct host *host)
     return (struct wall){read_clock(CLOCK_REALTIME)};
 }
 
-void
-host_random(struct host *host, void *ret_bytes, size_t len)
+static void
+draw(void *ret_bytes, size_t len)
 {
     uint8_t *at = ret_bytes;
 
-    (void)host;
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
         if (got < 0 && errno == EINTR)
@@ -72,6 +72,32 @@ host_random(struct host *host, void *ret_bytes, size_t len)
         at += got;
         len -= (size_t)got;
     }
+}
+
+/* Small pieces come from a stock, so that a queue id does not cost a system call. What was given
+ * out is not kept. */
+void
+host_random(struct host *host, void *ret_bytes, size_t len)
+{
+    if (len > sizeof(host->random) / 4) {
+        draw(ret_bytes, len);
+        return;
+    }
+    if (host->random_left < len) {
+        draw(host->random, sizeof(host->random));
+        host->random_left = sizeof(host->random);
+    }
+    uint8_t *from = host->random + sizeof(host->random) - host->random_left;
+    memcpy(ret_bytes, from, len);
+    explicit_bzero(from, len);
+    host->random_left -= len;
+}
+
+void
+host_linux_forget_random(struct host *host)
+{
+    explicit_bzero(host->random, sizeof(host->random));
+    host->random_left = 0;
 }
 
 /* ---- log ----------------------------------------------------------------------------------- */
@@ -90,8 +116,8 @@ host_linux_flush_log(struct host *host)
 {
     while (buffer_len(&host->log) > 0) {
         struct slice waiting = buffer_slice(&host->log);
-        size_t len = waiting.len <= LOG_WRITE_MAX ? waiting.len
-                                                  : whole_lines(waiting, LOG_WRITE_MAX);
+        size_t len =
+            waiting.len <= LOG_WRITE_MAX ? waiting.len : whole_lines(waiting, LOG_WRITE_MAX);
         ssize_t written = write(STDERR_FILENO, waiting.at, len);
         if (written < 0 && errno == EINTR)
             continue;
@@ -100,6 +126,7 @@ host_linux_flush_log(struct host *host)
         buffer_consume(&host->log, (size_t)written);
     }
     buffer_clear(&host->log);
+    host->log_due = INSTANT_NEVER;
 }
 
 /* "2026-11-21T03:55:00.123Z ", for lines that no journal dates. */
@@ -141,6 +168,10 @@ host_log(struct host *host, enum host_level level, struct slice line)
     }
     buffer_put(&host->log, line);
     buffer_put_byte(&host->log, '\n');
+    if (level <= HOST_LEVEL_WARNING || buffer_len(&host->log) >= LOG_WRITE_MAX)
+        host->log_due = host_now(host);
+    else if (instant_is_never(host->log_due))
+        host->log_due = instant_after(host_now(host), duration_ms(LOG_GATHER_MS));
 }
 
 void
@@ -165,8 +196,7 @@ stderr_is_journal(void)
 
     if (!stream || fstat(STDERR_FILENO, &info) < 0)
         return false;
-    snprintf(expected, sizeof(expected), "%ju:%ju", (uintmax_t)info.st_dev,
-             (uintmax_t)info.st_ino);
+    snprintf(expected, sizeof(expected), "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
     return strcmp(stream, expected) == 0;
 }
 
@@ -204,6 +234,7 @@ set_alarm(struct host *host)
 {
     struct instant next = timers_next(&host->timers);
 
+    next = instant_is_before(host->log_due, next) ? host->log_due : next;
     if (next.ns == host->alarm_at.ns)
         return;
     host->alarm_at = next;
@@ -265,7 +296,9 @@ before_poll(uv_prepare_t *prepare)
     struct host *host = prepare->data;
 
     channels_flush(host);
-    host_linux_flush_log(host);
+    host_enter_handler(host);
+    if (!instant_is_never(host->log_due) && !instant_is_before(host_now(host), host->log_due))
+        host_linux_flush_log(host);
     watches_apply(host);
     set_alarm(host);
     /* libuv computes how long to wait after this; an active idle handle makes that zero. */
@@ -296,6 +329,7 @@ host_linux_open(struct host **ret_host)
     struct host *host = host_allocate(sizeof(*host));
 
     *host = (struct host){.alarm_at = INSTANT_NEVER,
+                          .log_due = INSTANT_NEVER,
                           .log_settings = {.level_max = HOST_LEVEL_INFO},
                           .log_goes_to_journal = stderr_is_journal()};
     int error = uv_loop_init(&host->loop);

@@ -22,6 +22,8 @@ struct jobs {
 
 struct channel_inbox;
 
+enum { RANDOM_AHEAD = 256 }; /* octets; getrandom gives up to this in one piece */
+
 struct host {
     uv_loop_t loop;
     uv_prepare_t before_poll;
@@ -39,6 +41,9 @@ struct host {
     bool now_is_known;
     bool is_stopping;
     struct buffer log;
+    struct instant log_due;       /* when what gathers in `log` must be out */
+    uint8_t random[RANDOM_AHEAD]; /* drawn from the kernel, not yet given out: its last octets */
+    size_t random_left;
     struct host_log_settings log_settings;
     bool log_goes_to_journal;
 };
@@ -72,6 +77,9 @@ MUST_USE int watch_open(struct host *host, int fd, watch_fn fn, struct watch *wa
 void watch_set(struct watch *watch, unsigned events);
 void watch_close(struct watch *watch);
 void watches_apply(struct host *host);
+
+/* Wipes random octets that are in stock. */
+void host_linux_forget_random(struct host *host);
 
 /* Sends the notes that were queued in this turn. */
 void channels_flush(struct host *host);
