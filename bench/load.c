@@ -33,6 +33,7 @@ struct connection {
     const char *output;
     size_t output_len;
     int64_t started_ns;
+    bool is_blocked; /* the socket takes no more for now: it is watched for room */
     bool is_over;
 };
 
@@ -128,7 +129,9 @@ flush_output(struct connection *connection)
     while (connection->output_len) {
         ssize_t sent = write(connection->fd, connection->output, connection->output_len);
         if (sent < 0 && errno == EAGAIN) {
-            watch(connection, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+            if (!connection->is_blocked)
+                watch(connection, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+            connection->is_blocked = true;
             return;
         }
         if (sent < 0)
@@ -136,7 +139,9 @@ flush_output(struct connection *connection)
         connection->output += sent;
         connection->output_len -= (size_t)sent;
     }
-    watch(connection, EPOLLIN, EPOLL_CTL_MOD);
+    if (connection->is_blocked)
+        watch(connection, EPOLLIN, EPOLL_CTL_MOD);
+    connection->is_blocked = false;
 }
 
 static void
