@@ -18,6 +18,7 @@ struct envelope_completion {
     bool has_date, has_message_id;
 };
 
+/* Nothing of the message has been seen. */
 void envelope_completion_begin(struct envelope_completion *completion);
 
 /* Looks at the next piece. True when the header ends in it: *ret_offset is where in the piece the

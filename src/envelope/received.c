@@ -25,17 +25,19 @@ put_harmless(struct buffer *buffer, struct slice bytes)
 static void
 put_tcp_info(struct buffer *buffer, const struct envelope_received *received)
 {
-    if (received->client_ip.len == 0)
+    bool is_ipv6 = slice_find_byte(received->client_ip, ':') < received->client_ip.len;
+
+    if (received->client_ip.len + received->client_name.len == 0)
         return;
     buffer_put_text(buffer, " (");
-    if (received->client_name.len > 0) {
-        put_harmless(buffer, received->client_name);
-        buffer_put_byte(buffer, ' ');
+    put_harmless(buffer, received->client_name);
+    if (received->client_ip.len > 0) {
+        buffer_put_text(buffer, received->client_name.len > 0 ? " [" : "[");
+        buffer_put_text(buffer, is_ipv6 ? "IPv6:" : "");
+        put_harmless(buffer, received->client_ip);
+        buffer_put_byte(buffer, ']');
     }
-    bool is_ipv6 = slice_find_byte(received->client_ip, ':') < received->client_ip.len;
-    buffer_put_text(buffer, is_ipv6 ? "[IPv6:" : "[");
-    put_harmless(buffer, received->client_ip);
-    buffer_put_text(buffer, "])");
+    buffer_put_byte(buffer, ')');
 }
 
 const char *

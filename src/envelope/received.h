@@ -9,7 +9,7 @@
 
 struct envelope_received {
     struct slice helo;        /* what the client called itself; may be empty */
-    struct slice client_name; /* its name in the DNS, if known; else empty */
+    struct slice client_name; /* its name in the DNS, or "userid=1000"; may be empty */
     struct slice client_ip;   /* text without brackets: "192.0.2.1", "2001:db8::1"; or empty */
     struct slice by;          /* our name */
     struct slice id;          /* queue id */

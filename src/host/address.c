@@ -12,7 +12,8 @@ host_address_put(struct buffer *buffer, const struct host_address *address)
     char text[INET6_ADDRSTRLEN];
 
     if (address->family == HOST_FAMILY_UNIX) {
-        buffer_put(buffer, SLICE("unix"));
+        buffer_put_text(buffer, "unix:");
+        buffer_put_decimal(buffer, address->user);
         return;
     }
     int family = address->family == HOST_FAMILY_IPV4 ? AF_INET : AF_INET6;

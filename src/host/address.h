@@ -5,10 +5,10 @@
 
 #include "host/host.h"
 
-/* Puts the address without its port: "192.0.2.1", "2001:db8::1", "unix". */
+/* Puts the address without its port: "192.0.2.1", "2001:db8::1", "unix:1000". */
 void host_address_put(struct buffer *buffer, const struct host_address *address);
 
-/* The same with the port: "192.0.2.1:25", "[2001:db8::1]:25", "unix". */
+/* The same with the port: "192.0.2.1:25", "[2001:db8::1]:25", "unix:1000". */
 void host_address_put_with_port(struct buffer *buffer, const struct host_address *address);
 
 /* Reads an IPv4 or IPv6 address; IPv4-mapped IPv6 becomes IPv4. The port becomes `port`. */

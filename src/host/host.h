@@ -74,6 +74,7 @@ struct host_address {
     enum host_family family;
     uint8_t bytes[16]; /* network order; 4 of them for IPv4 */
     uint16_t port;
+    uint32_t user; /* of a peer on a unix socket: whose process it is */
 };
 
 enum { HOST_READABLE = 1, HOST_WRITABLE = 2 };

@@ -116,6 +116,13 @@ class Clients(unittest.TestCase):
                    f"pop3://localhost:{self.base + 110}/{count}")
         self.assertIn("Subject: curl reads", text)
 
+    def test_curl_sends_through_the_socket_for_users_of_the_machine(self):
+        (self.home / "letter").write_text("Subject: by the socket\r\n\r\nx\r\n")
+        run("curl", "-sS", "--unix-socket", self.office.folder / "run/submit", "smtp://localhost/cron.test",
+            "--mail-from", "root@example.test", "--mail-rcpt", ALICE, "-T", self.home / "letter")
+        self.assertRegex(self.office.find("by the socket"),
+                         rb"\r\nReceived: from cron\.test \(userid=%d\)\r\n" % os.getuid())
+
     # ---- netcat
 
     def test_netcat_types_the_dialogue_of_the_readme(self):

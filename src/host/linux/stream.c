@@ -14,6 +14,7 @@
 enum {
     ACCEPT_BATCH = 64,          /* newcomers in one turn, so that the old ones are not starved */
     ACCEPT_RETRY_MS = 100,      /* pause when descriptors or memory have run out */
+    NOBODY = 65534,             /* as the kernel names users that a name space does not map */
     SEND_STALL_MS = 10 * 60000, /* a peer that acknowledges nothing for so long is gone */
 };
 
@@ -250,6 +251,16 @@ is_about_one_newcomer(int error)
     return false;
 }
 
+/* Who connected; nobody when the kernel does not tell. */
+static uint32_t
+user_behind(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? peer.uid : NOBODY;
+}
+
 static void
 hand_over(struct host_listener *listener, int fd, const struct sockaddr_storage *from)
 {
@@ -261,6 +272,8 @@ hand_over(struct host_listener *listener, int fd, const struct sockaddr_storage 
         return;
     }
     socket_address_read(from, &peer);
+    if (peer.family == HOST_FAMILY_UNIX)
+        peer.user = user_behind(fd);
     int error = open_stream(listener->watch.host, fd, &peer, &stream);
     if (error < 0)
         back_off(listener, -error);

@@ -4,6 +4,7 @@
 
 #include "host/address.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,21 @@ open_service(struct parent *parent, const char *option, enum role_service servic
     return true;
 }
 
+/* Where `sendmail` hands in mail: for every user of the machine. */
+static bool
+open_local_submission(struct parent *parent)
+{
+    struct slice folder = parent->config.runtime_dir;
+    int len = snprintf(parent->submit_path, sizeof(parent->submit_path), "%.*s/%s", (int)folder.len,
+                       (const char *)folder.at, SUBMIT_SOCKET_NAME);
+    struct config_listener where = {.address = {.family = HOST_FAMILY_UNIX},
+                                    .path = slice_of(parent->submit_path, (size_t)len)};
+    struct config_listeners list = {&where, parent->config.local_submission};
+
+    assert((size_t)len < sizeof(parent->submit_path)); /* parent.sock was bound before */
+    return open_service(parent, "local_submission", SERVICE_SUBMISSION, &list);
+}
+
 /* A socket for the tool, for its owner's eyes only. */
 static bool
 open_admin(struct parent *parent, const char *name, host_handle *ret_handle)
@@ -112,6 +128,7 @@ listeners_open(struct parent *parent)
            open_service(parent, "smtp_listen", SERVICE_SMTP, &config->smtp_listen) &&
            open_service(parent, "submission_listen", SERVICE_SUBMISSION,
                         &config->submission_listen) &&
+           open_local_submission(parent) &&
            open_service(parent, "submissions_listen", SERVICE_SUBMISSIONS,
                         &config->submissions_listen) &&
            open_service(parent, "lmtp_listen", SERVICE_LMTP, &config->lmtp_listen) &&

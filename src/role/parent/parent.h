@@ -27,6 +27,7 @@ int role_process_main(void);
 
 /* Where the tool reaches the parent and the store: names below runtime_dir. */
 #define PARENT_SOCKET_NAME "parent.sock"
+#define SUBMIT_SOCKET_NAME "submit"
 #define STORE_SOCKET_NAME "store.sock"
 
 #endif

@@ -14,9 +14,10 @@
 
 enum {
     CHILDREN_MAX = 3 * 64 + 5, /* options.def: at most 64 processes of a kind */
-    PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX,
+    PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX + 1,
     CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
     CERTIFICATE_WATCH_S = 30,
+    SUBMIT_PATH_MAX = 128, /* longer than any socket's name can be */
     RESTART_FIRST_MS = 100,
     RESTART_LAST_MS = 30 * 1000,
     RESTART_FORGIVEN_S = 60, /* a child that ran so long starts anew at once */
@@ -67,6 +68,7 @@ struct parent {
     unsigned processes; /* of each kind that has several */
     struct parent_listener listeners[PARENT_LISTENERS_MAX];
     size_t listener_count;
+    char submit_path[SUBMIT_PATH_MAX];
     struct certificate certificates[CERTIFICATES_MAX];
     size_t certificate_count;
     struct host_timer *certificate_watch;

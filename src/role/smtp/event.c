@@ -251,8 +251,14 @@ put_prefix(struct smtp_session *session, struct buffer *prefix)
 
     buffer_init(&client, 64);
     buffer_init(&tls_text, 128);
-    host_address_put(&client, &session->peer);
-    received.client_ip = buffer_slice(&client);
+    if (session->peer.family == HOST_FAMILY_UNIX) {
+        buffer_put_text(&client, "userid=");
+        buffer_put_decimal(&client, session->peer.user);
+        received.client_name = buffer_slice(&client);
+    } else {
+        host_address_put(&client, &session->peer);
+        received.client_ip = buffer_slice(&client);
+    }
     if (tls) {
         buffer_put(&tls_text, tls_engine_version(tls));
         buffer_put_byte(&tls_text, ' ');

@@ -347,7 +347,8 @@ smtp_session_open(struct smtp_role *role, enum role_service service, struct host
     session->service = service;
     session->peer = peer;
     session->is_trusted = is_trusted;
-    session->is_relay = config_networks_contain(&role->config->relay_networks, &peer);
+    session->is_relay = config_networks_contain(&role->config->relay_networks, &peer) ||
+                        (peer.family == HOST_FAMILY_UNIX && service == SERVICE_SUBMISSION);
     session->slot = find_slot(role);
     list_init(&session->room_link);
     role->sessions[session->slot] = session;

@@ -87,7 +87,7 @@ struct smtp_session {
     const struct envelope_path *rcpt_path;
     const struct envelope_rcpt_parameters *rcpt_parameters;
     bool is_trusted; /* in trusted_networks: no limits */
-    bool is_relay;   /* in relay_networks */
+    bool is_relay;   /* in relay_networks, or a user of this machine who hands in mail */
 };
 
 /* Bits of a request id that name the slot of the session which asked. */
