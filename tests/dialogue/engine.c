@@ -30,6 +30,8 @@ static const struct {
     {"submission", &dialogue_engine_smtp},
     {"submissions", &dialogue_engine_smtp},
     {"lmtp", &dialogue_engine_smtp},
+    {"pop3", &dialogue_engine_pop3},
+    {"pop3s", &dialogue_engine_pop3},
 };
 
 struct connection {
@@ -271,5 +273,6 @@ main(void)
             connections[id].engine->close(connections[id].session);
     }
     office_finish(&world.office);
+    lobby_finish(&world.lobby);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/time.h"
+#include "pop3/tests/lobby.h"
 #include "smtp/tests/office.h"
 
 /* What `set` lines of a dialogue have changed: name and value, both NUL-terminated. */
@@ -18,6 +19,8 @@ struct dialogue_setting {
 /* What all connections of a dialogue share. */
 struct dialogue_world {
     struct office office; /* every message that was delivered */
+    struct lobby lobby;   /* the same, for readers */
+    size_t lobby_seen;    /* how many of the office's are in the lobby */
     struct dialogue_setting settings[DIALOGUE_SETTINGS_MAX];
     size_t setting_count;
 };
@@ -47,6 +50,6 @@ struct dialogue_engine {
     bool (*is_closed)(void *session);
 };
 
-extern const struct dialogue_engine dialogue_engine_smtp;
+extern const struct dialogue_engine dialogue_engine_smtp, dialogue_engine_pop3;
 
 #endif

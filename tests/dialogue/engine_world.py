@@ -4,8 +4,12 @@ import subprocess
 
 # Answers that are held back come within this time.
 PATIENCE_MS = 5000
-# The office of the engine (src/smtp/tests/office.h) knows these.
-PASSWORDS = {"alice@example.test": "wonderland"}
+# The office of the engines (src/smtp/tests/office.h) knows alice, the lobby (engine_pop3.c) all.
+PASSWORDS = {
+    "alice@example.test": "wonderland",
+    "mrose@foo.com": "a password for dialogues",
+    "jones@foo.com": "a password for dialogues",
+}
 
 
 class EngineConnection:

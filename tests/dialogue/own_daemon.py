@@ -19,6 +19,9 @@ SETTINGS = {
     ("vrfy", "everybody"): "vrfy = all",
     ("expn", "everybody"): "expn = all",
     ("obsolete_commands", "on"): "obsolete_commands = yes",
+    ("pop3_apop", "on"): "pop3_apop = yes",
+    ("login_delay", "60"): "pop3_login_delay = 60s",
+    ("expire", "30"): "pop3_expire = 30",
 }
 # What the demo's configuration says otherwise.
 BASE = ["vrfy = cannot_tell", "expn = refuse"]
@@ -30,12 +33,15 @@ PEOPLE = {
     "Admin.MRC@foo.com": "Mark Crispin",
     "jsmith@foo.com": "Joe Smith",
     "hsmith@foo.com": "Harry Smith",
+    "mrose@foo.com": "Marshall Rose",
 }
 LINES = """\
 moved moved@foo.com to=moved@bar.com
 list exemple-email-list@foo.com to=jones@foo.com,brown@foo.com,jsmith@foo.com
 """
 PASSWORD = "a password for dialogues"
+# Who may use APOP.
+WITH_APOP = {"mrose@foo.com"}
 
 
 def free_port_base():
@@ -120,7 +126,8 @@ class OwnDaemonWorld(DaemonWorld):
         for domain in sorted({address.split("@")[1] for address in PEOPLE}):
             self.tool("domain", "add", domain)
         for address, full_name in PEOPLE.items():
-            self.tool("user", "add", address, "--password-stdin", "--full-name", full_name,
+            more = ["--apop"] if address in WITH_APOP else []
+            self.tool("user", "add", address, "--password-stdin", "--full-name", full_name, *more,
                       stdin=PASSWORD + "\n")
         with open(self.folder / "data/directory/accounts", "a", encoding="utf-8") as accounts:
             accounts.write(LINES)

@@ -67,6 +67,13 @@ FORMS = [
     ("wait", r"wait (?P<seconds>[\d.]+)s", lambda f: {"seconds": float(f["seconds"])}),
     ("auth", r"auth (?P<mechanism>[\w-]+) (?P<user>\S+) (?P<outcome>right|wrong)",
      lambda f: {"mechanism": f["mechanism"], "user": f["user"], "outcome": f["outcome"]}),
+    ("password", r"password (?P<name>[a-z]+) of (?P<user>\S+)",
+     lambda f: {"name": f["name"], "user": f["user"]}),
+    ("apop", r"apop (?P<user>\S+) (?P<outcome>right|wrong)",
+     lambda f: {"user": f["user"], "outcome": f["outcome"]}),
+    ("deliver", r"deliver (?P<address>\S+) (?P<text>.+)",
+     lambda f: {"address": f["address"], "text": f["text"]}),
+    ("empty", r"empty (?P<address>\S+)", lambda f: {"address": f["address"]}),
     ("mailbox", r"mailbox (?P<address>\S+) has (?P<number>no|\d+) messages? with /(?P<pattern>.*)/",
      read_mailbox),
 ]

@@ -8,6 +8,7 @@ usage: run.py engine --program DIALOGUE_ENGINE [--split N] FILE|FOLDER…
 Writes TAP; a failure names file:line and shows what was said before.
 """
 import argparse
+import hashlib
 import re
 import sys
 import uuid
@@ -29,7 +30,7 @@ class Conversation:
 
     def __init__(self, dialogue, world):
         self.dialogue, self.world = dialogue, world
-        self.connections, self.current, self.said = {}, None, []
+        self.connections, self.services, self.current, self.said = {}, {}, None, []
         self.names = {"token": "t" + uuid.uuid4().hex[:12]}
 
     def connection(self):
@@ -108,7 +109,7 @@ class Conversation:
         self.world.set(name, value)
 
     def do_connect(self, service, name):
-        self.connections[name] = self.world.connect(service)
+        self.connections[name], self.services[name] = self.world.connect(service), service
         self.current = name
 
     def do_on(self, name):
@@ -168,10 +169,60 @@ class Conversation:
     def do_auth(self, mechanism, user, outcome):
         password = self.world.password(user) if outcome != "wrong" else "not the password"
         client = sasl_client.make(mechanism, user, password)
+        if self.services[self.current].startswith("pop3"):
+            self.expect_login(sasl_client.pop3(self, client), outcome)
+            return
         code = sasl_client.smtp(self, client)
         expected = {"right": "235", "wrong": "535"}[outcome]
         if code != expected:
             raise Mismatch(f"expected {expected}, got {self.said[-1]!r}")
+
+    def expect_login(self, line, outcome):
+        expected = {"right": "+OK", "wrong": "-ERR [AUTH]"}[outcome]
+        if not line.startswith(expected):
+            raise Mismatch(f"expected {expected}, got {line!r}")
+
+    def do_apop(self, user, outcome):
+        stamp = next(line for line in reversed(self.said) if re.match(r"S: \+OK .*<.*@.*>$", line))
+        secret = self.world.password(user) if outcome == "right" else "not the password"
+        digest = hashlib.md5((stamp[stamp.index("<"):] + secret).encode()).hexdigest()
+        self.send(f"APOP {user} {digest}\r\n".encode())
+        self.expect_login(self.read_line(), outcome)
+
+    def do_password(self, name, user):
+        self.names[name] = self.world.password(user)
+
+    def aside(self, service, lines):
+        """Holds a conversation beside this one: pairs of what is said and what must come."""
+        outer = self.connections, self.services, self.current
+        self.connections, self.services = {}, {}
+        self.do_connect(service, "aside")
+        try:
+            for said, start in lines:
+                if said is not None:
+                    self.send(said + b"\r\n")
+                line = self.read_line()
+                while re.match(r"\d\d\d-", line):
+                    line = self.read_line()
+                if not line.startswith(start):
+                    raise Mismatch(f"expected {start}, got {line!r}")
+            return line
+        finally:
+            self.connection().close()
+            self.connections, self.services, self.current = outer
+
+    def do_deliver(self, address, text):
+        message = unescape(self.fill(text)).replace(b"\r\n.", b"\r\n..")
+        self.aside("lmtp", [(None, "220"), (b"LHLO bar.com", "250"), (b"MAIL FROM:<a@bar.com>", "250"),
+                            (f"RCPT TO:<{address}>".encode(), "250"), (b"DATA", "354"),
+                            (message + b"\r\n.", "250"), (b"QUIT", "221")])
+
+    def do_empty(self, address):
+        login = [(None, "+OK"), (f"USER {address}".encode(), "+OK"),
+                 (f"PASS {self.world.password(address)}".encode(), "+OK")]
+        count = int(self.aside("pop3s", login + [(b"STAT", "+OK")]).split()[1])
+        self.aside("pop3s", login + [(f"DELE {n}".encode(), "+OK") for n in range(1, count + 1)]
+                   + [(b"QUIT", "+OK")])
 
     def do_mailbox(self, address, count, pattern):
         pattern = self.fill(pattern, escape=True)

@@ -57,3 +57,19 @@ def smtp(conversation, client):
             return reply[:3]
         response = exchange.send(base64.b64decode(reply[4:]))
         conversation.send(base64.b64encode(response) + b"\r\n")
+
+
+def pop3(conversation, client):
+    """Runs the exchange of RFC 5034 §4; returns the last line."""
+    mechanism, exchange = client
+    initial = next(exchange)
+    line = f"AUTH {mechanism}"
+    if initial is not None:
+        line += " " + (base64.b64encode(initial).decode() or "=")
+    conversation.send(line.encode() + b"\r\n")
+    while True:
+        reply = conversation.read_line()
+        if not reply.startswith("+ "):
+            return reply
+        response = exchange.send(base64.b64decode(reply[2:]))
+        conversation.send(base64.b64encode(response) + b"\r\n")

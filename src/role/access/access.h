@@ -81,7 +81,8 @@ struct access_session {
     uint32_t slot;
     uint64_t request;      /* of what is waited for */
     uint64_t auth_session; /* of the SASL exchange that goes on; 0: none */
-    uint64_t granted;      /* the session's number at store; 0: not logged in */
+    uint64_t granted;      /* the session's number at store; 0: not logged in, or over */
+    uint64_t number;       /* the same, for log lines: also when it is over */
     uint64_t account;
     struct instant waiting_since;
     struct instant opened;

@@ -75,7 +75,7 @@ on_granted(struct access_role *role, const struct access_auth_granted *note)
         return;
     }
     session->auth_session = 0;
-    session->granted = note->session;
+    session->granted = session->number = note->session;
     if (is_too_soon(role, note->account, host_now(role->host))) {
         access_role_end_grant(role, session->granted);
         session->granted = 0;

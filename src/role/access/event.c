@@ -267,6 +267,9 @@ access_session_on_event(struct access_session *session, const struct pop3_event 
         session->waiting = WAITING_NOT;
         session->is_reading = false;
         session->close = (uint8_t)event->close;
+        /* The lock ends before the client hears so: it may come back at once. */
+        access_role_end_grant(session->role, session->granted);
+        session->granted = 0;
         connection_finish(session->connection);
         break;
     }

@@ -11,7 +11,7 @@ access_session_log(struct log_line *line, struct access_session *session, enum h
                    const char *event)
 {
     log_begin(line, session->role->host, level, event);
-    log_number(line, "session", session->granted);
+    log_number(line, "session", session->number);
     log_peer(line, "client", &session->peer);
     log_string(line, "service", role_service_name(session->service));
 }
