@@ -223,6 +223,7 @@ expect(const struct pop3_client_options *options, const char *asks, const char *
 
 /* ---- logins -------------------------------------------------------------------------------- */
 
+/* Case C5. */
 static void
 the_five_states_follow_each_other(void **state)
 {
