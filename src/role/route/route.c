@@ -33,6 +33,21 @@ log_problems(struct route *route)
     }
 }
 
+/* Those who keep our answers must ask again. */
+static void
+tell_change(struct route *route)
+{
+    struct smtp_route_changed note = {.tables = ++route->tables};
+
+    for (size_t i = 0; i < COUNT_OF(route->smtps); i++) {
+        struct route_smtp *smtp = &route->smtps[i];
+        buffer_clear(&route->note);
+        if (smtp->channel && smtp_route_put_changed(&route->note, &smtp->ledger, &note))
+            host_channel_send(smtp->channel, buffer_slice(&route->note), HOST_HANDLE_NONE);
+    }
+    buffer_clear(&route->note);
+}
+
 static void
 load(struct route *route)
 {
@@ -62,6 +77,7 @@ load(struct route *route)
     log_number(&line, "id_next", directory_id_next(route->directory));
     log_number(&line, "problems", directory_problem_count(route->directory));
     log_end(&line);
+    tell_change(route);
 }
 
 /* True when the file was another one and has been read. */

@@ -26,6 +26,7 @@ struct route {
     struct route_smtp smtps[ROUTE_SMTP_MAX];
     struct arena arena; /* of the note in hand */
     struct buffer note;
+    uint64_t tables; /* how often they were read */
     uint64_t asked, unknown, refused;
 };
 

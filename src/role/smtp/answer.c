@@ -50,13 +50,11 @@ add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
 }
 
 void
-smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note)
+smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note)
 {
     bool is_taken = note->targets.count > 0 && (note->verdict == SMTP_ROUTE_VERDICT_LOCAL ||
                                                 note->verdict == SMTP_ROUTE_VERDICT_MOVED);
 
-    if (session->waiting != WAITING_RECIPIENT)
-        return;
     struct smtp_verdict verdict =
         is_taken ? add_recipient(session, note) : verdict_of_route(note->verdict, note->text);
     if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
@@ -70,7 +68,18 @@ smtp_session_on_route(struct smtp_session *session, const struct smtp_route_rout
         log_number(&line, "code", verdict.code);
         log_end(&line);
     }
-    smtp_session_answer_later(session, &verdict);
+    smtp_session_answer(session, &verdict);
+}
+
+void
+smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    if (session->waiting != WAITING_RECIPIENT)
+        return;
+    struct smtp_route_recipient question = smtp_session_question(session);
+    answers_keep(&session->role->answers, &question, note);
+    smtp_session_take_route(session, note);
+    connection_wake(session->connection);
 }
 
 /* Lines of one reply, separated as the engine wants them. */

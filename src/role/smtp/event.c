@@ -44,20 +44,31 @@ on_mail(struct smtp_session *session, const struct smtp_event *event)
     smtp_session_answer(session, &(struct smtp_verdict){0});
 }
 
-static void
-on_rcpt(struct smtp_session *session, const struct smtp_event *event)
+struct smtp_route_recipient
+smtp_session_question(const struct smtp_session *session)
 {
-    struct smtp_role *role = session->role;
-    struct smtp_route_recipient note = {
-        .id = new_request(session),
-        .address = event->rcpt.path->canonical,
+    return (struct smtp_route_recipient){
+        .address = session->rcpt_path->canonical,
         .is_authenticated = session->account != 0,
         .account = session->account,
         .is_trusted_network = session->is_relay,
     };
+}
+
+static void
+on_rcpt(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
 
     session->rcpt_path = event->rcpt.path;
     session->rcpt_parameters = event->rcpt.parameters;
+    struct smtp_route_recipient note = smtp_session_question(session);
+    const struct smtp_route_route *known = answers_find(&role->answers, &note);
+    if (known) {
+        smtp_session_take_route(session, known);
+        return;
+    }
+    note.id = new_request(session);
     if (send(role, &role->route,
              smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
         wait_for(session, WAITING_RECIPIENT, note.id);

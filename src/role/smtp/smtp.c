@@ -25,6 +25,8 @@ lose(struct smtp_role *role, struct smtp_peer_role *peer)
 {
     host_channel_close(&peer->channel);
     note_ledger_finish(&peer->ledger);
+    if (peer == &role->route)
+        answers_forget(&role->answers);
     for (size_t i = 0; i < role->slots; i++) {
         struct smtp_session *session = role->sessions[i];
         if (!session)
@@ -60,6 +62,8 @@ on_route_note(void *context, struct slice bytes, host_handle handle)
         on_bad_note(role, &role->route, handle, "route");
         return;
     }
+    if (note.kind == SMTP_ROUTE_CHANGED)
+        answers_forget(&role->answers);
     if (note.kind == SMTP_ROUTE_ROUTE && (session = smtp_session_find(role, note.as.route.id)))
         smtp_session_on_route(session, &note.as.route);
     if (note.kind == SMTP_ROUTE_VERIFIED &&
@@ -291,6 +295,7 @@ role_open(const struct role_start *start)
     buffer_init(&role->note_buffer, HOST_NOTE_MAX);
     host_random(role->host, &seed, sizeof(seed));
     role->peers = peers_open(seed);
+    answers_init(&role->answers, seed);
     role->shared = connection_shared_open(role->host);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
@@ -418,6 +423,7 @@ role_close(void *state)
     connection_shared_close(&role->shared);
     tls_context_close(&role->tls);
     peers_close(&role->peers);
+    answers_finish(&role->answers);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
     free(role->sessions);

@@ -11,6 +11,7 @@
 #include "role/connection.h"
 #include "role/peers.h"
 #include "role/role.h"
+#include "role/smtp/answers.h"
 #include "role/smtp/transaction.h"
 #include "smtp/server.h"
 #include "tls/context.h"
@@ -50,6 +51,7 @@ struct smtp_role {
     size_t free_hint;
     uint64_t request_count;
     struct peers *peers;
+    struct answers answers; /* of route */
     struct host_timer *sweep;
     struct arena note_arena;                    /* of the note in hand */
     struct buffer note_buffer;                  /* of the note being built */
@@ -127,11 +129,15 @@ struct instant smtp_session_patience(const struct smtp_session *session);
 
 /* Acts on one event: asks, answers or keeps. */
 void smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event);
+/* What route is asked about the recipient of the open RCPT; without an id. */
+struct smtp_route_recipient smtp_session_question(const struct smtp_session *session);
 void smtp_session_submit(struct smtp_session *session);
 void smtp_session_drop_transaction(struct smtp_session *session);
 
 /* ---- answer.c: what the other roles answered ---- */
 
+/* Answers the open RCPT as route says. */
+void smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
 void smtp_session_on_challenge(struct smtp_session *session,
