@@ -265,6 +265,9 @@ MUST_USE int host_file_reserve(struct host_file *file, uint64_t size);
 MUST_USE int host_file_truncate(struct host_file *file, uint64_t size);
 /* Makes written data durable (fdatasync). */
 MUST_USE int host_file_sync(struct host_file *file);
+/* Has the disk begin to write a part of the file, without waiting for it and without promising
+ * anything: a later sync finds less to do. */
+MUST_USE int host_file_push(struct host_file *file, uint64_t offset, uint64_t len);
 /* An exclusive lock held until close; -EWOULDBLOCK when another process has it. */
 MUST_USE int host_file_lock(struct host_file *file);
 /* A number that changes when the file of that name is written to or replaced; -ENOENT without. */

@@ -454,24 +454,23 @@ make_room(struct turn_log *log, uint64_t end, bool is_frugal)
     return result;
 }
 
-/* Writes zeros behind a small turn (a large one gains nothing), up to where there is room: turns
- * that then go over them leave the file's map of blocks as it is, and their sync is half as dear.
- * True when it has done so, and the file as a whole must be synced. What fails here does no harm.
- */
-static bool
+/* Writes zeros far enough ahead of small turns (large ones gain nothing), where there is room:
+ * turns that then go over them leave the file's map of blocks as it is, and their sync is half as
+ * dear. The disk gets them meanwhile; nobody waits, and what fails here does no harm. */
+static void
 blank_ahead(struct turn_log *log, uint64_t end, uint64_t len)
 {
     static const uint8_t zeros[LOG_BLANK_STEP];
     struct slice piece = {zeros, sizeof(zeros)};
+    uint64_t from = end > log->blank ? end : log->blank;
 
-    if (end <= log->blank)
-        return false;
-    log->blank = end;
-    if (log->is_tight || len > sizeof(zeros) / 16 || log->reserved < end + sizeof(zeros))
-        return false;
-    if (host_file_write(log->tail, &piece, 1, end) == 0)
-        log->blank = end + sizeof(zeros);
-    return true;
+    if (log->is_tight || len > LOG_BLANK_TURN_MAX || log->blank >= end + sizeof(zeros) ||
+        log->reserved < from + sizeof(zeros))
+        return;
+    log->blank = from;
+    if (host_file_write(log->tail, &piece, 1, from) == 0 &&
+        host_file_push(log->tail, from, sizeof(zeros)) == 0)
+        log->blank = from + sizeof(zeros);
 }
 
 static void
@@ -524,12 +523,7 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
     if (!turn_put(turn, &stamp, &log->head))
         return -EFBIG;
     size_t count = gather(log, turn, total);
-    bool is_blanked = blank_ahead(log, last->len + total, total);
     result = host_file_write_durably(log->tail, log->pieces, count, last->len, ret_is_torn);
-    if (result == 0 && is_blanked) {
-        result = host_file_sync(log->tail);
-        *ret_is_torn = result < 0;
-    }
     if (result < 0 && host_file_truncate(log->tail, last->len) < 0)
         *ret_is_torn = true;
     if (result < 0)
@@ -538,6 +532,8 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
         last->len += total;
     if (log->reserved < last->len)
         log->reserved = last->len;
+    if (result == 0)
+        blank_ahead(log, last->len, total);
     return result;
 }
 

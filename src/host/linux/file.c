@@ -382,6 +382,12 @@ host_file_sync(struct host_file *file)
 }
 
 int
+host_file_push(struct host_file *file, uint64_t offset, uint64_t len)
+{
+    return error_of(sync_file_range(file->fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE));
+}
+
+int
 host_file_lock(struct host_file *file)
 {
     return error_of(flock(file->fd, LOCK_EX | LOCK_NB));
