@@ -6,6 +6,7 @@
 #include "host/linux/loop_private.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -18,6 +19,7 @@ enum {
     LOG_WRITE_MAX = 4096,         /* PIPE_BUF: lines of several processes do not mix in a pipe */
     LOG_GATHER_MS = 10,           /* a line waits so long for others, unless it is a warning */
     JOBS_SIZE_FIRST = 64,
+    MEMORY_KEPT_MAX = 2 * 1024 * 1024, /* octets that malloc does not give back to the kernel */
 };
 
 void *
@@ -328,6 +330,9 @@ host_linux_open(struct host **ret_host)
 {
     struct host *host = host_allocate(sizeof(*host));
 
+    /* Memory of one message's size comes and goes all the time: the kernel is asked for it once. */
+    mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_MAX);
+    mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_MAX);
     *host = (struct host){.alarm_at = INSTANT_NEVER,
                           .log_due = INSTANT_NEVER,
                           .log_settings = {.level_max = HOST_LEVEL_INFO},

@@ -6,6 +6,7 @@
 
 enum {
     TRANSACTION_ROOM_FIRST = 4,
+    SMALL_BODY_MAX = 8 * 1024,
     SUBMIT_FIXED_MAX = 4096, /* paths, ids and lengths of a submit note */
     SUBMIT_RECIPIENTS_MAX = HOST_NOTE_MAX / 2
 };
@@ -161,6 +162,15 @@ move_to_blob(struct transaction *transaction)
     buffer_finish(&transaction->body);
 }
 
+/* A body that is not small gets all the room at once, instead of being copied at each doubling. */
+static void
+keep_inline(struct buffer *body, struct slice piece)
+{
+    if (buffer_len(body) + piece.len > SMALL_BODY_MAX)
+        (void)!buffer_reserve(body, buffer_room(body));
+    buffer_put(body, piece);
+}
+
 void
 transaction_put_body(struct transaction *transaction, struct slice piece)
 {
@@ -171,7 +181,7 @@ transaction_put_body(struct transaction *transaction, struct slice piece)
         move_to_blob(transaction);
     if (!transaction->blob) {
         if (!transaction->body_error)
-            buffer_put(&transaction->body, piece);
+            keep_inline(&transaction->body, piece);
         return;
     }
     int status = host_blob_put(transaction->blob, piece);
