@@ -9,7 +9,29 @@
 
 #include <stdlib.h>
 
-enum { NOTE_MAX = 4096, MESSAGES_MAX = 100 * 1000 * 1000 };
+enum {
+    NOTE_MAX = 4096,
+    MESSAGES_MAX = 100 * 1000 * 1000,
+    /* Messages that are on their way from the store at once. */
+    FLYING_MAX = 64,
+    FLYING_BYTES_MAX = 16 << 20,
+};
+
+struct row {
+    uint32_t uid;
+    uint64_t len;
+};
+
+/* A message that was asked for. */
+struct flight {
+    uint64_t id;
+    struct row row;
+    struct buffer content;
+    uint32_t flags;
+    struct wall received;
+    enum tool_store_result result;
+    bool is_done;
+};
 
 struct export
 {
@@ -18,27 +40,28 @@ struct export
     uint64_t account;
     struct slice mailbox;
     uint32_t uid_validity;
-    uint32_t *uids; /* of the mailbox; owned */
+    struct row *rows; /* of the mailbox; owned */
     size_t count;
+    size_t next;                       /* the first one that was not asked for */
+    struct flight flights[FLYING_MAX]; /* a ring, in the order of the UIDs */
+    size_t oldest, flying_count;
+    uint64_t flying_bytes;
     struct buffer note;
-    struct buffer content; /* of the message at hand */
-    uint32_t flags;
-    struct wall received;
     enum tool_store_result result;
     uint64_t exported, there, lost;
 };
 
 static void
-add_uid(struct export *export, uint32_t uid)
+add_row(struct export *export, const struct tool_store_message_row *row)
 {
     if ((export->count & (export->count - 1)) == 0) {
         size_t room = export->count ? export->count * 2 : 1;
-        uint32_t *uids = realloc(export->uids, room * sizeof(*uids));
-        if (!uids)
+        struct row *rows = realloc(export->rows, room * sizeof(*rows));
+        if (!rows)
             abort();
-        export->uids = uids;
+        export->rows = rows;
     }
-    export->uids[export->count++] = uid;
+    export->rows[export->count++] = (struct row){row->uid, row->len};
 }
 
 static enum client_next
@@ -48,7 +71,7 @@ on_list(void *context, const struct tool_store_note *note)
 
     if (note->kind == TOOL_STORE_MESSAGES) {
         for (size_t i = 0; i < note->as.messages.rows.count && export->count < MESSAGES_MAX; i++)
-            add_uid(export, note->as.messages.rows.at[i].uid);
+            add_row(export, &note->as.messages.rows.at[i]);
     }
     if (note->kind == TOOL_STORE_MAILBOXES) {
         for (size_t i = 0; i < note->as.mailboxes.rows.count; i++) {
@@ -74,7 +97,7 @@ wait_list(struct export *export)
     return code;
 }
 
-/* The UIDs of the mailbox, and its UIDVALIDITY: names of what is exported are made of both. */
+/* The messages of the mailbox, and its UIDVALIDITY: names of what is exported are made of both. */
 static int
 list_mailbox(struct export *export)
 {
@@ -101,50 +124,103 @@ list_mailbox(struct export *export)
     return wait_list(export);
 }
 
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static struct flight *
+flight_of(struct export *export, uint64_t id)
+{
+    for (size_t i = 0; i < export->flying_count; i++) {
+        struct flight *flight = &export->flights[(export->oldest + i) % FLYING_MAX];
+        if (flight->id == id)
+            return flight;
+    }
+    abort(); /* the ledger knows the number */
+}
+
+/* Until the oldest one is whole. */
 static enum client_next
 on_content(void *context, const struct tool_store_note *note)
 {
     struct export *export = context;
 
     if (note->kind == TOOL_STORE_BYTES)
-        buffer_put(&export->content, note->as.bytes.bytes);
-    if (note->kind != TOOL_STORE_READ_DONE)
-        return CLIENT_WAIT;
-    export->result = note->as.read_done.result;
-    export->flags = note->as.read_done.flags;
-    export->received = (struct wall){note->as.read_done.internal_ns};
-    return CLIENT_DONE;
+        buffer_put(&flight_of(export, note->as.bytes.id)->content, note->as.bytes.bytes);
+    if (note->kind == TOOL_STORE_READ_DONE) {
+        struct flight *flight = flight_of(export, note->as.read_done.id);
+        flight->result = note->as.read_done.result;
+        flight->flags = note->as.read_done.flags;
+        flight->received = (struct wall){note->as.read_done.internal_ns};
+        flight->is_done = true;
+    }
+    return export->flights[export->oldest].is_done ? CLIENT_DONE : CLIENT_WAIT;
 }
 
-/* A message that is gone meanwhile, or damaged, does not end the work. */
-static int
-export_message(struct export *export, uint32_t uid)
+static void
+ask_for(struct export *export, const struct row *row)
 {
+    size_t place = (export->oldest + export->flying_count++) % FLYING_MAX;
+    struct flight *flight = &export->flights[place];
     struct tool_store_read read = {
         .id = client_next_id(export->client),
         .account = export->account,
         .mailbox = export->mailbox,
-        .uid = uid,
+        .uid = row->uid,
     };
 
-    buffer_clear(&export->content);
+    *flight = (struct flight){.id = read.id, .row = *row};
+    buffer_init(&flight->content, (size_t)4 << 30);
+    export->flying_bytes += row->len;
     if (!tool_store_put_read(&export->note, client_ledger(export->client), &read))
         abort();
     client_send(export->client, &export->note, HOST_HANDLE_NONE);
-    int code = client_wait_store(export->client, on_content, export);
-    if (code != EX_OK)
-        return code;
-    if (export->result != TOOL_STORE_RESULT_OK) {
-        export->lost++;
-        say_warning("message %u was left out: %s", uid, client_store_result_text(export->result));
-        return EX_OK;
+}
+
+/* Asks for more than one, so that neither side waits for the other. */
+static void
+ask_ahead(struct export *export)
+{
+    while (export->next < export->count && export->flying_count < FLYING_MAX &&
+           (export->flying_count == 0 || export->flying_bytes < FLYING_BYTES_MAX)) {
+        const struct row *row = &export->rows[export->next++];
+        if (outbox_has(export->outbox, row->uid))
+            export->there++;
+        else
+            ask_for(export, row);
     }
-    struct outbox_message message = {.uid = uid,
-                                     .flags = export->flags,
-                                     .received = export->received,
-                                     .content = buffer_slice(&export->content)};
-    export->exported++;
-    return outbox_put(export->outbox, &message);
+}
+
+static void
+drop_oldest(struct export *export)
+{
+    struct flight *flight = &export->flights[export->oldest];
+
+    buffer_finish(&flight->content);
+    export->flying_bytes -= flight->row.len;
+    export->oldest = (export->oldest + 1) % FLYING_MAX;
+    export->flying_count--;
+}
+
+/* A message that is gone meanwhile, or damaged, does not end the work. */
+static int
+put_oldest(struct export *export)
+{
+    const struct flight *flight = &export->flights[export->oldest];
+    struct outbox_message message = {.uid = flight->row.uid,
+                                     .flags = flight->flags,
+                                     .received = flight->received,
+                                     .content = buffer_slice(&flight->content)};
+    int code = EX_OK;
+
+    if (flight->result == TOOL_STORE_RESULT_OK) {
+        export->exported++;
+        code = outbox_put(export->outbox, &message);
+    } else {
+        export->lost++;
+        say_warning("message %u was left out: %s", flight->row.uid,
+                    client_store_result_text(flight->result));
+    }
+    drop_oldest(export);
+    return code;
 }
 
 static int
@@ -154,13 +230,14 @@ export_all(struct export *export)
     int code = EX_OK;
 
     say_progress_begin(&progress, "exporting", export->count);
-    for (size_t i = 0; code == EX_OK && i < export->count; i++) {
-        if (outbox_has(export->outbox, export->uids[i]))
-            export->there++;
-        else
-            code = export_message(export, export->uids[i]);
-        say_progress_show(&progress, i + 1);
+    for (ask_ahead(export); code == EX_OK && export->flying_count > 0; ask_ahead(export)) {
+        code = client_wait_store(export->client, on_content, export);
+        while (code == EX_OK && export->flying_count > 0 && export->flights[export->oldest].is_done)
+            code = put_oldest(export);
+        say_progress_show(&progress, export->exported + export->there + export->lost);
     }
+    while (export->flying_count > 0)
+        drop_oldest(export);
     say_progress_end(&progress);
     return code;
 }
@@ -209,7 +286,6 @@ run_export(const struct command_call *call)
     int code = settings_load(call, &settings);
 
     buffer_init(&export.note, NOTE_MAX);
-    buffer_init(&export.content, (size_t)4 << 30);
     if (code == EX_OK)
         code = people_open(&settings, false, &people);
     if (code == EX_OK)
@@ -220,9 +296,8 @@ run_export(const struct command_call *call)
     if (code == EX_OK)
         code = run_mailbox(call, &export);
     client_close(&export.client);
-    free(export.uids);
+    free(export.rows);
     buffer_finish(&export.note);
-    buffer_finish(&export.content);
     people_close(&people);
     settings_finish(&settings);
     return code;

@@ -14,7 +14,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { KEY_MAX = 64, INLINE_MAX = 65536, NOTE_MAX = 72 * 1024 };
+enum {
+    KEY_MAX = 64,
+    INLINE_MAX = 65536,
+    NOTE_MAX = 72 * 1024,
+    /* Messages that are on their way to the store at once: many share a turn and its sync. */
+    FLYING_MAX = 400,
+    FLYING_BYTES_MAX = 16 << 20,
+};
 
 struct import {
     struct client *client;
@@ -23,6 +30,10 @@ struct import {
     struct slice mailbox;
     struct map seen; /* content's key → how often it has come in this box */
     struct buffer note;
+    struct map flying; /* number of the request → length of the message */
+    size_t flying_count;
+    uint64_t flying_bytes;
+    bool is_ending; /* nothing more will be sent */
     uint64_t imported, there, refused;
     enum tool_store_result problem; /* the first one, else OK */
     struct say_progress progress;
@@ -44,6 +55,37 @@ make_key(struct import *import, struct slice content, char ret_key[KEY_MAX])
                             (size_t)before);
 }
 
+static void
+count_in(struct import *import, uint64_t id, size_t len)
+{
+    (void)!map_set(&import->flying, map_key_u64(&id), (void *)(uintptr_t)(len + 1));
+    import->flying_count++;
+    import->flying_bytes += len;
+}
+
+static void
+count_out(struct import *import, uint64_t id)
+{
+    uintptr_t len = (uintptr_t)map_remove(&import->flying, map_key_u64(&id));
+
+    assert(len > 0); /* the ledger knows the number */
+    import->flying_count--;
+    import->flying_bytes -= len - 1;
+}
+
+static bool
+is_full(const struct import *import)
+{
+    return import->flying_count >= FLYING_MAX || import->flying_bytes >= FLYING_BYTES_MAX;
+}
+
+/* Room again for many: so they leave together. */
+static bool
+is_half_empty(const struct import *import)
+{
+    return import->flying_count <= FLYING_MAX / 2 && import->flying_bytes <= FLYING_BYTES_MAX / 2;
+}
+
 static enum client_next
 on_appended(void *context, const struct tool_store_note *note)
 {
@@ -51,6 +93,7 @@ on_appended(void *context, const struct tool_store_note *note)
 
     if (note->kind != TOOL_STORE_APPENDED)
         return CLIENT_WAIT;
+    count_out(import, note->as.appended.id);
     if (note->as.appended.result != TOOL_STORE_RESULT_OK) {
         import->refused++;
         if (import->problem == TOOL_STORE_RESULT_OK)
@@ -61,7 +104,9 @@ on_appended(void *context, const struct tool_store_note *note)
         import->imported++;
     }
     say_progress_show(&import->progress, box_done(import->box));
-    return CLIENT_DONE;
+    if (import->is_ending)
+        return import->flying_count == 0 ? CLIENT_DONE : CLIENT_WAIT;
+    return is_half_empty(import) ? CLIENT_DONE : CLIENT_WAIT;
 }
 
 static int
@@ -104,6 +149,7 @@ send_message(struct import *import, const struct box_message *message)
         return say_error(EX_USAGE, "the mailbox name is too long; give a shorter one");
     }
     client_send(import->client, &import->note, body);
+    count_in(import, append.id, message->content.len);
     return EX_OK;
 }
 
@@ -114,20 +160,24 @@ goes_on(const struct import *import)
     return import->problem == TOOL_STORE_RESULT_OK || import->problem == TOOL_STORE_RESULT_BAD;
 }
 
-/* One after another: the store has messages parsed by several processes, and their UIDs shall
- * follow the order of the box. */
+/* The store files them in the order in which they are sent. What is on its way arrives, whatever
+ * ended the reading of the box. */
 static int
 send_all(struct import *import)
 {
     struct box_message message;
-    int code = EX_OK;
+    int code = EX_OK, waited = EX_OK;
 
-    while (code == EX_OK && goes_on(import) && box_next(import->box, &message, &code)) {
+    while (code == EX_OK && waited == EX_OK && goes_on(import) &&
+           box_next(import->box, &message, &code)) {
         code = send_message(import, &message);
-        if (code == EX_OK)
-            code = client_wait_store(import->client, on_appended, import);
+        if (code == EX_OK && is_full(import))
+            waited = client_wait_store(import->client, on_appended, import);
     }
-    return code;
+    import->is_ending = true;
+    if (waited == EX_OK && import->flying_count > 0)
+        waited = client_wait_store(import->client, on_appended, import);
+    return code == EX_OK ? waited : code;
 }
 
 static int
@@ -161,6 +211,7 @@ run_box(const struct command_call *call, const struct settings *settings, uint64
         return code;
     files_random(&seed, sizeof(seed));
     map_init(&import.seen, seed);
+    map_init(&import.flying, seed);
     buffer_init(&import.note, NOTE_MAX);
     say_progress_begin(&import.progress, "importing", box_whole(box));
     code = send_all(&import);
@@ -168,6 +219,7 @@ run_box(const struct command_call *call, const struct settings *settings, uint64
     code = show_result(&import, code, command_has(call, "json"));
     client_close(&import.client);
     map_finish(&import.seen);
+    map_finish(&import.flying);
     buffer_finish(&import.note);
     return code;
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/json.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
 
 struct json_document {
-    json_t *whole;
-    json_t *list;  /* open list, or NULL; borrowed */
-    json_t *row;   /* newest row of it, or NULL; borrowed */
-    json_t *texts; /* newest list of texts; borrowed */
+    FILE *out;
+    json_t *fields; /* of the document, not written yet */
+    json_t *row;    /* of the open list, not written yet; NULL before the first */
+    json_t *texts;  /* newest list of texts; borrowed */
+    bool is_in_list;
+    bool has_fields; /* something of the document is written */
+    bool has_rows;   /* something of the open list is written */
+    bool has_failed;
 };
 
 static json_t *
@@ -19,53 +24,115 @@ must(json_t *value)
     return value;
 }
 
+static void
+put(struct json_document *document, const char *name, json_t *value)
+{
+    if (json_object_set_new(document->row ? document->row : document->fields, name, must(value)))
+        abort();
+}
+
+static void
+write_text(struct json_document *document, const char *text)
+{
+    if (fputs(text, document->out) == EOF)
+        document->has_failed = true;
+}
+
+static void
+write_value(struct json_document *document, const json_t *value)
+{
+    if (json_dumpf(value, document->out, JSON_ENCODE_ANY))
+        document->has_failed = true;
+}
+
+static void
+begin_field(struct json_document *document, const char *name)
+{
+    json_t *text = must(json_string(name));
+
+    write_text(document, document->has_fields ? ",\n  " : "{\n  ");
+    write_value(document, text);
+    write_text(document, ": ");
+    json_decref(text);
+    document->has_fields = true;
+}
+
+static void
+write_fields(struct json_document *document)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(document->fields, name, value)
+    {
+        begin_field(document, name);
+        write_value(document, value);
+    }
+    json_object_clear(document->fields);
+}
+
+static void
+write_row(struct json_document *document)
+{
+    if (!document->row)
+        return;
+    write_text(document, document->has_rows ? ",\n    " : "\n    ");
+    write_value(document, document->row);
+    json_decref(document->row);
+    document->row = NULL;
+    document->has_rows = true;
+}
+
 struct json_document *
-json_document_open(void)
+json_document_open(FILE *out)
 {
     struct json_document *document = calloc(1, sizeof(*document));
 
     if (!document)
         abort();
-    document->whole = must(json_object());
+    document->out = out;
+    document->fields = must(json_object());
     return document;
 }
 
-void
+bool
 json_document_close(struct json_document **document)
 {
-    if (*document)
-        json_decref((*document)->whole);
-    free(*document);
-    *document = NULL;
-}
+    struct json_document *old = *document;
 
-static void
-put(struct json_document *document, const char *name, json_t *value)
-{
-    if (json_object_set_new(document->row ? document->row : document->whole, name, must(value)))
-        abort();
+    write_fields(old);
+    write_text(old, old->has_fields ? "\n}\n" : "{}\n");
+    bool is_good = !old->has_failed;
+    json_decref(old->fields);
+    free(old);
+    *document = NULL;
+    return is_good;
 }
 
 void
 json_document_list(struct json_document *document, const char *name)
 {
-    document->list = must(json_array());
-    document->row = NULL;
-    put(document, name, document->list);
+    write_fields(document);
+    begin_field(document, name);
+    write_text(document, "[");
+    document->is_in_list = true;
+    document->has_rows = false;
 }
 
 void
 json_document_row(struct json_document *document)
 {
+    assert(document->is_in_list);
+    write_row(document);
     document->row = must(json_object());
-    if (json_array_append_new(document->list, document->row))
-        abort();
 }
 
 void
 json_document_list_end(struct json_document *document)
 {
-    document->list = document->row = NULL;
+    write_row(document);
+    write_text(document, document->has_rows ? "\n  ]" : "]");
+    document->is_in_list = false;
 }
 
 void
@@ -105,10 +172,4 @@ json_document_texts_add(struct json_document *document, struct slice text)
 {
     if (json_array_append_new(document->texts, must(json_stringn((const char *)text.at, text.len))))
         abort();
-}
-
-bool
-json_document_write(const struct json_document *document, FILE *out)
-{
-    return json_dumpf(document->whole, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* An mbox is written as PATH.part; PATH.part.state says up to which UID and which length it is
  * whole, and is renewed now and then. In a Maildir every message is a file whose name begins with
- * UIDVALIDITY.UID, so what is there can be seen. */
+ * UIDVALIDITY.UID, so what is there can be seen; files lie in tmp/ until many are made durable by
+ * one sync, and then move to cur/. */
 #include "tool/outbox.h"
 
 #include "base/cursor.h"
@@ -21,6 +22,12 @@
 
 enum { STATE_EVERY = 200, STATE_MAX = 128, NAME_MAX_LEN = 255 };
 
+/* A file of a Maildir that lies in tmp/. */
+struct unsettled {
+    char *part;
+    char *whole;
+};
+
 struct outbox {
     enum outbox_kind kind;
     char *path;
@@ -34,6 +41,8 @@ struct outbox {
     struct buffer work;
     uint32_t *there; /* Maildir: UIDs that lie in it, sorted; owned */
     size_t there_count;
+    struct unsettled unsettled[STATE_EVERY];
+    size_t unsettled_count;
 };
 
 static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0600};
@@ -221,6 +230,53 @@ maildir_flags(uint32_t flags)
 }
 
 static int
+write_part(const char *path, struct slice bytes)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool is_good = file >= 0 && write_all(file, bytes);
+    int code = is_good ? EX_OK : say_cannot_write(path);
+
+    if (file >= 0 && close(file) != 0 && is_good)
+        code = say_cannot_write(path);
+    return code;
+}
+
+static void
+forget_unsettled(struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->unsettled_count; i++) {
+        free(outbox->unsettled[i].part);
+        free(outbox->unsettled[i].whole);
+    }
+    outbox->unsettled_count = 0;
+}
+
+static int
+sync_all(const struct outbox *outbox)
+{
+    int folder = open(outbox->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = folder >= 0 && syncfs(folder) == 0 ? EX_OK : say_cannot_write(outbox->path);
+
+    if (folder >= 0)
+        close(folder);
+    return code;
+}
+
+/* What stands in cur/ has its content on the disk: an export that is begun again passes it over. */
+static int
+settle(struct outbox *outbox)
+{
+    int code = sync_all(outbox);
+
+    for (size_t i = 0; code == EX_OK && i < outbox->unsettled_count; i++) {
+        if (rename(outbox->unsettled[i].part, outbox->unsettled[i].whole) != 0)
+            code = say_cannot_write(outbox->unsettled[i].whole);
+    }
+    forget_unsettled(outbox);
+    return code;
+}
+
+static int
 put_into_maildir(struct outbox *outbox, const struct outbox_message *message)
 {
     char name[NAME_MAX_LEN];
@@ -233,19 +289,23 @@ put_into_maildir(struct outbox *outbox, const struct outbox_message *message)
     buffer_put_text(&full, name);
     maildir_put_flags(&full, maildir_flags(message->flags));
     buffer_put_byte(&full, '\0');
-    char *part_folder = files_path(outbox->path, "tmp");
-    char *part = files_path(part_folder, name);
-    char *whole = files_path(outbox->path, (const char *)buffer_slice(&full).at);
+    char *folder = files_path(outbox->path, "tmp");
+    struct unsettled unsettled = {
+        .part = files_path(folder, name),
+        .whole = files_path(outbox->path, (const char *)buffer_slice(&full).at),
+    };
+    free(folder);
+    buffer_finish(&full);
 
     maildir_put_lf(&outbox->work, message->content);
-    int code = files_replace(part, buffer_slice(&outbox->work), &own);
-    if (code == EX_OK && rename(part, whole) != 0)
-        code = say_cannot_write(whole);
-    free(part_folder);
-    free(part);
-    free(whole);
-    buffer_finish(&full);
-    return code;
+    int code = write_part(unsettled.part, buffer_slice(&outbox->work));
+    if (code != EX_OK) {
+        free(unsettled.part);
+        free(unsettled.whole);
+        return code;
+    }
+    outbox->unsettled[outbox->unsettled_count++] = unsettled;
+    return outbox->unsettled_count == STATE_EVERY ? settle(outbox) : EX_OK;
 }
 
 /* ---- both ---------------------------------------------------------------------------------- */
@@ -278,6 +338,8 @@ outbox_close(struct outbox **outbox)
         return;
     if (o->file >= 0)
         close(o->file);
+    if (o->unsettled_count > 0)
+        (void)!settle(o); /* told; what is missing then comes when it is begun again */
     free(o->path);
     free(o->part_path);
     free(o->state_path);
@@ -307,8 +369,10 @@ outbox_put(struct outbox *outbox, const struct outbox_message *message)
 int
 outbox_complete(struct outbox *outbox)
 {
-    if (outbox->kind == OUTBOX_MAILDIR)
-        return EX_OK;
+    if (outbox->kind == OUTBOX_MAILDIR) {
+        int code = settle(outbox);
+        return code == EX_OK ? sync_all(outbox) : code;
+    }
     if (fdatasync(outbox->file) != 0 || link(outbox->part_path, outbox->path) != 0)
         return say_cannot_write(outbox->path);
     unlink(outbox->part_path);

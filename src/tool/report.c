@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { CELL_MAX = 1 << 20, COLUMNS_MAX = 32, HELD_MAX = 1 << 30 };
+/* The widths of the columns are those of the first rows that are held. */
+enum { CELL_MAX = 1 << 20, COLUMNS_MAX = 32, HELD_MAX = 1 << 30, HELD_ROWS_MAX = 1000 };
 
 struct report {
     struct json_document *json; /* NULL: text */
@@ -20,8 +21,9 @@ struct report {
     size_t columns;
     size_t column; /* of the next cell */
     size_t rows;
+    size_t held_rows;    /* of these: in `cells` */
     size_t owed;         /* spaces that are written when something follows on the line */
-    struct buffer cells; /* of the open list: 32-bit length and bytes, one after another */
+    struct buffer cells; /* not written yet: 32-bit length and bytes, one after another */
 };
 
 struct report *
@@ -31,7 +33,7 @@ report_open(bool is_json)
 
     if (!report)
         abort();
-    report->json = is_json ? json_document_open() : NULL;
+    report->json = is_json ? json_document_open(stdout) : NULL;
     buffer_init(&report->cells, HELD_MAX);
     return report;
 }
@@ -48,10 +50,9 @@ report_close(struct report **report)
 {
     struct report *r = *report;
 
-    if (r->json && !json_document_write(r->json, stdout))
+    if (r->json && !json_document_close(&r->json))
         r->has_failed = true;
     bool is_good = !r->has_failed && !buffer_overflowed(&r->cells) && fflush(stdout) == 0;
-    json_document_close(&r->json);
     buffer_finish(&r->cells);
     free(r);
     *report = NULL;
@@ -110,17 +111,8 @@ report_list(struct report *report, const char *name)
     if (report->json)
         json_document_list(report->json, name);
     report->is_in_list = true;
-    report->columns = report->column = report->rows = 0;
+    report->columns = report->column = report->rows = report->held_rows = 0;
     buffer_clear(&report->cells);
-}
-
-void
-report_row(struct report *report)
-{
-    if (report->json)
-        json_document_row(report->json);
-    report->rows++;
-    report->column = 0;
 }
 
 static void
@@ -167,26 +159,47 @@ write_head(struct report *report)
     }
 }
 
-void
-report_list_end(struct report *report)
+static void
+write_rows(struct report *report)
 {
     struct cursor cursor = cursor_of(buffer_slice(&report->cells));
     uint32_t len;
     struct slice text;
 
-    report->is_in_list = false;
-    if (report->json) {
-        json_document_list_end(report->json);
-        return;
-    }
-    if (report->rows > 0)
+    if (report->rows == report->held_rows && report->rows > 0)
         write_head(report);
-    for (size_t row = 0; row < report->rows; row++) {
+    for (size_t row = 0; row < report->held_rows; row++) {
         for (size_t column = 0; column < report->columns; column++) {
             if (cursor_take_le32(&cursor, &len) && cursor_take_bytes(&cursor, len, &text))
                 write_cell(report, column, text);
         }
     }
+    buffer_clear(&report->cells);
+    report->held_rows = 0;
+}
+
+void
+report_row(struct report *report)
+{
+    report->column = 0;
+    if (report->json) {
+        json_document_row(report->json);
+        return;
+    }
+    if (report->held_rows == HELD_ROWS_MAX)
+        write_rows(report);
+    report->rows++;
+    report->held_rows++;
+}
+
+void
+report_list_end(struct report *report)
+{
+    report->is_in_list = false;
+    if (report->json)
+        json_document_list_end(report->json);
+    else
+        write_rows(report);
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */

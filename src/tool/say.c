@@ -147,13 +147,15 @@ ask(FILE *terminal, const char *prompt, struct buffer *ret_line)
     struct termios shown, hidden;
     bool can_hide = tcgetattr(fileno(terminal), &shown) == 0;
 
-    fputs(prompt, terminal);
-    fflush(terminal);
+    /* First the echo, then the prompt: who answers at once, as programs do, is heard and not
+     * shown. */
     if (can_hide) {
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
     }
+    fputs(prompt, terminal);
+    fflush(terminal);
     bool is_read = read_line(terminal, ret_line);
     if (can_hide)
         tcsetattr(fileno(terminal), TCSAFLUSH, &shown);

@@ -37,6 +37,7 @@ parcel_open(struct store_role *role, enum parcel_from from, struct slice prefix,
     parcel->record = parcel->reject_text = slice_of("", 0);
     list_init(&parcel->link);
     list_init(&parcel->sender_link);
+    list_init(&parcel->order_link);
     arena_init(&parcel->arena, PARCEL_ARENA_MAX);
     return parcel;
 }
@@ -50,6 +51,7 @@ parcel_close(struct parcel **parcel)
         return;
     list_remove(&old->link);
     list_remove(&old->sender_link);
+    list_remove(&old->order_link);
     if (old->blob != HOST_HANDLE_NONE) {
         host_blob_unmap(old->role->host, &old->mapping);
         host_handle_close(old->role->host, old->blob);

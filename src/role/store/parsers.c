@@ -21,12 +21,33 @@ least_busy(struct store_role *role)
     return best;
 }
 
+/* What is appended gets its UIDs in the order in which it came, whoever has parsed which part of it
+ * first. */
+static void
+go_on_in_order(struct store_role *role)
+{
+    LIST_EACH (link, &role->appended) {
+        struct parcel *parcel = LIST_ITEM(link, struct parcel, order_link);
+        if (!parcel->is_parsed)
+            return;
+        list_remove(&parcel->order_link);
+        list_remove(&parcel->link);
+        letterbox_take(role, parcel);
+    }
+}
+
 static void
 on_parsed_done(struct store_role *role, struct parcel *parcel)
 {
     list_remove(&parcel->link);
     (void)!map_remove(&role->parcels, map_key_u64(&parcel->parse));
-    letterbox_take(role, parcel);
+    if (list_is_empty(&parcel->order_link)) {
+        letterbox_take(role, parcel);
+        return;
+    }
+    parcel->is_parsed = true;
+    list_append(&role->parsed, &parcel->link);
+    go_on_in_order(role);
 }
 
 /* A body that must go on without a record: nobody could parse it. */

@@ -400,6 +400,8 @@ role_open(const struct role_start *start)
     host_random(role->host, &seed, sizeof(seed));
     list_init(&role->tools);
     list_init(&role->unparsed);
+    list_init(&role->appended);
+    list_init(&role->parsed);
     list_init(&role->boxing);
     list_init(&role->ready);
     list_init(&role->filing);
@@ -594,7 +596,8 @@ static void
 role_close(void *state)
 {
     struct store_role *role = state;
-    struct list *waiting[] = {&role->unparsed, &role->boxing, &role->ready, &role->filing};
+    struct list *waiting[] = {&role->unparsed, &role->parsed, &role->boxing, &role->ready,
+                              &role->filing};
 
     background_close(role);
     readers_close(role);

@@ -80,6 +80,8 @@ struct parcel {
     size_t boxes_open; /* letter boxes that have not answered yet */
     body_id body;
     /* for PARCEL_APPENDED */
+    struct list order_link; /* in `appended` of the role, if order matters, until it is parsed */
+    bool is_parsed;
     struct slice mailbox, key;
     uint32_t flags;
     struct wall internal;
@@ -180,6 +182,8 @@ struct store_role {
     size_t tool_count;
 
     struct list unparsed; /* waiting for a deliver process */
+    struct list appended; /* what tools append, in the order in which it came */
+    struct list parsed;   /* of that: waiting for what came before it */
     struct list boxing;   /* waiting for letter boxes */
     struct list ready;    /* for the next turn */
     struct list filing;   /* in the turn on its way */

@@ -211,6 +211,7 @@ on_append(struct store_tool *tool, const struct tool_store_append *note, host_ha
     parcel->recipients[0].account = note->account;
     parcel->recipient_count = 1;
     list_append(&tool->parcels, &parcel->sender_link);
+    list_append(&role->appended, &parcel->order_link);
     store_role_wait(role, parcel);
     parsers_take(role, parcel);
 }
