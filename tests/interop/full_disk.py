@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""A disk that is full, and one that fails: 452 or 451, nothing that was acknowledged is lost, nothing
+comes twice, and the service goes on when the disk is well again. Needs root: it mounts a small file
+system and makes system calls of the store fail (strace)."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from office import ALICE, BOB, Lines, Office, main, skip_all, wait_for
+
+DISK_MIB, BALLAST_MIB = 96, 48
+LINE = b"x" * 76 + b"\r\n"
+RECOVERY_S = 60
+
+
+def send(office, subject, octets, to=ALICE):
+    """The reply to a message of that size."""
+    with Lines(office.base + 25) as client:
+        client.reply()
+        for command in ("EHLO me", f"MAIL FROM:<{BOB}>", f"RCPT TO:<{to}>", "DATA"):
+            reply = client.ask(command)
+            if reply[:1] not in ("2", "3"):
+                return reply
+        client.put(f"Subject: {subject}\r\n\r\n".encode() + LINE * (octets // len(LINE)) + b".\r\n")
+        return client.reply()
+
+
+def subjects(office, who=ALICE):
+    return [line.split(b": ", 1)[1].decode() for m in office.messages(who)
+            for line in m.split(b"\r\n\r\n", 1)[0].split(b"\r\n") if line.startswith(b"Subject: ")]
+
+
+class FullDisk(unittest.TestCase):
+    def setUp(self):
+        self.disk = Path(tempfile.mkdtemp(prefix="fo-disk-", dir="/tmp"))
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=755", "facteur-test", self.disk],
+                              capture_output=True, check=False)
+        if done.returncode != 0:
+            self.disk.rmdir()
+            self.skipTest("no file system can be mounted here: " + done.stderr.decode().strip())
+        self.addCleanup(self.unmount)
+        (self.disk / "home").mkdir()
+        (self.disk / "home").chmod(0o755)
+        self.office = Office(folder=self.disk / "home", config="store_segment_size = \"4 MiB\"\n")
+        self.addCleanup(self.office.close)
+        self.ballast = self.disk / "ballast"
+        self.ballast.write_bytes(b"\0" * (BALLAST_MIB << 20))
+
+    def unmount(self):
+        subprocess.run(["umount", self.disk], check=True)
+        self.disk.rmdir()
+
+    def fill(self):
+        """Letters until one is refused; which were taken."""
+        taken = []
+        for number in range(DISK_MIB):
+            reply = send(self.office, f"fill {number}", 1 << 20)
+            if not reply.startswith("250 "):
+                return taken, reply
+            taken.append(f"fill {number}")
+        self.fail("the disk was never full")
+
+    def take_the_rest(self):
+        """To the last page."""
+        with open(self.ballast, "ab", buffering=0) as ballast:
+            try:
+                while ballast.write(b"\0" * 4096) == 4096:
+                    pass
+            except OSError:
+                pass
+
+    def test_a_full_disk_is_452_and_room_is_used_again(self):
+        taken, reply = self.fill()
+        self.assertRegex(reply, r"^452 4\.3\.1 ")
+        self.assertGreater(len(taken), 5)
+        self.assertEqual([s for s in subjects(self.office) if s.startswith("fill")], taken)
+        self.assertRegex(send(self.office, "still full", 1 << 20), r"^452 4\.3\.1 ")
+        self.office.tool("check")
+        self.ballast.unlink()
+        self.assertTrue(wait_for(lambda: send(self.office, "room again", 1 << 20).startswith("250 "), RECOVERY_S))
+        held = subjects(self.office)
+        self.assertEqual(held.count("room again"), 1)
+        self.assertEqual([s for s in held if s.startswith("fill")], taken)
+
+    def test_mail_can_be_deleted_on_a_full_disk(self):
+        taken, _ = self.fill()
+        client = self.office.pop()
+        for number in range(1, client.stat()[0] + 1):
+            client.dele(number)
+        client.quit()
+        client = self.office.pop()
+        self.assertEqual(client.stat()[0], 0)
+        client.quit()
+        self.assertTrue(taken)
+
+    def test_a_server_starts_and_reads_on_a_full_disk(self):
+        taken, _ = self.fill()
+        self.take_the_rest()
+        self.office.stop()
+        self.office.start()
+        self.assertEqual([s for s in subjects(self.office) if s.startswith("fill")], taken)
+        self.assertRegex(send(self.office, "full", 4096), r"^452 4\.3\.1 |^250 ")
+
+
+class FailingDisk(unittest.TestCase):
+    CALLS = "pwritev2,fdatasync,fsync"  # by which the store makes a turn durable
+
+    def setUp(self):
+        if not shutil.which("strace"):
+            self.skipTest("strace is not there")
+        self.office = Office()
+        self.addCleanup(self.office.close)
+
+    def breaking(self, error):
+        """strace that makes the store's calls fail."""
+        pid = min(self.office.processes("store"))
+        strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={self.CALLS}", "-e",
+                                   f"inject={self.CALLS}:error={error}", "-p", str(pid)],
+                                  stderr=subprocess.PIPE)
+        self.assertTrue(wait_for(lambda: self.tracer(pid) or strace.poll() is not None))
+        if strace.poll() is not None:
+            self.skipTest("strace cannot attach: " + strace.stderr.read().decode().strip())
+        return strace
+
+    @staticmethod
+    def tracer(pid):
+        try:
+            return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return False
+
+    def test_what_could_not_be_synced_was_not_acknowledged(self):
+        for error, code in (("EIO", r"^451 4\.3\.0 "), ("ENOSPC", r"^45[12] 4\.3\.[01] ")):
+            with self.subTest(error):
+                self.assertRegex(send(self.office, f"before {error}", 4096), "^250 ")
+                strace = self.breaking(error)
+                try:
+                    replies = [send(self.office, f"while {error} {n}", 4096) for n in range(3)]
+                finally:
+                    strace.terminate()
+                    strace.wait()
+                self.assertRegex(replies[0], code)
+                self.assertTrue(wait_for(
+                    lambda error=error: send(self.office, f"after {error}", 4096).startswith("250 "), RECOVERY_S))
+                held = subjects(self.office)
+                self.assertEqual(held.count(f"before {error}"), 1)
+                self.assertEqual(held.count(f"after {error}"), 1)
+                for number, reply in enumerate(replies):
+                    found = held.count(f"while {error} {number}")
+                    self.assertIn(found, (1,) if reply.startswith("250 ") else (0, 1), reply)
+                self.office.tool("check")
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        skip_all("only root can fill a disk of its own or break one")
+    main()
