@@ -460,17 +460,19 @@ make_room(struct turn_log *log, uint64_t end, bool is_frugal)
 static void
 blank_ahead(struct turn_log *log, uint64_t end, uint64_t len)
 {
-    static const uint8_t zeros[LOG_BLANK_STEP];
-    struct slice piece = {zeros, sizeof(zeros)};
+    static const uint8_t zeros[LOG_BLANK_STEP / LOG_BLANK_PIECES];
+    struct slice pieces[LOG_BLANK_PIECES];
     uint64_t from = end > log->blank ? end : log->blank;
 
-    if (log->is_tight || len > LOG_BLANK_TURN_MAX || log->blank >= end + sizeof(zeros) ||
-        log->reserved < from + sizeof(zeros))
+    if (log->is_tight || len > LOG_BLANK_TURN_MAX || log->blank >= end + LOG_BLANK_STEP ||
+        log->reserved < from + LOG_BLANK_STEP)
         return;
+    for (size_t i = 0; i < COUNT_OF(pieces); i++)
+        pieces[i] = slice_of(zeros, sizeof(zeros));
     log->blank = from;
-    if (host_file_write(log->tail, &piece, 1, from) == 0 &&
-        host_file_push(log->tail, from, sizeof(zeros)) == 0)
-        log->blank = from + sizeof(zeros);
+    if (host_file_write(log->tail, pieces, COUNT_OF(pieces), from) == 0 &&
+        host_file_push(log->tail, from, LOG_BLANK_STEP) == 0)
+        log->blank = from + LOG_BLANK_STEP;
 }
 
 static void

@@ -65,6 +65,13 @@ inbox_open(struct host *host)
 }
 
 void
+channel_inbox_rest(struct channel_inbox *inbox)
+{
+    if (inbox)
+        (void)madvise(inbox->notes, (size_t)RECEIVE_BATCH * HOST_NOTE_MAX, MADV_DONTNEED);
+}
+
+void
 channel_inbox_free(struct channel_inbox **inbox)
 {
     if (!*inbox)

@@ -19,7 +19,9 @@ enum {
     LOG_WRITE_MAX = 4096,         /* PIPE_BUF: lines of several processes do not mix in a pipe */
     LOG_GATHER_MS = 10,           /* a line waits so long for others, unless it is a warning */
     JOBS_SIZE_FIRST = 64,
-    MEMORY_KEPT_MAX = 2 * 1024 * 1024, /* octets that malloc does not give back to the kernel */
+    REST_LOOK_MS = 2000, /* so often a process that has worked looks whether it is at rest again */
+    REST_TURNS_MAX = 20, /* turns of the loop in that time that are rest: timers and the like */
+    MEMORY_KEPT_MAX = 2 * 1024 * 1024, /* octets that malloc keeps while there is work */
 };
 
 void *
@@ -231,6 +233,34 @@ on_alarm(uv_timer_t *alarm)
     }
 }
 
+/* After work: memory that only load needed goes back to the kernel. */
+static void
+on_rest_time(void *context)
+{
+    struct host *host = context;
+
+    if (host->turns > REST_TURNS_MAX) {
+        host->turns = 0;
+        host_timer_set(host->rest, instant_after(host_now(host), duration_ms(REST_LOOK_MS)));
+        return;
+    }
+    host->turns = 0;
+    host->is_at_rest = true;
+    channel_inbox_rest(host->inbox);
+    malloc_trim(0);
+}
+
+/* One more turn of the loop; the first ones after a rest say that it is over. */
+static void
+count_turn(struct host *host)
+{
+    host->turns++;
+    if (!host->is_at_rest || host->turns <= REST_TURNS_MAX)
+        return;
+    host->is_at_rest = false;
+    host_timer_set(host->rest, instant_after(host_now(host), duration_ms(REST_LOOK_MS)));
+}
+
 static void
 set_alarm(struct host *host)
 {
@@ -299,6 +329,7 @@ before_poll(uv_prepare_t *prepare)
 
     channels_flush(host);
     host_enter_handler(host);
+    count_turn(host);
     if (!instant_is_never(host->log_due) && !instant_is_before(host_now(host), host->log_due))
         host_linux_flush_log(host);
     watches_apply(host);
@@ -343,6 +374,8 @@ host_linux_open(struct host **ret_host)
         return error;
     }
     timers_init(&host->timers);
+    host->rest = host_timer_open(host, on_rest_time, host);
+    host_timer_set(host->rest, instant_after(host_now(host), duration_ms(REST_LOOK_MS)));
     list_init(&host->watches_changed);
     list_init(&host->channels_to_flush);
     buffer_init(&host->log, LOG_WAITING_MAX);
@@ -381,6 +414,7 @@ host_linux_close(struct host **host_at)
     uv_run(&host->loop, UV_RUN_NOWAIT);
     if (uv_loop_close(&host->loop) == UV_EBUSY)
         return; /* the owners of what is still open hold pointers to the host */
+    host_timer_close(&host->rest);
     timers_finish(&host->timers);
     channel_inbox_free(&host->inbox);
     free(host->jobs.items);

@@ -40,6 +40,9 @@ struct host {
     struct instant now;
     bool now_is_known;
     bool is_stopping;
+    struct host_timer *rest; /* looks whether there is nothing to do */
+    unsigned turns;          /* of the loop since then */
+    bool is_at_rest;
     struct buffer log;
     struct instant log_due;       /* when what gathers in `log` must be out */
     uint8_t random[RANDOM_AHEAD]; /* drawn from the kernel, not yet given out: its last octets */
@@ -83,6 +86,8 @@ void host_linux_forget_random(struct host *host);
 
 /* Sends the notes that were queued in this turn. */
 void channels_flush(struct host *host);
+/* Gives the pages of the inbox back; they come again when they are used. */
+void channel_inbox_rest(struct channel_inbox *inbox);
 void channel_inbox_free(struct channel_inbox **inbox);
 
 /* malloc that cannot fail: without memory the process ends, and its peers recover. */
