@@ -3,6 +3,8 @@
 #include "role/route/route_private.h"
 
 #include "host/log.h"
+#include "routing/list.h"
+#include "routing/srs.h"
 
 /* One text of the answer, in the arena. */
 static struct slice
@@ -107,29 +109,216 @@ warn(struct route *route, const char *why, struct slice address)
     log_end(&line);
 }
 
+/* ---- what targets have in common ------------------------------------------------------------ */
+
+/* The groups of one answer; each for a list, or (list NULL) for all that is sent on. */
+struct groups {
+    struct smtp_route_group at[SMTP_ROUTE_ROUTE_GROUPS_MAX];
+    const struct directory_alias *lists[SMTP_ROUTE_ROUTE_GROUPS_MAX];
+    size_t count;
+};
+
+static struct slice
+copy_and_finish(struct route *route, struct buffer *text)
+{
+    struct slice copy = arena_copy(&route->arena, buffer_slice(text));
+
+    buffer_finish(text);
+    return copy;
+}
+
+/* A null sender stays null: what it returns must not make new returns. */
+static void
+fill_list_group(struct route *route, const struct directory_alias *list, struct slice sender,
+                struct smtp_route_group *group)
+{
+    struct buffer text;
+
+    buffer_init(&text, ROUTING_LIST_FIELDS_MAX);
+    routing_list_put_sender(list, &text);
+    group->has_sender = sender.len > 0;
+    group->sender = copy_and_finish(route, &text);
+    buffer_init(&text, ROUTING_LIST_FIELDS_MAX);
+    routing_list_put_fields(list, &text);
+    group->fields = copy_and_finish(route, &text);
+}
+
+/* False when the sender stays as it is: SRS is off, or the sender is of a domain of ours. */
+static bool
+fill_forward_group(struct route *route, struct slice sender, struct smtp_route_group *group)
+{
+    const struct config *config = route->start.config;
+    struct slice key = buffer_slice(&route->tables.srs_key);
+    uint32_t days = (uint32_t)(wall_seconds(host_wall(route->start.host)) / (24 * 3600));
+    struct slice domain = slice_skip(sender, slice_find_last_byte(sender, '@') + 1);
+    struct buffer text;
+
+    if (config->srs_domain.len == 0 || key.len < ROUTING_SRS_KEY_MIN ||
+        directory_domain_find(route->tables.directory, domain))
+        return false;
+    buffer_init(&text, 1024);
+    group->has_sender = routing_srs_forward(key, days, config->srs_domain, sender, &text);
+    group->sender = copy_and_finish(route, &text);
+    group->fields = SLICE("");
+    return group->has_sender;
+}
+
+/* The number of the target's group, 0 for none; false when there are too many. */
+static bool
+find_group(struct route *route, const struct directory_target *target, struct slice sender,
+           struct groups *groups, uint16_t *ret_group)
+{
+    bool is_sent_on = !target->account && target->is_forwarded && !target->list;
+    size_t i = 0;
+
+    *ret_group = 0;
+    if (!target->list && !is_sent_on)
+        return true;
+    while (i < groups->count && groups->lists[i] != target->list)
+        i++;
+    if (i == COUNT_OF(groups->at))
+        return false;
+    if (i == groups->count) {
+        if (target->list)
+            fill_list_group(route, target->list, sender, &groups->at[i]);
+        else if (!fill_forward_group(route, sender, &groups->at[i]))
+            return true;
+        groups->lists[groups->count++] = target->list;
+    }
+    *ret_group = (uint16_t)(i + 1);
+    return true;
+}
+
+/* ---- targets ------------------------------------------------------------------------------- */
+
+/* What stands behind RCPT TO at another host: without brackets and source route (RFC 5321
+ * §4.1.1.3). */
+static struct slice
+plain_address(struct slice address)
+{
+    if (address.len >= 2 && address.at[0] == '<')
+        address = slice_between(address, 1, address.len - 1);
+    if (address.len > 0 && address.at[0] == '@')
+        address = slice_skip(address, slice_find_byte(address, ':') + 1);
+    return address;
+}
+
+static void
+fill_remote(struct slice address, struct smtp_route_target *to)
+{
+    *to = (struct smtp_route_target){.name = plain_address(address),
+                                     .box = SMTP_ROUTE_BOX_REMOTE,
+                                     .detail = SLICE(""),
+                                     .path = SLICE(""),
+                                     .user = SLICE("")};
+}
+
+/* Why this target cannot be had, or NULL. */
+static const char *
+fill_any(struct route *route, const struct directory_target *from,
+         const struct smtp_route_recipient *recipient, struct groups *groups,
+         struct smtp_route_target *to)
+{
+    if (!from->account && !recipient->takes_remote)
+        return "an alias leads to another domain, and nothing carries mail there yet";
+    if (!from->account)
+        fill_remote(from->name, to);
+    else if (!fill_target(route, from, to))
+        return "delivery_default gives this account no letter box";
+    if (to->name.len > SMTP_ROUTE_TARGET_NAME_MAX)
+        return "an address is too long";
+    return find_group(route, from, recipient->sender, groups, &to->group)
+               ? NULL
+               : "aliases lead to too many lists";
+}
+
 /* All targets, or a temporary failure: nothing is delivered to some and lost to others. */
 static void
-answer_found(struct route *route, const struct directory_answer *found, struct slice address,
-             struct smtp_route_route *answer)
+answer_found(struct route *route, const struct directory_answer *found,
+             const struct smtp_route_recipient *recipient, struct smtp_route_route *answer)
 {
     struct smtp_route_target *targets =
         ARENA_ARRAY(&route->arena, struct smtp_route_target, found->count);
-    const char *why = targets ? NULL : "too many targets";
+    struct groups *groups = ARENA_NEW(&route->arena, struct groups);
+    const char *why = targets && groups ? NULL : "too many targets";
 
-    for (size_t i = 0; i < found->count && !why; i++) {
-        if (!found->targets[i].account)
-            why = "an alias leads to another domain, and nothing carries mail there yet";
-        else if (!fill_target(route, &found->targets[i], &targets[i]))
-            why = "delivery_default gives this account no letter box";
-    }
+    for (size_t i = 0; i < found->count && !why; i++)
+        why = fill_any(route, &found->targets[i], recipient, groups, &targets[i]);
     if (why) {
-        warn(route, why, address);
+        warn(route, why, recipient->address);
         answer->verdict = SMTP_ROUTE_VERDICT_TEMPORARY;
         answer->text = SLICE("the address is not set up rightly");
         return;
     }
     answer->targets.at = targets;
     answer->targets.count = found->count;
+    answer->groups.at = groups->at;
+    answer->groups.count = groups->count;
+}
+
+/* ---- other domains ------------------------------------------------------------------------- */
+
+/* Who may send through us: users who have said who they are, and networks that are listed. Nobody
+ * else, however the address is written: it has been taken apart by now. */
+static bool
+may_relay(const struct smtp_route_recipient *recipient)
+{
+    return recipient->is_authenticated || recipient->is_trusted_network;
+}
+
+static void
+answer_foreign(struct route *route, const struct smtp_route_recipient *recipient,
+               struct slice address, struct smtp_route_route *answer)
+{
+    struct smtp_route_target *target = ARENA_NEW(&route->arena, struct smtp_route_target);
+    struct slice plain = plain_address(address);
+
+    if (!target || !recipient->takes_remote || plain.len > SMTP_ROUTE_TARGET_NAME_MAX) {
+        answer->verdict = SMTP_ROUTE_VERDICT_RELAY_DENIED;
+        return;
+    }
+    fill_remote(address, target);
+    answer->verdict = SMTP_ROUTE_VERDICT_LOCAL;
+    answer->targets.at = target;
+    answer->targets.count = 1;
+}
+
+/* A bounce to an address that SRS has made: on to whom it was made from. True when the address is
+ * one of these, good or not. */
+static bool
+answer_srs(struct route *route, const struct smtp_route_recipient *recipient,
+           struct smtp_route_route *answer)
+{
+    struct slice key = buffer_slice(&route->tables.srs_key), domain = SLICE("");
+    struct slice address = plain_address(recipient->address);
+    uint32_t days = (uint32_t)(wall_seconds(host_wall(route->start.host)) / (24 * 3600));
+    size_t at = slice_find_last_byte(address, '@');
+    struct buffer back;
+
+    if (route->start.config->srs_domain.len == 0 || key.len < ROUTING_SRS_KEY_MIN ||
+        !directory_domain_parse(&route->arena, slice_skip(address, at + 1), &domain) ||
+        !slice_equal_nocase(domain, route->start.config->srs_domain))
+        return false;
+    buffer_init(&back, 1024);
+    enum routing_srs_verdict verdict =
+        routing_srs_reverse(key, days, slice_first(address, at), &back);
+    if (verdict == ROUTING_SRS_GOOD)
+        answer_foreign(route, recipient, arena_copy(&route->arena, buffer_slice(&back)), answer);
+    else if (verdict != ROUTING_SRS_NONE)
+        answer->verdict = SMTP_ROUTE_VERDICT_UNKNOWN;
+    buffer_finish(&back);
+    return verdict != ROUTING_SRS_NONE;
+}
+
+/* A list that this sender may not write to is behind the address. */
+static bool
+is_closed_to(const struct directory_answer *found, struct slice sender)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->targets[i].list && !routing_list_takes(found->targets[i].list, sender))
+            return true;
+    }
+    return false;
 }
 
 void
@@ -140,13 +329,18 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
 
     *ret_answer = (struct smtp_route_route){
         .id = recipient->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY, .text = SLICE("")};
-    if (!route->directory)
+    if (!route->tables.directory || answer_srs(route, recipient, ret_answer))
         return;
-    directory_resolve(route->directory, recipient->address, &route->arena, &found);
+    directory_resolve(route->tables.directory, recipient->address, &route->arena, &found);
     switch (found.verdict) {
     case DIRECTORY_FOUND:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_LOCAL;
-        answer_found(route, &found, recipient->address, ret_answer);
+        if (!is_closed_to(&found, recipient->sender)) {
+            answer_found(route, &found, recipient, ret_answer);
+            break;
+        }
+        ret_answer->verdict = SMTP_ROUTE_VERDICT_REFUSED;
+        ret_answer->text = SLICE("only members may write to this list");
         break;
     case DIRECTORY_HAS_MOVED:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_MOVED;
@@ -154,15 +348,19 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
                                       found.count > 0 ? "the user has moved, forwarding to"
                                                       : "the user has moved, please try",
                                       found.moved_to);
-        answer_found(route, &found, recipient->address, ret_answer);
+        answer_found(route, &found, recipient, ret_answer);
         break;
     case DIRECTORY_UNKNOWN:
     case DIRECTORY_BAD_ADDRESS:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_UNKNOWN;
         break;
     case DIRECTORY_FOREIGN:
-    case DIRECTORY_RELAYED:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_RELAY_DENIED;
+        if (may_relay(recipient))
+            answer_foreign(route, recipient, recipient->address, ret_answer);
+        break;
+    case DIRECTORY_RELAYED:
+        answer_foreign(route, recipient, recipient->address, ret_answer);
         break;
     case DIRECTORY_DISABLED:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_REFUSED;
@@ -204,11 +402,12 @@ route_answer_verify(struct route *route, const struct smtp_route_verify *verify,
 
     *ret_answer =
         (struct smtp_route_verified){.id = verify->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY};
-    if (!route->directory)
+    if (!route->tables.directory)
         return;
     enum directory_verdict verdict =
-        verify->expand ? directory_expand(route->directory, verify->query, &route->arena, &found)
-                       : directory_verify(route->directory, verify->query, &route->arena, &found);
+        verify->expand
+            ? directory_expand(route->tables.directory, verify->query, &route->arena, &found)
+            : directory_verify(route->tables.directory, verify->query, &route->arena, &found);
     ret_answer->verdict = verdict_of_query(verdict, found.count, verify->expand);
     struct smtp_route_line *lines = ARENA_ARRAY(&route->arena, struct smtp_route_line, found.count);
     for (size_t i = 0; lines && i < found.count; i++)

@@ -3,41 +3,23 @@
 #include "role/route/route_private.h"
 
 #include "host/log.h"
-#include "role/snapshot.h"
 
 #include <stdlib.h>
 
 enum {
-    SIDE_SMTP = 0,
-    ACCOUNTS_BYTES_MAX = 1 << 30, /* a million accounts take a tenth of it */
+    SIDE_ASKING = 0,    /* smtp and store ask us */
+    SIDE_ANSWERING = 1, /* resolve answers */
     NOTE_ARENA_MAX = 4 * 1024 * 1024,
     PATH_BYTES_MAX = 4096,
 };
 
-#define LOOK_AGAIN duration_s(1)
-
-/* ---- the table ----------------------------------------------------------------------------- */
-
-static void
-log_problems(struct route *route)
-{
-    const struct directory_problem *problem;
-    struct log_line line;
-
-    for (size_t i = 0; (problem = directory_problem(route->directory, i)); i++) {
-        log_begin(&line, route->start.host, HOST_LEVEL_ERROR, "accounts_line_damaged");
-        log_number(&line, "line", problem->line);
-        log_text(&line, "at", problem->place);
-        log_string(&line, "why", problem->what);
-        log_end(&line);
-    }
-}
+/* ---- notes --------------------------------------------------------------------------------- */
 
 /* Those who keep our answers must ask again. */
-static void
-tell_change(struct route *route)
+void
+route_tell_change(struct route *route)
 {
-    struct smtp_route_changed note = {.tables = ++route->tables};
+    struct smtp_route_changed note = {.tables = ++route->tables_read};
 
     for (size_t i = 0; i < COUNT_OF(route->smtps); i++) {
         struct route_smtp *smtp = &route->smtps[i];
@@ -47,55 +29,6 @@ tell_change(struct route *route)
     }
     buffer_clear(&route->note);
 }
-
-static void
-load(struct route *route)
-{
-    struct snapshot snapshot;
-    struct directory_options options = {
-        .separators = route->start.config->subaddress_separator,
-        .postmaster = route->start.config->postmaster,
-    };
-    int error = snapshot_read(route->dir, "accounts", ACCOUNTS_BYTES_MAX, &snapshot);
-    struct log_line line;
-
-    route->looked = host_now(route->start.host);
-    if (error < 0) {
-        log_begin(&line, route->start.host, HOST_LEVEL_ERROR, "accounts_not_read");
-        log_string(&line, "file", "directory/accounts");
-        log_error(&line, "error", error);
-        log_end(&line);
-        return;
-    }
-    host_random(route->start.host, &options.seed, sizeof(options.seed));
-    directory_close(&route->directory);
-    route->directory = directory_parse(buffer_slice(&snapshot.bytes), &options);
-    route->stamp = snapshot.stamp;
-    snapshot_finish(&snapshot);
-    log_problems(route);
-    log_begin(&line, route->start.host, HOST_LEVEL_INFO, "accounts_loaded");
-    log_number(&line, "id_next", directory_id_next(route->directory));
-    log_number(&line, "problems", directory_problem_count(route->directory));
-    log_end(&line);
-    tell_change(route);
-}
-
-/* True when the file was another one and has been read. */
-static bool
-look_again(struct route *route)
-{
-    struct instant now = host_now(route->start.host);
-
-    if (instant_is_before(now, instant_after(route->looked, LOOK_AGAIN)))
-        return false;
-    route->looked = now;
-    if (route->directory && !snapshot_has_changed(route->dir, "accounts", route->stamp))
-        return false;
-    load(route);
-    return true;
-}
-
-/* ---- notes --------------------------------------------------------------------------------- */
 
 static void
 forget(struct route_smtp *smtp)
@@ -128,7 +61,7 @@ on_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipie
 
     route->asked++;
     route_answer_recipient(route, recipient, &answer);
-    if (is_worth_a_look(answer.verdict) && look_again(route))
+    if (is_worth_a_look(answer.verdict) && tables_look_again(route))
         route_answer_recipient(route, recipient, &answer);
     route->unknown += answer.verdict == SMTP_ROUTE_VERDICT_UNKNOWN;
     route->refused += answer.verdict == SMTP_ROUTE_VERDICT_RELAY_DENIED;
@@ -151,7 +84,7 @@ on_verify(struct route_smtp *smtp, const struct smtp_route_verify *verify)
     struct smtp_route_verified answer;
 
     route_answer_verify(route, verify, &answer);
-    if (is_worth_a_look(answer.verdict) && look_again(route))
+    if (is_worth_a_look(answer.verdict) && tables_look_again(route))
         route_answer_verify(route, verify, &answer);
     send(smtp, smtp_route_put_verified(&route->note, &smtp->ledger, &answer));
 }
@@ -164,7 +97,7 @@ on_note(void *context, struct slice bytes, host_handle handle)
     struct smtp_route_note note;
 
     arena_reset(&route->arena);
-    if (smtp_route_take(bytes, handle, SIDE_SMTP, &smtp->ledger, &route->arena, &note)) {
+    if (smtp_route_take(bytes, handle, SIDE_ASKING, &smtp->ledger, &route->arena, &note)) {
         if (note.kind == SMTP_ROUTE_RECIPIENT)
             on_recipient(smtp, &note.as.recipient);
         else
@@ -182,6 +115,67 @@ on_closed(void *context)
     forget(context);
 }
 
+static void
+forget_store(struct route *route)
+{
+    host_channel_close(&route->store);
+    note_ledger_finish(&route->store_ledger);
+    decisions_drop(route);
+}
+
+static void
+forget_resolve(struct route *route)
+{
+    host_channel_close(&route->resolve);
+    note_ledger_finish(&route->resolve_ledger);
+    decisions_fail(route);
+}
+
+static void
+on_store_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct route *route = context;
+    struct store_route_note note;
+
+    arena_reset(&route->arena);
+    if (store_route_take(bytes, handle, SIDE_ASKING, &route->store_ledger, &route->arena, &note)) {
+        decision_begin(route, &note.as.next_hop);
+        return;
+    }
+    host_handle_close(route->start.host, handle);
+    log_event(route->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("store"));
+    forget_store(route);
+}
+
+static void
+on_resolve_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct route *route = context;
+    struct route_resolve_note note;
+
+    arena_reset(&route->arena);
+    if (route_resolve_take(bytes, handle, SIDE_ANSWERING, &route->resolve_ledger, &route->arena,
+                           &note)) {
+        decision_on_answer(route, &note.as.answer);
+        return;
+    }
+    host_handle_close(route->start.host, handle);
+    log_event(route->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("resolve"));
+    forget_resolve(route);
+}
+
+static void
+on_store_closed(void *context)
+{
+    forget_store(context);
+}
+
+static void
+on_resolve_closed(void *context)
+{
+    forget_resolve(context);
+}
+
 /* ---- the role ------------------------------------------------------------------------------ */
 
 static void *
@@ -195,12 +189,16 @@ route_open(const struct role_start *start)
     route->start = *start;
     arena_init(&route->arena, NOTE_ARENA_MAX);
     buffer_init(&route->note, HOST_NOTE_MAX);
+    tables_init(&route->tables);
+    list_init(&route->decisions);
+    map_init(&route->asks, 0); /* its keys are ours: they count up */
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,
              (const char *)start->config->data_dir.at);
     if (host_dir_open(start->host, path, &route->dir) == 0)
         return route;
     start->fail(start->fail_context,
                 "the folder DATA/directory cannot be opened: make it, or correct data_dir");
+    tables_finish(&route->tables);
     buffer_finish(&route->note);
     arena_finish(&route->arena);
     free(route);
@@ -208,25 +206,42 @@ route_open(const struct role_start *start)
 }
 
 static void
-route_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+attach_smtp(struct route *route, unsigned peer_index, host_handle handle)
 {
     static const struct host_channel_handler handler = {.on_note = on_note, .on_closed = on_closed};
-    struct route *route = state;
-
-    if (peer != ROLE_SMTP || peer_index >= COUNT_OF(route->smtps)) {
-        host_handle_close(route->start.host, handle);
-        return;
-    }
     struct route_smtp *smtp = &route->smtps[peer_index];
+
     forget(smtp);
     smtp->route = route;
     smtp->channel = host_channel_open(route->start.host, handle, &handler, smtp);
 }
 
+static void
+route_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+{
+    static const struct host_channel_handler for_store = {.on_note = on_store_note,
+                                                          .on_closed = on_store_closed};
+    static const struct host_channel_handler for_resolve = {.on_note = on_resolve_note,
+                                                            .on_closed = on_resolve_closed};
+    struct route *route = state;
+
+    if (peer == ROLE_SMTP && peer_index < COUNT_OF(route->smtps)) {
+        attach_smtp(route, peer_index, handle);
+    } else if (peer == ROLE_STORE) {
+        forget_store(route);
+        route->store = host_channel_open(route->start.host, handle, &for_store, route);
+    } else if (peer == ROLE_RESOLVE) {
+        forget_resolve(route);
+        route->resolve = host_channel_open(route->start.host, handle, &for_resolve, route);
+    } else {
+        host_handle_close(route->start.host, handle);
+    }
+}
+
 static bool
 route_start(void *state)
 {
-    load(state);
+    tables_load(state);
     return true;
 }
 
@@ -234,7 +249,7 @@ static void
 route_reload(void *state, const struct config *config)
 {
     (void)config;
-    load(state);
+    tables_load(state);
 }
 
 static void
@@ -245,6 +260,9 @@ route_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "recipients", route->asked);
     role_stats_add(stats, "recipients_unknown", route->unknown);
     role_stats_add(stats, "relays_denied", route->refused);
+    role_stats_add(stats, "next_hops", route->hops);
+    role_stats_add(stats, "next_hops_failed", route->hops_failed);
+    role_stats_add(stats, "decisions_open", route->decision_count);
 }
 
 static void
@@ -262,7 +280,10 @@ route_close(void *state)
 
     for (size_t i = 0; i < COUNT_OF(route->smtps); i++)
         forget(&route->smtps[i]);
-    directory_close(&route->directory);
+    forget_store(route);
+    forget_resolve(route);
+    map_finish(&route->asks);
+    tables_finish(&route->tables);
     host_dir_close(&route->dir);
     arena_finish(&route->arena);
     buffer_finish(&route->note);

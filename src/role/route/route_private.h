@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: ISC */
+/* The parts of the role: private to this folder. */
 #ifndef ROLE_ROUTE_ROUTE_PRIVATE_H
 #define ROLE_ROUTE_ROUTE_PRIVATE_H
 
+#include "base/list.h"
+#include "base/map.h"
 #include "directory/directory.h"
+#include "note/route_resolve.h"
 #include "note/smtp_route.h"
+#include "note/store_route.h"
 #include "role/role.h"
+#include "role/snapshot.h"
+#include "routing/next_hop.h"
 
 enum { ROUTE_SMTP_MAX = 64 }; /* as the option `processes` */
 
@@ -17,23 +24,73 @@ struct route_smtp {
     struct note_ledger ledger;
 };
 
+/* A file of DATA/directory as it was last read. */
+struct route_file {
+    const char *name;
+    uint64_t stamp;
+    bool is_there;
+};
+
+/* The files, and what the configuration says of routing. */
+struct route_tables {
+    struct directory *directory; /* NULL: could never be read */
+    struct routing_transports *transports;
+    struct buffer credentials;
+    struct buffer srs_key; /* empty: no SRS */
+    struct routing_settings settings;
+    struct arena arena; /* of the settings */
+    struct route_file files[4];
+    struct instant looked; /* when their stamps were last looked at */
+};
+
 struct route {
     struct role_start start;
     struct host_dir *dir;
-    struct directory *directory; /* NULL: could never be read */
-    uint64_t stamp;
-    struct instant looked; /* when the file's stamp was last looked at */
+    struct route_tables tables;
     struct route_smtp smtps[ROUTE_SMTP_MAX];
+    struct host_channel *store, *resolve;
+    struct note_ledger store_ledger, resolve_ledger;
+    struct list decisions; /* that wait for answers */
+    size_t decision_count;
+    struct map asks; /* by id of the question: struct ask */
+    uint64_t ask_id;
     struct arena arena; /* of the note in hand */
     struct buffer note;
-    uint64_t tables; /* how often they were read */
-    uint64_t asked, unknown, refused;
+    uint64_t tables_read; /* how often */
+    uint64_t asked, unknown, refused, hops, hops_failed;
 };
+
+/* ---- route.c ---- */
+
+/* The tables were read: whoever keeps answers is told. */
+void route_tell_change(struct route *route);
+
+/* ---- tables.c ---- */
+
+void tables_init(struct route_tables *tables);
+void tables_finish(struct route_tables *tables);
+/* Reads all files and the configuration. */
+void tables_load(struct route *route);
+/* Reads what has changed, looking once a second at most. True when anything was. */
+bool tables_look_again(struct route *route);
+
+/* ---- answer.c ---- */
 
 /* The answers to one note; texts and targets live in route->arena. */
 void route_answer_recipient(struct route *route, const struct smtp_route_recipient *recipient,
                             struct smtp_route_route *ret_answer);
 void route_answer_verify(struct route *route, const struct smtp_route_verify *verify,
                          struct smtp_route_verified *ret_answer);
+
+/* ---- decision.c ---- */
+
+/* Begins to decide; the hop is sent when it is found. */
+void decision_begin(struct route *route, const struct store_route_next_hop *note);
+/* An answer of resolve has come. */
+void decision_on_answer(struct route *route, const struct route_resolve_answer *answer);
+/* resolve is gone: what was asked has no answer. */
+void decisions_fail(struct route *route);
+/* The store is gone: nobody waits any more. */
+void decisions_drop(struct route *route);
 
 #endif

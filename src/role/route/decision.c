@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+/* Next hops for the store: each decision is taken again with every round of answers, until nothing
+ * is missing. */
+#include "host/log.h"
+#include "role/route/route_private.h"
+
+#include "routing/credentials.h"
+
+#include <stdlib.h>
+
+enum {
+    DECISIONS_MAX = 1000, /* that wait at the same time */
+    DECISION_ARENA_MAX = 4 << 20,
+    VALID_FAILED_S = 0
+};
+
+struct decision {
+    struct list link;
+    struct route *route;
+    uint64_t id;
+    uint64_t seed;
+    struct slice sender, recipient;
+    struct arena arena;
+    struct routing_facts facts;
+    size_t open; /* questions without an answer */
+};
+
+/* A question that resolve has not answered yet. */
+struct ask {
+    struct decision *decision; /* NULL: given up */
+    uint64_t id;
+    enum dns_type type;
+    struct slice name;
+};
+
+static void
+finish(struct decision *decision)
+{
+    struct route *route = decision->route;
+    const struct map_item *item;
+    size_t place = 0;
+
+    while (decision->open > 0 && (item = map_next(&route->asks, &place))) {
+        struct ask *ask = item->value;
+        if (ask->decision == decision) {
+            ask->decision = NULL;
+            decision->open--;
+        }
+    }
+    list_remove(&decision->link);
+    route->decision_count--;
+    arena_finish(&decision->arena);
+    free(decision);
+}
+
+/* ---- the hop as a note --------------------------------------------------------------------- */
+
+/* Room for the flattened lists; freed with the decision. */
+static void
+fill_hosts(struct decision *decision, const struct routing_hop *hop, struct store_route_hop *note)
+{
+    size_t most = hop->host_count + 1;
+    struct store_route_host *hosts = ARENA_ARRAY(&decision->arena, struct store_route_host, most);
+    struct store_route_address *addresses =
+        ARENA_ARRAY(&decision->arena, struct store_route_address, most * ROUTING_ADDRESSES_MAX);
+    struct store_route_tlsa *tlsa =
+        ARENA_ARRAY(&decision->arena, struct store_route_tlsa, most * ROUTING_TLSA_MAX);
+
+    note->hosts.at = hosts;
+    note->addresses.at = addresses;
+    note->tlsa.at = tlsa;
+    for (size_t i = 0; hosts && addresses && tlsa && i < hop->host_count; i++) {
+        const struct routing_host *host = &hop->hosts[i];
+        hosts[note->hosts.count++] = (struct store_route_host){.name = host->name,
+                                                               .preference = host->preference,
+                                                               .is_secure = host->is_secure,
+                                                               .tlsa_failed = host->tlsa_failed};
+        for (size_t k = 0; k < host->address_count; k++)
+            addresses[note->addresses.count++] = (struct store_route_address){
+                (uint8_t)i, slice_of(host->addresses[k].bytes, host->addresses[k].len)};
+        for (size_t k = 0; k < host->tlsa_count && note->tlsa.count < STORE_ROUTE_HOP_TLSA_MAX; k++)
+            tlsa[note->tlsa.count++] =
+                (struct store_route_tlsa){(uint8_t)i, host->tlsa[k].usage, host->tlsa[k].selector,
+                                          host->tlsa[k].matching, host->tlsa[k].data};
+    }
+}
+
+static void
+fill_steps(struct decision *decision, const struct routing_steps *steps,
+           struct store_route_hop *note)
+{
+    struct store_route_step *lines =
+        ARENA_ARRAY(&decision->arena, struct store_route_step, ROUTING_STEPS_MAX);
+
+    for (size_t i = 0; lines && i < steps->count; i++)
+        lines[i].text = steps->at[i];
+    note->steps.at = lines;
+    note->steps.count = lines ? steps->count : 0;
+}
+
+/* Credentials that are not there: nothing is sent without them. */
+static bool
+fill_credentials(struct route *route, const struct routing_hop *hop, struct store_route_hop *note)
+{
+    struct routing_credentials found;
+
+    if (hop->auth.len == 0)
+        return true;
+    if (!routing_credentials_find(buffer_slice(&route->tables.credentials), hop->auth, &found))
+        return false;
+    note->auth_name = found.user;
+    note->auth_secret = found.secret;
+    return true;
+}
+
+static void
+send_hop(struct route *route, struct store_route_hop *note)
+{
+    if (note->outcome != STORE_ROUTE_OUTCOME_FOUND)
+        route->hops_failed++;
+    if (!store_route_put_hop(&route->note, &route->store_ledger, note)) {
+        /* Hosts with very many TLSA records: the steps are the least that is needed. */
+        buffer_clear(&route->note);
+        note->steps.count = 0;
+        bool is_put = store_route_put_hop(&route->note, &route->store_ledger, note);
+        assert(is_put);
+    }
+    host_channel_send(route->store, buffer_slice(&route->note), HOST_HANDLE_NONE);
+    buffer_clear(&route->note);
+}
+
+static void
+send_failure(struct route *route, uint64_t id, struct slice text)
+{
+    struct store_route_hop note = {
+        .id = id,
+        .outcome = STORE_ROUTE_OUTCOME_TEMPORARY,
+        .code = 451,
+        .status = SLICE("4.3.0"),
+        .text = text,
+        .valid_s = VALID_FAILED_S,
+    };
+
+    send_hop(route, &note);
+}
+
+static void
+conclude(struct decision *decision, enum routing_outcome outcome, const struct routing_hop *hop,
+         const struct routing_steps *steps)
+{
+    struct route *route = decision->route;
+    struct store_route_hop note = {
+        .id = decision->id,
+        .outcome = outcome == ROUTING_FOUND       ? STORE_ROUTE_OUTCOME_FOUND
+                   : outcome == ROUTING_PERMANENT ? STORE_ROUTE_OUTCOME_PERMANENT
+                                                  : STORE_ROUTE_OUTCOME_TEMPORARY,
+        .carrier = (enum store_route_carrier)hop->carrier,
+        .destination = slice_first(hop->destination, STORE_ROUTE_HOP_DESTINATION_MAX),
+        .path = hop->path,
+        .port = hop->port,
+        .tls = (enum store_route_tls)hop->tls,
+        .source_ipv4 = slice_of(hop->source_ipv4.bytes, hop->source_ipv4.len),
+        .source_ipv6 = slice_of(hop->source_ipv6.bytes, hop->source_ipv6.len),
+        .code = hop->code,
+        .status = slice_of_string(hop->status),
+        .text = slice_first(hop->text, STORE_ROUTE_HOP_TEXT_MAX),
+        .valid_s = hop->valid_s,
+    };
+
+    if (outcome == ROUTING_FOUND && !fill_credentials(route, hop, &note)) {
+        note.outcome = STORE_ROUTE_OUTCOME_TEMPORARY;
+        note.code = 451;
+        note.status = SLICE("4.3.5");
+        note.text = SLICE("directory/credentials does not have what the transport's auth= names");
+    }
+    if (note.outcome == STORE_ROUTE_OUTCOME_FOUND)
+        fill_hosts(decision, hop, &note);
+    fill_steps(decision, steps, &note);
+    send_hop(route, &note);
+    finish(decision);
+}
+
+static_assert((int)STORE_ROUTE_CARRIER_LOCAL == (int)ROUTING_LOCAL &&
+                  (int)STORE_ROUTE_CARRIER_PIPE == (int)ROUTING_PIPE &&
+                  (int)STORE_ROUTE_TLS_VERIFY == (int)ROUTING_TLS_VERIFY,
+              "the note names carriers and TLS in the order of routing/hop.h");
+
+/* ---- deciding ------------------------------------------------------------------------------ */
+
+static void
+put_question(struct decision *decision, const struct routing_question *question)
+{
+    struct route *route = decision->route;
+    struct ask *ask = calloc(1, sizeof(*ask));
+
+    if (!ask)
+        abort();
+    *ask = (struct ask){decision, ++route->ask_id, question->type, question->key};
+    struct route_resolve_ask note = {
+        .id = ask->id, .type = (uint16_t)question->type, .name = question->key};
+    bool is_put = route_resolve_put_ask(&route->note, &route->resolve_ledger, &note);
+    if (is_put)
+        host_channel_send(route->resolve, buffer_slice(&route->note), HOST_HANDLE_NONE);
+    buffer_clear(&route->note);
+    if (!is_put) {
+        /* A name longer than any: nobody has to be asked. */
+        struct dns_answer answer = {
+            .outcome = DNS_NO_NAME, .canonical = SLICE(""), .why = SLICE("")};
+        (void)!routing_facts_add_dns(&decision->facts, question->key, question->type, &answer);
+        free(ask);
+        return;
+    }
+    decision->open++;
+    (void)map_set(&route->asks, map_key_u64(&ask->id), ask);
+}
+
+static void
+decide(struct decision *decision)
+{
+    struct route *route = decision->route;
+    struct routing_question questions[ROUTING_QUESTIONS_MAX];
+    struct routing_steps steps;
+    struct routing_hop hop;
+
+    while (decision->open == 0) {
+        enum routing_outcome outcome =
+            routing_next_hop(&route->tables.settings, decision->sender, decision->recipient,
+                             decision->seed, &decision->facts, &steps, &hop);
+        if (outcome != ROUTING_MISSING) {
+            conclude(decision, outcome, &hop, &steps);
+            return;
+        }
+        if (!route->resolve) {
+            send_failure(route, decision->id, SLICE("the name system cannot be asked for now"));
+            finish(decision);
+            return;
+        }
+        size_t count = decision->facts.question_count;
+        memcpy(questions, decision->facts.questions, count * sizeof(*questions));
+        for (size_t i = 0; i < count; i++)
+            put_question(decision, &questions[i]);
+    }
+}
+
+void
+decision_begin(struct route *route, const struct store_route_next_hop *note)
+{
+    struct decision *decision;
+
+    route->hops++;
+    (void)tables_look_again(route);
+    if (route->decision_count == DECISIONS_MAX) {
+        send_failure(route, note->id, SLICE("too many decisions wait for the name system"));
+        return;
+    }
+    decision = calloc(1, sizeof(*decision));
+    if (!decision)
+        abort();
+    decision->route = route;
+    decision->id = note->id;
+    host_random(route->start.host, &decision->seed, sizeof(decision->seed));
+    arena_init(&decision->arena, DECISION_ARENA_MAX);
+    routing_facts_init(&decision->facts, &decision->arena);
+    decision->sender = arena_copy(&decision->arena, note->sender);
+    decision->recipient = arena_copy(&decision->arena, note->recipient);
+    list_append(&route->decisions, &decision->link);
+    route->decision_count++;
+    decide(decision);
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static void
+read_answer(const struct route_resolve_answer *note, struct dns_record *records,
+            struct dns_answer *ret_answer)
+{
+    static const enum dns_outcome outcomes[] = {
+        [ROUTE_RESOLVE_OUTCOME_FOUND] = DNS_FOUND,
+        [ROUTE_RESOLVE_OUTCOME_NO_DATA] = DNS_NO_DATA,
+        [ROUTE_RESOLVE_OUTCOME_NO_NAME] = DNS_NO_NAME,
+        [ROUTE_RESOLVE_OUTCOME_BOGUS] = DNS_BOGUS,
+        [ROUTE_RESOLVE_OUTCOME_TEMPORARY] = DNS_TEMPORARY,
+    };
+
+    *ret_answer = (struct dns_answer){
+        .outcome = outcomes[note->outcome],
+        .is_secure = note->is_secure,
+        .ttl_s = note->ttl_s,
+        .canonical = note->canonical,
+        .why = note->why,
+        .records = records,
+        .count = note->records.count,
+    };
+    for (size_t i = 0; i < note->records.count; i++)
+        records[i] = (struct dns_record){note->records.at[i].preference, note->records.at[i].name,
+                                         note->records.at[i].data};
+}
+
+/* Records of a type have its shape, whatever a hijacked resolve may send. */
+static bool
+is_sound(enum dns_type type, const struct dns_answer *answer)
+{
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct dns_record *record = &answer->records[i];
+        if ((type == DNS_A && record->data.len != 4) ||
+            (type == DNS_AAAA && record->data.len != 16) ||
+            (record->name.len > 0 && !dns_name_is_sound(record->name)))
+            return false;
+    }
+    return answer->outcome != DNS_FOUND || answer->count > 0;
+}
+
+void
+decision_on_answer(struct route *route, const struct route_resolve_answer *note)
+{
+    struct dns_record records[DNS_RECORDS_MAX];
+    struct ask *ask = map_remove(&route->asks, map_key_u64(&note->id));
+    struct dns_answer answer;
+
+    if (!ask)
+        return;
+    struct decision *decision = ask->decision;
+    read_answer(note, records, &answer);
+    if (!is_sound(ask->type, &answer))
+        answer = (struct dns_answer){.outcome = DNS_TEMPORARY,
+                                     .canonical = SLICE(""),
+                                     .why = SLICE("the answer makes no sense")};
+    if (decision) {
+        decision->open--;
+        (void)!routing_facts_add_dns(&decision->facts, ask->name, ask->type, &answer);
+        decide(decision);
+    }
+    free(ask);
+}
+
+static void
+forget_asks(struct route *route)
+{
+    const struct map_item *item;
+    size_t place = 0;
+
+    while ((item = map_next(&route->asks, &place)))
+        free(item->value);
+    map_finish(&route->asks);
+    map_init(&route->asks, route->ask_id);
+}
+
+void
+decisions_fail(struct route *route)
+{
+    LIST_EACH (link, &route->decisions) {
+        struct decision *decision = LIST_ITEM(link, struct decision, link);
+        send_failure(route, decision->id, SLICE("the name system cannot be asked for now"));
+        finish(decision);
+    }
+    forget_asks(route);
+}
+
+void
+decisions_drop(struct route *route)
+{
+    LIST_EACH (link, &route->decisions)
+        finish(LIST_ITEM(link, struct decision, link));
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/* The files of DATA/directory, and the configuration as settings of the decision. */
+#include "host/log.h"
+#include "role/route/route_private.h"
+
+#include "envelope/literal.h"
+#include "routing/srs.h"
+
+#include <errno.h>
+
+enum {
+    ACCOUNTS_BYTES_MAX = 1 << 30, /* a million accounts take a tenth of it */
+    TRANSPORTS_BYTES_MAX = 256 << 20,
+    CREDENTIALS_BYTES_MAX = 1 << 20,
+    SRS_KEY_BYTES_MAX = 4096,
+    SETTINGS_BYTES_MAX = 1 << 20,
+    NAMES_MAX = 65
+};
+
+enum { FILE_ACCOUNTS, FILE_TRANSPORTS, FILE_CREDENTIALS, FILE_SRS_KEY };
+
+#define LOOK_AGAIN duration_s(1)
+
+static_assert((int)CONFIG_TLS_VERIFY == (int)ROUTING_TLS_VERIFY, "options name them in one order");
+
+void
+tables_init(struct route_tables *tables)
+{
+    static const char *const names[] = {[FILE_ACCOUNTS] = "accounts",
+                                        [FILE_TRANSPORTS] = "transports",
+                                        [FILE_CREDENTIALS] = "credentials",
+                                        [FILE_SRS_KEY] = "srs-key"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        tables->files[i].name = names[i];
+    buffer_init(&tables->credentials, CREDENTIALS_BYTES_MAX);
+    buffer_init(&tables->srs_key, SRS_KEY_BYTES_MAX);
+    arena_init(&tables->arena, SETTINGS_BYTES_MAX);
+}
+
+void
+tables_finish(struct route_tables *tables)
+{
+    directory_close(&tables->directory);
+    routing_transports_close(&tables->transports);
+    buffer_finish(&tables->credentials);
+    buffer_finish(&tables->srs_key);
+    arena_finish(&tables->arena);
+}
+
+/* ---- files --------------------------------------------------------------------------------- */
+
+static void
+log_damage(struct route *route, const char *event, size_t number, struct slice place,
+           const char *why)
+{
+    struct log_line line;
+
+    log_begin(&line, route->start.host, HOST_LEVEL_ERROR, event);
+    log_number(&line, "line", number);
+    if (place.len > 0)
+        log_text(&line, "at", place);
+    log_string(&line, "why", why);
+    log_end(&line);
+}
+
+static void
+adopt_accounts(struct route *route, struct slice bytes)
+{
+    struct directory_options options = {
+        .separators = route->start.config->subaddress_separator,
+        .postmaster = route->start.config->postmaster,
+    };
+    const struct directory_problem *problem;
+    struct log_line line;
+
+    host_random(route->start.host, &options.seed, sizeof(options.seed));
+    directory_close(&route->tables.directory);
+    route->tables.directory = directory_parse(bytes, &options);
+    for (size_t i = 0; (problem = directory_problem(route->tables.directory, i)); i++)
+        log_damage(route, "accounts_line_damaged", problem->line, problem->place, problem->what);
+    log_begin(&line, route->start.host, HOST_LEVEL_INFO, "accounts_loaded");
+    log_number(&line, "id_next", directory_id_next(route->tables.directory));
+    log_number(&line, "problems", directory_problem_count(route->tables.directory));
+    log_end(&line);
+}
+
+static void
+adopt_transports(struct route *route, struct slice bytes)
+{
+    const struct routing_problem *problem;
+    uint64_t seed;
+
+    host_random(route->start.host, &seed, sizeof(seed));
+    routing_transports_close(&route->tables.transports);
+    route->tables.transports = routing_transports_parse(bytes, seed);
+    for (size_t i = 0; (problem = routing_transports_problem(route->tables.transports, i)); i++)
+        log_damage(route, "transports_line_damaged", problem->line, SLICE(""), problem->what);
+}
+
+static void
+adopt(struct route *route, size_t index, struct slice bytes)
+{
+    struct route_tables *tables = &route->tables;
+
+    if (index == FILE_ACCOUNTS) {
+        adopt_accounts(route, bytes);
+    } else if (index == FILE_TRANSPORTS) {
+        adopt_transports(route, bytes);
+    } else {
+        struct buffer *kept = index == FILE_CREDENTIALS ? &tables->credentials : &tables->srs_key;
+        buffer_clear(kept);
+        buffer_put(kept, index == FILE_SRS_KEY ? slice_trim(bytes) : bytes);
+    }
+}
+
+/* Without a file of accounts nothing is known; without the others, there is nothing in them. What
+ * cannot be read leaves the former table in force. */
+static void
+load_file(struct route *route, size_t index)
+{
+    static const size_t sizes[] = {
+        [FILE_ACCOUNTS] = ACCOUNTS_BYTES_MAX,
+        [FILE_TRANSPORTS] = TRANSPORTS_BYTES_MAX,
+        [FILE_CREDENTIALS] = CREDENTIALS_BYTES_MAX,
+        [FILE_SRS_KEY] = SRS_KEY_BYTES_MAX,
+    };
+    struct route_file *file = &route->tables.files[index];
+    struct snapshot snapshot;
+    struct log_line line;
+    int error = snapshot_read(route->dir, file->name, sizes[index], &snapshot);
+
+    if (error == 0) {
+        adopt(route, index, buffer_slice(&snapshot.bytes));
+        file->stamp = snapshot.stamp;
+        file->is_there = true;
+        snapshot_finish(&snapshot);
+        return;
+    }
+    if (error == -ENOENT && index != FILE_ACCOUNTS) {
+        adopt(route, index, SLICE(""));
+        file->is_there = false;
+        return;
+    }
+    log_begin(&line, route->start.host, HOST_LEVEL_ERROR, "table_not_read");
+    log_string(&line, "file", file->name);
+    log_error(&line, "error", error);
+    log_end(&line);
+}
+
+static bool
+has_changed(struct route *route, struct route_file *file)
+{
+    uint64_t stamp;
+
+    if (file->is_there)
+        return snapshot_has_changed(route->dir, file->name, file->stamp) ||
+               host_dir_stamp(route->dir, file->name, &stamp) == -ENOENT;
+    return host_dir_stamp(route->dir, file->name, &stamp) == 0;
+}
+
+/* ---- settings ------------------------------------------------------------------------------ */
+
+static void
+add_name(struct routing_self *self, struct slice *names, struct slice name)
+{
+    if (name.len > 0 && self->name_count < NAMES_MAX)
+        names[self->name_count++] = name;
+}
+
+static void
+add_address(struct routing_self *self, struct routing_address *addresses, const uint8_t *bytes,
+            uint8_t len)
+{
+    static const uint8_t any[16];
+
+    /* Where it listens on all, the machine's addresses are not known here. */
+    if (memcmp(bytes, any, len) == 0 || self->address_count == CONFIG_LISTENERS_MAX + NAMES_MAX)
+        return;
+    struct routing_address *address = &addresses[self->address_count++];
+    address->len = len;
+    memcpy(address->bytes, bytes, len);
+}
+
+static void
+add_own_address(struct routing_self *self, struct routing_address *addresses, struct slice text)
+{
+    enum envelope_domain_kind kind;
+    uint8_t bytes[16];
+    char tagged[64];
+    int len = snprintf(tagged, sizeof(tagged), "IPv6:%.*s", ROUTING_TEXT(slice_first(text, 50)));
+
+    if (envelope_literal_parse(text, &kind, bytes) && kind == ENVELOPE_DOMAIN_IPV4)
+        add_address(self, addresses, bytes, 4);
+    else if (envelope_literal_parse(slice_of(tagged, (size_t)len), &kind, bytes))
+        add_address(self, addresses, bytes, 16);
+}
+
+static void
+set_self(struct route *route, struct routing_self *self)
+{
+    const struct config *config = route->start.config;
+    struct arena *arena = &route->tables.arena;
+    struct slice *names = ARENA_ARRAY(arena, struct slice, NAMES_MAX);
+    struct routing_address *addresses =
+        ARENA_ARRAY(arena, struct routing_address, CONFIG_LISTENERS_MAX + NAMES_MAX);
+
+    *self = (struct routing_self){.names = names, .addresses = addresses};
+    if (!names || !addresses)
+        return;
+    add_name(self, names, config->hostname);
+    for (size_t i = 0; i < config->own_names.count; i++)
+        add_name(self, names, config->own_names.at[i]);
+    for (size_t i = 0; i < config->smtp_listen.count; i++) {
+        const struct host_address *address = &config->smtp_listen.at[i].address;
+        if (address->family != HOST_FAMILY_UNIX)
+            add_address(self, addresses, address->bytes,
+                        address->family == HOST_FAMILY_IPV4 ? 4 : 16);
+    }
+    for (size_t i = 0; i < config->own_addresses.count; i++)
+        add_own_address(self, addresses, config->own_addresses.at[i]);
+}
+
+static void
+set_settings(struct route *route)
+{
+    static const enum routing_family families[] = {
+        [CONFIG_IP_ANY] = ROUTING_ANY_FAMILY,      [CONFIG_IP_IPV6] = ROUTING_IPV6_FIRST,
+        [CONFIG_IP_IPV4] = ROUTING_IPV4_FIRST,     [CONFIG_IP_ONLY_IPV6] = ROUTING_ONLY_IPV6,
+        [CONFIG_IP_ONLY_IPV4] = ROUTING_ONLY_IPV4,
+    };
+    const struct config *config = route->start.config;
+    struct routing_settings *settings = &route->tables.settings;
+
+    arena_reset(&route->tables.arena);
+    *settings = (struct routing_settings){
+        .family = families[config->ip_preference],
+        .tls = (enum routing_tls)config->outgoing_tls,
+        .is_local_allowed = config->local_destinations,
+        .has_smart_host = config->smart_host.len > 0,
+    };
+    set_self(route, &settings->self);
+    if (!settings->has_smart_host)
+        return;
+    const char *what =
+        routing_transport_parse(config->smart_host, &route->tables.arena, &settings->smart_host);
+    if (what) {
+        /* Sending elsewhere instead would be worse than not at all. */
+        log_damage(route, "smart_host_damaged", 0, config->smart_host, what);
+        settings->smart_host = (struct routing_transport){.carrier = ROUTING_ERROR,
+                                                          .status = "4.3.5",
+                                                          .host = SLICE(""),
+                                                          .path = SLICE(""),
+                                                          .auth = SLICE(""),
+                                                          .written = SLICE("error:"),
+                                                          .text = SLICE("smart_host is damaged")};
+    }
+}
+
+void
+tables_load(struct route *route)
+{
+    route->tables.looked = host_now(route->start.host);
+    set_settings(route);
+    for (size_t i = 0; i < COUNT_OF(route->tables.files); i++)
+        load_file(route, i);
+    route->tables.settings.transports = route->tables.transports;
+    route_tell_change(route);
+}
+
+bool
+tables_look_again(struct route *route)
+{
+    struct instant now = host_now(route->start.host);
+    bool is_changed = false;
+
+    if (instant_is_before(now, instant_after(route->tables.looked, LOOK_AGAIN)))
+        return false;
+    route->tables.looked = now;
+    for (size_t i = 0; i < COUNT_OF(route->tables.files); i++) {
+        if (!has_changed(route, &route->tables.files[i]))
+            continue;
+        load_file(route, i);
+        is_changed = true;
+    }
+    route->tables.settings.transports = route->tables.transports;
+    if (is_changed)
+        route_tell_change(route);
+    return is_changed;
+}
