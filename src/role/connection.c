@@ -111,6 +111,15 @@ become_over(struct connection *connection, enum connection_end end)
     arm(connection, now_of(connection));
 }
 
+/* The stream broke. When everything has been sent before, that is but the peer's way to close: many
+ * clients do so as soon as they have their last answer, and do not read the end of TLS. */
+static void
+become_lost(struct connection *connection)
+{
+    become_over(connection,
+                connection->phase == PHASE_LINGER ? connection->end : CONNECTION_END_LOST);
+}
+
 static void
 become_flushing(struct connection *connection, enum connection_end end)
 {
@@ -194,7 +203,7 @@ take_input(struct connection *connection)
     if (count == -EAGAIN)
         return;
     if (count < 0) {
-        become_over(connection, CONNECTION_END_LOST);
+        become_lost(connection);
         return;
     }
     if (count == 0) {
@@ -234,7 +243,7 @@ write_some(struct connection *connection, struct slice bytes)
         return 0;
     int64_t count = host_stream_write(connection->stream, bytes);
     if (count < 0 && count != -EAGAIN) {
-        become_over(connection, CONNECTION_END_LOST);
+        become_lost(connection);
         return 0;
     }
     size_t sent = count < 0 ? 0 : (size_t)count;
@@ -323,6 +332,8 @@ has_output(const struct connection *connection)
 static void
 shut(struct connection *connection)
 {
+    connection->phase = PHASE_LINGER;
+    connection->phase_ends = instant_after(now_of(connection), duration_ms(CONNECTION_LINGER_MS));
     if (connection->tls) {
         tls_engine_end(connection->tls);
         tls_engine_sent(connection->tls,
@@ -331,12 +342,8 @@ shut(struct connection *connection)
     if (connection->phase == PHASE_OVER)
         return;
     host_stream_shut(connection->stream);
-    if (connection->is_input_ended) {
+    if (connection->is_input_ended)
         become_over(connection, connection->end);
-        return;
-    }
-    connection->phase = PHASE_LINGER;
-    connection->phase_ends = instant_after(now_of(connection), duration_ms(CONNECTION_LINGER_MS));
 }
 
 /* Moves to the next phase where this one has nothing left to do. */

@@ -521,6 +521,31 @@ a_peer_that_vanishes_ends_the_session(void **state)
 }
 
 static void
+a_client_that_leaves_after_quit_has_quit(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        scene_open(&scene);
+        scene.is_implicit = secure;
+        if (secure)
+            start_client_tls(&scene);
+        expect(&scene, "ready\r\n");
+        say(&scene, "QUIT\r\n");
+        while (!connection_is_ending(scene.connection))
+            pause_for(&scene, 1);
+        /* It has not read all: closing resets the connection. */
+        host_stream_close(&scene.client);
+        host_timer_set(scene.guard, instant_after(host_now(scene.host), duration_ms(WAIT_MS)));
+        host_linux_run(scene.host);
+        assert_true(scene.is_closed);
+        assert_int_equal(scene.end, CONNECTION_END_FINISHED);
+        scene_close(&scene);
+    }
+}
+
+static void
 an_answer_that_is_held_back_comes_by_the_timer(void **state)
 {
     struct scene scene;
@@ -572,6 +597,7 @@ main(void)
         cmocka_unit_test(tls_from_the_first_byte_is_spoken_or_the_connection_fails),
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answers),
         cmocka_unit_test(a_peer_that_vanishes_ends_the_session),
+        cmocka_unit_test(a_client_that_leaves_after_quit_has_quit),
         cmocka_unit_test(an_answer_that_is_held_back_comes_by_the_timer),
         cmocka_unit_test(more_input_than_the_engine_takes_waits_outside),
     };
