@@ -92,6 +92,7 @@ commit(struct bench *bench)
     double now = seconds(CLOCK_MONOTONIC);
 
     store_commit(bench->store, on_commit, bench);
+    store_prepare(bench->store);
     if (now - bench->view_wall >= 1) {
         store_sync_view(bench->store);
         bench->view_wall = now;

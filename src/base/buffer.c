@@ -76,40 +76,15 @@ make_space(struct buffer *buffer, size_t count)
 }
 
 uint8_t *
-buffer_reserve(struct buffer *buffer, size_t count)
+buffer_reserve_slowly(struct buffer *buffer, size_t count)
 {
-    if (UNLIKELY(count > buffer_room(buffer))) {
+    if (count > buffer_room(buffer)) {
         buffer->overflowed = true;
         return NULL;
     }
-    if (UNLIKELY(buffer->size - buffer->end < count || !buffer->at))
+    if (buffer->size - buffer->end < count || !buffer->at)
         make_space(buffer, count);
     return buffer->at + buffer->end;
-}
-
-void
-buffer_commit(struct buffer *buffer, size_t count)
-{
-    assert(count <= buffer->size - buffer->end);
-    buffer->end += count;
-}
-
-void
-buffer_put(struct buffer *buffer, struct slice bytes)
-{
-    if (bytes.len == 0)
-        return;
-    uint8_t *space = buffer_reserve(buffer, bytes.len);
-    if (!space)
-        return;
-    memcpy(space, bytes.at, bytes.len);
-    buffer_commit(buffer, bytes.len);
-}
-
-void
-buffer_put_byte(struct buffer *buffer, uint8_t byte)
-{
-    buffer_put(buffer, slice_of(&byte, 1));
 }
 
 void
@@ -149,38 +124,4 @@ buffer_put_hex(struct buffer *buffer, struct slice bytes)
         buffer_put_byte(buffer, (uint8_t)digits[bytes.at[i] >> 4]);
         buffer_put_byte(buffer, (uint8_t)digits[bytes.at[i] & 15]);
     }
-}
-
-static void
-put_little_endian(struct buffer *buffer, uint64_t number, size_t width)
-{
-    uint8_t bytes[8];
-
-    for (size_t i = 0; i < width; i++)
-        bytes[i] = (uint8_t)(number >> (8 * i));
-    buffer_put(buffer, slice_of(bytes, width));
-}
-
-void
-buffer_put_le8(struct buffer *buffer, uint8_t number)
-{
-    buffer_put_byte(buffer, number);
-}
-
-void
-buffer_put_le16(struct buffer *buffer, uint16_t number)
-{
-    put_little_endian(buffer, number, sizeof(number));
-}
-
-void
-buffer_put_le32(struct buffer *buffer, uint32_t number)
-{
-    put_little_endian(buffer, number, sizeof(number));
-}
-
-void
-buffer_put_le64(struct buffer *buffer, uint64_t number)
-{
-    put_little_endian(buffer, number, sizeof(number));
 }

@@ -62,14 +62,52 @@ void buffer_consume(struct buffer *buffer, size_t count);
 /* Cuts the content to its first `len` bytes. */
 void buffer_truncate(struct buffer *buffer, size_t len);
 
+/* The way of buffer_reserve when the memory must grow or the bound forbids it. */
+MUST_USE uint8_t *buffer_reserve_slowly(struct buffer *buffer, size_t count);
+
 /* Room for at least `count` bytes at the end, to be filled by the caller and then said with
- * buffer_commit; NULL, and the overflow mark, when the bound forbids it. */
-MUST_USE uint8_t *buffer_reserve(struct buffer *buffer, size_t count);
-void buffer_commit(struct buffer *buffer, size_t count);
+ * buffer_commit; NULL, and the overflow mark, when the bound forbids it. Here, as what is below,
+ * because notes and records are put in pieces of a few bytes. */
+MUST_USE static inline uint8_t *
+buffer_reserve(struct buffer *buffer, size_t count)
+{
+    if (UNLIKELY(!buffer->at || buffer->size - buffer->end < count ||
+                 buffer_room(buffer) < count))
+        return buffer_reserve_slowly(buffer, count);
+    return buffer->at + buffer->end;
+}
+
+static inline void
+buffer_commit(struct buffer *buffer, size_t count)
+{
+    assert(count <= buffer->size - buffer->end);
+    buffer->end += count;
+}
 
 /* Each appends, or sets the overflow mark. */
-void buffer_put(struct buffer *buffer, struct slice bytes);
-void buffer_put_byte(struct buffer *buffer, uint8_t byte);
+static inline void
+buffer_put(struct buffer *buffer, struct slice bytes)
+{
+    if (bytes.len == 0)
+        return;
+    uint8_t *space = buffer_reserve(buffer, bytes.len);
+    if (UNLIKELY(!space))
+        return;
+    memcpy(space, bytes.at, bytes.len);
+    buffer_commit(buffer, bytes.len);
+}
+
+static inline void
+buffer_put_byte(struct buffer *buffer, uint8_t byte)
+{
+    uint8_t *space = buffer_reserve(buffer, 1);
+
+    if (UNLIKELY(!space))
+        return;
+    *space = byte;
+    buffer_commit(buffer, 1);
+}
+
 void buffer_put_text(struct buffer *buffer, const char *text);
 void buffer_put_decimal(struct buffer *buffer, uint64_t number);
 /* At least `width` digits, zeros in front: dates and times. */
@@ -78,9 +116,40 @@ void buffer_put_padded(struct buffer *buffer, uint64_t number, unsigned width);
 void buffer_put_hex(struct buffer *buffer, struct slice bytes);
 
 /* Little-endian binary integers, as our own notes and files have them. */
-void buffer_put_le8(struct buffer *buffer, uint8_t number);
-void buffer_put_le16(struct buffer *buffer, uint16_t number);
-void buffer_put_le32(struct buffer *buffer, uint32_t number);
-void buffer_put_le64(struct buffer *buffer, uint64_t number);
+static inline void
+buffer_put_le(struct buffer *buffer, uint64_t number, size_t width)
+{
+    uint8_t *space = buffer_reserve(buffer, width);
+
+    if (UNLIKELY(!space))
+        return;
+    for (size_t i = 0; i < width; i++)
+        space[i] = (uint8_t)(number >> (8 * i));
+    buffer_commit(buffer, width);
+}
+
+static inline void
+buffer_put_le8(struct buffer *buffer, uint8_t number)
+{
+    buffer_put_byte(buffer, number);
+}
+
+static inline void
+buffer_put_le16(struct buffer *buffer, uint16_t number)
+{
+    buffer_put_le(buffer, number, sizeof(number));
+}
+
+static inline void
+buffer_put_le32(struct buffer *buffer, uint32_t number)
+{
+    buffer_put_le(buffer, number, sizeof(number));
+}
+
+static inline void
+buffer_put_le64(struct buffer *buffer, uint64_t number)
+{
+    buffer_put_le(buffer, number, sizeof(number));
+}
 
 #endif

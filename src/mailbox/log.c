@@ -24,6 +24,7 @@ struct turn_log {
     struct host_file *tail;
     uint64_t reserved; /* octets of the tail that have room on the disk */
     uint64_t blank;    /* up to here zeros have been written ahead */
+    uint64_t last_total; /* octets of the last turn */
     bool is_tight;     /* the disk would not set more aside when last asked */
     uint32_t highest;  /* number ever used */
     struct open_segment open[LOG_OPEN_MAX];
@@ -454,27 +455,6 @@ make_room(struct turn_log *log, uint64_t end, bool is_frugal)
     return result;
 }
 
-/* Writes zeros far enough ahead of small turns (large ones gain nothing), where there is room:
- * turns that then go over them leave the file's map of blocks as it is, and their sync is half as
- * dear. The disk gets them meanwhile; nobody waits, and what fails here does no harm. */
-static void
-blank_ahead(struct turn_log *log, uint64_t end, uint64_t len)
-{
-    static const uint8_t zeros[LOG_BLANK_STEP / LOG_BLANK_PIECES];
-    struct slice pieces[LOG_BLANK_PIECES];
-    uint64_t from = end > log->blank ? end : log->blank;
-
-    if (log->is_tight || len > LOG_BLANK_TURN_MAX || log->blank >= end + LOG_BLANK_STEP ||
-        log->reserved < from + LOG_BLANK_STEP)
-        return;
-    for (size_t i = 0; i < COUNT_OF(pieces); i++)
-        pieces[i] = slice_of(zeros, sizeof(zeros));
-    log->blank = from;
-    if (host_file_write(log->tail, pieces, COUNT_OF(pieces), from) == 0 &&
-        host_file_push(log->tail, from, LOG_BLANK_STEP) == 0)
-        log->blank = from + LOG_BLANK_STEP;
-}
-
 static void
 add_piece(struct turn_log *log, size_t *count, struct slice piece)
 {
@@ -534,9 +514,28 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
         last->len += total;
     if (log->reserved < last->len)
         log->reserved = last->len;
-    if (result == 0)
-        blank_ahead(log, last->len, total);
+    log->last_total = total;
     return result;
+}
+
+void
+turn_log_prepare(struct turn_log *log)
+{
+    static const uint8_t zeros[LOG_BLANK_STEP / LOG_BLANK_PIECES];
+    struct slice pieces[LOG_BLANK_PIECES];
+
+    if (!log->tail || log->is_tight || log->last_total > LOG_BLANK_TURN_MAX)
+        return;
+    uint64_t end = log->segments[log->count - 1].len;
+    uint64_t from = end > log->blank ? end : log->blank;
+    if (log->blank >= end + LOG_BLANK_STEP || log->reserved < from + LOG_BLANK_STEP)
+        return;
+    for (size_t i = 0; i < COUNT_OF(pieces); i++)
+        pieces[i] = slice_of(zeros, sizeof(zeros));
+    log->blank = from;
+    if (host_file_write(log->tail, pieces, COUNT_OF(pieces), from) == 0 &&
+        host_file_push(log->tail, from, LOG_BLANK_STEP) == 0)
+        log->blank = from + LOG_BLANK_STEP;
 }
 
 int

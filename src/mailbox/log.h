@@ -16,8 +16,8 @@
 
 enum {
     LOG_RESERVE_STEP = 8 << 20,    /* room is set aside so many octets at a time */
-    LOG_BLANK_STEP = 512 << 10,    /* of it, so much is written with zeros ahead of the tail */
-    LOG_BLANK_PIECES = 32,         /* in so many pieces, for they are all the same few zeros */
+    LOG_BLANK_STEP = 256 << 10,    /* of it, so much is written with zeros ahead of the tail */
+    LOG_BLANK_PIECES = 16,         /* in so many pieces, for they are all the same few zeros */
     LOG_BLANK_TURN_MAX = 64 << 10, /* turns for which that pays */
     LOG_SPARE = 1 << 20,          /* of it, only for turns that free space, when the disk is full */
     LOG_OPEN_MAX = 64,            /* segments kept open for reading */
@@ -101,6 +101,11 @@ MUST_USE int turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t e
  * before the next turn, may the turn be found there after all. */
 MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
                              uint64_t number, struct place *ret_place);
+
+/* Between turns, while nobody waits: writes zeros far enough ahead of small turns (large ones gain
+ * nothing), where room is set aside. Turns that then go over them leave the file's map of blocks as
+ * it is, and their sync is half as dear. The disk gets them meanwhile; what fails does no harm. */
+void turn_log_prepare(struct turn_log *log);
 
 /* Reads exactly len octets; -EIO when they are not there, -ENOENT when the segment is not. */
 MUST_USE int turn_log_read(struct turn_log *log, struct place place, void *at, size_t len);

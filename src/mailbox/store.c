@@ -321,6 +321,13 @@ store_commit(struct store *store, store_commit_fn fn, void *context)
 }
 
 void
+store_prepare(struct store *store)
+{
+    if (!store->is_busy)
+        turn_log_prepare(store->engine->ops->log(store->engine));
+}
+
+void
 store_sync_view(struct store *store)
 {
     if (store->is_busy)

@@ -70,6 +70,9 @@ void store_commit(struct store *store, store_commit_fn fn, void *context);
 /* Drops the draft. */
 void store_drop(struct store *store);
 
+/* Call after a turn, when its answers are out: makes ready for the next. */
+void store_prepare(struct store *store);
+
 /* Call about once a second: makes the view durable when it has changed. */
 void store_sync_view(struct store *store);
 

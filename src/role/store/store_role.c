@@ -96,6 +96,15 @@ finish_if_stopping(struct store_role *role)
         host_stop(role->host);
 }
 
+/* A turn of the loop later than the answers. */
+static void
+prepare_turn(void *context)
+{
+    struct store_role *role = context;
+
+    store_prepare(role->store);
+}
+
 static void
 on_turn(void *context, enum store_result result)
 {
@@ -110,6 +119,7 @@ on_turn(void *context, enum store_result result)
     }
     if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs))
         store_role_turn_soon(role);
+    host_defer(role->host, prepare_turn, role);
     finish_if_stopping(role);
 }
 
