@@ -8,7 +8,7 @@
 #include "text/quoted_printable.h"
 #include "text/utf8.h"
 
-enum draft_kind { DRAFT_TEXT, DRAFT_BYTES, DRAFT_MESSAGE, DRAFT_MULTIPART };
+enum draft_kind { DRAFT_TEXT, DRAFT_BYTES, DRAFT_VERBATIM, DRAFT_MULTIPART };
 
 struct draft_field {
     struct draft_field *next;
@@ -96,9 +96,15 @@ mime_draft_new_bytes(struct arena *arena, const char *type, struct slice bytes)
 }
 
 struct mime_draft *
+mime_draft_new_verbatim(struct arena *arena, const char *type, struct slice octets)
+{
+    return draft_new(arena, DRAFT_VERBATIM, type, "", octets);
+}
+
+struct mime_draft *
 mime_draft_new_message(struct arena *arena, struct slice message)
 {
-    return draft_new(arena, DRAFT_MESSAGE, "message/", "rfc822", message);
+    return mime_draft_new_verbatim(arena, "message/rfc822", message);
 }
 
 struct mime_draft *
@@ -309,11 +315,11 @@ census_of(struct slice text)
         census.longest_line = line > census.longest_line ? line : census.longest_line;
         census.eight_bit += byte > 127;
         census.has_nul = census.has_nul || byte == 0;
-        bool is_control = (byte < ' ' && byte != '\n' && byte != '\t' && byte != '\r') ||
-                          byte == 127;
-        bool is_blank_at_end = (byte == ' ' || byte == '\t') &&
-                               (i + 1 == text.len || text.at[i + 1] == '\r' ||
-                                text.at[i + 1] == '\n');
+        bool is_control =
+            (byte < ' ' && byte != '\n' && byte != '\t' && byte != '\r') || byte == 127;
+        bool is_blank_at_end =
+            (byte == ' ' || byte == '\t') &&
+            (i + 1 == text.len || text.at[i + 1] == '\r' || text.at[i + 1] == '\n');
         census.has_fragile = census.has_fragile || is_control || is_blank_at_end;
     }
     return census;
@@ -331,7 +337,7 @@ encoding_of_leaf(const struct mime_draft *draft)
         return DRAFT_BASE64;
     census = census_of(draft->octets);
     bool is_short = census.longest_line <= LINE_OCTETS_MAX;
-    if (draft->kind == DRAFT_MESSAGE) {
+    if (draft->kind == DRAFT_VERBATIM) {
         if (census.has_nul || !is_short)
             return DRAFT_BINARY;
         return census.eight_bit > 0 ? DRAFT_8BIT : DRAFT_7BIT;
@@ -489,9 +495,9 @@ put_content_fields(struct writer *writer, const struct mime_draft *draft,
     buffer_put_text(buffer, "Content-Type: ");
     buffer_put(buffer, draft->type);
     if (draft->kind == DRAFT_TEXT)
-        column = mime_parameter_put(buffer, column, SLICE("charset"),
-                                    utf8_is_ascii(draft->octets) ? SLICE("us-ascii")
-                                                                 : SLICE("utf-8"));
+        column =
+            mime_parameter_put(buffer, column, SLICE("charset"),
+                               utf8_is_ascii(draft->octets) ? SLICE("us-ascii") : SLICE("utf-8"));
     if (draft->kind == DRAFT_MULTIPART) {
         struct buffer boundary;
         buffer_init(&boundary, TOKEN_LEN + 16);

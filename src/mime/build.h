@@ -22,8 +22,12 @@ MUST_USE struct mime_draft *mime_draft_new_text(struct arena *arena, const char 
 MUST_USE struct mime_draft *mime_draft_new_bytes(struct arena *arena, const char *type,
                                                  struct slice bytes);
 
-/* A message inside the message: message/rfc822, octets as they are; 7bit, 8bit or, for over-long
- * lines and NUL, binary. */
+/* Octets that are put as they are; 7bit, 8bit or, for over-long lines and NUL, binary. For types
+ * that must not be encoded: message/delivery-status. */
+MUST_USE struct mime_draft *mime_draft_new_verbatim(struct arena *arena, const char *type,
+                                                    struct slice octets);
+
+/* A message inside the message: message/rfc822, verbatim. */
 MUST_USE struct mime_draft *mime_draft_new_message(struct arena *arena, struct slice message);
 
 /* A multipart without parts yet. subtype: "mixed", "alternative", … */
