@@ -13,7 +13,6 @@ import pty
 import re
 import select
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -237,14 +236,9 @@ class Guide(unittest.TestCase):
         """One for each service, for a server that is not the only one on its machine."""
         shown = subprocess.run([office.FACTEUR, "config", "show", "--default"], capture_output=True,
                                text=True, check=True).stdout
-        probes = {name: socket.socket() for name in re.findall(r"(?m)^(\w+_listen) ", shown)
-                  if name != "lmtp_listen"}
-        for probe in probes.values():
-            probe.bind(("127.0.0.1", 0))
-        ports = {name: probe.getsockname()[1] for name, probe in probes.items()}
-        for probe in probes.values():
-            probe.close()
-        return ports
+        base = office.free_port_base()
+        return {name: base + int(port)
+                for name, port in re.findall(r'(?m)^(\w+_listen) = \{"[\d.]+:(\d+)"', shown)}
 
     def test_every_page_that_is_linked_is_there(self):
         pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("README.md")]
