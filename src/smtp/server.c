@@ -310,6 +310,12 @@ smtp_server_is_asking(const struct smtp_server *server)
     return server->is_asking;
 }
 
+bool
+smtp_server_is_busy(const struct smtp_server *server)
+{
+    return server->is_asking || server->is_held;
+}
+
 void
 smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding, struct instant now)
 {

@@ -214,6 +214,10 @@ void smtp_server_expire(struct smtp_server *server, struct instant now);
 /* True while an answer, or more of them, is still to come from the caller. */
 bool smtp_server_is_asking(const struct smtp_server *server);
 
+/* The same, or an answer is held back until its deadline: a client that has closed its side is to
+ * be waited for. */
+bool smtp_server_is_busy(const struct smtp_server *server);
+
 /* The TLS handshake after STARTTLS is done (RFC 3207 §4.2): all that the client said is forgotten.
  * With TLS from the first byte nothing needs to be called; if it is, only the channel binding is
  * noted. */

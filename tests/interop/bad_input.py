@@ -13,7 +13,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, FACTEUR, Office, STOP_S, free_port_base, main
+from office import ALICE, FACTEUR, Office, STOP_S, free_port_base, main, wait_for
 
 SENT = 12
 DAMAGED = 5  # of them, counted from 0
@@ -196,7 +196,7 @@ class Damage(unittest.TestCase):
         self.write_at(self.segment, at, b"\xff" * 600)
         shutil.rmtree(self.store / "view")
         self.office.start()
-        self.assertIn("damaged=1", self.office.log_text())
+        self.assertTrue(wait_for(lambda: "damaged=1" in self.office.log_text()))
         self.assertEqual(self.readable()[0], [n for n in range(SENT) if n != DAMAGED])
 
     def test_damaged_accounts_are_told_and_others_served(self):
@@ -205,13 +205,13 @@ class Damage(unittest.TestCase):
         accounts.write_text(text + "garbage \x01 here\naccount\n")
         self.office.start()
         self.assertEqual(len(self.readable()[0]), SENT)
-        self.assertIn("event=accounts_line_damaged", self.office.log_text())
+        self.assertTrue(wait_for(lambda: "event=accounts_line_damaged" in self.office.log_text()))
         self.assertTrue(accounts.read_text().startswith(text))
 
     def test_a_damaged_segment_header_hides_nothing(self):
         self.write_at(self.segment, 8, b"\x09")
         self.office.start()
-        self.assertIn("event=damaged", self.office.log_text())
+        self.assertTrue(wait_for(lambda: "event=damaged" in self.office.log_text()))
         self.assertEqual(self.readable(), (list(range(SENT)), []))
 
 

@@ -245,6 +245,10 @@ class Strangers(Flood):
             client.put(b"EHLO x\r\n" + b"WRONG\r\n" * 5 + b"QUIT\r\n")
             client.socket.shutdown(socket.SHUT_WR)
             self.assertEqual([client.reply()[:3] for _ in range(8)], ["220", "250", *["500"] * 5, "221"])
+        with Lines(self.base + 25) as client:  # the last answer is held when the end of the input is seen
+            client.put(b"EHLO x\r\n" + b"WRONG\r\n" * 5)
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual([client.reply()[:3] for _ in range(8)], ["220", "250", *["500"] * 5, ""])
 
     def test_errors_end_the_session(self):
         with Lines(self.base + 25) as client:

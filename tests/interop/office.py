@@ -35,6 +35,8 @@ def free_port_base():
             for port in PORTS:
                 probe = socket.socket()
                 probes.append(probe)
+                # Connections that have just ended (TIME_WAIT) do not make a port unfit.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("127.0.0.1", base + port))
             return base
         except OSError:

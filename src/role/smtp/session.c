@@ -126,7 +126,7 @@ engine_expire(void *engine, struct instant now)
 static bool
 engine_is_busy(const void *engine)
 {
-    return smtp_server_facts(engine).is_waiting;
+    return smtp_server_is_busy(engine);
 }
 
 static const struct connection_engine engine_kind = {

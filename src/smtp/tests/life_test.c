@@ -203,9 +203,12 @@ a_held_answer_stops_everything_until_it_is_due(void **state)
     office_desk_work(&life.desk, life.now);
     assert_false(life.desk.is_closed);
     assert_int_equal(due_ms(), 500);
+    assert_false(smtp_server_is_asking(life.desk.server));
     pass(499);
     assert_false(was_said("550"));
+    assert_true(smtp_server_is_busy(life.desk.server));
     pass(1);
+    assert_false(smtp_server_is_busy(life.desk.server));
     assert_true(was_said("550 5.1.1"));
     assert_true(life.desk.is_closed);
 }
