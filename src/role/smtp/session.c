@@ -234,6 +234,7 @@ find_slot(struct smtp_role *role)
     }
     while (role->sessions[at])
         at = (at + 1) % role->slots;
+    role->free_hint = (at + 1) % role->slots;
     return (uint32_t)at;
 }
 
