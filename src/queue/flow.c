@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+#include "queue/flow.h"
+
+enum { ONE = 64 };
+
+void
+flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute)
+{
+    *flow = (struct flow){
+        .window_64ths = (window > 0 ? window : 1) * ONE,
+        .shut_until = {INT64_MIN},
+        .gap = {rate_a_minute > 0 ? INT64_C(60000000000) / rate_a_minute : 0},
+        .start_after = {INT64_MIN},
+    };
+}
+
+bool
+flow_is_shut(const struct flow *flow, struct instant now)
+{
+    return instant_is_before(now, flow->shut_until);
+}
+
+bool
+flow_may_start(const struct flow *flow, struct instant now)
+{
+    /* After a pause, one transaction finds out for all. */
+    uint32_t window = flow->failures >= FLOW_SHUT_AFTER ? 1 : flow->window_64ths / ONE;
+
+    return !flow_is_shut(flow, now) && !instant_is_before(now, flow->start_after) &&
+           flow->in_flight < window;
+}
+
+struct instant
+flow_next(const struct flow *flow, struct instant now)
+{
+    if (flow_is_shut(flow, now))
+        return flow->shut_until;
+    if (instant_is_before(now, flow->start_after))
+        return flow->start_after;
+    return flow_may_start(flow, now) ? now : INSTANT_NEVER;
+}
+
+void
+flow_started(struct flow *flow, struct instant now)
+{
+    flow->in_flight++;
+    if (flow->gap.ns > 0)
+        flow->start_after = instant_after(now, flow->gap);
+}
+
+static void
+shut(struct flow *flow, struct instant now)
+{
+    int64_t pause = FLOW_PAUSE_FIRST_S;
+
+    for (uint32_t i = FLOW_SHUT_AFTER; i < flow->failures && pause < FLOW_PAUSE_MAX_S; i++)
+        pause *= 2;
+    flow->shut_until =
+        instant_after(now, duration_s(pause < FLOW_PAUSE_MAX_S ? pause : FLOW_PAUSE_MAX_S));
+}
+
+void
+flow_ended(struct flow *flow, struct instant now, enum flow_end end)
+{
+    assert(flow->in_flight > 0);
+    flow->in_flight--;
+    switch (end) {
+    case FLOW_REACHED:
+        flow->failures = 0;
+        flow->shut_until = (struct instant){INT64_MIN};
+        /* A whole window of successes makes it wider by one. */
+        flow->window_64ths += ONE * ONE / flow->window_64ths;
+        if (flow->window_64ths > FLOW_WINDOW_MAX * ONE)
+            flow->window_64ths = FLOW_WINDOW_MAX * ONE;
+        break;
+    case FLOW_REFUSED:
+        flow->failures = 0;
+        flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths - ONE : ONE;
+        break;
+    case FLOW_UNREACHABLE:
+        flow->failures++;
+        flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths / 2 : ONE;
+        if (flow->failures >= FLOW_SHUT_AFTER)
+            shut(flow, now);
+        break;
+    case FLOW_UNKNOWN:
+        break;
+    }
+}
+
+bool
+flow_is_idle(const struct flow *flow, struct instant now)
+{
+    return flow->in_flight == 0 && flow->failures == 0 &&
+           !instant_is_before(now, flow->start_after);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Records of the queue: what is taken is put as the same octets again. */
+#include "queue/entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct slice bytes = slice_of(data, len);
+    struct queue_message message;
+    struct queue_recipient recipient;
+    struct buffer buffer;
+
+    buffer_init(&buffer, QUEUE_ENTRY_MAX);
+    if (queue_message_take(bytes, &message)) {
+        queue_message_put(&buffer, &message);
+        assert(slice_equal(buffer_slice(&buffer), bytes));
+        buffer_clear(&buffer);
+    }
+    if (queue_recipient_take(bytes, &recipient)) {
+        queue_recipient_put(&buffer, &recipient);
+        assert(slice_equal(buffer_slice(&buffer), bytes));
+    }
+    buffer_finish(&buffer);
+    return 0;
+}

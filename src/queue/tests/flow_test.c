@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "queue/flow.h"
+
+static struct instant
+at_s(int64_t seconds)
+{
+    return (struct instant){seconds * 1000000000};
+}
+
+static unsigned
+start_all(struct flow *flow, struct instant now)
+{
+    unsigned count = 0;
+
+    for (; flow_may_start(flow, now); count++)
+        flow_started(flow, now);
+    return count;
+}
+
+static void
+the_window_widens_with_success_and_narrows_with_refusals(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    assert_int_equal(start_all(&flow, at_s(1)), 5);
+    assert_true(instant_is_never(flow_next(&flow, at_s(1))));
+    for (int i = 0; i < 1000; i++) {
+        flow_ended(&flow, at_s(1), FLOW_REACHED);
+        flow_started(&flow, at_s(1));
+    }
+    start_all(&flow, at_s(1));
+    assert_int_equal(flow.in_flight, FLOW_WINDOW_MAX);
+    while (flow.in_flight > 0)
+        flow_ended(&flow, at_s(1), FLOW_REFUSED);
+    assert_int_equal(start_all(&flow, at_s(1)), 1);
+    flow_ended(&flow, at_s(2), FLOW_REFUSED);
+    assert_true(flow_may_start(&flow, at_s(2)));
+    assert_true(flow_is_idle(&flow, at_s(2)));
+}
+
+static void
+a_destination_that_is_silent_is_left_alone_then_asked_once(void **state)
+{
+    struct flow flow;
+    int64_t now = 10, longest = 0;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_started(&flow, at_s(now));
+    flow_ended(&flow, at_s(now), FLOW_UNREACHABLE);
+    assert_false(flow_is_shut(&flow, at_s(now)));
+    for (int i = 0; i < 20; i++) {
+        unsigned started = start_all(&flow, at_s(now));
+        assert_int_equal(started, i == 0 ? 2 : 1);
+        while (flow.in_flight > 0)
+            flow_ended(&flow, at_s(now), FLOW_UNREACHABLE);
+        assert_true(flow_is_shut(&flow, at_s(now)));
+        assert_false(flow_is_idle(&flow, at_s(now)));
+        int64_t next = flow_next(&flow, at_s(now)).ns / 1000000000;
+        longest = next - now > longest ? next - now : longest;
+        assert_true(next > now && next - now <= FLOW_PAUSE_MAX_S);
+        now = next;
+    }
+    assert_int_equal(longest, FLOW_PAUSE_MAX_S);
+    flow_started(&flow, at_s(now));
+    flow_ended(&flow, at_s(now), FLOW_REACHED);
+    assert_true(flow_may_start(&flow, at_s(now)) && flow_is_idle(&flow, at_s(now)));
+}
+
+static void
+a_rate_keeps_starts_apart(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 30);
+    flow_started(&flow, at_s(1));
+    assert_false(flow_may_start(&flow, at_s(2)));
+    assert_int_equal(flow_next(&flow, at_s(2)).ns, at_s(3).ns);
+    assert_true(flow_may_start(&flow, at_s(3)));
+    flow_ended(&flow, at_s(3), FLOW_UNKNOWN);
+    assert_int_equal(flow.in_flight, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_window_widens_with_success_and_narrows_with_refusals),
+    cmocka_unit_test(a_destination_that_is_silent_is_left_alone_then_asked_once),
+    cmocka_unit_test(a_rate_keeps_starts_apart),
+};
+
+int
+main(void)
+{
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "queue/schedule.h"
+
+#define MINUTE INT64_C(60000000000)
+
+static const struct queue_policy policy = {
+    .lifetime = {5 * 24 * 60 * MINUTE},
+    .report_lifetime = {24 * 60 * MINUTE},
+    .notice = {4 * 60 * MINUTE},
+    .notice_again = {24 * 60 * MINUTE},
+    .interval_max = {4 * 60 * MINUTE},
+};
+
+static void
+intervals_double_up_to_their_bound_and_move_by_a_tenth(void **state)
+{
+    static const int64_t minutes[] = {2, 5, 10, 20, 40, 60, 120, 240, 240, 240};
+
+    (void)state;
+    for (uint32_t i = 0; i < COUNT_OF(minutes); i++) {
+        int64_t least = INT64_MAX, most = 0;
+        for (uint32_t random = 0; random < 100000; random += 7) {
+            int64_t ns = queue_interval(&policy, i + 1, random).ns;
+            least = ns < least ? ns : least;
+            most = ns > most ? ns : most;
+        }
+        assert_true(least >= minutes[i] * MINUTE * 9 / 10 && least < minutes[i] * MINUTE);
+        assert_true(most <= minutes[i] * MINUTE * 11 / 10 && most > minutes[i] * MINUTE);
+    }
+    struct queue_policy patient = policy;
+    patient.interval_max.ns = 24 * 60 * MINUTE;
+    assert_true(queue_interval(&patient, 10, 0).ns > 14 * 60 * MINUTE);
+    assert_true(queue_interval(&patient, UINT32_MAX, 0).ns < 24 * 60 * MINUTE);
+}
+
+/* Fails every time until it is given up; returns how often it was tried, and what was told. */
+static unsigned
+fail_until_the_end(const struct queue_message *message, unsigned *ret_told, int64_t *ret_age)
+{
+    struct queue_recipient recipient = {.ends = queue_end(&policy, message)};
+    struct wall now = message->arrival;
+    unsigned tries = 0;
+
+    *ret_told = 0;
+    for (;;) {
+        struct queue_attempt attempt = {.at = now};
+        queue_recipient_tried(&recipient, &attempt);
+        tries++;
+        enum queue_step step = queue_defer(&policy, message, &recipient, now, tries * 7919);
+        *ret_age = now.ns - message->arrival.ns;
+        if (step == QUEUE_STEP_EXPIRE)
+            return tries;
+        *ret_told += step == QUEUE_STEP_TELL;
+        assert_true(recipient.due.ns > now.ns);
+        now = recipient.due;
+    }
+}
+
+static void
+patience_ends_after_five_days_with_two_notices(void **state)
+{
+    struct queue_message message = {.arrival = {1763700000 * INT64_C(1000000000)}};
+    unsigned told;
+    int64_t age;
+    unsigned tries = fail_until_the_end(&message, &told, &age);
+
+    (void)state;
+    assert_int_equal(told, 2);
+    assert_true(age >= policy.lifetime.ns && age < policy.lifetime.ns + 2 * MINUTE);
+    assert_true(tries > 30 && tries < 45);
+    message.flags = QUEUE_REPORT;
+    tries = fail_until_the_end(&message, &told, &age);
+    assert_true(age >= policy.report_lifetime.ns && age < policy.report_lifetime.ns + 2 * MINUTE);
+}
+
+static void
+deliver_by_shortens_patience_or_asks_for_a_notice(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+    unsigned told;
+    int64_t age;
+
+    (void)state;
+    message.deliver_by.ns = message.arrival.ns + 10 * MINUTE;
+    message.flags = QUEUE_DELIVER_BY | QUEUE_BY_RETURNS;
+    fail_until_the_end(&message, &told, &age);
+    assert_int_equal(told, 0);
+    assert_true(age >= 10 * MINUTE && age < 11 * MINUTE);
+    message.flags = QUEUE_DELIVER_BY;
+    struct queue_recipient recipient = {.ends = queue_end(&policy, &message), .attempts = 1};
+    assert_int_equal(queue_defer(&policy, &message, &recipient, message.arrival, 0),
+                     QUEUE_STEP_WAIT);
+    assert_int_equal(queue_defer(&policy, &message, &recipient, message.deliver_by, 0),
+                     QUEUE_STEP_TELL);
+    assert_int_equal(queue_defer(&policy, &message, &recipient, message.deliver_by, 0),
+                     QUEUE_STEP_WAIT);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(intervals_double_up_to_their_bound_and_move_by_a_tenth),
+    cmocka_unit_test(patience_ends_after_five_days_with_two_notices),
+    cmocka_unit_test(deliver_by_shortens_patience_or_asks_for_a_notice),
+};
+
+int
+main(void)
+{
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
