@@ -381,6 +381,30 @@ check_account_entry(struct check *check, const struct key_parts *parts, struct s
 }
 
 static void
+check_queued(struct check *check, const struct key_parts *parts, struct slice value)
+{
+    unsigned long long number = parts->number;
+    struct queued_entry queued;
+    struct body_entry body;
+    struct slice bytes;
+
+    if (!queued_entry_take(value, &queued)) {
+        find(check, "queued message %llu: its record is damaged", number);
+        return;
+    }
+    if (queued.body >= check->window && queued.body - check->window < WINDOW)
+        check->refs[queued.body - check->window]++;
+    if (check->window > 1 || queued.body == 0)
+        return;
+    if (!snapshot_get(check, key_body(queued.body), &bytes) || !body_entry_take(bytes, &body))
+        find(check, "queued message %llu: its body %llu is missing", number,
+             (unsigned long long)queued.body);
+    else if (body.len != queued.len)
+        find(check, "queued message %llu: %u octets, but its body has %u", number, queued.len,
+             body.len);
+}
+
+static void
 check_key(struct check *check, struct slice key, struct slice value)
 {
     struct key_parts parts;
@@ -391,6 +415,10 @@ check_key(struct check *check, struct slice key, struct slice value)
     }
     if (parts.kind == KEY_MESSAGE) {
         check_message(check, &parts, value);
+        return;
+    }
+    if (parts.kind == KEY_QUEUED) {
+        check_queued(check, &parts, value);
         return;
     }
     if (check->window > 1)

@@ -229,6 +229,29 @@ import_entry_take(struct slice value, struct import_entry *ret_entry)
 }
 
 void
+queued_entry_put(struct buffer *buffer, const struct queued_entry *entry)
+{
+    buffer_put_le8(buffer, ENTRY_VERSION);
+    buffer_put_le64(buffer, entry->body);
+    buffer_put_le32(buffer, entry->len);
+    buffer_put(buffer, entry->facts);
+}
+
+bool
+queued_entry_take(struct slice value, struct queued_entry *ret_entry)
+{
+    struct cursor cursor = cursor_of(value);
+    struct queued_entry entry = {0};
+
+    if (!take_version(&cursor) || !cursor_take_le64(&cursor, &entry.body) ||
+        !cursor_take_le32(&cursor, &entry.len))
+        return false;
+    entry.facts = cursor_rest(&cursor);
+    *ret_entry = entry;
+    return true;
+}
+
+void
 expunge_entry_put(struct buffer *buffer, const struct expunge_entry *entry)
 {
     assert(entry->count <= EXPUNGE_RANGES_MAX);

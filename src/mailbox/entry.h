@@ -88,6 +88,15 @@ struct import_entry {
     struct wall done;
 };
 
+/* A message of the queue, and what the queue knows of it: its own affair. */
+struct queued_entry {
+    body_id body; /* 0: everything is done, and the octets are gone */
+    uint32_t len;
+    struct slice facts; /* borrows from the value */
+};
+
+void queued_entry_put(struct buffer *buffer, const struct queued_entry *entry);
+MUST_USE bool queued_entry_take(struct slice value, struct queued_entry *ret_entry);
 void meta_entry_put(struct buffer *buffer, const struct meta_entry *entry);
 MUST_USE bool meta_entry_take(struct slice value, struct meta_entry *ret_entry);
 void account_entry_put(struct buffer *buffer, const struct account_entry *entry);

@@ -126,6 +126,67 @@ key_import(account_id account, struct slice id)
     return key;
 }
 
+struct key
+key_queued(uint64_t message)
+{
+    struct key key = key_prefix_kind(0, KEY_QUEUED);
+
+    put_be(&key, message, 8);
+    return key;
+}
+
+struct key
+key_queued_recipient(uint64_t message, uint32_t index)
+{
+    struct key key = key_prefix_kind(0, KEY_QUEUED_RECIPIENT);
+
+    put_be(&key, message, 8);
+    put_be(&key, index, 4);
+    return key;
+}
+
+struct key
+key_queue_class(struct slice domain, uint8_t class)
+{
+    struct key key = key_prefix_kind(0, KEY_QUEUE_DUE);
+
+    put_text(&key, domain);
+    put_be(&key, 0, 1);
+    put_be(&key, class, 1);
+    return key;
+}
+
+struct key
+key_queue_due(struct slice domain, uint8_t class, uint64_t due_s, uint64_t message, uint32_t index)
+{
+    struct key key = key_queue_class(domain, class);
+
+    put_be(&key, due_s, 8);
+    put_be(&key, message, 8);
+    put_be(&key, index, 4);
+    return key;
+}
+
+struct key
+key_queue_domain_end(struct slice domain)
+{
+    struct key key = key_prefix_kind(0, KEY_QUEUE_DUE);
+
+    put_text(&key, domain);
+    put_be(&key, 1, 1);
+    return key;
+}
+
+struct key
+key_queue_done(uint64_t when_s, uint64_t message)
+{
+    struct key key = key_prefix_kind(0, KEY_QUEUE_DONE);
+
+    put_be(&key, when_s, 8);
+    put_be(&key, message, 8);
+    return key;
+}
+
 static bool
 take_be(struct cursor *cursor, size_t octets, uint64_t *ret_number)
 {
@@ -153,6 +214,10 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_SEGMENT] = {4, 0, 0},
         [KEY_BODY] = {8, 0, 0},
         [KEY_PURGE] = {8, 4, 0},
+        [KEY_QUEUED] = {8, 0, 0},
+        [KEY_QUEUED_RECIPIENT] = {8, 4, 0},
+        [KEY_QUEUE_DUE] = {0, 0, QUEUE_DOMAIN_MAX + QUEUE_PLACE_LEN},
+        [KEY_QUEUE_DONE] = {8, 8, 0},
         [KEY_ACCOUNT] = {0, 0, 0},
         [KEY_NAME] = {0, 0, MAILBOX_NAME_MAX},
         [KEY_MAILBOX] = {4, 0, 0},
@@ -163,7 +228,7 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
     };
 
     if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||
-        (kind > KEY_PURGE && kind < KEY_ACCOUNT))
+        (kind > KEY_QUEUE_DONE && kind < KEY_ACCOUNT))
         return false;
     *ret_number = shapes[kind].number;
     *ret_item = shapes[kind].item;
@@ -184,7 +249,7 @@ key_parse(struct slice key, struct key_parts *ret_parts)
         !take_be(&cursor, number, &parts.number) || !take_be(&cursor, item, &parts.item))
         return false;
     parts.kind = (enum key_kind)kind;
-    if ((parts.account == 0) != (parts.kind <= KEY_PURGE))
+    if ((parts.account == 0) != (parts.kind <= KEY_QUEUE_DONE))
         return false;
     parts.text = cursor_rest(&cursor);
     if (parts.text.len > text_max || (text_max > 0 && slice_is_empty(parts.text)))

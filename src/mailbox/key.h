@@ -11,21 +11,27 @@
 enum {
     MAILBOX_NAME_MAX = 400, /* octets of UTF-8; the key of a name must stay below LMDB's 511 */
     IMPORT_KEY_MAX = 64,    /* octets of an idempotency key */
+    QUEUE_DOMAIN_MAX = 255, /* octets of the name of a domain in the queue */
+    QUEUE_PLACE_LEN = 22,   /* octets behind it in a key by due time */
     KEY_LEN_MAX = 9 + MAILBOX_NAME_MAX,
 };
 
 enum key_kind {
-    KEY_META = 1,     /* shard: struct meta_entry */
-    KEY_SEGMENT = 2,  /* shard, segment: octets that still live in it */
-    KEY_BODY = 3,     /* shard, body: where it lies, how many name it */
-    KEY_PURGE = 4,    /* shard, account, mailbox: dropped, its messages are still to go */
-    KEY_ACCOUNT = 16, /* struct account_entry */
-    KEY_NAME = 17,    /* name: the mailbox's number */
-    KEY_MAILBOX = 18, /* mailbox: struct mailbox_entry */
-    KEY_KEYWORD = 19, /* mailbox, index: the keyword's name */
-    KEY_MESSAGE = 20, /* mailbox, uid: struct message_entry */
-    KEY_EXPUNGE = 21, /* mailbox, sequence: struct expunge_entry */
-    KEY_IMPORT = 22,  /* idempotency key: mailbox and uid */
+    KEY_META = 1,             /* shard: struct meta_entry */
+    KEY_SEGMENT = 2,          /* shard, segment: octets that still live in it */
+    KEY_BODY = 3,             /* shard, body: where it lies, how many name it */
+    KEY_PURGE = 4,            /* shard, account, mailbox: dropped, its messages are still to go */
+    KEY_QUEUED = 5,           /* shard, message: what waits for other hosts (mailbox/queue.h) */
+    KEY_QUEUED_RECIPIENT = 6, /* shard, message, index */
+    KEY_QUEUE_DUE = 7,        /* shard, domain, NUL, class, due time, message, index: nothing */
+    KEY_QUEUE_DONE = 8,       /* shard, time, message: nothing */
+    KEY_ACCOUNT = 16,         /* struct account_entry */
+    KEY_NAME = 17,            /* name: the mailbox's number */
+    KEY_MAILBOX = 18,         /* mailbox: struct mailbox_entry */
+    KEY_KEYWORD = 19,         /* mailbox, index: the keyword's name */
+    KEY_MESSAGE = 20,         /* mailbox, uid: struct message_entry */
+    KEY_EXPUNGE = 21,         /* mailbox, sequence: struct expunge_entry */
+    KEY_IMPORT = 22,          /* idempotency key: mailbox and uid */
 };
 
 struct key {
@@ -52,6 +58,16 @@ struct key key_message(account_id account, mailbox_id mailbox, uint32_t uid);
 struct key key_expunge(account_id account, mailbox_id mailbox, uint64_t sequence);
 /* id.len <= IMPORT_KEY_MAX */
 struct key key_import(account_id account, struct slice id);
+
+struct key key_queued(uint64_t message);
+struct key key_queued_recipient(uint64_t message, uint32_t index);
+/* Up to the class; 0 < domain.len <= QUEUE_DOMAIN_MAX, and no NUL in it. */
+struct key key_queue_class(struct slice domain, uint8_t class);
+struct key key_queue_due(struct slice domain, uint8_t class, uint64_t due_s, uint64_t message,
+                         uint32_t index);
+/* Behind all of a domain. */
+struct key key_queue_domain_end(struct slice domain);
+struct key key_queue_done(uint64_t when_s, uint64_t message);
 
 /* Prefixes for scans: all of a kind in an account (or shard: account 0), or in a mailbox. */
 struct key key_prefix_kind(account_id account, enum key_kind kind);

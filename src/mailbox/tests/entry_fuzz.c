@@ -23,6 +23,7 @@ try_entries(struct slice bytes, struct buffer *buffer)
     struct message_entry message;
     struct body_entry body;
     struct import_entry import;
+    struct queued_entry queued;
     struct meta_entry meta;
 
     if (account_entry_take(bytes, &account)) {
@@ -39,6 +40,10 @@ try_entries(struct slice bytes, struct buffer *buffer)
     }
     if (body_entry_take(bytes, &body)) {
         body_entry_put(buffer, &body);
+        assert_same(buffer, bytes);
+    }
+    if (queued_entry_take(bytes, &queued)) {
+        queued_entry_put(buffer, &queued);
         assert_same(buffer, bytes);
     }
     if (import_entry_take(bytes, &import)) {
@@ -78,6 +83,18 @@ key_of(const struct key_parts *parts)
         return key_body(parts->number);
     case KEY_PURGE:
         return key_purge(parts->number, (mailbox_id)parts->item);
+    case KEY_QUEUED:
+        return key_queued(parts->number);
+    case KEY_QUEUED_RECIPIENT:
+        return key_queued_recipient(parts->number, (uint32_t)parts->item);
+    case KEY_QUEUE_DUE: {
+        struct key key = key_prefix_kind(0, KEY_QUEUE_DUE);
+        memcpy(key.bytes + key.len, parts->text.at, parts->text.len);
+        key.len = (uint16_t)(key.len + parts->text.len);
+        return key;
+    }
+    case KEY_QUEUE_DONE:
+        return key_queue_done(parts->number, parts->item);
     case KEY_ACCOUNT:
         return key_account(parts->account);
     case KEY_NAME:
