@@ -24,6 +24,7 @@ struct role_frame {
     struct config config;
     struct arena config_arenas[2]; /* of the configuration in force and of the next, in turn */
     unsigned config_turn;
+    unsigned index; /* of the process among those of its role */
     bool has_failed;
 };
 
@@ -35,7 +36,7 @@ struct role_stats {
 static const struct role *const roles[ROLE_KINDS] = {
     [ROLE_SMTP] = &role_smtp,   [ROLE_ACCESS] = &role_access,   [ROLE_AUTH] = &role_auth,
     [ROLE_ROUTE] = &role_route, [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
-    [ROLE_STORE] = &role_store, [ROLE_RESOLVE] = &role_resolve,
+    [ROLE_STORE] = &role_store, [ROLE_RESOLVE] = &role_resolve, [ROLE_TABLE] = &role_table,
 };
 
 const struct role *
@@ -147,6 +148,7 @@ on_configure(struct role_frame *frame, const struct parent_role_configure *note)
         !take_config(frame, note->config, note->config_blob))
         return false;
     frame->role = role_of_kind((enum role_kind)note->kind);
+    frame->index = note->index;
     configure_log(frame, note);
     struct role_start start = {
         .host = frame->host,
@@ -166,8 +168,8 @@ on_start(struct role_frame *frame, const struct parent_role_start *note)
     struct buffer report;
 
     buffer_init(&report, CONFINEMENT_REPORT_MAX);
-    if (note->confine &&
-        !frame->confine(frame->confine_context, frame->role->kind, &frame->config, &report)) {
+    if (note->confine && !frame->confine(frame->confine_context, frame->role->kind, frame->index,
+                                         &frame->config, &report)) {
         buffer_put_byte(&report, 0);
         fail(frame, (const char *)buffer_slice(&report).at);
     } else if (frame->role->start(frame->state)) {

@@ -8,10 +8,11 @@
 
 struct role_frame;
 
-/* Drops rights for good. Puts what could be had, and what not, into `report`. False stops the
- * start, with the reason in `report`. The simulator passes a function that does nothing. */
-typedef bool (*role_confine_fn)(void *context, enum role_kind kind, const struct config *config,
-                                struct buffer *report);
+/* Drops rights for good; `index` is the process's among those of its role. Puts what could be had,
+ * and what not, into `report`. False stops the start, with the reason in `report`. The simulator
+ * passes a function that does nothing. */
+typedef bool (*role_confine_fn)(void *context, enum role_kind kind, unsigned index,
+                                const struct config *config, struct buffer *report);
 
 /* `control` is the channel to the parent. The frame ends the loop of `host` when the role is done
  * or the parent is gone. */

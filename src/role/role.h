@@ -19,6 +19,7 @@ enum role_kind {
     ROLE_LETTERBOX,
     ROLE_STORE,
     ROLE_RESOLVE,
+    ROLE_TABLE,
     ROLE_KINDS
 };
 
@@ -76,7 +77,7 @@ struct role {
 };
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
-    role_letterbox, role_store, role_resolve;
+    role_letterbox, role_store, role_resolve, role_table;
 
 /* NULL for ROLE_PARENT, which is no child. */
 const struct role *role_of_kind(enum role_kind kind);

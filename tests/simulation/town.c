@@ -168,11 +168,12 @@ are_linked(const struct process *left, const struct process *right)
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static bool
-confine_nothing(void *context, enum role_kind kind, const struct config *config,
+confine_nothing(void *context, enum role_kind kind, unsigned index, const struct config *config,
                 struct buffer *report)
 {
     (void)context;
     (void)kind;
+    (void)index;
     (void)config;
     (void)report;
     return true;

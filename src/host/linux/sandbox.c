@@ -63,6 +63,8 @@ static const struct sandbox_profile profiles[] = {
                      CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID)},
     {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
+    {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},
+    {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
 };
 
 const struct sandbox_profile *

@@ -160,7 +160,7 @@ add_threads(scmp_filter_ctx filter, bool is_allowed)
 static int
 add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
-    uint32_t action = kind == SECCOMP_NAMES ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+    uint32_t action = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
     int error = add_all(filter, action, CALLS(more_socket_calls));
 
     if (error == 0 && kind != SECCOMP_USERS)
@@ -180,7 +180,7 @@ add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
         error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(fatal_calls));
     if (error == 0 && kind != SECCOMP_COMPUTE)
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(loop_calls));
-    if (error == 0 && (kind == SECCOMP_FILES || kind == SECCOMP_USERS))
+    if (error == 0 && (kind == SECCOMP_FILES || kind == SECCOMP_CLIENT || kind == SECCOMP_USERS))
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(file_calls));
     if (error == 0 && kind == SECCOMP_USERS)
         error = add_all(filter, SCMP_ACT_ALLOW, CALLS(user_calls));

@@ -247,7 +247,8 @@ static const struct granted granted[] = {
     {"smtp", false, false, false},     {"access", false, false, false},
     {"auth", true, true, false},       {"route", true, false, false},
     {"deliver", false, false, false},  {"letterbox", true, true, false},
-    {"store", true, true, false},      {"parent", false, false, true},
+    {"store", true, true, false},      {"table", true, false, false},
+    {"parent", false, false, true},
 };
 
 /* Makes this process an ordinary user. */

@@ -247,14 +247,15 @@ start_children(struct parent *parent)
 {
     parent->processes = parent->config.processes ? parent->config.processes
                                                  : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    if (parent->processes > CHILDREN_MAX / 3)
-        parent->processes = CHILDREN_MAX / 3;
+    if (parent->processes > PROCESSES_MAX)
+        parent->processes = PROCESSES_MAX;
     add_children(parent, ROLE_STORE, 1);
     if (parent->config.letterbox_dirs.count)
         add_children(parent, ROLE_LETTERBOX, 1);
     add_children(parent, ROLE_DELIVER, parent->processes);
     add_children(parent, ROLE_AUTH, 1);
     add_children(parent, ROLE_RESOLVE, 1);
+    add_children(parent, ROLE_TABLE, (unsigned)parent->config.tables.count);
     add_children(parent, ROLE_ROUTE, 1);
     add_children(parent, ROLE_SMTP, parent->processes);
     add_children(parent, ROLE_ACCESS, parent->processes);

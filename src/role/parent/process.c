@@ -6,6 +6,7 @@
 #include "host/linux/process.h"
 #include "host/linux/sandbox.h"
 #include "role/frame.h"
+#include "table/table.h"
 
 #include <sysexits.h>
 
@@ -44,14 +45,39 @@ name_folders(enum role_kind kind, const struct config *config, struct folders *r
         add_folder(writable, config->letterbox_dirs.at[i], "");
 }
 
+/* A table's file lies in a folder; who asks a server finds it, and its certificate, through /etc.
+ * Returns the profile. */
+static const char *
+name_table_folders(const struct config *config, unsigned index, struct folders *readable)
+{
+    struct table_spec spec;
+
+    if (index >= config->tables.count || table_spec_parse(config->tables.at[index], &spec))
+        return "table";
+    if (!table_is_remote(spec.kind)) {
+        size_t slash = slice_find_last_byte(spec.place, '/');
+        add_folder(readable, slice_first(spec.place, slash > 0 ? slash : 1), "");
+        return "table";
+    }
+    add_folder(readable, SLICE("/etc"), "");
+    add_folder(readable, SLICE("/usr/lib"), "");
+    add_folder(readable, SLICE("/usr/share/ca-certificates"), "");
+    return "table-remote";
+}
+
 static bool
-confine(void *context, enum role_kind kind, const struct config *config, struct buffer *report)
+confine(void *context, enum role_kind kind, unsigned index, const struct config *config,
+        struct buffer *report)
 {
     static struct folders readable, writable; /* one role in one process: too large for the stack */
+    const char *profile = role_kind_name(kind);
     char prefix[32];
+
     (void)context;
 
     name_folders(kind, config, &readable, &writable);
+    if (kind == ROLE_TABLE)
+        profile = name_table_folders(config, index, &readable);
     snprintf(prefix, sizeof(prefix), "%.*s", (int)config->run_as.len,
              (const char *)config->run_as.at);
     struct sandbox_request request = {
@@ -62,7 +88,7 @@ confine(void *context, enum role_kind kind, const struct config *config, struct 
         .writable_count = writable.count,
         .files_max = config->connections_max * FILES_PER_CONNECTION + FILES_SPARE,
     };
-    return sandbox_enter(sandbox_find(role_kind_name(kind)), &request, report) == 0;
+    return sandbox_enter(sandbox_find(profile), &request, report) == 0;
 }
 
 int

@@ -4,6 +4,7 @@
 
 #include "host/log.h"
 #include "routing/list.h"
+#include "routing/recipient.h"
 #include "routing/srs.h"
 
 /* One text of the answer, in the arena. */
@@ -321,17 +322,36 @@ is_closed_to(const struct directory_answer *found, struct slice sender)
     return false;
 }
 
-void
+/* What the directory, and tables where it does not know, say of the address. */
+static bool
+resolve(struct route *route, struct slice address, struct routing_facts *facts,
+        struct directory_answer *ret_found)
+{
+    const struct config *config = route->start.config;
+    struct routing_steps steps;
+    struct routing_names names = {
+        .directory = route->tables.directory,
+        .alias_tables = config->alias_tables.at,
+        .alias_table_count = config->alias_tables.count,
+        .separators = config->subaddress_separator,
+    };
+
+    return routing_recipient(&names, address, facts, &steps, ret_found) != ROUTING_MISSING;
+}
+
+bool
 route_answer_recipient(struct route *route, const struct smtp_route_recipient *recipient,
-                       struct smtp_route_route *ret_answer)
+                       struct routing_facts *facts, struct smtp_route_route *ret_answer)
 {
     struct directory_answer found;
 
     *ret_answer = (struct smtp_route_route){
         .id = recipient->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY, .text = SLICE("")};
     if (!route->tables.directory || answer_srs(route, recipient, ret_answer))
-        return;
-    directory_resolve(route->tables.directory, recipient->address, &route->arena, &found);
+        return true;
+    if (!resolve(route, recipient->address, facts, &found))
+        return false;
+    ret_answer->is_passing = facts->count > 0;
     switch (found.verdict) {
     case DIRECTORY_FOUND:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_LOCAL;
@@ -370,6 +390,7 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         warn(route, found.why, recipient->address);
         break;
     }
+    return true;
 }
 
 static enum smtp_route_verdict

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Next hops for the store: each decision is taken again with every round of answers, until nothing
- * is missing. */
+/* Next hops for the store, and recipients about which tables must be asked: each decision is taken
+ * again with every round of answers, until nothing is missing. */
 #include "host/log.h"
 #include "role/route/route_private.h"
 
@@ -20,17 +20,19 @@ struct decision {
     uint64_t id;
     uint64_t seed;
     struct slice sender, recipient;
+    struct route_smtp *smtp; /* who asked about a recipient; NULL: the store wants a next hop */
+    struct smtp_route_recipient about;
     struct arena arena;
     struct routing_facts facts;
     size_t open; /* questions without an answer */
 };
 
-/* A question that resolve has not answered yet. */
+/* A question that resolve or a table has not answered yet. */
 struct ask {
     struct decision *decision; /* NULL: given up */
     uint64_t id;
-    enum dns_type type;
-    struct slice name;
+    struct routing_question question; /* its texts live as long as the decision */
+    struct route_table *table;        /* NULL: resolve was asked */
 };
 
 static void
@@ -188,83 +190,164 @@ static_assert((int)STORE_ROUTE_CARRIER_LOCAL == (int)ROUTING_LOCAL &&
 /* ---- deciding ------------------------------------------------------------------------------ */
 
 static void
-put_question(struct decision *decision, const struct routing_question *question)
+await(struct decision *decision, const struct routing_question *question, struct route_table *table)
 {
     struct route *route = decision->route;
     struct ask *ask = calloc(1, sizeof(*ask));
 
     if (!ask)
         abort();
-    *ask = (struct ask){decision, ++route->ask_id, question->type, question->key};
-    struct route_resolve_ask note = {
-        .id = ask->id, .type = (uint16_t)question->type, .name = question->key};
-    bool is_put = route_resolve_put_ask(&route->note, &route->resolve_ledger, &note);
-    if (is_put)
-        host_channel_send(route->resolve, buffer_slice(&route->note), HOST_HANDLE_NONE);
-    buffer_clear(&route->note);
-    if (!is_put) {
-        /* A name longer than any: nobody has to be asked. */
-        struct dns_answer answer = {
-            .outcome = DNS_NO_NAME, .canonical = SLICE(""), .why = SLICE("")};
-        (void)!routing_facts_add_dns(&decision->facts, question->key, question->type, &answer);
-        free(ask);
-        return;
-    }
+    *ask = (struct ask){decision, route->ask_id, *question, table};
     decision->open++;
     (void)map_set(&route->asks, map_key_u64(&ask->id), ask);
 }
 
 static void
-decide(struct decision *decision)
+ask_resolve(struct decision *decision, const struct routing_question *question)
 {
     struct route *route = decision->route;
-    struct routing_question questions[ROUTING_QUESTIONS_MAX];
+    struct route_resolve_ask note = {
+        .id = ++route->ask_id, .type = (uint16_t)question->type, .name = question->key};
+    /* A name longer than any: nobody has to be asked. */
+    struct dns_answer answer = {.outcome = DNS_NO_NAME, .canonical = SLICE(""), .why = SLICE("")};
+
+    if (!route->resolve) {
+        answer.outcome = DNS_TEMPORARY;
+        answer.why = SLICE("the name system cannot be asked for now");
+    } else if (route_resolve_put_ask(&route->note, &route->resolve_ledger, &note)) {
+        host_channel_send(route->resolve, buffer_slice(&route->note), HOST_HANDLE_NONE);
+        buffer_clear(&route->note);
+        await(decision, question, NULL);
+        return;
+    }
+    buffer_clear(&route->note);
+    (void)!routing_facts_add_dns(&decision->facts, question->key, question->type, &answer);
+}
+
+static struct route_table *
+find_table(struct route *route, struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(route->others); i++) {
+        if (route->others[i].name.len > 0 && slice_equal(route->others[i].name, name))
+            return &route->others[i];
+    }
+    return NULL;
+}
+
+/* A table that is not there is as one that cannot be asked: mail waits for the operator. */
+static void
+ask_table(struct decision *decision, const struct routing_question *question)
+{
+    struct route *route = decision->route;
+    struct route_table *table = find_table(route, question->table);
+    struct route_table_ask note = {.id = ++route->ask_id, .key = question->key};
+
+    if (table && table->channel && route_table_put_ask(&route->note, &table->ledger, &note)) {
+        host_channel_send(table->channel, buffer_slice(&route->note), HOST_HANDLE_NONE);
+        buffer_clear(&route->note);
+        await(decision, question, table);
+        return;
+    }
+    buffer_clear(&route->note);
+    (void)!routing_facts_add_table(&decision->facts, question->table, question->key,
+                                   ROUTING_TABLE_TEMPORARY, SLICE(""));
+}
+
+/* False: tables and names must be asked. */
+static bool
+try_recipient(struct decision *decision)
+{
+    struct smtp_route_route answer;
+
+    if (!route_answer_recipient(decision->route, &decision->about, &decision->facts, &answer))
+        return false;
+    route_send_answer(decision->smtp, &answer);
+    finish(decision);
+    return true;
+}
+
+static bool
+try_hop(struct decision *decision)
+{
     struct routing_steps steps;
     struct routing_hop hop;
+    enum routing_outcome outcome =
+        routing_next_hop(&decision->route->tables.settings, decision->sender, decision->recipient,
+                         decision->seed, &decision->facts, &steps, &hop);
+
+    if (outcome == ROUTING_MISSING)
+        return false;
+    conclude(decision, outcome, &hop, &steps);
+    return true;
+}
+
+static void
+decide(struct decision *decision)
+{
+    struct routing_question questions[ROUTING_QUESTIONS_MAX];
 
     while (decision->open == 0) {
-        enum routing_outcome outcome =
-            routing_next_hop(&route->tables.settings, decision->sender, decision->recipient,
-                             decision->seed, &decision->facts, &steps, &hop);
-        if (outcome != ROUTING_MISSING) {
-            conclude(decision, outcome, &hop, &steps);
+        if (decision->smtp ? try_recipient(decision) : try_hop(decision))
             return;
-        }
-        if (!route->resolve) {
-            send_failure(route, decision->id, SLICE("the name system cannot be asked for now"));
-            finish(decision);
-            return;
-        }
         size_t count = decision->facts.question_count;
         memcpy(questions, decision->facts.questions, count * sizeof(*questions));
-        for (size_t i = 0; i < count; i++)
-            put_question(decision, &questions[i]);
+        for (size_t i = 0; i < count; i++) {
+            if (questions[i].kind == ROUTING_ASK_DNS)
+                ask_resolve(decision, &questions[i]);
+            else
+                ask_table(decision, &questions[i]);
+        }
     }
+}
+
+static struct decision *
+open_decision(struct route *route)
+{
+    struct decision *decision = calloc(1, sizeof(*decision));
+
+    if (!decision)
+        abort();
+    decision->route = route;
+    host_random(route->start.host, &decision->seed, sizeof(decision->seed));
+    arena_init(&decision->arena, DECISION_ARENA_MAX);
+    routing_facts_init(&decision->facts, &decision->arena);
+    list_append(&route->decisions, &decision->link);
+    route->decision_count++;
+    return decision;
 }
 
 void
 decision_begin(struct route *route, const struct store_route_next_hop *note)
 {
-    struct decision *decision;
-
     route->hops++;
     (void)tables_look_again(route);
     if (route->decision_count == DECISIONS_MAX) {
         send_failure(route, note->id, SLICE("too many decisions wait for the name system"));
         return;
     }
-    decision = calloc(1, sizeof(*decision));
-    if (!decision)
-        abort();
-    decision->route = route;
+    struct decision *decision = open_decision(route);
     decision->id = note->id;
-    host_random(route->start.host, &decision->seed, sizeof(decision->seed));
-    arena_init(&decision->arena, DECISION_ARENA_MAX);
-    routing_facts_init(&decision->facts, &decision->arena);
     decision->sender = arena_copy(&decision->arena, note->sender);
     decision->recipient = arena_copy(&decision->arena, note->recipient);
-    list_append(&route->decisions, &decision->link);
-    route->decision_count++;
+    decide(decision);
+}
+
+void
+decision_begin_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipient)
+{
+    struct smtp_route_route busy = {.id = recipient->id,
+                                    .verdict = SMTP_ROUTE_VERDICT_TEMPORARY,
+                                    .text = SLICE("too many look-ups are open")};
+
+    if (smtp->route->decision_count == DECISIONS_MAX) {
+        route_send_answer(smtp, &busy);
+        return;
+    }
+    struct decision *decision = open_decision(smtp->route);
+    decision->smtp = smtp;
+    decision->about = *recipient;
+    decision->about.address = arena_copy(&decision->arena, recipient->address);
+    decision->about.sender = arena_copy(&decision->arena, recipient->sender);
     decide(decision);
 }
 
@@ -321,44 +404,100 @@ decision_on_answer(struct route *route, const struct route_resolve_answer *note)
         return;
     struct decision *decision = ask->decision;
     read_answer(note, records, &answer);
-    if (!is_sound(ask->type, &answer))
+    if (!is_sound(ask->question.type, &answer))
         answer = (struct dns_answer){.outcome = DNS_TEMPORARY,
                                      .canonical = SLICE(""),
                                      .why = SLICE("the answer makes no sense")};
     if (decision) {
         decision->open--;
-        (void)!routing_facts_add_dns(&decision->facts, ask->name, ask->type, &answer);
+        (void)!routing_facts_add_dns(&decision->facts, ask->question.key, ask->question.type,
+                                     &answer);
         decide(decision);
     }
     free(ask);
 }
 
-static void
-forget_asks(struct route *route)
+void
+decision_on_row(struct route *route, const struct route_table_answer *note)
+{
+    static const enum routing_table_outcome outcomes[] = {
+        [ROUTE_TABLE_OUTCOME_FOUND] = ROUTING_TABLE_FOUND,
+        [ROUTE_TABLE_OUTCOME_NOT_FOUND] = ROUTING_TABLE_NOT_FOUND,
+        [ROUTE_TABLE_OUTCOME_TEMPORARY] = ROUTING_TABLE_TEMPORARY,
+    };
+    struct ask *ask = map_remove(&route->asks, map_key_u64(&note->id));
+
+    if (!ask)
+        return;
+    struct decision *decision = ask->decision;
+    if (decision) {
+        decision->open--;
+        (void)!routing_facts_add_table(&decision->facts, ask->question.table, ask->question.key,
+                                       outcomes[note->outcome], note->value);
+        decide(decision);
+    }
+    free(ask);
+}
+
+/* An open question to that table (or to resolve: NULL), or NULL when there is none any more. */
+static const struct ask *
+find_ask(const struct route *route, const struct route_table *table)
 {
     const struct map_item *item;
     size_t place = 0;
 
-    while ((item = map_next(&route->asks, &place)))
-        free(item->value);
-    map_finish(&route->asks);
-    map_init(&route->asks, route->ask_id);
+    while ((item = map_next(&route->asks, &place))) {
+        const struct ask *ask = item->value;
+        if (ask->table == table)
+            return ask;
+    }
+    return NULL;
+}
+
+void
+decisions_lose_table(struct route_table *table)
+{
+    const struct ask *ask;
+
+    while ((ask = find_ask(table->route, table))) {
+        struct route_table_answer lost = {
+            .id = ask->id, .outcome = ROUTE_TABLE_OUTCOME_TEMPORARY, .value = SLICE("")};
+        decision_on_row(table->route, &lost);
+    }
 }
 
 void
 decisions_fail(struct route *route)
 {
-    LIST_EACH (link, &route->decisions) {
-        struct decision *decision = LIST_ITEM(link, struct decision, link);
-        send_failure(route, decision->id, SLICE("the name system cannot be asked for now"));
-        finish(decision);
+    const struct ask *ask;
+
+    while ((ask = find_ask(route, NULL))) {
+        struct route_resolve_answer lost = {
+            .id = ask->id,
+            .outcome = ROUTE_RESOLVE_OUTCOME_TEMPORARY,
+            .canonical = SLICE(""),
+            .why = SLICE("the name system cannot be asked for now"),
+        };
+        decision_on_answer(route, &lost);
     }
-    forget_asks(route);
 }
 
 void
 decisions_drop(struct route *route)
 {
-    LIST_EACH (link, &route->decisions)
-        finish(LIST_ITEM(link, struct decision, link));
+    LIST_EACH (link, &route->decisions) {
+        struct decision *decision = LIST_ITEM(link, struct decision, link);
+        if (!decision->smtp)
+            finish(decision);
+    }
+}
+
+void
+decisions_drop_recipients(struct route_smtp *smtp)
+{
+    LIST_EACH (link, &smtp->route->decisions) {
+        struct decision *decision = LIST_ITEM(link, struct decision, link);
+        if (decision->smtp == smtp)
+            finish(decision);
+    }
 }

@@ -3,6 +3,7 @@
 #include "role/route/route_private.h"
 
 #include "host/log.h"
+#include "table/table.h"
 
 #include <stdlib.h>
 
@@ -33,6 +34,8 @@ route_tell_change(struct route *route)
 static void
 forget(struct route_smtp *smtp)
 {
+    if (smtp->route)
+        decisions_drop_recipients(smtp);
     host_channel_close(&smtp->channel);
     note_ledger_finish(&smtp->ledger);
 }
@@ -53,28 +56,42 @@ send(struct route_smtp *smtp, bool is_put)
     buffer_clear(&smtp->route->note);
 }
 
-static void
-on_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipient)
+void
+route_send_answer(struct route_smtp *smtp, struct smtp_route_route *answer)
 {
     struct route *route = smtp->route;
-    struct smtp_route_route answer;
 
-    route->asked++;
-    route_answer_recipient(route, recipient, &answer);
-    if (is_worth_a_look(answer.verdict) && tables_look_again(route))
-        route_answer_recipient(route, recipient, &answer);
-    route->unknown += answer.verdict == SMTP_ROUTE_VERDICT_UNKNOWN;
-    route->refused += answer.verdict == SMTP_ROUTE_VERDICT_RELAY_DENIED;
-    if (smtp_route_put_route(&route->note, &smtp->ledger, &answer)) {
+    route->unknown += answer->verdict == SMTP_ROUTE_VERDICT_UNKNOWN;
+    route->refused += answer->verdict == SMTP_ROUTE_VERDICT_RELAY_DENIED;
+    if (smtp_route_put_route(&route->note, &smtp->ledger, answer)) {
         send(smtp, true);
         return;
     }
     /* A thousand targets with long paths do not fit into one note. */
-    answer.targets.count = 0;
-    answer.verdict = SMTP_ROUTE_VERDICT_TEMPORARY;
-    answer.text = SLICE("");
+    answer->targets.count = 0;
+    answer->groups.count = 0;
+    answer->verdict = SMTP_ROUTE_VERDICT_TEMPORARY;
+    answer->text = SLICE("");
     buffer_clear(&route->note);
-    send(smtp, smtp_route_put_route(&route->note, &smtp->ledger, &answer));
+    send(smtp, smtp_route_put_route(&route->note, &smtp->ledger, answer));
+}
+
+static void
+on_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipient)
+{
+    struct route *route = smtp->route;
+    struct routing_facts facts;
+    struct smtp_route_route answer;
+
+    route->asked++;
+    routing_facts_init(&facts, &route->arena);
+    bool is_answered = route_answer_recipient(route, recipient, &facts, &answer);
+    if ((!is_answered || is_worth_a_look(answer.verdict)) && tables_look_again(route))
+        is_answered = route_answer_recipient(route, recipient, &facts, &answer);
+    if (is_answered)
+        route_send_answer(smtp, &answer);
+    else
+        decision_begin_recipient(smtp, recipient);
 }
 
 static void
@@ -165,6 +182,37 @@ on_resolve_note(void *context, struct slice bytes, host_handle handle)
 }
 
 static void
+forget_table(struct route_table *table)
+{
+    host_channel_close(&table->channel);
+    note_ledger_finish(&table->ledger);
+    decisions_lose_table(table);
+}
+
+static void
+on_table_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct route_table *table = context;
+    struct route *route = table->route;
+    struct route_table_note note;
+
+    arena_reset(&route->arena);
+    if (route_table_take(bytes, handle, SIDE_ANSWERING, &table->ledger, &route->arena, &note)) {
+        decision_on_row(route, &note.as.answer);
+        return;
+    }
+    host_handle_close(route->start.host, handle);
+    log_event(route->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("table"));
+    forget_table(table);
+}
+
+static void
+on_table_closed(void *context)
+{
+    forget_table(context);
+}
+
+static void
 on_store_closed(void *context)
 {
     forget_store(context);
@@ -177,6 +225,22 @@ on_resolve_closed(void *context)
 }
 
 /* ---- the role ------------------------------------------------------------------------------ */
+
+/* The tables by their names, as the configuration numbers them. */
+static void
+name_others(struct route *route)
+{
+    const struct config_strings *tables = &route->start.config->tables;
+    struct table_spec spec;
+
+    arena_init(&route->others_arena, NOTE_ARENA_MAX);
+    for (size_t i = 0; i < COUNT_OF(route->others); i++) {
+        route->others[i].route = route;
+        route->others[i].name = SLICE("");
+        if (i < tables->count && !table_spec_parse(tables->at[i], &spec))
+            route->others[i].name = arena_copy(&route->others_arena, spec.name);
+    }
+}
 
 static void *
 route_open(const struct role_start *start)
@@ -192,6 +256,7 @@ route_open(const struct role_start *start)
     tables_init(&route->tables);
     list_init(&route->decisions);
     map_init(&route->asks, 0); /* its keys are ours: they count up */
+    name_others(route);
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,
              (const char *)start->config->data_dir.at);
     if (host_dir_open(start->host, path, &route->dir) == 0)
@@ -199,6 +264,7 @@ route_open(const struct role_start *start)
     start->fail(start->fail_context,
                 "the folder DATA/directory cannot be opened: make it, or correct data_dir");
     tables_finish(&route->tables);
+    arena_finish(&route->others_arena);
     buffer_finish(&route->note);
     arena_finish(&route->arena);
     free(route);
@@ -214,6 +280,17 @@ attach_smtp(struct route *route, unsigned peer_index, host_handle handle)
     forget(smtp);
     smtp->route = route;
     smtp->channel = host_channel_open(route->start.host, handle, &handler, smtp);
+}
+
+static void
+attach_table(struct route *route, unsigned peer_index, host_handle handle)
+{
+    static const struct host_channel_handler handler = {.on_note = on_table_note,
+                                                        .on_closed = on_table_closed};
+    struct route_table *table = &route->others[peer_index];
+
+    forget_table(table);
+    table->channel = host_channel_open(route->start.host, handle, &handler, table);
 }
 
 static void
@@ -233,6 +310,8 @@ route_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle 
     } else if (peer == ROLE_RESOLVE) {
         forget_resolve(route);
         route->resolve = host_channel_open(route->start.host, handle, &for_resolve, route);
+    } else if (peer == ROLE_TABLE && peer_index < COUNT_OF(route->others)) {
+        attach_table(route, peer_index, handle);
     } else {
         host_handle_close(route->start.host, handle);
     }
@@ -281,8 +360,11 @@ route_close(void *state)
     for (size_t i = 0; i < COUNT_OF(route->smtps); i++)
         forget(&route->smtps[i]);
     forget_store(route);
+    for (size_t i = 0; i < COUNT_OF(route->others); i++)
+        forget_table(&route->others[i]);
     forget_resolve(route);
     map_finish(&route->asks);
+    arena_finish(&route->others_arena);
     tables_finish(&route->tables);
     host_dir_close(&route->dir);
     arena_finish(&route->arena);

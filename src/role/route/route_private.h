@@ -7,19 +7,31 @@
 #include "base/map.h"
 #include "directory/directory.h"
 #include "note/route_resolve.h"
+#include "note/route_table.h"
 #include "note/smtp_route.h"
 #include "note/store_route.h"
 #include "role/role.h"
 #include "role/snapshot.h"
 #include "routing/next_hop.h"
 
-enum { ROUTE_SMTP_MAX = 64 }; /* as the option `processes` */
+enum {
+    ROUTE_SMTP_MAX = 64,  /* as the option `processes` */
+    ROUTE_TABLES_MAX = 16 /* as the option `tables` */
+};
 
 struct route;
 
 /* One smtp process; its index is its place in route->smtps. */
 struct route_smtp {
     struct route *route;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+};
+
+/* The process of one table of the option `tables`. */
+struct route_table {
+    struct route *route;
+    struct slice name;
     struct host_channel *channel;
     struct note_ledger ledger;
 };
@@ -50,7 +62,9 @@ struct route {
     struct route_smtp smtps[ROUTE_SMTP_MAX];
     struct host_channel *store, *resolve;
     struct note_ledger store_ledger, resolve_ledger;
-    struct list decisions; /* that wait for answers */
+    struct route_table others[ROUTE_TABLES_MAX];
+    struct arena others_arena; /* of their names */
+    struct list decisions;     /* that wait for answers */
     size_t decision_count;
     struct map asks; /* by id of the question: struct ask */
     uint64_t ask_id;
@@ -62,6 +76,8 @@ struct route {
 
 /* ---- route.c ---- */
 
+/* Sends the answer about a recipient, and counts it. */
+void route_send_answer(struct route_smtp *smtp, struct smtp_route_route *answer);
 /* The tables were read: whoever keeps answers is told. */
 void route_tell_change(struct route *route);
 
@@ -76,9 +92,12 @@ bool tables_look_again(struct route *route);
 
 /* ---- answer.c ---- */
 
-/* The answers to one note; texts and targets live in route->arena. */
-void route_answer_recipient(struct route *route, const struct smtp_route_recipient *recipient,
-                            struct smtp_route_route *ret_answer);
+/* The answers to one note; texts and targets live in route->arena and that of `facts`. False:
+ * tables must be asked first, facts->questions says which. */
+MUST_USE bool route_answer_recipient(struct route *route,
+                                     const struct smtp_route_recipient *recipient,
+                                     struct routing_facts *facts,
+                                     struct smtp_route_route *ret_answer);
 void route_answer_verify(struct route *route, const struct smtp_route_verify *verify,
                          struct smtp_route_verified *ret_answer);
 
@@ -86,6 +105,15 @@ void route_answer_verify(struct route *route, const struct smtp_route_verify *ve
 
 /* Begins to decide; the hop is sent when it is found. */
 void decision_begin(struct route *route, const struct store_route_next_hop *note);
+/* The same for a recipient about which tables must be asked. */
+void decision_begin_recipient(struct route_smtp *smtp,
+                              const struct smtp_route_recipient *recipient);
+/* An answer of a table has come. */
+void decision_on_row(struct route *route, const struct route_table_answer *answer);
+/* A table's process is gone: what was asked is temporary. */
+void decisions_lose_table(struct route_table *table);
+/* This smtp is gone: nobody waits for its recipients. */
+void decisions_drop_recipients(struct route_smtp *smtp);
 /* An answer of resolve has come. */
 void decision_on_answer(struct route *route, const struct route_resolve_answer *answer);
 /* resolve is gone: what was asked has no answer. */

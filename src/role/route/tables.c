@@ -238,6 +238,8 @@ set_settings(struct route *route)
         .tls = (enum routing_tls)config->outgoing_tls,
         .is_local_allowed = config->local_destinations,
         .has_smart_host = config->smart_host.len > 0,
+        .tables = config->next_hop_tables.at,
+        .table_count = config->next_hop_tables.count,
     };
     set_self(route, &settings->self);
     if (!settings->has_smart_host)
