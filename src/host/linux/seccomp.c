@@ -160,7 +160,8 @@ add_threads(scmp_filter_ctx filter, bool is_allowed)
 static int
 add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
-    uint32_t action = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+    bool is_allowed = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT;
+    uint32_t action = is_allowed ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
     int error = add_all(filter, action, CALLS(more_socket_calls));
 
     if (error == 0 && kind != SECCOMP_USERS)
