@@ -147,7 +147,11 @@ answer_update(struct pop3_server *server, const struct pop3_answer *answer)
 {
     struct buffer *output = &server->output;
 
-    if (answer->kind == POP3_ANSWER_OK) {
+    if (server->maildrop.deleted_count == 0) {
+        buffer_put_text(output, "+OK ");
+        buffer_put(output, server->options.hostname);
+        buffer_put_text(output, " signing off\r\n");
+    } else if (answer->kind == POP3_ANSWER_OK) {
         buffer_put_text(output, "+OK ");
         buffer_put(output, server->options.hostname);
         buffer_put_text(output, " signing off (");
@@ -160,8 +164,7 @@ answer_update(struct pop3_server *server, const struct pop3_answer *answer)
 }
 
 void
-pop3_server_answer(struct pop3_server *server, const struct pop3_answer *answer,
-                   struct instant now)
+pop3_server_answer(struct pop3_server *server, const struct pop3_answer *answer, struct instant now)
 {
     enum pop3_question question = server->question;
 
@@ -230,8 +233,8 @@ pop3_server_put_body(struct pop3_server *server, struct slice bytes)
     size_t max = server->output.max;
     server->output.max = max - BODY_TAIL;
     size_t taken = buffer_len(&server->output) < server->output.max
-        ? pop3_stuffer_put(&server->stuffer, bytes, &server->output)
-        : 0;
+                       ? pop3_stuffer_put(&server->stuffer, bytes, &server->output)
+                       : 0;
     server->output.max = max;
     return taken;
 }
@@ -240,7 +243,7 @@ bool
 pop3_server_next_deleted(const struct pop3_server *server, size_t *place, uint32_t *ret_uid)
 {
     while (*place < server->maildrop.count) {
-        uint32_t number = (uint32_t)++*place;
+        uint32_t number = (uint32_t)++ * place;
         if (pop3_maildrop_is_deleted(&server->maildrop, number)) {
             *ret_uid = pop3_maildrop_uid(&server->maildrop, number);
             return true;

@@ -201,7 +201,8 @@ void
 pop3_command_quit(struct pop3_server *server, const struct pop3_call *call)
 {
     (void)call;
-    if (server->state == POP3_TRANSACTION && server->maildrop.deleted_count > 0) {
+    /* Also when nothing was marked: the lock is given back before the client hears so. */
+    if (server->state == POP3_TRANSACTION) {
         server->event = (struct pop3_event){0};
         pop3_raise(server, POP3_EVENT_UPDATE, POP3_QUESTION_UPDATE);
         return;

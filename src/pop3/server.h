@@ -53,7 +53,8 @@ enum pop3_event_kind {
     POP3_EVENT_APOP,
     POP3_EVENT_OPEN,   /* lock and list the maildrop: pop3_server_add_message, then answer */
     POP3_EVENT_READ,   /* a message: pop3_server_put_body, then answer */
-    POP3_EVENT_UPDATE, /* remove the marked messages: see pop3_server_next_deleted */
+    POP3_EVENT_UPDATE, /* remove the marked messages, if any (pop3_server_next_deleted), and give
+                        * the lock back (RFC 1939 §6) */
     /* Facts. */
     POP3_EVENT_AUTH_ABORT, /* the client has given up the exchange that was asked about */
     POP3_EVENT_STARTTLS,   /* send the output, then TLS; then pop3_server_tls_started */

@@ -91,7 +91,7 @@ answer_update(struct play *play)
         assert(uid > last);
         last = uid;
     }
-    assert(last > 0);
+    assert((last > 0) == (pop3_server_counts(play->server).deleted > 0));
     play->is_asked = false;
     pop3_server_answer(play->server,
                        &(struct pop3_answer){.kind = (enum pop3_answer_kind)draw(play, 11)},

@@ -128,6 +128,16 @@ an_update_that_fails_is_admitted(void **state)
 }
 
 static void
+quit_waits_for_the_lock_also_when_nothing_is_to_go(void **state)
+{
+    ((struct conversation *)*state)->update_answer = POP3_ANSWER_TEMPORARY;
+    conversation_log_in_and_say(*state, "DELE 1\r\nRSET\r\nQUIT\r\n");
+    conversation_expect_told(*state, "UPDATE\nCLOSE 0\n");
+    conversation_expect_last(*state, "signing off\r\n");
+    assert_int_equal(((struct conversation *)*state)->left_count, 2);
+}
+
+static void
 a_body_that_breaks_off_never_looks_whole(void **state)
 {
     struct conversation *conversation = *state;
@@ -310,6 +320,7 @@ main(void)
         TEST(last_is_the_highest_that_was_read),
         TEST(an_empty_maildrop_is_fine),
         TEST(an_update_that_fails_is_admitted),
+        TEST(quit_waits_for_the_lock_also_when_nothing_is_to_go),
         TEST(a_body_that_breaks_off_never_looks_whole),
         TEST(bare_line_feeds_and_any_case_are_understood),
         TEST(too_many_errors_end_the_session),

@@ -288,6 +288,7 @@ queue_update(struct store_access *access, struct grant *grant, uint64_t id)
     job->access = access;
     job->id = id;
     job->account = grant->account;
+    job->session = grant->session;
     buffer_finish(&grant->uids);
     list_append(&role->jobs, &job->link);
     store_role_turn_soon(role);
@@ -308,6 +309,9 @@ on_update(struct store_access *access, const struct access_store_maildrop_update
         buffer_finish(&grant->uids);
         answer_update(access, note->id, ACCESS_STORE_RESULT_TEMPORARY);
     } else if (!note->is_last) {
+        answer_update(access, note->id, ACCESS_STORE_RESULT_OK);
+    } else if (buffer_len(&grant->uids) == 0) {
+        unlock(access->role, grant);
         answer_update(access, note->id, ACCESS_STORE_RESULT_OK);
     } else {
         queue_update(access, grant, note->id);
@@ -346,8 +350,12 @@ job_answer(struct job **job, enum store_result result)
     enum store_result told = result == STORE_OK ? old->result : result;
 
     list_remove(&old->link);
-    if (old->access)
+    if (old->access) {
+        struct grant *grant = find_grant(role, old->access->index, old->session);
+        if (grant)
+            unlock(role, grant);
         answer_update(old->access, old->id, access_result_of(told));
+    }
     if (old->tool) {
         struct tool_store_done note = {old->id, tool_result_of(told)};
         buffer_clear(&role->note);

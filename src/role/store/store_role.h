@@ -158,6 +158,7 @@ struct job {
     struct store_tool *tool;
     uint64_t id;
     account_id account;
+    uint64_t session; /* whose lock ends, with access */
     uint32_t *uids; /* owned; NULL: remove the account */
     size_t count;
     enum store_result result;
