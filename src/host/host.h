@@ -86,6 +86,10 @@ typedef void (*host_stream_fn)(void *context, unsigned events);
  * not. */
 MUST_USE int host_stream_connect(struct host *host, const struct host_address *address,
                                  struct host_stream **ret_stream);
+/* The same from one of our own addresses, of the same family; its port does not matter. */
+MUST_USE int host_stream_connect_from(struct host *host, const struct host_address *from,
+                                      const struct host_address *address,
+                                      struct host_stream **ret_stream);
 
 /* Which events (level-triggered, 0 for none) call fn. Close of the peer is HOST_READABLE. */
 void host_stream_watch(struct host_stream *stream, unsigned events, host_stream_fn fn,

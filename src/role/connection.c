@@ -530,6 +530,18 @@ connection_drop(struct connection *connection)
     become_over(connection, CONNECTION_END_DROPPED);
 }
 
+void
+connection_start_tls_client(struct connection *connection, struct tls_context *context,
+                            const struct tls_expectation *expectation)
+{
+    assert(!connection->tls);
+    buffer_finish(&connection->held);
+    connection->tls = tls_engine_open_expecting(context, expectation);
+    connection->phase_ends =
+        instant_after(now_of(connection), duration_ms(CONNECTION_HANDSHAKE_MS));
+    connection->is_again = true;
+}
+
 const struct tls_engine *
 connection_tls(const struct connection *connection)
 {
@@ -549,6 +561,12 @@ connection_problem(const struct connection *connection)
         return SLICE("");
     struct slice problem = tls_engine_problem(connection->tls);
     return problem.len > 0 ? problem : SLICE("the handshake took too long");
+}
+
+enum tls_fault
+connection_fault(const struct connection *connection)
+{
+    return connection->tls ? tls_engine_fault(connection->tls) : TLS_FAULT_OTHER;
 }
 
 void

@@ -20,7 +20,7 @@
 #define ROLE_CONNECTION_H
 
 #include "host/host.h"
-#include "tls/engine.h"
+#include "tls/facts.h"
 
 struct connection;
 
@@ -99,6 +99,11 @@ void connection_wake(struct connection *connection);
  * after its request are thrown away (RFC 3207 §4.2, CVE-2011-0411). */
 void connection_start_tls(struct connection *connection, struct tls_context *context);
 
+/* The same as client, after the server has agreed; the expectation is copied by TLS at once. A
+ * server may not say anything in the clear behind its agreement: that is fed to the engine. */
+void connection_start_tls_client(struct connection *connection, struct tls_context *context,
+                                 const struct tls_expectation *expectation);
+
 /* From process or elsewhere: no more input; send what is to be sent, close politely, then
  * `closed`. */
 void connection_finish(struct connection *connection);
@@ -114,6 +119,9 @@ bool connection_is_ending(const struct connection *connection);
 
 /* Why TLS failed; empty otherwise. */
 struct slice connection_problem(const struct connection *connection);
+
+/* Whether a certificate is to blame for it. */
+enum tls_fault connection_fault(const struct connection *connection);
 
 /* Where it comes from. */
 void connection_peer(const struct connection *connection, struct host_address *ret_address);

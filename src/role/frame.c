@@ -37,6 +37,7 @@ static const struct role *const roles[ROLE_KINDS] = {
     [ROLE_SMTP] = &role_smtp,   [ROLE_ACCESS] = &role_access,   [ROLE_AUTH] = &role_auth,
     [ROLE_ROUTE] = &role_route, [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
     [ROLE_STORE] = &role_store, [ROLE_RESOLVE] = &role_resolve, [ROLE_TABLE] = &role_table,
+    [ROLE_TRANSPORT] = &role_transport,
 };
 
 const struct role *

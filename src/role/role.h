@@ -20,6 +20,7 @@ enum role_kind {
     ROLE_STORE,
     ROLE_RESOLVE,
     ROLE_TABLE,
+    ROLE_TRANSPORT,
     ROLE_KINDS
 };
 
@@ -77,7 +78,8 @@ struct role {
 };
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
-    role_letterbox, role_store, role_resolve, role_table;
+    role_letterbox, role_store, role_resolve, role_table,
+    role_transport;
 
 /* NULL for ROLE_PARENT, which is no child. */
 const struct role *role_of_kind(enum role_kind kind);

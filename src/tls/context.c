@@ -29,6 +29,8 @@ on_session(SSL *ssl, SSL_SESSION *session)
     const struct tls_engine *engine = SSL_get_app_data(ssl);
     struct map *sessions = &engine->context->sessions;
 
+    if (!engine->is_session_kept)
+        return 0;
     if (sessions->count >= SESSIONS_MAX && !map_find(sessions, engine->server_name)) {
         size_t place = 0;
         SSL_SESSION_free(map_remove(sessions, map_next(sessions, &place)->key));

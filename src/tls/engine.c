@@ -4,6 +4,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+/* RFC 7218 §2.1 */
+enum { USAGE_DANE_TA = 2, USAGE_DANE_EE = 3 };
+
 enum { RECORD_OVERHEAD_MAX = 512 /* header, padding, tag of one record, and a ticket beside it */ };
 
 /* ---- the BIO: OpenSSL's only way to the outside -------------------------------------------- */
@@ -62,8 +65,7 @@ tls_bio_method_open(void)
 
     if (!method || BIO_meth_set_read_ex(method, bio_read) != 1 ||
         BIO_meth_set_write_ex(method, bio_write) != 1 ||
-        BIO_meth_set_ctrl(method, bio_control) != 1 ||
-        BIO_meth_set_create(method, bio_create) != 1)
+        BIO_meth_set_ctrl(method, bio_control) != 1 || BIO_meth_set_create(method, bio_create) != 1)
         abort();
     return method;
 }
@@ -108,7 +110,7 @@ judge(struct tls_engine *engine, int result)
         engine->state = TLS_OPEN;
     if (error == SSL_ERROR_ZERO_RETURN)
         engine->state = TLS_ENDED;
-    else if (error == SSL_ERROR_SSL && engine->context->is_verified && verified != X509_V_OK)
+    else if (error == SSL_ERROR_SSL && engine->is_verified && verified != X509_V_OK)
         fail(engine, X509_verify_cert_error_string(verified));
     else if (error == SSL_ERROR_SSL)
         fail(engine, reason ? reason : "protocol error");
@@ -144,13 +146,65 @@ set_server_name(struct tls_engine *engine, struct slice name)
     ERR_clear_error();
     SSL_set_hostflags(engine->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(engine->ssl, text) == 1 &&
-        SSL_set_tlsext_host_name(engine->ssl, text) == 1;
+           SSL_set_tlsext_host_name(engine->ssl, text) == 1;
 }
 
-struct tls_engine *
-tls_engine_open_client(struct tls_context *context, struct slice server_name)
+/* More names, each as good as the first. */
+static bool
+add_names(struct tls_engine *engine, const struct tls_expectation *expectation)
+{
+    char text[TLS_NAME_MAX + 1];
+
+    for (size_t i = 0; i < expectation->name_count; i++) {
+        struct slice name = expectation->names[i];
+        if (name.len == 0 || name.len > TLS_NAME_MAX || slice_find_byte(name, 0) < name.len)
+            return false;
+        memcpy(text, name.at, name.len);
+        text[name.len] = '\0';
+        if (SSL_add1_host(engine->ssl, text) != 1)
+            return false;
+    }
+    return true;
+}
+
+/* RFC 7672 §3.1: DANE-TA and DANE-EE. Records that OpenSSL cannot use are passed over; with none
+ * left the connection is encrypted and nothing more (§2.2). */
+static bool
+add_tlsa(struct tls_engine *engine, const struct tls_expectation *expectation)
+{
+    char base[TLS_NAME_MAX + 1];
+    bool has_usable = false;
+
+    if (expectation->tlsa_count == 0)
+        return true;
+    if (expectation->server_name.len == 0 || expectation->server_name.len > TLS_NAME_MAX)
+        return false;
+    memcpy(base, expectation->server_name.at, expectation->server_name.len);
+    base[expectation->server_name.len] = '\0';
+    if (SSL_CTX_dane_enable(engine->context->ssl_context) != 1 ||
+        SSL_dane_enable(engine->ssl, base) != 1)
+        return false;
+    SSL_dane_set_flags(engine->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    for (size_t i = 0; i < expectation->tlsa_count; i++) {
+        const struct tls_tlsa *record = &expectation->tlsa[i];
+        bool is_usage_good = record->usage == USAGE_DANE_TA || record->usage == USAGE_DANE_EE;
+        has_usable |= is_usage_good &&
+                      SSL_dane_tlsa_add(engine->ssl, record->usage, record->selector,
+                                        record->matching, record->data.at, record->data.len) == 1;
+    }
+    ERR_clear_error();
+    if (has_usable) {
+        engine->is_verified = true;
+        SSL_set_verify(engine->ssl, SSL_VERIFY_PEER, NULL);
+    }
+    return true;
+}
+
+static struct tls_engine *
+open_client(struct tls_context *context, const struct tls_expectation *expectation)
 {
     assert(!context->is_server);
+    struct slice server_name = expectation->server_name;
     struct tls_engine *engine = open_engine(context);
     uint8_t *copy = malloc(server_name.len + 1);
 
@@ -160,16 +214,33 @@ tls_engine_open_client(struct tls_context *context, struct slice server_name)
         memcpy(copy, server_name.at, server_name.len);
     engine->server_name_bytes = copy;
     engine->server_name = slice_of(copy, server_name.len);
+    engine->is_verified = context->is_verified;
     ERR_clear_error();
     SSL_set_connect_state(engine->ssl);
-    SSL_SESSION *session = map_find(&context->sessions, server_name);
+    /* A session kept from before says nothing about other names or records. */
+    bool is_plain = expectation->name_count == 0 && expectation->tlsa_count == 0;
+    SSL_SESSION *session = is_plain ? map_find(&context->sessions, server_name) : NULL;
     if (session)
         SSL_set_session(engine->ssl, session);
-    if (!set_server_name(engine, server_name))
+    engine->is_session_kept = is_plain;
+    if (!add_tlsa(engine, expectation) || !set_server_name(engine, server_name) ||
+        !add_names(engine, expectation))
         fail(engine, "this server name cannot be checked");
     else
         judge(engine, SSL_do_handshake(engine->ssl));
     return engine;
+}
+
+struct tls_engine *
+tls_engine_open_client(struct tls_context *context, struct slice server_name)
+{
+    return open_client(context, &(struct tls_expectation){.server_name = server_name});
+}
+
+struct tls_engine *
+tls_engine_open_expecting(struct tls_context *context, const struct tls_expectation *expectation)
+{
+    return open_client(context, expectation);
 }
 
 void

@@ -33,6 +33,27 @@ struct tls_engine *tls_engine_open_server(struct tls_context *context);
  * it may be empty only where it does not. An IP address (text) is checked and not sent. */
 struct tls_engine *tls_engine_open_client(struct tls_context *context, struct slice server_name);
 
+/* A TLSA record (RFC 6698 §2.1). */
+struct tls_tlsa {
+    uint8_t usage, selector, matching;
+    struct slice data;
+};
+
+/* What a client wants of the server that it meets. */
+struct tls_expectation {
+    struct slice server_name; /* as above */
+    /* Other names that the certificate may have instead; where the context verifies, or `tlsa`. */
+    const struct slice *names;
+    size_t name_count;
+    /* RFC 7672 §3: with one record that can be used, the certificate must match one of them; the
+     * names matter for trust anchors (usage 2) only. Usages 0 and 1 cannot be used (§3.1.3). For
+     * contexts that do not verify. */
+    const struct tls_tlsa *tlsa;
+    size_t tlsa_count;
+};
+struct tls_engine *tls_engine_open_expecting(struct tls_context *context,
+                                             const struct tls_expectation *expectation);
+
 void tls_engine_close(struct tls_engine **engine);
 
 enum tls_state tls_engine_state(const struct tls_engine *engine);

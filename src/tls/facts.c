@@ -109,3 +109,31 @@ tls_engine_put_peer_subject(const struct tls_engine *engine, struct buffer *ret_
     BIO_free(bio);
     return is_put;
 }
+
+bool
+tls_engine_is_verified(const struct tls_engine *engine)
+{
+    return engine->is_verified && engine->state == TLS_OPEN &&
+           SSL_get_verify_result(engine->ssl) == X509_V_OK;
+}
+
+enum tls_fault
+tls_engine_fault(const struct tls_engine *engine)
+{
+    if (engine->state != TLS_FAILED || !engine->is_verified)
+        return TLS_FAULT_OTHER;
+    switch (SSL_get_verify_result(engine->ssl)) {
+    case X509_V_OK:
+        return TLS_FAULT_OTHER;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return TLS_FAULT_HOST_MISMATCH;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return TLS_FAULT_EXPIRED;
+    case X509_V_ERR_DANE_NO_MATCH:
+        return TLS_FAULT_TLSA;
+    default:
+        return TLS_FAULT_NOT_TRUSTED;
+    }
+}

@@ -15,6 +15,19 @@ struct slice tls_engine_server_name(const struct tls_engine *engine);
 /* True when the session was resumed from a ticket. */
 bool tls_engine_is_resumed(const struct tls_engine *engine);
 
+/* The server's certificate is one that was asked for: vouched for, or matched by a TLSA record. */
+bool tls_engine_is_verified(const struct tls_engine *engine);
+
+/* Why a client's handshake failed, as far as the certificate is to blame (RFC 8460 §4.3.2). */
+enum tls_fault {
+    TLS_FAULT_OTHER,
+    TLS_FAULT_HOST_MISMATCH,
+    TLS_FAULT_EXPIRED,
+    TLS_FAULT_NOT_TRUSTED,
+    TLS_FAULT_TLSA /* no record matches */
+};
+enum tls_fault tls_engine_fault(const struct tls_engine *engine);
+
 /* Channel bindings, for SASL -PLUS. */
 enum tls_binding {
     TLS_BINDING_EXPORTER,   /* "tls-exporter", RFC 9266: 32 bytes */

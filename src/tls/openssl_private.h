@@ -38,7 +38,9 @@ struct tls_engine {
     struct slice *input; /* what the BIO reads from; only during tls_engine_take */
     struct buffer output;
     enum tls_state state;
-    bool is_ended; /* we have said close_notify */
+    bool is_ended;    /* we have said close_notify */
+    bool is_session_kept; /* client side */
+    bool is_verified; /* the peer's certificate must hold */
     size_t handshake_bytes;
     char problem[96];
     uint8_t *server_name_bytes; /* client side: owned */

@@ -65,6 +65,7 @@ static const struct sandbox_profile profiles[] = {
     {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
     {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},
     {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
+    {.name = "transport", .number = 9, .calls = SECCOMP_CONNECT, .has_empty_root = true},
 };
 
 const struct sandbox_profile *

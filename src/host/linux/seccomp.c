@@ -74,7 +74,8 @@ static const int user_calls[] = {
     SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups),
 };
 static const int socket_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect)};
-static const int more_socket_calls[] = {SCMP_SYS(bind), SCMP_SYS(socketpair)};
+static const int bind_calls[] = {SCMP_SYS(bind)}; /* a source address, or a name service's port */
+static const int pair_calls[] = {SCMP_SYS(socketpair)};
 
 /* libunbound: its event loop and its thread. What is in /etc/ is read before. */
 static const int name_calls[] = {
@@ -160,12 +161,16 @@ add_threads(scmp_filter_ctx filter, bool is_allowed)
 static int
 add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
-    bool is_allowed = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT;
-    uint32_t action = is_allowed ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
-    int error = add_all(filter, action, CALLS(more_socket_calls));
+    bool may_connect = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT || kind == SECCOMP_CONNECT;
+    uint32_t action = may_connect ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+    int error = add_all(filter, action, CALLS(bind_calls));
 
     if (error == 0 && kind != SECCOMP_USERS)
         error = add_all(filter, action, CALLS(socket_calls));
+    /* Two ends for one process are for libraries. */
+    if (error == 0)
+        error = add_all(filter, kind == SECCOMP_CONNECT ? SCMP_ACT_KILL_PROCESS : action,
+                        CALLS(pair_calls));
     return error;
 }
 

@@ -11,6 +11,7 @@ enum seccomp_kind {
     SECCOMP_FILES,   /* besides: files, as far as Landlock and rights let it */
     SECCOMP_NAMES,   /* besides the loop: a thread and sockets of a resolver's library */
     SECCOMP_CLIENT,  /* besides files: sockets of a library that asks a server */
+    SECCOMP_CONNECT, /* besides the loop: streams to other hosts */
     SECCOMP_USERS,   /* besides: becomes the user whose file it writes (letter boxes) */
     SECCOMP_START,   /* everything but what no mail system does: for those who start others */
 };

@@ -110,21 +110,44 @@ set_options(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall, sizeof(stall));
 }
 
+/* The kernel chooses the port when it connects: binding must not use one up for all peers. */
+static int
+bind_from(int fd, const struct host_address *from)
+{
+    struct host_address any_port = *from;
+    struct sockaddr_storage own;
+    int one = 1;
+
+    any_port.port = 0;
+    socklen_t len = socket_address_write(&any_port, &own);
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    return bind(fd, (struct sockaddr *)&own, len) < 0 ? -errno : 0;
+}
+
 int
 host_stream_connect(struct host *host, const struct host_address *address,
                     struct host_stream **ret_stream)
 {
+    return host_stream_connect_from(host, NULL, address, ret_stream);
+}
+
+int
+host_stream_connect_from(struct host *host, const struct host_address *from,
+                         const struct host_address *address, struct host_stream **ret_stream)
+{
     struct sockaddr_storage to;
     socklen_t len = socket_address_write(address, &to);
 
-    if (len == 0)
+    if (len == 0 || (from && from->family != address->family))
         return -EAFNOSUPPORT;
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     set_options(fd);
-    if (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS) {
-        int error = -errno;
+    int error = from ? bind_from(fd, from) : 0;
+    if (error == 0 && connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS)
+        error = -errno;
+    if (error < 0) {
         close(fd);
         return error;
     }

@@ -483,13 +483,23 @@ sim_tool_connect(struct sim *sim, struct host *owner, host_handle handle)
     return thing_add(sim, owner, (struct thing){.kind = THING_WIRE, .wire = wire, .end = CLIENT});
 }
 
+/* A socket at no particular address takes what comes to any of its family. */
+static bool
+leads_to(const struct host_address *address, const struct host_address *socket)
+{
+    static const uint8_t any[sizeof(address->bytes)];
+
+    return socket->port == address->port && socket->family == address->family &&
+           (memcmp(socket->bytes, any, sizeof(any)) == 0 ||
+            memcmp(socket->bytes, address->bytes, sizeof(any)) == 0);
+}
+
 static struct socket *
 find_socket(struct sim *sim, const struct host_address *address)
 {
     LIST_EACH(link, &sim->sockets) {
         struct socket *socket = LIST_ITEM(link, struct socket, in_world);
-        if (!socket->is_for_tool && socket->address.port == address->port &&
-            socket->address.family == address->family)
+        if (!socket->is_for_tool && leads_to(address, &socket->address))
             return socket;
     }
     return NULL;
@@ -499,13 +509,22 @@ int
 host_stream_connect(struct host *host, const struct host_address *address,
                     struct host_stream **ret_stream)
 {
+    return host_stream_connect_from(host, NULL, address, ret_stream);
+}
+
+int
+host_stream_connect_from(struct host *host, const struct host_address *from,
+                         const struct host_address *address, struct host_stream **ret_stream)
+{
     struct sim *sim = host->sim;
 
     if (host->is_dead)
         return -EMFILE;
-    if (address->family == HOST_FAMILY_UNIX)
+    if (address->family == HOST_FAMILY_UNIX || (from && from->family != address->family))
         return -EAFNOSUPPORT;
     struct connection *connection = connection_open(sim, address);
+    if (from)
+        memcpy(connection->addresses[CLIENT].bytes, from->bytes, sizeof(from->bytes));
     struct socket *socket = find_socket(sim, address);
     if (socket) {
         add_newcomer(sim, socket, connection, NULL);

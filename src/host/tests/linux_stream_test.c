@@ -155,6 +155,36 @@ bytes_go_both_ways_with_half_close(void **state)
 }
 
 static void
+keep_peer(void *context, struct host_stream *stream)
+{
+    struct world *world = context;
+
+    world->server = stream;
+    host_stop(world->host);
+}
+
+static void
+a_stream_may_come_from_a_chosen_address(void **state)
+{
+    struct world world;
+    struct host_address peer, from = {.family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 9}};
+
+    (void)state;
+    open_world(&world, keep_peer);
+    struct host_address address = loopback(world.port);
+    assert_int_equal(host_stream_connect_from(world.host, &from, &address, &world.client), 0);
+    host_linux_run(world.host);
+    host_stream_peer(world.server, &peer);
+    assert_memory_equal(peer.bytes, from.bytes, 4);
+    assert_int_not_equal(peer.port, 0);
+    struct host_address other = {.family = HOST_FAMILY_IPV6};
+    struct host_stream *none = NULL;
+    assert_int_equal(host_stream_connect_from(world.host, &other, &address, &none), -EAFNOSUPPORT);
+    assert_null(none);
+    close_world(&world);
+}
+
+static void
 on_refused(void *context, unsigned events)
 {
     struct world *world = context;
@@ -283,6 +313,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_both_ways_with_half_close),
+        cmocka_unit_test(a_stream_may_come_from_a_chosen_address),
         cmocka_unit_test(a_refused_connection_tells_why),
         cmocka_unit_test(a_listener_without_descriptors_waits_and_goes_on),
         cmocka_unit_test(a_paused_listener_leaves_newcomers_in_the_queue),

@@ -14,6 +14,7 @@ static const struct {
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},
+    {ROLE_STORE, ROLE_TRANSPORT},
 };
 
 /* Which role listens for which service. */

@@ -257,6 +257,7 @@ start_children(struct parent *parent)
     add_children(parent, ROLE_RESOLVE, 1);
     add_children(parent, ROLE_TABLE, (unsigned)parent->config.tables.count);
     add_children(parent, ROLE_ROUTE, 1);
+    add_children(parent, ROLE_TRANSPORT, parent->processes);
     add_children(parent, ROLE_SMTP, parent->processes);
     add_children(parent, ROLE_ACCESS, parent->processes);
     for (size_t i = 0; i < parent->child_count; i++) {

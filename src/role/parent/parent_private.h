@@ -15,7 +15,7 @@
 enum {
     PROCESSES_MAX = 64,
     /* options.def: at most 64 processes of a kind, and 16 tables */
-    CHILDREN_MAX = 3 * PROCESSES_MAX + 16 + 8,
+    CHILDREN_MAX = 4 * PROCESSES_MAX + 16 + 8,
     PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX + 1,
     CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
     CERTIFICATE_WATCH_S = 30,

@@ -152,6 +152,70 @@ a_certificate_for_another_name_or_from_nobody_fails_on_both_sides(void **state)
     pair_finish(&pair);
 }
 
+static void
+connect_expecting(struct pair *pair, const struct tls_expectation *expectation)
+{
+    tls_engine_close(&pair->server);
+    tls_engine_close(&pair->client);
+    pair->server = tls_engine_open_server(pair->server_context);
+    pair->client = tls_engine_open_expecting(pair->client_context, expectation);
+    pair_talk(pair, 0, SIZE_MAX, &plaintext);
+}
+
+static void
+any_of_several_names_will_do(void **state)
+{
+    struct slice names[] = {SLICE("x.test"), SLICE("mail.example.test")};
+    struct tls_expectation expectation = {
+        .server_name = SLICE("next.test"), .names = names, .name_count = 2};
+    struct pair pair;
+
+    (void)state;
+    pair_init(&pair, true);
+    connect_expecting(&pair, &expectation);
+    expect_open(&pair);
+    assert_true(tls_engine_is_verified(pair.client));
+    expectation.name_count = 1;
+    connect_expecting(&pair, &expectation);
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    assert_int_equal(tls_engine_fault(pair.client), TLS_FAULT_HOST_MISMATCH);
+    pair_finish(&pair);
+}
+
+/* RFC 7672 §3.1.1: the record's certificate is enough, whatever its name and signer. */
+static void
+a_tlsa_record_vouches_for_a_certificate(void **state)
+{
+    struct tls_tlsa record = {.usage = 3, .selector = 0, .matching = 1};
+    struct tls_expectation expectation = {
+        .server_name = SLICE("any.test"), .tlsa = &record, .tlsa_count = 1};
+    struct buffer digest;
+    struct pair pair;
+
+    (void)state;
+    buffer_init(&digest, TLS_BINDING_MAX);
+    pair_init(&pair, false);
+    connect_and_talk(&pair, "mail.example.test");
+    assert_false(tls_engine_is_verified(pair.client));
+    assert_true(tls_engine_put_binding(pair.client, TLS_BINDING_END_POINT, &digest));
+    record.data = buffer_slice(&digest);
+    connect_expecting(&pair, &expectation);
+    expect_open(&pair);
+    assert_true(tls_engine_is_verified(pair.client));
+    /* Another certificate under the same name. */
+    pair_add(&pair, SLICE(""), SLICE("any.test"));
+    connect_expecting(&pair, &expectation);
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    assert_int_equal(tls_engine_fault(pair.client), TLS_FAULT_TLSA);
+    /* §3.1.3: what cannot be used leaves the connection encrypted, and not verified. */
+    record.usage = 1;
+    connect_expecting(&pair, &expectation);
+    expect_open(&pair);
+    assert_false(tls_engine_is_verified(pair.client));
+    pair_finish(&pair);
+    buffer_finish(&digest);
+}
+
 /* The digest that tells which certificate was shown. */
 static void
 put_end_point_of(struct pair *pair, const char *name, struct buffer *ret_binding)
@@ -453,6 +517,8 @@ main(void)
         cmocka_unit_test(a_handshake_survives_a_split_at_every_byte),
         cmocka_unit_test(tickets_resume_in_their_epoch_and_the_next_even_in_another_process),
         cmocka_unit_test(a_certificate_for_another_name_or_from_nobody_fails_on_both_sides),
+        cmocka_unit_test(any_of_several_names_will_do),
+        cmocka_unit_test(a_tlsa_record_vouches_for_a_certificate),
         cmocka_unit_test(names_wildcards_and_the_default_lead_to_their_certificates),
         cmocka_unit_test(a_replaced_certificate_is_for_newcomers_only),
         cmocka_unit_test(without_a_certificate_the_handshake_fails_with_an_alert),

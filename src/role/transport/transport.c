@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/* The role that carries mail to other hosts. See README.md. */
+#include "role/transport/transport_role.h"
+
+#include "host/log.h"
+#include "role/snapshot.h"
+
+#include <stdlib.h>
+
+enum { TRUST_BYTES_MAX = 4 * 1024 * 1024, STOP_MS = 5 * 1000 };
+
+/* ---- jobs that wait ------------------------------------------------------------------------ */
+
+void
+transport_work_waiting(struct transport *transport)
+{
+    while (!list_is_empty(&transport->waiting) &&
+           transport->session_count < TRANSPORT_SESSIONS_MAX) {
+        struct list *link = transport->waiting.next;
+        list_remove(link);
+        job_advance(LIST_ITEM(link, struct transport_job, waiting_link));
+    }
+    if (transport->is_stopping && list_is_empty(&transport->jobs) &&
+        list_is_empty(&transport->sessions))
+        host_stop(transport->start.host);
+}
+
+/* ---- the channel --------------------------------------------------------------------------- */
+
+/* What a store that is gone wanted is in its queue still. */
+static void
+forget_store(struct transport *transport)
+{
+    host_channel_close(&transport->channel);
+    note_ledger_finish(&transport->ledger);
+    while (!list_is_empty(&transport->sessions)) {
+        struct transport_session *session = session_first(transport);
+        session_close(&session);
+    }
+    transport->session_count = 0;
+    while (!list_is_empty(&transport->jobs)) {
+        struct transport_job *job = LIST_ITEM(transport->jobs.next, struct transport_job, link);
+        job_close(&job);
+    }
+}
+
+static void
+on_note(void *context, struct slice note, host_handle handle)
+{
+    struct transport *transport = context;
+    struct transport_job *job = job_open(transport, note, handle);
+
+    /* What was mapped stays mapped. */
+    host_handle_close(transport->start.host, handle);
+    if (job) {
+        job_advance(job);
+        return;
+    }
+    log_event(transport->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("store"));
+    forget_store(transport);
+}
+
+static void
+on_channel_closed(void *context)
+{
+    forget_store(context);
+}
+
+/* ---- the role ------------------------------------------------------------------------------ */
+
+static void
+on_idle_timer(void *context)
+{
+    session_expire_idle(context);
+}
+
+/* Read before the process is confined. Without it, nothing can be verified by certificates. */
+static struct tls_context *
+open_verified(struct host *host, struct slice path)
+{
+    struct snapshot snapshot;
+    struct host_dir *dir = NULL;
+    struct buffer problem;
+    struct tls_context *context = NULL;
+    char text[4096];
+
+    if (path.len == 0 || path.len >= sizeof(text))
+        return NULL;
+    memcpy(text, path.at, path.len);
+    text[path.len] = '\0';
+    size_t slash = slice_find_last_byte(path, '/');
+    text[slash] = '\0';
+    if (host_dir_open(host, slash > 0 ? text : "/", &dir) < 0)
+        return NULL;
+    buffer_init(&problem, 1024);
+    if (snapshot_read(dir, text + slash + 1, TRUST_BYTES_MAX, &snapshot) == 0) {
+        context = tls_context_open_client(true, buffer_slice(&snapshot.bytes), &problem);
+        snapshot_finish(&snapshot);
+    }
+    if (buffer_len(&problem) > 0)
+        log_event(host, HOST_LEVEL_WARNING, "outbound_trust_unusable", "why",
+                  buffer_slice(&problem));
+    buffer_finish(&problem);
+    host_dir_close(&dir);
+    return context;
+}
+
+static void *
+transport_open(const struct role_start *start)
+{
+    struct transport *transport = calloc(1, sizeof(*transport));
+    struct buffer problem;
+
+    if (!transport)
+        abort();
+    transport->start = *start;
+    list_init(&transport->jobs);
+    list_init(&transport->waiting);
+    list_init(&transport->sessions);
+    list_init(&transport->idle);
+    buffer_init(&transport->note, HOST_NOTE_MAX);
+    transport->shared = connection_shared_open(start->host);
+    transport->idle_timer = host_timer_open(start->host, on_idle_timer, transport);
+    buffer_init(&problem, 1024);
+    transport->tls_open = tls_context_open_client(false, SLICE(""), &problem);
+    buffer_finish(&problem);
+    transport->tls_verified = open_verified(start->host, start->config->outbound_trust);
+    return transport;
+}
+
+static void
+transport_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+{
+    static const struct host_channel_handler handler = {.on_note = on_note,
+                                                        .on_closed = on_channel_closed};
+    struct transport *transport = state;
+
+    if (peer != ROLE_STORE || peer_index != 0) {
+        host_handle_close(transport->start.host, handle);
+        return;
+    }
+    forget_store(transport);
+    transport->channel = host_channel_open(transport->start.host, handle, &handler, transport);
+}
+
+static bool
+transport_start(void *state)
+{
+    (void)state;
+    return true;
+}
+
+static void
+transport_reload(void *state, const struct config *config)
+{
+    (void)state, (void)config;
+}
+
+static void
+transport_stats(void *state, struct role_stats *stats)
+{
+    const struct transport *transport = state;
+
+    role_stats_add(stats, "carried", transport->carried);
+    role_stats_add(stats, "recipients_delivered", transport->delivered);
+    role_stats_add(stats, "recipients_temporary", transport->temporary);
+    role_stats_add(stats, "recipients_permanent", transport->permanent);
+    role_stats_add(stats, "recipients_unknown", transport->unknown);
+    role_stats_add(stats, "connections", transport->connections);
+    role_stats_add(stats, "connections_open", transport->session_count);
+    role_stats_add(stats, "connections_reused", transport->reused);
+    role_stats_add(stats, "tls_sessions", transport->tls_sessions);
+    role_stats_add(stats, "tls_sessions_verified", transport->tls_verified_sessions);
+    role_stats_add(stats, "tls_failures", transport->tls_failures);
+}
+
+static void
+on_stop_timer(void *context)
+{
+    struct transport *transport = context;
+
+    host_stop(transport->start.host);
+}
+
+/* What is under way has a moment to end; the rest is in the queue. */
+static void
+transport_stop(void *state)
+{
+    struct transport *transport = state;
+    struct host *host = transport->start.host;
+
+    transport->is_stopping = true;
+    host_timer_close(&transport->idle_timer);
+    transport->idle_timer = host_timer_open(host, on_stop_timer, transport);
+    host_timer_set(transport->idle_timer, instant_after(host_now(host), duration_ms(STOP_MS)));
+    session_quit_idle(transport);
+    transport_work_waiting(transport);
+}
+
+static void
+transport_close(void *state)
+{
+    struct transport *transport = state;
+
+    forget_store(transport);
+    host_timer_close(&transport->idle_timer);
+    connection_shared_close(&transport->shared);
+    tls_context_close(&transport->tls_open);
+    if (transport->tls_verified)
+        tls_context_close(&transport->tls_verified);
+    buffer_finish(&transport->note);
+    free(transport);
+}
+
+const struct role role_transport = {
+    .kind = ROLE_TRANSPORT,
+    .name = "transport",
+    .open = transport_open,
+    .attach = transport_attach,
+    .start = transport_start,
+    .reload = transport_reload,
+    .stats = transport_stats,
+    .stop = transport_stop,
+    .close = transport_close,
+};

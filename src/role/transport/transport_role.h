@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/* Private to the role: jobs (one note `carry` each), dials (a race for a connection) and sessions.
+ *
+ *     job -> a session that is kept, or a dial to each host in turn -> session -> results ->
+ * carried
+ */
+#ifndef ROLE_TRANSPORT_TRANSPORT_ROLE_H
+#define ROLE_TRANSPORT_TRANSPORT_ROLE_H
+
+#include "base/list.h"
+#include "note/store_transport.h"
+#include "role/connection.h"
+#include "role/role.h"
+#include "smtp/client.h"
+
+enum {
+    TRANSPORT_ATTEMPTS_MAX = STORE_TRANSPORT_CARRIED_ATTEMPTS_MAX,
+    TRANSPORT_SESSIONS_MAX = 500,     /* connections of one process; jobs wait beyond */
+    TRANSPORT_RACE_MAX = 4,           /* connections that one dial opens at a time */
+    TRANSPORT_RACE_MS = 250,          /* before the next address is tried too (RFC 8305 §5) */
+    TRANSPORT_CONNECT_MS = 30 * 1000, /* for one address */
+    TRANSPORT_IDLE_MS = 5 * 1000,     /* a session is kept for the next message */
+    TRANSPORT_MESSAGES_MAX = 100,     /* in one session */
+    TRANSPORT_ROUNDS_MAX = 10,        /* transactions for one job in one session (452) */
+    TRANSPORT_EARLY_MAX = 512,        /* octets that were read to see that a stream stands */
+    TRANSPORT_JOB_ARENA_MAX = 1024 * 1024,
+};
+
+struct transport {
+    struct role_start start;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct connection_shared *shared;
+    struct tls_context *tls_open;     /* believes anybody; DANE too */
+    struct tls_context *tls_verified; /* NULL without certificates to trust */
+    struct list jobs;                 /* all of them */
+    struct list waiting;              /* those that wait for a session to end */
+    struct list sessions;
+    struct list idle; /* of the sessions, those that are kept, longest first */
+    struct host_timer *idle_timer;
+    size_t session_count;
+    struct buffer note;
+    bool is_stopping;
+    uint64_t carried, delivered, temporary, permanent, unknown, connections, reused;
+    uint64_t tls_sessions, tls_verified_sessions, tls_failures;
+};
+
+/* How one host is to be met. */
+struct transport_manner {
+    enum smtp_client_tls tls;
+    bool is_verified;   /* by the system's roots */
+    bool is_implicit;   /* TLS from the first byte */
+    bool may_fall_back; /* to the clear, after a handshake that failed */
+};
+
+struct transport_dial;
+struct transport_session;
+
+struct transport_job {
+    struct list link;         /* in jobs */
+    struct list waiting_link; /* in waiting */
+    struct transport *transport;
+    struct arena arena;
+    struct store_transport_carry carry; /* lives in the arena */
+    struct slice key;                   /* sessions that it may use have the same */
+    struct host_mapping mapping;
+    bool is_mapped;
+    struct slice content;
+    struct buffer converted; /* 7-bit form, when a host wanted it */
+
+    struct store_transport_result results[SMTP_CLIENT_RECIPIENTS_MAX];
+    bool is_settled[SMTP_CLIENT_RECIPIENTS_MAX];
+    struct store_transport_attempt attempts[TRANSPORT_ATTEMPTS_MAX];
+    size_t attempt_count;
+    uint8_t attempt; /* that in hand */
+    enum store_transport_reach reach;
+
+    /* The transaction in hand. */
+    struct smtp_client_message message;
+    struct smtp_client_recipient recipients[SMTP_CLIENT_RECIPIENTS_MAX];
+    uint8_t places[SMTP_CLIENT_RECIPIENTS_MAX]; /* of `recipients` in the carry's */
+    unsigned rounds;
+    bool has_progress, wants_more; /* of this round: somebody was settled, somebody is left over */
+
+    size_t host;        /* the next one to try */
+    bool is_clear_next; /* the same host again, without TLS */
+    struct transport_dial *dial;
+    struct transport_session *session;
+};
+
+/* A stream that stands, and what was read from it already. */
+struct transport_stream {
+    struct host_stream *stream;
+    struct host_address address;
+    struct instant begun;
+    struct store_transport_attempt *attempt;
+    uint8_t early[TRANSPORT_EARLY_MAX];
+    size_t early_len;
+};
+
+/* ---- job.c */
+struct transport_job *job_open(struct transport *transport, struct slice note, host_handle handle);
+void job_close(struct transport_job **job);
+/* Does what comes next for a job that has neither dial nor session. */
+void job_advance(struct transport_job *job);
+/* Sends `carried` and frees the job. */
+void job_finish(struct transport_job *job);
+/* A new entry of the history; the last one when it is full. */
+struct store_transport_attempt *job_attempt(struct transport_job *job, struct slice host,
+                                            const struct host_address *address);
+/* All that has no result gets this one; it holds unless a later host does better. */
+void job_set_all(struct transport_job *job, enum store_transport_outcome outcome, uint16_t code,
+                 struct envelope_status status, struct slice text);
+/* Fills job->message with the recipients that have no result. */
+void job_make_message(struct transport_job *job);
+void job_take_result(struct transport_job *job, const struct smtp_client_event *event);
+bool job_is_settled(const struct transport_job *job);
+struct transport_manner job_manner(const struct transport_job *job, size_t host);
+
+/* ---- dial.c: a race of addresses (RFC 8305) */
+/* Opens one to all addresses of a host; a call of job_dialled or job_dial_failed follows, later. */
+struct transport_dial *dial_open(struct transport_job *job, size_t host);
+void dial_close(struct transport_dial **dial);
+/* The winner; the stream is the callee's. */
+void job_dialled(struct transport_job *job, struct transport_stream *stream);
+void job_dial_failed(struct transport_job *job);
+
+/* ---- session.c */
+struct transport_session *session_open(struct transport_job *job, struct transport_stream *stream,
+                                       size_t host, struct transport_manner manner);
+/* A kept session with this key, or NULL. */
+struct transport_session *session_find(struct transport *transport, struct slice key);
+/* Gives a kept session its next job. */
+void session_take(struct transport_session *session, struct transport_job *job);
+/* One of those that there are. */
+struct transport_session *session_first(struct transport *transport);
+/* Closes at once, without a word; its job, if it has one, hears nothing. */
+void session_close(struct transport_session **session);
+/* Says QUIT in all that are kept. */
+void session_quit_idle(struct transport *transport);
+/* Ends those that have been kept for long enough, and sets the timer. */
+void session_expire_idle(struct transport *transport);
+/* The session is done with this job: it ended, or is kept. */
+void job_session_over(struct transport_job *job, bool is_tls_failure);
+
+/* ---- transport.c */
+void transport_work_waiting(struct transport *transport);
+
+#endif
