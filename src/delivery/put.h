@@ -23,8 +23,10 @@ struct put_message {
     struct wall received;
 };
 
-/* The locks are NAME.lock (removed when older than PUT_STALE_LOCK_S) and fcntl's; a box that is not
- * there is made. On any failure the box is as it was before. `problem` gets a few words. */
+/* The locks are NAME.lock (removed when older than PUT_STALE_LOCK_S; at once when a killed process
+ * of ours has left it) and fcntl's; a box that is not there is made. On any failure the box is as
+ * it was before; what a killed process has left unfinished is cut off by the next one. `problem`
+ * gets a few words. */
 enum { PUT_STALE_LOCK_S = 300 };
 enum put_result put_mbox(struct host *host, const struct put_message *message,
                          struct buffer *problem);
