@@ -114,7 +114,7 @@ mailbox_entry_put(struct buffer *buffer, const struct mailbox_entry *entry)
     buffer_put_le64(buffer, entry->expunge_first);
     buffer_put_le64(buffer, entry->expunge_next);
     buffer_put_le8(buffer, entry->keywords);
-    buffer_put_le8(buffer, entry->is_subscribed ? 1 : 0);
+    buffer_put_le8(buffer, (uint8_t)(entry->use << 1 | (entry->is_subscribed ? 1 : 0)));
     buffer_put_le64(buffer, (uint64_t)entry->created.ns);
     buffer_put(buffer, entry->name);
 }
@@ -124,7 +124,7 @@ mailbox_entry_take(struct slice value, struct mailbox_entry *ret_entry)
 {
     struct cursor cursor = cursor_of(value);
     struct mailbox_entry entry = {0};
-    uint8_t is_subscribed;
+    uint8_t marks; /* bit 0: subscribed; above it the use */
 
     if (!take_version(&cursor) || !cursor_take_le32(&cursor, &entry.uid_validity) ||
         !cursor_take_le32(&cursor, &entry.uid_next) ||
@@ -134,10 +134,11 @@ mailbox_entry_take(struct slice value, struct mailbox_entry *ret_entry)
         !cursor_take_le64(&cursor, &entry.expunge_first) ||
         !cursor_take_le64(&cursor, &entry.expunge_next) ||
         !cursor_take_le8(&cursor, &entry.keywords) || entry.keywords > 64 ||
-        !cursor_take_le8(&cursor, &is_subscribed) || is_subscribed > 1 ||
+        !cursor_take_le8(&cursor, &marks) ||
         !take_wall(&cursor, &entry.created))
         return false;
-    entry.is_subscribed = is_subscribed == 1;
+    entry.is_subscribed = marks & 1;
+    entry.use = marks >> 1;
     entry.name = cursor_rest(&cursor);
     if (slice_is_empty(entry.name) || entry.name.len > MAILBOX_NAME_MAX ||
         entry.expunge_first > entry.expunge_next)

@@ -43,6 +43,7 @@ struct mailbox_entry {
     uint64_t expunge_next;
     uint8_t keywords; /* how many are named */
     bool is_subscribed;
+    uint8_t use; /* a number of the protocols' (RFC 6154), up to MAILBOX_USE_MAX; 0: none */
     struct wall created;
     struct slice name; /* borrows from the value */
 };
@@ -57,7 +58,7 @@ struct message_entry {
     struct wall saved;    /* RFC 8514 SAVEDATE */
 };
 
-enum { BODY_DAMAGED = 1 };
+enum { BODY_DAMAGED = 1, MAILBOX_USE_MAX = 127 };
 
 struct body_entry {
     struct place place;

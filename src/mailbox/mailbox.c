@@ -294,6 +294,19 @@ mailbox_set_subscribed(struct store *store, account_id account, mailbox_id mailb
 }
 
 enum store_result
+mailbox_set_use(struct store *store, account_id account, mailbox_id mailbox, uint8_t use)
+{
+    struct mailbox_entry entry;
+    enum store_result result = store_mailbox_load(store, account, mailbox, &entry);
+
+    if (result != STORE_OK || entry.use == use)
+        return result;
+    entry.use = use & MAILBOX_USE_MAX;
+    store_mailbox_save(store, account, mailbox, &entry);
+    return STORE_OK;
+}
+
+enum store_result
 mailbox_list(struct store *store, account_id account, mailbox_fn fn, void *context)
 {
     struct key prefix = key_prefix_kind(account, KEY_NAME);

@@ -44,6 +44,10 @@ MUST_USE enum store_result mailbox_remove(struct store *store, account_id accoun
 MUST_USE enum store_result mailbox_set_subscribed(struct store *store, account_id account,
                                                   mailbox_id mailbox, bool is_subscribed);
 
+/* What it is for (RFC 6154); 0 to MAILBOX_USE_MAX. */
+MUST_USE enum store_result mailbox_set_use(struct store *store, account_id account,
+                                           mailbox_id mailbox, uint8_t use);
+
 /* Calls fn for each mailbox of the account by name, until it returns false. Durable state. */
 typedef bool (*mailbox_fn)(void *context, mailbox_id mailbox, const struct mailbox_entry *entry);
 MUST_USE enum store_result mailbox_list(struct store *store, account_id account, mailbox_fn fn,

@@ -224,6 +224,18 @@ mailbox_message_change(struct store *store, account_id account, mailbox_id mailb
     return STORE_OK;
 }
 
+enum store_result
+mailbox_message_modseq(struct store *store, account_id account, mailbox_id mailbox, uint32_t uid,
+                       uint64_t *ret_modseq)
+{
+    struct message_entry message;
+    enum store_result result = store_message_load(store, account, mailbox, uid, &message);
+
+    if (result == STORE_OK)
+        *ret_modseq = message.modseq;
+    return result;
+}
+
 /* ---- expunging ----------------------------------------------------------------------------- */
 
 /* Forgets the oldest entry of the expunge log. */

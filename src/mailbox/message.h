@@ -60,6 +60,11 @@ MUST_USE enum store_result mailbox_message_change(struct store *store, account_i
                                                   const struct message_change *change,
                                                   uint64_t *ret_modseq);
 
+/* The MODSEQ of a message as the draft has it. */
+MUST_USE enum store_result mailbox_message_modseq(struct store *store, account_id account,
+                                                  mailbox_id mailbox, uint32_t uid,
+                                                  uint64_t *ret_modseq);
+
 /* Removes these messages (rising UIDs; those that are not there are passed over) under one MODSEQ,
  * and enters them into the expunge log. *ret_count: how many there were. */
 enum { EXPUNGE_UIDS_MAX = 100000, EXPUNGE_LOG_MAX = 5000 };

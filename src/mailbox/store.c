@@ -273,6 +273,8 @@ on_durable(struct store *store, struct place place)
     store->stats.body_bytes += store->body_bytes;
     if (result < 0)
         repair_view(store);
+    if (store->watch_fn && turn.kind == TURN_ORDINARY)
+        store->watch_fn(store->watch_context, turn.changes, turn.change_count);
 }
 
 static void
@@ -325,6 +327,13 @@ store_prepare(struct store *store)
 {
     if (!store->is_busy)
         turn_log_prepare(store->engine->ops->log(store->engine));
+}
+
+void
+store_set_watcher(struct store *store, store_watch_fn fn, void *context)
+{
+    store->watch_fn = fn;
+    store->watch_context = context;
 }
 
 void

@@ -40,6 +40,8 @@ struct store {
     size_t replayed_bytes;
     store_commit_fn commit_fn;
     void *commit_context;
+    store_watch_fn watch_fn; /* may be NULL */
+    void *watch_context;
     struct store_stats stats;
 };
 

@@ -151,6 +151,11 @@ kind_of_result(enum access_store_result result)
         return POP3_ANSWER_EXPUNGED;
     case ACCESS_STORE_RESULT_NO_PERMISSION:
         return POP3_ANSWER_NOT_PERMITTED;
+    case ACCESS_STORE_RESULT_EXISTS:
+    case ACCESS_STORE_RESULT_QUOTA:
+    case ACCESS_STORE_RESULT_LIMIT:
+    case ACCESS_STORE_RESULT_NO_SPACE:
+    case ACCESS_STORE_RESULT_DAMAGED:
     case ACCESS_STORE_RESULT_TEMPORARY:
     case ACCESS_STORE_RESULT_COUNT:
         break;
@@ -248,26 +253,14 @@ on_updated(struct access_role *role, const struct access_store_maildrop_updated 
 void
 access_role_on_store_note(struct access_role *role, const struct access_store_note *note)
 {
-    switch (note->kind) {
-    case ACCESS_STORE_MAILDROP_PAGE:
+    if (note->kind == ACCESS_STORE_MAILDROP_PAGE)
         on_page(role, &note->as.maildrop_page);
-        break;
-    case ACCESS_STORE_MAILDROP_OPENED:
+    else if (note->kind == ACCESS_STORE_MAILDROP_OPENED)
         on_opened(role, &note->as.maildrop_opened);
-        break;
-    case ACCESS_STORE_BYTES:
+    else if (note->kind == ACCESS_STORE_BYTES)
         on_bytes(role, &note->as.bytes);
-        break;
-    case ACCESS_STORE_READ_DONE:
+    else if (note->kind == ACCESS_STORE_READ_DONE)
         on_read_done(role, &note->as.read_done);
-        break;
-    case ACCESS_STORE_MAILDROP_UPDATED:
+    else if (note->kind == ACCESS_STORE_MAILDROP_UPDATED)
         on_updated(role, &note->as.maildrop_updated);
-        break;
-    case ACCESS_STORE_MAILDROP_OPEN:
-    case ACCESS_STORE_READ:
-    case ACCESS_STORE_MAILDROP_UPDATE:
-    case ACCESS_STORE_SESSION_END:
-        break; /* never from that side: the codec has refused it */
-    }
 }

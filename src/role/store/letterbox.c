@@ -66,6 +66,8 @@ letterbox_take(struct store_role *role, struct parcel *parcel)
             parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_TEMPORARY,
                           "the letter box cannot be reached now");
     }
+    if (parcel->from == PARCEL_IMAP && !imap_append_is_ready(parcel, &parcel))
+        return;
     if (parcel->boxes_open == 0) {
         make_ready(role, parcel);
         return;

@@ -38,6 +38,8 @@ parcel_open(struct store_role *role, enum parcel_from from, struct slice prefix,
     list_init(&parcel->link);
     list_init(&parcel->sender_link);
     list_init(&parcel->order_link);
+    list_init(&parcel->group);
+    list_init(&parcel->group_link);
     arena_init(&parcel->arena, PARCEL_ARENA_MAX);
     return parcel;
 }
@@ -52,6 +54,11 @@ parcel_close(struct parcel **parcel)
     list_remove(&old->link);
     list_remove(&old->sender_link);
     list_remove(&old->order_link);
+    list_remove(&old->group_link);
+    LIST_EACH (link, &old->group) {
+        struct parcel *member = LIST_ITEM(link, struct parcel, group_link);
+        parcel_close(&member);
+    }
     if (old->blob != HOST_HANDLE_NONE) {
         host_blob_unmap(old->role->host, &old->mapping);
         host_handle_close(old->role->host, old->blob);
@@ -255,6 +262,8 @@ file_appended(struct parcel *parcel)
 bool
 parcel_file(struct parcel *parcel)
 {
+    if (parcel->from == PARCEL_IMAP)
+        return imap_append_file(parcel);
     return parcel->from == PARCEL_SUBMITTED ? file_submitted(parcel) : file_appended(parcel);
 }
 
@@ -354,6 +363,8 @@ parcel_answer(struct parcel **parcel, enum store_result result)
         old->result = tool_result_of(result);
     if (old->from == PARCEL_SUBMITTED)
         answer_submitted(old);
+    else if (old->from == PARCEL_IMAP)
+        imap_append_answer(old, result);
     else
         answer_appended(old);
     store_role_unwait(old->role, old);

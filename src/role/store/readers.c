@@ -18,12 +18,60 @@ struct grant_key {
     uint64_t access;
 };
 
+struct reader_key {
+    account_id account;
+    uint64_t access;
+};
+
+/* How many sessions of a process speak for an account. */
+struct reader_count {
+    struct reader_key key;
+    size_t count;
+};
+
 static struct grant *
 find_grant(struct store_role *role, unsigned access, uint64_t session)
 {
     struct grant_key key = {session, access};
 
     return map_find(&role->grants, slice_of(&key, sizeof(key)));
+}
+
+struct grant *
+readers_find_grant(struct store_role *role, unsigned access, uint64_t session)
+{
+    return find_grant(role, access, session);
+}
+
+static void
+count_in(struct store_role *role, const struct grant *grant)
+{
+    struct reader_key key = {grant->account, grant->access_index};
+    struct reader_count *readers = map_find(&role->readers, slice_of(&key, sizeof(key)));
+
+    if (!readers) {
+        readers = calloc(1, sizeof(*readers));
+        if (!readers)
+            abort();
+        readers->key = key;
+        (void)!map_set(&role->readers, slice_of(&readers->key, sizeof(key)), readers);
+    }
+    readers->count++;
+}
+
+/* With the last session of an account its watches end, too. */
+static void
+count_out(struct store_role *role, const struct grant *grant)
+{
+    struct reader_key key = {grant->account, grant->access_index};
+    struct reader_count *readers = map_find(&role->readers, slice_of(&key, sizeof(key)));
+
+    if (!readers || --readers->count > 0)
+        return;
+    (void)!map_remove(&role->readers, slice_of(&key, sizeof(key)));
+    free(readers);
+    if (role->access[grant->access_index])
+        watchings_drop(role->access[grant->access_index], grant->account);
 }
 
 static void
@@ -40,6 +88,8 @@ drop_grant(struct store_role *role, struct grant *grant)
     struct grant_key key = {grant->session, grant->access_index};
 
     unlock(role, grant);
+    imap_append_forget(grant);
+    count_out(role, grant);
     (void)!map_remove(&role->grants, slice_of(&key, sizeof(key)));
     buffer_finish(&grant->uids);
     free(grant);
@@ -84,6 +134,8 @@ on_grant(struct store_role *role, const struct auth_store_grant *note)
         grant->session = note->session;
         grant->account = note->account;
         buffer_init(&grant->uids, GRANT_UIDS_MAX);
+        list_init(&grant->appends);
+        count_in(role, grant);
         (void)!map_set(&role->grants, slice_of(&key, sizeof(key)), grant);
     }
     buffer_clear(&role->note);
@@ -145,12 +197,17 @@ access_result_of(enum store_result result)
     case STORE_NOT_FOUND:
         return ACCESS_STORE_RESULT_EXPUNGED;
     case STORE_EXISTS:
+        return ACCESS_STORE_RESULT_EXISTS;
     case STORE_QUOTA:
+        return ACCESS_STORE_RESULT_QUOTA;
     case STORE_LIMIT:
-    case STORE_BUSY:
+        return ACCESS_STORE_RESULT_LIMIT;
     case STORE_NO_SPACE:
-    case STORE_FENCED:
+        return ACCESS_STORE_RESULT_NO_SPACE;
     case STORE_DAMAGED:
+        return ACCESS_STORE_RESULT_DAMAGED;
+    case STORE_BUSY:
+    case STORE_FENCED:
     case STORE_TEMPORARY:
         break;
     }
@@ -231,7 +288,9 @@ on_read(struct store_access *access, const struct access_store_read *note)
         answer_read(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
         return;
     }
-    enum store_result result = mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    inbox = note->mailbox;
+    enum store_result result =
+        inbox ? STORE_OK : mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
     if (result == STORE_OK)
         result = mailbox_message_get(role->store, grant->account, inbox, note->uid, &entry);
     if (result != STORE_OK) {
@@ -324,6 +383,10 @@ job_file(struct job *job)
     struct store *store = job->role->store;
     mailbox_id inbox;
 
+    if (job->kind) {
+        job->kind->file(job);
+        return;
+    }
     if (!job->uids) {
         job->result = mailbox_account_remove(store, job->account);
         return;
@@ -350,7 +413,9 @@ job_answer(struct job **job, enum store_result result)
     enum store_result told = result == STORE_OK ? old->result : result;
 
     list_remove(&old->link);
-    if (old->access) {
+    if (old->kind && old->access) {
+        old->kind->answer(old, told);
+    } else if (old->access) {
         struct grant *grant = find_grant(role, old->access->index, old->session);
         if (grant)
             unlock(role, grant);
@@ -363,6 +428,7 @@ job_answer(struct job **job, enum store_result result)
         assert(is_put);
         host_channel_send(old->tool->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
     }
+    imap_change_close(&old->change);
     free(old->uids);
     free(old);
     *job = NULL;
@@ -388,6 +454,11 @@ lose_access(struct store_access *access)
     readings_abandon(&access->readings);
     forget_asker(&role->jobs, access);
     forget_asker(&role->jobs_filing, access);
+    LIST_EACH (link, &access->parcels) {
+        LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
+        list_remove(link);
+    }
+    watchings_drop(access, 0);
     drop_grants_of(role, access->index);
     host_channel_close(&access->channel);
     note_ledger_finish(&access->ledger);
@@ -416,6 +487,8 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
         struct grant *grant = find_grant(role, access->index, note.as.session_end.session);
         if (grant)
             drop_grant(role, grant);
+    } else {
+        (void)!imap_on_note(access, &note, handle);
     }
 }
 
@@ -448,6 +521,8 @@ readers_attach_access(struct store_role *role, unsigned index, host_handle handl
         access->role = role;
         access->index = index;
         list_init(&access->readings);
+        list_init(&access->watches);
+        list_init(&access->parcels);
         role->access[index] = access;
     }
     if (access->channel)

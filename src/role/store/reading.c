@@ -37,13 +37,12 @@ static void
 finish(struct reading *reading)
 {
     list_remove(&reading->link);
+    reading_imap_finish(reading);
     free(reading);
 }
 
-/* Sends what stands in role->note when it could be put. A note of ours that cannot be put would be
- * a mistake of ours. */
-static void
-send_note(struct reading *reading, bool is_put)
+void
+reading_send(struct reading *reading, bool is_put)
 {
     assert(is_put);
     host_channel_send(channel_of(reading), buffer_slice(&reading->role->note), HOST_HANDLE_NONE);
@@ -57,6 +56,10 @@ tell_end(struct reading *reading)
     struct store_role *role = reading->role;
     bool is_put = false;
 
+    if (reading->kind >= READING_IMAP_MAILBOXES) {
+        reading_imap_tell_end(reading);
+        return;
+    }
     buffer_clear(&role->note);
     if (reading->kind == READING_MAILDROP) {
         struct access_store_maildrop_opened note = {reading->id, access_result_of(reading->result)};
@@ -72,7 +75,7 @@ tell_end(struct reading *reading)
         struct tool_store_done note = {reading->id, tool_result_of(reading->result)};
         is_put = tool_store_put_done(&role->note, &reading->tool->ledger, &note);
     }
-    send_note(reading, is_put);
+    reading_send(reading, is_put);
 }
 
 static void
@@ -89,7 +92,7 @@ tell_octets(struct reading *reading, struct slice bytes)
         struct tool_store_bytes note = {reading->id, bytes};
         is_put = tool_store_put_bytes(&role->note, &reading->tool->ledger, &note);
     }
-    send_note(reading, is_put);
+    reading_send(reading, is_put);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -149,7 +152,7 @@ page_of_maildrop(struct reading *reading, struct arena *arena)
     struct access_store_maildrop_page note = {
         reading->id, reading->uid_validity, {rows, page.count}};
     buffer_clear(&reading->role->note);
-    send_note(reading, access_store_put_maildrop_page(&reading->role->note,
+    reading_send(reading, access_store_put_maildrop_page(&reading->role->note,
                                                       &reading->access->ledger, &note));
 }
 
@@ -169,7 +172,7 @@ page_of_messages(struct reading *reading, struct arena *arena)
         return;
     struct tool_store_messages note = {reading->id, {rows, page.count}};
     buffer_clear(&reading->role->note);
-    send_note(reading,
+    reading_send(reading,
               tool_store_put_messages(&reading->role->note, &reading->tool->ledger, &note));
 }
 
@@ -247,7 +250,7 @@ page_of_mailboxes(struct reading *reading, struct arena *arena)
         return;
     struct tool_store_mailboxes note = {reading->id, {rows, page.count}};
     buffer_clear(&reading->role->note);
-    send_note(reading,
+    reading_send(reading,
               tool_store_put_mailboxes(&reading->role->note, &reading->tool->ledger, &note));
 }
 
@@ -299,7 +302,9 @@ pump(struct reading *reading)
     while (!reading->is_done && !reading->is_waiting &&
            !host_channel_is_full(channel_of(reading))) {
         arena_reset(arena);
-        if (reading->kind == READING_OCTETS)
+        if (reading->kind >= READING_IMAP_MAILBOXES)
+            reading_imap_next(reading);
+        else if (reading->kind == READING_OCTETS)
             next_octets(reading);
         else if (reading->kind == READING_MAILDROP)
             page_of_maildrop(reading, arena);
@@ -313,6 +318,17 @@ pump(struct reading *reading)
         tell_end(reading);
         finish(reading);
     }
+}
+
+void
+reading_resume(struct reading *reading)
+{
+    if (reading->is_pumping)
+        return;
+    if (reading->is_abandoned)
+        finish(reading);
+    else
+        pump(reading);
 }
 
 void

@@ -420,6 +420,9 @@ role_open(const struct role_start *start)
     map_init(&role->parcels, seed);
     map_init(&role->grants, seed);
     map_init(&role->locks, seed);
+    map_init(&role->readers, seed);
+    map_init(&role->watched, seed);
+    list_init(&role->watched_touched);
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
     return role;
@@ -540,6 +543,7 @@ role_start(void *state)
     }
     buffer_finish(&why);
     log_start(role);
+    watchings_start(role);
     background_start(role);
     if (role->admin_handle != HOST_HANDLE_NONE)
         tool_listen(role, role->admin_handle);
@@ -634,6 +638,8 @@ role_close(void *state)
     map_finish(&role->parcels);
     map_finish(&role->grants);
     map_finish(&role->locks);
+    map_finish(&role->readers);
+    watchings_close(role);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note);
     free(role);

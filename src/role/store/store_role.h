@@ -40,7 +40,7 @@ struct store_role;
 
 /* ---- parcels --------------------------------------------------------------------------------- */
 
-enum parcel_from { PARCEL_SUBMITTED, PARCEL_APPENDED };
+enum parcel_from { PARCEL_SUBMITTED, PARCEL_APPENDED, PARCEL_IMAP };
 
 struct parcel_recipient {
     account_id account;
@@ -79,13 +79,23 @@ struct parcel {
     size_t recipient_count;
     size_t boxes_open; /* letter boxes that have not answered yet */
     body_id body;
-    /* for PARCEL_APPENDED */
     struct list order_link; /* in `appended` of the role, if order matters, until it is parsed */
     bool is_parsed;
+    /* for PARCEL_APPENDED and PARCEL_IMAP */
     struct slice mailbox, key;
     uint32_t flags;
     struct wall internal;
     enum tool_store_result result;
+    /* for PARCEL_IMAP */
+    struct slice *keywords;
+    size_t keyword_count;
+    uint32_t uid_validity;
+    enum store_result store_result;
+    struct parcel *lead;    /* of its group, once that has come */
+    struct list group;      /* the lead's: the others, in their order */
+    struct list group_link;
+    size_t group_open;      /* the lead's: how many are not parsed yet */
+    bool is_orphan;
 };
 
 /* A parcel of a sender's note; takes the handle. NULL when the blob is not to be had (it is then
@@ -128,6 +138,9 @@ struct store_access {
     struct host_channel *channel;
     struct note_ledger ledger;
     struct list readings;
+    struct list watches;
+    struct list parcels;
+    size_t watch_count;
 };
 
 struct store_tool {
@@ -148,9 +161,18 @@ struct grant {
     account_id account;
     bool has_maildrop;  /* it holds the account's lock */
     struct buffer uids; /* marked for the update that is being told */
+    struct list appends; /* parcels that wait for the last of their group */
 };
 
-/* What a turn also carries: one updated maildrop, one account to drop. */
+struct job;
+/* What is done for a job of IMAP: `file` makes its changes and sets job->result, `answer` tells
+ * access (which is still there) when the turn is durable. */
+struct job_kind {
+    void (*file)(struct job *job);
+    void (*answer)(struct job *job, enum store_result result);
+};
+
+/* What a turn also carries: one updated maildrop, one account to drop, a change by IMAP. */
 struct job {
     struct list link;
     struct store_role *role;
@@ -162,6 +184,8 @@ struct job {
     uint32_t *uids; /* owned; NULL: remove the account */
     size_t count;
     enum store_result result;
+    const struct job_kind *kind; /* NULL: maildrop or account */
+    struct imap_change *change;  /* with kind; owned */
 };
 
 struct store_role {
@@ -199,6 +223,9 @@ struct store_role {
 
     struct map grants; /* by access process and session */
     struct map locks;  /* by account: the grant that holds the maildrop */
+    struct map readers; /* by access process and account: how many grants (struct reader_count) */
+    struct map watched; /* by account and mailbox: struct watched */
+    struct list watched_touched; /* by the turn that is being told */
 
     struct host_timer *view_timer, *background_timer, *watch_timer;
     struct reclaim *reclaim;
@@ -239,7 +266,16 @@ void job_answer(struct job **job, enum store_result result);
 enum access_store_result access_result_of(enum store_result result);
 
 /* reading.c: lists and octets on their way to access or the tool, as fast as the channel takes. */
-enum reading_kind { READING_MAILDROP, READING_OCTETS, READING_MESSAGES, READING_MAILBOXES };
+enum reading_kind {
+    READING_MAILDROP,
+    READING_OCTETS,
+    READING_MESSAGES,
+    READING_MAILBOXES,
+    READING_IMAP_MAILBOXES,
+    READING_IMAP_COLUMNS,
+    READING_IMAP_VANISHED,
+    READING_IMAP_MESSAGES, /* with or without their records */
+};
 
 struct reading {
     struct list link;
@@ -260,6 +296,14 @@ struct reading {
     account_id account_next;
     enum store_result result;
     bool is_done, is_waiting, is_pumping, is_abandoned;
+    /* for IMAP */
+    struct uid_range *ranges; /* owned */
+    size_t range_count, range_at;
+    uint64_t modseq;
+    uint64_t watch;
+    uint32_t octets_max;
+    bool wants_more; /* records; counts of deleted messages */
+    struct imap_page *page; /* owned; being filled */
 };
 /* A zeroed one; reading_start owns it from then on. */
 struct reading *reading_new(struct store_role *role, struct store_access *access,
@@ -267,6 +311,49 @@ struct reading *reading_new(struct store_role *role, struct store_access *access
 void reading_start(struct reading *reading);
 void readings_go_on(struct list *readings);
 void readings_abandon(struct list *readings);
+/* Sends what stands in role->note; what could not be put would be a mistake of ours. */
+void reading_send(struct reading *reading, bool is_put);
+/* After reading->is_waiting: goes on. */
+void reading_resume(struct reading *reading);
+
+/* reading_imap.c: pages for IMAP. */
+void reading_imap_next(struct reading *reading);
+void reading_imap_tell_end(struct reading *reading);
+void reading_imap_finish(struct reading *reading);
+
+/* imap.c: what IMAP asks; false when the note is none of its. */
+bool imap_on_note(struct store_access *access, const struct access_store_note *note,
+                  host_handle handle);
+struct grant *readers_find_grant(struct store_role *role, unsigned access, uint64_t session);
+/* imap_job.c: what IMAP changes. */
+void imap_job_start(struct store_access *access, const struct grant *grant,
+                    const struct access_store_note *note);
+void imap_change_close(struct imap_change **change);
+
+/* imap_append.c */
+void imap_append(struct store_access *access, struct grant *grant,
+                 const struct access_store_append *note, host_handle handle);
+/* After its parsing: true when its group is complete and *ret_lead can be filed. The parcel may be
+ * gone when false. */
+MUST_USE bool imap_append_is_ready(struct parcel *parcel, struct parcel **ret_lead);
+/* The session is over: what waits for the rest of its group goes. */
+void imap_append_forget(struct grant *grant);
+MUST_USE bool imap_append_file(struct parcel *parcel);
+void imap_append_answer(struct parcel *parcel, enum store_result result);
+
+void imap_answer_done(struct store_access *access, uint64_t id, enum access_store_result result,
+                      uint32_t number);
+
+/* watching.c: mailboxes that access processes watch. */
+void watching_open(struct store_access *access, uint64_t id, account_id account, mailbox_id mailbox);
+void watching_close(struct store_access *access, uint64_t id);
+/* All of a process, or (account not 0) those of one account. */
+void watchings_drop(struct store_access *access, account_id account);
+void watchings_start(struct store_role *role);
+void watchings_close(struct store_role *role);
+/* Tells the names of all keywords that the mailbox has. */
+void watching_tell_keywords(struct store_access *access, uint64_t id, account_id account,
+                         mailbox_id mailbox);
 
 /* tool.c */
 void tool_listen(struct store_role *role, host_handle handle);

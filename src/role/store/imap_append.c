@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+/* APPEND: messages that a session hands in. Those of one MULTIAPPEND (RFC 3502) are parsed each for
+ * itself and go in one turn, all or none; the last of them leads the group. */
+#include "role/store/store_role.h"
+
+#include <stdlib.h>
+
+static void
+tell(struct parcel *parcel, enum access_store_result result)
+{
+    struct store_role *role = parcel->role;
+    struct store_access *access = parcel->sender;
+    struct access_store_appended note = {
+        .id = parcel->id,
+        .result = result,
+        .uid_validity = parcel->uid_validity,
+        .uid = parcel->recipients[0].uid,
+    };
+
+    if (!access || !access->channel)
+        return;
+    buffer_clear(&role->note);
+    bool is_put = access_store_put_appended(&role->note, &access->ledger, &note);
+    assert(is_put);
+    host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static struct parcel *
+new_parcel(struct store_access *access, const struct grant *grant,
+           const struct access_store_append *note, host_handle handle)
+{
+    struct parcel *parcel =
+        parcel_open(access->role, PARCEL_IMAP, slice_of("", 0), note->body, handle);
+
+    if (!parcel)
+        return NULL;
+    parcel->sender = access;
+    parcel->id = note->id;
+    parcel->queue_id = SLICE("append");
+    parcel->mailbox = arena_copy(&parcel->arena, note->mailbox);
+    parcel->flags = note->flags;
+    parcel->internal = note->has_internal ? (struct wall){note->internal_ns}
+                                          : host_wall(access->role->host);
+    parcel->keyword_count = note->keywords.count;
+    parcel->keywords = ARENA_ARRAY(&parcel->arena, struct slice, note->keywords.count + 1);
+    parcel->recipients = ARENA_ARRAY(&parcel->arena, struct parcel_recipient, 1);
+    assert(parcel->recipients && parcel->keywords);
+    for (size_t i = 0; i < note->keywords.count; i++)
+        parcel->keywords[i] = arena_copy(&parcel->arena, note->keywords.at[i].name);
+    parcel->recipients[0].account = grant->account;
+    parcel->recipient_count = 1;
+    list_append(&access->parcels, &parcel->sender_link);
+    return parcel;
+}
+
+/* The parcels that came before it in its group become its own. */
+static void
+lead(struct parcel *parcel, struct grant *grant)
+{
+    LIST_EACH (link, &grant->appends) {
+        struct parcel *member = LIST_ITEM(link, struct parcel, group_link);
+        list_remove(link);
+        list_append(&parcel->group, link);
+        member->lead = parcel;
+        parcel->group_open += !member->is_parsed;
+    }
+    parcel->lead = parcel;
+    parcel->group_open++;
+}
+
+void
+imap_append(struct store_access *access, struct grant *grant,
+            const struct access_store_append *note, host_handle handle)
+{
+    struct parcel *parcel = new_parcel(access, grant, note, handle);
+
+    if (!parcel) {
+        struct access_store_appended answer = {.id = note->id,
+                                               .result = ACCESS_STORE_RESULT_TEMPORARY};
+        buffer_clear(&access->role->note);
+        bool is_put = access_store_put_appended(&access->role->note, &access->ledger, &answer);
+        assert(is_put);
+        host_channel_send(access->channel, buffer_slice(&access->role->note), HOST_HANDLE_NONE);
+        return;
+    }
+    if (note->has_more)
+        list_append(&grant->appends, &parcel->group_link);
+    else
+        lead(parcel, grant);
+    store_role_wait(access->role, parcel);
+    parsers_take(access->role, parcel);
+}
+
+static void
+close_parcel(struct parcel *parcel)
+{
+    store_role_unwait(parcel->role, parcel);
+    parcel_close(&parcel);
+}
+
+bool
+imap_append_is_ready(struct parcel *parcel, struct parcel **ret_lead)
+{
+    parcel->is_parsed = true;
+    if (parcel->is_orphan) {
+        close_parcel(parcel);
+        return false;
+    }
+    if (!parcel->lead || --parcel->lead->group_open > 0)
+        return false;
+    *ret_lead = parcel->lead;
+    return true;
+}
+
+void
+imap_append_forget(struct grant *grant)
+{
+    LIST_EACH (link, &grant->appends) {
+        struct parcel *member = LIST_ITEM(link, struct parcel, group_link);
+        list_remove(link);
+        if (member->is_parsed)
+            close_parcel(member);
+        else
+            member->is_orphan = true;
+    }
+}
+
+/* ---- filing ---------------------------------------------------------------------------------- */
+
+static enum store_result
+file_one(struct parcel *parcel, mailbox_id mailbox)
+{
+    struct store *store = parcel->role->store;
+    account_id account = parcel->recipients[0].account;
+    struct message_new message = {.flags = parcel->flags, .internal = parcel->internal};
+    enum store_result result = STORE_OK;
+    uint64_t bit;
+
+    for (size_t i = 0; result == STORE_OK && i < parcel->keyword_count; i++) {
+        result = mailbox_keyword(store, account, mailbox, parcel->keywords[i], &bit);
+        message.keywords |= result == STORE_OK ? bit : 0;
+    }
+    if (result == STORE_OK)
+        result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
+                                  &message.body);
+    if (result == STORE_OK)
+        result = mailbox_message_append(store, account, mailbox, &message,
+                                        &parcel->recipients[0].uid);
+    return result;
+}
+
+static enum store_result
+check(struct parcel *parcel, mailbox_id *ret_mailbox)
+{
+    struct store *store = parcel->role->store;
+    account_id account = parcel->recipients[0].account;
+    uint64_t bytes = parcel_len(parcel);
+    struct mailbox_entry entry;
+
+    LIST_EACH (link, &parcel->group)
+        bytes += parcel_len(LIST_ITEM(link, struct parcel, group_link));
+    enum store_result result = mailbox_find(store, account, parcel->mailbox, ret_mailbox);
+    if (result == STORE_OK)
+        result = mailbox_account_has_room(store, account, bytes);
+    if (result == STORE_OK && mailbox_get(store, account, *ret_mailbox, &entry) == STORE_OK) {
+        parcel->uid_validity = entry.uid_validity;
+        LIST_EACH (link, &parcel->group)
+            LIST_ITEM(link, struct parcel, group_link)->uid_validity = entry.uid_validity;
+    }
+    return result;
+}
+
+bool
+imap_append_file(struct parcel *parcel)
+{
+    mailbox_id mailbox;
+    enum store_result result = check(parcel, &mailbox);
+    bool is_begun = false;
+
+    parcel->store_result = result;
+    if (result != STORE_OK)
+        return result != STORE_TEMPORARY;
+    LIST_EACH (link, &parcel->group) {
+        result = file_one(LIST_ITEM(link, struct parcel, group_link), mailbox);
+        if (result != STORE_OK)
+            break;
+        is_begun = true;
+    }
+    if (result == STORE_OK)
+        result = file_one(parcel, mailbox);
+    parcel->store_result = result;
+    return result == STORE_OK || !is_begun;
+}
+
+void
+imap_append_answer(struct parcel *parcel, enum store_result result)
+{
+    enum store_result told = result == STORE_OK ? parcel->store_result : result;
+    enum access_store_result answer = told == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND
+                                                              : access_result_of(told);
+
+    LIST_EACH (link, &parcel->group) {
+        struct parcel *member = LIST_ITEM(link, struct parcel, group_link);
+        list_remove(link);
+        tell(member, answer);
+        close_parcel(member);
+    }
+    tell(parcel, answer);
+}
