@@ -61,6 +61,9 @@ check_tls(struct check *check, const struct config *config)
         complain(check, "submissions_listen",
                  "needs a certificate; set tls_certificate and tls_key, or "
                  "submissions_listen = {}");
+    if (!has_certificate && config->imaps_listen.count > 0)
+        complain(check, "imaps_listen",
+                 "needs a certificate; set tls_certificate and tls_key, or imaps_listen = {}");
     if (!has_certificate && config->pop3s_listen.count > 0)
         complain(check, "pop3s_listen",
                  "needs a certificate; set tls_certificate and tls_key, or pop3s_listen = {}");

@@ -67,8 +67,8 @@ bool store_is_busy(const struct store *store);
 typedef void (*store_commit_fn)(void *context, enum store_result result);
 void store_commit(struct store *store, store_commit_fn fn, void *context);
 
-/* Told after a turn was applied and before store_commit's answer: what it changed in the view, valid
- * during the call. Not told of turns that only move what is there. NULL: nobody. */
+/* Told after a turn was applied and before store_commit's answer: what it changed in the view,
+ * valid during the call. Not told of turns that only move what is there. NULL: nobody. */
 typedef void (*store_watch_fn)(void *context, const struct turn_change *changes, size_t count);
 void store_set_watcher(struct store *store, store_watch_fn fn, void *context);
 

@@ -290,7 +290,7 @@ the_whole_is_checked(void **state)
         {"", "f.conf: submissions_listen: needs a certificate"},
         {"tls_certificate = /c\n", "f.conf: tls_key: "},
         {"tls_certificate = /c\ntls_key = /k\n", NULL},
-        {"submissions_listen = {}\npop3s_listen = {}\n", NULL},
+        {"submissions_listen = {}\nimaps_listen = {}\npop3s_listen = {}\n", NULL},
         {"tls_certificate = /c\ntls_key = /k\ntls_names = {\"a.b c\"}\n", "f.conf: tls_names: "},
         {"tls_certificate = /c\ntls_key = /k\ndelivery_default = \"mbox:/m/%u\"\n",
          "f.conf: delivery_default: letter boxes need a place"},

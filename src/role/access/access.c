@@ -19,6 +19,8 @@ lose(struct access_role *role, struct access_peer_role *peer)
 
     host_channel_close(&peer->channel);
     note_ledger_finish(&peer->ledger);
+    if (is_store)
+        imap_mailboxes_detach(&role->mailboxes);
     for (size_t i = 0; i < role->slots; i++) {
         struct access_session *session = role->sessions[i];
         if (!session)
@@ -204,6 +206,7 @@ role_open(const struct role_start *start)
     buffer_put(&role->hostname, slice_first(start->config->hostname, HOSTNAME_MAX));
     host_random(role->host, &seed, sizeof(seed));
     map_init(&role->last_logins, seed);
+    imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
     role->shared = connection_shared_open(role->host);
     role->sweep = host_timer_open(role->host, on_sweep, role);
@@ -227,7 +230,8 @@ role_listen(void *state, enum role_service service, host_handle handle)
 
     if (!listener)
         abort();
-    assert(service == SERVICE_POP3 || service == SERVICE_POP3S);
+    assert(service == SERVICE_POP3 || service == SERVICE_POP3S || service == SERVICE_IMAP ||
+           service == SERVICE_IMAPS);
     listener->role = role;
     listener->service = service;
     listener->next = role->listeners;
@@ -328,6 +332,7 @@ role_close(void *state)
     for (const struct map_item *item; (item = map_next(&role->last_logins, &place));)
         free(item->value);
     map_finish(&role->last_logins);
+    imap_mailboxes_finish(&role->mailboxes);
     host_channel_close(&role->auth.channel);
     host_channel_close(&role->store.channel);
     note_ledger_finish(&role->auth.ledger);

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "host/log.h"
+#include "imap/server.h"
 #include "note/access_auth.h"
 #include "note/access_store.h"
 #include "pop3/server.h"
@@ -49,6 +50,7 @@ struct access_role {
     size_t session_count;
     size_t free_hint;
     uint64_t request_count;
+    struct imap_mailboxes mailboxes; /* that its sessions have selected */
     struct peers *peers;
     struct map last_logins; /* account -> struct access_login; only with LOGIN-DELAY */
     struct host_timer *sweep;
@@ -67,19 +69,23 @@ enum access_waiting {
     WAITING_AUTH,   /* auth: begin, step, apop */
     WAITING_OPEN,   /* store */
     WAITING_READ,   /* store */
-    WAITING_UPDATE  /* store */
+    WAITING_UPDATE, /* store */
+    WAITING_IMAP    /* store: one or more requests of an IMAP session */
 };
 
 /* One connection. At most one question of its engine is open, so it waits for at most one role. */
 struct access_session {
     struct access_role *role;
-    struct pop3_server *engine;
+    struct pop3_server *engine; /* one of both */
+    struct imap_server *imap;
     struct connection *connection;
     struct host_address peer;
     enum role_service service;
     enum access_waiting waiting;
     uint32_t slot;
-    uint64_t request;      /* of what is waited for */
+    uint64_t request;      /* of what is waited for; of IMAP, the newest */
+    uint64_t request_first; /* of IMAP, the oldest that may be open */
+    uint32_t open_count;    /* of IMAP: requests that are not answered */
     uint64_t auth_session; /* of the SASL exchange that goes on; 0: none */
     uint64_t granted;      /* the session's number at store; 0: not logged in, or over */
     uint64_t number;       /* the same, for log lines: also when it is over */
@@ -149,6 +155,27 @@ void access_session_abort_auth(struct access_session *session);
 
 /* Tells store that a granted session is over. */
 void access_role_end_grant(struct access_role *role, uint64_t granted);
+
+uint64_t access_session_new_request(struct access_session *session);
+void access_session_wait_for(struct access_session *session, enum access_waiting what,
+                             uint64_t request);
+bool access_role_is_reachable(const struct access_peer_role *peer);
+/* Sends the note that was put into the role's buffer; false when it was not put, or when that role
+ * is away. */
+bool access_role_send(struct access_role *role, struct access_peer_role *peer, bool is_put);
+void access_session_auth_begin(struct access_session *session, struct slice mechanism,
+                               bool has_initial, struct slice initial);
+void access_session_auth_step(struct access_session *session, struct slice response);
+
+/* ---- imap.c: sessions of IMAP ---- */
+
+extern const struct connection_engine access_imap_engine_kind;
+void access_imap_open(struct access_session *session, bool is_secure, bool allows_clear_password);
+void access_imap_process(struct access_session *session);
+void access_imap_answer(struct access_session *session, const struct pop3_answer *answer);
+/* False when the note is for nobody there. */
+bool access_imap_on_note(struct access_role *role, const struct access_store_note *note);
+void access_imap_unwatch(void *context, uint64_t watch);
 
 /* ---- answer.c: what the other roles answered ---- */
 

@@ -76,7 +76,7 @@ on_granted(struct access_role *role, const struct access_auth_granted *note)
     }
     session->auth_session = 0;
     session->granted = session->number = note->session;
-    if (is_too_soon(role, note->account, host_now(role->host))) {
+    if (!session->imap && is_too_soon(role, note->account, host_now(role->host))) {
         access_role_end_grant(role, session->granted);
         session->granted = 0;
         access_session_answer_later(session, POP3_ANSWER_LOGIN_DELAY);
@@ -253,6 +253,8 @@ on_updated(struct access_role *role, const struct access_store_maildrop_updated 
 void
 access_role_on_store_note(struct access_role *role, const struct access_store_note *note)
 {
+    if (access_imap_on_note(role, note))
+        return;
     if (note->kind == ACCESS_STORE_MAILDROP_PAGE)
         on_page(role, &note->as.maildrop_page);
     else if (note->kind == ACCESS_STORE_MAILDROP_OPENED)

@@ -7,24 +7,22 @@
 
 enum { TOP_READ_BYTES = 8 * 1024 /* holds the header of nearly every message */ };
 
-static uint64_t
-new_request(struct access_session *session)
+uint64_t
+access_session_new_request(struct access_session *session)
 {
     return ++session->role->request_count << ACCESS_SLOT_BITS | session->slot;
 }
 
-static void
-wait_for(struct access_session *session, enum access_waiting what, uint64_t request)
+void
+access_session_wait_for(struct access_session *session, enum access_waiting what, uint64_t request)
 {
     session->waiting = what;
     session->request = request;
     session->waiting_since = host_now(session->role->host);
 }
 
-/* Sends the note that was put into the role's buffer. False when it was not put, or when that role
- * is away or does not read what it is sent. */
-static bool
-send(struct access_role *role, struct access_peer_role *peer, bool is_put)
+bool
+access_role_send(struct access_role *role, struct access_peer_role *peer, bool is_put)
 {
     bool is_sent = is_put && peer->channel;
 
@@ -34,8 +32,8 @@ send(struct access_role *role, struct access_peer_role *peer, bool is_put)
     return is_sent;
 }
 
-static bool
-is_reachable(const struct access_peer_role *peer)
+bool
+access_role_is_reachable(const struct access_peer_role *peer)
 {
     return peer->channel && !host_channel_is_full(peer->channel);
 }
@@ -48,20 +46,21 @@ answer_temporary(struct access_session *session)
 
 /* ---- auth ---------------------------------------------------------------------------------- */
 
-static void
-on_auth_begin(struct access_session *session, const struct pop3_event *event)
+void
+access_session_auth_begin(struct access_session *session, struct slice mechanism, bool has_initial,
+                          struct slice initial)
 {
     struct access_role *role = session->role;
     const struct tls_engine *tls = connection_tls(session->connection);
     struct buffer binding;
     struct access_auth_begin note = {
-        .session = new_request(session),
-        .mechanism = event->mechanism,
-        .has_initial = event->has_initial,
-        .initial = event->response,
+        .session = access_session_new_request(session),
+        .mechanism = mechanism,
+        .has_initial = has_initial,
+        .initial = initial,
         .is_secure = tls != NULL,
         .peer = host_address_bytes(&session->peer),
-        .service = SLICE("pop"), /* RFC 5034 §4: the SASL service name */
+        .service = session->imap ? SLICE("imap") : SLICE("pop"), /* RFC 9051 §6.2.2, RFC 5034 §4 */
     };
 
     buffer_init(&binding, TLS_BINDING_MAX);
@@ -69,27 +68,27 @@ on_auth_begin(struct access_session *session, const struct pop3_event *event)
         note.channel_binding = buffer_slice(&binding);
         note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
     }
-    if (is_reachable(&role->auth) &&
-        send(role, &role->auth,
+    if (access_role_is_reachable(&role->auth) &&
+        access_role_send(role, &role->auth,
              access_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
         session->auth_session = note.session;
-        wait_for(session, WAITING_AUTH, note.session);
+        access_session_wait_for(session, WAITING_AUTH, note.session);
     } else {
         answer_temporary(session);
     }
     buffer_finish(&binding);
 }
 
-static void
-on_auth_step(struct access_session *session, const struct pop3_event *event)
+void
+access_session_auth_step(struct access_session *session, struct slice response)
 {
     struct access_role *role = session->role;
-    struct access_auth_step note = {.session = session->auth_session, .response = event->response};
+    struct access_auth_step note = {.session = session->auth_session, .response = response};
 
     if (session->auth_session &&
-        send(role, &role->auth,
+        access_role_send(role, &role->auth,
              access_auth_put_step(&role->note_buffer, &role->auth.ledger, &note)))
-        wait_for(session, WAITING_AUTH, note.session);
+        access_session_wait_for(session, WAITING_AUTH, note.session);
     else
         answer_temporary(session);
 }
@@ -103,18 +102,18 @@ on_apop(struct access_session *session, const struct pop3_event *event)
     buffer_init(&timestamp, ACCESS_TIMESTAMP_MAX);
     access_session_put_timestamp(session, &timestamp);
     struct access_auth_apop note = {
-        .session = new_request(session),
+        .session = access_session_new_request(session),
         .name = event->name,
         .timestamp = buffer_slice(&timestamp),
         .digest = event->digest,
         .is_secure = connection_tls(session->connection) != NULL,
         .peer = host_address_bytes(&session->peer),
     };
-    if (is_reachable(&role->auth) &&
-        send(role, &role->auth,
+    if (access_role_is_reachable(&role->auth) &&
+        access_role_send(role, &role->auth,
              access_auth_put_apop(&role->note_buffer, &role->auth.ledger, &note))) {
         session->auth_session = note.session;
-        wait_for(session, WAITING_AUTH, note.session);
+        access_session_wait_for(session, WAITING_AUTH, note.session);
     } else {
         answer_temporary(session);
     }
@@ -128,7 +127,7 @@ access_session_abort_auth(struct access_session *session)
     struct access_auth_abort note = {.session = session->auth_session};
 
     if (session->auth_session)
-        (void)send(role, &role->auth,
+        (void)access_role_send(role, &role->auth,
                    access_auth_put_abort(&role->note_buffer, &role->auth.ledger, &note));
     session->auth_session = 0;
 }
@@ -139,13 +138,13 @@ static void
 on_open(struct access_session *session)
 {
     struct access_role *role = session->role;
-    struct access_store_maildrop_open note = {.id = new_request(session),
+    struct access_store_maildrop_open note = {.id = access_session_new_request(session),
                                               .session = session->granted};
 
-    if (session->granted && is_reachable(&role->store) &&
-        send(role, &role->store,
+    if (session->granted && access_role_is_reachable(&role->store) &&
+        access_role_send(role, &role->store,
              access_store_put_maildrop_open(&role->note_buffer, &role->store.ledger, &note)))
-        wait_for(session, WAITING_OPEN, note.id);
+        access_session_wait_for(session, WAITING_OPEN, note.id);
     else
         answer_temporary(session);
 }
@@ -178,16 +177,16 @@ access_session_read_on(struct access_session *session)
     if (session->is_top && len > TOP_READ_BYTES)
         len = TOP_READ_BYTES;
     struct access_store_read note = {
-        .id = new_request(session),
+        .id = access_session_new_request(session),
         .session = session->granted,
         .uid = session->read_uid,
         .offset = session->read_offset,
         .len = left < len ? left : len,
     };
-    if (is_reachable(&role->store) &&
-        send(role, &role->store,
+    if (access_role_is_reachable(&role->store) &&
+        access_role_send(role, &role->store,
              access_store_put_read(&role->note_buffer, &role->store.ledger, &note)))
-        wait_for(session, WAITING_READ, note.id);
+        access_session_wait_for(session, WAITING_READ, note.id);
     else
         answer_temporary(session);
 }
@@ -197,7 +196,7 @@ access_session_update_on(struct access_session *session)
 {
     static const size_t uids_max = ACCESS_STORE_MAILDROP_UPDATE_UIDS_MAX;
     struct access_role *role = session->role;
-    struct access_store_maildrop_update note = {.id = new_request(session),
+    struct access_store_maildrop_update note = {.id = access_session_new_request(session),
                                                 .session = session->granted};
     size_t place = session->update_place;
     uint32_t uid;
@@ -212,11 +211,11 @@ access_session_update_on(struct access_session *session)
     note.uids.at = uids;
     session->update_place = place;
     note.is_last = !pop3_server_next_deleted(session->engine, &place, &uid);
-    if (!is_reachable(&role->store) ||
-        !send(role, &role->store,
+    if (!access_role_is_reachable(&role->store) ||
+        !access_role_send(role, &role->store,
               access_store_put_maildrop_update(&role->note_buffer, &role->store.ledger, &note)))
         return false;
-    wait_for(session, WAITING_UPDATE, note.id);
+    access_session_wait_for(session, WAITING_UPDATE, note.id);
     session->is_last_update = note.is_last;
     return true;
 }
@@ -227,7 +226,7 @@ access_role_end_grant(struct access_role *role, uint64_t granted)
     struct access_store_session_end note = {.session = granted};
 
     if (granted)
-        (void)send(role, &role->store,
+        (void)access_role_send(role, &role->store,
                    access_store_put_session_end(&role->note_buffer, &role->store.ledger, &note));
 }
 
@@ -238,10 +237,11 @@ access_session_on_event(struct access_session *session, const struct pop3_event 
 {
     switch (event->kind) {
     case POP3_EVENT_AUTH_BEGIN:
-        on_auth_begin(session, event);
+        access_session_auth_begin(session, event->mechanism, event->has_initial,
+                                  event->response);
         break;
     case POP3_EVENT_AUTH_STEP:
-        on_auth_step(session, event);
+        access_session_auth_step(session, event->response);
         break;
     case POP3_EVENT_AUTH_ABORT:
         access_session_abort_auth(session);

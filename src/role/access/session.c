@@ -23,7 +23,10 @@ access_session_answer(struct access_session *session, const struct pop3_answer *
 {
     session->waiting = WAITING_NOT;
     session->is_reading = false;
-    pop3_server_answer(session->engine, answer, host_now(session->role->host));
+    if (session->imap)
+        access_imap_answer(session, answer);
+    else
+        pop3_server_answer(session->engine, answer, host_now(session->role->host));
 }
 
 void
@@ -40,6 +43,13 @@ access_session_give_up(struct access_session *session)
         return;
     if (session->waiting == WAITING_AUTH)
         access_session_abort_auth(session);
+    if (session->waiting == WAITING_IMAP) {
+        session->waiting = WAITING_NOT;
+        session->open_count = 0;
+        imap_server_store_lost(session->imap);
+        connection_wake(session->connection);
+        return;
+    }
     access_session_answer_later(session, POP3_ANSWER_TEMPORARY);
 }
 
@@ -108,6 +118,10 @@ process(void *owner)
     struct access_session *session = owner;
     struct pop3_event event;
 
+    if (session->imap) {
+        access_imap_process(session);
+        return;
+    }
     while (pop3_server_next(session->engine, &event))
         access_session_on_event(session, &event);
     access_session_read_on(session);
@@ -118,7 +132,10 @@ secured(void *owner)
 {
     struct access_session *session = owner;
 
-    pop3_server_tls_started(session->engine, host_now(session->role->host));
+    if (session->imap)
+        imap_server_tls_started(session->imap, host_now(session->role->host));
+    else
+        pop3_server_tls_started(session->engine, host_now(session->role->host));
 }
 
 void
@@ -130,6 +147,7 @@ access_session_close(struct access_session *session)
     access_role_end_grant(role, session->granted);
     connection_close(&session->connection);
     pop3_server_close(&session->engine);
+    imap_server_close(&session->imap);
     if (!session->is_trusted)
         peers_leave(role->peers, &session->peer);
     role->sessions[session->slot] = NULL;
@@ -160,13 +178,16 @@ reason_of(const struct access_session *session, enum connection_end end)
 static void
 log_end_of(struct access_session *session, enum connection_end end)
 {
-    struct pop3_server_counts counts = pop3_server_counts(session->engine);
+    struct pop3_server_counts counts = {0};
     struct instant now = host_now(session->role->host);
     struct log_line line;
 
+    if (session->engine)
+        counts = pop3_server_counts(session->engine);
     access_session_log(&line, session, HOST_LEVEL_INFO, session->account ? "logout" : "closed");
-    if (session->account) {
+    if (session->account)
         log_number(&line, "account", session->account);
+    if (session->account && session->engine) {
         log_number(&line, "read", counts.read);
         log_number(&line, "deleted", counts.deleted);
     }
@@ -222,16 +243,28 @@ find_slot(struct access_role *role)
     return (uint32_t)at;
 }
 
+static bool
+is_imap(enum role_service service)
+{
+    return service == SERVICE_IMAP || service == SERVICE_IMAPS;
+}
+
+static bool
+is_tls_at_once(enum role_service service)
+{
+    return service == SERVICE_IMAPS || service == SERVICE_POP3S;
+}
+
 /* A newcomer that is over a limit hears why and goes: told in one line, without an engine. */
 static void
-refuse(struct access_role *role, struct host_stream *stream, const struct host_address *peer,
-       const char *reason)
+refuse(struct access_role *role, enum role_service service, struct host_stream *stream,
+       const struct host_address *peer, const char *reason)
 {
     struct log_line line;
     struct buffer text;
 
     buffer_init(&text, 256);
-    buffer_put_text(&text, "-ERR [SYS/TEMP] ");
+    buffer_put_text(&text, is_imap(service) ? "* BYE [UNAVAILABLE] " : "-ERR [SYS/TEMP] ");
     buffer_put_text(&text, reason);
     buffer_put_text(&text, ", try again later\r\n");
     (void)!host_stream_write(stream, buffer_slice(&text));
@@ -298,18 +331,10 @@ is_loopback(const struct host_address *address)
 }
 
 static void
-begin(struct access_session *session, struct host_stream *stream)
+begin_pop3(struct access_session *session, bool is_secure, bool allows_clear_password)
 {
     struct access_role *role = session->role;
     struct pop3_server_options options = role->options;
-    struct connection_options connection = {
-        .shared = role->shared,
-        .stream = stream,
-        .tls = session->service == SERVICE_POP3S ? role->tls : NULL,
-        .engine_kind = &engine_kind,
-        .owner_kind = &owner_kind,
-        .owner = session,
-    };
     struct buffer timestamp;
 
     buffer_init(&timestamp, ACCESS_TIMESTAMP_MAX);
@@ -318,12 +343,35 @@ begin(struct access_session *session, struct host_stream *stream)
         access_session_put_timestamp(session, &timestamp);
     }
     options.timestamp = buffer_slice(&timestamp);
-    options.is_secure = connection.tls != NULL;
-    options.allows_clear_password =
-        role->config->auth_plaintext_on_loopback && is_loopback(&session->peer);
+    options.is_secure = is_secure;
+    options.allows_clear_password = allows_clear_password;
     session->engine = pop3_server_open(&options, session->opened);
     buffer_finish(&timestamp);
-    connection.engine = session->engine;
+}
+
+static void
+begin(struct access_session *session, struct host_stream *stream)
+{
+    struct access_role *role = session->role;
+    bool is_secure = is_tls_at_once(session->service);
+    bool allows_clear_password =
+        role->config->auth_plaintext_on_loopback && is_loopback(&session->peer);
+    struct connection_options connection = {
+        .shared = role->shared,
+        .stream = stream,
+        .tls = is_secure ? role->tls : NULL,
+        .engine_kind = is_imap(session->service) ? &access_imap_engine_kind : &engine_kind,
+        .owner_kind = &owner_kind,
+        .owner = session,
+    };
+
+    if (is_imap(session->service)) {
+        access_imap_open(session, is_secure, allows_clear_password);
+        connection.engine = session->imap;
+    } else {
+        begin_pop3(session, is_secure, allows_clear_password);
+        connection.engine = session->engine;
+    }
     session->connection = connection_open(&connection);
 }
 
@@ -348,13 +396,13 @@ access_session_open(struct access_role *role, enum role_service service,
     host_stream_peer(stream, &peer);
     bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
         config_networks_contain(&role->config->trusted_networks, &peer);
-    if (service == SERVICE_POP3S && !role->tls) {
-        refuse(role, stream, &peer, "TLS is not available now");
+    if (is_tls_at_once(service) && !role->tls) {
+        refuse(role, service, stream, &peer, "TLS is not available now");
         return;
     }
     const char *reason = reason_to_refuse(role, &peer, is_trusted);
     if (reason) {
-        refuse(role, stream, &peer, reason);
+        refuse(role, service, stream, &peer, reason);
         return;
     }
     struct access_session *session = calloc(1, sizeof(*session));
@@ -379,13 +427,19 @@ access_session_find(struct access_role *role, uint64_t request)
     uint64_t slot = request & (((uint64_t)1 << ACCESS_SLOT_BITS) - 1);
     struct access_session *session = slot < role->slots ? role->sessions[slot] : NULL;
 
-    return session && session->waiting != WAITING_NOT && session->request == request ? session
-                                                                                     : NULL;
+    if (!session || session->waiting == WAITING_NOT)
+        return NULL;
+    if (session->waiting == WAITING_IMAP)
+        return request >= session->request_first && request <= session->request ? session : NULL;
+    return session->request == request ? session : NULL;
 }
 
 void
 access_session_stop(struct access_session *session)
 {
-    pop3_server_stop(session->engine, host_now(session->role->host));
+    if (session->imap)
+        imap_server_stop(session->imap, host_now(session->role->host));
+    else
+        pop3_server_stop(session->engine, host_now(session->role->host));
     connection_wake(session->connection);
 }

@@ -132,6 +132,8 @@ listeners_open(struct parent *parent)
            open_service(parent, "submissions_listen", SERVICE_SUBMISSIONS,
                         &config->submissions_listen) &&
            open_service(parent, "lmtp_listen", SERVICE_LMTP, &config->lmtp_listen) &&
+           open_service(parent, "imap_listen", SERVICE_IMAP, &config->imap_listen) &&
+           open_service(parent, "imaps_listen", SERVICE_IMAPS, &config->imaps_listen) &&
            open_service(parent, "pop3_listen", SERVICE_POP3, &config->pop3_listen) &&
            open_service(parent, "pop3s_listen", SERVICE_POP3S, &config->pop3s_listen);
 }

@@ -22,34 +22,34 @@ imap_answer_done(struct store_access *access, uint64_t id, enum access_store_res
 }
 
 static struct reading *
-new_reading(struct store_access *access, const struct grant *grant, enum reading_kind kind,
-            uint64_t id, mailbox_id mailbox)
+new_reading(struct store_access *access, account_id account, enum reading_kind kind, uint64_t id,
+            mailbox_id mailbox)
 {
     struct reading *reading = reading_new(access->role, access, NULL, kind, id);
 
-    reading->account = grant->account;
+    reading->account = account;
     reading->mailbox = mailbox;
     return reading;
 }
 
-static void
-on_mailbox_list(struct store_access *access, const struct grant *grant,
-                const struct access_store_mailbox_list *note)
+void
+imap_list_mailboxes(struct store_access *access, account_id account,
+                    const struct access_store_mailbox_list *note)
 {
     mailbox_id mailbox = 0;
 
     if (note->name.len > 0) {
-        enum store_result result =
-            mailbox_find(access->role->store, grant->account, note->name, &mailbox);
+        enum store_result result = mailbox_find(access->role->store, account, note->name, &mailbox);
         if (result != STORE_OK) {
             imap_answer_done(access, note->id,
                              result == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND
-                                                       : access_result_of(result), 0);
+                                                       : access_result_of(result),
+                             0);
             return;
         }
     }
     struct reading *reading =
-        new_reading(access, grant, READING_IMAP_MAILBOXES, note->id, mailbox);
+        new_reading(access, account, READING_IMAP_MAILBOXES, note->id, mailbox);
     reading->wants_more = note->wants_deleted;
     reading_start(reading);
 }
@@ -61,7 +61,7 @@ on_watch(struct store_access *access, const struct grant *grant,
     watching_open(access, note->watch, grant->account, note->mailbox);
     watching_tell_keywords(access, note->watch, grant->account, note->mailbox);
     struct reading *reading =
-        new_reading(access, grant, READING_IMAP_COLUMNS, note->id, note->mailbox);
+        new_reading(access, grant->account, READING_IMAP_COLUMNS, note->id, note->mailbox);
     reading->watch = note->watch;
     reading_start(reading);
 }
@@ -71,7 +71,7 @@ on_vanished_ask(struct store_access *access, const struct grant *grant,
                 const struct access_store_vanished_ask *note)
 {
     struct reading *reading =
-        new_reading(access, grant, READING_IMAP_VANISHED, note->id, note->mailbox);
+        new_reading(access, grant->account, READING_IMAP_VANISHED, note->id, note->mailbox);
 
     reading->modseq = note->modseq;
     reading_start(reading);
@@ -82,7 +82,7 @@ on_messages_ask(struct store_access *access, const struct grant *grant,
                 const struct access_store_messages_ask *note)
 {
     struct reading *reading =
-        new_reading(access, grant, READING_IMAP_MESSAGES, note->id, note->mailbox);
+        new_reading(access, grant->account, READING_IMAP_MESSAGES, note->id, note->mailbox);
 
     reading->wants_more = note->has_records;
     reading->octets_max = note->octets_max < ACCESS_STORE_MESSAGE_OCTETS_MAX
@@ -93,8 +93,7 @@ on_messages_ask(struct store_access *access, const struct grant *grant,
     if (!reading->ranges)
         abort();
     for (size_t i = 0; i < note->ranges.count; i++)
-        reading->ranges[i] =
-            (struct uid_range){note->ranges.at[i].first, note->ranges.at[i].last};
+        reading->ranges[i] = (struct uid_range){note->ranges.at[i].first, note->ranges.at[i].last};
     reading_start(reading);
 }
 
@@ -119,11 +118,11 @@ on_account_ask(struct store_access *access, const struct grant *grant, uint64_t 
 static bool
 request_of(const struct access_store_note *note, uint64_t *ret_id, uint64_t *ret_session)
 {
-#define REQUEST(upper, lower)                        \
-    if (note->kind == ACCESS_STORE_##upper) {        \
-        *ret_id = note->as.lower.id;                 \
-        *ret_session = note->as.lower.session;       \
-        return true;                                 \
+#define REQUEST(upper, lower)                                                                      \
+    if (note->kind == ACCESS_STORE_##upper) {                                                      \
+        *ret_id = note->as.lower.id;                                                               \
+        *ret_session = note->as.lower.session;                                                     \
+        return true;                                                                               \
     }
 
     REQUEST(MAILBOX_LIST, mailbox_list)
@@ -157,13 +156,13 @@ refuse(struct store_access *access, const struct access_store_note *note, uint64
                               buffer, ledger,
                               &(struct access_store_flags_were_set){.id = id, .result = result}));
     else if (note->kind == ACCESS_STORE_COPY)
-        send_note(access, access_store_put_copied(
-                              buffer, ledger,
-                              &(struct access_store_copied){.id = id, .result = result}));
+        send_note(access,
+                  access_store_put_copied(
+                      buffer, ledger, &(struct access_store_copied){.id = id, .result = result}));
     else if (note->kind == ACCESS_STORE_APPEND)
-        send_note(access, access_store_put_appended(
-                              buffer, ledger,
-                              &(struct access_store_appended){.id = id, .result = result}));
+        send_note(access,
+                  access_store_put_appended(
+                      buffer, ledger, &(struct access_store_appended){.id = id, .result = result}));
     else
         imap_answer_done(access, id, result, 0);
 }
@@ -180,11 +179,18 @@ imap_on_note(struct store_access *access, const struct access_store_note *note, 
     if (!request_of(note, &id, &session))
         return false;
     struct grant *grant = readers_find_grant(access->role, access->index, session);
+    bool is_list = note->kind == ACCESS_STORE_MAILBOX_LIST;
+    bool is_new = grant && imap_is_account_new(access->role, grant->account);
+    /* The first mailboxes of an account come before all that the session does. */
+    if (is_new && !is_list)
+        imap_job_welcome(access, grant);
     if (!grant) {
         host_handle_close(access->role->host, handle);
         refuse(access, note, id);
-    } else if (note->kind == ACCESS_STORE_MAILBOX_LIST) {
-        on_mailbox_list(access, grant, &note->as.mailbox_list);
+    } else if (is_list && is_new) {
+        imap_job_start(access, grant, note);
+    } else if (is_list) {
+        imap_list_mailboxes(access, grant->account, &note->as.mailbox_list);
     } else if (note->kind == ACCESS_STORE_WATCH) {
         on_watch(access, grant, &note->as.watch);
     } else if (note->kind == ACCESS_STORE_VANISHED_ASK) {

@@ -39,8 +39,8 @@ new_parcel(struct store_access *access, const struct grant *grant,
     parcel->queue_id = SLICE("append");
     parcel->mailbox = arena_copy(&parcel->arena, note->mailbox);
     parcel->flags = note->flags;
-    parcel->internal = note->has_internal ? (struct wall){note->internal_ns}
-                                          : host_wall(access->role->host);
+    parcel->internal =
+        note->has_internal ? (struct wall){note->internal_ns} : host_wall(access->role->host);
     parcel->keyword_count = note->keywords.count;
     parcel->keywords = ARENA_ARRAY(&parcel->arena, struct slice, note->keywords.count + 1);
     parcel->recipients = ARENA_ARRAY(&parcel->arena, struct parcel_recipient, 1);
@@ -144,8 +144,8 @@ file_one(struct parcel *parcel, mailbox_id mailbox)
         result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
                                   &message.body);
     if (result == STORE_OK)
-        result = mailbox_message_append(store, account, mailbox, &message,
-                                        &parcel->recipients[0].uid);
+        result =
+            mailbox_message_append(store, account, mailbox, &message, &parcel->recipients[0].uid);
     return result;
 }
 
@@ -196,8 +196,8 @@ void
 imap_append_answer(struct parcel *parcel, enum store_result result)
 {
     enum store_result told = result == STORE_OK ? parcel->store_result : result;
-    enum access_store_result answer = told == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND
-                                                              : access_result_of(told);
+    enum access_store_result answer =
+        told == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND : access_result_of(told);
 
     LIST_EACH (link, &parcel->group) {
         struct parcel *member = LIST_ITEM(link, struct parcel, group_link);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* What IMAP sessions change: each is a job of the next turn, and is answered when that is durable. */
+/* What IMAP sessions change: each is a job of the next turn, and is answered when that is durable.
+ */
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
 
-enum { RANGES_MAX = ACCESS_STORE_FLAGS_SET_RANGES_MAX, SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX };
+enum {
+    RANGES_MAX = ACCESS_STORE_FLAGS_SET_RANGES_MAX,
+    SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX
+};
 
 /* A request, kept until its turn is durable. */
 struct imap_change {
@@ -35,12 +39,11 @@ result_of(enum store_result result)
 static void
 tell_uid(struct buffer *ranges, size_t max, uint32_t uid)
 {
-    struct access_store_uid_range *last =
-        (void *)(ranges->at + ranges->end - sizeof(struct access_store_uid_range));
-    size_t count = buffer_len(ranges) / sizeof(*last);
+    size_t count = buffer_len(ranges) / sizeof(struct access_store_uid_range);
+    struct access_store_uid_range *all = (void *)(ranges->at + (count ? ranges->start : 0));
 
-    if (count > 0 && last->last + 1 == uid) {
-        last->last = uid;
+    if (count > 0 && all[count - 1].last + 1 == uid) {
+        all[count - 1].last = uid;
     } else if (count < max) {
         struct access_store_uid_range range = {uid, uid};
         buffer_put(ranges, slice_of(&range, sizeof(range)));
@@ -52,8 +55,8 @@ told_list(const struct buffer *ranges)
 {
     struct slice bytes = buffer_slice(ranges);
 
-    return (struct access_store_uid_range_list){
-        (const void *)bytes.at, bytes.len / sizeof(struct access_store_uid_range)};
+    return (struct access_store_uid_range_list){(const void *)bytes.at,
+                                                bytes.len / sizeof(struct access_store_uid_range)};
 }
 
 struct walk {
@@ -117,6 +120,72 @@ create(struct job *job, struct slice name, uint8_t use)
     return result;
 }
 
+/* ---- a new account --------------------------------------------------------------------------- */
+
+/* The numbers are those of imap/use.h. */
+enum { USE_ARCHIVE = 1, USE_DRAFTS, USE_JUNK, USE_SENT, USE_TRASH };
+
+bool
+imap_is_account_new(struct store_role *role, account_id account)
+{
+    struct account_entry entry;
+    mailbox_id inbox;
+
+    /* Nothing but INBOX was ever made, or not even that. */
+    if (mailbox_account_get(role->store, account, &entry) != STORE_OK ||
+        mailbox_find(role->store, account, SLICE("INBOX"), &inbox) != STORE_OK)
+        return true;
+    return entry.next_mailbox <= 2 && role->config->mailbox_drafts.len > 0;
+}
+
+static enum store_result
+provide(struct job *job, struct slice name, uint8_t use)
+{
+    struct store *store = job->role->store;
+    mailbox_id mailbox;
+
+    if (slice_is_empty(name))
+        return STORE_OK;
+    enum store_result result = mailbox_open(store, job->account, name, &mailbox);
+    if (result == STORE_OK)
+        result = mailbox_set_use(store, job->account, mailbox, use);
+    if (result == STORE_OK)
+        result = mailbox_set_subscribed(store, job->account, mailbox, true);
+    return result == STORE_LIMIT ? STORE_OK : result; /* a name that cannot be is passed over */
+}
+
+static void
+welcome_file(struct job *job)
+{
+    const struct config *config = job->role->config;
+    const struct {
+        struct slice name;
+        uint8_t use;
+    } mailboxes[] = {
+        {SLICE("INBOX"), 0},
+        {config->mailbox_archive, USE_ARCHIVE},
+        {config->mailbox_drafts, USE_DRAFTS},
+        {config->mailbox_junk, USE_JUNK},
+        {config->mailbox_sent, USE_SENT},
+        {config->mailbox_trash, USE_TRASH},
+    };
+
+    job->result = STORE_OK;
+    for (size_t i = 0; job->result == STORE_OK && i < COUNT_OF(mailboxes); i++)
+        job->result = provide(job, mailboxes[i].name, mailboxes[i].use);
+}
+
+/* The list that was asked for, if one was, is told when its mailboxes are there. */
+static void
+welcome_answer(struct job *job, enum store_result result)
+{
+    (void)result;
+    if (job->id != 0)
+        imap_list_mailboxes(job->access, job->account, &job->change->note.as.mailbox_list);
+}
+
+static const struct job_kind welcome_kind = {welcome_file, welcome_answer};
+
 static void
 edit_file(struct job *job)
 {
@@ -164,8 +233,8 @@ keyword_bits(struct job *job, mailbox_id mailbox, const struct access_store_keyw
     uint64_t bits = 0, bit;
 
     for (size_t i = 0; i < names->count; i++) {
-        enum store_result result = mailbox_keyword(job->role->store, job->account, mailbox,
-                                                   names->at[i].name, &bit);
+        enum store_result result =
+            mailbox_keyword(job->role->store, job->account, mailbox, names->at[i].name, &bit);
         if (result != STORE_OK)
             return result;
         bits |= bit;
@@ -207,8 +276,8 @@ set_flags(struct job *job, const uint32_t *uids, size_t count, const struct mess
             tell_uid(&job->change->told, RANGES_MAX, uids[i]);
             continue;
         }
-        job->result = mailbox_message_change(store, job->account, note->mailbox, uids[i], change,
-                                             &modseq);
+        job->result =
+            mailbox_message_change(store, job->account, note->mailbox, uids[i], change, &modseq);
         if (job->result != STORE_OK || modseq == before)
             continue;
         if (job->change->modseq_first == 0)
@@ -283,8 +352,8 @@ expunge_file(struct job *job)
     job->result = gather(job, note->mailbox, &note->ranges, MESSAGE_DELETED, &walk);
     struct slice bytes = buffer_slice(&uids);
     if (job->result == STORE_OK)
-        job->result = expunge(job, note->mailbox, (const void *)bytes.at,
-                              bytes.len / sizeof(uint32_t));
+        job->result =
+            expunge(job, note->mailbox, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
     buffer_finish(&uids);
 }
 
@@ -378,7 +447,9 @@ keep(struct imap_change *change, const struct access_store_note *note)
     struct arena *arena = &change->arena;
 
     change->note = *note;
-    if (note->kind == ACCESS_STORE_MAILBOX_EDIT) {
+    if (note->kind == ACCESS_STORE_MAILBOX_LIST) {
+        change->note.as.mailbox_list.name = arena_copy(arena, note->as.mailbox_list.name);
+    } else if (note->kind == ACCESS_STORE_MAILBOX_EDIT) {
         struct access_store_mailbox_edit *edit = &change->note.as.mailbox_edit;
         edit->name = arena_copy(arena, edit->name);
         edit->to = arena_copy(arena, edit->to);
@@ -413,7 +484,10 @@ imap_job_start(struct store_access *access, const struct grant *grant,
     job->role = access->role;
     job->access = access;
     job->account = grant->account;
-    if (note->kind == ACCESS_STORE_MAILBOX_EDIT) {
+    if (note->kind == ACCESS_STORE_MAILBOX_LIST) {
+        job->kind = &welcome_kind;
+        job->id = note->as.mailbox_list.id;
+    } else if (note->kind == ACCESS_STORE_MAILBOX_EDIT) {
         job->kind = &edit_kind;
         job->id = note->as.mailbox_edit.id;
     } else if (note->kind == ACCESS_STORE_FLAGS_SET) {
@@ -428,6 +502,12 @@ imap_job_start(struct store_access *access, const struct grant *grant,
     }
     list_append(&access->role->jobs, &job->link);
     store_role_turn_soon(access->role);
+}
+
+void
+imap_job_welcome(struct store_access *access, const struct grant *grant)
+{
+    imap_job_start(access, grant, &(struct access_store_note){.kind = ACCESS_STORE_MAILBOX_LIST});
 }
 
 void

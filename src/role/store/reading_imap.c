@@ -22,7 +22,7 @@ struct imap_page {
     size_t next; /* whose record is to be read */
     size_t told; /* rows before this one have been sent */
     size_t bytes;
-    bool has_record; /* of `next`: its octets come now */
+    bool has_record;    /* of `next`: its octets come now */
     struct arena arena; /* of what lies between told and next */
 };
 
@@ -91,14 +91,14 @@ page_of_mailboxes(struct reading *reading, struct arena *arena)
         reading->is_done = reading->result != STORE_OK || page.count < MAILBOXES_PER_NOTE;
     }
     for (size_t i = 0; reading->wants_more && i < page.count; i++)
-        (void)!mailbox_message_list(store, reading->account, page.rows[i].mailbox, 0,
-                                    count_deleted, &page.rows[i].deleted);
+        (void)!mailbox_message_list(store, reading->account, page.rows[i].mailbox, 0, count_deleted,
+                                    &page.rows[i].deleted);
     if (page.count == 0)
         return;
     struct access_store_mailboxes note = {reading->id, {page.rows, page.count}};
     buffer_clear(&reading->role->note);
-    reading_send(reading, access_store_put_mailboxes(&reading->role->note,
-                                                     &reading->access->ledger, &note));
+    reading_send(reading,
+                 access_store_put_mailboxes(&reading->role->note, &reading->access->ledger, &note));
 }
 
 /* ---- columns --------------------------------------------------------------------------------- */
@@ -153,8 +153,8 @@ page_of_columns(struct reading *reading, struct arena *arena)
                                         .modseq = entry.modseq,
                                         .rows = {page.rows, page.count}};
     buffer_clear(&reading->role->note);
-    reading_send(reading, access_store_put_columns(&reading->role->note, &reading->access->ledger,
-                                                   &note));
+    reading_send(reading,
+                 access_store_put_columns(&reading->role->note, &reading->access->ledger, &note));
 }
 
 /* ---- what vanished --------------------------------------------------------------------------- */
@@ -188,8 +188,8 @@ page_of_vanished(struct reading *reading, struct arena *arena)
     };
 
     assert(page.ranges);
-    reading->result = mailbox_expunge_list(reading->role->store, reading->account,
-                                           reading->mailbox, reading->modseq, add_vanished, &page);
+    reading->result = mailbox_expunge_list(reading->role->store, reading->account, reading->mailbox,
+                                           reading->modseq, add_vanished, &page);
     reading->offset += page.count;
     reading->is_done = reading->result != STORE_OK || page.count < RANGES_PER_NOTE;
     if (page.count == 0)
@@ -255,8 +255,8 @@ tell_messages(struct reading *reading)
     if (note.rows.count == 0)
         return;
     buffer_clear(&reading->role->note);
-    reading_send(reading, access_store_put_messages(&reading->role->note,
-                                                    &reading->access->ledger, &note));
+    reading_send(reading,
+                 access_store_put_messages(&reading->role->note, &reading->access->ledger, &note));
     page->told = page->next;
     page->bytes = 0;
     arena_reset(&page->arena);

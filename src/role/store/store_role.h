@@ -324,10 +324,16 @@ void reading_imap_finish(struct reading *reading);
 /* imap.c: what IMAP asks; false when the note is none of its. */
 bool imap_on_note(struct store_access *access, const struct access_store_note *note,
                   host_handle handle);
+void imap_list_mailboxes(struct store_access *access, account_id account,
+                         const struct access_store_mailbox_list *note);
+/* True when the mailboxes that each account begins with are still to be made. */
+bool imap_is_account_new(struct store_role *role, account_id account);
 struct grant *readers_find_grant(struct store_role *role, unsigned access, uint64_t session);
 /* imap_job.c: what IMAP changes. */
 void imap_job_start(struct store_access *access, const struct grant *grant,
                     const struct access_store_note *note);
+/* Has the mailboxes made that each account begins with. */
+void imap_job_welcome(struct store_access *access, const struct grant *grant);
 void imap_change_close(struct imap_change **change);
 
 /* imap_append.c */
@@ -341,11 +347,13 @@ void imap_append_forget(struct grant *grant);
 MUST_USE bool imap_append_file(struct parcel *parcel);
 void imap_append_answer(struct parcel *parcel, enum store_result result);
 
+/* Ends a request that `done` ends. */
 void imap_answer_done(struct store_access *access, uint64_t id, enum access_store_result result,
                       uint32_t number);
 
 /* watching.c: mailboxes that access processes watch. */
-void watching_open(struct store_access *access, uint64_t id, account_id account, mailbox_id mailbox);
+void watching_open(struct store_access *access, uint64_t id, account_id account,
+                   mailbox_id mailbox);
 void watching_close(struct store_access *access, uint64_t id);
 /* All of a process, or (account not 0) those of one account. */
 void watchings_drop(struct store_access *access, account_id account);

@@ -112,7 +112,7 @@ watching_open(struct store_access *access, uint64_t id, account_id account, mail
     access->watch_count++;
 }
 
-/* ---- telling ---------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void
 send_note(struct store_access *access, bool is_put)
@@ -123,7 +123,7 @@ send_note(struct store_access *access, bool is_put)
 
 void
 watching_tell_keywords(struct store_access *access, uint64_t id, account_id account,
-                    mailbox_id mailbox)
+                       mailbox_id mailbox)
 {
     struct store_role *role = access->role;
     struct access_store_keyword names[KEYWORDS_MAX];
@@ -184,7 +184,8 @@ static void
 tell_rows(struct watched *watched)
 {
     size_t count = buffer_len(&watched->rows) / sizeof(struct access_store_column);
-    struct access_store_column *rows = (void *)(watched->rows.at + watched->rows.start);
+    struct access_store_column *rows =
+        (void *)(watched->rows.at + (count ? watched->rows.start : 0));
 
     if (count > 0)
         qsort(rows, count, sizeof(*rows), compare_columns);
@@ -198,7 +199,7 @@ static void
 tell_vanished(struct watched *watched)
 {
     size_t count = buffer_len(&watched->vanished) / sizeof(uint32_t), ranges_count = 0;
-    uint32_t *uids = (void *)(watched->vanished.at + watched->vanished.start);
+    uint32_t *uids = (void *)(watched->vanished.at + (count ? watched->vanished.start : 0));
     struct access_store_uid_range *ranges = calloc(RANGES_PER_NOTE, sizeof(*ranges));
 
     if (!ranges)
@@ -230,7 +231,7 @@ tell(struct watched *watched)
             struct watch *watch = LIST_ITEM(link, struct watch, link);
             if (watch->access->channel)
                 watching_tell_keywords(watch->access, watch->id, watched->key.account,
-                                    (mailbox_id)watched->key.mailbox);
+                                       (mailbox_id)watched->key.mailbox);
         }
     }
     tell_rows(watched);

@@ -157,11 +157,13 @@ print_hints(const struct demo *demo, const struct settings *settings)
     unsigned submission = port_of(&config->submission_listen);
     unsigned submissions = port_of(&config->submissions_listen);
     unsigned pop3s = port_of(&config->pop3s_listen), lmtp = port_of(&config->lmtp_listen);
+    unsigned imap = port_of(&config->imap_listen), imaps = port_of(&config->imaps_listen);
     const char *d = demo->domain;
 
     printf("\nFacteur serves %s on 127.0.0.1:\n", d);
-    printf("  SMTP %u, submission %u (STARTTLS) and %u (TLS), LMTP %u, POP3 %u and %u (TLS)\n",
-           smtp, submission, submissions, lmtp, pop3, pop3s);
+    printf("  SMTP %u, submission %u (STARTTLS) and %u (TLS), LMTP %u, POP3 %u and %u (TLS),\n"
+           "  IMAP %u and %u (TLS)\n",
+           smtp, submission, submissions, lmtp, pop3, pop3s, imap, imaps);
     printf("  accounts alice@%s and bob@%s; passwords in %s\n", d, d, demo->credentials_path);
     printf("\nSend a letter by hand; type what stands behind C:\n"
            "  nc -C 127.0.0.1 %u\n"

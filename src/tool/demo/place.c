@@ -92,7 +92,8 @@ write_config(const struct demo *demo)
         const char *option;
         unsigned port;
     } services[] = {{"smtp_listen", 25}, {"submission_listen", 587}, {"submissions_listen", 465},
-                    {"lmtp_listen", 24}, {"pop3_listen", 110},       {"pop3s_listen", 995}};
+                    {"lmtp_listen", 24}, {"pop3_listen", 110},       {"pop3s_listen", 995},
+                    {"imap_listen", 143}, {"imaps_listen", 993}};
     bool is_dual = has_ipv6();
     struct buffer text;
 

@@ -231,7 +231,7 @@ class Installation(unittest.TestCase):
     def write(self, more=""):
         self.config.write_text(f'data_dir = "{self.folder}/data"\nruntime_dir = "{self.folder}/run"\n'
                                f'hostname = mail.example.test\nsubmissions_listen = {{}}\n'
-                               f'pop3s_listen = {{}}\n{more}')
+                               f'imaps_listen = {{}}\npop3s_listen = {{}}\n{more}')
 
     def do(self, *words, text=None, code=0):
         done = run(*words, text=text, config=self.config)
@@ -257,7 +257,7 @@ class Configuration(Installation):
     def test_errors_have_file_line_option_and_remedy(self):
         self.write("recipients_max = many\nvfry = all\n")
         told = self.do("config", "check", code=CONFIG)
-        self.assertIn(f"{self.config}:6: recipients_max: expected a number from 100 to 1000", told)
+        self.assertIn(f"{self.config}:7: recipients_max: expected a number from 100 to 1000", told)
         self.assertIn(f"{self.config}:7: vfry: there is no such option; did you mean vrfy?", told)
 
     def test_files_that_are_named_must_be_there(self):

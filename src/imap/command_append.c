@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: ISC */
+/* APPEND (RFC 9051 §6.3.12) of one message or many (RFC 3502), in UTF-8 too (RFC 6855 §4); REPLACE
+ * (RFC 8508). */
+#include "imap/server_private.h"
+
+enum { MESSAGES_MAX = 1000 };
+
+struct append_message {
+    struct imap_flags flags;
+    bool has_date;
+    struct wall date;
+    struct slice octets;
+    uint32_t uid;
+};
+
+struct append_task {
+    struct slice name;
+    struct append_message *messages;
+    size_t count, sent, answered;
+    uint32_t uid_validity;
+    enum access_store_result result;
+    uint32_t replaced; /* UID; 0: APPEND */
+};
+
+/* ---- what the client sends ------------------------------------------------------------------- */
+
+/* append-data = literal / literal8 / "UTF8" SP "(" literal8 ")" */
+static bool
+take_data(struct cursor *cursor, struct slice *ret_octets)
+{
+    if (!imap_take_word(cursor, SLICE("UTF8")))
+        return imap_take_literal(cursor, ret_octets, NULL);
+    return imap_take_space(cursor) && cursor_take_byte(cursor, '(') &&
+           imap_take_literal(cursor, ret_octets, NULL) && cursor_take_byte(cursor, ')');
+}
+
+/* append-message = [SP flag-list] [SP date-time] SP append-data */
+static bool
+take_message(struct cursor *cursor, struct append_message *message)
+{
+    *message = (struct append_message){0};
+    if (!imap_take_space(cursor))
+        return false;
+    if (cursor_peek(cursor) == '(' &&
+        (!imap_take_flag_list(cursor, &message->flags) || !imap_take_space(cursor)))
+        return false;
+    if (cursor_peek(cursor) == '"') {
+        message->has_date = true;
+        if (!imap_take_date_time(cursor, &message->date) || !imap_take_space(cursor))
+            return false;
+    }
+    return take_data(cursor, &message->octets);
+}
+
+static bool
+take_messages(struct imap_server *server, struct cursor *cursor, struct append_task *task)
+{
+    size_t size = 0;
+
+    do {
+        if (task->count == MESSAGES_MAX)
+            return false;
+        if (task->count == size) {
+            size_t larger = size ? size * 4 : 1;
+            struct append_message *messages =
+                ARENA_ARRAY(&server->arena, struct append_message, larger);
+            if (!messages)
+                return false;
+            if (size > 0)
+                memcpy(messages, task->messages, size * sizeof(*messages));
+            task->messages = messages;
+            size = larger;
+        }
+        if (!take_message(cursor, &task->messages[task->count++]))
+            return false;
+    } while (cursor_peek(cursor) == ' ');
+    return imap_take_end(cursor);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* resp-code-apnd = "APPENDUID" SP nz-number SP uid-set */
+static void
+put_appenduid(struct imap_server *server, const struct append_task *task)
+{
+    struct imap_set_builder uids;
+
+    imap_set_builder_init(&uids);
+    for (size_t i = 0; i < task->count; i++)
+        imap_set_builder_add(&uids, task->messages[i].uid, task->messages[i].uid);
+    struct imap_set set = imap_set_builder_set(&uids);
+    imap_put_number(&server->text, "[APPENDUID ", task->uid_validity, " ");
+    imap_set_put(&server->text, &set);
+    buffer_put_text(&server->text, "] ");
+    imap_set_builder_finish(&uids);
+}
+
+static void
+on_expunged(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    (void)note; /* the new one is there */
+    (void)blob;
+    imap_end(server, IMAP_OK, "replaced");
+}
+
+static struct access_store_uid_range_list
+replaced_list(struct imap_server *server, uint32_t uid)
+{
+    struct access_store_uid_range *range = arena_new(&server->arena, sizeof(*range));
+
+    assert(range);
+    *range = (struct access_store_uid_range){uid, uid};
+    return (struct access_store_uid_range_list){range, 1};
+}
+
+static void
+on_marked(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct append_task *task = server->task;
+
+    (void)note;
+    (void)blob;
+    server->note.as.expunge = (struct access_store_expunge){
+        .mailbox = server->mailbox_id, .ranges = replaced_list(server, task->replaced)};
+    imap_ask(server, ACCESS_STORE_EXPUNGE, on_expunged);
+}
+
+static void
+after_appends(struct imap_server *server)
+{
+    struct append_task *task = server->task;
+
+    if (task->result == ACCESS_STORE_RESULT_NOT_FOUND) {
+        imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
+    } else if (task->result != ACCESS_STORE_RESULT_OK) {
+        imap_end_result(server, task->result, "");
+    } else if (task->replaced == 0) {
+        put_appenduid(server, task);
+        imap_end(server, IMAP_OK, "kept");
+    } else {
+        buffer_put_text(&server->output, "* OK ");
+        put_appenduid(server, task);
+        buffer_put(&server->output, buffer_slice(&server->text));
+        buffer_put_text(&server->output, "kept\r\n");
+        buffer_clear(&server->text);
+        server->note.as.flags_set = (struct access_store_flags_set){
+            .mailbox = server->mailbox_id,
+            .mode = ACCESS_STORE_MODE_ADD,
+            .flags = IMAP_DELETED,
+            .unchanged_since = UINT64_MAX,
+            .ranges = replaced_list(server, task->replaced),
+        };
+        imap_ask(server, ACCESS_STORE_FLAGS_SET, on_marked);
+    }
+}
+
+static void
+on_appended(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct append_task *task = server->task;
+    const struct access_store_appended *told = &note->as.appended;
+
+    (void)blob;
+    task->messages[task->answered++].uid = told->uid;
+    if (told->result != ACCESS_STORE_RESULT_OK)
+        task->result = told->result;
+    task->uid_validity = told->uid_validity;
+    if (task->answered == task->count)
+        after_appends(server);
+}
+
+/* ---- notes ----------------------------------------------------------------------------------- */
+
+/* One note for each message; the store files them when the last has come. */
+static bool
+send_next(struct imap_server *server)
+{
+    struct append_task *task = server->task;
+
+    if (task->sent == task->count)
+        return false;
+    const struct append_message *message = &task->messages[task->sent];
+    struct access_store_keyword *names =
+        ARENA_ARRAY(&server->arena, struct access_store_keyword, message->flags.keyword_count + 1);
+    bool is_long = message->octets.len > ACCESS_STORE_APPEND_BODY_MAX;
+    assert(names);
+    for (size_t i = 0; i < message->flags.keyword_count; i++)
+        names[i].name = message->flags.keywords[i];
+    task->sent++;
+    server->note.as.append = (struct access_store_append){
+        .mailbox = task->name,
+        .flags = message->flags.bits,
+        .keywords = {names, message->flags.keyword_count},
+        .has_internal = message->has_date,
+        .internal_ns = message->date.ns,
+        .has_more = task->sent < task->count,
+        .body = is_long ? slice_of("", 0) : message->octets,
+    };
+    imap_ask(server, ACCESS_STORE_APPEND, on_appended);
+    server->event.body = is_long ? message->octets : slice_of("", 0);
+    return true;
+}
+
+static void
+begin(struct imap_server *server, struct slice sent)
+{
+    struct append_task *task = server->task;
+
+    for (size_t i = 0; i < task->count; i++) {
+        if (task->messages[i].octets.len > server->options.message_bytes_max) {
+            imap_end(server, IMAP_NO, "[TOOBIG] larger than this server takes");
+            return;
+        }
+        if (task->messages[i].octets.len ==
+            0) { /* RFC 3502 §6.3.11: the client has thought better */
+            imap_end(server, IMAP_NO, "an empty message is none");
+            return;
+        }
+    }
+    if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, &task->name) ||
+        task->name.len == 0 || task->name.len > ACCESS_STORE_APPEND_MAILBOX_MAX) {
+        imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
+        return;
+    }
+    server->more = send_next;
+}
+
+void
+imap_command_append(struct imap_server *server, struct cursor *cursor)
+{
+    struct append_task *task = imap_task(server, sizeof(*task));
+    struct slice sent;
+
+    if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
+        !take_messages(server, cursor, task)) {
+        imap_bad(server, "expected: APPEND mailbox [flags] [date-time] literal");
+        return;
+    }
+    begin(server, sent);
+}
+
+void
+imap_command_replace(struct imap_server *server, struct cursor *cursor)
+{
+    struct append_task *task = imap_task(server, sizeof(*task));
+    struct slice sent;
+    uint32_t number;
+
+    if (!imap_take_space(cursor) || !imap_take_nz_number(cursor, &number) ||
+        !imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
+        !take_messages(server, cursor, task) || task->count != 1) {
+        imap_bad(server, "expected: REPLACE message mailbox [flags] [date-time] literal");
+        return;
+    }
+    uint32_t place = server->is_uid ? imap_view_place_of_uid(&server->view, number)
+                                    : imap_view_place_of_number(&server->view, number);
+    if (place == IMAP_NO_PLACE || server->is_read_only) {
+        imap_end(server, IMAP_NO,
+                 server->is_read_only ? "[READ-ONLY] it is read only" : "there is no such message");
+        return;
+    }
+    task->replaced = server->view.mailbox->uids[place];
+    begin(server, sent);
+}

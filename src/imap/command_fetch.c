@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: ISC */
+/* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
+#include "imap/fetch.h"
+#include "imap/server_private.h"
+#include "mime/decode.h"
+
+enum { OCTETS_INLINE = 32768, STREAM_PIECE = 256 * 1024 };
+
+struct fetch_task {
+    struct imap_fetch_items items;
+    struct imap_set places;
+    struct imap_walk walk; /* when the store is not asked */
+    uint64_t changed_since;
+    bool has_changed_since, wants_vanished;
+    bool is_peek; /* no item sets \Seen */
+    /* The row in hand. */
+    bool is_begun;
+    size_t item;
+    bool is_asked; /* for octets of the item */
+    uint32_t streamed;
+};
+
+/* ---- what needs no store --------------------------------------------------------------------- */
+
+static void
+put_local(struct imap_server *server, enum imap_fetch_kind kind, uint32_t place)
+{
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct buffer *out = &server->output;
+
+    if (kind == IMAP_FETCH_UID) {
+        imap_put_number(out, "UID ", mailbox->uids[place], "");
+    } else if (kind == IMAP_FETCH_FLAGS) {
+        buffer_put_text(out, "FLAGS ");
+        imap_put_flags(server, mailbox->flags[place], mailbox->keywords[place]);
+    } else {
+        imap_put_number(out, "MODSEQ (", mailbox->modseqs[place], ")");
+    }
+}
+
+static bool
+is_wanted(const struct fetch_task *task, const struct imap_mailbox *mailbox, uint32_t place)
+{
+    return !task->has_changed_since || (mailbox->modseqs[place] > task->changed_since &&
+                                        !(mailbox->flags[place] & IMAP_VANISHED));
+}
+
+static bool
+put_locals(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct buffer *out = &server->output;
+    uint32_t place, number;
+
+    while (imap_has_room(server)) {
+        if (!imap_walk_next(&task->walk, &place, &number)) {
+            imap_end(server, IMAP_OK, "done");
+            return true;
+        }
+        if (!is_wanted(task, mailbox, place))
+            continue;
+        imap_put_number(out, "* ", number, " FETCH (");
+        for (size_t i = 0; i < task->items.count; i++) {
+            if (i > 0)
+                buffer_put_byte(out, ' ');
+            put_local(server, task->items.at[i].kind, place);
+        }
+        buffer_put_text(out, ")\r\n");
+    }
+    return true;
+}
+
+/* ---- octets ---------------------------------------------------------------------------------- */
+
+/* What of `len` octets the client wants. */
+static void
+clip(const struct imap_fetch_item *item, uint32_t *offset, uint32_t *len)
+{
+    if (!item->is_partial)
+        return;
+    uint32_t start = item->partial_start < *len ? item->partial_start : *len;
+    *offset += start;
+    *len -= start;
+    if (*len > item->partial_len)
+        *len = item->partial_len;
+}
+
+static void
+put_item_name(struct buffer *out, const struct imap_fetch_item *item)
+{
+    buffer_put(out, item->name);
+    if (item->is_partial)
+        imap_put_number(out, "<", item->partial_start, ">");
+    buffer_put_byte(out, ' ');
+}
+
+/* A literal; with octet 0 in it a literal8 where the client asked for binary (RFC 3516 §4.3). */
+static void
+put_octets(struct buffer *out, const struct imap_fetch_item *item, struct slice octets)
+{
+    uint32_t offset = 0, len = (uint32_t)octets.len;
+
+    clip(item, &offset, &len);
+    octets = slice_between(octets, offset, (size_t)offset + len);
+    put_item_name(out, item);
+    if (item->kind == IMAP_FETCH_BINARY && slice_find_byte(octets, 0) < octets.len)
+        buffer_put_byte(out, '~');
+    imap_put_number(out, "{", octets.len, "}\r\n");
+    buffer_put(out, octets);
+}
+
+/* Sections that are made of the octets, not cut out of them. */
+static bool
+is_made(const struct imap_fetch_item *item)
+{
+    return item->section == IMAP_SECTION_FIELDS || item->section == IMAP_SECTION_FIELDS_NOT ||
+           item->kind == IMAP_FETCH_BINARY || item->kind == IMAP_FETCH_BINARY_SIZE;
+}
+
+static void
+put_made(struct imap_server *server, const struct imap_fetch_item *item, struct slice octets,
+         enum mime_encoding encoding)
+{
+    struct buffer *out = &server->output;
+    struct buffer made;
+
+    buffer_init(&made, octets.len + 16);
+    if (item->kind == IMAP_FETCH_SECTION)
+        imap_put_fields(&made, octets, item->fields, item->field_count,
+                        item->section == IMAP_SECTION_FIELDS_NOT);
+    else
+        mime_decode(&made, octets, encoding, NULL, 0);
+    if (item->kind == IMAP_FETCH_BINARY_SIZE) {
+        buffer_put(out, item->name);
+        imap_put_number(out, " ", buffer_len(&made), "");
+    } else {
+        put_octets(out, item, buffer_slice(&made));
+    }
+    buffer_finish(&made);
+}
+
+static void
+put_nothing(struct imap_server *server, const struct imap_fetch_item *item)
+{
+    put_item_name(&server->output, item);
+    buffer_put_text(&server->output, item->kind == IMAP_FETCH_BINARY_SIZE ? "0" : "NIL");
+}
+
+/* Sends octets that did not come with the row, a piece at a time as the client reads. */
+static bool
+stream(struct imap_server *server, const struct imap_row *row, const struct imap_fetch_item *item,
+       uint32_t offset, uint32_t len)
+{
+    struct fetch_task *task = server->task;
+
+    clip(item, &offset, &len);
+    if (!task->is_asked) {
+        put_item_name(&server->output, item);
+        imap_put_number(&server->output, "{", len, "}\r\n");
+        task->is_asked = true;
+        task->streamed = 0;
+    }
+    if (task->streamed == len)
+        return true;
+    if (!imap_has_room(server))
+        return false;
+    uint32_t some = len - task->streamed < STREAM_PIECE ? len - task->streamed
+                                                        : (uint32_t)STREAM_PIECE;
+    imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some, true);
+    task->streamed += some;
+    return false;
+}
+
+/* False when it waits for octets. */
+static bool
+put_section(struct imap_server *server, const struct imap_row *row,
+            const struct imap_fetch_item *item, const struct imap_message *message)
+{
+    struct fetch_task *task = server->task;
+    struct slice octets = row->message.octets;
+    enum mime_encoding encoding;
+    uint32_t offset, len;
+
+    if (!imap_section_find(message, &item->path, item->section, &offset, &len, &encoding)) {
+        put_nothing(server, item);
+        return true;
+    }
+    if (octets.len < row->message.len && !is_made(item))
+        return stream(server, row, item, offset, len);
+    if (octets.len < row->message.len && len > 0 && !task->is_asked) {
+        task->is_asked = true;
+        imap_scan_ask(server, row->message.uid, offset, len, false);
+        return false;
+    }
+    octets = task->is_asked ? buffer_slice(&server->scan->octets)
+                            : slice_between(octets, offset, (size_t)offset + len);
+    if (task->is_asked && server->scan->is_broken)
+        put_nothing(server, item);
+    else if (is_made(item))
+        put_made(server, item, octets, encoding);
+    else
+        put_octets(&server->output, item, octets);
+    return true;
+}
+
+/* ---- items ----------------------------------------------------------------------------------- */
+
+static void
+put_preview(struct buffer *out, const struct imap_message *message)
+{
+    struct mime_record_message summary;
+
+    buffer_put_text(out, "PREVIEW ");
+    if (!message->has_record) {
+        buffer_put_text(out, "NIL");
+        return;
+    }
+    mime_record_message(&message->record, 0, &summary);
+    imap_put_string(out, summary.preview.at ? summary.preview : slice_of("", 0));
+}
+
+/* False when it waits for octets. */
+static bool
+put_item(struct imap_server *server, const struct imap_row *row, const struct imap_fetch_item *item,
+         const struct imap_message *message)
+{
+    struct buffer *out = &server->output;
+
+    switch (item->kind) {
+    case IMAP_FETCH_UID:
+    case IMAP_FETCH_FLAGS:
+    case IMAP_FETCH_MODSEQ:
+        put_local(server, item->kind, row->place);
+        break;
+    case IMAP_FETCH_INTERNALDATE:
+        buffer_put_text(out, "INTERNALDATE ");
+        imap_put_date_time(out, row->message.internal_ns);
+        break;
+    case IMAP_FETCH_SIZE:
+        imap_put_number(out, "RFC822.SIZE ", row->message.len, "");
+        break;
+    case IMAP_FETCH_SAVEDATE:
+        buffer_put_text(out, "SAVEDATE ");
+        imap_put_date_time(out, row->message.saved_ns);
+        break;
+    case IMAP_FETCH_EMAILID:
+        imap_put_number(out, "EMAILID (M", row->message.body, ")");
+        break;
+    case IMAP_FETCH_THREADID:
+        buffer_put_text(out, "THREADID NIL");
+        break;
+    case IMAP_FETCH_ENVELOPE:
+        buffer_put_text(out, "ENVELOPE ");
+        imap_put_envelope(out, message);
+        break;
+    case IMAP_FETCH_BODY:
+    case IMAP_FETCH_BODYSTRUCTURE:
+        buffer_put_text(out, item->kind == IMAP_FETCH_BODY ? "BODY " : "BODYSTRUCTURE ");
+        imap_put_structure(out, message, item->kind == IMAP_FETCH_BODYSTRUCTURE);
+        break;
+    case IMAP_FETCH_PREVIEW:
+        put_preview(out, message);
+        break;
+    case IMAP_FETCH_SECTION:
+    case IMAP_FETCH_RFC822:
+    case IMAP_FETCH_RFC822_HEADER:
+    case IMAP_FETCH_RFC822_TEXT:
+    case IMAP_FETCH_BINARY:
+    case IMAP_FETCH_BINARY_SIZE:
+        return put_section(server, row, item, message);
+    }
+    return true;
+}
+
+static void
+mark_seen(struct imap_server *server, const struct imap_row *row)
+{
+    struct fetch_task *task = server->task;
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+
+    if (!task->is_peek && !server->is_read_only &&
+        !(mailbox->flags[row->place] & (IMAP_SEEN | IMAP_VANISHED)))
+        imap_set_builder_add(&server->gathered, row->message.uid, row->message.uid);
+}
+
+static bool
+take_row(struct imap_server *server, const struct imap_row *row)
+{
+    struct fetch_task *task = server->task;
+    struct buffer *out = &server->output;
+    struct imap_message message;
+
+    if (!task->is_begun && !is_wanted(task, server->view.mailbox, row->place))
+        return true;
+    imap_message_open(&message, row->message.record, row->message.len);
+    if (!task->is_begun) {
+        imap_put_number(out, "* ", row->number, " FETCH (");
+        task->is_begun = true;
+        task->item = 0;
+    }
+    for (; task->item < task->items.count; task->item++) {
+        if (task->item > 0 && !task->is_asked)
+            buffer_put_byte(out, ' ');
+        if (!put_item(server, row, &task->items.at[task->item], &message))
+            return false;
+        task->is_asked = false;
+    }
+    buffer_put_text(out, ")\r\n");
+    task->is_begun = false;
+    mark_seen(server, row);
+    return true;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void
+end_fetch(struct imap_server *server)
+{
+    bool is_gone = server->scan && server->scan->is_gone;
+
+    imap_end(server, IMAP_OK, is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
+}
+
+static void
+on_seen(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    (void)note; /* what was fetched was fetched */
+    (void)blob;
+    end_fetch(server);
+}
+
+/* What was read is \Seen now (§6.4.5). */
+static void
+after_rows(struct imap_server *server)
+{
+    struct imap_set seen = imap_set_builder_set(&server->gathered);
+    size_t count = seen.count;
+
+    if (count == 0) {
+        end_fetch(server);
+        return;
+    }
+    if (count > ACCESS_STORE_FLAGS_SET_RANGES_MAX)
+        count = ACCESS_STORE_FLAGS_SET_RANGES_MAX;
+    struct access_store_uid_range *ranges =
+        ARENA_ARRAY(&server->arena, struct access_store_uid_range, count);
+    assert(ranges);
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct access_store_uid_range){seen.at[i].first, seen.at[i].last};
+    server->note.as.flags_set = (struct access_store_flags_set){
+        .mailbox = server->mailbox_id,
+        .mode = ACCESS_STORE_MODE_ADD,
+        .flags = IMAP_SEEN,
+        .unchanged_since = UINT64_MAX,
+        .ranges = {ranges, count},
+    };
+    imap_ask(server, ACCESS_STORE_FLAGS_SET, on_seen);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* fetch-modifier: "CHANGEDSINCE" SP number, "VANISHED" */
+static bool
+take_modifiers(struct cursor *cursor, struct fetch_task *task)
+{
+    if (!imap_take_space(cursor))
+        return true;
+    if (!cursor_take_byte(cursor, '('))
+        return false;
+    do {
+        if (imap_take_word(cursor, SLICE("CHANGEDSINCE"))) {
+            task->has_changed_since = true;
+            if (!imap_take_space(cursor) || !imap_take_number64(cursor, &task->changed_since))
+                return false;
+        } else if (imap_take_word(cursor, SLICE("VANISHED"))) {
+            task->wants_vanished = true;
+        } else {
+            return false;
+        }
+    } while (imap_take_space(cursor));
+    return cursor_take_byte(cursor, ')');
+}
+
+static enum imap_fetch_kind
+highest_kind(const struct fetch_task *task)
+{
+    enum imap_fetch_kind kind = IMAP_FETCH_UID;
+
+    for (size_t i = 0; i < task->items.count; i++)
+        kind = task->items.at[i].kind > kind ? task->items.at[i].kind : kind;
+    return kind;
+}
+
+static void
+begin(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+    enum imap_fetch_kind kind = highest_kind(task);
+
+    server->on_note = NULL;
+    task->is_peek = true;
+    for (size_t i = 0; i < task->items.count; i++) {
+        task->is_peek = task->is_peek && task->items.at[i].is_peek;
+        if (task->items.at[i].kind == IMAP_FETCH_MODSEQ)
+            server->enabled |= IMAP_ENABLED_CONDSTORE;
+    }
+    if (kind < IMAP_FETCH_INTERNALDATE) {
+        imap_walk_init(&task->walk, &server->view, &task->places);
+        server->more = put_locals;
+    } else {
+        imap_scan_begin(server, &task->places, kind >= IMAP_FETCH_ENVELOPE,
+                        kind >= IMAP_FETCH_SECTION ? OCTETS_INLINE : 0, take_row, after_rows);
+    }
+}
+
+static void
+on_vanished(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    (void)blob;
+    if (note->kind == ACCESS_STORE_VANISHED_TOLD) {
+        for (size_t i = 0; i < note->as.vanished_told.ranges.count; i++)
+            imap_set_builder_add(&server->gathered, note->as.vanished_told.ranges.at[i].first,
+                                 note->as.vanished_told.ranges.at[i].last);
+        return;
+    }
+    struct imap_set gone = imap_set_builder_set(&server->gathered);
+    if (imap_set_resolve(&gone, 0, &server->arena) && gone.count > 0) {
+        buffer_put_text(&server->output, "* VANISHED (EARLIER) ");
+        imap_set_put(&server->output, &gone);
+        buffer_put_text(&server->output, "\r\n");
+    }
+    imap_set_builder_finish(&server->gathered);
+    imap_set_builder_init(&server->gathered);
+    begin(server);
+}
+
+void
+imap_command_fetch(struct imap_server *server, struct cursor *cursor)
+{
+    struct fetch_task *task = imap_task(server, sizeof(*task));
+    bool is_outside = false;
+
+    if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &task->places, &is_outside) ||
+        !imap_take_space(cursor) || !imap_take_fetch_items(cursor, &server->arena, &task->items) ||
+        !take_modifiers(cursor, task) || !imap_take_end(cursor)) {
+        imap_bad(server, "expected: FETCH set items");
+        return;
+    }
+    if (is_outside) {
+        imap_bad(server, "there are not so many messages");
+        return;
+    }
+    if (task->wants_vanished &&
+        !(server->is_uid && server->enabled & IMAP_ENABLED_QRESYNC && task->has_changed_since)) {
+        imap_bad(server, "VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");
+        return;
+    }
+    if (server->is_uid)
+        imap_fetch_items_add(&task->items, IMAP_FETCH_UID);
+    if (task->has_changed_since) {
+        imap_fetch_items_add(&task->items, IMAP_FETCH_MODSEQ);
+        server->enabled |= IMAP_ENABLED_CONDSTORE;
+    }
+    if (task->wants_vanished) {
+        server->note.as.vanished_ask = (struct access_store_vanished_ask){
+            .mailbox = server->mailbox_id, .modseq = task->changed_since};
+        imap_ask(server, ACCESS_STORE_VANISHED_ASK, on_vanished);
+        return;
+    }
+    begin(server);
+}

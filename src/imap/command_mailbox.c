@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/* STATUS, CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3), GETQUOTA (RFC 9208). */
+#include "imap/server_private.h"
+#include "imap/status.h"
+#include "imap/use.h"
+
+enum { NAME_MAX_OCTETS = ACCESS_STORE_MAILBOX_LIST_NAME_MAX };
+
+/* SP mailbox; a name that nothing can have is empty. */
+static bool
+take_mailbox(struct imap_server *server, struct cursor *cursor, struct slice *ret_name)
+{
+    struct slice sent;
+
+    if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent))
+        return false;
+    if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, ret_name) ||
+        ret_name->len > NAME_MAX_OCTETS)
+        *ret_name = slice_of("", 0);
+    return true;
+}
+
+/* ---- STATUS ---------------------------------------------------------------------------------- */
+
+struct status_task {
+    uint32_t items;
+};
+
+static void
+on_status(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct status_task *task = server->task;
+
+    (void)blob;
+    if (note->kind == ACCESS_STORE_MAILBOXES) {
+        for (size_t i = 0; i < note->as.mailboxes.rows.count; i++)
+            imap_put_status(server, &note->as.mailboxes.rows.at[i], task->items);
+    } else {
+        imap_end_result(server, note->as.done.result, "done");
+    }
+}
+
+void
+imap_command_status(struct imap_server *server, struct cursor *cursor)
+{
+    struct status_task *task = imap_task(server, sizeof(*task));
+    struct slice name;
+
+    if (!take_mailbox(server, cursor, &name) || !imap_take_space(cursor) ||
+        !imap_take_status_items(cursor, &task->items) || !imap_take_end(cursor)) {
+        imap_bad(server, "expected: STATUS mailbox (items)");
+        return;
+    }
+    if (name.len == 0) {
+        imap_end_result(server, ACCESS_STORE_RESULT_NOT_FOUND, "");
+        return;
+    }
+    server->note.as.mailbox_list = (struct access_store_mailbox_list){
+        .name = name, .wants_deleted = imap_status_wants_deleted(task->items)};
+    imap_ask(server, ACCESS_STORE_MAILBOX_LIST, on_status);
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static void
+on_edited(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    (void)blob;
+    imap_end_result(server, note->as.done.result, "done");
+}
+
+static void
+edit(struct imap_server *server, const struct access_store_mailbox_edit *change)
+{
+    if (change->name.len == 0 ||
+        (change->edit == ACCESS_STORE_EDIT_RENAME && change->to.len == 0)) {
+        imap_end(server, IMAP_NO, "[CANNOT] that is no name for a mailbox");
+        return;
+    }
+    server->note.as.mailbox_edit = *change;
+    imap_ask(server, ACCESS_STORE_MAILBOX_EDIT, on_edited);
+}
+
+static void
+edit_named(struct imap_server *server, struct cursor *cursor, enum access_store_edit kind)
+{
+    struct access_store_mailbox_edit change = {.edit = kind, .to = slice_of("", 0)};
+
+    if (!take_mailbox(server, cursor, &change.name) || !imap_take_end(cursor))
+        imap_bad(server, "expected: one mailbox");
+    else
+        edit(server, &change);
+}
+
+/* create-param of RFC 6154 §3: SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")" */
+static bool
+take_use(struct cursor *cursor, uint8_t *ret_use, bool *ret_is_known)
+{
+    struct slice name;
+
+    if (!imap_take_space(cursor))
+        return true;
+    if (!cursor_take_byte(cursor, '(') || !imap_take_word(cursor, SLICE("USE")) ||
+        !imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
+        return false;
+    while (!cursor_take_byte(cursor, ')')) {
+        const uint8_t *start = cursor->at;
+        (void)!imap_take_space(cursor);
+        start = cursor->at;
+        if (!cursor_take_byte(cursor, '\\') || !imap_take_atom(cursor, &name))
+            return false;
+        enum imap_use use = imap_use_find(slice_of(start, (size_t)(cursor->at - start)));
+        *ret_is_known = *ret_is_known && use != IMAP_USE_NONE && *ret_use == 0;
+        *ret_use = (uint8_t)use;
+    }
+    return cursor_take_byte(cursor, ')');
+}
+
+void
+imap_command_create(struct imap_server *server, struct cursor *cursor)
+{
+    struct access_store_mailbox_edit change = {.edit = ACCESS_STORE_EDIT_CREATE,
+                                               .to = slice_of("", 0)};
+    bool is_known = true;
+
+    if (!take_mailbox(server, cursor, &change.name) || !take_use(cursor, &change.use, &is_known) ||
+        !imap_take_end(cursor))
+        imap_bad(server, "expected: CREATE mailbox [(USE (use))]");
+    else if (!is_known)
+        imap_end(server, IMAP_NO, "[USEATTR] that use is not offered");
+    else
+        edit(server, &change);
+}
+
+void
+imap_command_delete(struct imap_server *server, struct cursor *cursor)
+{
+    edit_named(server, cursor, ACCESS_STORE_EDIT_REMOVE);
+}
+
+void
+imap_command_rename(struct imap_server *server, struct cursor *cursor)
+{
+    struct access_store_mailbox_edit change = {.edit = ACCESS_STORE_EDIT_RENAME};
+
+    if (!take_mailbox(server, cursor, &change.name) || !take_mailbox(server, cursor, &change.to) ||
+        !imap_take_end(cursor))
+        imap_bad(server, "expected: RENAME mailbox mailbox");
+    else
+        edit(server, &change);
+}
+
+void
+imap_command_subscribe(struct imap_server *server, struct cursor *cursor)
+{
+    edit_named(server, cursor, ACCESS_STORE_EDIT_SUBSCRIBE);
+}
+
+void
+imap_command_unsubscribe(struct imap_server *server, struct cursor *cursor)
+{
+    edit_named(server, cursor, ACCESS_STORE_EDIT_UNSUBSCRIBE);
+}
+
+/* ---- quota ----------------------------------------------------------------------------------- */
+
+struct quota_task {
+    struct slice mailbox; /* of GETQUOTAROOT; at == NULL: GETQUOTA */
+};
+
+static void
+on_account(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    const struct access_store_account_told *told = &note->as.account_told;
+    struct quota_task *task = server->task;
+    struct buffer *out = &server->output;
+
+    (void)blob;
+    if (task->mailbox.at) {
+        buffer_put_text(out, "* QUOTAROOT ");
+        imap_put_name(server, task->mailbox);
+        buffer_put_text(out, " \"\"\r\n");
+    }
+    buffer_put_text(out, "* QUOTA \"\" (");
+    if (told->quota_bytes > 0) { /* STORAGE counts units of 1024 octets */
+        imap_put_number(out, "STORAGE ", (told->bytes + 1023) / 1024, " ");
+        buffer_put_decimal(out, told->quota_bytes / 1024);
+    }
+    if (told->quota_messages > 0) {
+        imap_put_number(out, told->quota_bytes > 0 ? " MESSAGE " : "MESSAGE ", told->messages, " ");
+        buffer_put_decimal(out, told->quota_messages);
+    }
+    buffer_put_text(out, ")\r\n");
+    imap_end(server, IMAP_OK, "done");
+}
+
+void
+imap_command_getquota(struct imap_server *server, struct cursor *cursor)
+{
+    struct quota_task *task = imap_task(server, sizeof(*task));
+    struct slice root;
+
+    task->mailbox = slice_of(NULL, 0);
+    if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &root) ||
+        !imap_take_end(cursor)) {
+        imap_bad(server, "expected: GETQUOTA root");
+    } else if (root.len > 0) {
+        imap_end(server, IMAP_NO, "[NONEXISTENT] the only quota root is \"\"");
+    } else {
+        server->note.as.account_ask = (struct access_store_account_ask){0};
+        imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_account);
+    }
+}
+
+void
+imap_command_getquotaroot(struct imap_server *server, struct cursor *cursor)
+{
+    struct quota_task *task = imap_task(server, sizeof(*task));
+
+    if (!take_mailbox(server, cursor, &task->mailbox) || !imap_take_end(cursor)) {
+        imap_bad(server, "expected: GETQUOTAROOT mailbox");
+        return;
+    }
+    server->note.as.account_ask = (struct access_store_account_ask){0};
+    imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_account);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* Pieces of responses (RFC 9051 §9). */
+#include "imap/server_private.h"
+
+#include "text/date.h"
+#include "text/utf7.h"
+
+enum { QUOTED_MAX = 1000 };
+
+void
+imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after)
+{
+    buffer_put_text(out, before);
+    buffer_put_decimal(out, number);
+    buffer_put_text(out, after);
+}
+
+/* Octets that a quoted string may hold as they are; 8-bit ones only go where UTF-8 is spoken, so
+ * they go as a literal everywhere. */
+static bool
+is_quotable(struct slice string, bool *ret_has_special)
+{
+    for (size_t i = 0; i < string.len; i++) {
+        uint8_t byte = string.at[i];
+        if (byte < 0x20 || byte >= 0x7F)
+            return false;
+        if (byte == '"' || byte == '\\')
+            *ret_has_special = true;
+    }
+    return true;
+}
+
+void
+imap_put_string(struct buffer *out, struct slice string)
+{
+    bool has_special = false;
+
+    if (string.len > QUOTED_MAX || !is_quotable(string, &has_special)) {
+        imap_put_number(out, "{", string.len, "}\r\n");
+        buffer_put(out, string);
+        return;
+    }
+    buffer_put_byte(out, '"');
+    if (!has_special)
+        buffer_put(out, string);
+    for (size_t i = 0; has_special && i < string.len; i++) {
+        if (string.at[i] == '"' || string.at[i] == '\\')
+            buffer_put_byte(out, '\\');
+        buffer_put_byte(out, string.at[i]);
+    }
+    buffer_put_byte(out, '"');
+}
+
+void
+imap_put_nstring(struct buffer *out, struct slice string)
+{
+    if (!string.at)
+        buffer_put_text(out, "NIL");
+    else
+        imap_put_string(out, string);
+}
+
+void
+imap_put_astring(struct buffer *out, struct slice string)
+{
+    bool is_atom =
+        string.len > 0 && string.len < IMAP_ATOM_MAX && !slice_equal_nocase(string, SLICE("NIL"));
+
+    for (size_t i = 0; is_atom && i < string.len; i++)
+        is_atom = imap_is_atom_char(string.at[i]);
+    if (is_atom)
+        buffer_put(out, string);
+    else
+        imap_put_string(out, string);
+}
+
+void
+imap_put_name(struct imap_server *server, struct slice name)
+{
+    struct buffer *out = &server->output;
+    struct buffer encoded;
+
+    if (imap_is_utf8(server)) {
+        /* quoted with UTF-8 in it (RFC 9051 §9, RFC 6855 §3) */
+        buffer_put_byte(out, '"');
+        for (size_t i = 0; i < name.len; i++) {
+            if (name.at[i] == '"' || name.at[i] == '\\')
+                buffer_put_byte(out, '\\');
+            buffer_put_byte(out, name.at[i]);
+        }
+        buffer_put_byte(out, '"');
+        return;
+    }
+    buffer_init(&encoded, (size_t)8 * ACCESS_STORE_MAILBOX_LIST_NAME_MAX);
+    if (utf7_encode(name, &encoded))
+        imap_put_astring(out, buffer_slice(&encoded));
+    else
+        imap_put_string(out, name);
+    buffer_finish(&encoded);
+}
+
+void
+imap_put_flags(struct imap_server *server, uint8_t flags, uint64_t keywords)
+{
+    static const struct {
+        uint8_t bit;
+        struct slice name;
+    } names[] = {
+        {IMAP_ANSWERED, {(const uint8_t *)"\\Answered", 9}},
+        {IMAP_FLAGGED, {(const uint8_t *)"\\Flagged", 8}},
+        {IMAP_DELETED, {(const uint8_t *)"\\Deleted", 8}},
+        {IMAP_SEEN, {(const uint8_t *)"\\Seen", 5}},
+        {IMAP_DRAFT, {(const uint8_t *)"\\Draft", 6}},
+    };
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct buffer *out = &server->output;
+    bool is_first = true;
+
+    buffer_put_byte(out, '(');
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (!(flags & names[i].bit))
+            continue;
+        if (!is_first)
+            buffer_put_byte(out, ' ');
+        buffer_put(out, names[i].name);
+        is_first = false;
+    }
+    for (; keywords != 0; keywords &= keywords - 1) {
+        uint8_t index = (uint8_t)__builtin_ctzll(keywords);
+        if (index >= mailbox->name_count)
+            break;
+        if (!is_first)
+            buffer_put_byte(out, ' ');
+        buffer_put(out, mailbox->names[index]);
+        is_first = false;
+    }
+    buffer_put_byte(out, ')');
+}
+
+void
+imap_put_known_flags(struct imap_server *server, bool is_forced)
+{
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct buffer *out = &server->output;
+
+    if (!is_forced && server->announced == mailbox->name_count)
+        return;
+    uint64_t keywords = mailbox->name_count == IMAP_KEYWORDS_MAX
+                            ? UINT64_MAX
+                            : (UINT64_C(1) << mailbox->name_count) - 1;
+    server->announced = mailbox->name_count;
+    buffer_put_text(out, "* FLAGS ");
+    imap_put_flags(server, 31, keywords);
+    buffer_put_text(out, "\r\n* OK [PERMANENTFLAGS ");
+    if (server->is_read_only) {
+        buffer_put_text(out, "()] none can be changed\r\n");
+        return;
+    }
+    imap_put_flags(server, 31, keywords);
+    buffer_truncate(out, buffer_len(out) - 1); /* the bracket */
+    buffer_put_text(out, " \\*)] these are kept\r\n");
+}
+
+void
+imap_put_date_time(struct buffer *out, int64_t ns)
+{
+    buffer_put_byte(out, '"');
+    date_format_imap((struct wall){ns}, 0, out);
+    buffer_put_byte(out, '"');
+}

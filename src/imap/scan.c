@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages of a command, told by the store a batch at a time. A batch is so large that what comes
+ * is about BATCH_BYTES; so a session whose client does not read holds little. */
+#include "imap/server_private.h"
+
+#include <stdlib.h>
+
+enum {
+    BATCH_FIRST = 16,
+    BATCH_BYTES = 128 * 1024,
+    BATCH_ARENA_MAX = 96 << 20, /* a batch of the longest records */
+    ROW_BYTES = 48,
+};
+
+static bool step(struct imap_server *server);
+
+void
+imap_scan_begin(struct imap_server *server, const struct imap_set *places, bool wants_records,
+                uint32_t octets_max,
+                bool (*take)(struct imap_server *server, const struct imap_row *row),
+                void (*end)(struct imap_server *server))
+{
+    struct imap_scan *scan = calloc(1, sizeof(*scan));
+
+    if (!scan)
+        abort();
+    scan->places = *places;
+    imap_walk_init(&scan->walk, &server->view, &scan->places);
+    scan->wants_records = wants_records;
+    scan->octets_max = octets_max;
+    scan->take = take;
+    scan->end = end;
+    scan->batch = BATCH_FIRST;
+    arena_init(&scan->arena, BATCH_ARENA_MAX);
+    buffer_init(&scan->octets, (size_t)UINT32_MAX);
+    server->scan = scan;
+    server->more = step;
+}
+
+void
+imap_scan_finish(struct imap_server *server)
+{
+    if (!server->scan)
+        return;
+    arena_finish(&server->scan->arena);
+    buffer_finish(&server->scan->octets);
+    free(server->scan);
+    server->scan = NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* Finds out where the message stands in the view; false for one that was not asked for. */
+static bool
+place_row(struct imap_scan *scan, const struct access_store_message *message,
+          struct imap_row *ret_row)
+{
+    while (scan->asked_next < scan->asked_count &&
+           scan->asked[scan->asked_next].message.uid < message->uid) {
+        scan->is_gone = true;
+        scan->asked_next++;
+    }
+    if (scan->asked_next == scan->asked_count ||
+        scan->asked[scan->asked_next].message.uid != message->uid)
+        return false;
+    *ret_row = scan->asked[scan->asked_next++];
+    ret_row->message = *message;
+    return true;
+}
+
+static void
+keep_row(struct imap_scan *scan, const struct imap_row *row)
+{
+    if (!scan->rows)
+        scan->rows = ARENA_ARRAY(&scan->arena, struct imap_row, IMAP_BATCH_MAX);
+    if (!scan->rows)
+        return;
+    struct imap_row *kept = &scan->rows[scan->row_count++];
+    *kept = *row;
+    kept->message.record = arena_copy(&scan->arena, row->message.record);
+    kept->message.octets = arena_copy(&scan->arena, row->message.octets);
+}
+
+static void
+on_row(struct imap_server *server, const struct access_store_message *message)
+{
+    struct imap_scan *scan = server->scan;
+    struct imap_row row;
+
+    if (!place_row(scan, message, &row))
+        return;
+    scan->bytes += ROW_BYTES + message->record.len + message->octets.len;
+    /* One question is open at a time: rows about which the store may be asked again wait. */
+    bool is_next = scan->octets_max == 0 && scan->row_next == scan->row_count;
+    if (!is_next || !imap_has_room(server) || !scan->take(server, &row))
+        keep_row(scan, &row);
+}
+
+static void
+on_rows(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct imap_scan *scan = server->scan;
+
+    if (note->kind == ACCESS_STORE_MESSAGES) {
+        for (size_t i = 0; i < note->as.messages.rows.count; i++)
+            on_row(server, &note->as.messages.rows.at[i]);
+    } else if (note->kind == ACCESS_STORE_MESSAGE_BIG) {
+        const struct access_store_message_big *big = &note->as.message_big;
+        struct access_store_message message = {
+            .uid = big->uid,
+            .len = big->len,
+            .body = big->body,
+            .internal_ns = big->internal_ns,
+            .saved_ns = big->saved_ns,
+            .record = blob,
+            .octets = slice_of("", 0),
+        };
+        on_row(server, &message);
+    } else if (note->kind == ACCESS_STORE_DONE) {
+        scan->result = note->as.done.result;
+        scan->is_asked = false;
+        scan->is_gone = scan->is_gone || scan->asked_next < scan->asked_count;
+    }
+}
+
+/* ---- octets ---------------------------------------------------------------------------------- */
+
+static void
+on_octets(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct imap_scan *scan = server->scan;
+
+    (void)blob;
+    if (note->kind == ACCESS_STORE_BYTES) {
+        struct slice bytes =
+            slice_first(note->as.bytes.bytes,
+                        (size_t)(scan->octets_left < SIZE_MAX ? scan->octets_left : SIZE_MAX));
+        buffer_put(scan->is_streamed ? &server->output : &scan->octets, bytes);
+        scan->octets_left -= bytes.len;
+        return;
+    }
+    scan->is_waiting = false;
+    server->on_note = NULL;
+    if (note->as.read_done.result == ACCESS_STORE_RESULT_OK && scan->octets_left == 0)
+        return;
+    scan->is_broken = true;
+    if (scan->is_streamed) /* the literal that was begun cannot be ended */
+        imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
+}
+
+void
+imap_scan_ask(struct imap_server *server, uint32_t uid, uint64_t offset, uint64_t len,
+              bool is_streamed)
+{
+    struct imap_scan *scan = server->scan;
+
+    scan->is_waiting = true;
+    scan->is_streamed = is_streamed;
+    scan->is_broken = false;
+    scan->octets_left = len;
+    if (!is_streamed)
+        buffer_clear(&scan->octets);
+    server->note.as.read = (struct access_store_read){
+        .mailbox = server->mailbox_id, .uid = uid, .offset = offset, .len = len};
+    imap_ask(server, ACCESS_STORE_READ, on_octets);
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
+static void
+ask_batch(struct imap_server *server)
+{
+    struct imap_scan *scan = server->scan;
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct access_store_uid_range *ranges =
+        ARENA_ARRAY(&scan->arena, struct access_store_uid_range, scan->asked_count);
+    size_t count = 0;
+
+    assert(ranges);
+    for (size_t i = 0; i < scan->asked_count; i++) {
+        struct imap_row *row = &scan->asked[i];
+        row->message.uid = mailbox->uids[row->place];
+        if (count > 0 && scan->asked[i - 1].place + 1 == row->place)
+            ranges[count - 1].last = row->message.uid;
+        else
+            ranges[count++] = (struct access_store_uid_range){row->message.uid, row->message.uid};
+    }
+    scan->is_asked = true;
+    server->note.as.messages_ask = (struct access_store_messages_ask){
+        .mailbox = server->mailbox_id,
+        .has_records = scan->wants_records,
+        .octets_max = scan->octets_max,
+        .ranges = {ranges, count},
+    };
+    imap_ask(server, ACCESS_STORE_MESSAGES_ASK, on_rows);
+}
+
+static void
+next_batch(struct imap_server *server)
+{
+    struct imap_scan *scan = server->scan;
+
+    if (scan->bytes < BATCH_BYTES / 2 && scan->batch < IMAP_BATCH_MAX)
+        scan->batch *= 2;
+    else if (scan->bytes > BATCH_BYTES && scan->batch > 1)
+        scan->batch /= 2;
+    arena_reset(&scan->arena);
+    scan->rows = NULL;
+    scan->row_count = scan->row_next = scan->asked_count = scan->asked_next = scan->bytes = 0;
+    while (scan->asked_count < scan->batch &&
+           imap_walk_next(&scan->walk, &scan->asked[scan->asked_count].place,
+                          &scan->asked[scan->asked_count].number))
+        scan->asked_count++;
+    if (scan->asked_count > 0) {
+        ask_batch(server);
+        return;
+    }
+    server->more = NULL; /* the end may ask the store: it comes once */
+    scan->end(server);
+}
+
+static bool
+step(struct imap_server *server)
+{
+    struct imap_scan *scan = server->scan;
+
+    if (scan->is_waiting || (scan->is_asked && scan->octets_max > 0))
+        return false;
+    if (scan->row_next < scan->row_count) {
+        if (scan->take(server, &scan->rows[scan->row_next]))
+            scan->row_next++;
+        return !scan->is_waiting;
+    }
+    if (scan->is_asked)
+        return false;
+    if (scan->result != ACCESS_STORE_RESULT_OK || arena_failed(&scan->arena)) {
+        imap_end_result(
+            server,
+            scan->result != ACCESS_STORE_RESULT_OK ? scan->result : ACCESS_STORE_RESULT_LIMIT, "");
+        return true;
+    }
+    next_batch(server);
+    return true;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+bool
+imap_take_places(struct imap_server *server, struct cursor *cursor, struct imap_set *ret_places,
+                 bool *ret_is_outside)
+{
+    const struct imap_view *view = &server->view;
+    struct imap_set set;
+
+    if (cursor_take_byte(cursor, '$')) { /* RFC 5182 */
+        set = server->saved;
+        return imap_view_places(view, &set, true, &server->arena, ret_places, NULL);
+    }
+    if (!imap_take_set(cursor, &server->arena, &set))
+        return false;
+    uint32_t star = imap_view_count(view);
+    if (server->is_uid && star > 0)
+        star = view->mailbox->uids[imap_view_place_of_number(view, star)];
+    return imap_set_resolve(&set, star, &server->arena) &&
+           imap_view_places(view, &set, server->is_uid, &server->arena, ret_places, ret_is_outside);
+}
+
+struct access_store_uid_range_list
+imap_uid_ranges(struct imap_server *server, const struct imap_set *places, size_t max,
+                bool *ret_is_all)
+{
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct access_store_uid_range *ranges =
+        ARENA_ARRAY(&server->arena, struct access_store_uid_range, places->count + 1);
+
+    *ret_is_all = ranges && places->count <= max;
+    if (!*ret_is_all)
+        return (struct access_store_uid_range_list){NULL, 0};
+    for (size_t i = 0; i < places->count; i++)
+        ranges[i] = (struct access_store_uid_range){mailbox->uids[places->at[i].first],
+                                                    mailbox->uids[places->at[i].last]};
+    return (struct access_store_uid_range_list){ranges, places->count};
+}

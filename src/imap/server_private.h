@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* Private to the room: what the files of the server engine share. */
+#ifndef IMAP_SERVER_PRIVATE_H
+#define IMAP_SERVER_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "imap/grammar.h"
+#include "imap/server.h"
+#include "imap/set.h"
+
+enum imap_state {
+    IMAP_NOT_AUTHENTICATED = 1,
+    IMAP_AUTHENTICATED = 2,
+    IMAP_SELECTED = 4,
+    IMAP_ANY = 7,
+    IMAP_LOGGED_OUT = 8, /* nothing is taken any more */
+};
+
+/* What the next line is. */
+enum imap_line {
+    IMAP_LINE_COMMAND,
+    IMAP_LINE_RESPONSE, /* to a SASL challenge */
+    IMAP_LINE_DONE,     /* ends IDLE */
+    IMAP_LINE_AFTER_TLS
+};
+
+/* Extensions that a client has switched on (RFC 5161). */
+enum imap_enabled {
+    IMAP_ENABLED_CONDSTORE = 1,
+    IMAP_ENABLED_QRESYNC = 2,
+    IMAP_ENABLED_UTF8 = 4,
+    IMAP_ENABLED_REV2 = 8,
+};
+
+/* What a command's end says. */
+enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD };
+
+enum { IMAP_ARENA_MAX = 64 << 20 };
+
+/* A message as the store told of it. */
+struct imap_row {
+    uint32_t place, number;
+    struct access_store_message message; /* record: also a long one */
+};
+
+enum { IMAP_BATCH_MAX = 256 };
+
+/* Walks over messages and has the store tell of them, a batch at a time (scan.c). */
+struct imap_scan {
+    struct imap_walk walk;
+    struct imap_set places;
+    bool wants_records;
+    uint32_t octets_max;
+    /* Takes a row. False when there is no room, or when it has asked the store for more
+     * (imap_scan_ask); it is then called again with the same row. */
+    bool (*take)(struct imap_server *server, const struct imap_row *row);
+    void (*end)(struct imap_server *server);
+    struct imap_row asked[IMAP_BATCH_MAX]; /* of the batch: places, numbers, uids */
+    size_t asked_count, asked_next;
+    size_t batch;          /* how many to ask for next */
+    size_t bytes;          /* of the batch */
+    struct imap_row *rows; /* that wait to be taken */
+    size_t row_count, row_next;
+    bool is_asked, is_waiting, is_gone; /* is_gone: some messages are not there any more */
+    enum access_store_result result;
+    struct arena arena; /* of the batch */
+    /* Octets that take has asked for. */
+    struct buffer octets;
+    uint64_t octets_left;
+    bool is_streamed, is_broken; /* is_broken: they could not be read */
+};
+
+struct imap_server {
+    struct imap_server_options options;
+    enum imap_state state;
+    enum imap_line expects;
+    uint8_t enabled;
+    bool is_secure, is_held, is_closing;
+    bool is_idling, is_changed, is_stopping;
+    bool is_read_only;
+    uint8_t announced; /* how many keywords the client knows */
+    struct instant idle_ends, held_until;
+    uint32_t errors, failures;
+    uint64_t account;
+    /* The framer. */
+    struct buffer command;
+    size_t line_start; /* of the line that is being read, in command */
+    uint64_t literal_left;
+    uint64_t discard_left;
+    bool is_discarding; /* the command in hand is thrown away, and has been answered */
+    /* The command that is being done. */
+    bool is_running;
+    char tag[IMAP_TAG_MAX];
+    uint8_t tag_len;
+    bool is_uid;      /* UID FETCH and the like */
+    bool may_expunge; /* its untagged responses may renumber */
+    enum imap_status status;
+    struct buffer text; /* of its end, with the response code */
+    struct arena arena;
+    void *task;                               /* what the command's file keeps, in the arena */
+    bool (*more)(struct imap_server *server); /* next step; false: it waits */
+    void (*on_note)(struct imap_server *server, const struct access_store_note *note,
+                    struct slice blob);
+    void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
+    struct imap_scan *scan;
+    struct imap_set_builder gathered; /* by the command that is being done */
+    /* Events. */
+    bool has_event;
+    struct imap_event event;
+    struct access_store_note note; /* of the event */
+    struct buffer scratch;
+    bool is_auth_open, is_auth_via_login;
+    char mechanism[24];
+    struct buffer output;
+    /* The selected mailbox. */
+    struct imap_view view;
+    uint32_t mailbox_id;
+    uint32_t sync_place; /* how far the changed flags have been told */
+    uint64_t sync_modseq;
+    uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
+    bool is_shown;                      /* and that it has been shown */
+    struct imap_set saved;              /* SEARCHRES: UIDs; at is owned */
+    bool is_saved;
+};
+
+/* ---- commands.c ---- */
+struct imap_command {
+    struct slice name;
+    unsigned states;
+    void (*run)(struct imap_server *server, struct cursor *cursor);
+};
+/* Runs the complete command in server->command. */
+void imap_run(struct imap_server *server);
+/* End of line, else BAD; for commands that take no more. */
+MUST_USE bool imap_take_end(struct cursor *cursor);
+
+/* ---- server.c ---- */
+/* Ends the command: after untagged responses that are due, "tag OK text". `text` may begin with a
+ * response code. */
+void imap_end(struct imap_server *server, enum imap_status status, const char *text);
+/* BAD; counted: too many end the session. */
+void imap_bad(struct imap_server *server, const char *text);
+/* NO, or OK, as the store's result says. */
+void imap_end_result(struct imap_server *server, enum access_store_result result,
+                     const char *ok_text);
+/* Makes an event of server->note; its answer goes to on_note. */
+void imap_ask(struct imap_server *server, enum access_store_kind kind,
+              void (*on_note)(struct imap_server *server, const struct access_store_note *note,
+                              struct slice blob));
+void imap_raise(struct imap_server *server, enum imap_event_kind kind);
+void imap_shut(struct imap_server *server, enum imap_close close, const char *text);
+bool imap_has_room(const struct imap_server *server);
+void *imap_task(struct imap_server *server, size_t size);
+bool imap_is_utf8(const struct imap_server *server);
+
+/* ---- respond.c: pieces of responses ---- */
+void imap_put_string(struct buffer *out, struct slice string);  /* quoted or literal */
+void imap_put_nstring(struct buffer *out, struct slice string); /* NIL for at == NULL */
+void imap_put_astring(struct buffer *out, struct slice string);
+void imap_put_name(struct imap_server *server, struct slice name); /* a mailbox */
+void imap_put_flags(struct imap_server *server, uint8_t flags, uint64_t keywords);
+void imap_put_date_time(struct buffer *out, int64_t ns);
+void imap_put_capabilities(struct imap_server *server);
+void imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after);
+/* "* FLAGS (…)" and PERMANENTFLAGS, when there are keywords that the client does not know. */
+void imap_put_known_flags(struct imap_server *server, bool is_forced);
+
+/* ---- sync.c ---- */
+/* Tells what has changed in the selected mailbox; false when output is full: call again. */
+MUST_USE bool imap_sync(struct imap_server *server, bool may_expunge);
+void imap_deselect(struct imap_server *server);
+
+/* ---- scan.c ---- */
+/* Takes the walk over from the command: `take` for each message, then `end`. */
+void imap_scan_begin(struct imap_server *server, const struct imap_set *places, bool wants_records,
+                     uint32_t octets_max,
+                     bool (*take)(struct imap_server *server, const struct imap_row *row),
+                     void (*end)(struct imap_server *server));
+/* Asks for octets of a message; they are gathered in scan->octets, or, when `is_streamed`, put into
+ * the output as they come. Then take is called again. A stream that breaks ends the session. */
+void imap_scan_ask(struct imap_server *server, uint32_t uid, uint64_t offset, uint64_t len,
+                   bool is_streamed);
+void imap_scan_finish(struct imap_server *server);
+
+/* Takes a set of sequence numbers, or UIDs with server->is_uid, or "$", as places. */
+MUST_USE bool imap_take_places(struct imap_server *server, struct cursor *cursor,
+                               struct imap_set *ret_places, bool *ret_is_outside);
+/* The ranges of UIDs that these places stand for, for a note: at most `max` from *place on;
+ * *ret_is_all tells whether they are all. */
+struct access_store_uid_range_list imap_uid_ranges(struct imap_server *server,
+                                                   const struct imap_set *places, size_t max,
+                                                   bool *ret_is_all);
+
+/* ---- commands, by file ---- */
+#define IMAP_COMMAND(name)                                                                         \
+    void imap_command_##name(struct imap_server *server, struct cursor *cursor)
+IMAP_COMMAND(capability);
+IMAP_COMMAND(noop);
+IMAP_COMMAND(logout);
+IMAP_COMMAND(id);
+IMAP_COMMAND(enable);
+IMAP_COMMAND(namespace);
+IMAP_COMMAND(idle);
+IMAP_COMMAND(starttls);
+IMAP_COMMAND(login);
+IMAP_COMMAND(authenticate);
+IMAP_COMMAND(unauthenticate);
+IMAP_COMMAND(list);
+IMAP_COMMAND(lsub);
+IMAP_COMMAND(status);
+IMAP_COMMAND(create);
+IMAP_COMMAND(delete);
+IMAP_COMMAND(rename);
+IMAP_COMMAND(subscribe);
+IMAP_COMMAND(unsubscribe);
+IMAP_COMMAND(select);
+IMAP_COMMAND(examine);
+IMAP_COMMAND(close);
+IMAP_COMMAND(unselect);
+IMAP_COMMAND(expunge);
+IMAP_COMMAND(fetch);
+IMAP_COMMAND(store);
+IMAP_COMMAND(copy);
+IMAP_COMMAND(move);
+IMAP_COMMAND(append);
+IMAP_COMMAND(replace);
+IMAP_COMMAND(search);
+IMAP_COMMAND(getquota);
+IMAP_COMMAND(getquotaroot);
+#undef IMAP_COMMAND
+
+/* After a response to a challenge has come in. */
+void imap_auth_response(struct imap_server *server, struct slice line, struct instant now);
+
+#endif

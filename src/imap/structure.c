@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC */
+#include "imap/structure.h"
+
+#include "base/cursor.h"
+#include "imap/server_private.h"
+
+void
+imap_message_open(struct imap_message *message, struct slice record, uint32_t len)
+{
+    *message = (struct imap_message){.len = len};
+    message->has_record = record.len > 0 && mime_record_open(record, len, &message->record);
+}
+
+/* ---- ENVELOPE -------------------------------------------------------------------------------- */
+
+static void
+put_addresses(struct buffer *out, const struct mime_record *record, uint32_t first, uint32_t count)
+{
+    if (count == 0) {
+        buffer_put_text(out, "NIL");
+        return;
+    }
+    buffer_put_byte(out, '(');
+    for (uint32_t i = 0; i < count; i++) {
+        struct mime_record_address address = mime_record_address(record, first + i);
+        buffer_put_byte(out, '(');
+        imap_put_nstring(out, address.name);
+        buffer_put_byte(out, ' ');
+        imap_put_nstring(out, address.route);
+        buffer_put_byte(out, ' ');
+        imap_put_nstring(out, address.mailbox);
+        buffer_put_byte(out, ' ');
+        imap_put_nstring(out, address.host);
+        buffer_put_byte(out, ')');
+    }
+    buffer_put_byte(out, ')');
+}
+
+static void
+put_list(struct buffer *out, const struct mime_record *record,
+         const struct mime_record_message *message, enum mime_record_list list)
+{
+    /* Sender and Reply-To default to From (§7.5.2). */
+    if ((list == MIME_RECORD_SENDER || list == MIME_RECORD_REPLY_TO) &&
+        message->addresses_count[list] == 0)
+        list = MIME_RECORD_FROM;
+    buffer_put_byte(out, ' ');
+    put_addresses(out, record, message->addresses_first[list], message->addresses_count[list]);
+}
+
+static void
+put_summary(struct buffer *out, const struct mime_record *record, uint32_t index)
+{
+    static const enum mime_record_list lists[] = {MIME_RECORD_FROM,     MIME_RECORD_SENDER,
+                                                  MIME_RECORD_REPLY_TO, MIME_RECORD_TO,
+                                                  MIME_RECORD_CC,       MIME_RECORD_BCC};
+    struct mime_record_message message;
+
+    mime_record_message(record, index, &message);
+    buffer_put_byte(out, '(');
+    imap_put_nstring(out, message.date);
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, message.subject);
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        put_list(out, record, &message, lists[i]);
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, message.in_reply_to);
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, message.message_id);
+    buffer_put_byte(out, ')');
+}
+
+static const char empty_envelope[] = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+
+void
+imap_put_envelope(struct buffer *out, const struct imap_message *message)
+{
+    if (message->has_record)
+        put_summary(out, &message->record, 0);
+    else
+        buffer_put_text(out, empty_envelope);
+}
+
+/* ---- BODYSTRUCTURE --------------------------------------------------------------------------- */
+
+static void
+put_parameters(struct buffer *out, const struct mime_record *record, uint32_t first, uint32_t count)
+{
+    if (count == 0) {
+        buffer_put_text(out, "NIL");
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct mime_record_parameter parameter = mime_record_parameter(record, first + i);
+        buffer_put_byte(out, i == 0 ? '(' : ' ');
+        imap_put_string(out, parameter.name);
+        buffer_put_byte(out, ' ');
+        imap_put_string(out, parameter.value);
+    }
+    buffer_put_byte(out, ')');
+}
+
+/* body-fld-dsp SP body-fld-lang SP body-fld-loc */
+static void
+put_tail(struct buffer *out, const struct mime_record *record, const struct mime_record_part *part)
+{
+    if (part->disposition.at) {
+        buffer_put_text(out, " (");
+        imap_put_string(out, part->disposition);
+        buffer_put_byte(out, ' ');
+        put_parameters(out, record, part->disposition_first, part->disposition_count);
+        buffer_put_byte(out, ')');
+    } else {
+        buffer_put_text(out, " NIL");
+    }
+    if (part->languages_count == 0)
+        buffer_put_text(out, " NIL");
+    for (uint32_t i = 0; i < part->languages_count; i++) {
+        buffer_put_text(out, i == 0 ? " (" : " ");
+        imap_put_string(out, mime_record_parameter(record, part->languages_first + i).value);
+    }
+    if (part->languages_count > 0)
+        buffer_put_byte(out, ')');
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, part->location);
+}
+
+/* body-fields: param SP id SP desc SP enc SP octets */
+static void
+put_fields(struct buffer *out, const struct mime_record *record,
+           const struct mime_record_part *part)
+{
+    put_parameters(out, record, part->parameters_first, part->parameters_count);
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, part->id);
+    buffer_put_byte(out, ' ');
+    imap_put_nstring(out, part->description);
+    buffer_put_byte(out, ' ');
+    imap_put_string(out, part->encoding_name.at ? part->encoding_name : SLICE("7BIT"));
+    imap_put_number(out, " ", part->body_end - part->body_start, "");
+}
+
+static void
+put_type(struct buffer *out, const struct mime_record_part *part)
+{
+    buffer_put_byte(out, '(');
+    imap_put_string(out, part->type.at ? part->type : SLICE("text"));
+    buffer_put_byte(out, ' ');
+    imap_put_string(out, part->subtype.at ? part->subtype : SLICE("plain"));
+    buffer_put_byte(out, ' ');
+}
+
+static void
+put_leaf(struct buffer *out, const struct mime_record *record, const struct mime_record_part *part,
+         bool is_extensible)
+{
+    put_type(out, part);
+    put_fields(out, record, part);
+    if (!part->type.at || slice_equal(part->type, SLICE("text")))
+        imap_put_number(out, " ", part->lines, "");
+    if (is_extensible) {
+        buffer_put_byte(out, ' ');
+        imap_put_nstring(out, part->md5);
+        put_tail(out, record, part);
+    }
+    buffer_put_byte(out, ')');
+}
+
+/* What stands before the parts of a part that has some. */
+static void
+begin_parts(struct buffer *out, const struct mime_record *record,
+            const struct mime_record_part *part, uint32_t index)
+{
+    if (part->kind == MIME_PART_MULTIPART) {
+        buffer_put_byte(out, '(');
+        if (part->after == index + 1) /* one part at least must be shown */
+            buffer_put_text(out, "(\"text\" \"plain\" NIL NIL NIL \"7BIT\" 0 0)");
+        return;
+    }
+    struct mime_record_part inner;
+    put_type(out, part);
+    put_fields(out, record, part);
+    buffer_put_byte(out, ' ');
+    mime_record_part(record, index + 1, &inner);
+    if (inner.message != MIME_NO_PART)
+        put_summary(out, record, inner.message);
+    else
+        buffer_put_text(out, empty_envelope);
+    buffer_put_byte(out, ' ');
+}
+
+static void
+end_parts(struct buffer *out, const struct mime_record *record, const struct mime_record_part *part,
+          bool is_extensible)
+{
+    if (part->kind == MIME_PART_MULTIPART) {
+        buffer_put_byte(out, ' ');
+        imap_put_string(out, part->subtype.at ? part->subtype : SLICE("mixed"));
+        if (is_extensible) {
+            buffer_put_byte(out, ' ');
+            put_parameters(out, record, part->parameters_first, part->parameters_count);
+            put_tail(out, record, part);
+        }
+    } else {
+        imap_put_number(out, " ", part->lines, "");
+        if (is_extensible) {
+            buffer_put_byte(out, ' ');
+            imap_put_nstring(out, part->md5);
+            put_tail(out, record, part);
+        }
+    }
+    buffer_put_byte(out, ')');
+}
+
+/* In the order of the parts; the ones that are open are kept in a stack. */
+void
+imap_put_structure(struct buffer *out, const struct imap_message *message, bool is_extensible)
+{
+    const struct mime_record *record = &message->record;
+    struct mime_record_part open[IMAP_PART_DEPTH_MAX], part;
+    unsigned depth = 0;
+
+    if (!message->has_record) {
+        imap_put_number(out, "(\"text\" \"plain\" NIL NIL NIL \"8BIT\" ", message->len, " 0");
+        buffer_put_text(out, is_extensible ? " NIL NIL NIL NIL)" : ")");
+        return;
+    }
+    for (uint32_t i = 0; i < record->parts_count; i++) {
+        for (; depth > 0 && open[depth - 1].after <= i; depth--)
+            end_parts(out, record, &open[depth - 1], is_extensible);
+        mime_record_part(record, i, &part);
+        bool has_parts = part.kind == MIME_PART_MULTIPART ||
+                         (part.kind == MIME_PART_MESSAGE && part.after > i + 1);
+        if (has_parts && depth < IMAP_PART_DEPTH_MAX) {
+            begin_parts(out, record, &part, i);
+            open[depth++] = part;
+        } else {
+            put_leaf(out, record, &part, is_extensible);
+        }
+    }
+    while (depth > 0)
+        end_parts(out, record, &open[--depth], is_extensible);
+}
+
+/* ---- sections -------------------------------------------------------------------------------- */
+
+/* The nth part of a multipart, or MIME_NO_PART. */
+static uint32_t
+child_of(const struct mime_record *record, uint32_t index, uint32_t number)
+{
+    struct mime_record_part whole, part;
+
+    mime_record_part(record, index, &whole);
+    for (uint32_t i = index + 1; i < whole.after; i = part.after) {
+        if (--number == 0)
+            return i;
+        mime_record_part(record, i, &part);
+    }
+    return MIME_NO_PART;
+}
+
+/* §6.4.5.1: parts of a multipart are numbered; what is no multipart has one part, itself. */
+static uint32_t
+find_part(const struct mime_record *record, const struct imap_part_path *path)
+{
+    struct mime_record_part part;
+    uint32_t index = 0;
+    bool is_root = true; /* of the message or of one inside */
+
+    for (unsigned i = 0; i < path->depth; i++) {
+        mime_record_part(record, index, &part);
+        if (!is_root && part.kind == MIME_PART_MESSAGE && part.after > index + 1) {
+            mime_record_part(record, ++index, &part);
+            is_root = true;
+        }
+        if (part.kind == MIME_PART_MULTIPART) {
+            index = child_of(record, index, path->numbers[i]);
+            if (index == MIME_NO_PART)
+                return index;
+        } else if (!is_root || path->numbers[i] != 1) {
+            return MIME_NO_PART;
+        }
+        is_root = false;
+    }
+    return index;
+}
+
+static void
+set_range(uint32_t *ret_offset, uint32_t *ret_len, uint32_t start, uint32_t end)
+{
+    *ret_offset = start;
+    *ret_len = end > start ? end - start : 0;
+}
+
+static bool
+find_without_record(const struct imap_message *message, const struct imap_part_path *path,
+                    enum imap_section_kind kind, uint32_t *ret_offset, uint32_t *ret_len)
+{
+    bool is_whole = kind == IMAP_SECTION_WHOLE || kind == IMAP_SECTION_TEXT;
+
+    set_range(ret_offset, ret_len, 0, is_whole ? message->len : 0);
+    return path->depth == 0 || (path->depth == 1 && path->numbers[0] == 1);
+}
+
+bool
+imap_section_find(const struct imap_message *message, const struct imap_part_path *path,
+                  enum imap_section_kind kind, uint32_t *ret_offset, uint32_t *ret_len,
+                  enum mime_encoding *ret_encoding)
+{
+    struct mime_record_part part;
+
+    *ret_encoding = MIME_ENCODING_BINARY;
+    if (!message->has_record)
+        return find_without_record(message, path, kind, ret_offset, ret_len);
+    uint32_t index = find_part(&message->record, path);
+    if (index == MIME_NO_PART)
+        return false;
+    mime_record_part(&message->record, index, &part);
+    if (kind == IMAP_SECTION_MIME) {
+        set_range(ret_offset, ret_len, part.header_start, part.body_start);
+        return path->depth > 0;
+    }
+    if (path->depth == 0 && kind == IMAP_SECTION_WHOLE) {
+        set_range(ret_offset, ret_len, 0, message->len);
+        return true;
+    }
+    if (kind == IMAP_SECTION_WHOLE) {
+        if (part.kind == MIME_PART_LEAF)
+            *ret_encoding = part.encoding;
+        set_range(ret_offset, ret_len, part.body_start, part.body_end);
+        return true;
+    }
+    if (path->depth > 0) { /* HEADER and TEXT are of the message inside */
+        if (part.kind != MIME_PART_MESSAGE || part.after == index + 1)
+            return false;
+        mime_record_part(&message->record, index + 1, &part);
+    }
+    if (kind == IMAP_SECTION_TEXT)
+        set_range(ret_offset, ret_len, part.body_start,
+                  path->depth == 0 ? message->len : part.body_end);
+    else
+        set_range(ret_offset, ret_len, part.header_start, part.body_start);
+    return true;
+}
+
+/* ---- header fields --------------------------------------------------------------------------- */
+
+static bool
+is_named(struct slice line, const struct slice *names, size_t count)
+{
+    struct slice name = slice_trim(slice_first(line, slice_find_byte(line, ':')));
+
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal_nocase(names[i], name))
+            return true;
+    }
+    return false;
+}
+
+void
+imap_put_fields(struct buffer *out, struct slice header, const struct slice *names, size_t count,
+                bool is_not)
+{
+    bool is_wanted = false;
+
+    while (header.len > 0) {
+        size_t end = slice_find_byte(header, '\n');
+        struct slice line = slice_first(header, end < header.len ? end + 1 : header.len);
+        bool is_continued = line.at[0] == ' ' || line.at[0] == '\t';
+        header = slice_skip(header, line.len);
+        if (slice_trim(line).len == 0 && !is_continued)
+            break;
+        if (!is_continued)
+            is_wanted = is_named(line, names, count) != is_not;
+        if (is_wanted)
+            buffer_put(out, line);
+    }
+    buffer_put_text(out, "\r\n");
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* What has changed in the selected mailbox since the client was told last: EXPUNGE or VANISHED,
+ * EXISTS, FETCH (RFC 9051 §7.5, RFC 7162 §3). */
+#include "imap/server_private.h"
+
+/* True when the client shall hear of this tomb now. */
+static bool
+is_new_tomb(const struct imap_view *view, const struct imap_tomb *tomb)
+{
+    return tomb->serial > view->serial && tomb->place < view->known;
+}
+
+static void
+put_vanished(struct imap_server *server)
+{
+    const struct imap_view *view = &server->view;
+    struct imap_set_builder gone;
+
+    imap_set_builder_init(&gone);
+    for (size_t i = 0; i < view->mailbox->tomb_count; i++) {
+        const struct imap_tomb *tomb = &view->mailbox->tombs[i];
+        uint32_t uid = view->mailbox->uids[tomb->place];
+        if (is_new_tomb(view, tomb))
+            imap_set_builder_add(&gone, uid, uid);
+    }
+    struct imap_set set = imap_set_builder_set(&gone);
+    if (set.count > 0) {
+        buffer_put_text(&server->output, "* VANISHED ");
+        imap_set_put(&server->output, &set);
+        buffer_put_text(&server->output, "\r\n");
+    }
+    imap_set_builder_finish(&gone);
+}
+
+/* Each number counts what the ones before it have left (RFC 9051 §7.5.1). */
+static void
+put_expunges(struct imap_server *server)
+{
+    const struct imap_view *view = &server->view;
+    uint32_t gone = 0;
+
+    for (size_t i = 0; i < view->mailbox->tomb_count; i++) {
+        const struct imap_tomb *tomb = &view->mailbox->tombs[i];
+        if (tomb->place >= view->known)
+            break;
+        if (is_new_tomb(view, tomb))
+            imap_put_number(&server->output, "* ", tomb->place + 1 - gone, " EXPUNGE\r\n");
+        gone++;
+    }
+}
+
+static bool
+has_new_tombs(const struct imap_view *view)
+{
+    return view->serial != view->mailbox->serial;
+}
+
+static void
+put_change(struct imap_server *server, uint32_t place, uint32_t number)
+{
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct buffer *out = &server->output;
+    uint64_t modseq = mailbox->modseqs[place];
+    bool is_silent = modseq >= server->silent_first && modseq <= server->silent_last;
+
+    if (is_silent && (server->is_shown || !(server->enabled & IMAP_ENABLED_CONDSTORE)))
+        return;
+    imap_put_number(out, "* ", number, " FETCH (");
+    if (server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC)
+        imap_put_number(out, "UID ", mailbox->uids[place], " ");
+    if (server->enabled & IMAP_ENABLED_CONDSTORE)
+        imap_put_number(out, "MODSEQ (", modseq, is_silent ? ")" : ") ");
+    if (!is_silent) {
+        buffer_put_text(out, "FLAGS ");
+        imap_put_flags(server, mailbox->flags[place], mailbox->keywords[place]);
+    }
+    buffer_put_text(out, ")\r\n");
+}
+
+/* False when the output is full; server->sync_place says how far it is. */
+static bool
+put_changes(struct imap_server *server)
+{
+    struct imap_view *view = &server->view;
+    const struct imap_mailbox *mailbox = view->mailbox;
+    struct imap_range rest = {server->sync_place, view->known ? view->known - 1 : 0};
+    struct imap_set places = {&rest, view->known > server->sync_place};
+    struct imap_walk walk;
+    uint32_t place, number;
+
+    if (view->modseq >= mailbox->modseq)
+        return true;
+    imap_walk_init(&walk, view, &places);
+    while (imap_walk_next(&walk, &place, &number)) {
+        if (mailbox->modseqs[place] <= view->modseq || mailbox->flags[place] & IMAP_VANISHED)
+            continue;
+        if (!imap_has_room(server)) {
+            server->sync_place = place;
+            return false;
+        }
+        put_change(server, place, number);
+    }
+    return true;
+}
+
+bool
+imap_sync(struct imap_server *server, bool may_expunge)
+{
+    struct imap_view *view = &server->view;
+    struct imap_mailbox *mailbox = view->mailbox;
+
+    if (server->sync_place == 0) {
+        imap_put_known_flags(server, false);
+        if (may_expunge && has_new_tombs(view)) {
+            if (server->enabled & IMAP_ENABLED_QRESYNC)
+                put_vanished(server);
+            else
+                put_expunges(server);
+            view->serial = mailbox->serial;
+        }
+        server->sync_modseq = mailbox->modseq;
+    }
+    view->is_pinned = true;
+    if (!put_changes(server))
+        return false;
+    view->is_pinned = false;
+    server->sync_place = 0;
+    view->modseq = server->sync_modseq;
+    if (view->known != mailbox->count) {
+        view->known = mailbox->count;
+        imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
+    }
+    if (mailbox->is_gone && may_expunge && imap_view_count(view) == 0)
+        buffer_put_text(&server->output, "* OK [CLOSED] the mailbox was deleted\r\n");
+    return true;
+}
+
+void
+imap_deselect(struct imap_server *server)
+{
+    imap_view_close(&server->view);
+    server->sync_place = 0;
+    server->announced = 0;
+    server->is_changed = false;
+    if (server->state == IMAP_SELECTED)
+        server->state = IMAP_AUTHENTICATED;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/* The rules of the grammar, each with what it takes and what it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "imap/fetch.h"
+#include "imap/grammar.h"
+#include "imap/set.h"
+#include "imap/use.h"
+
+static struct arena arena;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    arena_finish(&arena);
+    return 0;
+}
+
+static void
+expect_text(const char *text, const char *wanted)
+{
+    struct cursor cursor = cursor_of(slice_of_string(text));
+    struct slice string;
+    bool is_taken = imap_take_astring(&cursor, &arena, &string);
+
+    assert_int_equal(is_taken, wanted != NULL);
+    if (wanted)
+        assert_true(slice_equal(string, slice_of_string(wanted)));
+    else
+        assert_ptr_equal(cursor.at, text);
+}
+
+static void
+strings_come_in_three_forms(void **state)
+{
+    (void)state;
+    expect_text("atom]", "atom]");
+    expect_text("\"quoted \\\"text\\\\\"", "quoted \"text\\");
+    expect_text("{5}\r\na\r\nb\"", "a\r\nb\"");
+    expect_text("{3+}\r\nabc", "abc");
+    expect_text("~{3}\r\nabc", "abc");
+    expect_text("{4}\r\nabc", NULL);
+    expect_text("\"open", NULL);
+    expect_text("\"a\\b\"", NULL);
+    expect_text("", NULL);
+}
+
+static void
+dates_are_days_and_instants(void **state)
+{
+    struct cursor cursor = cursor_of(SLICE("\" 7-Feb-1994 21:52:25 -0800\""));
+    struct wall wall;
+    int32_t day;
+
+    (void)state;
+    assert_true(imap_take_date_time(&cursor, &wall));
+    assert_int_equal(wall_seconds(wall), 760686745);
+    cursor = cursor_of(SLICE("1-Jan-1970"));
+    assert_true(imap_take_date(&cursor, &day));
+    assert_int_equal(day, 0);
+    cursor = cursor_of(SLICE("\"29-Feb-2024\""));
+    assert_true(imap_take_date(&cursor, &day));
+    assert_int_equal(day, 19782);
+    cursor = cursor_of(SLICE("32-Jan-2000"));
+    assert_false(imap_take_date(&cursor, &day));
+    cursor = cursor_of(SLICE("1-Foo-2000"));
+    assert_false(imap_take_date(&cursor, &day));
+}
+
+static void
+flags_are_bits_and_names(void **state)
+{
+    struct cursor cursor = cursor_of(SLICE("(\\Seen \\deleted $Junk)"));
+    struct imap_flags flags;
+
+    (void)state;
+    assert_true(imap_take_flag_list(&cursor, &flags));
+    assert_int_equal(flags.bits, IMAP_SEEN | IMAP_DELETED);
+    assert_int_equal(flags.keyword_count, 1);
+    cursor = cursor_of(SLICE("(\\Unknown)"));
+    assert_false(imap_take_flag_list(&cursor, &flags));
+    cursor = cursor_of(SLICE("()"));
+    assert_true(imap_take_flag_list(&cursor, &flags));
+    assert_int_equal(flags.bits, 0);
+}
+
+static void
+expect_match(const char *pattern, const char *name, bool is_wanted)
+{
+    assert_int_equal(imap_pattern_matches(slice_of_string(pattern), slice_of_string(name)),
+                     is_wanted);
+}
+
+static void
+wildcards_know_levels(void **state)
+{
+    (void)state;
+    expect_match("*", "a/b/c", true);
+    expect_match("%", "a/b", false);
+    expect_match("%/%", "a/b", true);
+    expect_match("*a%", "xa/ya", true);
+    expect_match("%b*", "a/b", false);
+    expect_match("a/%", "a/b/c", false);
+    expect_match("inbox", "INBOX", true);
+    expect_match("Sent", "sent", false);
+    expect_match("", "a", false);
+    expect_match("a*c%e", "a/b/c/d/cxe", true);
+}
+
+static void
+names_are_told_apart_by_alphabet(void **state)
+{
+    struct slice name;
+
+    (void)state;
+    assert_true(imap_name_decode(SLICE("Entw&APw-rfe"), false, &arena, &name));
+    assert_true(slice_equal(name, SLICE("Entwürfe")));
+    assert_true(imap_name_decode(SLICE("Entwürfe"), true, &arena, &name));
+    assert_true(slice_equal(name, SLICE("Entwürfe")));
+    assert_true(imap_name_decode(SLICE("inbox/x/"), true, &arena, &name));
+    assert_true(slice_equal(name, SLICE("INBOX/x")));
+    assert_false(imap_name_decode(SLICE("\xFF"), true, &arena, &name));
+    assert_true(imap_pattern_decode(SLICE("&AOk-%"), false, &arena, &name));
+    assert_true(slice_equal(name, SLICE("é%")));
+}
+
+static void
+sets_are_sorted_and_joined(void **state)
+{
+    struct cursor cursor = cursor_of(SLICE("9:7,2,*,3:5 "));
+    struct imap_set set;
+    struct buffer text;
+
+    (void)state;
+    buffer_init(&text, 100);
+    assert_true(imap_take_set(&cursor, &arena, &set));
+    assert_true(imap_set_resolve(&set, 12, &arena));
+    imap_set_put(&text, &set);
+    assert_true(slice_equal(buffer_slice(&text), SLICE("2:5,7:9,12")));
+    assert_true(imap_set_has(&set, 8));
+    assert_false(imap_set_has(&set, 6));
+    buffer_finish(&text);
+    cursor = cursor_of(SLICE("0"));
+    assert_false(imap_take_set(&cursor, &arena, &set));
+    cursor = cursor_of(SLICE("1,"));
+    assert_false(imap_take_set(&cursor, &arena, &set));
+}
+
+static void
+a_builder_joins_what_touches(void **state)
+{
+    struct imap_set_builder builder;
+
+    (void)state;
+    imap_set_builder_init(&builder);
+    imap_set_builder_add(&builder, 1, 1);
+    imap_set_builder_add(&builder, 2, 4);
+    imap_set_builder_add(&builder, 6, 6);
+    struct imap_set set = imap_set_builder_set(&builder);
+    assert_int_equal(set.count, 2);
+    assert_int_equal(set.at[0].last, 4);
+    imap_set_builder_finish(&builder);
+}
+
+static void
+items_of_fetch_have_sections(void **state)
+{
+    struct cursor cursor =
+        cursor_of(SLICE("(UID BODY.PEEK[1.2.HEADER.FIELDS (To \"Cc\")]<5.10> BINARY[3])"));
+    struct imap_fetch_items items;
+
+    (void)state;
+    assert_true(imap_take_fetch_items(&cursor, &arena, &items));
+    assert_int_equal(items.count, 3);
+    assert_int_equal(items.at[1].path.depth, 2);
+    assert_int_equal(items.at[1].field_count, 2);
+    assert_int_equal(items.at[1].partial_len, 10);
+    assert_true(slice_equal(items.at[1].name, SLICE("BODY[1.2.HEADER.FIELDS (To \"Cc\")]")));
+    assert_false(items.at[2].is_peek);
+    imap_fetch_items_add(&items, IMAP_FETCH_UID);
+    assert_int_equal(items.count, 3);
+    cursor = cursor_of(SLICE("FULL"));
+    assert_true(imap_take_fetch_items(&cursor, &arena, &items));
+    assert_int_equal(items.count, 5);
+    cursor = cursor_of(SLICE("BODY[MIME]"));
+    assert_false(imap_take_fetch_items(&cursor, &arena, &items));
+    cursor = cursor_of(SLICE("BODY[]<1.0>"));
+    assert_false(imap_take_fetch_items(&cursor, &arena, &items));
+}
+
+static void
+special_uses_have_names(void **state)
+{
+    (void)state;
+    assert_int_equal(imap_use_find(SLICE("\\drafts")), IMAP_USE_DRAFTS);
+    assert_int_equal(imap_use_find(SLICE("\\All")), IMAP_USE_NONE);
+    assert_true(slice_equal(imap_use_name(IMAP_USE_SENT), SLICE("\\Sent")));
+    assert_int_equal(imap_use_name(200).len, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(strings_come_in_three_forms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dates_are_days_and_instants, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(flags_are_bits_and_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wildcards_know_levels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_are_told_apart_by_alphabet, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sets_are_sorted_and_joined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_builder_joins_what_touches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(items_of_fetch_have_sections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(special_uses_have_names, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: ISC */
+#include "imap/tests/lobby.h"
+
+#include "mime/record.h"
+
+#include <stdlib.h>
+
+enum { SAID_MAX = 64 << 20, WORK_MAX = 32 << 20, RANGES_MAX = LOBBY_MESSAGES_MAX };
+
+static void pump(struct lobby *lobby);
+
+static void
+unwatch(void *context, uint64_t watch)
+{
+    struct lobby *lobby = context;
+
+    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+        if (lobby->boxes[i].watch == watch)
+            lobby->boxes[i].watch = 0;
+    }
+}
+
+static void
+wake(void *context)
+{
+    (void)context; /* pump comes after every note */
+}
+
+static struct wall
+wall(void *context)
+{
+    (void)context;
+    return (struct wall){INT64_C(1700000000) * 1000000000};
+}
+
+void
+lobby_init(struct lobby *lobby)
+{
+    struct imap_server_options options = {
+        .hostname = SLICE("mail.example.test"),
+        .mechanisms = {SLICE("PLAIN")},
+        .mechanisms_count = 1,
+        .is_tls_available = true,
+        .allows_clear_password = true,
+        .message_bytes_max = LOBBY_TEXT_MAX,
+        .mailboxes = &lobby->mailboxes,
+        .wall = wall,
+        .wake = wake,
+        .wake_context = lobby,
+    };
+
+    *lobby = (struct lobby){.modseq = 1};
+    lobby->boxes[0] = (struct lobby_box){.name = SLICE("INBOX"), .uid_next = 1};
+    lobby->boxes[1] = (struct lobby_box){.name = SLICE("Other"), .uid_next = 1};
+    imap_mailboxes_init(&lobby->mailboxes, 7, unwatch, lobby);
+    buffer_init(&lobby->said, SAID_MAX);
+    arena_init(&lobby->arena, WORK_MAX);
+    lobby->server = imap_server_open(&options, (struct instant){0});
+    pump(lobby);
+}
+
+void
+lobby_finish(struct lobby *lobby)
+{
+    imap_server_close(&lobby->server);
+    imap_mailboxes_finish(&lobby->mailboxes);
+    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+        for (size_t at = 0; at < lobby->boxes[i].count; at++)
+            free(lobby->boxes[i].messages[at]);
+    }
+    buffer_finish(&lobby->said);
+    arena_finish(&lobby->arena);
+}
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+static void
+give(struct lobby *lobby, struct access_store_note note)
+{
+    imap_server_on_note(lobby->server, &note, slice_of("", 0));
+}
+
+static void
+tell(struct lobby *lobby, struct access_store_note note)
+{
+    imap_mailboxes_on_note(&lobby->mailboxes, &note);
+}
+
+static void
+done(struct lobby *lobby, enum access_store_result result)
+{
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_DONE, .as.done = {0, result, 0}});
+}
+
+static struct access_store_column
+column_of(const struct lobby_message *message)
+{
+    return (struct access_store_column){message->uid, message->flags, message->keywords,
+                                        message->modseq};
+}
+
+static void
+tell_changed(struct lobby *lobby, struct lobby_box *box, const struct lobby_message *message)
+{
+    struct access_store_column row = column_of(message);
+
+    if (box->watch)
+        tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_CHANGES,
+                                               .as.changes = {.watch = box->watch,
+                                                              .modseq = lobby->modseq,
+                                                              .uid_next = box->uid_next,
+                                                              .rows = {&row, 1}}});
+}
+
+static void
+tell_gone(struct lobby *lobby, struct lobby_box *box, uint32_t uid)
+{
+    struct access_store_uid_range range = {uid, uid};
+
+    if (box->watch)
+        tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_CHANGES,
+                                               .as.changes = {.watch = box->watch,
+                                                              .modseq = lobby->modseq,
+                                                              .uid_next = box->uid_next,
+                                                              .vanished = {&range, 1}}});
+}
+
+static void
+tell_keywords(struct lobby *lobby, struct lobby_box *box)
+{
+    struct access_store_keyword names[8];
+
+    for (size_t i = 0; i < lobby->keyword_count; i++)
+        names[i].name = lobby->keywords[i];
+    if (box->watch)
+        tell(lobby, (struct access_store_note){
+                        .kind = ACCESS_STORE_KEYWORDS,
+                        .as.keywords = {box->watch, 0, {names, lobby->keyword_count}}});
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static uint32_t
+put_message(struct lobby *lobby, struct lobby_box *box, struct slice text, uint8_t flags,
+            uint64_t keywords)
+{
+    if (box->count == LOBBY_MESSAGES_MAX || text.len > LOBBY_TEXT_MAX)
+        return 0;
+    struct lobby_message *message = calloc(1, sizeof(*message));
+    if (!message)
+        abort();
+    message->uid = box->uid_next++;
+    message->flags = flags;
+    message->keywords = keywords;
+    message->modseq = ++lobby->modseq;
+    message->len = text.len;
+    memcpy(message->text, text.at, text.len);
+    box->messages[box->count++] = message;
+    tell_changed(lobby, box, message);
+    return message->uid;
+}
+
+static void
+remove_message(struct lobby *lobby, struct lobby_box *box, size_t at)
+{
+    uint32_t uid = box->messages[at]->uid;
+
+    free(box->messages[at]);
+    box->count--;
+    for (size_t i = at; i < box->count; i++)
+        box->messages[i] = box->messages[i + 1];
+    lobby->modseq++;
+    tell_gone(lobby, box, uid);
+}
+
+void
+lobby_deliver(struct lobby *lobby, size_t box, const char *text)
+{
+    (void)put_message(lobby, &lobby->boxes[box], slice_of_string(text), 0, 0);
+    pump(lobby);
+}
+
+static bool
+is_in(const struct access_store_uid_range_list *ranges, uint32_t uid)
+{
+    for (size_t i = 0; i < ranges->count; i++) {
+        if (uid >= ranges->at[i].first && uid <= ranges->at[i].last)
+            return true;
+    }
+    return false;
+}
+
+static struct lobby_box *
+box_of(struct lobby *lobby, uint32_t mailbox)
+{
+    return &lobby->boxes[mailbox == 2 ? 1 : 0];
+}
+
+static struct lobby_box *
+box_named(struct lobby *lobby, struct slice name)
+{
+    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+        if (slice_equal(lobby->boxes[i].name, name))
+            return &lobby->boxes[i];
+    }
+    return NULL;
+}
+
+static uint64_t
+keyword_bits(struct lobby *lobby, const struct access_store_keyword_list *names)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < names->count; i++) {
+        size_t at = 0;
+        while (at < lobby->keyword_count &&
+               !slice_equal_nocase(lobby->keywords[at], names->at[i].name))
+            at++;
+        if (at == 8)
+            continue;
+        if (at == lobby->keyword_count) {
+            memcpy(lobby->keyword_text[at], names->at[i].name.at, names->at[i].name.len);
+            lobby->keywords[at] = slice_of(lobby->keyword_text[at], names->at[i].name.len);
+            lobby->keyword_count++;
+        }
+        bits |= UINT64_C(1) << at;
+    }
+    return bits;
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+static void
+on_list(struct lobby *lobby, const struct access_store_mailbox_list *ask)
+{
+    struct access_store_mailbox_row rows[LOBBY_BOXES];
+    size_t count = 0;
+
+    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+        const struct lobby_box *box = &lobby->boxes[i];
+        if (ask->name.len > 0 && !slice_equal(ask->name, box->name))
+            continue;
+        rows[count++] = (struct access_store_mailbox_row){.mailbox = (uint32_t)i + 1,
+                                                          .name = box->name,
+                                                          .uid_validity = (uint32_t)i + 10,
+                                                          .uid_next = box->uid_next,
+                                                          .messages = (uint32_t)box->count,
+                                                          .modseq = lobby->modseq,
+                                                          .is_subscribed = i == 0};
+    }
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MAILBOXES,
+                                           .as.mailboxes = {0, {rows, count}}});
+    done(lobby, count > 0 ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND);
+}
+
+static void
+on_watch(struct lobby *lobby, const struct access_store_watch *ask)
+{
+    struct lobby_box *box = box_of(lobby, ask->mailbox);
+    struct access_store_column rows[LOBBY_MESSAGES_MAX];
+
+    box->watch = ask->watch;
+    for (size_t i = 0; i < box->count; i++)
+        rows[i] = column_of(box->messages[i]);
+    tell_keywords(lobby, box);
+    tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_COLUMNS,
+                                           .as.columns = {.watch = ask->watch,
+                                                          .is_last = true,
+                                                          .uid_validity = 9 + ask->mailbox,
+                                                          .uid_next = box->uid_next,
+                                                          .modseq = lobby->modseq,
+                                                          .rows = {rows, box->count}}});
+    done(lobby, ACCESS_STORE_RESULT_OK);
+}
+
+static void
+on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
+{
+    struct lobby_box *box = box_of(lobby, ask->mailbox);
+    struct access_store_messages_ask kept = *ask;
+
+    for (size_t i = 0; i < box->count; i++) {
+        struct lobby_message *message = box->messages[i];
+        struct slice text = slice_of(message->text, message->len);
+        struct buffer record;
+        struct mime_tree tree;
+        if (!is_in(&kept.ranges, message->uid))
+            continue;
+        arena_reset(&lobby->arena);
+        buffer_init(&record, MIME_RECORD_MAX);
+        mime_tree_parse(text, &lobby->arena, &tree);
+        mime_record_put(&record, &tree, &lobby->arena);
+        struct access_store_message row = {
+            .uid = message->uid,
+            .len = (uint32_t)message->len,
+            .body = message->uid,
+            .internal_ns = INT64_C(1600000000) * 1000000000,
+            .record = kept.has_records ? buffer_slice(&record) : slice_of("", 0),
+            .octets = message->len <= kept.octets_max ? text : slice_of("", 0),
+        };
+        give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MESSAGES,
+                                               .as.messages = {0, {&row, 1}}});
+        buffer_finish(&record);
+    }
+    done(lobby, ACCESS_STORE_RESULT_OK);
+}
+
+static void
+on_flags(struct lobby *lobby, const struct access_store_flags_set *ask)
+{
+    struct lobby_box *box = box_of(lobby, ask->mailbox);
+    uint64_t bits = keyword_bits(lobby, &ask->keywords), first = lobby->modseq + 1;
+
+    tell_keywords(lobby, box);
+    for (size_t i = 0; i < box->count; i++) {
+        struct lobby_message *message = box->messages[i];
+        if (!is_in(&ask->ranges, message->uid))
+            continue;
+        bool is_removal = ask->mode == ACCESS_STORE_MODE_REMOVE;
+        bool is_kept = ask->mode == ACCESS_STORE_MODE_ADD;
+        message->flags = is_removal ? message->flags & (uint8_t)~ask->flags
+                                    : (uint8_t)((is_kept ? message->flags : 0) | ask->flags);
+        message->keywords =
+            is_removal ? message->keywords & ~bits : (is_kept ? message->keywords : 0) | bits;
+        message->modseq = ++lobby->modseq;
+        tell_changed(lobby, box, message);
+    }
+    give(lobby, (struct access_store_note){
+                    .kind = ACCESS_STORE_FLAGS_WERE_SET,
+                    .as.flags_were_set = {.modseq_first = first, .modseq_last = lobby->modseq}});
+}
+
+static void
+on_copy(struct lobby *lobby, const struct access_store_copy *ask)
+{
+    struct lobby_box *box = box_of(lobby, ask->mailbox), *target = box_named(lobby, ask->to);
+    struct access_store_uid_range sources[LOBBY_MESSAGES_MAX];
+    struct access_store_copied answer = {.uid_validity = 11, .sources = {sources, 0}};
+    bool is_move = ask->is_move;
+    size_t count = box->count;
+
+    answer.result = target ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND;
+    for (size_t i = 0, at = 0; target && i < count; i++) {
+        struct lobby_message *message = box->messages[at];
+        if (!is_in(&ask->ranges, message->uid)) {
+            at++;
+            continue;
+        }
+        uint32_t uid = put_message(lobby, target, slice_of(message->text, message->len),
+                                   message->flags, message->keywords);
+        answer.uid_first = answer.uid_first ? answer.uid_first : uid;
+        sources[answer.sources.count++] =
+            (struct access_store_uid_range){message->uid, message->uid};
+        if (is_move)
+            remove_message(lobby, box, at);
+        else
+            at++;
+    }
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_COPIED, .as.copied = answer});
+}
+
+static void
+on_expunge(struct lobby *lobby, const struct access_store_expunge *ask)
+{
+    struct lobby_box *box = box_of(lobby, ask->mailbox);
+
+    for (size_t i = 0; i < box->count;) {
+        if (is_in(&ask->ranges, box->messages[i]->uid) && box->messages[i]->flags & 8)
+            remove_message(lobby, box, i);
+        else
+            i++;
+    }
+    done(lobby, ACCESS_STORE_RESULT_OK);
+}
+
+static void
+on_append(struct lobby *lobby, const struct access_store_append *ask, struct slice body)
+{
+    struct lobby_box *box = box_named(lobby, ask->mailbox);
+    struct access_store_appended answer = {.uid_validity = 10};
+
+    answer.result = box ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND;
+    if (box)
+        answer.uid = put_message(lobby, box, ask->body.len ? ask->body : body, ask->flags,
+                                 keyword_bits(lobby, &ask->keywords));
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_APPENDED, .as.appended = answer});
+}
+
+static void
+on_read(struct lobby *lobby, const struct access_store_read *ask)
+{
+    const struct lobby_box *box = box_of(lobby, ask->mailbox);
+    struct access_store_note end = {.kind = ACCESS_STORE_READ_DONE,
+                                    .as.read_done = {0, ACCESS_STORE_RESULT_EXPUNGED}};
+
+    for (size_t i = 0; i < box->count; i++) {
+        const struct lobby_message *message = box->messages[i];
+        if (message->uid != ask->uid)
+            continue;
+        struct slice text = slice_of(message->text, message->len);
+        end.as.read_done.result = ACCESS_STORE_RESULT_OK;
+        give(lobby, (struct access_store_note){
+                        .kind = ACCESS_STORE_BYTES,
+                        .as.bytes = {0, slice_between(text, ask->offset, ask->offset + ask->len)}});
+        break;
+    }
+    give(lobby, end);
+}
+
+static void
+on_store(struct lobby *lobby, const struct access_store_note *note, struct slice body)
+{
+    if (note->kind == ACCESS_STORE_MAILBOX_LIST)
+        on_list(lobby, &note->as.mailbox_list);
+    else if (note->kind == ACCESS_STORE_WATCH)
+        on_watch(lobby, &note->as.watch);
+    else if (note->kind == ACCESS_STORE_MESSAGES_ASK)
+        on_messages(lobby, &note->as.messages_ask);
+    else if (note->kind == ACCESS_STORE_FLAGS_SET)
+        on_flags(lobby, &note->as.flags_set);
+    else if (note->kind == ACCESS_STORE_COPY)
+        on_copy(lobby, &note->as.copy);
+    else if (note->kind == ACCESS_STORE_EXPUNGE)
+        on_expunge(lobby, &note->as.expunge);
+    else if (note->kind == ACCESS_STORE_APPEND)
+        on_append(lobby, &note->as.append, body);
+    else if (note->kind == ACCESS_STORE_READ)
+        on_read(lobby, &note->as.read);
+    else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
+        give(lobby,
+             (struct access_store_note){.kind = ACCESS_STORE_ACCOUNT_TOLD,
+                                        .as.account_told = {.bytes = 2048, .quota_bytes = 10240}});
+    else
+        done(lobby, ACCESS_STORE_RESULT_OK);
+}
+
+static void
+on_event(struct lobby *lobby, const struct imap_event *event)
+{
+    struct imap_answer answer = {.kind = IMAP_ANSWER_CREDENTIALS, .account = 1};
+    struct instant now = {0};
+
+    if (event->kind == IMAP_EVENT_STORE) {
+        if (lobby->note_end == COUNT_OF(lobby->notes))
+            abort(); /* no command asks so often without an answer */
+        lobby->notes[lobby->note_end++] = (struct lobby_note){*event->note, event->body};
+    } else if (event->kind == IMAP_EVENT_AUTH_BEGIN && !event->has_initial) {
+        answer.kind = IMAP_ANSWER_CHALLENGE;
+        answer.challenge = slice_of("", 0);
+        imap_server_answer(lobby->server, &answer, now);
+    } else if (event->kind == IMAP_EVENT_AUTH_BEGIN || event->kind == IMAP_EVENT_AUTH_STEP) {
+        if (slice_equal(event->response, SLICE("\0ann\0secret")))
+            answer.kind = IMAP_ANSWER_OK;
+        imap_server_answer(lobby->server, &answer, now);
+    } else if (event->kind == IMAP_EVENT_STARTTLS) {
+        imap_server_tls_started(lobby->server, now);
+    } else if (event->kind == IMAP_EVENT_CLOSE) {
+        lobby->is_closed = true;
+    }
+}
+
+static void
+pump(struct lobby *lobby)
+{
+    struct imap_event event;
+    bool has_more = true;
+
+    while (has_more) {
+        has_more = imap_server_next(lobby->server, &event);
+        if (has_more) {
+            on_event(lobby, &event);
+        } else if (lobby->note_first < lobby->note_end) {
+            struct lobby_note *waiting = &lobby->notes[lobby->note_first++];
+            on_store(lobby, &waiting->note, waiting->body);
+            has_more = true;
+        } else {
+            lobby->note_first = lobby->note_end = 0;
+        }
+        struct slice output = imap_server_output(lobby->server);
+        has_more = has_more || output.len > 0;
+        buffer_put(&lobby->said, output);
+        imap_server_sent(lobby->server, output.len, (struct instant){0});
+    }
+}
+
+void
+lobby_say(struct lobby *lobby, struct slice text)
+{
+    size_t taken = 1;
+
+    while (text.len > 0 && taken > 0) {
+        taken = imap_server_feed(lobby->server, text, (struct instant){0});
+        text = slice_skip(text, taken);
+        pump(lobby);
+    }
+}
+
+struct slice
+lobby_ask(struct lobby *lobby, const char *text, size_t step)
+{
+    struct slice rest = slice_of_string(text);
+
+    buffer_clear(&lobby->said);
+    for (; rest.len > 0; rest = slice_skip(rest, step))
+        lobby_say(lobby, slice_first(rest, step));
+    return buffer_slice(&lobby->said);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* What stands behind an engine in tests: one account with INBOX and Other, answering the notes of
+ * access_store as the store does, from memory. */
+#ifndef IMAP_TESTS_LOBBY_H
+#define IMAP_TESTS_LOBBY_H
+
+#include "imap/server.h"
+
+enum { LOBBY_MESSAGES_MAX = 64, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
+
+struct lobby_message {
+    uint32_t uid;
+    uint8_t flags;
+    uint64_t keywords, modseq;
+    size_t len;
+    uint8_t text[LOBBY_TEXT_MAX];
+};
+
+struct lobby_box {
+    struct slice name;
+    uint32_t uid_next;
+    uint64_t watch; /* 0: nobody */
+    struct lobby_message *messages[LOBBY_MESSAGES_MAX];
+    size_t count;
+};
+
+struct lobby {
+    struct imap_mailboxes mailboxes;
+    struct imap_server *server;
+    struct lobby_box boxes[LOBBY_BOXES];
+    struct slice keywords[8];
+    size_t keyword_count;
+    char keyword_text[8][100];
+    uint64_t modseq;
+    bool is_closed;
+    struct lobby_note {
+        struct access_store_note note;
+        struct slice body;
+    } notes[1100];
+    size_t note_first, note_end; /* that wait to be answered */
+    struct arena arena;
+    struct buffer said; /* by the server */
+};
+
+/* A connection on which PLAIN is offered. */
+void lobby_init(struct lobby *lobby);
+void lobby_finish(struct lobby *lobby);
+/* Puts a message into a box, as a delivery does; watchers hear of it. */
+void lobby_deliver(struct lobby *lobby, size_t box, const char *text);
+/* Feeds what the client sends, does all that comes of it; what the server says is in `said`. */
+void lobby_say(struct lobby *lobby, struct slice text);
+/* The same from a clean sheet, byte by byte when `step` is 1; returns what was said. */
+struct slice lobby_ask(struct lobby *lobby, const char *text, size_t step);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/* Conversations with the engine, each held whole and octet by octet. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "imap/tests/lobby.h"
+
+static const char letter[] = "From: Ann <ann@example.test>\r\nTo: bob@example.test\r\n"
+                             "Subject: =?utf-8?q?caf=C3=A9?=\r\n"
+                             "Date: Mon, 7 Feb 1994 21:52:25 -0800\r\n"
+                             "Message-ID: <1@example.test>\r\n\r\nHello, world\r\n";
+static const char two_parts[] =
+    "From: ann@example.test\r\nSubject: two\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nfirst\r\n--x\r\n"
+    "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    "AGFiYw==\r\n--x--\r\n";
+
+static void
+begin(struct lobby *lobby, const char *commands)
+{
+    lobby_init(lobby);
+    lobby_deliver(lobby, 0, letter);
+    lobby_deliver(lobby, 0, two_parts);
+    (void)lobby_ask(lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
+    (void)lobby_ask(lobby, commands, SIZE_MAX);
+}
+
+static void
+expect_in(struct slice said, const char *wanted, bool is_wanted)
+{
+    struct slice text = slice_of_string(wanted);
+
+    if ((slice_find(said, text) < said.len) != is_wanted)
+        fail_msg("%s: %s\nin: %.*s", is_wanted ? "missing" : "not wanted", wanted, (int)said.len,
+                 (const char *)said.at);
+}
+
+/* Asks whole and octet by octet, from the same start; both say the same. */
+static void
+ask(const char *before, const char *text, const char *const *wanted)
+{
+    for (size_t step = SIZE_MAX; step > 0; step = step == 1 ? 0 : 1) {
+        struct lobby lobby;
+        begin(&lobby, before);
+        struct slice said = lobby_ask(&lobby, text, step);
+        for (size_t i = 0; wanted[i]; i++)
+            expect_in(said, wanted[i] + (*wanted[i] == '!'), *wanted[i] != '!');
+        lobby_finish(&lobby);
+    }
+}
+#define ASK(before, text, ...) ask(before, text, (const char *const[]){__VA_ARGS__, NULL})
+
+#define SELECT "2 SELECT INBOX\r\n"
+
+static void
+passwords_open_the_door(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    lobby_init(&lobby);
+    expect_in(buffer_slice(&lobby.said), "* OK [CAPABILITY IMAP4rev1 IMAP4rev2", true);
+    expect_in(lobby_ask(&lobby, "1 LIST \"\" *\r\n", 1), "1 BAD log in first", true);
+    expect_in(lobby_ask(&lobby, "2 LOGIN ann wrong\r\n", 1), "2 NO [AUTHENTICATIONFAILED]", true);
+    expect_in(lobby_ask(&lobby, "3 AUTHENTICATE PLAIN\r\n", 1), "+ \r\n", true);
+    expect_in(lobby_ask(&lobby, "*\r\n", 1), "3 BAD", true);
+    expect_in(lobby_ask(&lobby, "4 AUTHENTICATE PLAIN AGFubgBzZWNyZXQ=\r\n", 1), "4 OK [CAPABIL",
+              true);
+    expect_in(lobby_ask(&lobby, "5 LOGIN ann secret\r\n", 1), "5 BAD", true);
+    expect_in(lobby_ask(&lobby, "6 UNAUTHENTICATE\r\n", 1), "6 OK", true);
+    expect_in(lobby_ask(&lobby, "7 LOGIN {3}\r\nann {6+}\r\nsecret\r\n", 1), "7 OK", true);
+    expect_in(lobby_ask(&lobby, "8 LOGOUT\r\n", 1), "* BYE until next time\r\n8 OK", true);
+    assert_true(lobby.is_closed);
+    lobby_finish(&lobby);
+}
+
+static void
+mailboxes_are_listed_and_selected(void **state)
+{
+    (void)state;
+    ASK("", "a LIST \"\" *\r\n", "* LIST (\\HasNoChildren) \"/\" INBOX\r\n", "a OK");
+    ASK("", "a LIST \"\" \"\"\r\n", "* LIST (\\Noselect) \"/\" \"\"\r\n");
+    ASK("", "a LSUB \"\" *\r\n", "INBOX", "!Other");
+    ASK("", "a LIST \"\" % RETURN (STATUS (MESSAGES UIDNEXT))\r\n",
+        "* STATUS INBOX (MESSAGES 2 UIDNEXT 3)");
+    ASK("", "a SELECT inbox\r\n", "* 2 EXISTS", "* OK [UIDVALIDITY 10]", "* OK [UNSEEN 1]",
+        "a OK [READ-WRITE]");
+    ASK("", "a EXAMINE None\r\n", "a NO [NONEXISTENT]");
+    ASK(SELECT, "a UNSELECT\r\nb FETCH 1 UID\r\n", "a OK", "b BAD select a mailbox first");
+}
+
+static void
+messages_are_fetched_in_every_part(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a FETCH 1 ENVELOPE\r\n",
+        "(\"Mon, 7 Feb 1994 21:52:25 -0800\" \"=?utf-8?q?caf=C3=A9?=\" ((\"Ann\" NIL \"ann\" "
+        "\"example.test\"))",
+        "NIL NIL NIL \"<1@example.test>\")");
+}
+
+static void
+structures_are_exact(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a FETCH 2 (BODY UID)\r\n",
+        "* 2 FETCH (BODY ((\"text\" \"plain\" NIL NIL NIL \"7BIT\" 5 0)"
+        "(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 8) \"mixed\") UID 2)");
+}
+
+static void
+sections_are_cut_out(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a FETCH 1 BODY.PEEK[TEXT]\r\n", "BODY[TEXT] {14}\r\nHello, world\r\n)", "!Seen");
+    ASK(SELECT, "a FETCH 1 BODY[TEXT]<7.3>\r\n", "BODY[TEXT]<7> {3}\r\nwor)", "(FLAGS (\\Seen))");
+    ASK(SELECT, "a FETCH 2 BODY[1]\r\n", "BODY[1] {5}\r\nfirst)");
+    ASK(SELECT, "a FETCH 2 BINARY[2]\r\n", "BINARY[2] ~{4}");
+    ASK(SELECT, "a FETCH 2 (BINARY.SIZE[2] BODY.PEEK[2.MIME])\r\n", "BINARY.SIZE[2] 4",
+        "Content-Transfer-Encoding: base64\r\n\r\n)");
+    ASK(SELECT, "a FETCH 2 BODY[3]\r\n", "BODY[3] NIL");
+    ASK(SELECT, "a FETCH 1 BODY.PEEK[HEADER.FIELDS (subject)]\r\n",
+        "{34}\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\r\n)");
+    ASK(SELECT, "a FETCH 3 UID\r\n", "a BAD");
+    ASK(SELECT, "a UID FETCH 3 UID\r\n", "a OK");
+}
+
+static void
+flags_are_stored(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a STORE 1:2 +FLAGS (\\Flagged $Junk)\r\n",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk)",
+        "* 1 FETCH (FLAGS (\\Flagged $Junk))", "* 2 FETCH (FLAGS (\\Flagged $Junk))", "a OK");
+    ASK(SELECT, "a STORE 1 FLAGS.SILENT \\Seen\r\n", "!FETCH", "a OK");
+    ASK(SELECT "3 ENABLE CONDSTORE\r\n", "a STORE 1 FLAGS.SILENT \\Seen\r\n",
+        "* 1 FETCH (MODSEQ (4))");
+    ASK("2 EXAMINE INBOX\r\n", "a STORE 1 +FLAGS \\Seen\r\n", "a NO [READ-ONLY]");
+    ASK(SELECT "3 STORE 1 +FLAGS \\Deleted\r\n", "a EXPUNGE\r\n", "* 1 EXPUNGE", "a OK");
+    ASK(SELECT "3 ENABLE QRESYNC\r\n4 STORE 2 +FLAGS \\Deleted\r\n", "a EXPUNGE\r\n",
+        "* VANISHED 2", "!EXPUNGE\r\n");
+}
+
+static void
+messages_are_copied_moved_and_appended(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a COPY 1:2 Other\r\n", "a OK [COPYUID 11 1,2 1:2]");
+    ASK(SELECT, "a COPY 1 None\r\n", "a NO [TRYCREATE]");
+    ASK(SELECT, "a MOVE 1 Other\r\n", "* OK [COPYUID 11 1 1]", "* 1 EXPUNGE", "a OK");
+    ASK(SELECT, "a APPEND INBOX (\\Seen) {5}\r\na: b\n\r\n", "+ go ahead", "* 3 EXISTS",
+        "a OK [APPENDUID 10 3]");
+    ASK(SELECT, "a APPEND INBOX {5+}\r\na: b\n {5+}\r\nc: d\n\r\n", "a OK [APPENDUID 10 3:4]");
+    ASK(SELECT, "a APPEND INBOX {9000}\r\n", "a NO [TOOBIG]", "!go ahead");
+    ASK(SELECT, "a REPLACE 1 INBOX {5+}\r\na: b\n\r\n", "[APPENDUID 10 3]", "* 1 EXPUNGE", "a OK");
+}
+
+static void
+searches_find(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a SEARCH ALL\r\n", "* SEARCH 1 2\r\n");
+    ASK(SELECT, "a SEARCH SUBJECT CAF\xC3\x89\r\n", "* SEARCH 1\r\n");
+    ASK(SELECT, "a SEARCH NOT FROM ann\r\n", "* SEARCH\r\n");
+    ASK(SELECT, "a SEARCH OR BODY FIRST TEXT world\r\n", "* SEARCH 1 2\r\n");
+    ASK(SELECT, "a SEARCH SENTON 7-Feb-1994 (UNSEEN NOT (DELETED))\r\n", "* SEARCH 1\r\n");
+    ASK(SELECT, "a SEARCH HEADER message-id 1@ex\r\n", "* SEARCH 1\r\n");
+    ASK(SELECT, "a SEARCH RETURN (MIN MAX COUNT) LARGER 10\r\n",
+        "* ESEARCH (TAG \"a\") MIN 1 MAX 2 COUNT 2\r\n");
+    ASK(SELECT, "a UID SEARCH RETURN (PARTIAL -1:-1) ALL\r\n",
+        "* ESEARCH (TAG \"a\") UID PARTIAL (-1:-1 2)\r\n");
+    ASK(SELECT "3 SEARCH RETURN (SAVE) SUBJECT two\r\n", "a FETCH $ UID\r\n", "* 2 FETCH (UID 2)");
+    ASK(SELECT, "a SEARCH CHARSET koi9 ALL\r\n", "a NO [BADCHARSET (UTF-8 US-ASCII)]");
+    ASK(SELECT, "a SEARCH OR ALL\r\n", "a BAD");
+    ASK(SELECT, "a SEARCH (ALL\r\n", "a BAD");
+    ASK(SELECT, "a SEARCH YOUNGER 3600\r\nb SEARCH OLDER 3600\r\n", "* SEARCH\r\n",
+        "* SEARCH 1 2\r\n");
+}
+
+static void
+idle_hears_of_deliveries(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT);
+    expect_in(lobby_ask(&lobby, "a IDLE\r\n", 1), "+ idling", true);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 0, letter);
+    expect_in(buffer_slice(&lobby.said), "* 3 EXISTS", true);
+    expect_in(lobby_ask(&lobby, "DONE\r\n", 1), "a OK", true);
+    lobby_finish(&lobby);
+}
+
+static void
+what_is_wrong_is_answered_and_the_session_goes_on(void **state)
+{
+    (void)state;
+    ASK("", "\r\n", "* BAD");
+    ASK("", "a\r\n", "BAD");
+    ASK("", "a NONSENSE\r\nb NOOP\r\n", "a BAD", "b OK");
+    ASK("", "a NOOP x\r\nb NOOP\r\n", "a BAD", "b OK");
+    ASK(SELECT, "a FETCH 1 (BODY[1\r\nb NOOP\r\n", "a BAD", "b OK");
+    ASK("", "a SELECT {300000+}\r\n", "a BAD [TOOBIG]");
+    ASK("", "a GETQUOTAROOT INBOX\r\n", "* QUOTA \"\" (STORAGE 2 10)");
+    ASK("", "a ID NIL\r\nb NAMESPACE\r\nc CAPABILITY\r\n", "* ID (\"name\"", "* NAMESPACE",
+        "UIDPLUS");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(passwords_open_the_door),
+        cmocka_unit_test(mailboxes_are_listed_and_selected),
+        cmocka_unit_test(messages_are_fetched_in_every_part),
+        cmocka_unit_test(structures_are_exact),
+        cmocka_unit_test(sections_are_cut_out),
+        cmocka_unit_test(flags_are_stored),
+        cmocka_unit_test(messages_are_copied_moved_and_appended),
+        cmocka_unit_test(searches_find),
+        cmocka_unit_test(idle_hears_of_deliveries),
+        cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
