@@ -258,7 +258,7 @@ class Configuration(Installation):
         self.write("recipients_max = many\nvfry = all\n")
         told = self.do("config", "check", code=CONFIG)
         self.assertIn(f"{self.config}:7: recipients_max: expected a number from 100 to 1000", told)
-        self.assertIn(f"{self.config}:7: vfry: there is no such option; did you mean vrfy?", told)
+        self.assertIn(f"{self.config}:8: vfry: there is no such option; did you mean vrfy?", told)
 
     def test_files_that_are_named_must_be_there(self):
         self.write('tls_certificate = "/nowhere/chain.pem"\ntls_key = "/nowhere/key.pem"\n')
