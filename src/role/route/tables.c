@@ -2,8 +2,8 @@
 /* The files of DATA/directory, and the configuration as settings of the decision. */
 #include "host/log.h"
 #include "role/route/route_private.h"
+#include "role/route/settings.h"
 
-#include "envelope/literal.h"
 #include "routing/srs.h"
 
 #include <errno.h>
@@ -13,15 +13,12 @@ enum {
     TRANSPORTS_BYTES_MAX = 256 << 20,
     CREDENTIALS_BYTES_MAX = 1 << 20,
     SRS_KEY_BYTES_MAX = 4096,
-    SETTINGS_BYTES_MAX = 1 << 20,
-    NAMES_MAX = 65
+    SETTINGS_BYTES_MAX = 1 << 20
 };
 
 enum { FILE_ACCOUNTS, FILE_TRANSPORTS, FILE_CREDENTIALS, FILE_SRS_KEY };
 
 #define LOOK_AGAIN duration_s(1)
-
-static_assert((int)CONFIG_TLS_VERIFY == (int)ROUTING_TLS_VERIFY, "options name them in one order");
 
 void
 tables_init(struct route_tables *tables)
@@ -159,104 +156,17 @@ has_changed(struct route *route, struct route_file *file)
     return host_dir_stamp(route->dir, file->name, &stamp) == 0;
 }
 
-/* ---- settings ------------------------------------------------------------------------------ */
-
-static void
-add_name(struct routing_self *self, struct slice *names, struct slice name)
-{
-    if (name.len > 0 && self->name_count < NAMES_MAX)
-        names[self->name_count++] = name;
-}
-
-static void
-add_address(struct routing_self *self, struct routing_address *addresses, const uint8_t *bytes,
-            uint8_t len)
-{
-    static const uint8_t any[16];
-
-    /* Where it listens on all, the machine's addresses are not known here. */
-    if (memcmp(bytes, any, len) == 0 || self->address_count == CONFIG_LISTENERS_MAX + NAMES_MAX)
-        return;
-    struct routing_address *address = &addresses[self->address_count++];
-    address->len = len;
-    memcpy(address->bytes, bytes, len);
-}
-
-static void
-add_own_address(struct routing_self *self, struct routing_address *addresses, struct slice text)
-{
-    enum envelope_domain_kind kind;
-    uint8_t bytes[16];
-    char tagged[64];
-    int len = snprintf(tagged, sizeof(tagged), "IPv6:%.*s", ROUTING_TEXT(slice_first(text, 50)));
-
-    if (envelope_literal_parse(text, &kind, bytes) && kind == ENVELOPE_DOMAIN_IPV4)
-        add_address(self, addresses, bytes, 4);
-    else if (envelope_literal_parse(slice_of(tagged, (size_t)len), &kind, bytes))
-        add_address(self, addresses, bytes, 16);
-}
-
-static void
-set_self(struct route *route, struct routing_self *self)
-{
-    const struct config *config = route->start.config;
-    struct arena *arena = &route->tables.arena;
-    struct slice *names = ARENA_ARRAY(arena, struct slice, NAMES_MAX);
-    struct routing_address *addresses =
-        ARENA_ARRAY(arena, struct routing_address, CONFIG_LISTENERS_MAX + NAMES_MAX);
-
-    *self = (struct routing_self){.names = names, .addresses = addresses};
-    if (!names || !addresses)
-        return;
-    add_name(self, names, config->hostname);
-    for (size_t i = 0; i < config->own_names.count; i++)
-        add_name(self, names, config->own_names.at[i]);
-    for (size_t i = 0; i < config->smtp_listen.count; i++) {
-        const struct host_address *address = &config->smtp_listen.at[i].address;
-        if (address->family != HOST_FAMILY_UNIX)
-            add_address(self, addresses, address->bytes,
-                        address->family == HOST_FAMILY_IPV4 ? 4 : 16);
-    }
-    for (size_t i = 0; i < config->own_addresses.count; i++)
-        add_own_address(self, addresses, config->own_addresses.at[i]);
-}
+/* ---- all ----------------------------------------------------------------------------------- */
 
 static void
 set_settings(struct route *route)
 {
-    static const enum routing_family families[] = {
-        [CONFIG_IP_ANY] = ROUTING_ANY_FAMILY,      [CONFIG_IP_IPV6] = ROUTING_IPV6_FIRST,
-        [CONFIG_IP_IPV4] = ROUTING_IPV4_FIRST,     [CONFIG_IP_ONLY_IPV6] = ROUTING_ONLY_IPV6,
-        [CONFIG_IP_ONLY_IPV4] = ROUTING_ONLY_IPV4,
-    };
-    const struct config *config = route->start.config;
-    struct routing_settings *settings = &route->tables.settings;
+    const char *what;
 
     arena_reset(&route->tables.arena);
-    *settings = (struct routing_settings){
-        .family = families[config->ip_preference],
-        .tls = (enum routing_tls)config->outgoing_tls,
-        .is_local_allowed = config->local_destinations,
-        .has_smart_host = config->smart_host.len > 0,
-        .tables = config->next_hop_tables.at,
-        .table_count = config->next_hop_tables.count,
-    };
-    set_self(route, &settings->self);
-    if (!settings->has_smart_host)
-        return;
-    const char *what =
-        routing_transport_parse(config->smart_host, &route->tables.arena, &settings->smart_host);
-    if (what) {
-        /* Sending elsewhere instead would be worse than not at all. */
-        log_damage(route, "smart_host_damaged", 0, config->smart_host, what);
-        settings->smart_host = (struct routing_transport){.carrier = ROUTING_ERROR,
-                                                          .status = "4.3.5",
-                                                          .host = SLICE(""),
-                                                          .path = SLICE(""),
-                                                          .auth = SLICE(""),
-                                                          .written = SLICE("error:"),
-                                                          .text = SLICE("smart_host is damaged")};
-    }
+    what = route_settings(route->start.config, &route->tables.arena, &route->tables.settings);
+    if (what)
+        log_damage(route, "smart_host_damaged", 0, route->start.config->smart_host, what);
 }
 
 void
