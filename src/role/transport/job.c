@@ -4,10 +4,11 @@
 
 #include "host/address.h"
 #include "host/log.h"
+#include "mime/downgrade.h"
 
 #include <stdlib.h>
 
-enum { SIDE_STORE = 0, PORT_SUBMISSIONS = 465 };
+enum { SIDE_STORE = 0, PORT_SUBMISSIONS = 465, CONVERT_ARENA_MAX = 64 * 1024 * 1024 };
 
 /* ---- taking the note ----------------------------------------------------------------------- */
 
@@ -62,7 +63,7 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
         abort();
     job->transport = transport;
     arena_init(&job->arena, TRANSPORT_JOB_ARENA_MAX);
-    buffer_init(&job->converted, SIZE_MAX / 2);
+    buffer_init(&job->converted, UINT32_MAX);
     list_init(&job->link);
     list_init(&job->waiting_link);
     job->reach = STORE_TRANSPORT_REACH_UNREACHABLE;
@@ -240,6 +241,30 @@ job_make_message(struct transport_job *job)
         .content = job->content,
         .is_binary = carry->content == STORE_TRANSPORT_CONTENT_BINARY,
     };
+}
+
+/* Kept: another host may want it too. */
+const struct slice *
+job_convert(struct transport_job *job)
+{
+    struct mime_downgrade downgrade;
+    struct arena arena;
+    struct log_line line;
+
+    if (job->converted_content.len > 0)
+        return &job->converted_content;
+    arena_init(&arena, CONVERT_ARENA_MAX);
+    bool is_put = mime_downgrade_put(job->content, &arena, &job->converted, &downgrade);
+    arena_finish(&arena);
+    if (!is_put)
+        return NULL;
+    job->converted_content = buffer_slice(&job->converted);
+    log_begin(&line, job->transport->start.host, HOST_LEVEL_INFO, "converted");
+    log_text(&line, "id", job->carry.queue_id);
+    log_number(&line, "parts", downgrade.parts);
+    log_bool(&line, "breaks_signature", downgrade.breaks_signature);
+    log_end(&line);
+    return &job->converted_content;
 }
 
 /* ---- hosts --------------------------------------------------------------------------------- */

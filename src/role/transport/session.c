@@ -286,7 +286,8 @@ handle_event(struct transport_session *session, const struct smtp_client_event *
         carry(session);
         break;
     case SMTP_CLIENT_EVENT_CONVERT:
-        smtp_client_convert(session->client, NULL, host_now(session->transport->start.host));
+        smtp_client_convert(session->client, job_convert(session->job),
+                            host_now(session->transport->start.host));
         break;
     case SMTP_CLIENT_EVENT_RESULT:
         job_take_result(session->job, event);

@@ -67,6 +67,7 @@ struct transport_job {
     bool is_mapped;
     struct slice content;
     struct buffer converted; /* 7-bit form, when a host wanted it */
+    struct slice converted_content;
 
     struct store_transport_result results[SMTP_CLIENT_RECIPIENTS_MAX];
     bool is_settled[SMTP_CLIENT_RECIPIENTS_MAX];
@@ -113,6 +114,8 @@ void job_set_all(struct transport_job *job, enum store_transport_outcome outcome
                  struct envelope_status status, struct slice text);
 /* Fills job->message with the recipients that have no result. */
 void job_make_message(struct transport_job *job);
+/* The content in 7-bit form, or NULL when it has none. */
+const struct slice *job_convert(struct transport_job *job);
 void job_take_result(struct transport_job *job, const struct smtp_client_event *event);
 bool job_is_settled(const struct transport_job *job);
 struct transport_manner job_manner(const struct transport_job *job, size_t host);
