@@ -87,6 +87,7 @@ data_dir = {cls.folder}/data
 runtime_dir = {cls.folder}/run
 submissions_listen = {{}}
 pop3s_listen = {{}}
+imaps_listen = {{}}
 dns_recursive = yes
 dns_stubs = {{{stubs}, "{SILENT} 127.0.0.1@{cls.silent_port}"}}
 dns_trust_anchors = {cls.folder}/anchors
