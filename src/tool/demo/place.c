@@ -102,6 +102,7 @@ write_config(const struct demo *demo)
                     "# Made by facteur demo. Yours to change: a later start leaves it as it is,"
                     "\n# unless --port-base is given.\n");
     put_quoted(&text, "hostname", "mail.", demo->domain);
+    put_quoted(&text, "origin", "", demo->domain);
     put_quoted(&text, "postmaster", "alice@", demo->domain);
     put_quoted(&text, "data_dir", demo->folder, "/data");
     put_quoted(&text, "runtime_dir", demo->folder, "/run");

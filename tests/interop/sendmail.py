@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The Unix way in: `sendmail` as cron, scripts, mutt, s-nail and git send-email call it."""
+import email
+import email.policy
+import os
+import pwd
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main
+
+USAGE, NOUSER, TEMPFAIL = 64, 67, 75
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+class Sendmail(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office()
+        cls.office.tool("alias", "add", f"{ME}@example.test", ALICE)
+        cls.temporary = tempfile.TemporaryDirectory(prefix="fs-")
+        cls.folder = Path(cls.temporary.name)
+        cls.sendmail = cls.folder / "sendmail"
+        cls.sendmail.symlink_to(FACTEUR)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.office.close()
+        cls.temporary.cleanup()
+
+    def run_it(self, *words, text="", code=0, program=None):
+        done = subprocess.run([str(program or self.sendmail), *words], input=text.encode(), capture_output=True,
+                              env=dict(self.office.environment(), HOME=str(self.folder), LANG="C.UTF-8"),
+                              check=False, timeout=CLIENT_S)
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        self.assertEqual(done.returncode, code, said)
+        return said
+
+    def letter(self, subject, who=ALICE):
+        return email.message_from_bytes(self.office.find(subject, who).replace(b"\r\n", b"\n"),
+                                        policy=email.policy.default)
+
+    def count(self, who):
+        client = self.office.pop(who)
+        count = client.stat()[0]
+        client.quit()
+        return count
+
+    def test_t_takes_recipients_from_the_header_and_hides_the_blind(self):
+        self.run_it("-t", "-i", text=f"To: Alice <{ALICE}>\nBcc: {BOB}\nSubject: blind\n\n.\n..\nFrom here\n")
+        for who in (ALICE, BOB):
+            letter = self.letter("blind", who)
+            self.assertIsNone(letter["Bcc"])
+            self.assertEqual(letter.get_content(), ".\n..\nFrom here\n")
+            for field in ("From", "Date", "Message-ID"):
+                self.assertTrue(letter[field], field)
+            self.assertEqual(letter["From"].addresses[0].addr_spec, f"{ME}@example.test")
+            self.assertEqual(letter["Return-Path"], f"<{ME}@example.test>")
+            self.assertIn(f"(userid={os.getuid()})", letter["Received"])
+
+    def test_cron_writes_to_a_name_without_a_domain(self):
+        """As Debian's cron calls it: the owner of the table is who is written to."""
+        self.run_it("-FCronDaemon", "-i", "-B8BITMIME", "-oem", ME,
+                    text=f"From: {ME} (Cron Daemon)\nTo: {ME}\nSubject: cron\nAuto-Submitted: auto-generated\n\né\n")
+        letter = self.letter("cron")
+        self.assertEqual(str(letter["From"]), f"Cron Daemon <{ME}@example.test>")
+        self.assertEqual(str(letter["To"]), f"{ME}@example.test")
+
+    def test_a_dot_ends_the_message_unless_told_otherwise(self):
+        self.run_it(ALICE, text="Subject: dot\n\nbefore\n.\nbehind\n")
+        self.assertEqual(self.letter("dot").get_content(), "before\n")
+
+    def test_senders(self):
+        self.run_it("-f", "bounce@list.test", "-F", "Élise Martin", "-i", ALICE, text="Subject: sender\n\nx\n")
+        letter = self.letter("sender")
+        self.assertEqual(letter["Return-Path"], "<bounce@list.test>")
+        self.assertEqual(str(letter["From"]), "Élise Martin <bounce@list.test>")
+        self.run_it("-f", "<>", "-i", ALICE, text="Subject: null sender\n\nx\n")
+        self.assertEqual(self.letter("null sender")["Return-Path"], "<>")
+
+    def test_words_alone_are_a_message(self):
+        before = self.count(ALICE)
+        self.run_it("-i", ALICE, text="Just these words.\n")
+        self.assertEqual(self.count(ALICE), before + 1)
+        self.assertIn(b"\r\n\r\nJust these words.\r\n", self.office.messages(ALICE)[-1])
+
+    def test_a_session_on_standard_input(self):
+        said = self.run_it("-bs", text=f"EHLO me\nMAIL FROM:<{BOB}>\nRCPT TO:<{ALICE}>\nDATA\n"
+                                       "Subject: bs\n\nx\n.\nQUIT\n")
+        self.assertIn("\r\n354 ", said)
+        self.assertIn("\r\n221 ", said)
+        self.letter("bs")
+
+    def test_refusals_have_words_and_exit_codes(self):
+        said = self.run_it("-i", "nobody@example.test", ALICE, text="Subject: half\n\nx\n", code=NOUSER)
+        self.assertIn("nobody@example.test: 550 ", said)
+        self.letter("half")  # the good recipient has it
+        self.assertIn("no recipients", self.run_it("-i", "-t", text="Subject: x\n\nx\n", code=USAGE))
+        self.assertIn("is no address", self.run_it("-i", "@", text="x\n", code=USAGE))
+        self.assertIn("-z", self.run_it("-z", code=USAGE))
+
+    def test_without_a_server_it_says_so_and_can_be_called_again(self):
+        config = self.folder / "other.conf"
+        config.write_text(f'runtime_dir = "{self.folder}/nothing"\n')
+        said = self.run_it("-C", str(config), "-i", ALICE, text="Subject: x\n\nx\n", code=TEMPFAIL)
+        self.assertIn("Nothing was sent", said)
+
+    def test_many_recipients_and_a_large_message(self):
+        body = "0123456789" * 7 + "\n"
+        self.run_it("-i", *[f"alice+{n}@example.test" for n in range(250)],
+                    text="Subject: large\n\n" + body * 30000)
+        found = [m for m in self.office.messages() if b"\r\nSubject: large\r\n" in m]
+        self.assertEqual(len(found), 3)  # transactions of a hundred, each with one copy for alice
+        self.assertTrue(found[0].endswith(body.encode().replace(b"\n", b"\r\n") * 3))
+
+    # ---- programs
+
+    def test_mutt(self):
+        self.run_it("-e", f"set sendmail='{self.sendmail} -oem -oi'", "-e", "set copy=no", "-s", "by mutt", ALICE,
+                    text="Ça va\n", program="mutt")
+        self.assertEqual(self.letter("by mutt").get_content(), "Ça va\n")
+
+    def test_s_nail(self):
+        self.run_it("-n", "-S", f"mta={self.sendmail}", "-S", "sendcharsets=utf-8", "-s", "by s-nail", ALICE,
+                    text="Hello\n", program="s-nail")
+        self.letter("by s-nail")
+
+    def test_git_send_email(self):
+        tree = self.folder / "tree"
+        git = ["git", "-c", "user.name=Alice", "-c", f"user.email={ALICE}", "-C", str(tree)]
+        for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"],
+                      ["commit", "-q", "--allow-empty", "-m", "a change"]):
+            tree.mkdir(exist_ok=True)
+            subprocess.run([*git, *words], check=True, env=dict(os.environ, HOME=str(self.folder)))
+        (tree / "file").write_text("x\n")
+        subprocess.run([*git, "add", "file"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "by git"], check=True, env=dict(os.environ, HOME=str(self.folder)))
+        self.run_it("-c", "user.name=Alice", "-c", f"user.email={ALICE}", "-C", str(tree), "send-email",
+                    f"--smtp-server={self.sendmail}", "--confirm=never", "--quiet", "--to", BOB, "-1", program="git")
+        self.assertIn("+x\n", self.letter("[PATCH] by git", BOB).get_content())
+
+
+if __name__ == "__main__":
+    main()
