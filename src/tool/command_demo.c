@@ -123,7 +123,8 @@ const struct command command_demo = {
         "passwords and a welcome message, and serves in the foreground, without root, on "
         "loopback only: SMTP 10025, submission 10587 and 10465, LMTP 10024, POP3 10110 and "
         "10995, IMAP 10143 and 10993.\n\nWhen all ports listen it prints what to type next and "
-        "then the line 'ready'. DIR/credentials has 'address password' a line. A second start finds everything as it "
+        "then the line 'ready'. DIR/credentials has 'address password' a line. A second start "
+        "finds everything as it "
         "was. Ctrl-C ends it.",
     .examples = "facteur demo\nfacteur demo --dir /tmp/post --port-base 20000",
     .options = {{"dir", "DIR", "Where everything lies; default: ./var/demo."},
