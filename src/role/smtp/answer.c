@@ -49,9 +49,60 @@ add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
     return verdict;
 }
 
+static void
+answer_recipient(struct smtp_session *session, const struct smtp_verdict *verdict)
+{
+    if (verdict->code >= 400) {
+        struct log_line line;
+        session->role->refused++;
+        smtp_session_log(&line, session, HOST_LEVEL_INFO, "recipient_refused");
+        log_address(&line, "from", session->transaction->reverse_path);
+        log_address(&line, "to", session->rcpt_path->canonical);
+        log_number(&line, "code", verdict->code);
+        log_end(&line);
+    }
+    smtp_session_answer(session, verdict);
+}
+
+/* Whether the store has been asked if the one mailbox that the address leads to is full. A list
+ * takes the message all the same, and a mailbox without quota costs no question. */
+static bool
+ask_for_room(struct smtp_session *session, const struct smtp_route_route *note, uint32_t before)
+{
+    const struct smtp_route_target *target = &note->targets.at[0];
+
+    return note->verdict == SMTP_ROUTE_VERDICT_LOCAL && note->targets.count == 1 &&
+           target->box == SMTP_ROUTE_BOX_STORE && (target->quota_bytes || target->quota_messages) &&
+           session->transaction->target_count == before + 1 &&
+           smtp_session_ask_room(session, target);
+}
+
+void
+smtp_session_take_room(struct smtp_session *session, bool has_room)
+{
+    struct smtp_verdict verdict = {.status = ENVELOPE_STATUS(2, 1, 5)};
+    const struct transaction *transaction = session->transaction;
+
+    if (!has_room) {
+        uint64_t quota = transaction->targets[transaction->target_count - 1].quota_bytes;
+        /* What no mailbox so small can ever hold is not worth to be tried again (RFC 1870 §6.1). */
+        if (quota && transaction->declared_bytes > quota)
+            verdict =
+                (struct smtp_verdict){.code = 552,
+                                      .status = ENVELOPE_STATUS(5, 2, 3),
+                                      .text = SLICE("the message is larger than the mailbox")};
+        else
+            verdict = verdict_of_route(SMTP_ROUTE_VERDICT_FULL, SLICE(""));
+        transaction_remove_last(session->transaction);
+    }
+    answer_recipient(session, &verdict);
+    connection_wake(session->connection);
+}
+
 void
 smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note)
 {
+    uint32_t before = session->transaction->target_count;
     bool is_taken = note->targets.count > 0 && (note->verdict == SMTP_ROUTE_VERDICT_LOCAL ||
                                                 note->verdict == SMTP_ROUTE_VERDICT_MOVED);
 
@@ -59,16 +110,8 @@ smtp_session_take_route(struct smtp_session *session, const struct smtp_route_ro
         is_taken ? add_recipient(session, note) : verdict_of_route(note->verdict, note->text);
     if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
         verdict = smtp_try_later;
-    if (verdict.code >= 400) {
-        struct log_line line;
-        session->role->refused++;
-        smtp_session_log(&line, session, HOST_LEVEL_INFO, "recipient_refused");
-        log_address(&line, "from", session->transaction->reverse_path);
-        log_address(&line, "to", session->rcpt_path->canonical);
-        log_number(&line, "code", verdict.code);
-        log_end(&line);
-    }
-    smtp_session_answer(session, &verdict);
+    if (!is_taken || !ask_for_room(session, note, before))
+        answer_recipient(session, &verdict);
 }
 
 void

@@ -76,6 +76,26 @@ on_rcpt(struct smtp_session *session, const struct smtp_event *event)
         smtp_session_answer(session, &smtp_try_later);
 }
 
+bool
+smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_target *target)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_store_room note = {
+        .id = new_request(session),
+        .account = target->account,
+        .bytes = session->transaction->declared_bytes,
+        .quota_bytes = target->quota_bytes,
+        .quota_messages = target->quota_messages,
+    };
+
+    if (!role->store.channel || host_channel_is_full(role->store.channel) ||
+        !send(role, &role->store,
+              smtp_store_put_room(&role->note_buffer, &role->store.ledger, &note)))
+        return false;
+    wait_for(session, WAITING_QUOTA, note.id);
+    return true;
+}
+
 static void
 on_query(struct smtp_session *session, const struct smtp_event *event)
 {

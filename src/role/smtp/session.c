@@ -65,6 +65,9 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_VERIFY:
         smtp_session_answer_later(session, &verdict);
         return;
+    case WAITING_QUOTA: /* it is asked again when the message has come */
+        smtp_session_take_room(session, true);
+        return;
     case WAITING_ROOM:
     case WAITING_FILED:
         list_remove(&session->room_link);
@@ -81,7 +84,7 @@ smtp_session_patience(const struct smtp_session *session)
     static const int seconds[] = {
         [WAITING_RECIPIENT] = SMTP_ROUTE_WAIT_S, [WAITING_VERIFY] = SMTP_ROUTE_WAIT_S,
         [WAITING_AUTH] = SMTP_AUTH_WAIT_S,       [WAITING_ROOM] = SMTP_STORE_WAIT_S,
-        [WAITING_FILED] = SMTP_STORE_WAIT_S,
+        [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
     };
 
     if (session->waiting == WAITING_NOT)

@@ -31,7 +31,8 @@ lose(struct smtp_role *role, struct smtp_peer_role *peer)
         struct smtp_session *session = role->sessions[i];
         if (!session)
             continue;
-        bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM;
+        bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM ||
+                        session->waiting == WAITING_QUOTA;
         bool is_auth = session->waiting == WAITING_AUTH;
         if (peer == (is_store ? &role->store : is_auth ? &role->auth : &role->route))
             smtp_session_give_up(session);
@@ -108,9 +109,15 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
         on_bad_note(role, &role->store, handle, "store");
         return;
     }
-    struct smtp_session *session = smtp_session_find(role, note.as.filed.id);
-    if (note.kind != SMTP_STORE_FILED || !session || session->waiting != WAITING_FILED)
+    bool is_room = note.kind == SMTP_STORE_HAS_ROOM;
+    struct smtp_session *session =
+        smtp_session_find(role, is_room ? note.as.has_room.id : note.as.filed.id);
+    if (!session || session->waiting != (is_room ? WAITING_QUOTA : WAITING_FILED))
         return;
+    if (is_room) {
+        smtp_session_take_room(session, note.as.has_room.has_room);
+        return;
+    }
     smtp_session_answer_body(session, &note.as.filed);
     connection_wake(session->connection);
 }

@@ -65,6 +65,7 @@ enum smtp_waiting {
     WAITING_NOT,
     WAITING_RECIPIENT, /* route */
     WAITING_VERIFY,    /* route */
+    WAITING_QUOTA,     /* store: whether the recipient's mailbox is full */
     WAITING_AUTH,      /* auth */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
@@ -131,6 +132,8 @@ struct instant smtp_session_patience(const struct smtp_session *session);
 void smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event);
 /* What route is asked about the recipient of the open RCPT; without an id. */
 struct smtp_route_recipient smtp_session_question(const struct smtp_session *session);
+/* Asks the store whether there is room for the message; false when it cannot be asked now. */
+bool smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_target *target);
 void smtp_session_submit(struct smtp_session *session);
 void smtp_session_drop_transaction(struct smtp_session *session);
 
@@ -138,6 +141,8 @@ void smtp_session_drop_transaction(struct smtp_session *session);
 
 /* Answers the open RCPT as route says. */
 void smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note);
+/* Answers it as the store says: whether the mailbox can have the message. */
+void smtp_session_take_room(struct smtp_session *session, bool has_room);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
 void smtp_session_on_challenge(struct smtp_session *session,

@@ -43,6 +43,7 @@ transaction_open(struct host *host, const struct envelope_path *reverse_path,
     transaction->envelope_id = arena_copy(&transaction->arena, parameters->envid);
     transaction->return_full = parameters->ret == ENVELOPE_RET_FULL;
     transaction->is_utf8 = parameters->is_utf8;
+    transaction->declared_bytes = parameters->size;
     make_queue_id(host, transaction->queue_id);
     envelope_completion_begin(&transaction->completion);
     return transaction;
@@ -147,6 +148,14 @@ transaction_add(struct transaction *transaction, const struct envelope_path *pat
     }
     transaction->target_count = before;
     return false;
+}
+
+void
+transaction_remove_last(struct transaction *transaction)
+{
+    assert(transaction->recipient_count > 0);
+    transaction->recipient_count--;
+    transaction->target_count--;
 }
 
 /* The body has outgrown a note: it goes on in a blob. */

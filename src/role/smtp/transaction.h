@@ -42,6 +42,7 @@ struct transaction {
     struct envelope_completion completion; /* of a message that a user hands in */
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
+    uint64_t declared_bytes; /* SIZE; 0: not said */
     uint64_t body_bytes;
     int body_error; /* a negative errno once a piece could not be kept */
 };
@@ -57,6 +58,9 @@ void transaction_close(struct transaction **transaction);
 MUST_USE bool transaction_add(struct transaction *transaction, const struct envelope_path *path,
                               const struct envelope_rcpt_parameters *parameters,
                               const struct smtp_route_target_list *targets);
+
+/* Takes the recipient back that was added last, and the one target that came with it. */
+void transaction_remove_last(struct transaction *transaction);
 
 /* Keeps a piece of the body. What goes wrong is remembered in body_error. */
 void transaction_put_body(struct transaction *transaction, struct slice piece);

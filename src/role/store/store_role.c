@@ -326,6 +326,25 @@ on_submit(struct store_smtp *smtp, const struct smtp_store_submit *note, host_ha
     return true;
 }
 
+/* Read only, and against the quotas as they are now: what the store was told with the last message
+ * may have been changed since. What cannot be read is another question's affair. */
+static void
+on_room(struct store_smtp *smtp, const struct smtp_store_room *note)
+{
+    struct store_role *role = smtp->role;
+    struct account_entry entry;
+    struct smtp_store_has_room answer = {.id = note->id, .has_room = true};
+
+    if (mailbox_account_get(role->store, note->account, &entry) == STORE_OK)
+        answer.has_room = (!note->quota_messages || entry.messages < note->quota_messages) &&
+                          (!note->quota_bytes || (entry.bytes < note->quota_bytes &&
+                                                  note->bytes <= note->quota_bytes - entry.bytes));
+    buffer_clear(&role->note);
+    bool is_put = smtp_store_put_has_room(&role->note, &smtp->ledger, &answer);
+    assert(is_put);
+    host_channel_send(smtp->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
 static void
 lose_smtp(struct store_smtp *smtp)
 {
@@ -356,6 +375,9 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
             handle = HOST_HANDLE_NONE;
         } else if (note.kind == SMTP_STORE_RECIPIENTS) {
             is_good = on_recipients(smtp, &note.as.recipients);
+        } else if (note.kind == SMTP_STORE_ROOM) {
+            on_room(smtp, &note.as.room);
+            is_good = true;
         }
     }
     if (!is_good) {
