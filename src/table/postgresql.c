@@ -61,6 +61,15 @@ open_postgresql(struct table *table, const struct table_spec *spec, struct slice
     return true;
 }
 
+/* What the server wants to tell people has no reader here: libpq would write it to standard error.
+ */
+static void
+ignore_notice(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
+}
+
 static bool
 connect_to(struct table *table, struct postgresql *postgresql)
 {
@@ -72,6 +81,7 @@ connect_to(struct table *table, struct postgresql *postgresql)
 
     PQfinish(postgresql->connection);
     postgresql->connection = PQconnectdbParams(keys, values, 1);
+    PQsetNoticeProcessor(postgresql->connection, ignore_notice, NULL);
     if (PQstatus(postgresql->connection) == CONNECTION_OK)
         return true;
     table_say_why(table, "no connection", PQerrorMessage(postgresql->connection));
@@ -85,7 +95,9 @@ read_rows(struct table *table, struct postgresql *postgresql, PGresult *rows,
     enum table_outcome outcome = TABLE_NOT_FOUND;
 
     if (PQresultStatus(rows) != PGRES_TUPLES_OK) {
-        table_say_why(table, "the query fails", PQerrorMessage(postgresql->connection));
+        const char *said = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+        table_say_why(table, "the query fails",
+                      said ? said : PQerrorMessage(postgresql->connection));
         return TABLE_TEMPORARY;
     }
     for (int i = 0; i < PQntuples(rows) && PQnfields(rows) > 0; i++) {

@@ -109,6 +109,8 @@ landlock_enter(const struct landlock_paths *paths, const char **ret_path)
     if (version < 1)
         return 0;
     struct ruleset rules = ruleset_of((int)version);
+    if (paths->may_connect)
+        rules.net = 0;
     int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, ruleset_size((int)version), 0);
     if (fd < 0)
         return -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Landlock: which folders a process may still reach, and that it makes no connections.
+/* Landlock: which folders a process may still reach, and whether it makes connections.
  * Private to the room. */
 #ifndef HOST_LINUX_LANDLOCK_PRIVATE_H
 #define HOST_LINUX_LANDLOCK_PRIVATE_H
@@ -11,6 +11,7 @@ struct landlock_paths {
     size_t readable_count;
     const char *const *writable;
     size_t writable_count;
+    bool may_connect; /* by TCP, to anybody */
 };
 
 /* Restricts this process for good to `paths`. Returns the version that the kernel has (1 or more),

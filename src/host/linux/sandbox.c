@@ -244,6 +244,8 @@ confine_paths(const struct sandbox_profile *profile, const struct sandbox_reques
         .readable_count = profile->may_read ? request->readable_count : 0,
         .writable = request->writable,
         .writable_count = profile->may_write ? request->writable_count : 0,
+        .may_connect = profile->calls == SECCOMP_NAMES || profile->calls == SECCOMP_CLIENT ||
+                       profile->calls == SECCOMP_CONNECT,
     };
 
     if (profile->calls == SECCOMP_START)
