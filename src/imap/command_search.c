@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* SEARCH (RFC 9051 §6.4.4): ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), MODSEQ
  * (RFC 7162 §3.1.5). */
-#include "imap/search.h"
-#include "imap/server_private.h"
+#include "imap/search_run.h"
 
 #include <stdlib.h>
-
-enum { OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
 
 enum give {
     GIVE_MIN = 1,
@@ -18,17 +15,11 @@ enum give {
 };
 
 struct search_task {
-    struct imap_search search;
+    struct imap_search_run run;
     unsigned give;
     bool is_extended;
     bool is_last_first; /* PARTIAL -1:-100 */
     struct imap_range partial;
-    struct imap_set_builder sure;  /* places, by columns alone */
-    struct imap_set_builder open;  /* places that columns do not decide */
-    struct imap_set_builder found; /* places, of the open ones */
-    struct imap_set places;
-    struct imap_walk walk;
-    bool is_asked;
     /* The result. */
     struct imap_set_builder shown; /* numbers or UIDs */
     struct imap_set_builder uids;
@@ -43,10 +34,7 @@ drop(struct imap_server *server)
 {
     struct search_task *task = server->task;
 
-    imap_search_finish(&task->search);
-    imap_set_builder_finish(&task->sure);
-    imap_set_builder_finish(&task->open);
-    imap_set_builder_finish(&task->found);
+    imap_search_run_finish(&task->run);
     imap_set_builder_finish(&task->shown);
     imap_set_builder_finish(&task->uids);
 }
@@ -101,13 +89,6 @@ take_returns(struct cursor *cursor, struct search_task *task)
     if (task->give == 0)
         task->give = GIVE_ALL;
     return !(task->give & GIVE_PARTIAL && task->give & GIVE_ALL);
-}
-
-/* "CHARSET" SP charset; false for one that is not known. */
-static bool
-is_charset_known(struct slice name)
-{
-    return slice_equal_nocase(name, SLICE("UTF-8")) || slice_equal_nocase(name, SLICE("US-ASCII"));
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -170,7 +151,7 @@ put_extended(struct imap_server *server, const struct search_task *task)
         imap_put_number(out, " COUNT ", task->count, "");
     if (task->give & GIVE_PARTIAL)
         put_partial(server, task, &all);
-    if (task->search.has_modseq && has_any)
+    if (task->run.search.has_modseq && has_any)
         imap_put_number(out, " MODSEQ ", task->modseq, "");
     buffer_put_text(out, "\r\n");
 }
@@ -193,7 +174,7 @@ put_plain(struct imap_server *server)
             imap_put_number(out, " ", task->next, "");
         }
     }
-    if (task->search.has_modseq && all.count > 0)
+    if (task->run.search.has_modseq && all.count > 0)
         imap_put_number(out, " (MODSEQ ", task->modseq, ")");
     buffer_put_text(out, "\r\n");
     imap_end(server, IMAP_OK, "done");
@@ -229,25 +210,12 @@ show(struct imap_server *server)
 {
     struct search_task *task = server->task;
     const struct imap_mailbox *mailbox = server->view.mailbox;
-    struct imap_set sets[2] = {imap_set_builder_set(&task->sure),
-                               imap_set_builder_set(&task->found)};
-    struct imap_set_builder joined;
+    struct imap_set all = imap_search_run_places(server);
     struct imap_walk walk;
     uint32_t place, number;
 
-    imap_set_builder_init(&joined);
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t at = 0; at < sets[i].count; at++)
-            imap_set_builder_add(&joined, sets[i].at[at].first + 1, sets[i].at[at].last + 1);
-    }
-    /* Counted from 1 while they are sorted: 0 has another meaning in a set. */
-    struct imap_set all = imap_set_builder_set(&joined);
-    bool is_sorted = imap_set_resolve(&all, 0, &server->arena);
-    struct imap_range *ranges = (void *)(uintptr_t)all.at;
-    for (size_t i = 0; is_sorted && i < all.count; i++)
-        ranges[i] = (struct imap_range){ranges[i].first - 1, ranges[i].last - 1};
     imap_walk_init(&walk, &server->view, &all);
-    while (is_sorted && imap_walk_next(&walk, &place, &number)) {
+    while (imap_walk_next(&walk, &place, &number)) {
         uint32_t uid = mailbox->uids[place], shown = server->is_uid ? uid : number;
         imap_set_builder_add(&task->shown, shown, shown);
         if (task->give & GIVE_SAVE)
@@ -256,7 +224,6 @@ show(struct imap_server *server)
         if (mailbox->modseqs[place] > task->modseq)
             task->modseq = mailbox->modseqs[place];
     }
-    imap_set_builder_finish(&joined);
     if (task->give & GIVE_SAVE)
         save(server, task);
     if (!task->is_extended && !(server->enabled & IMAP_ENABLED_REV2)) {
@@ -269,82 +236,11 @@ show(struct imap_server *server)
     return true;
 }
 
-/* ---- the search ------------------------------------------------------------------------------ */
-
-static bool
-take_row(struct imap_server *server, const struct imap_row *row)
-{
-    struct search_task *task = server->task;
-    struct imap_message message;
-    struct arena work;
-    struct imap_candidate candidate = {
-        .mailbox = server->view.mailbox,
-        .place = row->place,
-        .known = task->search.need < IMAP_NEED_RECORD ? task->search.need : IMAP_NEED_RECORD,
-        .entry = &row->message,
-        .message = &message,
-        .now_s = wall_seconds(server->options.wall(server->options.wake_context)),
-        .arena = &work,
-    };
-
-    imap_message_open(&message, row->message.record, row->message.len);
-    enum imap_truth truth = imap_search_test(&task->search, &candidate);
-    if (truth == IMAP_UNKNOWN) {
-        candidate.octets = row->message.octets;
-        if (candidate.octets.len < row->message.len && !task->is_asked) {
-            task->is_asked = true;
-            imap_scan_ask(server, row->message.uid, 0, row->message.len, false);
-            return false;
-        }
-        if (task->is_asked)
-            candidate.octets = buffer_slice(&server->scan->octets);
-        candidate.known = IMAP_NEED_OCTETS;
-        arena_init(&work, WORK_MAX);
-        truth = imap_search_test(&task->search, &candidate);
-        arena_finish(&work);
-    }
-    task->is_asked = false;
-    if (truth == IMAP_TRUE)
-        imap_set_builder_add(&task->found, row->place, row->place);
-    return true;
-}
-
-static void
-after_rows(struct imap_server *server)
-{
-    server->more = show;
-}
-
-/* By columns alone. */
-static bool
-test_columns(struct imap_server *server)
-{
-    struct search_task *task = server->task;
-    struct imap_candidate candidate = {.mailbox = server->view.mailbox, .known = IMAP_NEED_COLUMNS};
-    uint32_t number;
-
-    while (imap_walk_next(&task->walk, &candidate.place, &number)) {
-        enum imap_truth truth = imap_search_test(&task->search, &candidate);
-        if (truth != IMAP_FALSE)
-            imap_set_builder_add(truth == IMAP_TRUE ? &task->sure : &task->open, candidate.place,
-                                 candidate.place);
-    }
-    task->places = imap_set_builder_set(&task->open);
-    if (task->places.count == 0)
-        server->more = show;
-    else
-        imap_scan_begin(server, &task->places, task->search.need >= IMAP_NEED_RECORD,
-                        task->search.need == IMAP_NEED_OCTETS ? OCTETS_INLINE : 0, take_row,
-                        after_rows);
-    return true;
-}
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static void
 init(struct search_task *task)
 {
-    imap_set_builder_init(&task->sure);
-    imap_set_builder_init(&task->open);
-    imap_set_builder_init(&task->found);
     imap_set_builder_init(&task->shown);
     imap_set_builder_init(&task->uids);
 }
@@ -366,33 +262,26 @@ void
 imap_command_search(struct imap_server *server, struct cursor *cursor)
 {
     struct search_task *task = imap_task(server, sizeof(*task));
-    struct imap_range *whole = arena_new(&server->arena, sizeof(*whole));
     const char *problem = NULL;
-    struct slice charset;
+    bool is_known = true;
 
     init(task);
+    imap_search_run_init(server, &task->run);
     server->drop = drop;
     bool is_good = imap_take_space(cursor);
     if (is_good && imap_take_word(cursor, SLICE("RETURN")))
         is_good = take_returns(cursor, task) && imap_take_space(cursor);
     else
         task->give = GIVE_ALL;
-    if (is_good && imap_take_word(cursor, SLICE("CHARSET"))) {
-        is_good = imap_take_space(cursor) && imap_take_astring(cursor, &server->arena, &charset) &&
-                  imap_take_space(cursor);
-        if (is_good && !is_charset_known(charset)) {
-            refuse(server, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
-            return;
-        }
+    is_good = is_good && imap_take_charset(server, cursor, true, &is_known);
+    if (is_good && !is_known) {
+        refuse(server, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
+        return;
     }
-    if (!is_good || !imap_take_search(server, cursor, &task->search, &problem) ||
+    if (!is_good || !imap_take_search(server, cursor, &task->run.search, &problem) ||
         !imap_take_end(cursor)) {
         refuse(server, problem);
         return;
     }
-    assert(whole);
-    *whole = (struct imap_range){0, server->view.known ? server->view.known - 1 : 0};
-    task->places = (struct imap_set){whole, server->view.known > 0};
-    imap_walk_init(&task->walk, &server->view, &task->places);
-    server->more = test_columns;
+    imap_search_run_begin(server, show);
 }

@@ -18,6 +18,8 @@ static const struct imap_command commands[] = {
     COMMAND("EXAMINE", IN, examine),
     COMMAND("STATUS", IN, status),
     COMMAND("SEARCH", IMAP_SELECTED, search),
+    COMMAND("SORT", IMAP_SELECTED, sort),
+    COMMAND("THREAD", IMAP_SELECTED, thread),
     COMMAND("APPEND", IN, append),
     COMMAND("LIST", IN, list),
     COMMAND("LSUB", IN, lsub),
@@ -51,7 +53,8 @@ static bool
 has_uid_form(const struct imap_command *command)
 {
     return command->run == imap_command_fetch || command->run == imap_command_store ||
-           command->run == imap_command_search || command->run == imap_command_copy ||
+           command->run == imap_command_search || command->run == imap_command_sort ||
+           command->run == imap_command_thread || command->run == imap_command_copy ||
            command->run == imap_command_move || command->run == imap_command_expunge ||
            command->run == imap_command_replace;
 }
@@ -62,7 +65,8 @@ static bool
 may_expunge(const struct imap_command *command, bool is_uid)
 {
     return is_uid || (command->run != imap_command_fetch && command->run != imap_command_store &&
-                      command->run != imap_command_search);
+                      command->run != imap_command_search && command->run != imap_command_sort &&
+                      command->run != imap_command_thread);
 }
 
 bool

@@ -103,6 +103,7 @@ struct imap_server {
     void (*on_note)(struct imap_server *server, const struct access_store_note *note,
                     struct slice blob);
     void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
+    struct imap_search_run *search_run; /* of the task; see search_run.h */
     struct imap_scan *scan;
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
@@ -226,6 +227,8 @@ IMAP_COMMAND(move);
 IMAP_COMMAND(append);
 IMAP_COMMAND(replace);
 IMAP_COMMAND(search);
+IMAP_COMMAND(sort);
+IMAP_COMMAND(thread);
 IMAP_COMMAND(getquota);
 IMAP_COMMAND(getquotaroot);
 #undef IMAP_COMMAND

@@ -181,6 +181,18 @@ searches_find(void **state)
 }
 
 static void
+messages_are_put_in_order(void **state)
+{
+    (void)state;
+    ASK(SELECT, "a SORT (SUBJECT) UTF-8 ALL\r\n", "* SORT 1 2\r\n", "a OK");
+    ASK(SELECT, "a UID SORT (REVERSE SUBJECT DATE) UTF-8 ALL\r\n", "* SORT 2 1\r\n");
+    ASK(SELECT, "a SORT (NONSENSE) UTF-8 ALL\r\n", "a BAD");
+    ASK(SELECT, "a SORT (DATE) koi9 ALL\r\n", "a NO [BADCHARSET");
+    ASK(SELECT, "a THREAD REFERENCES UTF-8 SUBJECT two\r\n", "* THREAD (2)\r\n");
+    ASK(SELECT, "a THREAD ORDEREDSUBJECT UTF-8 DELETED\r\n", "* THREAD\r\n");
+}
+
+static void
 idle_hears_of_deliveries(void **state)
 {
     struct lobby lobby;
@@ -222,6 +234,7 @@ main(void)
         cmocka_unit_test(flags_are_stored),
         cmocka_unit_test(messages_are_copied_moved_and_appended),
         cmocka_unit_test(searches_find),
+        cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
     };

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+#include "imap/search_run.h"
+
+enum { OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
+
+void
+imap_search_run_init(struct imap_server *server, struct imap_search_run *run)
+{
+    imap_set_builder_init(&run->sure);
+    imap_set_builder_init(&run->open);
+    imap_set_builder_init(&run->found);
+    imap_set_builder_init(&run->all);
+    server->search_run = run;
+}
+
+void
+imap_search_run_finish(struct imap_search_run *run)
+{
+    imap_search_finish(&run->search);
+    imap_set_builder_finish(&run->sure);
+    imap_set_builder_finish(&run->open);
+    imap_set_builder_finish(&run->found);
+    imap_set_builder_finish(&run->all);
+}
+
+bool
+imap_take_charset(struct imap_server *server, struct cursor *cursor, bool has_word,
+                  bool *ret_is_known)
+{
+    struct slice charset;
+
+    *ret_is_known = true;
+    if (has_word && !imap_take_word(cursor, SLICE("CHARSET")))
+        return true;
+    if ((has_word && !imap_take_space(cursor)) ||
+        !imap_take_astring(cursor, &server->arena, &charset) || !imap_take_space(cursor))
+        return false;
+    *ret_is_known = slice_equal_nocase(charset, SLICE("UTF-8")) ||
+                    slice_equal_nocase(charset, SLICE("US-ASCII"));
+    return true;
+}
+
+static bool
+take_row(struct imap_server *server, const struct imap_row *row)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_message message;
+    struct arena work;
+    struct imap_candidate candidate = {
+        .mailbox = server->view.mailbox,
+        .place = row->place,
+        .known = run->search.need < IMAP_NEED_RECORD ? run->search.need : IMAP_NEED_RECORD,
+        .entry = &row->message,
+        .message = &message,
+        .now_s = wall_seconds(server->options.wall(server->options.wake_context)),
+        .arena = &work,
+    };
+
+    imap_message_open(&message, row->message.record, row->message.len);
+    enum imap_truth truth = imap_search_test(&run->search, &candidate);
+    if (truth == IMAP_UNKNOWN) {
+        candidate.octets = row->message.octets;
+        if (candidate.octets.len < row->message.len && !run->is_asked) {
+            run->is_asked = true;
+            imap_scan_ask(server, row->message.uid, 0, row->message.len, false);
+            return false;
+        }
+        if (run->is_asked)
+            candidate.octets = buffer_slice(&server->scan->octets);
+        candidate.known = IMAP_NEED_OCTETS;
+        arena_init(&work, WORK_MAX);
+        truth = imap_search_test(&run->search, &candidate);
+        arena_finish(&work);
+    }
+    run->is_asked = false;
+    if (truth == IMAP_TRUE)
+        imap_set_builder_add(&run->found, row->place, row->place);
+    return true;
+}
+
+static void
+after_rows(struct imap_server *server)
+{
+    server->more = server->search_run->end;
+}
+
+/* By columns alone. */
+static bool
+test_columns(struct imap_server *server)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_candidate candidate = {.mailbox = server->view.mailbox, .known = IMAP_NEED_COLUMNS};
+    uint32_t number;
+
+    while (imap_walk_next(&run->walk, &candidate.place, &number)) {
+        enum imap_truth truth = imap_search_test(&run->search, &candidate);
+        if (truth != IMAP_FALSE)
+            imap_set_builder_add(truth == IMAP_TRUE ? &run->sure : &run->open, candidate.place,
+                                 candidate.place);
+    }
+    run->places = imap_set_builder_set(&run->open);
+    if (run->places.count == 0)
+        server->more = run->end;
+    else
+        imap_scan_begin(server, &run->places, run->search.need >= IMAP_NEED_RECORD,
+                        run->search.need == IMAP_NEED_OCTETS ? OCTETS_INLINE : 0, take_row,
+                        after_rows);
+    return true;
+}
+
+void
+imap_search_run_begin(struct imap_server *server, bool (*end)(struct imap_server *server))
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_range *whole = arena_new(&server->arena, sizeof(*whole));
+
+    assert(whole);
+    *whole = (struct imap_range){0, server->view.known ? server->view.known - 1 : 0};
+    run->places = (struct imap_set){whole, server->view.known > 0};
+    run->end = end;
+    imap_walk_init(&run->walk, &server->view, &run->places);
+    server->more = test_columns;
+}
+
+struct imap_set
+imap_search_run_places(struct imap_server *server)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_set sets[2] = {imap_set_builder_set(&run->sure), imap_set_builder_set(&run->found)};
+    size_t at[2] = {0, 0};
+
+    /* Two rising rows become one; a place is in one of them only. */
+    while (at[0] < sets[0].count || at[1] < sets[1].count) {
+        size_t next = at[0] == sets[0].count ||
+                      (at[1] < sets[1].count && sets[1].at[at[1]].first < sets[0].at[at[0]].first);
+        const struct imap_range *range = &sets[next].at[at[next]++];
+        imap_set_builder_add(&run->all, range->first, range->last);
+    }
+    return imap_set_builder_set(&run->all);
+}
