@@ -385,6 +385,31 @@ no_profile_lets_its_process_out(void **state)
     }
 }
 
+/* Its own socket, made under the confinement, as these roles do. */
+static bool
+make_new_connection(void)
+{
+    open_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return open_socket >= 0 && make_connection();
+}
+
+static void
+whose_work_is_to_connect_connects(void **state)
+{
+    static const char *const profiles[] = {"resolve", "transport", "table-remote"};
+    static const struct attempt attempt = {"connect", make_new_connection};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(profiles); i++) {
+        const struct granted what = {.profile = profiles[i]};
+        pid_t pid = fork();
+        if (pid == 0)
+            run_attempt(&what, &attempt, false);
+        if (wait_for(pid) != DID)
+            fail_msg("%s cannot connect", profiles[i]);
+    }
+}
+
 static void
 every_profile_lets_its_process_work(void **state)
 {
@@ -526,6 +551,7 @@ main(void)
         cmocka_unit_test(without_confinement_the_attempts_succeed),
         cmocka_unit_test(no_profile_lets_its_process_out),
         cmocka_unit_test(every_profile_lets_its_process_work),
+        cmocka_unit_test(whose_work_is_to_connect_connects),
         cmocka_unit_test(the_parent_starts_processes_and_looks_into_none),
         cmocka_unit_test(what_is_required_and_missing_stops_the_start),
     };
