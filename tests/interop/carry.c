@@ -28,7 +28,7 @@ struct carrying {
     unsigned times;
 };
 
-static void
+_Noreturn static void
 complain(const char *what)
 {
     fprintf(stderr, "carry: %s\n", what);
@@ -175,7 +175,7 @@ open_role(struct carrying *carrying, const struct config *config)
     static const struct host_channel_handler handler = {.on_note = on_note, .on_closed = on_closed};
     struct role_start start = {
         .host = carrying->host, .config = config, .processes = 1, .fail = on_fail};
-    host_handle ours, theirs;
+    host_handle ours = HOST_HANDLE_NONE, theirs = HOST_HANDLE_NONE;
 
     carrying->role = role_transport.open(&start);
     if (!carrying->role || host_channel_pair(carrying->host, &ours, &theirs) < 0)

@@ -55,13 +55,13 @@ world_on_alarm(void *context)
 }
 
 static inline void
-world_open(struct world *world, const struct role *role)
+world_open_seeded(struct world *world, const struct role *role, uint64_t seed,
+                  const struct sim_options *options)
 {
-    static const struct sim_options options;
     struct host_dir *root = NULL, *data = NULL;
 
     *world = (struct world){.role = role};
-    world->sim = sim_open(1, &options);
+    world->sim = sim_open(seed, options);
     world->host = sim_host_open(world->sim, role->name);
     world->clock = sim_host_open(world->sim, "clock");
     world->alarm = host_timer_open(world->clock, world_on_alarm, world);
@@ -75,6 +75,15 @@ world_open(struct world *world, const struct role *role)
     assert_int_equal(host_dir_open_below(data, "directory", &world->directory), 0);
     host_dir_close(&data);
     host_dir_close(&root);
+}
+
+/* A world in which nothing is late or breaks. */
+static inline void
+world_open(struct world *world, const struct role *role)
+{
+    static const struct sim_options options;
+
+    world_open_seeded(world, role, 1, &options);
 }
 
 /* Writes the whole file anew, or appends to it. */

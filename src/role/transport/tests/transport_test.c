@@ -10,7 +10,7 @@
 #include "text/base64.h"
 #include "tls/certificate.h"
 
-enum { POSTS_MAX = 4, TALKS_MAX = 16, SIDE_TRANSPORT = 1, DIGEST_SIZE = 32 };
+enum { POSTS_MAX = 4, TALKS_MAX = 64, SIDE_TRANSPORT = 1, DIGEST_SIZE = 32 };
 
 struct post;
 
@@ -220,18 +220,25 @@ add_tls(struct post *post, uint8_t ret_digest[DIGEST_SIZE])
 
 /* ---- the store ----------------------------------------------------------------------------- */
 
+static void
+open_seeded(struct setup *setup, uint64_t seed, const struct sim_options *options)
+{
+    *setup = (struct setup){.id = 1};
+    world_open_seeded(&setup->world, &role_transport, seed, options);
+    setup->world.config.hostname = SLICE("bar.com");
+    setup->world.config.outbound_trust = SLICE("");
+    arena_init(&setup->arena, 1 << 24);
+    world_start(&setup->world);
+    world_attach(&setup->world, &setup->store, ROLE_STORE, 0);
+}
+
 static int
 open_setup(void **state)
 {
+    static const struct sim_options calm;
     static struct setup setup;
 
-    setup = (struct setup){.id = 1};
-    world_open(&setup.world, &role_transport);
-    setup.world.config.hostname = SLICE("bar.com");
-    setup.world.config.outbound_trust = SLICE("");
-    arena_init(&setup.arena, 1 << 24);
-    world_start(&setup.world);
-    world_attach(&setup.world, &setup.store, ROLE_STORE, 0);
+    open_seeded(&setup, 1, &calm);
     *state = &setup;
     return 0;
 }
@@ -610,6 +617,75 @@ it_stops_when_it_has_nothing_more_to_do(void **state)
     assert_true(post->talks[0].desk.is_closed);
 }
 
+/* How often a message with this text has arrived. */
+static size_t
+count_arrived(const struct setup *setup, struct slice text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < POSTS_MAX; i++) {
+        const struct office *office = &setup->posts[i].office;
+        for (size_t k = 0; k < office->message_count; k++)
+            count += slice_equal(office->messages[k].bytes, text);
+    }
+    return count;
+}
+
+static void
+carry_through_faults(struct setup *setup, uint64_t seed, size_t outcomes[4])
+{
+    char body[64];
+    int len = snprintf(body, sizeof(body), "SKIP!Subject: %u\r\n\r\nText\r\n", (unsigned)seed);
+    struct store_transport_carry note = carry_of(setup, 2);
+
+    note.body = slice_of(body, (size_t)len);
+    struct store_transport_carried carried = carry(setup, &note);
+    assert_int_equal(carried.id, note.id);
+    assert_int_equal(carried.results.count, 1);
+    enum store_transport_outcome outcome = carried.results.at[0].outcome;
+    size_t arrived = count_arrived(setup, slice_skip(note.body, 5));
+    /* What is told is what was; only where the answer was lost it may be either. */
+    if (outcome == STORE_TRANSPORT_OUTCOME_DELIVERED)
+        assert_int_equal(arrived, 1);
+    else if (outcome == STORE_TRANSPORT_OUTCOME_UNKNOWN)
+        assert_in_range(arrived, 0, 1);
+    else
+        assert_int_equal(arrived, 0);
+    outcomes[outcome]++;
+}
+
+static void
+results_are_true_whatever_the_network_does(void **state)
+{
+    static struct setup setup;
+    size_t outcomes[4] = {0};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct sim_options options = {
+            .note_delay_max = duration_ms(5),
+            .stream_delay_max = duration_ms(seed % 3 ? 50 : 2000),
+            .stream_chunk_max = seed % 2 ? 7 : 500,
+            .cut_per_million = seed % 4 ? 20000 : 100000,
+        };
+        open_seeded(&setup, seed, &options);
+        for (size_t i = 1; i <= 2; i++) {
+            struct post *post = open_post(&setup, i);
+            if (seed % 5 == 0)
+                add_tls(post, NULL);
+        }
+        for (uint64_t i = 0; i < 4; i++)
+            carry_through_faults(&setup, seed * 4 + i, outcomes);
+        void *it = &setup;
+        close_setup(&it);
+    }
+    print_message("%zu delivered, %zu temporary, %zu unknown\n", outcomes[0], outcomes[1],
+                  outcomes[3]);
+    assert_true(outcomes[STORE_TRANSPORT_OUTCOME_DELIVERED] > 60);
+    assert_true(outcomes[STORE_TRANSPORT_OUTCOME_TEMPORARY] > 0);
+    assert_true(outcomes[STORE_TRANSPORT_OUTCOME_UNKNOWN] > 0);
+}
+
 int
 main(void)
 {
@@ -629,6 +705,7 @@ main(void)
         TEST(discard_and_error_need_no_host),
         TEST(a_store_that_dies_is_forgotten_and_a_new_one_served),
         TEST(it_stops_when_it_has_nothing_more_to_do),
+        cmocka_unit_test(results_are_true_whatever_the_network_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
