@@ -32,6 +32,8 @@ refusal_text(enum pop3_answer_kind kind)
         return "[SYS/PERM] this maildrop cannot be opened";
     case POP3_ANSWER_EXPUNGED:
         return "that message is gone";
+    case POP3_ANSWER_DAMAGED:
+        return "[SYS/PERM] that message is damaged";
     case POP3_ANSWER_OK:
     case POP3_ANSWER_CHALLENGE:
     case POP3_ANSWER_TEMPORARY:

@@ -88,6 +88,7 @@ enum pop3_answer_kind {
     POP3_ANSWER_IN_USE,       /* OPEN: another session holds the maildrop; [IN-USE] */
     POP3_ANSWER_LOGIN_DELAY,  /* AUTH, APOP, OPEN: too soon after the last login; [LOGIN-DELAY] */
     POP3_ANSWER_EXPUNGED,     /* READ: it is not there any more */
+    POP3_ANSWER_DAMAGED,      /* READ: what is on disk is not what was stored; [SYS/PERM] */
     POP3_ANSWER_NOT_PERMITTED, /* OPEN: [SYS/PERM] */
     POP3_ANSWER_TEMPORARY     /* anything: try later; [SYS/TEMP] */
 };

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 /* The widths of the columns are those of the first rows that are held. */
 enum { CELL_MAX = 1 << 20, COLUMNS_MAX = 32, HELD_MAX = 1 << 30, HELD_ROWS_MAX = 1000 };
@@ -18,6 +19,7 @@ struct report {
     const char *names[COLUMNS_MAX]; /* of the open list */
     bool is_number[COLUMNS_MAX];
     size_t widths[COLUMNS_MAX];
+    const char *list_name;
     size_t columns;
     size_t column; /* of the next cell */
     size_t rows;
@@ -111,6 +113,7 @@ report_list(struct report *report, const char *name)
     if (report->json)
         json_document_list(report->json, name);
     report->is_in_list = true;
+    report->list_name = name;
     report->columns = report->column = report->rows = report->held_rows = 0;
     buffer_clear(&report->cells);
 }
@@ -196,10 +199,16 @@ void
 report_list_end(struct report *report)
 {
     report->is_in_list = false;
-    if (report->json)
+    if (report->json) {
         json_document_list_end(report->json);
-    else
-        write_rows(report);
+        return;
+    }
+    write_rows(report);
+    if (report->rows == 0 && isatty(STDOUT_FILENO)) {
+        write_text(report, SLICE("no "));
+        write_text(report, slice_of_string(report->list_name));
+        write_text(report, SLICE("\n"));
+    }
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */

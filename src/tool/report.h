@@ -25,7 +25,8 @@ struct report *report_open(bool is_json);
  * standard output takes no more. */
 MUST_USE int report_close(struct report **report);
 
-/* A list begins; its rows; it ends. Lists do not nest. */
+/* A list begins; its rows; it ends. Lists do not nest. One without rows writes nothing for programs
+ * that read lines, and "no processes" on a terminal. */
 void report_list(struct report *report, const char *name);
 void report_row(struct report *report);
 void report_list_end(struct report *report);

@@ -74,6 +74,7 @@ FORMS = [
     ("deliver", r"deliver (?P<address>\S+) (?P<text>.+)",
      lambda f: {"address": f["address"], "text": f["text"]}),
     ("empty", r"empty (?P<address>\S+)", lambda f: {"address": f["address"]}),
+    ("release", r"release (?P<address>\S+)", lambda f: {"address": f["address"]}),
     ("mailbox", r"mailbox (?P<address>\S+) has (?P<number>no|\d+) messages? with /(?P<pattern>.*)/",
      read_mailbox),
 ]

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import re
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -217,12 +218,27 @@ class Conversation:
                             (f"RCPT TO:<{address}>".encode(), "250"), (b"DATA", "354"),
                             (message + b"\r\n.", "250"), (b"QUIT", "221")])
 
-    def do_empty(self, address):
+    def aside_pop(self, address, commands):
+        """Logs in beside this conversation. A session that was cut off holds its maildrop until the server
+        has noticed: [IN-USE] is asked again."""
         login = [(None, "+OK"), (f"USER {address}".encode(), "+OK"),
                  (f"PASS {self.world.password(address)}".encode(), "+OK")]
-        count = int(self.aside("pop3s", login + [(b"STAT", "+OK")]).split()[1])
-        self.aside("pop3s", login + [(f"DELE {n}".encode(), "+OK") for n in range(1, count + 1)]
-                   + [(b"QUIT", "+OK")])
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return self.aside("pop3s", login + commands)
+            except Mismatch as mismatch:
+                if "[IN-USE]" not in str(mismatch) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
+
+    def do_empty(self, address):
+        count = int(self.aside_pop(address, [(b"STAT", "+OK")]).split()[1])
+        self.aside_pop(address, [(f"DELE {n}".encode(), "+OK") for n in range(1, count + 1)]
+                       + [(b"QUIT", "+OK")])
+
+    def do_release(self, address):
+        self.aside_pop(address, [(b"QUIT", "+OK")])
 
     def do_mailbox(self, address, count, pattern):
         pattern = self.fill(pattern, escape=True)

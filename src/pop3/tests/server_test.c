@@ -151,6 +151,10 @@ a_body_that_breaks_off_never_looks_whole(void **state)
     conversation->messages[0] = SLICE("");
     conversation_log_in_and_say(conversation, "RETR 1\r\nNOOP\r\n");
     conversation_expect_last(conversation, "-ERR that message is gone\r\n+OK nothing done\r\n");
+    conversation->read_answer = POP3_ANSWER_DAMAGED;
+    conversation_log_in_and_say(conversation, "RETR 1\r\nNOOP\r\n");
+    conversation_expect_last(conversation, "-ERR [SYS/PERM] that message is damaged\r\n"
+                                           "+OK nothing done\r\n");
 }
 
 static void

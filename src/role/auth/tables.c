@@ -6,19 +6,25 @@
 #include "role/snapshot.h"
 #include "sasl/digest.h"
 
+#include <errno.h>
+
 enum { FILE_BYTES_MAX = 1 << 30 };
 
 #define LOOK_AGAIN duration_ms(100)
 
+/* Before the first account there is no file: that is no error. */
 static bool
-read_file(struct auth *auth, const char *name, struct snapshot *ret_snapshot)
+read_file(struct auth *auth, const char *name, uint64_t known_stamp,
+          struct snapshot *ret_snapshot)
 {
     int error = snapshot_read(auth->dir, name, FILE_BYTES_MAX, ret_snapshot);
+    bool is_new = error == -ENOENT && known_stamp == 0;
     struct log_line line;
 
     if (error == 0)
         return true;
-    log_begin(&line, auth->start.host, HOST_LEVEL_ERROR, "directory_not_read");
+    log_begin(&line, auth->start.host, is_new ? HOST_LEVEL_INFO : HOST_LEVEL_ERROR,
+              "directory_not_read");
     log_string(&line, "file", name);
     log_error(&line, "error", error);
     log_end(&line);
@@ -45,7 +51,7 @@ load_accounts(struct auth *auth)
     struct directory_options options = {SLICE(""), SLICE(""), 0};
     struct snapshot snapshot;
 
-    if (!read_file(auth, "accounts", &snapshot))
+    if (!read_file(auth, "accounts", auth->accounts_stamp, &snapshot))
         return;
     host_random(auth->start.host, &options.seed, sizeof(options.seed));
     directory_close(&auth->directory);
@@ -61,7 +67,7 @@ load_secrets(struct auth *auth)
     struct snapshot snapshot;
     uint64_t seed;
 
-    if (!read_file(auth, "secrets", &snapshot))
+    if (!read_file(auth, "secrets", auth->secrets_stamp, &snapshot))
         return;
     host_random(auth->start.host, &seed, sizeof(seed));
     directory_secrets_close(&auth->secrets);
