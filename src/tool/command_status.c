@@ -129,7 +129,7 @@ report_listeners(struct report *report, const struct status *status)
 }
 
 static void
-report_counters(struct report *report, const struct status *status)
+report_every_counter(struct report *report, const struct status *status)
 {
     report_list(report, "counters");
     for (size_t i = 0; i < status->counters_count; i++) {
@@ -140,6 +140,53 @@ report_counters(struct report *report, const struct status *status)
             report_number(report, "index", counters->index);
             report_text(report, "counter", counters->rows.at[row].name);
             report_number(report, "value", counters->rows.at[row].value);
+        }
+    }
+    report_list_end(report);
+}
+
+static uint64_t
+sum_of_counter(const struct status *status, struct slice role, struct slice name)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < status->counters_count; i++) {
+        const struct tool_parent_counters *counters = &status->counters[i];
+        for (size_t row = 0; row < counters->rows.count; row++) {
+            if (slice_equal(counters->role, role) &&
+                slice_equal(counters->rows.at[row].name, name))
+                sum += counters->rows.at[row].value;
+        }
+    }
+    return sum;
+}
+
+static bool
+is_first_of_role(const struct status *status, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (slice_equal(status->counters[i].role, status->counters[index].role))
+            return false;
+    }
+    return true;
+}
+
+/* For people: what has happened at all, whichever process of a role counted it. */
+static void
+report_sums(struct report *report, const struct status *status)
+{
+    report_list(report, "counters");
+    for (size_t i = 0; i < status->counters_count; i++) {
+        const struct tool_parent_counters *counters = &status->counters[i];
+        for (size_t row = 0; is_first_of_role(status, i) && row < counters->rows.count; row++) {
+            struct slice name = counters->rows.at[row].name;
+            uint64_t sum = sum_of_counter(status, counters->role, name);
+            if (sum == 0)
+                continue;
+            report_row(report);
+            report_text(report, "role", counters->role);
+            report_text(report, "counter", name);
+            report_number(report, "value", sum);
         }
     }
     report_list_end(report);
@@ -167,7 +214,10 @@ show_status(const struct status *status, bool is_json)
     separate(is_json);
     report_listeners(report, status);
     separate(is_json);
-    report_counters(report, status);
+    if (is_json)
+        report_every_counter(report, status);
+    else
+        report_sums(report, status);
     return report_close(&report);
 }
 
@@ -216,7 +266,8 @@ const struct command command_status = {
     .summary = "Show what runs, listens and was counted",
     .about =
         "Asks the running server for its processes, how each is confined, its listening sockets "
-        "and its counters. Exit code 69 when it is not running.",
+        "and its counters: the sum of each role, where it is not 0; with --json each process has "
+        "its own. Exit code 69 when it is not running.",
     .examples = "facteur status\nfacteur status --json | jq '.processes[] | select(.restarts > 0)'",
     .options = {COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON},
     .run = run_status,
