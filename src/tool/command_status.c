@@ -153,8 +153,7 @@ sum_of_counter(const struct status *status, struct slice role, struct slice name
     for (size_t i = 0; i < status->counters_count; i++) {
         const struct tool_parent_counters *counters = &status->counters[i];
         for (size_t row = 0; row < counters->rows.count; row++) {
-            if (slice_equal(counters->role, role) &&
-                slice_equal(counters->rows.at[row].name, name))
+            if (slice_equal(counters->role, role) && slice_equal(counters->rows.at[row].name, name))
                 sum += counters->rows.at[row].value;
         }
     }
