@@ -16,15 +16,13 @@ static void
 lose(struct access_role *role, struct access_peer_role *peer)
 {
     bool is_store = peer == &role->store;
+    struct access_session *session;
 
     host_channel_close(&peer->channel);
     note_ledger_finish(&peer->ledger);
     if (is_store)
         imap_mailboxes_detach(&role->mailboxes);
-    for (size_t i = 0; i < role->slots; i++) {
-        struct access_session *session = role->sessions[i];
-        if (!session)
-            continue;
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
         if (!is_store)
             session->auth_session = 0;
         if (session->waiting != WAITING_NOT && is_store == (session->waiting != WAITING_AUTH))
@@ -177,16 +175,25 @@ on_sweep(void *context)
 {
     struct access_role *role = context;
     struct instant now = host_now(role->host);
+    struct access_session *session;
 
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i] && instant_is_before(access_session_patience(role->sessions[i]), now))
-            access_session_give_up(role->sessions[i]);
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
+        if (instant_is_before(access_session_patience(session), now))
+            access_session_give_up(session);
     }
     peers_sweep(role->peers, now);
     forget_logins(role, now);
     if (role->tls)
         tls_context_set_time(role->tls, host_wall(role->host));
     host_timer_set(role->sweep, instant_after(now, duration_s(ACCESS_SWEEP_S)));
+}
+
+static void
+on_accept(void *owner, enum role_service service, struct host_stream *stream)
+{
+    struct access_role *role = owner;
+
+    access_session_open(role, service, stream);
 }
 
 static void *
@@ -209,35 +216,21 @@ role_open(const struct role_start *start)
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
     role->shared = connection_shared_open(role->host);
+    role->acceptors =
+        (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
     return role;
 }
 
 static void
-on_accept(void *context, struct host_stream *stream)
-{
-    struct access_listener *listener = context;
-
-    access_session_open(listener->role, listener->service, stream);
-}
-
-static void
 role_listen(void *state, enum role_service service, host_handle handle)
 {
     struct access_role *role = state;
-    struct access_listener *listener = calloc(1, sizeof(*listener));
 
-    if (!listener)
-        abort();
     assert(service == SERVICE_POP3 || service == SERVICE_POP3S || service == SERVICE_IMAP ||
            service == SERVICE_IMAPS);
-    listener->role = role;
-    listener->service = service;
-    listener->next = role->listeners;
-    role->listeners = listener;
-    listener->listener = host_listener_open(role->host, handle, on_accept, listener);
-    host_listener_pause(listener->listener, true);
+    acceptors_add(&role->acceptors, service, handle);
 }
 
 static void
@@ -258,19 +251,12 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
     set_options(role);
 }
 
-static void
-pause_listeners(struct access_role *role, bool is_paused)
-{
-    for (struct access_listener *listener = role->listeners; listener; listener = listener->next)
-        host_listener_pause(listener->listener, is_paused);
-}
-
 static bool
 role_start(void *state)
 {
     struct access_role *role = state;
 
-    pause_listeners(role, false);
+    acceptors_pause(&role->acceptors, false);
     host_timer_set(role->sweep, host_now(role->host));
     return true;
 }
@@ -289,7 +275,7 @@ role_stats(void *state, struct role_stats *stats)
 {
     const struct access_role *role = state;
 
-    role_stats_add(stats, "sessions", role->session_count);
+    role_stats_add(stats, "sessions", role->sessions.count);
     role_stats_add(stats, "sessions_total", role->sessions_total);
     role_stats_add(stats, "logins", role->logins);
     role_stats_add(stats, "refused", role->refused);
@@ -301,17 +287,16 @@ static void
 role_stop(void *state)
 {
     struct access_role *role = state;
+    struct access_session *session;
 
     role->is_stopping = true;
-    pause_listeners(role, true);
-    if (role->session_count == 0) {
+    acceptors_pause(&role->acceptors, true);
+    if (role->sessions.count == 0) {
         host_stop(role->host);
         return;
     }
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i])
-            access_session_stop(role->sessions[i]);
-    }
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));)
+        access_session_stop(session);
 }
 
 static void
@@ -319,16 +304,11 @@ role_close(void *state)
 {
     struct access_role *role = state;
     size_t place = 0;
+    struct access_session *session;
 
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i])
-            access_session_close(role->sessions[i]);
-    }
-    for (struct access_listener *listener = role->listeners, *next; listener; listener = next) {
-        next = listener->next;
-        host_listener_close(&listener->listener);
-        free(listener);
-    }
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));)
+        access_session_close(session);
+    acceptors_close(&role->acceptors);
     for (const struct map_item *item; (item = map_next(&role->last_logins, &place));)
         free(item->value);
     map_finish(&role->last_logins);
@@ -344,7 +324,7 @@ role_close(void *state)
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
     buffer_finish(&role->hostname);
-    free(role->sessions);
+    slots_finish(&role->sessions);
     free(role);
 }
 

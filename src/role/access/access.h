@@ -4,22 +4,17 @@
 #define ROLE_ACCESS_ACCESS_H
 
 #include "base/map.h"
+#include "base/slots.h"
 #include "host/log.h"
 #include "imap/server.h"
 #include "note/access_auth.h"
 #include "note/access_store.h"
 #include "pop3/server.h"
+#include "role/acceptors.h"
 #include "role/connection.h"
 #include "role/peers.h"
 #include "role/role.h"
 #include "tls/context.h"
-
-struct access_listener {
-    struct access_role *role;
-    struct host_listener *listener;
-    struct access_listener *next;
-    enum role_service service;
-};
 
 /* One of the two roles that this one asks. */
 struct access_peer_role {
@@ -44,11 +39,8 @@ struct access_role {
     struct connection_shared *shared;
     struct buffer hostname; /* owned: engines borrow it beyond a reload */
     struct pop3_server_options options;
-    struct access_listener *listeners;
-    struct access_session **sessions; /* by slot; NULL where free */
-    size_t slots;
-    size_t session_count;
-    size_t free_hint;
+    struct acceptors acceptors;
+    struct slots sessions;
     uint64_t request_count;
     struct imap_mailboxes mailboxes; /* that its sessions have selected */
     struct peers *peers;

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-enum { SLOTS_FIRST = 64 };
-
 void
 access_session_log(struct log_line *line, struct access_session *session, enum host_level level,
                    const char *event)
@@ -150,9 +148,7 @@ access_session_close(struct access_session *session)
     imap_server_close(&session->imap);
     if (!session->is_trusted)
         peers_leave(role->peers, &session->peer);
-    role->sessions[session->slot] = NULL;
-    role->session_count--;
-    role->free_hint = session->slot;
+    slots_release(&role->sessions, session->slot);
     free(session);
 }
 
@@ -209,7 +205,7 @@ closed(void *owner, enum connection_end end)
 
     log_end_of(session, end);
     access_session_close(session);
-    if (role->is_stopping && role->session_count == 0)
+    if (role->is_stopping && role->sessions.count == 0)
         host_stop(role->host);
 }
 
@@ -220,28 +216,6 @@ static const struct connection_owner owner_kind = {
 };
 
 /* ---- life ---------------------------------------------------------------------------------- */
-
-/* A free slot; the table doubles. */
-static uint32_t
-find_slot(struct access_role *role)
-{
-    size_t at = role->free_hint;
-
-    if (role->session_count == role->slots) {
-        size_t slots = role->slots ? role->slots * 2 : SLOTS_FIRST;
-        role->sessions = realloc(role->sessions, slots * sizeof(struct access_session *));
-        if (!role->sessions)
-            abort();
-        memset(role->sessions + role->slots, 0,
-               (slots - role->slots) * sizeof(struct access_session *));
-        at = role->slots;
-        role->slots = slots;
-    }
-    while (role->sessions[at])
-        at = (at + 1) % role->slots;
-    role->free_hint = (at + 1) % role->slots;
-    return (uint32_t)at;
-}
 
 static bool
 is_imap(enum role_service service)
@@ -283,10 +257,10 @@ static bool
 make_room(struct access_role *role)
 {
     struct access_session *oldest = NULL;
+    struct access_session *session;
 
-    for (size_t i = 0; i < role->slots; i++) {
-        struct access_session *session = role->sessions[i];
-        if (session && !session->account && session->waiting == WAITING_NOT &&
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
+        if (!session->account && session->waiting == WAITING_NOT &&
             !connection_is_ending(session->connection) &&
             (!oldest || instant_is_before(session->opened, oldest->opened)))
             oldest = session;
@@ -303,7 +277,7 @@ reason_to_refuse(struct access_role *role, const struct host_address *peer, bool
     const struct config *config = role->config;
     size_t connections_max = config->connections_max / role->start.processes;
 
-    if (role->session_count >= connections_max && !make_room(role))
+    if (role->sessions.count >= connections_max && !make_room(role))
         return "too many connections";
     if (is_trusted)
         return NULL;
@@ -414,9 +388,7 @@ access_session_open(struct access_role *role, enum role_service service,
     session->is_trusted = is_trusted;
     session->opened = host_now(role->host);
     session->close = POP3_CLOSE_SERVER;
-    session->slot = find_slot(role);
-    role->sessions[session->slot] = session;
-    role->session_count++;
+    session->slot = slots_take(&role->sessions, session);
     role->sessions_total++;
     begin(session, stream);
 }
@@ -425,7 +397,7 @@ struct access_session *
 access_session_find(struct access_role *role, uint64_t request)
 {
     uint64_t slot = request & (((uint64_t)1 << ACCESS_SLOT_BITS) - 1);
-    struct access_session *session = slot < role->slots ? role->sessions[slot] : NULL;
+    struct access_session *session = slots_at(&role->sessions, slot);
 
     if (!session || session->waiting == WAITING_NOT)
         return NULL;

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { SLOTS_FIRST = 64 };
-
 const struct smtp_verdict smtp_try_later = {
     .code = 451,
     .status = {4, 3, 0},
@@ -188,9 +186,7 @@ smtp_session_close(struct smtp_session *session)
     smtp_server_close(&session->engine);
     if (!session->is_trusted)
         peers_leave(role->peers, &session->peer);
-    role->sessions[session->slot] = NULL;
-    role->session_count--;
-    role->free_hint = session->slot;
+    slots_release(&role->sessions, session->slot);
     free(session);
 }
 
@@ -207,7 +203,7 @@ closed(void *owner, enum connection_end end)
         log_end(&line);
     }
     smtp_session_close(session);
-    if (role->is_stopping && role->session_count == 0)
+    if (role->is_stopping && role->sessions.count == 0)
         host_stop(role->host);
 }
 
@@ -218,28 +214,6 @@ static const struct connection_owner owner_kind = {
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
-
-/* A free slot; the table doubles. */
-static uint32_t
-find_slot(struct smtp_role *role)
-{
-    size_t at = role->free_hint;
-
-    if (role->session_count == role->slots) {
-        size_t slots = role->slots ? role->slots * 2 : SLOTS_FIRST;
-        role->sessions = realloc(role->sessions, slots * sizeof(struct smtp_session *));
-        if (!role->sessions)
-            abort();
-        memset(role->sessions + role->slots, 0,
-               (slots - role->slots) * sizeof(struct smtp_session *));
-        at = role->slots;
-        role->slots = slots;
-    }
-    while (role->sessions[at])
-        at = (at + 1) % role->slots;
-    role->free_hint = (at + 1) % role->slots;
-    return (uint32_t)at;
-}
 
 /* A newcomer that is over a limit hears 421 and goes: told in one line, without an engine. */
 static void
@@ -271,7 +245,7 @@ reason_to_refuse(struct smtp_role *role, const struct host_address *peer, bool i
 {
     const struct config *config = role->config;
 
-    if (role->session_count >= config->connections_max)
+    if (role->sessions.count >= config->connections_max)
         return "too many connections";
     if (is_trusted)
         return NULL;
@@ -353,10 +327,8 @@ smtp_session_open(struct smtp_role *role, enum role_service service, struct host
     session->is_trusted = is_trusted;
     session->is_relay = config_networks_contain(&role->config->relay_networks, &peer) ||
                         (peer.family == HOST_FAMILY_UNIX && service == SERVICE_SUBMISSION);
-    session->slot = find_slot(role);
+    session->slot = slots_take(&role->sessions, session);
     list_init(&session->room_link);
-    role->sessions[session->slot] = session;
-    role->session_count++;
     role->sessions_total++;
     begin(session, stream);
 }
@@ -365,7 +337,7 @@ struct smtp_session *
 smtp_session_find(struct smtp_role *role, uint64_t request)
 {
     uint64_t slot = request & (((uint64_t)1 << SMTP_SLOT_BITS) - 1);
-    struct smtp_session *session = slot < role->slots ? role->sessions[slot] : NULL;
+    struct smtp_session *session = slots_at(&role->sessions, slot);
 
     return session && session->request == request ? session : NULL;
 }

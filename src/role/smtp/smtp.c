@@ -23,14 +23,13 @@ smtp_role_body_memory_max(const struct smtp_role *role)
 static void
 lose(struct smtp_role *role, struct smtp_peer_role *peer)
 {
+    struct smtp_session *session;
+
     host_channel_close(&peer->channel);
     note_ledger_finish(&peer->ledger);
     if (peer == &role->route)
         answers_forget(&role->answers);
-    for (size_t i = 0; i < role->slots; i++) {
-        struct smtp_session *session = role->sessions[i];
-        if (!session)
-            continue;
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
         bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM ||
                         session->waiting == WAITING_QUOTA;
         bool is_auth = session->waiting == WAITING_AUTH;
@@ -253,16 +252,17 @@ static void
 set_stress(struct smtp_role *role)
 {
     bool is_stressed =
-        role->session_count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
+        role->sessions.count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
+    struct smtp_session *session;
 
     if (is_stressed == role->is_stressed)
         return;
     role->is_stressed = is_stressed;
     log_event(role->host, HOST_LEVEL_WARNING, "stress", "state",
               is_stressed ? SLICE("on") : SLICE("off"));
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i] && !role->sessions[i]->is_trusted)
-            smtp_server_set_stress(role->sessions[i]->engine, is_stressed);
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
+        if (!session->is_trusted)
+            smtp_server_set_stress(session->engine, is_stressed);
     }
 }
 
@@ -272,16 +272,26 @@ on_sweep(void *context)
 {
     struct smtp_role *role = context;
     struct instant now = host_now(role->host);
+    struct smtp_session *session;
 
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i] && instant_is_before(smtp_session_patience(role->sessions[i]), now))
-            smtp_session_give_up(role->sessions[i]);
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
+        if (instant_is_before(smtp_session_patience(session), now))
+            smtp_session_give_up(session);
     }
     peers_sweep(role->peers, now);
     set_stress(role);
     if (role->tls)
         tls_context_set_time(role->tls, host_wall(role->host));
     host_timer_set(role->sweep, instant_after(now, duration_s(SMTP_SWEEP_S)));
+}
+
+static void
+on_accept(void *owner, enum role_service service, struct host_stream *stream)
+{
+    struct smtp_role *role = owner;
+
+    smtp_session_open(role, service, stream);
+    set_stress(role);
 }
 
 static void *
@@ -304,34 +314,19 @@ role_open(const struct role_start *start)
     role->peers = peers_open(seed);
     answers_init(&role->answers, seed);
     role->shared = connection_shared_open(role->host);
+    role->acceptors =
+        (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
     return role;
 }
 
 static void
-on_accept(void *context, struct host_stream *stream)
-{
-    struct smtp_listener *listener = context;
-
-    smtp_session_open(listener->role, listener->service, stream);
-    set_stress(listener->role);
-}
-
-static void
 role_listen(void *state, enum role_service service, host_handle handle)
 {
     struct smtp_role *role = state;
-    struct smtp_listener *listener = calloc(1, sizeof(*listener));
 
-    if (!listener)
-        abort();
-    listener->role = role;
-    listener->service = service;
-    listener->next = role->listeners;
-    role->listeners = listener;
-    listener->listener = host_listener_open(role->host, handle, on_accept, listener);
-    host_listener_pause(listener->listener, true);
+    acceptors_add(&role->acceptors, service, handle);
 }
 
 static void
@@ -351,19 +346,12 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
     buffer_finish(&problem);
 }
 
-static void
-pause_listeners(struct smtp_role *role, bool is_paused)
-{
-    for (struct smtp_listener *listener = role->listeners; listener; listener = listener->next)
-        host_listener_pause(listener->listener, is_paused);
-}
-
 static bool
 role_start(void *state)
 {
     struct smtp_role *role = state;
 
-    pause_listeners(role, false);
+    acceptors_pause(&role->acceptors, false);
     host_timer_set(role->sweep, host_now(role->host));
     return true;
 }
@@ -382,7 +370,7 @@ role_stats(void *state, struct role_stats *stats)
 {
     const struct smtp_role *role = state;
 
-    role_stats_add(stats, "sessions", role->session_count);
+    role_stats_add(stats, "sessions", role->sessions.count);
     role_stats_add(stats, "sessions_total", role->sessions_total);
     role_stats_add(stats, "accepted", role->accepted);
     role_stats_add(stats, "refused", role->refused);
@@ -394,33 +382,27 @@ static void
 role_stop(void *state)
 {
     struct smtp_role *role = state;
+    struct smtp_session *session;
 
     role->is_stopping = true;
-    pause_listeners(role, true);
-    if (role->session_count == 0) {
+    acceptors_pause(&role->acceptors, true);
+    if (role->sessions.count == 0) {
         host_stop(role->host);
         return;
     }
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i])
-            smtp_session_stop(role->sessions[i]);
-    }
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));)
+        smtp_session_stop(session);
 }
 
 static void
 role_close(void *state)
 {
     struct smtp_role *role = state;
+    struct smtp_session *session;
 
-    for (size_t i = 0; i < role->slots; i++) {
-        if (role->sessions[i])
-            smtp_session_close(role->sessions[i]);
-    }
-    for (struct smtp_listener *listener = role->listeners, *next; listener; listener = next) {
-        next = listener->next;
-        host_listener_close(&listener->listener);
-        free(listener);
-    }
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));)
+        smtp_session_close(session);
+    acceptors_close(&role->acceptors);
     struct smtp_peer_role *peers[] = {&role->route, &role->auth, &role->store};
     for (size_t i = 0; i < COUNT_OF(peers); i++) {
         host_channel_close(&peers[i]->channel);
@@ -433,7 +415,7 @@ role_close(void *state)
     answers_finish(&role->answers);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
-    free(role->sessions);
+    slots_finish(&role->sessions);
     free(role);
 }
 

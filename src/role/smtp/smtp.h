@@ -4,10 +4,12 @@
 #define ROLE_SMTP_SMTP_H
 
 #include "base/list.h"
+#include "base/slots.h"
 #include "host/log.h"
 #include "note/smtp_auth.h"
 #include "note/smtp_route.h"
 #include "note/smtp_store.h"
+#include "role/acceptors.h"
 #include "role/connection.h"
 #include "role/peers.h"
 #include "role/role.h"
@@ -17,13 +19,6 @@
 #include "tls/context.h"
 
 struct smtp_session;
-
-struct smtp_listener {
-    struct smtp_role *role;
-    struct host_listener *listener;
-    struct smtp_listener *next;
-    enum role_service service;
-};
 
 /* One of the three roles that this one asks. */
 struct smtp_peer_role {
@@ -44,11 +39,8 @@ struct smtp_role {
     struct tls_context *tls;
     struct connection_shared *shared;
     struct smtp_server_options options[SERVICES];
-    struct smtp_listener *listeners;
-    struct smtp_session **sessions; /* by slot; NULL where free */
-    size_t slots;
-    size_t session_count;
-    size_t free_hint;
+    struct acceptors acceptors;
+    struct slots sessions;
     uint64_t request_count;
     struct peers *peers;
     struct answers answers; /* of route */
