@@ -515,7 +515,12 @@ imap_server_expire(struct imap_server *server, struct instant now)
         server->is_held = instant_is_before(now, server->held_until);
         return;
     }
-    if (!instant_is_before(now, server->idle_ends) && !server->is_running)
+    if (instant_is_before(now, server->idle_ends))
+        return;
+    bool is_read = buffer_len(&server->output) == 0;
+    if (server->is_running && is_read)
+        touch(server, now); /* it is we who are slow */
+    else
         imap_shut(server, IMAP_CLOSE_IDLE, "[UNAVAILABLE] silent for too long");
 }
 

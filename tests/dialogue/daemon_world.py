@@ -10,7 +10,8 @@ from pathlib import Path
 TIMEOUT_S = 15
 # Delivery is durable before 250, but a reader's session may be a moment behind.
 MAIL_TIMEOUT_S = 5
-PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "pop3": 110, "pop3s": 995}
+PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "pop3": 110, "pop3s": 995,
+         "imap": 143, "imaps": 993}
 
 
 def tls_context():

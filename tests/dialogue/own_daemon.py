@@ -97,7 +97,7 @@ class OwnDaemonWorld(DaemonWorld):
                 with socket.create_connection(("127.0.0.1", self.port_base + PORTS[service]),
                                               TIMEOUT_S) as probe:
                     probe.settimeout(TIMEOUT_S)
-                    if not service.endswith("s") and probe.recv(3) not in (b"220", b"+OK"):
+                    if not service.endswith("s") and probe.recv(3) not in (b"220", b"+OK", b"* O"):
                         return False
             except OSError:
                 return False

@@ -135,6 +135,20 @@ class Conversation:
             raise Mismatch(f"expected {start}, got {line!r}")
         self.match(line, pattern)
 
+    def do_tagged(self, tag, status, pattern, is_refusal):
+        lines = []
+        while not lines or not lines[-1].startswith(tag + " "):
+            lines.append(self.read_line())
+        if not lines[-1].startswith(f"{tag} {status} "):
+            raise Mismatch(f"expected {tag} {status}, got {lines[-1]!r}")
+        self.match("\n".join(lines), pattern, is_refusal)
+
+    def do_untagged(self, pattern):
+        line = self.read_line()
+        if not line.startswith("* "):
+            raise Mismatch(f"expected an untagged response, got {line!r}")
+        self.match(line, pattern)
+
     def do_lines(self, pattern, is_refusal):
         lines = []
         while (line := self.read_line()) != ".":
