@@ -88,7 +88,7 @@ enum imap_client_command {
     IMAP_CLIENT_ENABLE,      /* text: names */
     IMAP_CLIENT_APPEND,      /* mailbox, flags, date, octets; event APPEND, then append_put */
     IMAP_CLIENT_FETCH,       /* uids, text: "FLAGS RFC822.SIZE BODY.PEEK[]"; UID is added */
-    IMAP_CLIENT_STORE,       /* uids, flags, text: "+", "-" or empty; silent: FETCH may not come */
+    IMAP_CLIENT_STORE,       /* uids, flags, text: "+", "-" or empty; silent */
     IMAP_CLIENT_SEARCH,      /* terms; events NUMBERS with UIDs */
     IMAP_CLIENT_COPY,        /* uids, mailbox */
     IMAP_CLIENT_MOVE,        /* the same, where has_move */
@@ -119,6 +119,7 @@ struct imap_client_question {
     struct wall date;
     uint64_t octets;
     uint64_t changed_since; /* FETCH, where has_condstore: only later changes; 0: all */
+    bool wants_vanished;    /* the same, after ENABLE QRESYNC: VANISHED too */
     const struct imap_client_term *terms;
     size_t terms_count;
 };
@@ -131,7 +132,7 @@ enum imap_client_event_kind {
     IMAP_CLIENT_EVENT_LOGGED_IN,
     IMAP_CLIENT_EVENT_REPLY,     /* the question is answered: result, code, text */
     IMAP_CLIENT_EVENT_NOTICE,    /* untagged OK, NO or BAD: result, code, text */
-    IMAP_CLIENT_EVENT_NAMESPACE, /* a personal one: name (its prefix), delimiter */
+    IMAP_CLIENT_EVENT_NAMESPACE, /* the first personal one: name (its prefix), delimiter */
     IMAP_CLIENT_EVENT_LIST,      /* name, wire_name, delimiter, attributes */
     IMAP_CLIENT_EVENT_STATUS,    /* name, wire_name, status */
     IMAP_CLIENT_EVENT_EXISTS,    /* number of messages */
@@ -256,8 +257,8 @@ void imap_client_tls_started(struct imap_client *client, struct instant now);
 bool imap_client_can_ask(const struct imap_client *client);
 
 /* Asks. False, and nothing is sent, when an argument cannot be: too long, a name that is no UTF-8,
- * a control character outside strings, no octets to append; or when no mailbox is selected and
- * one must be. */
+ * a control character outside strings, no octets to append; when no mailbox is selected and one
+ * must be; when the server has no such command. */
 MUST_USE bool imap_client_ask(struct imap_client *client,
                               const struct imap_client_question *question, struct instant now);
 
