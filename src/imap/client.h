@@ -197,7 +197,7 @@ enum imap_client_said { /* of a message, by FETCH */
 
 struct imap_client_message {
     uint32_t number; /* its sequence number */
-    uint32_t said;   /* set of enum imap_client_said; with BODY: what has come so far */
+    uint32_t said;   /* set of enum imap_client_said; with BODY: what came before, no flags */
     uint32_t uid;
     uint8_t flag_bits;  /* enum imap_flag (grammar.h) */
     struct slice flags; /* as sent, all of them, spaces between: "\Seen $Forwarded" */

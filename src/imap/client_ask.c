@@ -342,24 +342,24 @@ static const struct shape shapes[] = {
 static bool
 server_can(const struct imap_client_facts *facts, const struct imap_client_question *question)
 {
-    switch (question->command) {
-    case IMAP_CLIENT_NAMESPACE:
-        return facts->has_namespace;
-    case IMAP_CLIENT_CREATE:
-        return question->text.len == 0 || facts->has_create_special_use;
-    case IMAP_CLIENT_ENABLE:
-        return facts->has_enable;
-    case IMAP_CLIENT_FETCH:
-        return question->changed_since == 0 || facts->has_condstore;
-    case IMAP_CLIENT_MOVE:
-        return facts->has_move;
-    case IMAP_CLIENT_UNSELECT:
-        return facts->has_unselect;
-    case IMAP_CLIENT_IDLE:
-        return facts->has_idle;
-    default:
-        return true;
+    const struct {
+        enum imap_client_command command;
+        bool is_there;
+    } needs[] = {
+        {IMAP_CLIENT_NAMESPACE, facts->has_namespace},
+        {IMAP_CLIENT_CREATE, question->text.len == 0 || facts->has_create_special_use},
+        {IMAP_CLIENT_ENABLE, facts->has_enable},
+        {IMAP_CLIENT_FETCH, question->changed_since == 0 || facts->has_condstore},
+        {IMAP_CLIENT_MOVE, facts->has_move},
+        {IMAP_CLIENT_UNSELECT, facts->has_unselect},
+        {IMAP_CLIENT_IDLE, facts->has_idle},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(needs); i++) {
+        if (needs[i].command == question->command)
+            return needs[i].is_there;
     }
+    return true;
 }
 
 static bool

@@ -157,6 +157,9 @@ imap_client_begin_body(struct imap_client *client, uint64_t octets)
     }
     if (!take_attributes(client, response, &body))
         return false;
+    /* They lie in a buffer that grows: told with the whole message. */
+    client->message.flags = SLICE("");
+    client->message.said &= ~(uint32_t)IMAP_CLIENT_SAID_FLAGS;
     if (octets > client->options.message_bytes_max) {
         imap_client_end_protocol(client, "a message is too long");
         return true;
