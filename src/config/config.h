@@ -21,6 +21,9 @@ enum config_vrfy {
 
 enum config_source_routes { CONFIG_ROUTES_DROP, CONFIG_ROUTES_HONOUR, CONFIG_ROUTES_REFUSE };
 
+/* In the order of dsn/report.h. */
+enum config_report_language { CONFIG_REPORT_ENGLISH, CONFIG_REPORT_FRENCH, CONFIG_REPORT_BOTH };
+
 /* In the order of routing/hop.h. */
 enum config_outgoing_tls {
     CONFIG_TLS_NONE,

@@ -60,6 +60,7 @@ queue_message_put(struct buffer *buffer, const struct queue_message *message)
     buffer_put_le16(buffer, message->skip);
     buffer_put_le32(buffer, message->recipients);
     buffer_put_le32(buffer, message->open);
+    buffer_put_le8(buffer, message->owed);
 }
 
 bool
@@ -67,7 +68,7 @@ queue_message_take(struct slice value, struct queue_message *ret_message)
 {
     struct cursor cursor = cursor_of(value);
     struct queue_message message;
-    uint8_t priority;
+    uint8_t priority, owed;
 
     if (!take_version(&cursor) || !take_text(&cursor, QUEUE_ID_MAX, &message.id) ||
         !take_text(&cursor, QUEUE_PATH_MAX, &message.reverse_path) ||
@@ -77,9 +78,10 @@ queue_message_take(struct slice value, struct queue_message *ret_message)
         !take_wall(&cursor, &message.deliver_by) || !cursor_take_le16(&cursor, &message.skip) ||
         !cursor_take_le32(&cursor, &message.recipients) ||
         !cursor_take_le32(&cursor, &message.open) || message.open > message.recipients ||
-        !cursor_is_done(&cursor))
+        !cursor_take_le8(&cursor, &owed) || owed > 1 || !cursor_is_done(&cursor))
         return false;
     message.priority = (int8_t)priority;
+    message.owed = owed != 0;
     *ret_message = message;
     return true;
 }

@@ -47,6 +47,7 @@ struct queue_message {
     uint16_t skip;       /* octets of the body that do not travel: Return-Path: */
     uint32_t recipients; /* how many there are */
     uint32_t open;       /* of them: neither delivered nor failed */
+    bool owed;           /* the sender is still to be told something */
 };
 
 enum queue_state {
@@ -73,7 +74,11 @@ struct queue_attempt {
     uint32_t duration_ms;
 };
 
-enum queue_told { QUEUE_TOLD_DELAY = 1, QUEUE_TOLD_LONG_DELAY = 2 };
+enum queue_told {
+    QUEUE_TOLD_DELAY = 1,
+    QUEUE_TOLD_LONG_DELAY = 2,
+    QUEUE_OWED = 4, /* the sender is to be told what its state is now */
+};
 
 struct queue_recipient {
     struct slice address; /* canonical */

@@ -151,6 +151,23 @@ follow_domain(struct routing_run *run, struct slice domain)
                : outcome;
 }
 
+static bool
+is_ours(const struct routing_settings *settings, struct slice domain)
+{
+    return (settings->directory && directory_domain_find(settings->directory, domain)) ||
+           (settings->srs_domain.len > 0 && slice_equal_nocase(settings->srs_domain, domain));
+}
+
+/* Whatever tables say of it: its users are here. */
+static enum routing_outcome
+keep(struct routing_run *run)
+{
+    routing_step(run->steps, run->facts->arena, "the domain is ours: no next hop");
+    run->hop->carrier = ROUTING_LOCAL;
+    run->hop->destination = SLICE("local:");
+    return ROUTING_FOUND;
+}
+
 static enum routing_outcome
 choose(struct routing_run *run, struct slice sender, struct slice recipient, struct slice domain)
 {
@@ -228,7 +245,8 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
     ret_hop->destination = domain;
     routing_step(steps, facts->arena, "recipient %.*s, domain %.*s", ROUTING_TEXT(to),
                  ROUTING_TEXT(domain));
-    enum routing_outcome outcome = choose(&run, from, to, domain);
+    enum routing_outcome outcome =
+        is_ours(settings, domain) ? keep(&run) : choose(&run, from, to, domain);
     if (outcome == ROUTING_MISSING && facts->count >= ROUTING_FACTS_MAX)
         return routing_refuse(&run, "4.4.4", SLICE("the domain has too many hosts"));
     if (arena_failed(facts->arena))

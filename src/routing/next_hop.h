@@ -3,6 +3,7 @@
 #ifndef ROUTING_NEXT_HOP_H
 #define ROUTING_NEXT_HOP_H
 
+#include "directory/directory.h"
 #include "routing/fact.h"
 #include "routing/transports.h"
 
@@ -29,6 +30,8 @@ struct routing_self {
 };
 
 struct routing_settings {
+    const struct directory *directory; /* whose domains are ours; may be NULL: none is */
+    struct slice srs_domain;           /* ours, too; empty: none */
     const struct routing_transports *transports; /* may be NULL */
     /* Names of tables elsewhere with next hops, asked by address, then domain, then *.domain. */
     const struct slice *tables;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The role that parses: `parse` in, `parsed` out. See README.md. */
+#include "dsn/report.h"
 #include "host/log.h"
 #include "mime/record.h"
 #include "note/store_deliver.h"
@@ -23,8 +24,9 @@ struct deliver {
     struct arena note_arena;
     struct arena arena; /* of the message that is being parsed */
     struct buffer record;
+    struct buffer report; /* a notification that is being built */
     struct buffer note;
-    uint64_t messages, octets, defective, cut, refused;
+    uint64_t messages, octets, defective, cut, refused, reports;
 };
 
 static void
@@ -87,16 +89,16 @@ parse_blob(struct deliver *deliver, const struct store_deliver_parse *parse, hos
     deliver->refused++;
 }
 
-/* The record as a sealed blob; HOST_HANDLE_NONE when it cannot be made. */
+/* Octets as a sealed blob; HOST_HANDLE_NONE when it cannot be made. */
 static host_handle
-record_as_blob(struct deliver *deliver)
+as_blob(struct deliver *deliver, struct slice bytes)
 {
     struct host_blob *blob = NULL;
     host_handle handle = HOST_HANDLE_NONE;
     int error = host_blob_open(deliver->host, &blob);
 
     if (error == 0)
-        error = host_blob_put(blob, buffer_slice(&deliver->record));
+        error = host_blob_put(blob, bytes);
     if (error == 0)
         error = host_blob_seal(&blob, &handle);
     if (blob)
@@ -104,7 +106,7 @@ record_as_blob(struct deliver *deliver)
     if (error == 0)
         return handle;
     struct log_line line;
-    log_begin(&line, deliver->host, HOST_LEVEL_ERROR, "record_not_sent");
+    log_begin(&line, deliver->host, HOST_LEVEL_ERROR, "answer_not_sent");
     log_error(&line, "error", error);
     log_end(&line);
     return HOST_HANDLE_NONE;
@@ -122,7 +124,7 @@ answer(struct deliver *deliver, uint64_t id)
     };
 
     if (parsed.parse_record.len > INLINE_RECORD_MAX) {
-        parsed.parse_record_blob = record_as_blob(deliver);
+        parsed.parse_record_blob = as_blob(deliver, parsed.parse_record);
         parsed.parse_record = slice_of("", 0);
     }
     buffer_clear(&deliver->note);
@@ -141,6 +143,118 @@ forget_message(struct deliver *deliver)
         buffer_finish(&deliver->record);
 }
 
+/* ---- notifications --------------------------------------------------------------------------- */
+
+static struct envelope_status
+status_of(struct slice text)
+{
+    struct cursor cursor = cursor_of(text);
+    struct envelope_status status = {0};
+
+    if (!envelope_status_take(&cursor, &status) || !cursor_is_done(&cursor))
+        status = (struct envelope_status){0};
+    return status;
+}
+
+static struct wall
+wall_of(int64_t seconds)
+{
+    int64_t ns;
+
+    return __builtin_mul_overflow(seconds, 1000000000, &ns) ? (struct wall){0} : (struct wall){ns};
+}
+
+static struct dsn_recipient *
+report_rows(struct deliver *deliver, const struct store_deliver_report *report)
+{
+    struct dsn_recipient *rows =
+        ARENA_ARRAY(&deliver->arena, struct dsn_recipient, report->recipients.count);
+
+    for (size_t i = 0; rows && i < report->recipients.count; i++) {
+        const struct store_deliver_reported *from = &report->recipients.at[i];
+        rows[i] = (struct dsn_recipient){
+            .address = from->address,
+            .original = from->original,
+            .original_type = from->original_type,
+            .action = (enum dsn_action)from->action,
+            .status = status_of(from->status),
+            .host = from->host,
+            .code = from->code,
+            .text = from->text,
+            .last_attempt = wall_of(from->last_attempt_s),
+            .retry_until = wall_of(from->retry_until_s),
+        };
+    }
+    return rows;
+}
+
+/* Builds into deliver->record; leaves it empty when there is no room. */
+static void
+build_report(struct deliver *deliver, const struct store_deliver_report *note, struct slice message)
+{
+    struct dsn_recipient *rows = report_rows(deliver, note);
+    struct dsn_report report = {
+        .facts =
+            {
+                .hostname = note->hostname,
+                .envelope_id = note->envelope_id,
+                .queue_id = note->queue_id,
+                .arrival = wall_of(note->arrival_s),
+                .is_utf8 = note->is_utf8,
+            },
+        .recipients = rows,
+        .count = note->recipients.count,
+        .sender = note->sender,
+        .domain = note->domain,
+        .id = note->report_id,
+        .date = wall_of(note->now_s),
+        .language = (enum dsn_language)note->language,
+        .message = slice_skip(message, note->skip),
+        .returns_message = note->returns_message,
+    };
+    struct buffer text;
+
+    if (!rows || report.count == 0 || note->sender.len == 0)
+        return;
+    host_random(deliver->host, &report.entropy, sizeof(report.entropy));
+    buffer_init(&text, message.len + DSN_REPORT_EXTRA);
+    if (dsn_report_put(&text, &deliver->arena, &report))
+        deliver->report = text;
+    else
+        buffer_finish(&text);
+    deliver->reports++;
+}
+
+static void
+on_report(struct deliver *deliver, const struct store_deliver_report *report, host_handle handle)
+{
+    struct host_mapping mapping;
+
+    buffer_init(&deliver->report, 0);
+    if (handle == HOST_HANDLE_NONE) {
+        build_report(deliver, report, report->body);
+    } else if (host_blob_map(deliver->host, handle, &mapping) == 0) {
+        build_report(deliver, report, mapping.bytes);
+        host_blob_unmap(deliver->host, &mapping);
+    } else {
+        deliver->refused++;
+    }
+    struct store_deliver_report_built built = {
+        .id = report->id,
+        .message = buffer_slice(&deliver->report),
+        .message_blob = HOST_HANDLE_NONE,
+    };
+    if (built.message.len > INLINE_RECORD_MAX) {
+        built.message_blob = as_blob(deliver, built.message);
+        built.message = slice_of("", 0);
+    }
+    buffer_clear(&deliver->note);
+    bool is_put = store_deliver_put_report_built(&deliver->note, &deliver->ledger, &built);
+    assert(is_put);
+    host_channel_send(deliver->store, buffer_slice(&deliver->note), built.message_blob);
+    buffer_finish(&deliver->report);
+}
+
 static void
 on_note(void *context, struct slice bytes, host_handle handle)
 {
@@ -148,18 +262,21 @@ on_note(void *context, struct slice bytes, host_handle handle)
     struct store_deliver_note note;
 
     arena_reset(&deliver->note_arena);
-    if (!store_deliver_take(bytes, handle, 0, &deliver->ledger, &deliver->note_arena, &note) ||
-        note.kind != STORE_DELIVER_PARSE) {
+    if (!store_deliver_take(bytes, handle, 0, &deliver->ledger, &deliver->note_arena, &note)) {
         host_handle_close(deliver->host, handle);
         log_event(deliver->host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("store"));
         forget_store(deliver);
         return;
     }
-    if (handle != HOST_HANDLE_NONE)
-        parse_blob(deliver, &note.as.parse, handle);
-    else
-        parse_body(deliver, note.as.parse.body);
-    answer(deliver, note.as.parse.id);
+    if (note.kind == STORE_DELIVER_REPORT) {
+        on_report(deliver, &note.as.report, handle);
+    } else {
+        if (handle != HOST_HANDLE_NONE)
+            parse_blob(deliver, &note.as.parse, handle);
+        else
+            parse_body(deliver, note.as.parse.body);
+        answer(deliver, note.as.parse.id);
+    }
     host_handle_close(deliver->host, handle);
     forget_message(deliver);
 }
@@ -227,6 +344,7 @@ deliver_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "messages_with_defects", deliver->defective);
     role_stats_add(stats, "records_cut", deliver->cut);
     role_stats_add(stats, "bodies_refused", deliver->refused);
+    role_stats_add(stats, "reports_built", deliver->reports);
 }
 
 static void

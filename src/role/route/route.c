@@ -56,11 +56,55 @@ send(struct route_smtp *smtp, bool is_put)
     buffer_clear(&smtp->route->note);
 }
 
+/* To the store: where one of its queued recipients leads to. */
+static void
+send_located(struct route *route, const struct smtp_route_route *answer)
+{
+    struct store_route_target *targets =
+        ARENA_ARRAY(&route->arena, struct store_route_target, answer->targets.count);
+    struct store_route_located located = {
+        .id = answer->id,
+        .verdict = (enum store_route_verdict)answer->verdict,
+        .text = answer->text,
+    };
+
+    for (size_t i = 0; targets && i < answer->targets.count; i++) {
+        const struct smtp_route_target *from = &answer->targets.at[i];
+        targets[i] = (struct store_route_target){
+            .account = from->account,
+            .detail = from->detail,
+            .name = from->name,
+            .box = (enum store_route_box)from->box,
+            .path = from->path,
+            .user = from->user,
+            .quota_bytes = from->quota_bytes,
+            .quota_messages = from->quota_messages,
+        };
+    }
+    located.targets.at = targets;
+    located.targets.count = targets ? answer->targets.count : 0;
+    buffer_clear(&route->note);
+    bool is_put = store_route_put_located(&route->note, &route->store_ledger, &located);
+    if (!is_put) { /* more than a note holds */
+        located.targets.count = 0;
+        located.verdict = STORE_ROUTE_VERDICT_TEMPORARY;
+        buffer_clear(&route->note);
+        is_put = store_route_put_located(&route->note, &route->store_ledger, &located);
+    }
+    assert(is_put);
+    host_channel_send(route->store, buffer_slice(&route->note), HOST_HANDLE_NONE);
+    buffer_clear(&route->note);
+}
+
 void
 route_send_answer(struct route_smtp *smtp, struct smtp_route_route *answer)
 {
     struct route *route = smtp->route;
 
+    if (smtp->is_store) {
+        send_located(route, answer);
+        return;
+    }
     route->unknown += answer->verdict == SMTP_ROUTE_VERDICT_UNKNOWN;
     route->refused += answer->verdict == SMTP_ROUTE_VERDICT_RELAY_DENIED;
     if (smtp_route_put_route(&route->note, &smtp->ledger, answer)) {
@@ -135,6 +179,8 @@ on_closed(void *context)
 static void
 forget_store(struct route *route)
 {
+    if (route->locator.route)
+        decisions_drop_recipients(&route->locator);
     host_channel_close(&route->store);
     note_ledger_finish(&route->store_ledger);
     decisions_drop(route);
@@ -149,6 +195,21 @@ forget_resolve(struct route *route)
 }
 
 static void
+on_locate(struct route *route, const struct store_route_locate *locate)
+{
+    struct smtp_route_recipient recipient = {
+        .id = locate->id,
+        .address = locate->recipient,
+        .sender = locate->sender,
+        .takes_remote = true,
+    };
+
+    route->locator.route = route;
+    route->locator.is_store = true;
+    on_recipient(&route->locator, &recipient);
+}
+
+static void
 on_store_note(void *context, struct slice bytes, host_handle handle)
 {
     struct route *route = context;
@@ -156,7 +217,10 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
 
     arena_reset(&route->arena);
     if (store_route_take(bytes, handle, SIDE_ASKING, &route->store_ledger, &route->arena, &note)) {
-        decision_begin(route, &note.as.next_hop);
+        if (note.kind == STORE_ROUTE_NEXT_HOP)
+            decision_begin(route, &note.as.next_hop);
+        else
+            on_locate(route, &note.as.locate);
         return;
     }
     host_handle_close(route->start.host, handle);

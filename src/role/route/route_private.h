@@ -24,6 +24,7 @@ struct route;
 /* One smtp process; its index is its place in route->smtps. */
 struct route_smtp {
     struct route *route;
+    bool is_store; /* no process of smtp: the store's questions, answered over its channel */
     struct host_channel *channel;
     struct note_ledger ledger;
 };
@@ -60,6 +61,7 @@ struct route {
     struct host_dir *dir;
     struct route_tables tables;
     struct route_smtp smtps[ROUTE_SMTP_MAX];
+    struct route_smtp locator; /* is_store */
     struct host_channel *store, *resolve;
     struct note_ledger store_ledger, resolve_ledger;
     struct route_table others[ROUTE_TABLES_MAX];

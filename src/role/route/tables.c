@@ -177,6 +177,7 @@ tables_load(struct route *route)
     for (size_t i = 0; i < COUNT_OF(route->tables.files); i++)
         load_file(route, i);
     route->tables.settings.transports = route->tables.transports;
+    route->tables.settings.directory = route->tables.directory;
     route_tell_change(route);
 }
 
@@ -196,6 +197,7 @@ tables_look_again(struct route *route)
         is_changed = true;
     }
     route->tables.settings.transports = route->tables.transports;
+    route->tables.settings.directory = route->tables.directory;
     if (is_changed)
         route_tell_change(route);
     return is_changed;

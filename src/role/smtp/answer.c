@@ -39,7 +39,7 @@ add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
     struct smtp_verdict verdict = {.status = ENVELOPE_STATUS(2, 1, 5)};
 
     if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters,
-                         &note->targets))
+                         note))
         return (struct smtp_verdict){
             .code = 452, .status = ENVELOPE_STATUS(4, 5, 3), .text = SLICE("too many recipients")};
     if (note->verdict == SMTP_ROUTE_VERDICT_MOVED) {

@@ -52,6 +52,8 @@ smtp_session_question(const struct smtp_session *session)
         .is_authenticated = session->account != 0,
         .account = session->account,
         .is_trusted_network = session->is_relay,
+        .sender = session->transaction->reverse_path,
+        .takes_remote = true,
     };
 }
 
@@ -275,7 +277,7 @@ put_prefix(struct smtp_session *session, struct buffer *prefix)
         .date = host_wall(session->role->host),
         .is_lmtp = session->service == SERVICE_LMTP,
         .is_extended = facts.is_extended,
-        .is_utf8 = session->transaction->is_utf8,
+        .is_utf8 = session->transaction->parameters.is_utf8,
         .is_secure = tls != NULL,
         .is_authenticated = session->account != 0,
     };

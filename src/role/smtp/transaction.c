@@ -41,8 +41,7 @@ transaction_open(struct host *host, const struct envelope_path *reverse_path,
     buffer_init(&transaction->body, TRANSACTION_INLINE_MAX);
     transaction->reverse_path = arena_copy(&transaction->arena, reverse_path->canonical);
     transaction->envelope_id = arena_copy(&transaction->arena, parameters->envid);
-    transaction->return_full = parameters->ret == ENVELOPE_RET_FULL;
-    transaction->is_utf8 = parameters->is_utf8;
+    transaction->parameters = *parameters;
     transaction->declared_bytes = parameters->size;
     make_queue_id(host, transaction->queue_id);
     envelope_completion_begin(&transaction->completion);
@@ -81,8 +80,9 @@ grow(void *at, uint32_t count, uint32_t *room, size_t size)
 static bool
 is_same_box(const struct smtp_store_recipient *left, const struct smtp_route_target *right)
 {
-    return left->account == right->account && slice_equal(left->detail, right->detail) &&
-           slice_equal(left->path, right->path);
+    return left->box == (enum smtp_store_box)right->box && left->account == right->account &&
+           slice_equal(left->detail, right->detail) && slice_equal(left->path, right->path) &&
+           (right->box != SMTP_ROUTE_BOX_REMOTE || slice_equal(left->address, right->name));
 }
 
 static uint32_t
@@ -98,16 +98,18 @@ find_target(const struct transaction *transaction, const struct smtp_route_targe
 static void
 add_target(struct transaction *transaction, const struct envelope_path *path,
            const struct envelope_rcpt_parameters *parameters,
-           const struct smtp_route_target *target)
+           const struct smtp_route_target *target, uint16_t group)
 {
     struct arena *arena = &transaction->arena;
+    bool is_remote = target->box == SMTP_ROUTE_BOX_REMOTE;
 
     transaction->targets = grow(transaction->targets, transaction->target_count,
                                 &transaction->target_room, sizeof(*transaction->targets));
     transaction->targets[transaction->target_count++] = (struct smtp_store_recipient){
         .account = target->account,
         .detail = arena_copy(arena, target->detail),
-        .address = arena_copy(arena, path->canonical),
+        .address = arena_copy(arena, is_remote ? target->name : path->canonical),
+        .original_type = arena_copy(arena, parameters->orcpt_type),
         .original = arena_copy(arena, parameters->orcpt),
         .notify = parameters->notify,
         .box = (enum smtp_store_box)target->box,
@@ -115,39 +117,81 @@ add_target(struct transaction *transaction, const struct envelope_path *path,
         .user = arena_copy(arena, target->user),
         .quota_bytes = target->quota_bytes,
         .quota_messages = target->quota_messages,
+        .group = group,
     };
+}
+
+/* The transaction's number for a group of the answer (0 for none). False when there are too many.
+ */
+static bool
+find_group(struct transaction *transaction, const struct smtp_route_route *route, uint16_t number,
+           uint16_t *ret_group)
+{
+    *ret_group = 0;
+    if (number == 0 || number > route->groups.count)
+        return number == 0;
+    const struct smtp_route_group *group = &route->groups.at[number - 1];
+    for (uint32_t i = 0; i < transaction->group_count; i++) {
+        const struct smtp_store_group *known = &transaction->groups[i];
+        if (known->has_sender == group->has_sender && slice_equal(known->sender, group->sender) &&
+            slice_equal(known->fields, group->fields)) {
+            *ret_group = (uint16_t)(i + 1);
+            return true;
+        }
+    }
+    if (transaction->group_count == TRANSACTION_GROUPS_MAX)
+        return false;
+    transaction->groups[transaction->group_count++] = (struct smtp_store_group){
+        .has_sender = group->has_sender,
+        .sender = arena_copy(&transaction->arena, group->sender),
+        .fields = arena_copy(&transaction->arena, group->fields),
+    };
+    *ret_group = (uint16_t)transaction->group_count;
+    return true;
+}
+
+/* Enters a target, if it is not there yet, and says where it is. */
+static bool
+enter_target(struct transaction *transaction, const struct envelope_path *path,
+             const struct envelope_rcpt_parameters *parameters,
+             const struct smtp_route_route *route, size_t index, uint32_t *ret_at)
+{
+    const struct smtp_route_target *target = &route->targets.at[index];
+    uint16_t group;
+
+    *ret_at = find_target(transaction, target);
+    if (*ret_at < transaction->target_count)
+        return true;
+    if (*ret_at == TRANSACTION_TARGETS_MAX ||
+        !find_group(transaction, route, target->group, &group))
+        return false;
+    add_target(transaction, path, parameters, target, group);
+    return true;
 }
 
 bool
 transaction_add(struct transaction *transaction, const struct envelope_path *path,
                 const struct envelope_rcpt_parameters *parameters,
-                const struct smtp_route_target_list *targets)
+                const struct smtp_route_route *route)
 {
-    uint32_t before = transaction->target_count;
-    uint32_t *indexes = ARENA_ARRAY(&transaction->arena, uint32_t, targets->count);
+    uint32_t before = transaction->target_count, count = (uint32_t)route->targets.count;
+    uint32_t *indexes = ARENA_ARRAY(&transaction->arena, uint32_t, count);
+    bool is_good = indexes != NULL && count > 0;
 
-    for (size_t i = 0; i < targets->count && indexes; i++) {
-        indexes[i] = find_target(transaction, &targets->at[i]);
-        if (indexes[i] == TRANSACTION_TARGETS_MAX)
-            break;
-        if (indexes[i] == transaction->target_count)
-            add_target(transaction, path, parameters, &targets->at[i]);
-        if (i + 1 < targets->count)
-            continue;
-        transaction->recipients =
-            grow(transaction->recipients, transaction->recipient_count,
-                 &transaction->recipient_room, sizeof(*transaction->recipients));
-        transaction->recipients[transaction->recipient_count++] =
-            (struct transaction_recipient){indexes, (uint32_t)targets->count};
-        transaction->only_recipient = transaction->recipient_count == 1
-                                          ? arena_copy(&transaction->arena, path->canonical)
-                                          : slice_of("", 0);
-        if (!arena_failed(&transaction->arena))
-            return true;
-        transaction->recipient_count--;
+    for (size_t i = 0; i < count && is_good; i++)
+        is_good = enter_target(transaction, path, parameters, route, i, &indexes[i]);
+    if (!is_good || arena_failed(&transaction->arena)) {
+        transaction->target_count = before;
+        return false;
     }
-    transaction->target_count = before;
-    return false;
+    transaction->recipients = grow(transaction->recipients, transaction->recipient_count,
+                                   &transaction->recipient_room, sizeof(*transaction->recipients));
+    transaction->recipients[transaction->recipient_count++] =
+        (struct transaction_recipient){indexes, count};
+    transaction->only_recipient = transaction->recipient_count == 1
+                                      ? arena_copy(&transaction->arena, path->canonical)
+                                      : slice_of("", 0);
+    return true;
 }
 
 void
@@ -202,8 +246,8 @@ transaction_put_body(struct transaction *transaction, struct slice piece)
 static size_t
 recipient_size(const struct smtp_store_recipient *recipient)
 {
-    return 64 + recipient->detail.len + recipient->address.len + recipient->original.len +
-           recipient->path.len + recipient->user.len;
+    return 64 + recipient->detail.len + recipient->address.len + recipient->original_type.len +
+           recipient->original.len + recipient->path.len + recipient->user.len;
 }
 
 /* Sends ahead those recipients that do not fit into the last note; returns the index of the first
@@ -237,6 +281,8 @@ pack_body(struct transaction *transaction, size_t prefix_len, host_handle *ret_h
 {
     size_t size = SUBMIT_FIXED_MAX + prefix_len + buffer_len(&transaction->body);
 
+    for (uint32_t i = 0; i < transaction->group_count; i++)
+        size += 16 + transaction->groups[i].sender.len + transaction->groups[i].fields.len;
     for (uint32_t i = 0; i < transaction->target_count && size <= HOST_NOTE_MAX; i++)
         size += recipient_size(&transaction->targets[i]);
     if (!transaction->blob && size > HOST_NOTE_MAX)
@@ -250,6 +296,7 @@ bool
 transaction_submit(struct transaction *transaction, const struct transaction_submit *submit,
                    struct host_channel *channel, struct note_ledger *ledger, struct buffer *note)
 {
+    const struct envelope_mail_parameters *parameters = &transaction->parameters;
     host_handle handle = HOST_HANDLE_NONE;
 
     transaction->body_error = pack_body(transaction, submit->prefix.len, &handle);
@@ -262,8 +309,20 @@ transaction_submit(struct transaction *transaction, const struct transaction_sub
         .queue_id = slice_of(transaction->queue_id, TRANSACTION_QUEUE_ID_LEN),
         .reverse_path = transaction->reverse_path,
         .envelope_id = transaction->envelope_id,
-        .return_full = transaction->return_full,
-        .is_utf8 = transaction->is_utf8,
+        .ret = (enum smtp_store_ret)parameters->ret,
+        .is_utf8 = parameters->is_utf8,
+        .content = (enum smtp_store_content)parameters->body,
+        .requires_tls = parameters->requires_tls,
+        .has_priority = parameters->priority != 0,
+        .priority = parameters->priority,
+        .has_deliver_by = parameters->has_deliver_by,
+        .deliver_by_s = parameters->deliver_by_s,
+        .deliver_by_returns = parameters->deliver_by_returns,
+        .deliver_by_traces = parameters->deliver_by_traces,
+        .hold_until_s = parameters->hold_for_s > 0
+                            ? wall_seconds(host_wall(transaction->host)) + parameters->hold_for_s
+                            : 0,
+        .groups = {.at = transaction->groups, .count = transaction->group_count},
         .is_submission = submit->is_submission,
         .prefix = submit->prefix,
         .prefix_return_path_len = submit->prefix_return_path_len,

@@ -16,6 +16,7 @@ enum {
     TRANSACTION_INLINE_MAX = SMTP_STORE_SUBMIT_BODY_MAX,
     /* What all recipients' aliases lead to; a message has one outcome for each. */
     TRANSACTION_TARGETS_MAX = SMTP_STORE_SUBMIT_RECIPIENTS_MAX,
+    TRANSACTION_GROUPS_MAX = SMTP_STORE_SUBMIT_GROUPS_MAX,
     TRANSACTION_ARENA_MAX = 8 * 1024 * 1024,
     TRANSACTION_QUEUE_ID_LEN = 14,
 };
@@ -36,8 +37,9 @@ struct transaction {
     struct smtp_store_recipient *targets;
     uint32_t recipient_count, recipient_room;
     uint32_t target_count, target_room;
-    bool return_full;
-    bool is_utf8;
+    struct smtp_store_group groups[TRANSACTION_GROUPS_MAX];
+    uint32_t group_count;
+    struct envelope_mail_parameters parameters; /* its slices are not kept */
     char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
     struct envelope_completion completion; /* of a message that a user hands in */
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
@@ -53,11 +55,11 @@ struct transaction *transaction_open(struct host *host, const struct envelope_pa
 /* Frees it and what it holds of the body; NULL is accepted. */
 void transaction_close(struct transaction **transaction);
 
-/* Adds a recipient and the targets it leads to. False when the targets would be too many; the
- * transaction is then as before. */
+/* Adds a recipient and the targets it leads to. False when the targets or their groups would be too
+ * many; the transaction is then as before. */
 MUST_USE bool transaction_add(struct transaction *transaction, const struct envelope_path *path,
                               const struct envelope_rcpt_parameters *parameters,
-                              const struct smtp_route_target_list *targets);
+                              const struct smtp_route_route *route);
 
 /* Takes the recipient back that was added last, and the one target that came with it. */
 void transaction_remove_last(struct transaction *transaction);

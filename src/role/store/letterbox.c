@@ -58,7 +58,7 @@ letterbox_take(struct store_role *role, struct parcel *parcel)
 
     for (size_t i = 0; is_kept && i < parcel->recipient_count; i++) {
         struct parcel_recipient *recipient = &parcel->recipients[i];
-        if (recipient->box == SMTP_STORE_BOX_STORE)
+        if (recipient->box == SMTP_STORE_BOX_STORE || recipient->box == SMTP_STORE_BOX_REMOTE)
             continue;
         if (put(role, parcel, i))
             parcel->boxes_open++;
@@ -108,7 +108,9 @@ lose(struct store_role *role)
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         for (size_t i = 0; i < parcel->recipient_count; i++) {
             struct parcel_recipient *recipient = &parcel->recipients[i];
-            if (recipient->box != SMTP_STORE_BOX_STORE && !recipient->has_outcome)
+            bool is_box = recipient->box == SMTP_STORE_BOX_MBOX ||
+                          recipient->box == SMTP_STORE_BOX_MAILDIR;
+            if (is_box && !recipient->has_outcome)
                 parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_TEMPORARY,
                               "the letter box cannot be reached now");
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "role/store/store_role.h"
+#include "role/store/outgoing.h"
 
 #include <stdlib.h>
 
@@ -159,7 +159,10 @@ append_to(struct parcel *parcel, struct parcel_recipient *recipient)
     mailbox_id inbox;
     enum store_result result = mailbox_open(store, recipient->account, SLICE("INBOX"), &inbox);
 
-    if (result == STORE_OK)
+    if (result == STORE_OK && parcel->from == PARCEL_QUEUED)
+        result = mailbox_message_import(store, recipient->account, inbox, parcel->key, &message,
+                                        &recipient->uid, &parcel->was_there);
+    else if (result == STORE_OK)
         result =
             mailbox_message_append(store, recipient->account, inbox, &message, &recipient->uid);
     return result;
@@ -227,10 +230,12 @@ file_submitted(struct parcel *parcel)
                          &parcel->body) != STORE_OK)
         return false;
     for (size_t i = 0; i < parcel->recipient_count; i++) {
-        if (!parcel->recipients[i].has_outcome && !file_for(parcel, i))
+        struct parcel_recipient *recipient = &parcel->recipients[i];
+        if (!recipient->has_outcome && recipient->box != SMTP_STORE_BOX_REMOTE &&
+            !file_for(parcel, i))
             return false;
     }
-    return true;
+    return outgoing_enter(parcel);
 }
 
 static bool
@@ -264,7 +269,7 @@ parcel_file(struct parcel *parcel)
 {
     if (parcel->from == PARCEL_IMAP)
         return imap_append_file(parcel);
-    return parcel->from == PARCEL_SUBMITTED ? file_submitted(parcel) : file_appended(parcel);
+    return parcel->from == PARCEL_APPENDED ? file_appended(parcel) : file_submitted(parcel);
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -274,17 +279,19 @@ log_outcome(const struct parcel *parcel, const struct parcel_recipient *recipien
 {
     bool is_delivered = recipient->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED;
     bool is_store = recipient->box == SMTP_STORE_BOX_STORE;
+    bool is_remote = recipient->box == SMTP_STORE_BOX_REMOTE;
     struct log_line line;
 
     log_begin(&line, parcel->role->host, is_delivered ? HOST_LEVEL_INFO : HOST_LEVEL_WARNING,
-              is_delivered ? "delivered" : "not_delivered");
+              !is_delivered ? "not_delivered" : is_remote ? "queued" : "delivered");
     log_text(&line, "id", parcel->queue_id);
-    log_number(&line, "account", recipient->account);
+    if (!is_remote)
+        log_number(&line, "account", recipient->account);
     log_address(&line, "to", recipient->address);
     if (is_delivered && is_store) {
         log_string(&line, "mailbox", "INBOX");
         log_number(&line, "uid", recipient->uid);
-    } else if (!is_store) {
+    } else if (!is_store && !is_remote) {
         log_text(&line, "box", recipient->path);
     }
     if (!is_delivered)
@@ -310,7 +317,8 @@ answer_submitted(struct parcel *parcel)
                                          ? parcel->reject_text
                                          : slice_of_string(recipient->text)
                                    : slice_of("", 0);
-        role->delivered += recipient->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED;
+        role->delivered += recipient->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED &&
+                           recipient->box != SMTP_STORE_BOX_REMOTE;
         role->rejected += recipient->kind != SMTP_STORE_OUTCOME_KIND_DELIVERED;
         log_outcome(parcel, recipient);
     }
@@ -341,6 +349,14 @@ answer_appended(struct parcel *parcel)
         host_channel_send(tool->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
 }
 
+static void
+answer_queued(struct parcel *parcel)
+{
+    for (size_t i = 0; i < parcel->recipient_count; i++)
+        log_outcome(parcel, &parcel->recipients[i]);
+    local_delivered(parcel->role, parcel);
+}
+
 void
 parcel_answer(struct parcel **parcel, enum store_result result)
 {
@@ -348,7 +364,8 @@ parcel_answer(struct parcel **parcel, enum store_result result)
 
     for (size_t i = 0; i < old->recipient_count && result != STORE_OK; i++) {
         struct parcel_recipient *recipient = &old->recipients[i];
-        bool is_in_store = recipient->box == SMTP_STORE_BOX_STORE;
+        bool is_in_store = recipient->box == SMTP_STORE_BOX_STORE ||
+                           recipient->box == SMTP_STORE_BOX_REMOTE;
         /* What the turn would have made true is not; what was refused or is in a letter box stays.
          */
         if (!recipient->has_outcome ||
@@ -361,10 +378,14 @@ parcel_answer(struct parcel **parcel, enum store_result result)
     }
     if (result != STORE_OK)
         old->result = tool_result_of(result);
+    if (result == STORE_OK)
+        outgoing_entered(old);
     if (old->from == PARCEL_SUBMITTED)
         answer_submitted(old);
     else if (old->from == PARCEL_IMAP)
         imap_append_answer(old, result);
+    else if (old->from == PARCEL_QUEUED)
+        answer_queued(old);
     else
         answer_appended(old);
     store_role_unwait(old->role, old);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The deliver processes: each parcel is parsed by one of them. Their death costs a second try. */
 #include "mime/record.h"
-#include "role/store/store_role.h"
+#include "role/store/outgoing.h"
 
 #include <stdlib.h>
 
 enum { SIDE_DELIVER = 1 };
 
-static struct store_deliver *
-least_busy(struct store_role *role)
+struct store_deliver *
+parsers_least_busy(struct store_role *role)
 {
     struct store_deliver *best = NULL;
 
@@ -99,7 +99,7 @@ send_to(struct store_deliver *deliver, struct parcel *parcel)
 void
 parsers_take(struct store_role *role, struct parcel *parcel)
 {
-    struct store_deliver *deliver = least_busy(role);
+    struct store_deliver *deliver = parsers_least_busy(role);
 
     if (!parcel->parse) {
         parcel->parse = ++role->parse_count;
@@ -115,7 +115,7 @@ static void
 go_on(struct store_role *role)
 {
     LIST_EACH (link, &role->unparsed) {
-        if (!least_busy(role))
+        if (!parsers_least_busy(role))
             return;
         parsers_take(role, LIST_ITEM(link, struct parcel, link));
     }
@@ -141,6 +141,7 @@ lose(struct store_deliver *deliver)
         if (parcel->deaths >= STORE_PARSE_DEATHS_MAX)
             file_unparsed(role, parcel, "deliver died of it twice");
     }
+    reports_lose(role, deliver);
     go_on(role);
 }
 
@@ -193,13 +194,15 @@ on_note(void *context, struct slice bytes, host_handle handle)
 
     arena_reset(&role->note_arena);
     if (!store_deliver_take(bytes, handle, SIDE_DELIVER, &deliver->ledger, &role->note_arena,
-                            &note) ||
-        note.kind != STORE_DELIVER_PARSED) {
+                            &note)) {
         store_role_bad_note(role, handle, "deliver");
         lose(deliver);
         return;
     }
-    on_parsed(deliver, &note.as.parsed, handle);
+    if (note.kind == STORE_DELIVER_PARSED)
+        on_parsed(deliver, &note.as.parsed, handle);
+    else
+        report_on_built(role, &note.as.report_built, handle);
     host_handle_close(role->host, handle);
 }
 
@@ -236,6 +239,7 @@ parsers_attach(struct store_role *role, unsigned index, host_handle handle)
         lose(deliver);
     deliver->channel = host_channel_open(role->host, handle, &handler, deliver);
     go_on(role);
+    reports_go_on(role);
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The role `store`: its channels to smtp, its turns, its life. */
-#include "role/store/store_role.h"
+#include "role/store/outgoing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,7 +90,8 @@ static void
 finish_if_stopping(struct store_role *role)
 {
     bool is_done = list_is_empty(&role->ready) && list_is_empty(&role->jobs) &&
-                   list_is_empty(&role->filing) && list_is_empty(&role->jobs_filing);
+                   list_is_empty(&role->filing) && list_is_empty(&role->jobs_filing) &&
+                   !outgoing_has_results(role);
 
     if (role->is_stopping && is_done && !role->is_reclaiming && !store_is_busy(role->store))
         host_stop(role->host);
@@ -113,11 +114,13 @@ on_turn(void *context, enum store_result result)
     role->is_turn_on_its_way = false;
     role->turns++;
     drop_turn(role, result);
+    outgoing_filed(role, result == STORE_OK);
     if (result == STORE_FENCED) {
         role->start.fail(role->start.fail_context, "another process owns the store now");
         return;
     }
-    if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs))
+    if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs) ||
+        (result == STORE_OK && outgoing_has_results(role)))
         store_role_turn_soon(role);
     host_defer(role->host, prepare_turn, role);
     finish_if_stopping(role);
@@ -167,9 +170,10 @@ do_turn(void *context)
         store_is_busy(role->store))
         return; /* whoever is on the way calls again */
     file_jobs(role);
-    if (!file_ready(role)) {
+    if (!outgoing_file(role) || !file_ready(role)) {
         store_drop(role->store);
         drop_turn(role, STORE_TEMPORARY);
+        outgoing_filed(role, false);
         return;
     }
     role->is_turn_on_its_way = true;
@@ -199,6 +203,10 @@ copy_recipients(struct arena *arena, const struct smtp_store_recipient_list *lis
             .address = arena_copy(arena, from->address),
             .path = arena_copy(arena, from->path),
             .user = arena_copy(arena, from->user),
+            .original_type = arena_copy(arena, from->original_type),
+            .original = arena_copy(arena, from->original),
+            .notify = from->notify,
+            .group = from->group,
             .quota_bytes = from->quota_bytes,
             .quota_messages = from->quota_messages,
         };
@@ -269,6 +277,8 @@ gather_recipients(struct store_smtp *smtp, struct parcel *parcel,
         all[i].address = arena_copy(&parcel->arena, ahead->at[i].address);
         all[i].path = arena_copy(&parcel->arena, ahead->at[i].path);
         all[i].user = arena_copy(&parcel->arena, ahead->at[i].user);
+        all[i].original_type = arena_copy(&parcel->arena, ahead->at[i].original_type);
+        all[i].original = arena_copy(&parcel->arena, ahead->at[i].original);
     }
     if (ahead)
         drop_ahead(smtp, ahead);
@@ -295,6 +305,45 @@ refuse_submit(struct store_smtp *smtp, uint64_t id, size_t count)
     host_channel_send(smtp->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
 }
 
+/* What the queue wants to know. False when it does not hold together. */
+static bool
+keep_envelope(struct parcel *parcel, const struct smtp_store_submit *note)
+{
+    struct wall now = host_wall(parcel->role->host);
+
+    if (note->prefix_return_path_len > note->prefix.len || note->priority < -9 ||
+        note->priority > 9 || note->deliver_by_s > 1000000000 || note->deliver_by_s < -1000000000)
+        return false;
+    parcel->envelope_id = arena_copy(&parcel->arena, note->envelope_id);
+    parcel->skip = note->prefix_return_path_len;
+    parcel->priority = (int8_t)note->priority;
+    parcel->hold_until_s = note->hold_until_s;
+    parcel->deliver_by.ns = now.ns + note->deliver_by_s * 1000000000;
+    parcel->queue_flags =
+        (note->ret == SMTP_STORE_RET_FULL ? QUEUE_RETURN_FULL : 0) |
+        (note->ret == SMTP_STORE_RET_HEADERS ? QUEUE_RETURN_HDRS : 0) |
+        (note->is_utf8 ? QUEUE_UTF8 : 0) | (note->requires_tls ? QUEUE_REQUIRETLS : 0) |
+        (note->content == SMTP_STORE_CONTENT_EIGHT ? QUEUE_EIGHT : 0) |
+        (note->content == SMTP_STORE_CONTENT_BINARY ? QUEUE_BINARY : 0) |
+        (note->has_deliver_by ? QUEUE_DELIVER_BY : 0) |
+        (note->deliver_by_returns ? QUEUE_BY_RETURNS : 0) |
+        (note->deliver_by_traces ? QUEUE_BY_TRACES : 0) |
+        (note->has_priority ? QUEUE_PRIORITY : 0);
+    parcel->group_count = note->groups.count;
+    parcel->groups = ARENA_ARRAY(&parcel->arena, struct parcel_group, note->groups.count);
+    for (size_t i = 0; parcel->groups && i < note->groups.count; i++)
+        parcel->groups[i] = (struct parcel_group){
+            .has_sender = note->groups.at[i].has_sender,
+            .sender = arena_copy(&parcel->arena, note->groups.at[i].sender),
+            .fields = arena_copy(&parcel->arena, note->groups.at[i].fields),
+        };
+    for (size_t i = 0; i < parcel->recipient_count; i++) {
+        if (parcel->recipients[i].group > parcel->group_count)
+            return false;
+    }
+    return !arena_failed(&parcel->arena);
+}
+
 /* False when the note is not to be believed. Takes the handle. */
 static bool
 on_submit(struct store_smtp *smtp, const struct smtp_store_submit *note, host_handle handle)
@@ -315,7 +364,7 @@ on_submit(struct store_smtp *smtp, const struct smtp_store_submit *note, host_ha
     parcel->is_atomic = note->is_atomic;
     parcel->queue_id = arena_copy(&parcel->arena, note->queue_id);
     parcel->reverse_path = arena_copy(&parcel->arena, note->reverse_path);
-    if (!gather_recipients(smtp, parcel, note)) {
+    if (!gather_recipients(smtp, parcel, note) || !keep_envelope(parcel, note)) {
         parcel_close(&parcel);
         return false;
     }
@@ -447,6 +496,7 @@ role_open(const struct role_start *start)
     list_init(&role->watched_touched);
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
+    outgoing_open(role);
     return role;
 }
 
@@ -472,12 +522,16 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     case ROLE_LETTERBOX:
         letterbox_attach(role, handle);
         break;
-    case ROLE_PARENT:
     case ROLE_ROUTE:
+        outgoing_attach_route(role, handle);
+        break;
+    case ROLE_TRANSPORT:
+        outgoing_attach_transport(role, peer_index, handle);
+        break;
+    case ROLE_PARENT:
     case ROLE_STORE:
     case ROLE_RESOLVE:
     case ROLE_TABLE:
-    case ROLE_TRANSPORT:
     case ROLE_KINDS:
         host_handle_close(role->host, handle);
         break;
@@ -567,6 +621,7 @@ role_start(void *state)
     log_start(role);
     watchings_start(role);
     background_start(role);
+    outgoing_start(role);
     if (role->admin_handle != HOST_HANDLE_NONE)
         tool_listen(role, role->admin_handle);
     role->admin_handle = HOST_HANDLE_NONE;
@@ -599,6 +654,12 @@ role_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "delivered", role->delivered);
     role_stats_add(stats, "not_delivered", role->rejected);
     role_stats_add(stats, "filed_unparsed", role->unparsed_filed);
+    role_stats_add(stats, "queued", role->outgoing->taken);
+    role_stats_add(stats, "carried", role->outgoing->carried);
+    role_stats_add(stats, "delayed", role->outgoing->delayed);
+    role_stats_add(stats, "failed", role->outgoing->failed);
+    role_stats_add(stats, "reported", role->outgoing->told);
+    role_stats_add(stats, "on_their_way", role->outgoing->batch_count);
     role_stats_add(stats, "waiting", role->waiting_parcels);
     role_stats_add(stats, "waiting_bytes", role->waiting_bytes);
     role_stats_add(stats, "sessions", role->grants.count);
@@ -641,6 +702,7 @@ role_close(void *state)
     readers_close(role);
     tool_close(role);
     drop_turn(role, STORE_TEMPORARY);
+    outgoing_close(role);
     for (size_t i = 0; i < COUNT_OF(waiting); i++)
         close_list(waiting[i]);
     parsers_close(role);

@@ -40,13 +40,25 @@ struct store_role;
 
 /* ---- parcels --------------------------------------------------------------------------------- */
 
-enum parcel_from { PARCEL_SUBMITTED, PARCEL_APPENDED, PARCEL_IMAP };
+/* QUEUED: out of our own queue, for an account of ours; `sender` is its carriage. */
+enum parcel_from { PARCEL_SUBMITTED, PARCEL_APPENDED, PARCEL_IMAP, PARCEL_QUEUED };
+
+struct parcel_group {
+    bool has_sender;
+    struct slice sender, fields;
+};
 
 struct parcel_recipient {
     account_id account;
     enum smtp_store_box box;
     struct slice address, path, user;
+    struct slice original_type, original;
+    uint8_t notify;
+    uint16_t group; /* its place in the parcel's, from 1 */
     uint64_t quota_bytes, quota_messages;
+    uint64_t queue_message, queue_due_s; /* of one for another host, when it is entered */
+    uint32_t queue_index;
+    uint8_t queue_class;
     bool has_outcome;
     enum smtp_store_outcome_kind kind;
     const char *text; /* static */
@@ -63,9 +75,16 @@ struct parcel {
     uint64_t id;    /* the sender's number for it */
     uint64_t parse; /* ours */
     struct arena arena;
-    struct slice queue_id, reverse_path;
+    struct slice queue_id, reverse_path, envelope_id;
+    uint32_t queue_flags; /* bits of queue_message_flag */
+    int8_t priority;
+    struct wall deliver_by;
+    int64_t hold_until_s;
+    struct parcel_group *groups;
+    size_t group_count;
     struct slice head; /* prefix and, when it came inline, the body; owned */
     size_t prefix_len;
+    uint16_t skip; /* of it: Return-Path: */
     host_handle blob;
     struct host_mapping mapping;
     struct slice record; /* owned */
@@ -188,8 +207,11 @@ struct job {
     struct imap_change *change;  /* with kind; owned */
 };
 
+struct outgoing;
+
 struct store_role {
     struct role_start start;
+    struct outgoing *outgoing; /* outgoing.h */
     struct host *host;
     const struct config *config;
     struct host_dir *dir;
@@ -248,6 +270,8 @@ void parsers_attach(struct store_role *role, unsigned index, host_handle handle)
 void parsers_close(struct store_role *role);
 /* Has a parcel parsed, by whoever has the least to do. */
 void parsers_take(struct store_role *role, struct parcel *parcel);
+/* The one that has the least to do, or NULL. */
+struct store_deliver *parsers_least_busy(struct store_role *role);
 /* Gives up processes that are silent for too long. */
 void parsers_watch(struct store_role *role);
 

@@ -197,6 +197,29 @@ the_table_overrules_the_name_system(void **state)
 }
 
 static void
+domains_of_ours_have_no_next_hop(void **state)
+{
+    static const char accounts[] = "domain example.com\n";
+    const struct directory_options options = {.separators = SLICE("+"), .postmaster = SLICE("")};
+    struct directory *directory = directory_parse(slice_of_string(accounts), &options);
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    assert_int_equal(directory_problem_count(directory), 0);
+    setup.settings.directory = directory;
+    setup.settings.srs_domain = SLICE("back.example");
+    assert_int_equal(decide(&setup, "", "anne@EXAMPLE.com", 1), ROUTING_FOUND);
+    assert_int_equal(setup.hop.carrier, ROUTING_LOCAL);
+    assert_int_equal(decide(&setup, "", "SRS0=x@Back.Example", 1), ROUTING_FOUND);
+    assert_int_equal(setup.hop.carrier, ROUTING_LOCAL);
+    assert_int_equal(decide(&setup, "", "marc@machin.com", 1), ROUTING_FOUND);
+    assert_int_equal(setup.hop.carrier, ROUTING_SMTP);
+    directory_close(&directory);
+    close_setup(&setup);
+}
+
+static void
 senders_have_rows_of_their_own(void **state)
 {
     struct setup setup;
@@ -382,6 +405,7 @@ main(void)
         cmocka_unit_test(hosts_are_tried_by_preference_and_equal_ones_in_drawn_order),
         cmocka_unit_test(each_end_of_a_decision_is_the_right_one),
         cmocka_unit_test(the_table_overrules_the_name_system),
+        cmocka_unit_test(domains_of_ours_have_no_next_hop),
         cmocka_unit_test(senders_have_rows_of_their_own),
         cmocka_unit_test(a_smart_host_takes_what_no_row_is_about),
         cmocka_unit_test(tables_elsewhere_are_asked_first),

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/* Mail for other hosts, from the turn that took it to the turn that says what became of it. Private
+ * to this folder.
+ *
+ * A lane (queue/lanes.h) says that something is due; a batch is taken from it: recipients of one
+ * message in one domain. route is asked about each; those that go to the same destination make a
+ * carriage, which transport is given when the destination's flow lets it. What became of its
+ * letters is written in a turn. What was taken and not written yet is `in_flight`; a crash forgets
+ * that, and it is due as before. */
+#ifndef ROLE_STORE_OUTGOING_H
+#define ROLE_STORE_OUTGOING_H
+
+#include "mailbox/queue.h"
+#include "note/store_route.h"
+#include "note/store_transport.h"
+#include "queue/entry.h"
+#include "queue/flow.h"
+#include "queue/lanes.h"
+#include "queue/schedule.h"
+#include "role/store/store_role.h"
+
+enum {
+    OUTGOING_BATCHES_MAX = 4096,
+    OUTGOING_LETTERS_MAX = 100, /* in a batch: what one transaction has at least (RFC 5321) */
+    OUTGOING_ADDRESSES_MAX = 24 * 1024, /* octets of its recipients: they share a note */
+    OUTGOING_BODIES_MAX = 256 << 20,    /* octets of messages on their way; one may always go */
+    OUTGOING_INLINE_MAX = 24 * 1024,    /* a longer body travels as a blob */
+    OUTGOING_ARENA_MAX = 4 << 20,
+    OUTGOING_WAIT_S = 3600,  /* a transport that is silent for so long is given up */
+    OUTGOING_GROUP_BITS = 5, /* a message's number: its body's, and its group */
+    OUTGOING_PURGE_STEP = 500,
+    OUTGOING_REPORT_DELAY_S = 2, /* results that come together are told together */
+};
+
+/* No domain has this name: messages whose sender is to be told something. */
+#define OUTGOING_REPORTS "<report>"
+
+struct outgoing_destination {
+    uint64_t hash; /* of its name: its key */
+    struct flow flow;
+    struct list waiting; /* carriages */
+    char status[QUEUE_STATUS_MAX + 1];
+    char text[QUEUE_TEXT_MAX + 1]; /* why it was not reached */
+};
+
+enum letter_outcome { LETTER_DELIVERED, LETTER_TEMPORARY, LETTER_PERMANENT, LETTER_STRAY };
+
+struct letter {
+    struct list link;
+    struct batch *batch;
+    uint64_t ask;    /* of route */
+    uint64_t key[2]; /* message, index: in in_flight */
+    enum queue_class class;
+    uint64_t due_s;
+    struct slice address, original_type, original;
+    uint8_t notify;
+    enum letter_outcome outcome;
+    bool is_reported_on; /* the next host sends the notification of success */
+    struct queue_attempt attempt;
+    bool is_final;    /* delivered here, not only passed on */
+    bool waits_again; /* written: it has a new place */
+    struct lane_place place;
+    enum queue_class class_again;
+};
+
+struct batch {
+    struct store_role *role;
+    struct list link;
+    struct arena arena;
+    uint64_t message;
+    struct slice domain; /* of its lane */
+    struct queue_message facts;
+    body_id body;
+    uint32_t len;
+    struct letter *letters;
+    size_t count;
+    struct list asked; /* letters */
+    struct list carriages;
+    size_t carriage_count;
+};
+
+struct carriage {
+    struct list link;       /* where it waits */
+    struct list batch_link; /* among its batch's, until route has answered for all */
+    struct batch *batch;
+    struct list letters;
+    size_t count;
+    struct outgoing_destination *destination; /* NULL: its outcome is settled without one */
+    struct store_route_hop hop;               /* in the batch's arena */
+    struct outgoing_transport *transport;     /* that has it */
+    struct parcel_recipient *targets;         /* of a local one; in the batch's arena */
+    size_t target_count;
+    uint64_t id;
+    struct instant sent;
+    struct buffer body; /* while it is read, when it will travel inline */
+    struct host_blob *blob;
+    uint32_t read;
+    bool is_flowing; /* counted in its flow */
+};
+
+struct outgoing_transport {
+    struct store_role *role;
+    unsigned index;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+    struct list carriages;
+};
+
+/* A notification that is being built. */
+struct report {
+    struct list link;
+    struct store_role *role;
+    struct arena arena;
+    uint64_t key[2]; /* the message's number and 0: in in_flight */
+    uint64_t due_s;  /* of its place among the reports */
+    uint64_t id;     /* of the note */
+    struct queue_message facts;
+    body_id body;
+    uint32_t want; /* octets of the message that come back */
+    bool returns_message, has_more, is_built;
+    unsigned tries;
+    uint32_t indexes[STORE_DELIVER_REPORT_RECIPIENTS_MAX];
+    struct store_deliver_reported rows[STORE_DELIVER_REPORT_RECIPIENTS_MAX];
+    size_t count;
+    char report_id[QUEUE_ID_MAX + 1];
+    struct buffer original;
+    struct store_deliver *deliver; /* that has it */
+    struct instant sent;
+    struct buffer text;       /* the notification, when it is built */
+    struct queue_place place; /* of the new message */
+    uint8_t domain[QUEUE_DOMAIN_MAX];
+};
+
+struct outgoing {
+    struct lanes lanes;
+    struct map in_flight;    /* letters, by message and index */
+    struct map destinations; /* by hash */
+    struct map asks;         /* letters, by ask */
+    struct map carriages;    /* that a transport has, by id */
+    struct map locating;     /* carriages, by the question to route */
+    struct host_channel *route;
+    struct note_ledger route_ledger;
+    struct outgoing_transport transports[STORE_PEERS_MAX];
+    struct list batches, reading;
+    struct list results, results_filing; /* carriages */
+    struct list reports;                 /* being built */
+    struct map reports_by_id;
+    struct list reports_ready, reports_filing;
+    struct host_timer *timer;
+    struct buffer record; /* one that is being put */
+    uint64_t ask_count, carriage_count, report_count;
+    size_t batch_count, body_bytes;
+    bool is_run_due, is_purge_due;
+    uint64_t purge_s; /* when it was done last */
+    uint64_t taken, carried, delayed, failed, told;
+};
+
+/* outgoing.c: lanes, batches, route. Opened before the store is, started once it can be read. */
+void outgoing_open(struct store_role *role);
+void outgoing_start(struct store_role *role);
+void outgoing_close(struct store_role *role);
+void outgoing_attach_route(struct store_role *role, host_handle handle);
+/* Looks what is due, a turn of the loop later. */
+void outgoing_run_soon(struct store_role *role);
+struct outgoing_destination *outgoing_destination(struct store_role *role, struct slice name);
+struct queue_policy outgoing_policy(const struct store_role *role);
+/* The batch has one carriage less. */
+void outgoing_leave(struct store_role *role, struct carriage *carriage);
+
+/* Frees it, with what is known of its letters. */
+void outgoing_close_batch(struct batch *batch);
+
+/* outgoing_file.c: what turns hold. Each returns false when the view failed under it. */
+MUST_USE bool outgoing_enter(struct parcel *parcel);
+MUST_USE bool outgoing_file(struct store_role *role);
+bool outgoing_has_results(const struct store_role *role);
+/* The turn is over. */
+void outgoing_filed(struct store_role *role, bool is_durable);
+void outgoing_entered(struct parcel *parcel);
+/* All is done and told: gives the octets back, keeps the records for as long as trace wants. */
+MUST_USE bool outgoing_close_message(struct store_role *role, uint64_t message,
+                                     const struct queue_message *facts);
+/* The domain of an address, as lanes have it: in lower case, never empty, in `ret_domain`. */
+struct slice outgoing_domain(struct slice address, uint8_t ret_domain[QUEUE_DOMAIN_MAX]);
+
+/* outgoing_carry.c: transport */
+void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);
+/* Gives transport what the destination bears. */
+void outgoing_kick(struct store_role *role, struct outgoing_destination *destination);
+/* Settles all letters of a carriage in the same way, and has it written. */
+void outgoing_settle(struct store_role *role, struct carriage *carriage,
+                     enum letter_outcome outcome, uint16_t code, struct slice status,
+                     struct slice text);
+void outgoing_transports_close(struct store_role *role);
+void outgoing_transports_watch(struct store_role *role);
+
+/* Reads the octets of its message, then goes on. */
+void outgoing_read(struct store_role *role, struct carriage *carriage);
+/* The same as settle, for one that was with its destination. */
+void outgoing_delivered(struct store_role *role, struct carriage *carriage,
+                        enum letter_outcome outcome, struct slice status, struct slice text);
+/* Frees what no transport has and no turn holds. */
+void outgoing_close_all(struct store_role *role);
+
+/* outgoing_local.c: recipients that turn out to be ours, our own notifications above all */
+void local_begin(struct store_role *role, struct carriage *carriage);
+void local_located(struct store_role *role, const struct store_route_located *located);
+/* route is gone, and with it the questions. */
+void local_lose(struct store_role *role);
+/* The octets of the carriage's message are read. */
+void local_deliver(struct store_role *role, struct carriage *carriage);
+/* Its parcel's turn is over. */
+void local_delivered(struct store_role *role, struct parcel *parcel);
+
+/* outgoing_report.c: what senders are told */
+void report_begin(struct store_role *role, uint64_t message, uint64_t due_s);
+/* An answer of deliver. */
+void report_on_built(struct store_role *role, const struct store_deliver_report_built *built,
+                     host_handle handle);
+/* A deliver process is gone: its reports go to another. */
+void reports_lose(struct store_role *role, struct store_deliver *deliver);
+/* Hands out what waits for a deliver process. */
+void reports_go_on(struct store_role *role);
+/* As carriages are written, and as their turn ends. */
+MUST_USE bool report_file(struct report *report);
+void report_filed(struct report *report, bool is_durable);
+void reports_close(struct store_role *role);
+
+#endif

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: ISC */
+/* Carriages: read, given to transport, settled. */
+#include "role/store/outgoing.h"
+
+#include "mailbox/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SIDE_TRANSPORT = 1, HOSTS_MAX = 15, ADDRESSES_MAX = 240 };
+
+/* ---- settling ------------------------------------------------------------------------------ */
+
+static void
+give_results(struct store_role *role, struct carriage *carriage)
+{
+    list_remove(&carriage->link);
+    list_append(&role->outgoing->results, &carriage->link);
+    store_role_turn_soon(role);
+}
+
+void
+outgoing_settle(struct store_role *role, struct carriage *carriage, enum letter_outcome outcome,
+                uint16_t code, struct slice status, struct slice text)
+{
+    struct arena *arena = &carriage->batch->arena;
+    struct queue_attempt attempt = {
+        .at = host_wall(role->host),
+        .host = SLICE(""),
+        .address = SLICE(""),
+        .tls = SLICE(""),
+        .status = arena_copy(arena, status),
+        .text = arena_copy(arena, text),
+        .code = code,
+    };
+
+    LIST_EACH (link, &carriage->letters) {
+        struct letter *letter = LIST_ITEM(link, struct letter, link);
+        letter->outcome = outcome;
+        letter->is_final = true;
+        letter->attempt = attempt;
+    }
+    give_results(role, carriage);
+}
+
+/* It is no more with its destination. */
+static void
+end_flow(struct store_role *role, struct carriage *carriage, enum flow_end end)
+{
+    if (!carriage->is_flowing)
+        return;
+    carriage->is_flowing = false;
+    role->outgoing->body_bytes -= carriage->batch->len;
+    flow_ended(&carriage->destination->flow, host_now(role->host), end);
+}
+
+static void
+settle_later(struct store_role *role, struct carriage *carriage, const char *status,
+             const char *text)
+{
+    struct outgoing_destination *destination = carriage->destination;
+
+    end_flow(role, carriage, FLOW_UNKNOWN);
+    outgoing_settle(role, carriage, LETTER_TEMPORARY, 0, slice_of_string(status),
+                    slice_of_string(text));
+    outgoing_kick(role, destination);
+}
+
+/* ---- transports ---------------------------------------------------------------------------- */
+
+/* The one that has, or would have, connections to this destination. */
+static struct outgoing_transport *
+transport_for(struct outgoing *outgoing, const struct outgoing_destination *destination)
+{
+    unsigned count = 0, wanted;
+
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
+        count += outgoing->transports[i].channel != NULL;
+    if (count == 0)
+        return NULL;
+    wanted = (unsigned)(destination->hash % count);
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        if (outgoing->transports[i].channel && wanted-- == 0)
+            return host_channel_is_full(outgoing->transports[i].channel) ? NULL
+                                                                         : &outgoing->transports[i];
+    }
+    return NULL;
+}
+
+static void
+fill_lists(struct arena *arena, const struct store_route_hop *hop,
+           struct store_transport_carry *carry)
+{
+    struct store_transport_host *hosts = ARENA_ARRAY(arena, struct store_transport_host, HOSTS_MAX);
+    struct store_transport_address *addresses =
+        ARENA_ARRAY(arena, struct store_transport_address, ADDRESSES_MAX);
+    struct store_transport_tlsa *tlsa =
+        ARENA_ARRAY(arena, struct store_transport_tlsa, hop->tlsa.count + 1);
+    struct store_transport_verify_name *names =
+        ARENA_ARRAY(arena, struct store_transport_verify_name, hop->verify_names.count + 1);
+
+    if (!hosts || !addresses || !tlsa || !names)
+        return;
+    for (size_t i = 0; i < hop->hosts.count && i < HOSTS_MAX; i++)
+        hosts[carry->hosts.count++] = (struct store_transport_host){
+            hop->hosts.at[i].name, hop->hosts.at[i].is_secure, hop->hosts.at[i].tlsa_failed};
+    for (size_t i = 0; i < hop->addresses.count && carry->addresses.count < ADDRESSES_MAX; i++) {
+        if (hop->addresses.at[i].host < HOSTS_MAX)
+            addresses[carry->addresses.count++] = (struct store_transport_address){
+                hop->addresses.at[i].host, hop->addresses.at[i].bytes};
+    }
+    for (size_t i = 0; i < hop->tlsa.count; i++) {
+        const struct store_route_tlsa *from = &hop->tlsa.at[i];
+        if (from->host < HOSTS_MAX)
+            tlsa[carry->tlsa.count++] = (struct store_transport_tlsa){
+                from->host, from->usage, from->selector, from->matching, from->data};
+    }
+    for (size_t i = 0; i < hop->verify_names.count; i++)
+        names[carry->verify_names.count++] =
+            (struct store_transport_verify_name){hop->verify_names.at[i].name};
+    carry->hosts.at = hosts;
+    carry->addresses.at = addresses;
+    carry->tlsa.at = tlsa;
+    carry->verify_names.at = names;
+}
+
+static void
+fill_recipients(struct arena *arena, struct carriage *carriage, struct store_transport_carry *carry)
+{
+    struct store_transport_recipient *rows =
+        ARENA_ARRAY(arena, struct store_transport_recipient, carriage->count);
+
+    if (!rows)
+        return;
+    LIST_EACH (link, &carriage->letters) {
+        const struct letter *letter = LIST_ITEM(link, struct letter, link);
+        rows[carry->recipients.count++] = (struct store_transport_recipient){
+            letter->address, letter->original_type, letter->original, letter->notify};
+    }
+    carry->recipients.at = rows;
+}
+
+/* MT-PRIORITY, DELIVERBY, RET and so on, as they were asked for. */
+static void
+fill_envelope(struct store_role *role, const struct queue_message *facts,
+              struct store_transport_carry *carry)
+{
+    uint32_t flags = facts->flags;
+
+    carry->queue_id = facts->id;
+    carry->reverse_path = facts->reverse_path;
+    carry->envelope_id = facts->envelope_id;
+    carry->ret = flags & QUEUE_RETURN_FULL   ? STORE_TRANSPORT_RET_FULL
+                 : flags & QUEUE_RETURN_HDRS ? STORE_TRANSPORT_RET_HEADERS
+                                             : STORE_TRANSPORT_RET_NONE;
+    carry->content = flags & QUEUE_BINARY  ? STORE_TRANSPORT_CONTENT_BINARY
+                     : flags & QUEUE_EIGHT ? STORE_TRANSPORT_CONTENT_EIGHT
+                                           : STORE_TRANSPORT_CONTENT_SEVEN;
+    carry->is_utf8 = flags & QUEUE_UTF8;
+    carry->requires_tls = flags & QUEUE_REQUIRETLS;
+    carry->has_priority = flags & QUEUE_PRIORITY;
+    carry->priority = facts->priority;
+    carry->has_deliver_by = flags & QUEUE_DELIVER_BY;
+    carry->deliver_by_s = (facts->deliver_by.ns - host_wall(role->host).ns) / 1000000000;
+    carry->deliver_by_returns = flags & QUEUE_BY_RETURNS;
+    carry->deliver_by_traces = flags & QUEUE_BY_TRACES;
+    carry->skip = facts->skip;
+}
+
+static void
+send_carriage(struct store_role *role, struct carriage *carriage)
+{
+    struct outgoing *outgoing = role->outgoing;
+    struct outgoing_transport *transport = transport_for(outgoing, carriage->destination);
+    const struct store_route_hop *hop = &carriage->hop;
+    host_handle handle = HOST_HANDLE_NONE;
+
+    if (!transport) {
+        settle_later(role, carriage, "4.3.0", "no process could carry it");
+        return;
+    }
+    if (carriage->blob && host_blob_seal(&carriage->blob, &handle) < 0) {
+        settle_later(role, carriage, "4.3.1", "no memory for the message");
+        return;
+    }
+    struct store_transport_carry carry = {
+        .id = ++outgoing->carriage_count,
+        .carrier = (enum store_transport_carrier)hop->carrier,
+        .destination = hop->destination,
+        .path = hop->path,
+        .port = hop->port,
+        .tls = (enum store_transport_tls)hop->tls,
+        .auth_name = hop->auth_name,
+        .auth_secret = hop->auth_secret,
+        .source_ipv4 = hop->source_ipv4,
+        .source_ipv6 = hop->source_ipv6,
+        .code = hop->code,
+        .status = hop->status,
+        .text = hop->text,
+        .body = buffer_slice(&carriage->body),
+        .body_blob = handle,
+    };
+    arena_reset(&role->note_arena);
+    fill_lists(&role->note_arena, hop, &carry);
+    fill_recipients(&role->note_arena, carriage, &carry);
+    fill_envelope(role, &carriage->batch->facts, &carry);
+    carriage->id = carry.id;
+    buffer_clear(&role->note);
+    if (!store_transport_put_carry(&role->note, &transport->ledger, &carry)) {
+        host_handle_close(role->host, handle);
+        settle_later(role, carriage, "4.3.0", "it could not be handed to transport");
+        return;
+    }
+    host_channel_send(transport->channel, buffer_slice(&role->note), handle);
+    buffer_finish(&carriage->body);
+    carriage->transport = transport;
+    carriage->sent = host_now(role->host);
+    list_remove(&carriage->link);
+    list_append(&transport->carriages, &carriage->link);
+    map_set(&outgoing->carriages, map_key_u64(&carriage->id), carriage);
+}
+
+/* ---- reading the message ------------------------------------------------------------------- */
+
+static void read_on(struct carriage *carriage);
+
+static void
+on_octets(void *context, enum store_result result, struct slice bytes)
+{
+    struct carriage *carriage = context;
+    struct store_role *role = carriage->batch->role;
+
+    if (result != STORE_OK || bytes.len == 0) {
+        settle_later(role, carriage, "4.3.0", "the stored message could not be read");
+        return;
+    }
+    if (!carriage->blob)
+        buffer_put(&carriage->body, bytes);
+    else if (host_blob_put(carriage->blob, bytes) < 0) {
+        settle_later(role, carriage, "4.3.1", "no memory for the message");
+        return;
+    }
+    carriage->read += (uint32_t)bytes.len;
+    if (carriage->read < carriage->batch->len)
+        read_on(carriage);
+    else if (carriage->hop.carrier == STORE_ROUTE_CARRIER_LOCAL)
+        local_deliver(role, carriage);
+    else
+        send_carriage(role, carriage);
+}
+
+static void
+read_on(struct carriage *carriage)
+{
+    mailbox_body_read(carriage->batch->role->store, carriage->batch->body, carriage->read,
+                      BODY_READ_MAX, on_octets, carriage);
+}
+
+static void
+start(struct store_role *role, struct carriage *carriage)
+{
+    list_remove(&carriage->link);
+    list_append(&role->outgoing->reading, &carriage->link);
+    flow_started(&carriage->destination->flow, host_now(role->host));
+    carriage->is_flowing = true;
+    role->outgoing->body_bytes += carriage->batch->len;
+    if (carriage->hop.carrier == STORE_ROUTE_CARRIER_LOCAL && !carriage->targets) {
+        local_begin(role, carriage);
+        return;
+    }
+    outgoing_read(role, carriage);
+}
+
+void
+outgoing_read(struct store_role *role, struct carriage *carriage)
+{
+    if (carriage->batch->len > OUTGOING_INLINE_MAX &&
+        host_blob_open(role->host, &carriage->blob) < 0) {
+        settle_later(role, carriage, "4.3.1", "no memory for the message");
+        return;
+    }
+    read_on(carriage);
+}
+
+/* ---- destinations -------------------------------------------------------------------------- */
+
+/* A destination that does not answer is not asked by each message anew. */
+static void
+refuse_waiting(struct store_role *role, struct outgoing_destination *destination)
+{
+    LIST_EACH (link, &destination->waiting) {
+        struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
+        outgoing_settle(role, carriage, LETTER_TEMPORARY, 0, slice_of_string(destination->status),
+                        slice_of_string(destination->text));
+    }
+}
+
+static bool
+has_memory(const struct outgoing *outgoing, const struct carriage *carriage)
+{
+    return outgoing->body_bytes == 0 ||
+           outgoing->body_bytes + carriage->batch->len <= OUTGOING_BODIES_MAX;
+}
+
+void
+outgoing_kick(struct store_role *role, struct outgoing_destination *destination)
+{
+    struct outgoing *outgoing = role->outgoing;
+    struct instant now = host_now(role->host);
+
+    if (flow_is_shut(&destination->flow, now)) {
+        refuse_waiting(role, destination);
+        return;
+    }
+    while (!list_is_empty(&destination->waiting) && !role->is_stopping &&
+           flow_may_start(&destination->flow, now)) {
+        struct carriage *carriage = LIST_ITEM(destination->waiting.next, struct carriage, link);
+        bool is_local = carriage->hop.carrier == STORE_ROUTE_CARRIER_LOCAL;
+        if (!has_memory(outgoing, carriage) || (!is_local && !transport_for(outgoing, destination)))
+            break; /* whoever makes room, or the timer, calls again */
+        start(role, carriage);
+    }
+}
+
+/* ---- what transport says ------------------------------------------------------------------- */
+
+static void
+fill_attempt(struct store_role *role, struct carriage *carriage,
+             const struct store_transport_carried *carried,
+             const struct store_transport_result *result, struct letter *letter)
+{
+    struct arena *arena = &carriage->batch->arena;
+    const struct store_transport_attempt *attempt =
+        result->attempt < carried->attempts.count ? &carried->attempts.at[result->attempt] : NULL;
+
+    letter->attempt = (struct queue_attempt){
+        .at = host_wall(role->host),
+        .host = attempt ? arena_copy(arena, attempt->host) : SLICE(""),
+        .address = attempt && (attempt->address.len == 4 || attempt->address.len == 16)
+                       ? arena_copy(arena, attempt->address)
+                       : SLICE(""),
+        .tls = attempt ? arena_copy(arena, attempt->tls) : SLICE(""),
+        .status = arena_copy(arena, result->status),
+        .text = arena_copy(arena, result->text),
+        .code = result->code,
+        .duration_ms = attempt ? attempt->duration_ms : 0,
+    };
+    letter->is_reported_on = result->dsn_passed;
+    letter->is_final = carriage->hop.carrier != STORE_ROUTE_CARRIER_SMTP;
+    letter->outcome = result->outcome == STORE_TRANSPORT_OUTCOME_DELIVERED   ? LETTER_DELIVERED
+                      : result->outcome == STORE_TRANSPORT_OUTCOME_PERMANENT ? LETTER_PERMANENT
+                                                                             : LETTER_TEMPORARY;
+}
+
+static void
+remember_why(struct outgoing_destination *destination,
+             const struct store_transport_carried *carried)
+{
+    const struct store_transport_result *result =
+        carried->results.count > 0 ? &carried->results.at[0] : NULL;
+
+    snprintf(destination->status, sizeof(destination->status), "%.*s",
+             result ? (int)result->status.len : 0, result ? (const char *)result->status.at : "");
+    snprintf(destination->text, sizeof(destination->text), "not tried again yet: %.*s",
+             result ? (int)slice_first(result->text, QUEUE_TEXT_MAX / 2).len : 0,
+             result ? (const char *)result->text.at : "");
+}
+
+/* False when the note is not to be believed. */
+static bool
+on_carried(struct outgoing_transport *transport, const struct store_transport_carried *carried)
+{
+    static const enum flow_end ends[STORE_TRANSPORT_REACH_COUNT] = {
+        [STORE_TRANSPORT_REACH_REACHED] = FLOW_REACHED,
+        [STORE_TRANSPORT_REACH_REFUSED] = FLOW_REFUSED,
+        [STORE_TRANSPORT_REACH_UNREACHABLE] = FLOW_UNREACHABLE,
+    };
+    struct store_role *role = transport->role;
+    struct carriage *carriage = map_remove(&role->outgoing->carriages, map_key_u64(&carried->id));
+    size_t at = 0;
+
+    if (!carriage)
+        return true; /* it was given up */
+    if (carried->results.count != carriage->count) {
+        settle_later(role, carriage, "4.3.0", "transport answered for others");
+        return false;
+    }
+    LIST_EACH (link, &carriage->letters) {
+        fill_attempt(role, carriage, carried, &carried->results.at[at++],
+                     LIST_ITEM(link, struct letter, link));
+    }
+    struct outgoing_destination *destination = carriage->destination;
+    end_flow(role, carriage, ends[carried->reach]);
+    if (carried->reach != STORE_TRANSPORT_REACH_REACHED)
+        remember_why(destination, carried);
+    give_results(role, carriage);
+    outgoing_kick(role, destination);
+    return true;
+}
+
+void
+outgoing_delivered(struct store_role *role, struct carriage *carriage, enum letter_outcome outcome,
+                   struct slice status, struct slice text)
+{
+    struct outgoing_destination *destination = carriage->destination;
+
+    end_flow(role, carriage, FLOW_REACHED);
+    outgoing_settle(role, carriage, outcome, 0, status, text);
+    outgoing_kick(role, destination);
+}
+
+static void
+lose(struct outgoing_transport *transport)
+{
+    struct store_role *role = transport->role;
+
+    host_channel_close(&transport->channel);
+    note_ledger_finish(&transport->ledger);
+    LIST_EACH (link, &transport->carriages) {
+        struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
+        (void)!map_remove(&role->outgoing->carriages, map_key_u64(&carriage->id));
+        settle_later(role, carriage, "4.3.0", "the process that carried it ended");
+    }
+}
+
+static void
+on_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct outgoing_transport *transport = context;
+    struct store_role *role = transport->role;
+    struct store_transport_note note;
+
+    arena_reset(&role->note_arena);
+    if (store_transport_take(bytes, handle, SIDE_TRANSPORT, &transport->ledger, &role->note_arena,
+                             &note) &&
+        note.kind == STORE_TRANSPORT_CARRIED && on_carried(transport, &note.as.carried))
+        return;
+    store_role_bad_note(role, handle, "transport");
+    lose(transport);
+}
+
+static void
+on_closed(void *context)
+{
+    lose(context);
+}
+
+static void
+on_room(void *context)
+{
+    struct outgoing_transport *transport = context;
+
+    outgoing_run_soon(transport->role);
+}
+
+void
+outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle)
+{
+    static const struct host_channel_handler handler = {on_note, on_closed, on_room};
+    struct outgoing_transport *transport = &role->outgoing->transports[index];
+
+    if (transport->channel)
+        lose(transport);
+    transport->role = role;
+    transport->index = index;
+    transport->channel = host_channel_open(role->host, handle, &handler, transport);
+    outgoing_run_soon(role);
+}
+
+void
+outgoing_transports_watch(struct store_role *role)
+{
+    struct instant now = host_now(role->host);
+
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        struct outgoing_transport *transport = &role->outgoing->transports[i];
+        if (!transport->channel || list_is_empty(&transport->carriages))
+            continue;
+        struct carriage *oldest = LIST_ITEM(transport->carriages.next, struct carriage, link);
+        if (instant_since(now, oldest->sent).ns < duration_s(OUTGOING_WAIT_S).ns)
+            continue;
+        log_event(role->host, HOST_LEVEL_ERROR, "transport_silent", "id", oldest->batch->facts.id);
+        lose(transport);
+    }
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void
+close_carriages(struct list *carriages)
+{
+    LIST_EACH (link, carriages) {
+        struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
+        outgoing_leave(carriage->batch->role, carriage);
+    }
+}
+
+void
+outgoing_transports_close(struct store_role *role)
+{
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        struct outgoing_transport *transport = &role->outgoing->transports[i];
+        host_channel_close(&transport->channel);
+        note_ledger_finish(&transport->ledger);
+        close_carriages(&transport->carriages);
+    }
+}
+
+void
+outgoing_close_all(struct store_role *role)
+{
+    struct outgoing *outgoing = role->outgoing;
+    const struct map_item *item;
+
+    close_carriages(&outgoing->results);
+    close_carriages(&outgoing->results_filing);
+    close_carriages(&outgoing->reading);
+    for (size_t place = 0; (item = map_next(&outgoing->destinations, &place));)
+        close_carriages(&((struct outgoing_destination *)item->value)->waiting);
+    LIST_EACH (link, &outgoing->batches) {
+        struct batch *batch = LIST_ITEM(link, struct batch, link);
+        LIST_EACH (waiting, &batch->carriages) {
+            struct carriage *carriage = LIST_ITEM(waiting, struct carriage, batch_link);
+            list_remove(&carriage->batch_link);
+            buffer_finish(&carriage->body);
+            free(carriage);
+        }
+        outgoing_close_batch(batch);
+    }
+}
