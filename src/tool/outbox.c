@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -103,9 +104,21 @@ read_state(struct outbox *outbox)
     return code;
 }
 
+/* One that was cut off when it had its name already, and its old one still. */
+static bool
+has_both_names(const struct outbox *outbox)
+{
+    struct stat whole, part;
+
+    return lstat(outbox->path, &whole) == 0 && lstat(outbox->part_path, &part) == 0 &&
+           whole.st_dev == part.st_dev && whole.st_ino == part.st_ino;
+}
+
 static int
 open_mbox(struct outbox *outbox)
 {
+    if (has_both_names(outbox))
+        unlink(outbox->path);
     if (files_exists(outbox->path))
         return say_error(EX_CANTCREAT, "%s is there already; choose another name, or remove it",
                          outbox->path);
@@ -375,7 +388,7 @@ outbox_complete(struct outbox *outbox)
     }
     if (fdatasync(outbox->file) != 0 || link(outbox->part_path, outbox->path) != 0)
         return say_cannot_write(outbox->path);
-    unlink(outbox->part_path);
     unlink(outbox->state_path);
+    unlink(outbox->part_path);
     return EX_OK;
 }
