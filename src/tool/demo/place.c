@@ -3,7 +3,7 @@
 #include "tool/demo/demo.h"
 
 #include "base/cursor.h"
-#include "tls/certificate.h"
+#include "tool/certificate.h"
 #include "tool/files.h"
 #include "tool/people.h"
 #include "tool/say.h"
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 65536, UNIX_PATH_MAX = 107, CERTIFICATE_DAYS = 3650 };
+enum { TEXT_MAX = 65536, UNIX_PATH_MAX = 107 };
 
 static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0600};
 
@@ -91,8 +91,8 @@ write_config(const struct demo *demo)
     static const struct {
         const char *option;
         unsigned port;
-    } services[] = {{"smtp_listen", 25}, {"submission_listen", 587}, {"submissions_listen", 465},
-                    {"lmtp_listen", 24}, {"pop3_listen", 110},       {"pop3s_listen", 995},
+    } services[] = {{"smtp_listen", 25},  {"submission_listen", 587}, {"submissions_listen", 465},
+                    {"lmtp_listen", 24},  {"pop3_listen", 110},       {"pop3s_listen", 995},
                     {"imap_listen", 143}, {"imaps_listen", 993}};
     bool is_dual = has_ipv6();
     struct buffer text;
@@ -122,37 +122,15 @@ write_config(const struct demo *demo)
 static int
 make_certificate(const struct demo *demo, const char *chain_path, const char *key_path)
 {
-    struct buffer host, chain, key, problem;
-    struct timespec now;
-    int code = EX_OK;
+    struct buffer host;
 
     buffer_init(&host, TEXT_MAX);
-    buffer_init(&chain, TLS_CERTIFICATE_PEM_MAX);
-    buffer_init(&key, TLS_CERTIFICATE_PEM_MAX);
-    buffer_init(&problem, TEXT_MAX);
     buffer_put_text(&host, "mail.");
     buffer_put_text(&host, demo->domain);
-    clock_gettime(CLOCK_REALTIME, &now);
     const struct slice names[] = {buffer_slice(&host), slice_of_string(demo->domain),
                                   SLICE("localhost"), SLICE("127.0.0.1"), SLICE("::1")};
-    struct tls_certificate_request request = {
-        .names = names,
-        .names_count = COUNT_OF(names),
-        .now = {now.tv_sec * 1000000000 + now.tv_nsec},
-        .days = CERTIFICATE_DAYS,
-    };
-    if (!tls_certificate_make(&request, &chain, &key, &problem))
-        code = say_error(EX_USAGE, "--domain: %.*s; give a name like example.test",
-                         (int)buffer_len(&problem), (const char *)buffer_slice(&problem).at);
-    if (code == EX_OK)
-        code = files_replace(key_path, buffer_slice(&key), &own);
-    if (code == EX_OK)
-        code = files_replace(chain_path, buffer_slice(&chain), &own);
-    explicit_bzero(key.at, key.at ? key.size : 0);
+    int code = certificate_make_files(names, COUNT_OF(names), chain_path, key_path);
     buffer_finish(&host);
-    buffer_finish(&chain);
-    buffer_finish(&key);
-    buffer_finish(&problem);
     return code;
 }
 

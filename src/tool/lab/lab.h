@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* The small Internet of `facteur lab`: hosts on loopback addresses, each with a server of its own,
+ * and a name server (NSD) that knows them. */
+#ifndef TOOL_LAB_LAB_H
+#define TOOL_LAB_LAB_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { LAB_PORT = 10025, LAB_NAMES_PORT = 10053 };
+#define LAB_NAMES_ADDRESS "127.1.0.1"
+
+struct lab_host {
+    const char *name; /* as the name system knows it */
+    const char *domain;
+    const char *address;
+    const char *person;  /* local part of its one account; NULL: it keeps mail for its primary */
+    unsigned preference; /* of its MX record */
+};
+
+extern const struct lab_host lab_hosts[];
+extern const size_t lab_host_count;
+
+/* By host name, or by domain: then its primary. NULL for neither. */
+const struct lab_host *lab_find(const char *name);
+
+struct lab {
+    char *folder; /* absolute, owned */
+};
+
+/* Makes the folders, configurations, certificates, accounts and zones, where they are missing. */
+MUST_USE int lab_make(const struct lab *lab);
+
+/* FOLDER/HOST/NAME; freed by the caller. */
+MUST_USE char *lab_path(const struct lab *lab, const char *host, const char *name);
+
+/* Processes, in the background; what they say goes to FOLDER/HOST/log. Starting what runs, and
+ * stopping what does not, does nothing. `names` is the name server. */
+MUST_USE int lab_start_names(const struct lab *lab);
+MUST_USE int lab_start(const struct lab *lab, const struct lab_host *host);
+MUST_USE int lab_stop(const struct lab *lab, const char *host);
+/* The process, or 0. */
+pid_t lab_process(const struct lab *lab, const char *host);
+
+#endif

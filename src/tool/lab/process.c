@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/* Servers in the background: FOLDER/HOST/pid says which process it is. */
+#include "tool/lab/lab.h"
+
+#include "base/buffer.h"
+#include "base/cursor.h"
+#include "tool/files.h"
+#include "tool/say.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { TRIES = 1200, TRY_US = 50000, PID_TEXT_MAX = 32 };
+
+static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0644};
+
+pid_t
+lab_process(const struct lab *lab, const char *host)
+{
+    char *path = lab_path(lab, host, "pid");
+    struct buffer text;
+    uint32_t number = 0;
+    int code = files_read_if_any(path, PID_TEXT_MAX, &text);
+    struct cursor cursor = cursor_of(slice_trim(buffer_slice(&text)));
+
+    if (code != EX_OK || !cursor_take_u32(&cursor, 2, INT32_MAX, &number) ||
+        kill((pid_t)number, 0) != 0)
+        number = 0;
+    buffer_finish(&text);
+    free(path);
+    return (pid_t)number;
+}
+
+/* In the child: a session of its own, so that Ctrl-C in the terminal is not for it. */
+_Noreturn static void
+become(const char *log_path, char *const *words)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (null < 0 || log < 0 || setsid() < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+        _exit(EX_OSERR);
+    execvp(words[0], words);
+    _exit(EX_UNAVAILABLE);
+}
+
+static int
+run(const struct lab *lab, const char *host, char *const *words)
+{
+    char *log_path = lab_path(lab, host, "log"), *pid_path = lab_path(lab, host, "pid");
+    struct buffer text;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        become(log_path, words);
+    buffer_init(&text, PID_TEXT_MAX);
+    buffer_put_decimal(&text, (uint64_t)pid);
+    buffer_put_text(&text, "\n");
+    int code = pid < 0
+                   ? say_error(EX_OSERR, "cannot start a process for %s: %s", host, strerror(errno))
+                   : files_replace(pid_path, buffer_slice(&text), &own);
+    buffer_finish(&text);
+    free(log_path);
+    free(pid_path);
+    return code;
+}
+
+static bool
+is_listening(const char *address, unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_there =
+        descriptor >= 0 && inet_pton(AF_INET, address, &to.sin_addr) == 1 &&
+        connect(descriptor, (const struct sockaddr *)(const void *)&to, sizeof(to)) == 0;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    return is_there;
+}
+
+static int
+await(const struct lab *lab, const char *host, const char *address, unsigned port)
+{
+    for (unsigned i = 0; i < TRIES && lab_process(lab, host) > 0; i++) {
+        if (is_listening(address, port))
+            return EX_OK;
+        usleep(TRY_US);
+    }
+    return say_error(EX_UNAVAILABLE, "%s does not start; see %s/%s/log", host, lab->folder, host);
+}
+
+int
+lab_start_names(const struct lab *lab)
+{
+    char *path = lab_path(lab, "names", "nsd.conf");
+    /* Debian has it where ordinary users do not look. */
+    char program[] = "/usr/sbin/nsd", foreground[] = "-d", option[] = "-c";
+    char *words[] = {program, foreground, option, path, NULL};
+    int code = EX_OK;
+
+    if (!files_exists(program))
+        code = say_error(EX_UNAVAILABLE, "the lab needs a name server: apt install nsd");
+    else if (lab_process(lab, "names") == 0)
+        code = run(lab, "names", words);
+    if (code == EX_OK)
+        code = await(lab, "names", LAB_NAMES_ADDRESS, LAB_NAMES_PORT);
+    free(path);
+    return code;
+}
+
+int
+lab_start(const struct lab *lab, const struct lab_host *host)
+{
+    char *path = lab_path(lab, host->name, "facteur.conf");
+    char program[] = "/proc/self/exe", serve[] = "serve", option[] = "--config";
+    char *words[] = {program, serve, option, path, NULL};
+    int code = EX_OK;
+
+    if (lab_process(lab, host->name) == 0)
+        code = run(lab, host->name, words);
+    if (code == EX_OK)
+        code = await(lab, host->name, host->address, LAB_PORT);
+    free(path);
+    return code;
+}
+
+int
+lab_stop(const struct lab *lab, const char *host)
+{
+    pid_t pid = lab_process(lab, host);
+
+    if (pid == 0)
+        return EX_OK;
+    (void)kill(pid, SIGTERM);
+    for (unsigned i = 0; i < TRIES && lab_process(lab, host) == pid; i++)
+        usleep(TRY_US);
+    return lab_process(lab, host) == pid
+               ? say_error(EX_UNAVAILABLE, "%s does not end; its process is %d", host, (int)pid)
+               : EX_OK;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/* Who there is, and the files of each. */
+#include "tool/lab/lab.h"
+
+#include "base/buffer.h"
+#include "tool/certificate.h"
+#include "tool/files.h"
+#include "tool/say.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum { TEXT_MAX = 16384, UNIX_PATH_MAX = 107 };
+
+const struct lab_host lab_hosts[] = {
+    {"mail.truc.fr", "truc.fr", "127.1.1.1", "fred", 10},
+    {"smtp.machin.com", "machin.com", "127.1.2.1", "marc", 10},
+    {"backup1.machin.com", "machin.com", "127.1.2.2", NULL, 20},
+    {"backup2.machin.com", "machin.com", "127.1.2.3", NULL, 20},
+    {"mail.foo.com", "foo.com", "127.1.3.1", "alice", 10},
+    {"mail.bar.com", "bar.com", "127.1.4.1", "jqp", 10},
+    {"mail.xyz.com", "xyz.com", "127.1.5.1", "jones", 10},
+    {"mail.cnam.fr", "cnam.fr", "127.1.6.1", "bob", 10},
+};
+const size_t lab_host_count = COUNT_OF(lab_hosts);
+
+static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0644};
+
+const struct lab_host *
+lab_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
+        if (strcmp(lab_hosts[i].name, name) == 0 || strcmp(lab_hosts[i].domain, name) == 0)
+            return &lab_hosts[i];
+    }
+    return NULL;
+}
+
+char *
+lab_path(const struct lab *lab, const char *host, const char *name)
+{
+    char *folder = files_path(lab->folder, host), *path = files_path(folder, name);
+
+    free(folder);
+    return path;
+}
+
+/* Only what is not there: what a person has changed stays. */
+static int
+write_once(const struct lab *lab, const char *host, const char *name, struct buffer *text)
+{
+    char *path = lab_path(lab, host, name);
+    int code = files_exists(path) ? EX_OK : files_replace(path, buffer_slice(text), &own);
+
+    free(path);
+    buffer_clear(text);
+    return code;
+}
+
+static void
+put(struct buffer *text, const char *before, const char *value, const char *after)
+{
+    buffer_put_text(text, before);
+    buffer_put_text(text, value);
+    buffer_put_text(text, after);
+}
+
+/* ---- one host ------------------------------------------------------------------------------ */
+
+static bool
+is_first_of_domain(size_t index)
+{
+    return index == 0 || strcmp(lab_hosts[index - 1].domain, lab_hosts[index].domain) != 0;
+}
+
+static void
+put_configuration(struct buffer *text, const struct lab *lab, const struct lab_host *host)
+{
+    put(text, "# Made by facteur lab.\nhostname = ", host->name, "\n");
+    put(text, "data_dir = \"", lab->folder, "/");
+    put(text, "", host->name, "/data\"\n");
+    put(text, "runtime_dir = \"", lab->folder, "/");
+    put(text, "", host->name, "/run\"\n");
+    put(text, "tls_certificate = \"", lab->folder, "/");
+    put(text, "", host->name, "/chain.pem\"\n");
+    put(text, "tls_key = \"", lab->folder, "/");
+    put(text, "", host->name, "/key.pem\"\n");
+    put(text, "smtp_listen = ", host->address, ":");
+    buffer_put_decimal(text, LAB_PORT);
+    buffer_put_text(text, "\nsubmission_listen = {}\nsubmissions_listen = {}\nlmtp_listen = {}\n"
+                          "pop3_listen = {}\npop3s_listen = {}\nimap_listen = {}\n"
+                          "imaps_listen = {}\nprocesses = 1\n"
+                          "# The hosts call from addresses of their own; 127.0.0.1 is you.\n"
+                          "relay_networks = 127.0.0.1\nlocal_destinations = yes\n"
+                          "dns_recursive = yes\ndns_stubs = {");
+    for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
+        if (!is_first_of_domain(i))
+            continue;
+        put(text, i > 0 ? ", \"" : "\"", lab_hosts[i].domain, " " LAB_NAMES_ADDRESS "@");
+        buffer_put_decimal(text, LAB_NAMES_PORT);
+        buffer_put_text(text, "\"");
+    }
+    buffer_put_text(text, "}\n");
+}
+
+/* A secondary takes what its primary would take (RFC 5321 §5.1). */
+static void
+put_accounts(struct buffer *text, const struct lab_host *host)
+{
+    const struct lab_host *primary = lab_find(host->domain);
+
+    if (host->person) {
+        put(text, "domain ", host->domain, "\naccount ");
+        put(text, host->person, "@", "");
+        put(text, "", host->domain, " id=1\n");
+        return;
+    }
+    put(text, "relay ", host->domain, " listed\nrecipient ");
+    put(text, primary->person, "@", "");
+    put(text, "", host->domain, "\n");
+}
+
+static int
+make_certificate(const struct lab *lab, const struct lab_host *host)
+{
+    const struct slice names[] = {slice_of_string(host->name), slice_of_string(host->domain)};
+    char *chain = lab_path(lab, host->name, "chain.pem");
+    char *key = lab_path(lab, host->name, "key.pem");
+    int code = EX_OK;
+
+    if (!files_exists(chain) || !files_exists(key))
+        code = certificate_make_files(names, COUNT_OF(names), chain, key);
+    free(chain);
+    free(key);
+    return code;
+}
+
+static int
+make_host(const struct lab *lab, const struct lab_host *host)
+{
+    char *directory = lab_path(lab, host->name, "data/directory");
+    char *socket = lab_path(lab, host->name, "run/parent.sock");
+    struct buffer text;
+    int code = strlen(socket) > UNIX_PATH_MAX
+                   ? say_error(EX_USAGE,
+                               "%s is too long a path for the sockets in it; choose a shorter "
+                               "--dir",
+                               lab->folder)
+                   : files_make_folder(directory, 0755);
+
+    buffer_init(&text, TEXT_MAX);
+    put_configuration(&text, lab, host);
+    if (code == EX_OK)
+        code = write_once(lab, host->name, "facteur.conf", &text);
+    buffer_clear(&text);
+    put_accounts(&text, host);
+    if (code == EX_OK)
+        code = write_once(lab, host->name, "data/directory/accounts", &text);
+    buffer_clear(&text);
+    /* MX says which host, and no port can stand there. */
+    buffer_put_text(&text, "* smtp::");
+    buffer_put_decimal(&text, LAB_PORT);
+    put(&text, " source=", host->address, "\n");
+    if (code == EX_OK)
+        code = write_once(lab, host->name, "data/directory/transports", &text);
+    if (code == EX_OK)
+        code = make_certificate(lab, host);
+    buffer_finish(&text);
+    free(directory);
+    free(socket);
+    return code;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static void
+put_zone(struct buffer *text, const char *domain)
+{
+    put(text, "$ORIGIN ", domain, ".\n$TTL 10\n@ IN SOA ns hostmaster 1 3600 600 86400 10\n");
+    buffer_put_text(text, "@ IN NS ns\nns IN A " LAB_NAMES_ADDRESS "\n");
+    for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
+        const struct lab_host *host = &lab_hosts[i];
+        if (strcmp(host->domain, domain) != 0)
+            continue;
+        buffer_put_text(text, "@ IN MX ");
+        buffer_put_decimal(text, host->preference);
+        put(text, " ", host->name, ".\n");
+        put(text, "", host->name, ". IN A ");
+        put(text, "", host->address, "\n");
+    }
+}
+
+static int
+make_names(const struct lab *lab)
+{
+    char *folder = files_path(lab->folder, "names");
+    struct buffer text, server;
+    int code = files_make_folder(folder, 0755);
+
+    buffer_init(&text, TEXT_MAX);
+    buffer_init(&server, TEXT_MAX);
+    put(&server, "server:\n ip-address: " LAB_NAMES_ADDRESS "@", "", "");
+    buffer_put_decimal(&server, LAB_NAMES_PORT);
+    put(&server, "\n zonesdir: \"", folder, "\"\n database: \"\"\n username: \"\"\n");
+    put(&server, " pidfile: \"", folder, "/nsd.pid\"\n xfrdfile: \"");
+    put(&server, "", folder, "/xfrd.state\"\n zonelistfile: \"");
+    put(&server, "", folder, "/zone.list\"\n server-count: 1\n");
+    buffer_put_text(&server, "remote-control:\n control-enable: no\n");
+    for (size_t i = 0; i < COUNT_OF(lab_hosts) && code == EX_OK; i++) {
+        if (!is_first_of_domain(i))
+            continue;
+        put_zone(&text, lab_hosts[i].domain);
+        code = write_once(lab, "names", lab_hosts[i].domain, &text);
+        put(&server, "zone:\n name: ", lab_hosts[i].domain, "\n zonefile: ");
+        put(&server, "", lab_hosts[i].domain, "\n");
+    }
+    if (code == EX_OK)
+        code = write_once(lab, "names", "nsd.conf", &server);
+    buffer_finish(&text);
+    buffer_finish(&server);
+    free(folder);
+    return code;
+}
+
+int
+lab_make(const struct lab *lab)
+{
+    int code = make_names(lab);
+
+    for (size_t i = 0; i < COUNT_OF(lab_hosts) && code == EX_OK; i++)
+        code = make_host(lab, &lab_hosts[i]);
+    return code;
+}
