@@ -271,17 +271,36 @@ find_first_account(struct directory *directory)
     }
 }
 
-struct directory *
-directory_parse(struct slice accounts, const struct directory_options *options)
+static void
+read_text(struct directory *directory, struct slice text)
 {
-    struct directory *directory = calloc(1, sizeof(*directory));
-    struct cursor file = cursor_of(accounts);
+    struct cursor file = cursor_of(text);
     struct directory_line line;
     size_t number = 0;
 
+    while (directory_line_take(&file, &number, &directory->arena, &line)) {
+        read_line(directory, &line);
+        if (line.damage)
+            directory_problem_add(&directory->problems, &directory->arena, line.number, line.place,
+                                  line.damage);
+    }
+}
+
+struct directory *
+directory_parse(struct slice accounts, const struct directory_options *options)
+{
+    return directory_parse_both(SLICE(""), accounts, options);
+}
+
+struct directory *
+directory_parse_both(struct slice aliases, struct slice accounts,
+                     const struct directory_options *options)
+{
+    struct directory *directory = calloc(1, sizeof(*directory));
+
     if (!directory)
         abort();
-    arena_init(&directory->arena, accounts.len * ARENA_FACTOR + ARENA_MIN);
+    arena_init(&directory->arena, (aliases.len + accounts.len) * ARENA_FACTOR + ARENA_MIN);
     table_init(&directory->accounts, offsetof(struct directory_account, name), options->seed);
     table_init(&directory->aliases, offsetof(struct directory_alias, name), options->seed);
     table_init(&directory->moved, offsetof(struct directory_moved, name), options->seed);
@@ -292,12 +311,8 @@ directory_parse(struct slice accounts, const struct directory_options *options)
     map_init(&directory->damaged, options->seed);
     directory->separators = arena_copy(&directory->arena, options->separators);
     directory->postmaster = arena_copy(&directory->arena, options->postmaster);
-    while (directory_line_take(&file, &number, &directory->arena, &line)) {
-        read_line(directory, &line);
-        if (line.damage)
-            directory_problem_add(&directory->problems, &directory->arena, line.number, line.place,
-                                  line.damage);
-    }
+    read_text(directory, aliases);
+    read_text(directory, accounts);
     assert(!arena_failed(&directory->arena));
     table_sweep(&directory->accounts);
     table_sweep(&directory->aliases);

@@ -46,7 +46,8 @@ struct directory_alias {
     bool is_closed;              /* of a list: only its members may write to it */
     struct slice owner;          /* of a list: who gets its bounces; empty: the postmaster */
     struct slice unsubscribe;    /* of a list: an https: or mailto: address, or empty */
-    const struct slice *members; /* addresses as written, each parsed once to see that it is one */
+    const struct slice *members; /* addresses as written, each parsed once to see that it is one,
+                                    and paths of files (directory/unix_aliases.h) */
     size_t count;
 };
 
@@ -86,6 +87,9 @@ struct directory;
 /* Never fails: a damaged line becomes a problem and all others stand. `accounts` is not needed
  * afterwards. */
 struct directory *directory_parse(struct slice accounts, const struct directory_options *options);
+/* The same with what directory/unix_aliases.h has made before it: a line of `accounts` wins. */
+struct directory *directory_parse_both(struct slice aliases, struct slice accounts,
+                                       const struct directory_options *options);
 void directory_close(struct directory **directory);
 
 /* Number of problems, and the first DIRECTORY_PROBLEMS_MAX of them by index. */
@@ -138,6 +142,7 @@ enum directory_verdict {
 struct directory_target {
     const struct directory_account *account; /* NULL: an address of a foreign domain, in `name` */
     struct slice name;                       /* the account's, or the foreign address */
+    bool is_file;                            /* `name` is the path of a file that an alias names */
     struct slice detail;                     /* behind the separator, case kept; may be empty */
     const struct directory_alias *list;      /* the innermost list that led here, or NULL */
     bool is_forwarded;                       /* by an alias, a list or a moved user */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The fields of each kind of line in directory/accounts. */
 #include "directory/table.h"
+#include "directory/unix_aliases.h"
 
 enum { FULL_NAME_MAX = 128, UNSUBSCRIBE_MAX = 512, PATH_BYTES_MAX = 1024, LOGIN_MAX = 64 };
 
@@ -194,8 +195,11 @@ read_members(struct arena *arena, struct slice value, struct directory_alias *al
     if (!directory_value_split(arena, copy, DIRECTORY_MEMBERS_MAX, &alias->members, &alias->count))
         return "expected 1 to 1000 addresses with commas between them";
     for (size_t i = 0; i < alias->count; i++) {
-        if (alias->members[i].len > DIRECTORY_NAME_MAX ||
-            !directory_address_parse(arena, alias->members[i], &address) || address.domain.len == 0)
+        if (alias->members[i].len > DIRECTORY_NAME_MAX)
+            return "expected shorter addresses";
+        if (!directory_is_file(alias->members[i]) &&
+            (!directory_address_parse(arena, alias->members[i], &address) ||
+             address.domain.len == 0))
             return "expected addresses, each user@domain";
     }
     return NULL;

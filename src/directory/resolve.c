@@ -3,6 +3,7 @@
  * (postmaster), RFC 2142 (abuse), RFC 5233 (subaddress). Expansion is a list of work, no recursion.
  */
 #include "directory/table.h"
+#include "directory/unix_aliases.h"
 
 enum { WORK_MAX = 4 * DIRECTORY_TARGETS_MAX, SAME_AS_MAX = 4 };
 
@@ -134,8 +135,11 @@ find_name(struct resolution *run, struct slice key, const struct work *work, str
     if (!account->is_enabled)
         run->disabled_count++;
     else
-        add_target(run, (struct directory_target){account, account->name, detail, work->list,
-                                                  work->depth > 0});
+        add_target(run, (struct directory_target){.account = account,
+                                                  .name = account->name,
+                                                  .detail = detail,
+                                                  .list = work->list,
+                                                  .is_forwarded = work->depth > 0});
     return true;
 }
 
@@ -217,8 +221,11 @@ find_postmaster(struct resolution *run, const struct directory_address *address,
         return add_work(run, to, work->detail, work->depth + 1, work->list);
     if (!account)
         return false;
-    add_target(run, (struct directory_target){account, account->name, work->detail, work->list,
-                                              work->depth > 0});
+    add_target(run, (struct directory_target){.account = account,
+                                              .name = account->name,
+                                              .detail = work->detail,
+                                              .list = work->list,
+                                              .is_forwarded = work->depth > 0});
     return true;
 }
 
@@ -314,6 +321,13 @@ look_at(struct resolution *run, const struct work *work)
 {
     struct directory_address address;
 
+    if (work->depth > 0 && directory_is_file(work->address)) {
+        add_target(run, (struct directory_target){.name = work->address,
+                                                  .is_file = true,
+                                                  .detail = SLICE(""),
+                                                  .list = work->list});
+        return DIRECTORY_FOUND;
+    }
     if (!directory_address_parse(run->arena, work->address, &address))
         return DIRECTORY_BAD_ADDRESS;
     const struct directory_domain *domain = find_domain(run->directory, &address);
@@ -321,8 +335,10 @@ look_at(struct resolution *run, const struct work *work)
         if (is_damaged(run, domain_key(run->arena, address.domain)))
             return DIRECTORY_FOUND;
         if (work->depth > 0)
-            add_target(run,
-                       (struct directory_target){NULL, work->address, SLICE(""), work->list, true});
+            add_target(run, (struct directory_target){.name = work->address,
+                                                      .detail = SLICE(""),
+                                                      .list = work->list,
+                                                      .is_forwarded = true});
         return work->depth > 0 ? DIRECTORY_FOREIGN : find_relay(run, &address, work);
     }
     if ((domain && find_mailbox(run, &address, work)) ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* VRFY and EXPN: RFC 5321 §3.5. These walk over all accounts: they are for people, not for mail. */
 #include "directory/table.h"
+#include "directory/unix_aliases.h"
 
 #include "base/cursor.h"
 
@@ -95,7 +96,7 @@ verify_address(const struct directory *directory, struct slice query, struct gat
     directory_resolve(directory, query, gathering->arena, &answer);
     if (answer.verdict == DIRECTORY_HAS_MOVED)
         (void)!add_line(gathering, SLICE(""), answer.moved_to);
-    else if (answer.verdict == DIRECTORY_FOUND && answer.count == 1)
+    else if (answer.verdict == DIRECTORY_FOUND && answer.count == 1 && !answer.targets[0].is_file)
         (void)!add_line(
             gathering, answer.targets[0].account ? answer.targets[0].account->full_name : SLICE(""),
             answer.targets[0].name);
@@ -179,9 +180,12 @@ directory_expand(const struct directory *directory, struct slice query, struct a
     for (size_t i = 0; i < alias->count; i++) {
         const struct directory_account *account =
             directory_account_find(directory, alias->members[i]);
+        /* Where files lie is nobody's affair. */
+        if (directory_is_file(alias->members[i]))
+            continue;
         if (!add_line(&gathering, account ? account->full_name : SLICE(""), alias->members[i]))
             break;
     }
     *ret_lines = (struct directory_lines){gathering.lines, gathering.count};
-    return DIRECTORY_FOUND;
+    return gathering.count > 0 ? DIRECTORY_FOUND : DIRECTORY_DISABLED;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur alias add, remove, list. */
+#include "tool/aliases.h"
 #include "tool/command.h"
 #include "tool/people.h"
 #include "tool/report.h"
@@ -102,6 +103,18 @@ run_list(const struct command_call *call)
     return code;
 }
 
+static int
+run_build(const struct command_call *call)
+{
+    struct settings settings;
+    int code = settings_load(call, &settings);
+
+    if (code == EX_OK)
+        code = aliases_build(&settings, call->count > 0 ? call->arguments[0] : NULL);
+    settings_finish(&settings);
+    return code;
+}
+
 const struct command command_alias_add = {
     .name = "alias add",
     .arguments = "ADDRESS MEMBER…",
@@ -130,6 +143,23 @@ const struct command command_alias_remove = {
     .arguments_max = 1,
     .options = {COMMAND_OPTION_CONFIG},
     .run = run_remove,
+};
+
+const struct command command_alias_build = {
+    .name = "alias build",
+    .arguments = "[FILE]",
+    .summary = "Read the machine's /etc/aliases",
+    .about =
+        "Reads FILE, or the file of the option aliases_file, in the form that sendmail began: "
+        "'NAME: MEMBER, MEMBER'. Members are names of this machine, addresses, :include:/PATH "
+        "(a file with members), and files below one of letterbox_dirs. Programs are not run. Names "
+        "without a domain are of the domain 'origin'. 'newaliases' does the same.\n\nA line that "
+        "cannot be used is told, and mail for its name waits until it is mended. Aliases made by "
+        "'facteur alias add' stand before these.",
+    .examples = "facteur alias build\nfacteur alias build /etc/mail/aliases",
+    .arguments_max = 1,
+    .options = {COMMAND_OPTION_CONFIG},
+    .run = run_build,
 };
 
 const struct command command_alias_list = {

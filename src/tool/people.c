@@ -72,10 +72,14 @@ load(struct people *people)
 
     directory_close(&people->directory);
     buffer_finish(&people->accounts);
+    buffer_finish(&people->aliases);
     files_random(&options.seed, sizeof(options.seed));
     int code = files_read_if_any(people->accounts_path, PEOPLE_FILE_MAX, &people->accounts);
+    if (code == EX_OK && people->lock < 0)
+        code = files_read_if_any(people->aliases_path, PEOPLE_FILE_MAX, &people->aliases);
     if (code == EX_OK)
-        people->directory = directory_parse(buffer_slice(&people->accounts), &options);
+        people->directory = directory_parse_both(buffer_slice(&people->aliases),
+                                                 buffer_slice(&people->accounts), &options);
     return code;
 }
 
@@ -86,8 +90,10 @@ people_open(const struct settings *settings, bool is_change, struct people *ret_
 
     *people = (struct people){.settings = settings, .lock = -1};
     buffer_init(&people->accounts, 0);
+    buffer_init(&people->aliases, 0);
     people->folder = files_path(settings->data_dir, "directory");
     people->accounts_path = files_path(people->folder, "accounts");
+    people->aliases_path = files_path(people->folder, "aliases");
     people->secrets_path = files_path(people->folder, "secrets");
     int code = is_change ? make_folder(people) : EX_OK;
     if (code == EX_OK && is_change)
@@ -104,8 +110,10 @@ people_close(struct people *people)
 {
     directory_close(&people->directory);
     buffer_finish(&people->accounts);
+    buffer_finish(&people->aliases);
     free(people->folder);
     free(people->accounts_path);
+    free(people->aliases_path);
     free(people->secrets_path);
     if (people->lock >= 0)
         close(people->lock);
@@ -179,6 +187,14 @@ people_append_accounts(struct people *people, struct slice lines)
         code = compact_if_worth_it(people->accounts_path, buffer_slice(&people->accounts), false,
                                    &owner);
     return code;
+}
+
+int
+people_replace_aliases(struct people *people, struct slice lines)
+{
+    struct files_owner owner = owner_of(people->settings, "auth", "route", 0640);
+
+    return files_replace(people->aliases_path, lines, &owner);
 }
 
 int

@@ -16,9 +16,11 @@ struct people {
     const struct settings *settings;
     char *folder; /* DATA/directory */
     char *accounts_path;
+    char *aliases_path;
     char *secrets_path;
     int lock;               /* -1: only read */
     struct buffer accounts; /* the file's bytes */
+    struct buffer aliases;  /* what newaliases has made; not read for changes */
     struct directory *directory;
 };
 
@@ -31,6 +33,9 @@ void people_close(struct people *people);
 /* The account of this address or login name; EX_NOUSER after having said that there is none. */
 MUST_USE int people_find(const struct people *people, const char *name,
                          const struct directory_account **ret_account);
+
+/* Puts `lines` in the place of what newaliases made before. */
+MUST_USE int people_replace_aliases(struct people *people, struct slice lines);
 
 /* Append lines (made by directory/edit.h) to the accounts, or (by directory/secret.h) to the
  * secrets. The files are compacted when more than half of them is overruled. */

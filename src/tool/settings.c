@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ERRORS_MAX = 1 << 16, HOSTNAME_MAX_LEN = 255 };
+#define MAILNAME_PATH "/etc/mailname"
+
+enum { ERRORS_MAX = 1 << 16, HOSTNAME_MAX_LEN = 255, MAILNAME_MAX = 4096 };
 
 static char *
 string_of(struct slice text)
@@ -82,6 +84,21 @@ settings_load(const struct command_call *call, struct settings *ret_settings)
 
     path = path ? path : getenv("FACTEUR_CONFIG");
     return settings_load_path(path && path[0] ? path : SETTINGS_PATH, true, ret_settings);
+}
+
+struct slice
+settings_origin(struct settings *settings)
+{
+    struct slice origin = settings->config.origin;
+    struct buffer text;
+
+    if (origin.len > 0)
+        return origin;
+    buffer_init(&text, MAILNAME_MAX);
+    if (files_read_if_any(MAILNAME_PATH, MAILNAME_MAX, &text) == EX_OK)
+        origin = arena_copy(&settings->arena, slice_trim(buffer_slice(&text)));
+    buffer_finish(&text);
+    return origin.len > 0 ? origin : settings->config.hostname;
 }
 
 void

@@ -25,6 +25,10 @@ MUST_USE int settings_load(const struct command_call *call, struct settings *ret
 /* The same for a given path; `is_checked` false: only read it, do not look at it as a whole. */
 MUST_USE int settings_load_path(const char *path, bool is_checked, struct settings *ret_settings);
 
+/* The domain of names that stand without one on this machine: the option `origin`, else what Debian
+ * keeps in /etc/mailname, else hostname. Lives as long as the settings. */
+struct slice settings_origin(struct settings *settings);
+
 void settings_finish(struct settings *settings);
 
 #endif

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main
 
-USAGE, NOUSER, TEMPFAIL = 64, 67, 75
+USAGE, DATAERR, NOUSER, TEMPFAIL = 64, 65, 67, 75
 ME = pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -141,6 +141,66 @@ class Sendmail(unittest.TestCase):
         self.run_it("-c", "user.name=Alice", "-c", f"user.email={ALICE}", "-C", str(tree), "send-email",
                     f"--smtp-server={self.sendmail}", "--confirm=never", "--quiet", "--to", BOB, "-1", program="git")
         self.assertIn("+x\n", self.letter("[PATCH] by git", BOB).get_content())
+
+
+class Aliases(unittest.TestCase):
+    """/etc/aliases: of names, addresses, files and :include:, made known by newaliases."""
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="fa-")
+        self.folder = Path(self.temporary.name)
+        self.folder.chmod(0o755)
+        self.aliases = self.folder / "aliases"
+        (self.folder / "boxes").mkdir()
+        (self.folder / "boxes").chmod(0o777)
+        self.office = Office(config=f'aliases_file = "{self.aliases}"\n'
+                                    f'letterbox_dirs = {{"{self.folder}/boxes"}}\norigin = "example.test"\n')
+        self.sendmail, self.newaliases = self.folder / "sendmail", self.folder / "newaliases"
+        for link in (self.sendmail, self.newaliases):
+            link.symlink_to(FACTEUR)
+
+    def tearDown(self):
+        self.office.close()
+        self.temporary.cleanup()
+
+    def run_it(self, program, *words, text="", code=0):
+        done = subprocess.run([str(program), *words], input=text, capture_output=True, text=True,
+                              env=self.office.environment(), check=False, timeout=CLIENT_S)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_names_files_and_included_members(self):
+        (self.folder / "team").write_text("# who is there\nalice\nbob@example.test\n")
+        self.aliases.write_text(f"root: alice\nteam: :include:{self.folder}/team,\n\tarchive\n"
+                                f"archive: {self.folder}/boxes/archive\n")
+        self.run_it(self.newaliases)
+        self.run_it(self.sendmail, "-i", "root", text="Subject: to root\n\nx\n")
+        self.office.find("to root", ALICE)
+        self.run_it(self.sendmail, "-i", "team", text="Subject: to all\n\nFrom here\n")
+        for who in (ALICE, BOB):
+            self.office.find("to all", who)
+        box = (self.folder / "boxes/archive").read_text()
+        self.assertTrue(box.startswith("From "), box)
+        self.assertIn("Subject: to all\n", box)
+        self.assertIn("\n>From here\n", box)
+        # What is changed is known after the next newaliases; what accounts say stands before it.
+        self.aliases.write_text("root: bob\n")
+        self.run_it(self.newaliases)
+        self.run_it(self.sendmail, "-i", "root", text="Subject: again\n\nx\n")
+        self.office.find("again", BOB)
+        self.run_it(self.sendmail, "-i", "team", text="Subject: gone\n\nx\n", code=NOUSER)
+
+    def test_a_line_that_cannot_be_used_is_told_and_its_mail_waits(self):
+        self.aliases.write_text("root: alice\nrobot: |/bin/cat\npasswd: /etc/passwd\n")
+        said = self.run_it(self.newaliases, code=DATAERR)
+        self.assertIn("line 2", said)
+        self.assertIn("programs are not run", said)
+        self.assertIn("line 3", said)
+        self.assertIn("letterbox_dirs", said)
+        for name in ("robot", "passwd"):
+            self.run_it(self.sendmail, "-i", name, text="Subject: x\n\nx\n", code=TEMPFAIL)
+        self.run_it(self.sendmail, "-i", "root", text="Subject: fine\n\nx\n")
+        self.office.find("fine", ALICE)
 
 
 if __name__ == "__main__":

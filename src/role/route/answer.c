@@ -2,6 +2,7 @@
 /* What directory/ has found, as notes. */
 #include "role/route/route_private.h"
 
+#include "directory/unix_aliases.h"
 #include "host/log.h"
 #include "routing/list.h"
 #include "routing/recipient.h"
@@ -169,7 +170,7 @@ static bool
 find_group(struct route *route, const struct directory_target *target, struct slice sender,
            struct groups *groups, uint16_t *ret_group)
 {
-    bool is_sent_on = !target->account && target->is_forwarded && !target->list;
+    bool is_sent_on = !target->account && !target->is_file && target->is_forwarded && !target->list;
     size_t i = 0;
 
     *ret_group = 0;
@@ -214,12 +215,33 @@ fill_remote(struct slice address, struct smtp_route_target *to)
                                      .user = SLICE("")};
 }
 
+/* A file of /etc/aliases: an mbox, or with a slash at its end a Maildir, that belongs to nobody. */
+static bool
+fill_file(struct route *route, struct slice path, struct smtp_route_target *to)
+{
+    const struct config *config = route->start.config;
+    bool is_maildir = path.at[path.len - 1] == '/';
+
+    *to =
+        (struct smtp_route_target){.name = path,
+                                   .box = is_maildir ? SMTP_ROUTE_BOX_MAILDIR : SMTP_ROUTE_BOX_MBOX,
+                                   .detail = SLICE(""),
+                                   .path = slice_first(path, path.len - is_maildir),
+                                   .user = SLICE("")};
+    return directory_file_is_below(to->path, config->letterbox_dirs.at,
+                                   config->letterbox_dirs.count);
+}
+
 /* Why this target cannot be had, or NULL. */
 static const char *
 fill_any(struct route *route, const struct directory_target *from,
          const struct smtp_route_recipient *recipient, struct groups *groups,
          struct smtp_route_target *to)
 {
+    if (from->is_file)
+        return fill_file(route, from->name, to)
+                   ? NULL
+                   : "an alias leads to a file that is not below letterbox_dirs";
     if (!from->account && !recipient->takes_remote)
         return "an alias leads to another domain, and nothing carries mail there yet";
     if (!from->account)

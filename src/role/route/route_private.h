@@ -47,12 +47,13 @@ struct route_file {
 /* The files, and what the configuration says of routing. */
 struct route_tables {
     struct directory *directory; /* NULL: could never be read */
+    struct buffer aliases;       /* what newaliases has made of /etc/aliases */
     struct routing_transports *transports;
     struct buffer credentials;
     struct buffer srs_key; /* empty: no SRS */
     struct routing_settings settings;
     struct arena arena; /* of the settings */
-    struct route_file files[4];
+    struct route_file files[5];
     struct instant looked; /* when their stamps were last looked at */
 };
 

@@ -16,20 +16,23 @@ enum {
     SETTINGS_BYTES_MAX = 1 << 20
 };
 
-enum { FILE_ACCOUNTS, FILE_TRANSPORTS, FILE_CREDENTIALS, FILE_SRS_KEY };
+/* Aliases come before accounts: these are parsed together. */
+enum { FILE_ALIASES, FILE_ACCOUNTS, FILE_TRANSPORTS, FILE_CREDENTIALS, FILE_SRS_KEY };
 
 #define LOOK_AGAIN duration_s(1)
 
 void
 tables_init(struct route_tables *tables)
 {
-    static const char *const names[] = {[FILE_ACCOUNTS] = "accounts",
+    static const char *const names[] = {[FILE_ALIASES] = "aliases",
+                                        [FILE_ACCOUNTS] = "accounts",
                                         [FILE_TRANSPORTS] = "transports",
                                         [FILE_CREDENTIALS] = "credentials",
                                         [FILE_SRS_KEY] = "srs-key"};
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         tables->files[i].name = names[i];
+    buffer_init(&tables->aliases, ACCOUNTS_BYTES_MAX);
     buffer_init(&tables->credentials, CREDENTIALS_BYTES_MAX);
     buffer_init(&tables->srs_key, SRS_KEY_BYTES_MAX);
     arena_init(&tables->arena, SETTINGS_BYTES_MAX);
@@ -40,6 +43,7 @@ tables_finish(struct route_tables *tables)
 {
     directory_close(&tables->directory);
     routing_transports_close(&tables->transports);
+    buffer_finish(&tables->aliases);
     buffer_finish(&tables->credentials);
     buffer_finish(&tables->srs_key);
     arena_finish(&tables->arena);
@@ -73,7 +77,8 @@ adopt_accounts(struct route *route, struct slice bytes)
 
     host_random(route->start.host, &options.seed, sizeof(options.seed));
     directory_close(&route->tables.directory);
-    route->tables.directory = directory_parse(bytes, &options);
+    route->tables.directory =
+        directory_parse_both(buffer_slice(&route->tables.aliases), bytes, &options);
     for (size_t i = 0; (problem = directory_problem(route->tables.directory, i)); i++)
         log_damage(route, "accounts_line_damaged", problem->line, problem->place, problem->what);
     log_begin(&line, route->start.host, HOST_LEVEL_INFO, "accounts_loaded");
@@ -105,7 +110,9 @@ adopt(struct route *route, size_t index, struct slice bytes)
     } else if (index == FILE_TRANSPORTS) {
         adopt_transports(route, bytes);
     } else {
-        struct buffer *kept = index == FILE_CREDENTIALS ? &tables->credentials : &tables->srs_key;
+        struct buffer *kept = index == FILE_ALIASES       ? &tables->aliases
+                              : index == FILE_CREDENTIALS ? &tables->credentials
+                                                          : &tables->srs_key;
         buffer_clear(kept);
         buffer_put(kept, index == FILE_SRS_KEY ? slice_trim(bytes) : bytes);
     }
@@ -117,9 +124,8 @@ static void
 load_file(struct route *route, size_t index)
 {
     static const size_t sizes[] = {
-        [FILE_ACCOUNTS] = ACCOUNTS_BYTES_MAX,
-        [FILE_TRANSPORTS] = TRANSPORTS_BYTES_MAX,
-        [FILE_CREDENTIALS] = CREDENTIALS_BYTES_MAX,
+        [FILE_ALIASES] = ACCOUNTS_BYTES_MAX,      [FILE_ACCOUNTS] = ACCOUNTS_BYTES_MAX,
+        [FILE_TRANSPORTS] = TRANSPORTS_BYTES_MAX, [FILE_CREDENTIALS] = CREDENTIALS_BYTES_MAX,
         [FILE_SRS_KEY] = SRS_KEY_BYTES_MAX,
     };
     struct route_file *file = &route->tables.files[index];
@@ -194,6 +200,9 @@ tables_look_again(struct route *route)
         if (!has_changed(route, &route->tables.files[i]))
             continue;
         load_file(route, i);
+        /* What has changed itself is read in its turn. */
+        if (i == FILE_ALIASES && !has_changed(route, &route->tables.files[FILE_ACCOUNTS]))
+            load_file(route, FILE_ACCOUNTS);
         is_changed = true;
     }
     route->tables.settings.transports = route->tables.transports;

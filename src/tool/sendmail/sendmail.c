@@ -2,6 +2,7 @@
 #include "tool/sendmail/sendmail.h"
 
 #include "envelope/path.h"
+#include "tool/aliases.h"
 #include "tool/files.h"
 #include "tool/say.h"
 #include "tool/sendmail/carry.h"
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define MAILNAME_PATH "/etc/mailname"
 
 enum { TEXT_MAX = 4096, COPY_MAX = 16 * 1024 };
 
@@ -45,24 +44,6 @@ sendmail_is_name(const char *program)
 }
 
 /* ---- who sends ----------------------------------------------------------------------------- */
-
-/* The option, else what Debian keeps in a file of its own, else the machine's name. */
-static void
-find_origin(struct call *call)
-{
-    const struct config *config = &call->settings.config;
-    struct buffer text;
-
-    call->origin = config->origin;
-    if (call->origin.len > 0)
-        return;
-    buffer_init(&text, TEXT_MAX);
-    if (files_read_if_any(MAILNAME_PATH, TEXT_MAX, &text) == EX_OK)
-        call->origin = arena_copy(&call->arena, slice_trim(buffer_slice(&text)));
-    buffer_finish(&text);
-    if (call->origin.len == 0)
-        call->origin = config->hostname;
-}
 
 /* The first part of the fifth field of passwd, where "&" is the login with a capital. */
 static struct slice
@@ -319,9 +300,7 @@ run(struct call *call)
     case SENDMAIL_ALIASES:
         break;
     }
-    return say_error(
-        EX_UNAVAILABLE,
-        "newaliases: /etc/aliases is not read; aliases are made by: facteur alias add");
+    return aliases_build(&call->settings, NULL);
 }
 
 int
@@ -339,7 +318,7 @@ sendmail_main(int count, char **words)
     arena_init(&call.arena, CONFIG_ARENA_MAX);
     code = settings_load_path(path, false, &call.settings);
     if (code == EX_OK) {
-        find_origin(&call);
+        call.origin = settings_origin(&call.settings);
         code = find_sender(&call);
     }
     if (code == EX_OK)
