@@ -12,12 +12,12 @@ static const struct command *const commands[] = {
     &command_stop,         &command_check,         &command_config_check, &command_config_show,
     &command_domain_add,   &command_domain_remove, &command_domain_list,  &command_user_add,
     &command_user_passwd,  &command_user_set,      &command_user_remove,  &command_user_list,
-    &command_alias_add,    &command_alias_remove,  &command_alias_list, &command_alias_build,   &command_mailbox_list,
-    &command_mailbox_show, &command_import,        &command_export,       &command_itinerary,
-    &command_route,        &command_lab_start,     &command_lab_stop,     &command_lab_status,
-    &command_mime_tree,    &command_mime_part,     &command_mime_check,   &command_mime_build,
-    &command_completion,   &command_help,          &command_version,      &command_man,
-    &command_role,
+    &command_alias_add,    &command_alias_remove,  &command_alias_list,   &command_alias_build,
+    &command_mailbox_list, &command_mailbox_show,  &command_import,       &command_export,
+    &command_itinerary,    &command_route,         &command_lab_start,    &command_lab_stop,
+    &command_lab_status,   &command_mime_tree,     &command_mime_part,    &command_mime_check,
+    &command_mime_build,   &command_completion,    &command_help,         &command_version,
+    &command_man,          &command_role,
 };
 
 const struct command *
