@@ -30,7 +30,8 @@ imap_put_capabilities(struct imap_server *server)
                     " CHILDREN NAMESPACE UIDPLUS UNSELECT IDLE MOVE CONDSTORE QRESYNC ESEARCH"
                     " SEARCHRES LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE BINARY"
                     " MULTIAPPEND STATUS=SIZE SAVEDATE PREVIEW OBJECTID WITHIN UTF8=ACCEPT"
-                    " PARTIAL REPLACE UNAUTHENTICATE SORT SORT=DISPLAY THREAD=ORDEREDSUBJECT"
+                    " PARTIAL REPLACE UNAUTHENTICATE UIDONLY INPROGRESS SEARCH=FUZZY ESORT SORT"
+                    " SORT=DISPLAY THREAD=ORDEREDSUBJECT"
                     " THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 QUOTA QUOTA=RES-STORAGE"
                     " QUOTA=RES-MESSAGE");
     imap_put_number(out, " APPENDLIMIT=", options->message_bytes_max, "");
@@ -128,6 +129,7 @@ imap_command_enable(struct imap_server *server, struct cursor *cursor)
         {{(const uint8_t *)"QRESYNC", 7}, IMAP_ENABLED_QRESYNC | IMAP_ENABLED_CONDSTORE},
         {{(const uint8_t *)"UTF8=ACCEPT", 11}, IMAP_ENABLED_UTF8},
         {{(const uint8_t *)"IMAP4rev2", 9}, IMAP_ENABLED_REV2},
+        {{(const uint8_t *)"UIDONLY", 7}, IMAP_ENABLED_UIDONLY},
     };
     struct slice name;
     uint8_t bits = 0;

@@ -60,7 +60,7 @@ put_locals(struct imap_server *server)
         }
         if (!is_wanted(task, mailbox, place))
             continue;
-        imap_put_number(out, "* ", number, " FETCH (");
+        imap_put_fetch(server, place, number, false);
         for (size_t i = 0; i < task->items.count; i++) {
             if (i > 0)
                 buffer_put_byte(out, ' ');
@@ -165,8 +165,8 @@ stream(struct imap_server *server, const struct imap_row *row, const struct imap
         return true;
     if (!imap_has_room(server))
         return false;
-    uint32_t some = len - task->streamed < STREAM_PIECE ? len - task->streamed
-                                                        : (uint32_t)STREAM_PIECE;
+    uint32_t some =
+        len - task->streamed < STREAM_PIECE ? len - task->streamed : (uint32_t)STREAM_PIECE;
     imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some, true);
     task->streamed += some;
     return false;
@@ -295,7 +295,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
         return true;
     imap_message_open(&message, row->message.record, row->message.len);
     if (!task->is_begun) {
-        imap_put_number(out, "* ", row->number, " FETCH (");
+        imap_put_fetch(server, row->place, row->number, false);
         task->is_begun = true;
         task->item = 0;
     }
@@ -456,7 +456,7 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, "VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");
         return;
     }
-    if (server->is_uid)
+    if (server->is_uid && !(server->enabled & IMAP_ENABLED_UIDONLY))
         imap_fetch_items_add(&task->items, IMAP_FETCH_UID);
     if (task->has_changed_since) {
         imap_fetch_items_add(&task->items, IMAP_FETCH_MODSEQ);

@@ -12,7 +12,7 @@ struct select_task {
     uint32_t uid_validity;
     uint64_t modseq;
     struct imap_set known; /* UIDs; none given: count 0 */
-    bool has_known;
+    bool has_known, has_match_data;
     struct access_store_mailbox_row row;
     bool is_vanished_unknown;
     uint32_t place; /* how far the changed messages have been told */
@@ -44,6 +44,7 @@ take_resync(struct imap_server *server, struct cursor *cursor, struct select_tas
         if (!imap_take_space(cursor))
             return false;
     }
+    task->has_match_data = true;
     /* The match data only help servers that do not remember what vanished as long as this one. */
     return cursor_take_byte(cursor, '(') && imap_take_set(cursor, &server->arena, &numbers) &&
            imap_take_space(cursor) && imap_take_set(cursor, &server->arena, &uids) &&
@@ -184,8 +185,8 @@ put_changed(struct imap_server *server)
             continue;
         if (!imap_has_room(server))
             return true;
-        imap_put_number(out, "* ", imap_view_number_of_place(&server->view, place), " FETCH (");
-        imap_put_number(out, "UID ", mailbox->uids[place], " FLAGS ");
+        imap_put_fetch(server, place, imap_view_number_of_place(&server->view, place), true);
+        buffer_put_text(out, "FLAGS ");
         imap_put_flags(server, mailbox->flags[place], mailbox->keywords[place]);
         imap_put_number(out, " MODSEQ (", mailbox->modseqs[place], "))\r\n");
     }
@@ -310,6 +311,10 @@ select_mailbox(struct imap_server *server, struct cursor *cursor, bool is_examin
     }
     if (task->has_resync && !(server->enabled & IMAP_ENABLED_QRESYNC)) {
         imap_bad(server, "ENABLE QRESYNC first");
+        return;
+    }
+    if (task->has_match_data && server->enabled & IMAP_ENABLED_UIDONLY) { /* RFC 9586 §3.7 */
+        imap_bad(server, "[UIDREQUIRED] there are no message numbers with UIDONLY");
         return;
     }
     if (server->state == IMAP_SELECTED) {

@@ -17,6 +17,7 @@ struct sort_task {
     size_t term_count;
     enum thread_algorithm algorithm;
     bool is_thread, is_full;
+    struct imap_returns returns;
     const uint32_t *order;
     size_t count, next;
 };
@@ -155,6 +156,69 @@ put_order(struct imap_server *server)
     return true;
 }
 
+/* Numbers as they are sorted: "4:6,2". */
+static void
+put_sorted(struct buffer *out, const uint32_t *order, size_t count)
+{
+    for (size_t i = 0, last; i < count; i = last + 1) {
+        for (last = i; last + 1 < count && order[last + 1] == order[last] + 1;)
+            last++;
+        imap_put_number(out, i > 0 ? "," : "", order[i], "");
+        if (last > i)
+            imap_put_number(out, ":", order[last], "");
+    }
+}
+
+/* RFC 5267 §3: MIN and MAX are the ends of the order. */
+static void
+put_extended(struct imap_server *server)
+{
+    const struct sort_task *task = server->task;
+    unsigned give = task->returns.give;
+    struct buffer *out = &server->output;
+    uint32_t count = (uint32_t)task->count, first, end;
+
+    imap_put_esearch(server);
+    if (give & IMAP_GIVE_MIN && count > 0)
+        imap_put_number(out, " MIN ", task->order[0], "");
+    if (give & IMAP_GIVE_MAX && count > 0)
+        imap_put_number(out, " MAX ", task->order[count - 1], "");
+    if (give & IMAP_GIVE_ALL && count > 0) {
+        buffer_put_text(out, " ALL ");
+        put_sorted(out, task->order, count);
+    }
+    if (give & IMAP_GIVE_COUNT)
+        imap_put_number(out, " COUNT ", count, "");
+    if (give & IMAP_GIVE_PARTIAL) {
+        imap_put_partial(out, &task->returns, count, &first, &end);
+        end = end < count ? end : count;
+        if (first < end)
+            put_sorted(out, task->order + first, end - first);
+        else
+            buffer_put_text(out, "NIL");
+        buffer_put_byte(out, ')');
+    }
+    buffer_put_text(out, "\r\n");
+    imap_end(server, IMAP_OK, "done");
+}
+
+/* What SAVE keeps has no order. */
+static void
+save(struct imap_server *server)
+{
+    const struct sort_task *task = server->task;
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct imap_set_builder uids;
+
+    imap_set_builder_init(&uids);
+    for (size_t i = 0; i < task->places.count; i++) {
+        for (uint32_t place = task->places.at[i].first; place <= task->places.at[i].last; place++)
+            imap_set_builder_add(&uids, mailbox->uids[place], mailbox->uids[place]);
+    }
+    imap_save_result(server, IMAP_GIVE_SAVE, imap_set_builder_set(&uids));
+    imap_set_builder_finish(&uids);
+}
+
 static void
 put_threads(struct imap_server *server)
 {
@@ -190,6 +254,12 @@ after_rows(struct imap_server *server)
     task->order = task->is_full ? NULL : sorter_finish(task->sorter, &task->count);
     if (!task->order) {
         imap_end(server, IMAP_NO, "[LIMIT] too many messages at once");
+        return;
+    }
+    if (task->returns.give & IMAP_GIVE_SAVE)
+        save(server);
+    if (task->returns.is_extended) {
+        put_extended(server);
         return;
     }
     buffer_put_text(&server->output, "* SORT");
@@ -262,7 +332,9 @@ order(struct imap_server *server, struct cursor *cursor, bool is_thread)
     arena_init(&task->work, WORK_MAX);
     imap_search_run_init(server, &task->run);
     server->drop = drop;
-    bool is_good = imap_take_space(cursor) && take_order(cursor, task) && imap_take_space(cursor) &&
+    bool is_good = imap_take_space(cursor) &&
+                   (is_thread || imap_take_returns(cursor, &task->returns)) &&
+                   take_order(cursor, task) && imap_take_space(cursor) &&
                    imap_take_charset(server, cursor, false, &is_known);
     if (is_good && !is_known)
         imap_end(server, IMAP_NO, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
@@ -270,10 +342,10 @@ order(struct imap_server *server, struct cursor *cursor, bool is_thread)
              imap_take_end(cursor))
         imap_search_run_begin(server, found);
     else if (problem)
-        imap_end(server, IMAP_NO, problem);
+        imap_end_search_problem(server, problem);
     else
         imap_bad(server, is_thread ? "expected: THREAD algorithm charset keys"
-                                   : "expected: SORT (criteria) charset keys");
+                                   : "expected: SORT [RETURN (options)] (criteria) charset keys");
 }
 
 void

@@ -92,9 +92,8 @@ put_stored(struct imap_server *server)
         }
         if (mailbox->flags[place] & IMAP_VANISHED)
             continue;
-        imap_put_number(out, "* ", number, " FETCH (");
-        if (server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC)
-            imap_put_number(out, "UID ", mailbox->uids[place], " ");
+        imap_put_fetch(server, place, number,
+                       server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC);
         if (server->enabled & IMAP_ENABLED_CONDSTORE)
             imap_put_number(out, "MODSEQ (", mailbox->modseqs[place], ") ");
         buffer_put_text(out, "FLAGS ");

@@ -91,6 +91,11 @@ run(struct imap_server *server, const struct imap_command *command, struct curso
         imap_bad(server, "there is no such command with UIDs");
         return;
     }
+    if (server->enabled & IMAP_ENABLED_UIDONLY && !server->is_uid && has_uid_form(command) &&
+        command->run != imap_command_expunge) { /* RFC 9586 §3.2 */
+        imap_bad(server, "[UIDREQUIRED] there are no message numbers with UIDONLY");
+        return;
+    }
     server->may_expunge = may_expunge(command, server->is_uid);
     server->view.is_pinned = true;
     command->run(server, cursor);

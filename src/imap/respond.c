@@ -138,6 +138,21 @@ imap_put_flags(struct imap_server *server, uint8_t flags, uint64_t keywords)
 }
 
 void
+imap_put_fetch(struct imap_server *server, uint32_t place, uint32_t number, bool has_uid)
+{
+    struct buffer *out = &server->output;
+    uint32_t uid = server->view.mailbox->uids[place];
+
+    if (server->enabled & IMAP_ENABLED_UIDONLY) {
+        imap_put_number(out, "* ", uid, " UIDFETCH (");
+        return;
+    }
+    imap_put_number(out, "* ", number, " FETCH (");
+    if (has_uid)
+        imap_put_number(out, "UID ", uid, " ");
+}
+
+void
 imap_put_known_flags(struct imap_server *server, bool is_forced)
 {
     const struct imap_mailbox *mailbox = server->view.mailbox;

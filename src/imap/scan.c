@@ -10,9 +10,16 @@ enum {
     BATCH_BYTES = 128 * 1024,
     BATCH_ARENA_MAX = 96 << 20, /* a batch of the longest records */
     ROW_BYTES = 48,
+    PROGRESS_S = 10, /* between two INPROGRESS */
 };
 
 static bool step(struct imap_server *server);
+
+static int64_t
+now_s(struct imap_server *server)
+{
+    return wall_seconds(server->options.wall(server->options.wake_context));
+}
 
 void
 imap_scan_begin(struct imap_server *server, const struct imap_set *places, bool wants_records,
@@ -31,6 +38,9 @@ imap_scan_begin(struct imap_server *server, const struct imap_set *places, bool 
     scan->take = take;
     scan->end = end;
     scan->batch = BATCH_FIRST;
+    for (size_t i = 0; i < places->count; i++)
+        scan->goal += places->at[i].last - places->at[i].first + 1;
+    scan->told_s = now_s(server);
     arena_init(&scan->arena, BATCH_ARENA_MAX);
     buffer_init(&scan->octets, (size_t)UINT32_MAX);
     server->scan = scan;
@@ -195,11 +205,34 @@ ask_batch(struct imap_server *server)
     imap_ask(server, ACCESS_STORE_MESSAGES_ASK, on_rows);
 }
 
+/* RFC 9585: who waits long hears how far it is. */
+static void
+tell_progress(struct imap_server *server)
+{
+    struct imap_scan *scan = server->scan;
+    struct slice tag = slice_of(server->tag, server->tag_len);
+    struct buffer *out = &server->output;
+    int64_t now = now_s(server);
+
+    if (scan->done == 0 || scan->done >= scan->goal || now < scan->told_s + PROGRESS_S)
+        return;
+    scan->told_s = now;
+    buffer_put_text(out, "* OK [INPROGRESS (");
+    if (slice_find_byte(tag, ']') < tag.len)
+        buffer_put_text(out, "NIL");
+    else
+        imap_put_string(out, tag);
+    imap_put_number(out, " ", scan->done, "");
+    imap_put_number(out, " ", scan->goal, ")] it takes its time\r\n");
+}
+
 static void
 next_batch(struct imap_server *server)
 {
     struct imap_scan *scan = server->scan;
 
+    scan->done += (uint32_t)scan->asked_count;
+    tell_progress(server);
     if (scan->bytes < BATCH_BYTES / 2 && scan->batch < IMAP_BATCH_MAX)
         scan->batch *= 2;
     else if (scan->bytes > BATCH_BYTES && scan->batch > 1)

@@ -278,6 +278,10 @@ take_key(struct reader *reader, bool *ret_is_operand)
         return imap_take_space(cursor);
     *ret_is_operand = true;
     if (byte_is_digit((uint8_t)next) || next == '*' || next == '$') {
+        if (next != '$' && reader->server->enabled & IMAP_ENABLED_UIDONLY) {
+            reader->problem = "[UIDREQUIRED] there are no message numbers with UIDONLY";
+            return false;
+        }
         struct imap_term *term = add(reader, IMAP_TERM_NUMBERS);
         return term && take_numbers(reader, term, false);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/search_run.h"
 
+#include <stdlib.h>
+
 enum { OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
 
 void
@@ -137,4 +139,116 @@ imap_search_run_places(struct imap_server *server)
         imap_set_builder_add(&run->all, range->first, range->last);
     }
     return imap_set_builder_set(&run->all);
+}
+
+/* ---- return options -------------------------------------------------------------------------- */
+
+/* "PARTIAL" SP ("1:100" / "-1:-100") */
+static bool
+take_partial(struct cursor *cursor, struct imap_returns *returns)
+{
+    struct imap_range *range = &returns->partial;
+
+    if (!imap_take_space(cursor))
+        return false;
+    returns->is_last_first = cursor_take_byte(cursor, '-');
+    if (!imap_take_nz_number(cursor, &range->first) || !cursor_take_byte(cursor, ':') ||
+        cursor_take_byte(cursor, '-') != returns->is_last_first ||
+        !imap_take_nz_number(cursor, &range->last))
+        return false;
+    if (range->first > range->last)
+        *range = (struct imap_range){range->last, range->first};
+    return true;
+}
+
+bool
+imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns)
+{
+    static const struct {
+        struct slice name;
+        unsigned bit;
+    } options[] = {
+        {{(const uint8_t *)"MIN", 3}, IMAP_GIVE_MIN},
+        {{(const uint8_t *)"MAX", 3}, IMAP_GIVE_MAX},
+        {{(const uint8_t *)"ALL", 3}, IMAP_GIVE_ALL},
+        {{(const uint8_t *)"COUNT", 5}, IMAP_GIVE_COUNT},
+        {{(const uint8_t *)"SAVE", 4}, IMAP_GIVE_SAVE},
+        {{(const uint8_t *)"PARTIAL", 7}, IMAP_GIVE_PARTIAL},
+    };
+
+    *ret_returns = (struct imap_returns){.give = IMAP_GIVE_ALL};
+    if (!imap_take_word(cursor, SLICE("RETURN")))
+        return true;
+    if (!imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
+        return false;
+    *ret_returns = (struct imap_returns){.is_extended = true};
+    while (!cursor_take_byte(cursor, ')')) {
+        size_t i = 0;
+        (void)!imap_take_space(cursor);
+        while (i < COUNT_OF(options) && !imap_take_word(cursor, options[i].name))
+            i++;
+        if (i == COUNT_OF(options))
+            return false;
+        ret_returns->give |= options[i].bit;
+        if (options[i].bit == IMAP_GIVE_PARTIAL && !take_partial(cursor, ret_returns))
+            return false;
+    }
+    if (ret_returns->give == 0)
+        ret_returns->give = IMAP_GIVE_ALL;
+    return imap_take_space(cursor) &&
+           !(ret_returns->give & IMAP_GIVE_PARTIAL && ret_returns->give & IMAP_GIVE_ALL);
+}
+
+void
+imap_put_esearch(struct imap_server *server)
+{
+    buffer_put_text(&server->output, "* ESEARCH (TAG ");
+    imap_put_string(&server->output, slice_of(server->tag, server->tag_len));
+    buffer_put_text(&server->output, server->is_uid ? ") UID" : ")");
+}
+
+void
+imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_t count,
+                 uint32_t *ret_first, uint32_t *ret_end)
+{
+    uint32_t first = returns->partial.first, last = returns->partial.last;
+    bool is_reverse = returns->is_last_first;
+
+    imap_put_number(out, is_reverse ? " PARTIAL (-" : " PARTIAL (", first, ":");
+    imap_put_number(out, is_reverse ? "-" : "", last, " ");
+    *ret_first = is_reverse ? (last <= count ? count - last : 0) : first - 1;
+    *ret_end = is_reverse ? (first <= count ? count - first + 1 : 0) : last;
+}
+
+/* RFC 5182 §2.1: MIN and MAX alone save only these. */
+void
+imap_save_result(struct imap_server *server, unsigned give, struct imap_set uids)
+{
+    unsigned ends = give & (IMAP_GIVE_MIN | IMAP_GIVE_MAX);
+    bool has_ends_only = ends && !(give & (IMAP_GIVE_ALL | IMAP_GIVE_COUNT | IMAP_GIVE_PARTIAL));
+    struct imap_range *copy = calloc(uids.count + 2, sizeof(*copy));
+
+    if (!copy)
+        abort();
+    free((void *)(uintptr_t)server->saved.at);
+    server->saved = (struct imap_set){copy, uids.count};
+    if (uids.count > 0)
+        memcpy(copy, uids.at, uids.count * sizeof(*copy));
+    if (!has_ends_only || uids.count == 0)
+        return;
+    struct imap_range first = {uids.at[0].first, uids.at[0].first};
+    struct imap_range last = {uids.at[uids.count - 1].last, uids.at[uids.count - 1].last};
+    copy[0] = ends & IMAP_GIVE_MIN ? first : last;
+    copy[1] = last;
+    server->saved.count =
+        ends == (IMAP_GIVE_MIN | IMAP_GIVE_MAX) && first.first != last.first ? 2 : 1;
+}
+
+void
+imap_end_search_problem(struct imap_server *server, const char *problem)
+{
+    if (slice_starts_with(slice_of_string(problem), SLICE("[UIDREQUIRED]")))
+        imap_bad(server, problem);
+    else
+        imap_end(server, IMAP_NO, problem);
 }

@@ -7,6 +7,35 @@
 #include "imap/search.h"
 #include "imap/server_private.h"
 
+/* What RETURN asks for (RFC 4731, RFC 5182, RFC 5267 §3, RFC 9394). */
+enum imap_give {
+    IMAP_GIVE_MIN = 1,
+    IMAP_GIVE_MAX = 2,
+    IMAP_GIVE_ALL = 4,
+    IMAP_GIVE_COUNT = 8,
+    IMAP_GIVE_SAVE = 16,
+    IMAP_GIVE_PARTIAL = 32,
+};
+struct imap_returns {
+    unsigned give;
+    bool is_extended;   /* RETURN was there */
+    bool is_last_first; /* PARTIAL -1:-100 */
+    struct imap_range partial;
+};
+
+/* ["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP] */
+MUST_USE bool imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns);
+/* Puts "* ESEARCH (TAG "a1") UID". */
+void imap_put_esearch(struct imap_server *server);
+/* Puts " PARTIAL (1:100 ", and gives the stretch of `count` results that it means: [*ret_first,
+ * *ret_end). */
+void imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_t count,
+                      uint32_t *ret_first, uint32_t *ret_end);
+/* For SAVE: "$" is these UIDs from now on. */
+void imap_save_result(struct imap_server *server, unsigned give, struct imap_set uids);
+/* The end of a command whose keys cannot be: NO, or BAD. */
+void imap_end_search_problem(struct imap_server *server, const char *problem);
+
 struct imap_search_run {
     struct imap_search search;
     struct imap_set_builder sure;  /* places, by columns alone */

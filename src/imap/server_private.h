@@ -31,6 +31,7 @@ enum imap_enabled {
     IMAP_ENABLED_QRESYNC = 2,
     IMAP_ENABLED_UTF8 = 4,
     IMAP_ENABLED_REV2 = 8,
+    IMAP_ENABLED_UIDONLY = 16,
 };
 
 /* What a command's end says. */
@@ -64,7 +65,9 @@ struct imap_scan {
     size_t row_count, row_next;
     bool is_asked, is_waiting, is_gone; /* is_gone: some messages are not there any more */
     enum access_store_result result;
-    struct arena arena; /* of the batch */
+    uint32_t done, goal; /* messages, for INPROGRESS */
+    int64_t told_s;      /* when the client heard of it last */
+    struct arena arena;  /* of the batch */
     /* Octets that take has asked for. */
     struct buffer octets;
     uint64_t octets_left;
@@ -103,7 +106,7 @@ struct imap_server {
     void (*on_note)(struct imap_server *server, const struct access_store_note *note,
                     struct slice blob);
     void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
-    struct imap_search_run *search_run; /* of the task; see search_run.h */
+    struct imap_search_run *search_run;       /* of the task; see search_run.h */
     struct imap_scan *scan;
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
@@ -164,6 +167,8 @@ void imap_put_flags(struct imap_server *server, uint8_t flags, uint64_t keywords
 void imap_put_date_time(struct buffer *out, int64_t ns);
 void imap_put_capabilities(struct imap_server *server);
 void imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after);
+/* "* 7 FETCH (", with "UID 25 " when that is wanted; for UIDONLY "* 25 UIDFETCH (". */
+void imap_put_fetch(struct imap_server *server, uint32_t place, uint32_t number, bool has_uid);
 /* "* FLAGS (…)" and PERMANENTFLAGS, when there are keywords that the client does not know. */
 void imap_put_known_flags(struct imap_server *server, bool is_forced);
 

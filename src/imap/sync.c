@@ -65,9 +65,7 @@ put_change(struct imap_server *server, uint32_t place, uint32_t number)
 
     if (is_silent && (server->is_shown || !(server->enabled & IMAP_ENABLED_CONDSTORE)))
         return;
-    imap_put_number(out, "* ", number, " FETCH (");
-    if (server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC)
-        imap_put_number(out, "UID ", mailbox->uids[place], " ");
+    imap_put_fetch(server, place, number, server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC);
     if (server->enabled & IMAP_ENABLED_CONDSTORE)
         imap_put_number(out, "MODSEQ (", modseq, is_silent ? ")" : ") ");
     if (!is_silent) {
@@ -112,7 +110,7 @@ imap_sync(struct imap_server *server, bool may_expunge)
     if (server->sync_place == 0) {
         imap_put_known_flags(server, false);
         if (may_expunge && has_new_tombs(view)) {
-            if (server->enabled & IMAP_ENABLED_QRESYNC)
+            if (server->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY))
                 put_vanished(server);
             else
                 put_expunges(server);

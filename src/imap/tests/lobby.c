@@ -29,8 +29,10 @@ wake(void *context)
 static struct wall
 wall(void *context)
 {
-    (void)context;
-    return (struct wall){INT64_C(1700000000) * 1000000000};
+    struct lobby *lobby = context;
+
+    lobby->clock_s += lobby->tick_s;
+    return (struct wall){(INT64_C(1700000000) + lobby->clock_s) * 1000000000};
 }
 
 void

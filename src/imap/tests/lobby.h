@@ -33,6 +33,7 @@ struct lobby {
     char keyword_text[8][100];
     uint64_t modseq;
     bool is_closed;
+    int64_t tick_s, clock_s; /* each look at the clock moves it */
     struct lobby_note {
         struct access_store_note note;
         struct slice body;

@@ -222,6 +222,24 @@ what_is_wrong_is_answered_and_the_session_goes_on(void **state)
         "UIDPLUS");
 }
 
+static void
+who_waits_long_hears_how_far_it_is(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT);
+    for (size_t i = 0; i < 40; i++)
+        lobby_deliver(&lobby, 0, letter);
+    expect_in(lobby_ask(&lobby, "a SEARCH BODY world\r\n", SIZE_MAX), "INPROGRESS", false);
+    lobby.tick_s = 60;
+    struct slice said = lobby_ask(&lobby, "b SEARCH BODY world\r\n", SIZE_MAX);
+    expect_in(said, "* OK [INPROGRESS (\"b\" 32 42)]", true);
+    expect_in(said, "* SEARCH 1 3 4", true);
+    expect_in(lobby_ask(&lobby, "b] SEARCH BODY world\r\n", 1), "INPROGRESS (NIL 32 42)", true);
+    lobby_finish(&lobby);
+}
+
 int
 main(void)
 {
@@ -237,6 +255,7 @@ main(void)
         cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
+        cmocka_unit_test(who_waits_long_hears_how_far_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
