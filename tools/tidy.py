@@ -39,6 +39,7 @@ LIBRARIES = {
     r"ldap\.h": ("src/table/ldap.c",),
     r"openssl/.*": ("src/tls/*", "src/sasl/*.c", "src/directory/*.c", "src/role/auth/*.c"),
     r"gsasl\.h": ("src/sasl/*.c", "src/sasl/tests/*"),
+    r"zlib\.h": ("src/imap/compress.c", "src/imap/tests/server_test.c"),
     r"sodium(/.*)?\.h": ("src/directory/*.c", "src/sasl/*.c"),
     r"crypt\.h": ("src/directory/*.c",),
     r"security/.*": ("src/role/auth/*.c", "src/directory/*.c", "src/host/linux/*.c"),

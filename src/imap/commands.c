@@ -40,6 +40,7 @@ static const struct imap_command commands[] = {
     COMMAND("GETQUOTAROOT", IN, getquotaroot),
     COMMAND("ENABLE", IN, enable),
     COMMAND("UNAUTHENTICATE", IN, unauthenticate),
+    COMMAND("COMPRESS", IN, compress),
     COMMAND("CAPABILITY", IMAP_ANY, capability),
     COMMAND("ID", IMAP_ANY, id),
     COMMAND("LOGOUT", IMAP_ANY, logout),

@@ -54,6 +54,7 @@ imap_server_close(struct imap_server **server)
     if (!old)
         return;
     drop_task(old);
+    imap_compress_end(old);
     imap_view_close(&old->view);
     free((void *)(uintptr_t)old->saved.at);
     buffer_finish(&old->command);
@@ -70,7 +71,9 @@ imap_server_close(struct imap_server **server)
 bool
 imap_has_room(const struct imap_server *server)
 {
-    return buffer_len(&server->output) < IMAP_OUTPUT_SOFT;
+    size_t packed = server->compress ? buffer_len(imap_compress_packed(server)) : 0;
+
+    return buffer_len(&server->output) + packed < IMAP_OUTPUT_SOFT;
 }
 
 void *
@@ -140,6 +143,9 @@ complete(struct imap_server *server)
         return true;
     put_tagged(server);
     forget_command(server);
+    if (server->wants_compress && !server->compress)
+        imap_compress_begin(server);
+    server->wants_compress = false;
     if (server->errors >= IMAP_ERRORS_MAX)
         imap_shut(server, IMAP_CLOSE_ERRORS, "too many errors");
     else if (server->is_stopping)
@@ -238,10 +244,16 @@ go_on(struct imap_server *server)
         server->is_changed = !imap_sync(server, true);
 }
 
+static size_t feed_packed(struct imap_server *server, struct slice input, struct instant now);
+
 bool
 imap_server_next(struct imap_server *server, struct imap_event *ret_event)
 {
     go_on(server);
+    if (server->compress) {
+        (void)feed_packed(server, slice_of("", 0), server->fed_at);
+        imap_compress_pack(server);
+    }
     if (!server->has_event)
         return false;
     server->has_event = false;
@@ -473,8 +485,8 @@ take_some(struct imap_server *server, struct slice input, struct instant now)
     return some;
 }
 
-size_t
-imap_server_feed(struct imap_server *server, struct slice input, struct instant now)
+static size_t
+feed_clear(struct imap_server *server, struct slice input, struct instant now)
 {
     size_t taken = 0;
 
@@ -485,19 +497,46 @@ imap_server_feed(struct imap_server *server, struct slice input, struct instant 
     return taken;
 }
 
+/* What was unpacked comes first. */
+static size_t
+feed_packed(struct imap_server *server, struct slice input, struct instant now)
+{
+    size_t used = 0;
+
+    for (;;) {
+        imap_compress_taken(server, feed_clear(server, imap_compress_plain(server), now));
+        if (!can_take(server) || imap_compress_plain(server).len > 0)
+            return used;
+        used += imap_compress_unpack(server, slice_skip(input, used));
+        if (imap_compress_plain(server).len == 0) /* all of the input, and all that was in it */
+            return used;
+    }
+}
+
+size_t
+imap_server_feed(struct imap_server *server, struct slice input, struct instant now)
+{
+    server->fed_at = now;
+    return server->compress ? feed_packed(server, input, now) : feed_clear(server, input, now);
+}
+
 /* ---- output and timers ----------------------------------------------------------------------- */
 
 struct slice
 imap_server_output(const struct imap_server *server)
 {
-    return server->is_held ? slice_of("", 0) : buffer_slice(&server->output);
+    const struct buffer *output = server->compress ? imap_compress_packed(server) : &server->output;
+
+    return server->is_held ? slice_of("", 0) : buffer_slice(output);
 }
 
 void
 imap_server_sent(struct imap_server *server, size_t len, struct instant now)
 {
-    buffer_consume(&server->output, len);
-    buffer_release_if_empty(&server->output);
+    struct buffer *output = server->compress ? imap_compress_packed(server) : &server->output;
+
+    buffer_consume(output, len);
+    buffer_release_if_empty(output);
     if (server->is_running || server->is_idling)
         touch(server, now);
 }
@@ -517,11 +556,13 @@ imap_server_expire(struct imap_server *server, struct instant now)
     }
     if (instant_is_before(now, server->idle_ends))
         return;
-    bool is_read = buffer_len(&server->output) == 0;
+    bool is_read = imap_server_output(server).len == 0;
     if (server->is_running && is_read)
         touch(server, now); /* it is we who are slow */
     else
         imap_shut(server, IMAP_CLOSE_IDLE, "[UNAVAILABLE] silent for too long");
+    if (server->compress)
+        imap_compress_pack(server);
 }
 
 void
@@ -531,4 +572,6 @@ imap_server_stop(struct imap_server *server, struct instant now)
     server->is_stopping = true;
     if (!server->is_running && !server->is_auth_open)
         imap_shut(server, IMAP_CLOSE_SERVER, "[UNAVAILABLE] the service goes down; come again");
+    if (server->compress)
+        imap_compress_pack(server);
 }

@@ -84,6 +84,7 @@ struct imap_server {
     bool is_read_only;
     uint8_t announced; /* how many keywords the client knows */
     struct instant idle_ends, held_until;
+    struct instant fed_at;
     uint32_t errors, failures;
     uint64_t account;
     /* The framer. */
@@ -117,6 +118,8 @@ struct imap_server {
     bool is_auth_open, is_auth_via_login;
     char mechanism[24];
     struct buffer output;
+    struct imap_compress *compress; /* NULL: nothing is packed */
+    bool wants_compress;            /* from the end of this command on */
     /* The selected mailbox. */
     struct imap_view view;
     uint32_t mailbox_id;
@@ -198,6 +201,18 @@ struct access_store_uid_range_list imap_uid_ranges(struct imap_server *server,
                                                    const struct imap_set *places, size_t max,
                                                    bool *ret_is_all);
 
+/* ---- compress.c ---- */
+/* From now on, but for what is in the output, all is packed. */
+void imap_compress_begin(struct imap_server *server);
+void imap_compress_end(struct imap_server *server);
+/* Moves the output into `packed`. */
+void imap_compress_pack(struct imap_server *server);
+struct buffer *imap_compress_packed(const struct imap_server *server);
+/* When plain is empty: unpacks some of the input; returns how much of that was used. */
+size_t imap_compress_unpack(struct imap_server *server, struct slice input);
+struct slice imap_compress_plain(const struct imap_server *server);
+void imap_compress_taken(struct imap_server *server, size_t len);
+
 /* ---- commands, by file ---- */
 #define IMAP_COMMAND(name)                                                                         \
     void imap_command_##name(struct imap_server *server, struct cursor *cursor)
@@ -212,6 +227,7 @@ IMAP_COMMAND(starttls);
 IMAP_COMMAND(login);
 IMAP_COMMAND(authenticate);
 IMAP_COMMAND(unauthenticate);
+IMAP_COMMAND(compress);
 IMAP_COMMAND(list);
 IMAP_COMMAND(lsub);
 IMAP_COMMAND(status);

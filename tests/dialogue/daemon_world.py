@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import time
+import zlib
 from pathlib import Path
 
 TIMEOUT_S = 15
@@ -22,6 +23,30 @@ def tls_context():
     return context
 
 
+class PackedSocket:
+    """Deflate in both directions (RFC 4978)."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.packer = zlib.compressobj(wbits=-15)
+        self.unpacker = zlib.decompressobj(wbits=-15)
+
+    def sendall(self, data):
+        self.inner.sendall(self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH))
+
+    def recv(self, size):
+        while more := self.inner.recv(size):
+            if data := self.unpacker.decompress(more):
+                return data
+        return b""
+
+    def shutdown(self, how):
+        self.inner.shutdown(how)
+
+    def close(self):
+        self.inner.close()
+
+
 class DaemonConnection:
     def __init__(self, port, is_secure):
         self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
@@ -31,6 +56,9 @@ class DaemonConnection:
 
     def start_tls(self):
         self.socket = tls_context().wrap_socket(self.socket)
+
+    def compress(self):
+        self.socket = PackedSocket(self.socket)
 
     def send(self, data):
         try:

@@ -67,6 +67,7 @@ FORMS = [
     ("close", r"close", lambda f: {}),
     ("end", r"end", lambda f: {}),
     ("stop", r"stop", lambda f: {}),
+    ("compress", r"compress", lambda f: {}),
     ("starttls", r"starttls", lambda f: {}),
     ("wait", r"wait (?P<seconds>[\d.]+)s", lambda f: {"seconds": float(f["seconds"])}),
     ("auth", r"auth (?P<mechanism>[\w-]+) (?P<user>\S+) (?P<outcome>right|wrong)",

@@ -178,6 +178,9 @@ class Conversation:
     def do_starttls(self):
         self.connection().start_tls()
 
+    def do_compress(self):
+        self.connection().compress()
+
     def do_wait(self, seconds):
         self.world.wait(seconds)
 

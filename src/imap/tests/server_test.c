@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <zlib.h>
+
 #include "imap/tests/lobby.h"
 
 static const char letter[] = "From: Ann <ann@example.test>\r\nTo: bob@example.test\r\n"
@@ -240,6 +242,85 @@ who_waits_long_hears_how_far_it_is(void **state)
     lobby_finish(&lobby);
 }
 
+/* Packs as a client does, or unpacks what the server has said. */
+static struct slice
+through_zlib(z_stream *stream, int (*run)(z_stream *stream, int flush), struct slice input,
+             uint8_t *room, size_t size)
+{
+    stream->next_in = (uint8_t *)(uintptr_t)input.at;
+    stream->avail_in = (uInt)input.len;
+    stream->next_out = room;
+    stream->avail_out = (uInt)size;
+    assert_int_equal(run(stream, Z_SYNC_FLUSH), Z_OK);
+    assert_int_equal(stream->avail_in, 0);
+    return slice_of(room, size - stream->avail_out);
+}
+
+static void
+both_sides_pack(void **state)
+{
+    static uint8_t packed[1 << 16], plain[1 << 20];
+    z_stream pack = {0}, unpack = {0};
+    struct lobby lobby;
+
+    (void)state;
+    for (size_t step = SIZE_MAX; step > 0; step = step == 1 ? 0 : 1) {
+        begin(&lobby, SELECT);
+        assert_int_equal(deflateInit2(&pack, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(inflateInit2(&unpack, -15), Z_OK);
+        expect_in(lobby_ask(&lobby, "a COMPRESS LZW\r\n", step), "a BAD", true);
+        expect_in(lobby_ask(&lobby, "b COMPRESS DEFLATE\r\n", step), "b OK", true);
+        struct slice commands =
+            through_zlib(&pack, deflate, SLICE("c COMPRESS DEFLATE\r\nd FETCH 1:2 BODY[]\r\n"),
+                         packed, sizeof(packed));
+        buffer_clear(&lobby.said);
+        for (; commands.len > 0; commands = slice_skip(commands, step))
+            lobby_say(&lobby, slice_first(commands, step));
+        struct slice said = through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain,
+                                         sizeof(plain));
+        expect_in(said, "c NO [COMPRESSIONACTIVE]", true);
+        expect_in(said, "BODY[] {", true);
+        expect_in(said, "\r\nd OK", true);
+        buffer_clear(&lobby.said);
+        lobby_say(&lobby, SLICE("\7\7\7 no deflate"));
+        said = through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain, sizeof(plain));
+        expect_in(said, "* BYE that cannot be unpacked", true);
+        assert_true(lobby.is_closed);
+        (void)deflateEnd(&pack);
+        (void)inflateEnd(&unpack);
+        lobby_finish(&lobby);
+    }
+}
+
+/* 20 MiB of blanks in 20 KiB are a line that is too long, not a full memory. */
+static void
+little_does_not_become_much(void **state)
+{
+    static uint8_t packed[1 << 20], plain[1 << 20], blanks[1 << 20];
+    z_stream pack = {0}, unpack = {0};
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, "b COMPRESS DEFLATE\r\n");
+    assert_int_equal(deflateInit2(&pack, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(inflateInit2(&unpack, -15), Z_OK);
+    buffer_clear(&lobby.said);
+    for (size_t i = 0; i < sizeof(blanks); i++)
+        blanks[i] = ' ';
+    for (size_t i = 0; i < 20; i++)
+        lobby_say(&lobby, through_zlib(&pack, deflate, slice_of(blanks, sizeof(blanks)), packed,
+                                       sizeof(packed)));
+    lobby_say(&lobby,
+              through_zlib(&pack, deflate, SLICE("\r\nd NOOP\r\n"), packed, sizeof(packed)));
+    struct slice said =
+        through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain, sizeof(plain));
+    expect_in(said, "BAD [TOOBIG]", true);
+    expect_in(said, "d OK", true);
+    (void)deflateEnd(&pack);
+    (void)inflateEnd(&unpack);
+    lobby_finish(&lobby);
+}
+
 int
 main(void)
 {
@@ -256,6 +337,8 @@ main(void)
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
+        cmocka_unit_test(both_sides_pack),
+        cmocka_unit_test(little_does_not_become_much),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
