@@ -40,7 +40,7 @@ LIBRARIES = {
     r"openssl/.*": ("src/tls/*", "src/sasl/*.c", "src/directory/*.c", "src/role/auth/*.c"),
     r"gsasl\.h": ("src/sasl/*.c", "src/sasl/tests/*"),
     r"zlib\.h": ("src/imap/compress.c", "src/imap/tests/server_test.c"),
-    r"sodium(/.*)?\.h": ("src/directory/*.c", "src/sasl/*.c"),
+    r"sodium(/.*)?\.h": ("src/directory/*.c", "src/routing/srs.c", "src/sasl/*.c"),
     r"crypt\.h": ("src/directory/*.c",),
     r"security/.*": ("src/role/auth/*.c", "src/directory/*.c", "src/host/linux/*.c"),
     r"jansson\.h": ("src/tool/json.c",),

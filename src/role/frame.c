@@ -19,6 +19,7 @@ struct role_frame {
     role_confine_fn confine;
     void *confine_context;
 
+    const struct role *const *roles; /* by kind; NULL: of another program */
     const struct role *role;
     void *state;
     struct config config;
@@ -33,25 +34,16 @@ struct role_stats {
     size_t count;
 };
 
-static const struct role *const roles[ROLE_KINDS] = {
-    [ROLE_SMTP] = &role_smtp,   [ROLE_ACCESS] = &role_access,   [ROLE_AUTH] = &role_auth,
-    [ROLE_ROUTE] = &role_route, [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
-    [ROLE_STORE] = &role_store, [ROLE_RESOLVE] = &role_resolve, [ROLE_TABLE] = &role_table,
-    [ROLE_TRANSPORT] = &role_transport,
-};
-
-const struct role *
-role_of_kind(enum role_kind kind)
-{
-    return kind < ROLE_KINDS ? roles[kind] : NULL;
-}
-
 const char *
 role_kind_name(enum role_kind kind)
 {
-    const struct role *role = role_of_kind(kind);
-
-    return role ? role->name : "parent";
+    static const char *const names[ROLE_KINDS] = {
+        [ROLE_PARENT] = "parent",       [ROLE_SMTP] = "smtp",           [ROLE_ACCESS] = "access",
+        [ROLE_AUTH] = "auth",           [ROLE_ROUTE] = "route",         [ROLE_DELIVER] = "deliver",
+        [ROLE_LETTERBOX] = "letterbox", [ROLE_STORE] = "store",         [ROLE_RESOLVE] = "resolve",
+        [ROLE_TABLE] = "table",         [ROLE_TRANSPORT] = "transport",
+    };
+    return names[kind < ROLE_KINDS ? kind : ROLE_PARENT];
 }
 
 const char *
@@ -136,8 +128,8 @@ configure_log(struct role_frame *frame, const struct parent_role_configure *note
     if (note)
         settings.mask_seed = note->log_seed;
     if (note)
-        snprintf(settings.process, sizeof(settings.process), "%s/%u", frame->role->name,
-                 note->index);
+        snprintf(settings.process, sizeof(settings.process), "%s/%u",
+                 role_kind_name(frame->role->kind), note->index);
     config_log_settings(&frame->config, &settings);
     host_log_configure(frame->host, &settings);
 }
@@ -145,10 +137,10 @@ configure_log(struct role_frame *frame, const struct parent_role_configure *note
 static bool
 on_configure(struct role_frame *frame, const struct parent_role_configure *note)
 {
-    if (frame->role || !role_of_kind((enum role_kind)note->kind) ||
+    if (frame->role || note->kind >= ROLE_KINDS || !frame->roles[note->kind] ||
         !take_config(frame, note->config, note->config_blob))
         return false;
-    frame->role = role_of_kind((enum role_kind)note->kind);
+    frame->role = frame->roles[note->kind];
     frame->index = note->index;
     configure_log(frame, note);
     struct role_start start = {
@@ -281,7 +273,8 @@ static const struct host_channel_handler control_handler = {
 };
 
 struct role_frame *
-role_frame_open(struct host *host, host_handle control, role_confine_fn confine, void *context)
+role_frame_open(struct host *host, const struct role *const *roles, host_handle control,
+                role_confine_fn confine, void *context)
 {
     struct role_frame *frame = calloc(1, sizeof(*frame));
     struct parent_role_hello hello = {.version = SLICE(FACTEUR_VERSION)};
@@ -289,6 +282,7 @@ role_frame_open(struct host *host, host_handle control, role_confine_fn confine,
     if (!frame)
         abort();
     frame->host = host;
+    frame->roles = roles;
     frame->confine = confine;
     frame->confine_context = context;
     arena_init(&frame->arena, NOTE_ARENA_MAX);

@@ -14,10 +14,11 @@ struct role_frame;
 typedef bool (*role_confine_fn)(void *context, enum role_kind kind, unsigned index,
                                 const struct config *config, struct buffer *report);
 
-/* `control` is the channel to the parent. The frame ends the loop of `host` when the role is done
+/* Runs one of `roles` (indexed by kind), which the parent names. `control` is the channel to the
+ * parent. The frame ends the loop of `host` when the role is done
  * or the parent is gone. */
-struct role_frame *role_frame_open(struct host *host, host_handle control, role_confine_fn confine,
-                                   void *context);
+struct role_frame *role_frame_open(struct host *host, const struct role *const *roles,
+                                   host_handle control, role_confine_fn confine, void *context);
 
 /* After the loop has ended: frees the role. Returns false when the role had failed. */
 bool role_frame_close(struct role_frame **frame);

@@ -54,7 +54,6 @@ void role_stats_add(struct role_stats *stats, const char *name, uint64_t value);
 
 struct role {
     enum role_kind kind;
-    const char *name;
     /* Returns the state, or NULL after a call of fail. */
     void *(*open)(const struct role_start *start);
     /* A channel to another role's process. The handle is the role's from here on. When that process
@@ -80,9 +79,6 @@ struct role {
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
     role_letterbox, role_store, role_resolve, role_table,
     role_transport;
-
-/* NULL for ROLE_PARENT, which is no child. */
-const struct role *role_of_kind(enum role_kind kind);
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);

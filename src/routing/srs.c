@@ -2,24 +2,38 @@
 #include "routing/srs.h"
 
 #include "base/cursor.h"
-#include "sasl/digest.h"
+
+#include <sodium.h>
 
 enum { HASH_LETTERS = 8, DAY_LETTERS = 2, DAYS_ROUND = 1024 /* two letters of five bits */ };
 
 static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+static void
+compute_proof(struct slice key, struct slice text, uint8_t *ret_digest)
+{
+    /* Of libsodium, as this is all the cryptography that the role `route` needs: libcrypto would
+     * cost its process half a MiB. */
+    crypto_auth_hmacsha256_state state;
+
+    (void)crypto_auth_hmacsha256_init(&state, key.at, key.len);
+    (void)crypto_auth_hmacsha256_update(&state, text.at, text.len);
+    (void)crypto_auth_hmacsha256_final(&state, ret_digest);
+    sodium_memzero(&state, sizeof(state));
+}
 
 /* The proof over everything that follows it, without regard to case: local parts lose it on the
  * way at some hosts. */
 static void
 put_hash(struct slice key, struct slice text, struct buffer *out)
 {
-    uint8_t digest[SASL_DIGEST_MAX], lower[1024];
+    uint8_t digest[crypto_auth_hmacsha256_BYTES], lower[1024];
     size_t len = text.len < sizeof(lower) ? text.len : sizeof(lower);
     uint64_t bits = 0;
 
     for (size_t i = 0; i < len; i++)
         lower[i] = byte_to_lower(text.at[i]);
-    sasl_hmac(SASL_HASH_SHA_256, key, slice_of(lower, len), digest);
+    compute_proof(key, slice_of(lower, len), digest);
     for (size_t i = 0; i < 5; i++)
         bits = bits << 8 | digest[i];
     for (unsigned i = HASH_LETTERS; i-- > 0;)
@@ -177,7 +191,7 @@ routing_srs_reverse(struct slice key, uint32_t days, struct slice local, struct 
     bool is_ours = hash.len == HASH_LETTERS;
     for (size_t i = 0; i < HASH_LETTERS && is_ours; i++)
         lower[i] = byte_to_lower(hash.at[i]);
-    is_ours = is_ours && sasl_equal(slice_of(lower, HASH_LETTERS), buffer_slice(&wanted));
+    is_ours = is_ours && sodium_memcmp(lower, buffer_slice(&wanted).at, HASH_LETTERS) == 0;
     buffer_finish(&wanted);
     if (!is_ours)
         return ROUTING_SRS_FORGED;

@@ -89,8 +89,5 @@ close_file(void *state)
     free(file);
 }
 
-const struct table_driver table_driver_file = {.name = "file",
-                                               .takes_bytes = true,
-                                               .open = open_file,
-                                               .look_up = look_up_file,
-                                               .close = close_file};
+const struct table_driver table_driver_file = {
+    .open = open_file, .look_up = look_up_file, .close = close_file};

@@ -217,8 +217,5 @@ look_up_ldap(struct table *table, struct slice key, struct buffer *ret_value)
     return TABLE_TEMPORARY;
 }
 
-const struct table_driver table_driver_ldap = {.name = "ldap",
-                                               .is_remote = true,
-                                               .open = open_ldap,
-                                               .look_up = look_up_ldap,
-                                               .close = close_ldap};
+const struct table_driver table_driver_ldap = {
+    .open = open_ldap, .look_up = look_up_ldap, .close = close_ldap};

@@ -103,4 +103,4 @@ look_up_lmdb(struct table *table, struct slice key, struct buffer *ret_value)
 }
 
 const struct table_driver table_driver_lmdb = {
-    .name = "lmdb", .open = open_lmdb, .look_up = look_up_lmdb, .close = close_lmdb};
+    .open = open_lmdb, .look_up = look_up_lmdb, .close = close_lmdb};

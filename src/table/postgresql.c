@@ -135,9 +135,5 @@ look_up_postgresql(struct table *table, struct slice key, struct buffer *ret_val
     return outcome;
 }
 
-const struct table_driver table_driver_postgresql = {.name = "postgresql",
-                                                     .is_remote = true,
-                                                     .wants_query = true,
-                                                     .open = open_postgresql,
-                                                     .look_up = look_up_postgresql,
-                                                     .close = close_postgresql};
+const struct table_driver table_driver_postgresql = {
+    .open = open_postgresql, .look_up = look_up_postgresql, .close = close_postgresql};

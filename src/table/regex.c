@@ -175,8 +175,5 @@ look_up_regex(struct table *table, struct slice key, struct buffer *ret_value)
     return TABLE_NOT_FOUND;
 }
 
-const struct table_driver table_driver_regex = {.name = "regex",
-                                                .takes_bytes = true,
-                                                .open = open_regex,
-                                                .look_up = look_up_regex,
-                                                .close = close_regex};
+const struct table_driver table_driver_regex = {
+    .open = open_regex, .look_up = look_up_regex, .close = close_regex};

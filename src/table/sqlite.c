@@ -118,8 +118,5 @@ look_up_sqlite(struct table *table, struct slice key, struct buffer *ret_value)
     return outcome;
 }
 
-const struct table_driver table_driver_sqlite = {.name = "sqlite",
-                                                 .wants_query = true,
-                                                 .open = open_sqlite,
-                                                 .look_up = look_up_sqlite,
-                                                 .close = close_sqlite};
+const struct table_driver table_driver_sqlite = {
+    .open = open_sqlite, .look_up = look_up_sqlite, .close = close_sqlite};

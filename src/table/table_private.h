@@ -15,8 +15,6 @@ struct table {
 };
 
 struct table_driver {
-    const char *name;
-    bool takes_bytes, is_remote, wants_query;
     /* Sets table->state; false when it cannot, with table->why. */
     bool (*open)(struct table *table, const struct table_spec *spec, struct slice bytes,
                  const struct table_login *login);

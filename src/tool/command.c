@@ -3,7 +3,9 @@
 
 #include "config/nearest.h"
 #include "tool/say.h"
+#include "tool/settings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* In the order of the manual. */
@@ -17,7 +19,7 @@ static const struct command *const commands[] = {
     &command_itinerary,    &command_route,         &command_lab_start,    &command_lab_stop,
     &command_lab_status,   &command_mime_tree,     &command_mime_part,    &command_mime_check,
     &command_mime_build,   &command_completion,    &command_help,         &command_version,
-    &command_man,          &command_role,
+    &command_man,
 };
 
 const struct command *
@@ -58,6 +60,15 @@ command_value(const struct command_call *call, const char *option)
 
     assert(index < COMMAND_OPTIONS_MAX);
     return call->values[index];
+}
+
+int
+settings_load(const struct command_call *call, struct settings *ret_settings)
+{
+    const char *path = command_value(call, "config");
+
+    path = path ? path : getenv("FACTEUR_CONFIG");
+    return settings_load_path(path && path[0] ? path : SETTINGS_PATH, true, ret_settings);
 }
 
 bool

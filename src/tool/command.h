@@ -68,6 +68,11 @@ int command_main(int count, char **words);
 void command_put_overview(struct buffer *out);
 void command_put_help(const struct command *command, struct buffer *out);
 
+/* This process becomes the parent, a program of its own: what the tool links does not stay in
+ * memory. `ready`: a descriptor that gets one octet when all is; or -1. Returns an exit code if it
+ * fails. */
+int command_become_parent(const char *config_path, int ready);
+
 /* The rows, each in the file of its subcommand. */
 extern const struct command command_serve, command_demo, command_check, command_status,
     command_reload, command_stop, command_config_check, command_config_show, command_user_add,
@@ -76,7 +81,6 @@ extern const struct command command_serve, command_demo, command_check, command_
     command_domain_add, command_domain_remove, command_domain_list, command_import, command_export,
     command_mailbox_list, command_mailbox_show, command_itinerary, command_route, command_lab_start,
     command_lab_stop, command_lab_status, command_mime_tree, command_mime_part, command_mime_check,
-    command_mime_build, command_completion, command_man, command_role, command_version,
-    command_help;
+    command_mime_build, command_completion, command_man, command_version, command_help;
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur demo: a complete mail system on loopback from nothing. */
 #include "base/cursor.h"
-#include "role/parent/parent.h"
 #include "tool/command.h"
 #include "tool/demo/demo.h"
 #include "tool/files.h"
@@ -9,15 +8,6 @@
 
 #include <stdlib.h>
 #include <unistd.h>
-
-static void
-tell_ready(void *context, struct host *host)
-{
-    const int *descriptor = context;
-
-    (void)host;
-    (void)!write(*descriptor, "", 1);
-}
 
 /* The greeter is a process of its own, started before the server has any thread or descriptor: it
  * speaks LMTP with it like anybody. */
@@ -37,13 +27,7 @@ serve(struct demo *demo, struct settings *settings)
         _exit(demo_greet(demo, settings, ends[0]));
     }
     close(ends[0]);
-    struct parent_options options = {
-        .config_path = demo->config_path,
-        .on_ready = tell_ready,
-        .context = &ends[1],
-        .is_confined = true,
-    };
-    int code = parent_serve(&settings->config, &options);
+    int code = command_become_parent(demo->config_path, ends[1]);
     close(ends[1]);
     return code;
 }

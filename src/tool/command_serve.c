@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: ISC */
-/* facteur serve, and the processes of its roles. */
-#include "role/parent/parent.h"
+/* facteur serve: looks at the configuration, and becomes the parent. */
+#include "host/linux/process.h"
 #include "tool/command.h"
 #include "tool/say.h"
 #include "tool/settings.h"
 
 #include <stdlib.h>
+
+int
+command_become_parent(const char *config_path, int ready)
+{
+    char descriptor[16];
+    const char *arguments[] = {"facteur", "serve", "--config", config_path, NULL, NULL};
+    host_handle program;
+    int error = host_program_open("facteur-parent", &program);
+
+    if (ready >= 0) {
+        snprintf(descriptor, sizeof(descriptor), "%d", ready);
+        arguments[4] = descriptor;
+    }
+    if (error == 0)
+        error = host_program_become(program, arguments);
+    return say_error(EX_OSERR, "the program facteur-parent cannot be run: %s; install Facteur anew",
+                     strerror(-error));
+}
 
 static int
 run_serve(const struct command_call *call)
@@ -18,8 +36,7 @@ run_serve(const struct command_call *call)
     } else if (code == EX_OK) {
         /* The server may have another current folder than we when it reads the file again. */
         char *path = realpath(settings.path, NULL);
-        struct parent_options options = {.config_path = path, .is_confined = true};
-        code = path ? parent_serve(&settings.config, &options)
+        code = path ? command_become_parent(path, -1)
                     : say_error(EX_NOINPUT, "%s is gone; put it back", settings.path);
         free(path);
     }
@@ -42,21 +59,4 @@ const struct command command_serve = {
     .options = {COMMAND_OPTION_CONFIG,
                 {"check", NULL, "Only look whether the configuration is right."}},
     .run = run_serve,
-};
-
-static int
-run_role(const struct command_call *call)
-{
-    (void)call;
-    return role_process_main();
-}
-
-const struct command command_role = {
-    .name = "role",
-    .arguments = "[NAME]",
-    .summary = "The process of a role",
-    .about = "Run by the parent, never by hand: expects a channel to it as descriptor 3.",
-    .arguments_max = 1,
-    .run = run_role,
-    .is_hidden = true,
 };

@@ -77,15 +77,6 @@ settings_load_path(const char *path, bool is_checked, struct settings *ret_setti
     return EX_OK;
 }
 
-int
-settings_load(const struct command_call *call, struct settings *ret_settings)
-{
-    const char *path = command_value(call, "config");
-
-    path = path ? path : getenv("FACTEUR_CONFIG");
-    return settings_load_path(path && path[0] ? path : SETTINGS_PATH, true, ret_settings);
-}
-
 struct slice
 settings_origin(struct settings *settings)
 {

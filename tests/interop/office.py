@@ -117,9 +117,9 @@ class Office:
         return found
 
     def memory_kib(self):
-        """Proportional set size of all its processes."""
+        """Proportional set size of all its processes, the parent among them."""
         total = 0
-        for pid in [self.server.pid, *self.processes()]:
+        for pid in self.processes():
             try:
                 text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:

@@ -23,7 +23,7 @@ struct process {
     struct town *town;
     enum role_kind kind;
     unsigned index;
-    unsigned count; /* of its kind */
+    unsigned count;    /* of its kind */
     struct host *host; /* NULL: dead, to be started at `restart` */
     struct role_frame *frame;
     struct host_channel *control; /* in the parent */
@@ -179,6 +179,14 @@ confine_nothing(void *context, enum role_kind kind, unsigned index, const struct
     return true;
 }
 
+static const struct role *const roles[ROLE_KINDS] = {
+    [ROLE_SMTP] = &role_smtp,       [ROLE_ACCESS] = &role_access,
+    [ROLE_AUTH] = &role_auth,       [ROLE_ROUTE] = &role_route,
+    [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
+    [ROLE_STORE] = &role_store,     [ROLE_RESOLVE] = &role_resolve,
+    [ROLE_TABLE] = &role_table,     [ROLE_TRANSPORT] = &role_transport,
+};
+
 static void
 start_process(struct process *process)
 {
@@ -192,7 +200,7 @@ start_process(struct process *process)
         abort();
     sim_handle_give(town->sim, theirs, process->host);
     process->control = host_channel_open(town->parent, ours, &control_handler, process);
-    process->frame = role_frame_open(process->host, theirs, confine_nothing, NULL);
+    process->frame = role_frame_open(process->host, roles, theirs, confine_nothing, NULL);
     process->restart = INSTANT_NEVER;
     struct parent_role_configure note = {
         .kind = (uint8_t)process->kind,
@@ -239,8 +247,7 @@ town_process_ended(struct town *town, struct host *host)
         bury(process);
         if (!town->is_stopping)
             process->restart = instant_after(
-                sim_now(town->sim),
-                duration_ms((int64_t)sim_random(town->sim, RESTART_MS_MAX)));
+                sim_now(town->sim), duration_ms((int64_t)sim_random(town->sim, RESTART_MS_MAX)));
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,6 +22,48 @@ enum {
     BACKLOG = 4096, /* newcomers that wait for accept; the kernel's somaxconn cuts it */
     ENVIRONMENT_MAX = 16,
 };
+
+/* ---- programs ------------------------------------------------------------------------------ */
+
+int
+host_program_open(const char *name, host_handle *ret_program)
+{
+    static const char *const places[] = {FACTEUR_PROGRAMS "/", ""}; /* below our own folder */
+    char self[PATH_MAX], path[PATH_MAX];
+    int fd = -1;
+
+    if (!name) {
+        fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+        *ret_program = fd;
+        return fd < 0 ? -errno : 0;
+    }
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self));
+    if (len < 0)
+        return -errno;
+    size_t folder = slice_find_last_byte(slice_of(self, (size_t)len), '/');
+    for (size_t i = 0; fd < 0 && i < COUNT_OF(places); i++) {
+        int wanted = snprintf(path, sizeof(path), "%.*s/%s%s", (int)folder, self, places[i], name);
+        if (wanted < 0 || (size_t)wanted >= sizeof(path))
+            return -ENAMETOOLONG;
+        fd = open(path, O_PATH | O_CLOEXEC);
+    }
+    *ret_program = fd;
+    return fd < 0 ? -errno : 0;
+}
+
+/* Only calls that are safe between fork and exec. */
+static int
+become(int program, const char *const *arguments, char *const *environment)
+{
+    (void)syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+    return -errno;
+}
+
+int
+host_program_become(host_handle program, const char *const *arguments)
+{
+    return become(program, arguments, environ);
+}
 
 /* ---- children ------------------------------------------------------------------------------ */
 
@@ -49,8 +92,8 @@ on_process(void *owner, unsigned events)
 static void
 choose_environment(char **ret_environment)
 {
-    static const char *const kept[] = {"LANG=",         "TZ=",           "JOURNAL_STREAM=",
-                                       "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+    static const char *const kept[] = {
+        "LANG=", "TZ=", "JOURNAL_STREAM=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
     size_t count = 0;
 
     for (char **entry = environ; *entry; entry++)
@@ -62,7 +105,8 @@ choose_environment(char **ret_environment)
 
 /* Between fork and exec: only calls that are safe there. */
 _Noreturn static void
-become_child(const char *const *arguments, char *const *environment, int channel, pid_t parent)
+become_child(int program, const char *const *arguments, char *const *environment, int channel,
+             pid_t parent)
 {
     sigset_t none;
 
@@ -75,12 +119,15 @@ become_child(const char *const *arguments, char *const *environment, int channel
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || setsid() < 0)
         _exit(1);
     /* Out of the way first: the channel may be 0 or 1. A copy made by dup2 survives exec. */
-    int high = fcntl(channel, F_DUPFD_CLOEXEC, HOST_PROCESS_CHANNEL + 1);
+    int high = fcntl(channel, F_DUPFD_CLOEXEC, HOST_PROCESS_CHANNEL + 2);
+    int image = fcntl(program, F_DUPFD_CLOEXEC, HOST_PROCESS_CHANNEL + 2);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (high < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-        dup2(high, HOST_PROCESS_CHANNEL) < 0 || close_range(HOST_PROCESS_CHANNEL + 1, ~0U, 0) < 0)
+    if (high < 0 || image < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(high, HOST_PROCESS_CHANNEL) < 0 ||
+        dup3(image, HOST_PROCESS_CHANNEL + 1, O_CLOEXEC) < 0 ||
+        close_range(HOST_PROCESS_CHANNEL + 2, ~0U, 0) < 0)
         _exit(1);
-    execve("/proc/self/exe", (char *const *)(uintptr_t)arguments, environment);
+    (void)become(HOST_PROCESS_CHANNEL + 1, arguments, environment);
     _exit(127);
 }
 
@@ -111,8 +158,9 @@ watch_process(struct host *host, pid_t pid, host_process_exit_fn on_exit, void *
 }
 
 int
-host_process_spawn(struct host *host, const char *const *arguments, host_handle channel,
-                   host_process_exit_fn on_exit, void *context, struct host_process **ret_process)
+host_process_spawn(struct host *host, host_handle program, const char *const *arguments,
+                   host_handle channel, host_process_exit_fn on_exit, void *context,
+                   struct host_process **ret_process)
 {
     char *environment[ENVIRONMENT_MAX];
     pid_t parent = getpid();
@@ -121,7 +169,7 @@ host_process_spawn(struct host *host, const char *const *arguments, host_handle 
     host_linux_flush_log(host);
     pid_t pid = fork();
     if (pid == 0)
-        become_child(arguments, environment, channel, parent);
+        become_child(program, arguments, environment, channel, parent);
     int error = pid < 0 ? -errno : 0;
     host_handle_close(host, channel);
     if (error < 0)
@@ -163,8 +211,7 @@ host_process_parent_channel(host_handle *ret_handle)
     int kind = 0;
     socklen_t len = sizeof(kind);
 
-    if (flags < 0 ||
-        getsockopt(HOST_PROCESS_CHANNEL, SOL_SOCKET, SO_TYPE, &kind, &len) < 0 ||
+    if (flags < 0 || getsockopt(HOST_PROCESS_CHANNEL, SOL_SOCKET, SO_TYPE, &kind, &len) < 0 ||
         kind != SOCK_SEQPACKET)
         return -EBADF;
     if (fcntl(HOST_PROCESS_CHANNEL, F_SETFD, flags | FD_CLOEXEC) < 0)

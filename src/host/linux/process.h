@@ -18,12 +18,20 @@ struct host_process;
 /* How it ended: exit code, or -signal number. The callee closes the process. */
 typedef void (*host_process_exit_fn)(void *context, int status);
 
-/* Runs this program again (/proc/self/exe) with `arguments` (NULL-terminated, [0] is its name) and
+/* A program of ours by its name; NULL: this one. They stand in one folder, or, installed, in a
+ * folder of libexec. What is opened stays what it is when its file is replaced, so that who starts
+ * a process a month later starts the version that it knows. */
+MUST_USE int host_program_open(const char *name, host_handle *ret_program);
+/* This process becomes `program`; returns -errno when it cannot. */
+int host_program_become(host_handle program, const char *const *arguments);
+
+/* Runs `program` (borrowed) with `arguments` (NULL-terminated, [0] is its name) and
  * `channel` as descriptor HOST_PROCESS_CHANNEL. It inherits descriptor 2 and nothing else, not even
  * the environment (but LANG, TZ and *SAN_OPTIONS), is out of reach of the terminal's signals, and
  * is killed when this process ends. Takes `channel` over in any case. */
-MUST_USE int host_process_spawn(struct host *host, const char *const *arguments,
-                                host_handle channel, host_process_exit_fn on_exit, void *context,
+MUST_USE int host_process_spawn(struct host *host, host_handle program,
+                                const char *const *arguments, host_handle channel,
+                                host_process_exit_fn on_exit, void *context,
                                 struct host_process **ret_process);
 
 pid_t host_process_id(const struct host_process *process);

@@ -85,11 +85,19 @@ sandbox_user(const struct sandbox_profile *profile, const char *prefix)
     if (profile->keeps_user)
         return (struct sandbox_user){0, 0};
     int len = snprintf(name, sizeof(name), "%s-%s", prefix, profile->name);
-    const struct passwd *entry = len > 0 && len < (int)sizeof(name) ? getpwnam(name) : NULL;
-    if (entry && entry->pw_uid != 0)
-        return (struct sandbox_user){entry->pw_uid, entry->pw_gid};
     uint32_t number = USER_FIRST + profile->number;
-    return (struct sandbox_user){number, number};
+    struct sandbox_user user = {number, number};
+    /* Users of a system service stand in this file. To ask the name service would load, in each
+     * process, the libraries of all that it is configured to ask. */
+    FILE *file = len > 0 && len < (int)sizeof(name) ? fopen("/etc/passwd", "re") : NULL;
+    const struct passwd *entry = NULL;
+    while (file && (entry = fgetpwent(file)) && strcmp(entry->pw_name, name) != 0) {
+    }
+    if (entry && entry->pw_uid != 0)
+        user = (struct sandbox_user){entry->pw_uid, entry->pw_gid};
+    if (file)
+        fclose(file);
+    return user;
 }
 
 /* ---- the steps ----------------------------------------------------------------------------- */

@@ -115,14 +115,17 @@ static void
 spawn_and_wait(struct run *run)
 {
     const char *const arguments[] = {"test", "child", "hello", NULL};
-    host_handle ours, theirs;
+    host_handle ours, theirs, program;
 
     assert_int_equal(host_linux_open(&run->host), 0);
+    assert_int_equal(host_program_open(NULL, &program), 0);
     assert_int_equal(host_channel_pair(run->host, &ours, &theirs), 0);
     run->channel = host_channel_open(run->host, ours, &handler, run);
     assert_int_equal(setenv("SECRET", "x", 1), 0);
     assert_int_equal(
-        host_process_spawn(run->host, arguments, theirs, on_exit_seen, run, &run->process), 0);
+        host_process_spawn(run->host, program, arguments, theirs, on_exit_seen, run, &run->process),
+        0);
+    host_handle_close(run->host, program);
     assert_true(host_process_id(run->process) > 0);
     host_linux_run(run->host);
     host_channel_close(&run->channel);

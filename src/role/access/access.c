@@ -330,7 +330,6 @@ role_close(void *state)
 
 const struct role role_access = {
     .kind = ROLE_ACCESS,
-    .name = "access",
     .open = role_open,
     .attach = role_attach,
     .listen = role_listen,

@@ -122,7 +122,6 @@ auth_close(void *state)
 
 const struct role role_auth = {
     .kind = ROLE_AUTH,
-    .name = "auth",
     .open = auth_open,
     .attach = auth_attach,
     .start = auth_start,

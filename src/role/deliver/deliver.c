@@ -371,7 +371,6 @@ deliver_close(void *state)
 
 const struct role role_deliver = {
     .kind = ROLE_DELIVER,
-    .name = "deliver",
     .open = deliver_open,
     .attach = deliver_attach,
     .start = deliver_start,

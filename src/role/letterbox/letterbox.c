@@ -291,7 +291,6 @@ role_close(void *state)
 
 const struct role role_letterbox = {
     .kind = ROLE_LETTERBOX,
-    .name = "letterbox",
     .open = role_open,
     .attach = role_attach,
     .start = role_start,

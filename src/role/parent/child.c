@@ -13,8 +13,7 @@ static const struct {
     {ROLE_SMTP, ROLE_ROUTE},    {ROLE_SMTP, ROLE_AUTH},       {ROLE_SMTP, ROLE_STORE},
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
-    {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},
-    {ROLE_STORE, ROLE_TRANSPORT},
+    {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
 };
 
 /* Which role listens for which service. */
@@ -384,16 +383,55 @@ child_init(struct child *child, struct parent *parent, enum role_kind kind, unsi
     };
 }
 
+/* Which programs roles are parts of: each links only what its roles need, for what a library
+ * relocates and keeps ready is paid in every process (docs/why/051-several-programs.md). */
+static const struct {
+    const char *name;
+    uint32_t roles;
+} programs[PARENT_PROGRAMS] = {
+    {"facteur-office",
+     1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER | 1U << ROLE_LETTERBOX},
+    {"facteur-network",
+     1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
+    {"facteur-resolve", 1U << ROLE_RESOLVE},
+    {"facteur-table", 1U << ROLE_TABLE},
+};
+
+bool
+programs_open(struct parent *parent)
+{
+    for (size_t i = 0; i < PARENT_PROGRAMS; i++) {
+        int error = host_program_open(programs[i].name, &parent->programs[i]);
+        if (error < 0) {
+            parent_complain(parent, "the program %s cannot be opened: %s; install Facteur anew",
+                            programs[i].name, strerror(-error));
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+programs_close(struct parent *parent)
+{
+    for (size_t i = 0; i < PARENT_PROGRAMS; i++)
+        host_handle_close(parent->host, parent->programs[i]);
+}
+
 /* Its name and number stand in the list of processes: "facteur: smtp/0". */
 static int
 spawn(struct child *child, host_handle channel)
 {
+    size_t program = 0;
     char name[48];
-    snprintf(name, sizeof(name), "facteur: %s/%u", role_kind_name(child->kind), child->index);
-    const char *const arguments[] = {name, "role", NULL};
 
-    return host_process_spawn(child->parent->host, arguments, channel, on_process_end, child,
-                              &child->process);
+    while (!(programs[program].roles >> child->kind & 1))
+        program++;
+    snprintf(name, sizeof(name), "facteur: %s/%u", role_kind_name(child->kind), child->index);
+    const char *const arguments[] = {name, NULL};
+
+    return host_process_spawn(child->parent->host, child->parent->programs[program], arguments,
+                              channel, on_process_end, child, &child->process);
 }
 
 int

@@ -321,6 +321,7 @@ finish(struct parent *parent)
         child_finish(&parent->children[i]);
     admin_close(parent);
     listeners_close(parent);
+    programs_close(parent);
     certificates_forget(parent);
     for (size_t i = 0; i < COUNT_OF(parent->signals); i++)
         host_signal_close(&parent->signals[i]);
@@ -348,6 +349,8 @@ open_parent(const struct config *config, const struct parent_options *options)
     }
     parent->options = options;
     parent->store_admin = HOST_HANDLE_NONE;
+    for (size_t i = 0; i < PARENT_PROGRAMS; i++)
+        parent->programs[i] = HOST_HANDLE_NONE;
     parent->started_wall = host_wall(parent->host);
     host_random(parent->host, &parent->log_seed, sizeof(parent->log_seed));
     arena_init(&parent->config_arenas[0], CONFIG_ARENA_MAX);
@@ -373,7 +376,8 @@ parent_serve(const struct config *config, const struct parent_options *options)
                    listeners_open(parent);
     if (!is_good && parent->exit_code == 0)
         parent->exit_code = EX_CONFIG;
-    if (is_good && !(open_signals(parent) && parent_confine(parent) && start_children(parent))) {
+    if (is_good && !(programs_open(parent) && open_signals(parent) && parent_confine(parent) &&
+                     start_children(parent))) {
         parent->exit_code = EX_OSERR;
         is_good = false;
     }

@@ -22,9 +22,6 @@ struct parent_options {
  * clean end. What is wrong has been said on standard error: one sentence with place and remedy. */
 int parent_serve(const struct config *config, const struct parent_options *options);
 
-/* The process of a role: what `facteur role` runs. Returns an exit code. */
-int role_process_main(void);
-
 /* Where the tool reaches the parent and the store: names below runtime_dir. */
 #define PARENT_SOCKET_NAME "parent.sock"
 #define SUBMIT_SOCKET_NAME "submit"

@@ -23,6 +23,7 @@ enum {
     RESTART_FIRST_MS = 100,
     RESTART_LAST_MS = 30 * 1000,
     RESTART_FORGIVEN_S = 60, /* a child that ran so long starts anew at once */
+    PARENT_PROGRAMS = 4, /* that roles are parts of */
     REPORT_MAX = PARENT_ROLE_READY_CONFINEMENT_MAX,
 };
 
@@ -77,6 +78,7 @@ struct parent {
     struct host_timer *deadline; /* of stopping */
     struct host_listener *admin;
     host_handle store_admin;
+    host_handle programs[PARENT_PROGRAMS];
     struct tool_link *links; /* the tools that are connected */
     uint64_t stats_round;
     struct host_signal *signals[3];
@@ -111,6 +113,9 @@ bool parent_confine(struct parent *parent);
 
 /* ---- child.c ---- */
 
+/* The programs that children run. False after a complaint. */
+bool programs_open(struct parent *parent);
+void programs_close(struct parent *parent);
 void child_init(struct child *child, struct parent *parent, enum role_kind kind, unsigned index);
 /* Starts its process and gives it everything but its links to others. 0 or -errno. */
 int child_start(struct child *child);

@@ -321,7 +321,6 @@ resolve_close(void *state)
 
 const struct role role_resolve = {
     .kind = ROLE_RESOLVE,
-    .name = "resolve",
     .open = resolve_open,
     .attach = resolve_attach,
     .start = resolve_start,

@@ -438,7 +438,6 @@ route_close(void *state)
 
 const struct role role_route = {
     .kind = ROLE_ROUTE,
-    .name = "route",
     .open = route_open,
     .attach = route_attach,
     .start = route_start,

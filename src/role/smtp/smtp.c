@@ -421,7 +421,6 @@ role_close(void *state)
 
 const struct role role_smtp = {
     .kind = ROLE_SMTP,
-    .name = "smtp",
     .open = role_open,
     .attach = role_attach,
     .listen = role_listen,

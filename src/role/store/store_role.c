@@ -731,7 +731,6 @@ role_close(void *state)
 
 const struct role role_store = {
     .kind = ROLE_STORE,
-    .name = "store",
     .open = role_open,
     .attach = role_attach,
     .listen = role_listen,

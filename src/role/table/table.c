@@ -320,7 +320,6 @@ table_role_stop(void *state)
 
 const struct role role_table = {
     .kind = ROLE_TABLE,
-    .name = "table",
     .open = table_role_open,
     .attach = table_role_attach,
     .start = table_role_start,

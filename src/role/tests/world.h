@@ -62,7 +62,7 @@ world_open_seeded(struct world *world, const struct role *role, uint64_t seed,
 
     *world = (struct world){.role = role};
     world->sim = sim_open(seed, options);
-    world->host = sim_host_open(world->sim, role->name);
+    world->host = sim_host_open(world->sim, role_kind_name(role->kind));
     world->clock = sim_host_open(world->sim, "clock");
     world->alarm = host_timer_open(world->clock, world_on_alarm, world);
     arena_init(&world->config_arena, CONFIG_ARENA_MAX);

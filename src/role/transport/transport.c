@@ -214,7 +214,6 @@ transport_close(void *state)
 
 const struct role role_transport = {
     .kind = ROLE_TRANSPORT,
-    .name = "transport",
     .open = transport_open,
     .attach = transport_attach,
     .start = transport_start,

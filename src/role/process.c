@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What each child process runs: a host, and the frame around the role that the parent names. */
-#include "role/parent/parent.h"
+#include "role/process.h"
 
 #include "host/linux/linux.h"
 #include "host/linux/process.h"
@@ -92,19 +91,19 @@ confine(void *context, enum role_kind kind, unsigned index, const struct config 
 }
 
 int
-role_process_main(void)
+role_process_main(const struct role *const *roles)
 {
     struct host *host;
     host_handle channel;
 
     if (host_process_parent_channel(&channel) < 0) {
-        fputs("facteur role: only the parent runs this; start the server with 'facteur serve'\n",
+        fputs("facteur: only the parent runs this program; start the server with 'facteur serve'\n",
               stderr);
         return EX_USAGE;
     }
     if (host_linux_open(&host) < 0)
         return EX_OSERR;
-    struct role_frame *frame = role_frame_open(host, channel, confine, NULL);
+    struct role_frame *frame = role_frame_open(host, roles, channel, confine, NULL);
     host_linux_run(host);
     bool is_good = role_frame_close(&frame);
     host_linux_close(&host);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* What speaks with strangers, and who knows their passwords. */
+#include "role/process.h"
+
+int
+main(void)
+{
+    static const struct role *const roles[ROLE_KINDS] = {
+        [ROLE_SMTP] = &role_smtp,
+        [ROLE_ACCESS] = &role_access,
+        [ROLE_TRANSPORT] = &role_transport,
+        [ROLE_AUTH] = &role_auth,
+    };
+
+    return role_process_main(roles);
+}
