@@ -156,10 +156,12 @@ processes = 1
 
     @classmethod
     def program(cls):
-        """A user who may not walk down to the build folder gets the program where he can."""
+        """A user who may not walk down to the build folder gets the programs where he can."""
         if not cls.user:
             return FACTEUR
-        shutil.copy(FACTEUR, cls.folder / "facteur")
+        for path in Path(FACTEUR).parent.glob("facteur*"):
+            if path.is_file():
+                shutil.copy(path, cls.folder)
         return str(cls.folder / "facteur")
 
     @classmethod

@@ -354,7 +354,7 @@ static int
 clear_path(const char *path, int kind)
 {
     struct stat info;
-    host_handle probe;
+    host_handle probe = HOST_HANDLE_NONE;
 
     if (lstat(path, &info) < 0)
         return errno == ENOENT ? 0 : -errno;
