@@ -203,10 +203,10 @@ put_language(struct buffer *buffer, const struct words *words, const struct dsn_
 void
 dsn_words_put(struct buffer *buffer, const struct dsn_report *report, struct slice subject)
 {
-    if (report->language != DSN_ENGLISH)
-        put_language(buffer, &french, report, subject);
-    if (report->language == DSN_BOTH)
-        buffer_put_text(buffer, "\n-- \n\n");
     if (report->language != DSN_FRENCH)
         put_language(buffer, &english, report, subject);
+    if (report->language == DSN_BOTH)
+        buffer_put_text(buffer, "\n* * *\n\n"); /* what follows "-- " is hidden as a signature */
+    if (report->language != DSN_ENGLISH)
+        put_language(buffer, &french, report, subject);
 }

@@ -147,6 +147,7 @@ words_are_english_french_or_both(void **state)
     dsn_words_put(&words, &setup.report, SLICE("x"));
     assert_true(holds(buffer_slice(&words), "Objet : x\n"));
     assert_true(holds(buffer_slice(&words), "It will be tried again until Fri, 21 Nov 1997"));
+    assert_false(holds(buffer_slice(&words), "\n-- \n"));
     buffer_finish(&words);
     assert_true(holds(make(&setup), "Subject: Delayed: "));
     close_setup(&setup);
