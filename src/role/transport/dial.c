@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A race for a connection to one host: its addresses are tried one after another, families in turn,
  * the next as soon as one fails or takes longer than a moment (RFC 8305 §5); the first wins. */
+#include "role/transport/socks.h"
 #include "role/transport/transport_role.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@ enum { ADDRESSES_MAX = 16 };
 struct runner {
     struct transport_dial *dial;
     struct transport_stream stream; /* .stream NULL: free */
+    struct socks socks;             /* where there is a proxy */
 };
 
 struct transport_dial {
@@ -92,15 +94,21 @@ stop_runner(struct runner *runner)
 }
 
 static void
-fail_runner(struct runner *runner, int error)
+fail_runner_saying(struct runner *runner, const char *why)
 {
     struct store_transport_attempt *attempt = runner->stream.attempt;
     struct instant now = host_now(host_of(runner->dial));
 
     attempt->duration_ms =
         (uint32_t)(instant_since(now, runner->stream.begun).ns / duration_ms(1).ns);
-    attempt->text = arena_copy(&runner->dial->job->arena, slice_of_string(strerror(-error)));
+    attempt->text = arena_copy(&runner->dial->job->arena, slice_of_string(why));
     stop_runner(runner);
+}
+
+static void
+fail_runner(struct runner *runner, int error)
+{
+    fail_runner_saying(runner, strerror(-error));
 }
 
 static bool
@@ -115,26 +123,75 @@ is_running(const struct transport_dial *dial)
 
 static void advance(struct transport_dial *dial);
 
+/* The stream stands; what was read of it goes with it. */
+static void
+win(struct runner *runner, const struct transport_stream *won)
+{
+    struct transport_stream stream = *won;
+
+    host_stream_watch(stream.stream, 0, NULL, NULL);
+    stream.attempt->is_connected = true;
+    runner->stream.stream = NULL;
+    job_dialled(runner->dial->job, &stream);
+}
+
+static void
+lose(struct runner *runner, const char *why)
+{
+    struct transport_dial *dial = runner->dial;
+
+    fail_runner_saying(runner, why);
+    advance(dial);
+}
+
+/* Speaks with the proxy for as long as something moves. */
+static void
+on_proxy(void *context, unsigned events)
+{
+    struct runner *runner = context;
+    struct host_stream *stream = runner->stream.stream;
+    uint8_t answer[SOCKS_ANSWER_MAX];
+    const char *why = NULL;
+    int64_t len = 0;
+    (void)events;
+
+    while (!why && !runner->socks.is_done) {
+        struct slice output = socks_output(&runner->socks);
+        bool is_writing = output.len > 0;
+        len = is_writing ? host_stream_write(stream, output)
+                         : host_stream_read(stream, answer, socks_wanted(&runner->socks));
+        if (len == -EAGAIN) {
+            host_stream_watch(stream, is_writing ? HOST_WRITABLE : HOST_READABLE, on_proxy, runner);
+            return;
+        }
+        if (len < 0 || (len == 0 && !is_writing))
+            why = len < 0 ? strerror((int)-len) : "the SOCKS proxy has closed the connection";
+        else if (is_writing)
+            socks_sent(&runner->socks, (size_t)len);
+        else
+            why = socks_take(&runner->socks, slice_of(answer, (size_t)len));
+    }
+    if (why)
+        lose(runner, why);
+    else
+        win(runner, &runner->stream);
+}
+
 static void
 on_stream(void *context, unsigned events)
 {
     struct runner *runner = context;
-    struct transport_dial *dial = runner->dial;
     struct transport_stream won = runner->stream;
     (void)events;
 
     /* Only reading tells whether it stands; a host that is quick has its greeting in it. */
     int64_t len = host_stream_read(won.stream, won.early, sizeof(won.early));
     if (len == 0 || (len < 0 && len != -EAGAIN)) {
-        fail_runner(runner, len == 0 ? -ECONNRESET : (int)len);
-        advance(dial);
+        lose(runner, strerror(len == 0 ? ECONNRESET : (int)-len));
         return;
     }
     won.early_len = len > 0 ? (size_t)len : 0;
-    host_stream_watch(won.stream, 0, NULL, NULL);
-    won.attempt->is_connected = true;
-    runner->stream.stream = NULL;
-    job_dialled(dial->job, &won);
+    win(runner, &won);
 }
 
 static void
@@ -158,13 +215,19 @@ start_runner(struct transport_dial *dial, struct runner *runner)
     runner->stream =
         (struct transport_stream){.address = *address, .begun = host_now(host_of(dial))};
     runner->stream.attempt = job_attempt(dial->job, dial->host, address);
+    /* Through a proxy it is the proxy's address that the host sees. */
+    const struct config_listeners *proxy = &dial->job->transport->start.config->outbound_socks;
+    socks_begin(&runner->socks, address);
+    if (proxy->count > 0)
+        address = &proxy->at[0].address;
     set_source(&dial->job->carry, address, &from_room, &from);
     dial->job->transport->connections++;
     int error = host_stream_connect_from(host_of(dial), from, address, &runner->stream.stream);
     if (error < 0)
         fail_runner(runner, error);
     else
-        host_stream_watch(runner->stream.stream, HOST_WRITABLE, on_stream, runner);
+        host_stream_watch(runner->stream.stream, HOST_WRITABLE,
+                          proxy->count > 0 ? on_proxy : on_stream, runner);
 }
 
 static struct runner *
