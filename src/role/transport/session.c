@@ -103,8 +103,7 @@ start_tls(struct transport_session *session)
         names[expectation.name_count++] = carry->verify_names.at[i].name;
     session->is_tls_asked = true;
     connection_start_tls_client(session->connection,
-                                session->manner.is_verified ? session->transport->tls_verified
-                                                            : session->transport->tls_open,
+                                transport_tls(session->transport, session->manner.is_verified),
                                 &expectation);
 }
 
@@ -426,7 +425,7 @@ session_open(struct transport_job *job, struct transport_stream *stream, size_t 
         .owner_kind = &owner_kind,
         .owner = session,
     });
-    if (manner.is_verified && !transport->tls_verified) {
+    if (manner.is_verified && !transport_tls(transport, true)) {
         session->is_closed = true;
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 7, 5),
                     SLICE("there are no certificates to trust here (outbound_trust)"));

@@ -74,42 +74,80 @@ on_idle_timer(void *context)
     session_expire_idle(context);
 }
 
-/* Read before the process is confined. Without it, nothing can be verified by certificates. */
-static struct tls_context *
-open_verified(struct host *host, struct slice path)
+/* Copies the certificates to trust out of their file before the process is confined. They lie
+ * outside the heap, and nobody looks at them until a host is to be verified. */
+static void
+keep_trust(struct transport *transport, struct slice path)
 {
+    struct host *host = transport->start.host;
+    struct host_blob *blob = NULL;
     struct snapshot snapshot;
     struct host_dir *dir = NULL;
-    struct buffer problem;
-    struct tls_context *context = NULL;
     char text[4096];
 
     if (path.len == 0 || path.len >= sizeof(text))
-        return NULL;
+        return;
     memcpy(text, path.at, path.len);
     text[path.len] = '\0';
     size_t slash = slice_find_last_byte(path, '/');
     text[slash] = '\0';
     if (host_dir_open(host, slash > 0 ? text : "/", &dir) < 0)
-        return NULL;
-    buffer_init(&problem, 1024);
+        return;
     if (snapshot_read(dir, text + slash + 1, TRUST_BYTES_MAX, &snapshot) == 0) {
-        context = tls_context_open_client(true, buffer_slice(&snapshot.bytes), &problem);
+        if (host_blob_open(host, &blob) == 0 &&
+            host_blob_put(blob, buffer_slice(&snapshot.bytes)) == 0 &&
+            host_blob_seal(&blob, &transport->trust) < 0)
+            transport->trust = HOST_HANDLE_NONE;
+        host_blob_close(&blob);
         snapshot_finish(&snapshot);
     }
-    if (buffer_len(&problem) > 0)
+    host_dir_close(&dir);
+}
+
+static struct tls_context *
+open_verified(struct transport *transport)
+{
+    struct host *host = transport->start.host;
+    struct tls_context *context = NULL;
+    struct host_mapping mapping;
+    struct buffer problem;
+
+    if (transport->trust == HOST_HANDLE_NONE || host_blob_map(host, transport->trust, &mapping) < 0)
+        return NULL;
+    buffer_init(&problem, 1024);
+    context = tls_context_open_client(true, mapping.bytes, &problem);
+    if (!context)
         log_event(host, HOST_LEVEL_WARNING, "outbound_trust_unusable", "why",
                   buffer_slice(&problem));
     buffer_finish(&problem);
-    host_dir_close(&dir);
+    host_blob_unmap(host, &mapping);
+    host_handle_close(host, transport->trust);
+    transport->trust = HOST_HANDLE_NONE;
     return context;
+}
+
+struct tls_context *
+transport_tls(struct transport *transport, bool is_verified)
+{
+    struct buffer problem;
+
+    if (is_verified) {
+        if (!transport->tls_verified)
+            transport->tls_verified = open_verified(transport);
+        return transport->tls_verified;
+    }
+    if (!transport->tls_open) {
+        buffer_init(&problem, 1024);
+        transport->tls_open = tls_context_open_client(false, SLICE(""), &problem);
+        buffer_finish(&problem);
+    }
+    return transport->tls_open;
 }
 
 static void *
 transport_open(const struct role_start *start)
 {
     struct transport *transport = calloc(1, sizeof(*transport));
-    struct buffer problem;
 
     if (!transport)
         abort();
@@ -121,10 +159,8 @@ transport_open(const struct role_start *start)
     buffer_init(&transport->note, HOST_NOTE_MAX);
     transport->shared = connection_shared_open(start->host);
     transport->idle_timer = host_timer_open(start->host, on_idle_timer, transport);
-    buffer_init(&problem, 1024);
-    transport->tls_open = tls_context_open_client(false, SLICE(""), &problem);
-    buffer_finish(&problem);
-    transport->tls_verified = open_verified(start->host, start->config->outbound_trust);
+    transport->trust = HOST_HANDLE_NONE;
+    keep_trust(transport, start->config->outbound_trust);
     return transport;
 }
 
@@ -206,8 +242,8 @@ transport_close(void *state)
     host_timer_close(&transport->idle_timer);
     connection_shared_close(&transport->shared);
     tls_context_close(&transport->tls_open);
-    if (transport->tls_verified)
-        tls_context_close(&transport->tls_verified);
+    tls_context_close(&transport->tls_verified);
+    host_handle_close(transport->start.host, transport->trust);
     buffer_finish(&transport->note);
     free(transport);
 }

@@ -31,10 +31,12 @@ struct transport {
     struct host_channel *channel;
     struct note_ledger ledger;
     struct connection_shared *shared;
-    struct tls_context *tls_open;     /* believes anybody; DANE too */
-    struct tls_context *tls_verified; /* NULL without certificates to trust */
-    struct list jobs;                 /* all of them */
-    struct list waiting;              /* those that wait for a session to end */
+    /* Both are made when first wanted: most hosts never need the second one. */
+    struct tls_context *tls_open; /* believes anybody; DANE too */
+    struct tls_context *tls_verified;
+    host_handle trust;   /* a blob, until tls_verified is made of it */
+    struct list jobs;    /* all of them */
+    struct list waiting; /* those that wait for a session to end */
     struct list sessions;
     struct list idle; /* of the sessions, those that are kept, longest first */
     struct host_timer *idle_timer;
@@ -148,5 +150,7 @@ void job_session_over(struct transport_job *job, bool is_tls_failure);
 
 /* ---- transport.c */
 void transport_work_waiting(struct transport *transport);
+/* NULL when the host is to be verified and there are no certificates to trust. */
+struct tls_context *transport_tls(struct transport *transport, bool is_verified);
 
 #endif
