@@ -6,6 +6,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum {
+    /* Bodies that are read in the order of the log come in large pieces: one system call then
+     * serves dozens. */
+    AHEAD_BYTES = 128 << 10,
+    AHEAD_GAP_MAX = 16 << 10, /* what may be passed over; more is not in order */
+    AHEAD_RUN = 4,            /* after so many in order */
+};
+
 struct engine_file {
     struct engine engine;
     struct host_dir *log_dir;
@@ -13,6 +21,11 @@ struct engine_file {
     struct turn_log *log;
     uint64_t epoch;
     struct buffer read;
+    uint8_t *ahead; /* of the log's durable part, which never changes; NULL: nothing */
+    struct place ahead_place;
+    size_t ahead_len;
+    struct place next; /* where the last read ended */
+    unsigned run;      /* reads that were in order */
 };
 
 static struct engine_file *
@@ -74,12 +87,64 @@ file_commit(struct engine *engine, const struct turn *turn, uint64_t number, eng
        place);
 }
 
+/* What is in order runs on; anything else ends the run, and gives its memory back. */
+static void
+count_run(struct engine_file *file, struct place place, size_t len)
+{
+    bool is_next = place.segment == file->next.segment && place.offset >= file->next.offset &&
+                   place.offset - file->next.offset <= AHEAD_GAP_MAX;
+
+    file->next = (struct place){place.segment, place.offset + len};
+    file->run = is_next ? file->run + 1 : 0;
+    if (is_next)
+        return;
+    free(file->ahead);
+    file->ahead = NULL;
+}
+
+static void
+read_ahead(struct engine_file *file, struct place place, size_t len)
+{
+    const struct log_segment *segment = turn_log_find(file->log, place.segment);
+
+    if (file->run < AHEAD_RUN || !segment || place.offset + len > segment->len || len > AHEAD_BYTES)
+        return;
+    uint64_t there = segment->len - place.offset;
+    size_t some = there < AHEAD_BYTES ? (size_t)there : AHEAD_BYTES;
+    if (!file->ahead)
+        file->ahead = malloc(AHEAD_BYTES);
+    if (!file->ahead)
+        abort();
+    file->ahead_place = place;
+    file->ahead_len = turn_log_read(file->log, place, file->ahead, some) == 0 ? some : 0;
+}
+
+/* The octets if they were read already; at is NULL if not. */
+static struct slice
+find_ahead(const struct engine_file *file, struct place place, size_t len)
+{
+    uint64_t start = place.offset - file->ahead_place.offset;
+    bool is_there = file->ahead && place.segment == file->ahead_place.segment &&
+                    place.offset >= file->ahead_place.offset && start <= file->ahead_len &&
+                    len <= file->ahead_len - start;
+
+    return is_there ? slice_of(file->ahead + start, len) : slice_of(NULL, 0);
+}
+
 static void
 file_body_read(struct engine *engine, struct place place, size_t len, engine_read_fn fn,
                void *context)
 {
     struct engine_file *file = file_engine(engine);
 
+    count_run(file, place, len);
+    if (!find_ahead(file, place, len).at)
+        read_ahead(file, place, len);
+    struct slice there = find_ahead(file, place, len);
+    if (there.at) {
+        fn(context, 0, there);
+        return;
+    }
     buffer_clear(&file->read);
     uint8_t *at = buffer_reserve(&file->read, len ? len : 1);
     int result = !at ? -EFBIG : len ? turn_log_read(file->log, place, at, len) : 0;
@@ -117,6 +182,7 @@ file_close(struct engine **engine)
     host_file_close(&file->lock);
     host_dir_close(&file->log_dir);
     buffer_finish(&file->read);
+    free(file->ahead);
     free(file);
     *engine = NULL;
 }

@@ -625,6 +625,28 @@ a_damaged_turn_is_set_aside_and_gone_on_from(void **state)
     assert_reads(folder, 9, 1, "three");
 }
 
+/* In the order of the log, where one read of the disk serves many: nothing is torn, stale or mixed
+ * up, also where more is written meanwhile. */
+static void
+what_is_read_in_order_is_what_was_written(void **state)
+{
+    struct folder *folder = *state;
+    char text[400];
+
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            snprintf(text, sizeof(text), "%u.%u %.*u", round, i, 300, i);
+            assert_int_equal(folder_deliver(folder, 7, text), round * 40 + i + 1);
+        }
+        for (unsigned i = 0; i < (round + 1) * 40; i++) {
+            snprintf(text, sizeof(text), "%u.%u %.*u", i / 40, i % 40, 300, i % 40);
+            assert_reads(folder, 7, i + 1, text);
+        }
+    }
+    snprintf(text, sizeof(text), "%u.%u %.*u", 0, 7, 300, 7);
+    assert_reads(folder, 7, 8, text);
+}
+
 static void
 results_have_names(void **state)
 {
@@ -661,6 +683,7 @@ main(void)
         IN_FOLDER(two_stores_cannot_have_the_same_folder),
         IN_FOLDER(a_view_ahead_of_its_log_is_refused_with_the_remedy),
         IN_FOLDER(a_damaged_turn_is_set_aside_and_gone_on_from),
+        IN_FOLDER(what_is_read_in_order_is_what_was_written),
         IN_FOLDER(results_have_names),
     };
 
