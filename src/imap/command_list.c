@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* LIST and LSUB: RFC 9051 §6.3.9, RFC 5258 (selection and return options), RFC 5819 (STATUS),
- * RFC 6154 (SPECIAL-USE). */
-#include "imap/server_private.h"
+ * RFC 6154 (SPECIAL-USE), RFC 9590 (METADATA). */
+#include "imap/annotation.h"
 #include "imap/status.h"
 #include "imap/use.h"
 
@@ -14,12 +14,15 @@ enum option {
     OPTION_SPECIAL_USE = 8,
     OPTION_CHILDREN = 16,
     OPTION_STATUS = 32,
+    OPTION_METADATA = 64,
 };
 
 struct list_task {
     struct imap_rows rows;
     unsigned select, give;
     uint32_t items;
+    struct imap_entries entries; /* of METADATA */
+    struct imap_annotations annotations;
     bool is_lsub, is_extended, is_hierarchy_asked;
     size_t pattern_count, next;
     struct slice patterns[PATTERNS_MAX];
@@ -41,6 +44,7 @@ take_option(struct cursor *cursor, unsigned *options)
         {{(const uint8_t *)"SPECIAL-USE", 11}, OPTION_SPECIAL_USE},
         {{(const uint8_t *)"CHILDREN", 8}, OPTION_CHILDREN},
         {{(const uint8_t *)"STATUS", 6}, OPTION_STATUS},
+        {{(const uint8_t *)"METADATA", 8}, OPTION_METADATA},
     };
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -65,7 +69,7 @@ take_selection(struct cursor *cursor, struct list_task *task)
             return false;
     }
     /* RECURSIVEMATCH needs something to look for (RFC 5258 §3). */
-    if (task->select & (OPTION_CHILDREN | OPTION_STATUS) ||
+    if (task->select & (OPTION_CHILDREN | OPTION_STATUS | OPTION_METADATA) ||
         (task->select & OPTION_RECURSIVE && !(task->select & OPTION_SUBSCRIBED)))
         return false;
     return imap_take_space(cursor);
@@ -110,7 +114,7 @@ take_patterns(struct imap_server *server, struct cursor *cursor, struct slice re
 
 /* SP "RETURN" SP "(" [return-option *(SP return-option)] ")" */
 static bool
-take_returns(struct cursor *cursor, struct list_task *task)
+take_returns(struct imap_server *server, struct cursor *cursor, struct list_task *task)
 {
     if (!imap_take_space(cursor))
         return true;
@@ -125,6 +129,9 @@ take_returns(struct cursor *cursor, struct list_task *task)
             return false;
         if (task->give & ~before & OPTION_STATUS &&
             (!imap_take_space(cursor) || !imap_take_status_items(cursor, &task->items)))
+            return false;
+        if (task->give & ~before & OPTION_METADATA &&
+            (!imap_take_space(cursor) || !imap_take_entries(server, cursor, &task->entries)))
             return false;
     }
     return !(task->give & (OPTION_REMOTE | OPTION_RECURSIVE));
@@ -218,6 +225,8 @@ put_entry(struct imap_server *server, const struct list_task *task, struct slice
     buffer_put_text(out, "\r\n");
     if (row && task->give & OPTION_STATUS)
         imap_put_status(server, row, task->items);
+    if (row && task->give & OPTION_METADATA)
+        imap_put_metadata(server, row->name, row->mailbox, &task->entries, &task->annotations);
 }
 
 /* Levels above a mailbox that are no mailboxes themselves (RFC 9051 §6.3.9: "%" lists them). */
@@ -270,6 +279,23 @@ put_rows(struct imap_server *server)
 }
 
 static void
+on_annotations(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct list_task *task = server->task;
+
+    (void)blob;
+    if (note->kind == ACCESS_STORE_ANNOTATIONS) {
+        if (!imap_annotations_add(server, &task->annotations, &note->as.annotations))
+            imap_end(server, IMAP_NO, "[LIMIT] too many annotations");
+    } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
+        imap_end_result(server, note->as.done.result, "");
+    } else {
+        server->on_note = NULL;
+        server->more = put_rows;
+    }
+}
+
+static void
 on_rows(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     struct list_task *task = server->task;
@@ -280,6 +306,10 @@ on_rows(struct imap_server *server, const struct access_store_note *note, struct
             imap_end(server, IMAP_NO, "[LIMIT] too many mailboxes");
     } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
         imap_end_result(server, note->as.done.result, "");
+    } else if (task->give & OPTION_METADATA) {
+        server->note.as.annotations_ask =
+            (struct access_store_annotations_ask){.name = slice_of("", 0), .is_all = true};
+        imap_ask(server, ACCESS_STORE_ANNOTATIONS_ASK, on_annotations);
     } else {
         server->on_note = NULL;
         server->more = put_rows;
@@ -298,7 +328,7 @@ list(struct imap_server *server, struct cursor *cursor, bool is_lsub)
     if (!imap_take_space(cursor) || (!is_lsub && !take_selection(cursor, task)) ||
         !imap_take_astring(cursor, &server->arena, &reference) || !imap_take_space(cursor) ||
         !take_patterns(server, cursor, reference, task) ||
-        (!is_lsub && !take_returns(cursor, task)) || !imap_take_end(cursor)) {
+        (!is_lsub && !take_returns(server, cursor, task)) || !imap_take_end(cursor)) {
         imap_bad(server, is_lsub ? "expected: LSUB reference pattern"
                                  : "expected: LIST [options] reference patterns [RETURN options]");
         return;

@@ -38,6 +38,8 @@ static const struct imap_command commands[] = {
     COMMAND("NAMESPACE", IN, namespace),
     COMMAND("GETQUOTA", IN, getquota),
     COMMAND("GETQUOTAROOT", IN, getquotaroot),
+    COMMAND("GETMETADATA", IN, getmetadata),
+    COMMAND("SETMETADATA", IN, setmetadata),
     COMMAND("ENABLE", IN, enable),
     COMMAND("UNAUTHENTICATE", IN, unauthenticate),
     COMMAND("COMPRESS", IN, compress),

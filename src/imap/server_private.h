@@ -250,6 +250,8 @@ IMAP_COMMAND(replace);
 IMAP_COMMAND(search);
 IMAP_COMMAND(sort);
 IMAP_COMMAND(thread);
+IMAP_COMMAND(getmetadata);
+IMAP_COMMAND(setmetadata);
 IMAP_COMMAND(getquota);
 IMAP_COMMAND(getquotaroot);
 #undef IMAP_COMMAND

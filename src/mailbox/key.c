@@ -127,6 +127,15 @@ key_import(account_id account, struct slice id)
 }
 
 struct key
+key_annotation(account_id account, mailbox_id mailbox, struct slice name)
+{
+    struct key key = key_prefix_mailbox(account, KEY_ANNOTATION, mailbox);
+
+    put_text(&key, name);
+    return key;
+}
+
+struct key
 key_queued(uint64_t message)
 {
     struct key key = key_prefix_kind(0, KEY_QUEUED);
@@ -225,6 +234,7 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_MESSAGE] = {4, 4, 0},
         [KEY_EXPUNGE] = {4, 8, 0},
         [KEY_IMPORT] = {0, 0, IMPORT_KEY_MAX},
+        [KEY_ANNOTATION] = {4, 0, ANNOTATION_NAME_MAX},
     };
 
     if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||

@@ -13,6 +13,7 @@ enum {
     IMPORT_KEY_MAX = 64,    /* octets of an idempotency key */
     QUEUE_DOMAIN_MAX = 255, /* octets of the name of a domain in the queue */
     QUEUE_PLACE_LEN = 22,   /* octets behind it in a key by due time */
+    ANNOTATION_NAME_MAX = 255,
     KEY_LEN_MAX = 9 + MAILBOX_NAME_MAX,
 };
 
@@ -32,6 +33,7 @@ enum key_kind {
     KEY_MESSAGE = 20,         /* mailbox, uid: struct message_entry */
     KEY_EXPUNGE = 21,         /* mailbox, sequence: struct expunge_entry */
     KEY_IMPORT = 22,          /* idempotency key: mailbox and uid */
+    KEY_ANNOTATION = 23,      /* mailbox (0: the account), name: version, octets */
 };
 
 struct key {
@@ -58,6 +60,9 @@ struct key key_message(account_id account, mailbox_id mailbox, uint32_t uid);
 struct key key_expunge(account_id account, mailbox_id mailbox, uint64_t sequence);
 /* id.len <= IMPORT_KEY_MAX */
 struct key key_import(account_id account, struct slice id);
+
+/* name.len <= ANNOTATION_NAME_MAX */
+struct key key_annotation(account_id account, mailbox_id mailbox, struct slice name);
 
 struct key key_queued(uint64_t message);
 struct key key_queued_recipient(uint64_t message, uint32_t index);

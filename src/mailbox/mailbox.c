@@ -2,6 +2,7 @@
 #include "mailbox/mailbox.h"
 
 #include "mailbox/account.h"
+#include "mailbox/annotation.h"
 #include "mailbox/store_private.h"
 
 static const struct slice inbox = {(const uint8_t *)"INBOX", 5};
@@ -273,9 +274,8 @@ mailbox_rename(struct store *store, account_id account, struct slice from, struc
     owner.modseq++;
     /* INBOX goes with its messages, and a fresh one is put in its place. */
     if (slice_equal(from, inbox))
-        make(store, account, &owner, inbox);
-    else
-        store_account_save(store, account, &owner);
+        return store_annotations_copy(store, account, mailbox, make(store, account, &owner, inbox));
+    store_account_save(store, account, &owner);
     return STORE_OK;
 }
 

@@ -50,7 +50,7 @@ drop_keys(struct store *store, struct key prefix, size_t room)
 enum store_result
 store_purge(struct store *store, size_t *ret_count)
 {
-    static const enum key_kind kinds[] = {KEY_MESSAGE, KEY_EXPUNGE, KEY_KEYWORD};
+    static const enum key_kind kinds[] = {KEY_MESSAGE, KEY_EXPUNGE, KEY_KEYWORD, KEY_ANNOTATION};
     account_id account;
     mailbox_id mailbox;
     size_t count = 0;
@@ -61,8 +61,11 @@ store_purge(struct store *store, size_t *ret_count)
         return STORE_TEMPORARY;
     if (!find_work(store, &account, &mailbox))
         return STORE_OK;
-    if (mailbox == 0)
+    if (mailbox == 0) {
         count = drop_keys(store, key_prefix_kind(account, KEY_IMPORT), PURGE_STEP);
+        count +=
+            drop_keys(store, key_prefix_mailbox(account, KEY_ANNOTATION, 0), PURGE_STEP - count);
+    }
     for (size_t i = 0; mailbox != 0 && i < COUNT_OF(kinds); i++)
         count +=
             drop_keys(store, key_prefix_mailbox(account, kinds[i], mailbox), PURGE_STEP - count);

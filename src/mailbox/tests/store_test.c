@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "mailbox/annotation.h"
 #include "mailbox/tests/folder.h"
 #include "mailbox/account.h"
 #include "mailbox/check.h"
@@ -625,6 +626,70 @@ a_damaged_turn_is_set_aside_and_gone_on_from(void **state)
     assert_reads(folder, 9, 1, "three");
 }
 
+static bool
+add_annotation(void *context, mailbox_id mailbox, struct slice name, struct slice value)
+{
+    char *seen = context;
+    size_t len = strlen(seen);
+
+    snprintf(seen + len, 200 - len, "%u:%.*s=%.*s ", mailbox, (int)name.len, (const char *)name.at,
+             (int)value.len, (const char *)value.at);
+    return true;
+}
+
+static void
+assert_annotations(struct folder *folder, mailbox_id mailbox, bool is_all, const char *wanted)
+{
+    char seen[200] = "";
+
+    assert_int_equal(
+        mailbox_annotation_list(folder->store, 7, mailbox, is_all, add_annotation, seen), STORE_OK);
+    assert_string_equal(seen, wanted);
+}
+
+static void
+annotations_follow_their_mailbox(void **state)
+{
+    struct folder *folder = *state;
+    struct annotation two[] = {{SLICE("/a"), SLICE("one")}, {SLICE("/b"), SLICE("two")}};
+    struct annotation change[] = {{SLICE("/a"), slice_of(NULL, 0)}, {SLICE("/b"), SLICE("")}};
+    struct annotation many[ANNOTATIONS_MAX];
+    char names[ANNOTATIONS_MAX][8];
+    mailbox_id inbox, other;
+    size_t count;
+
+    assert_int_equal(mailbox_open(folder->store, 7, SLICE("INBOX"), &inbox), STORE_OK);
+    assert_int_equal(mailbox_open(folder->store, 7, SLICE("other"), &other), STORE_OK);
+    assert_int_equal(mailbox_annotations_set(folder->store, 7, inbox, two, 2), STORE_OK);
+    assert_int_equal(mailbox_annotations_set(folder->store, 7, 0, two, 1), STORE_OK);
+    assert_int_equal(mailbox_annotations_set(folder->store, 7, other, two, 2), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_annotations(folder, inbox, false, "1:/a=one 1:/b=two ");
+    assert_annotations(folder, 0, true, "0:/a=one 1:/a=one 1:/b=two 2:/a=one 2:/b=two ");
+    assert_int_equal(mailbox_annotations_set(folder->store, 7, other, change, 2), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_annotations(folder, other, false, "2:/b= ");
+    /* INBOX keeps a copy. */
+    assert_int_equal(mailbox_rename(folder->store, 7, SLICE("INBOX"), SLICE("old")), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_annotations(folder, 3, false, "3:/a=one 3:/b=two ");
+    assert_annotations(folder, inbox, false, "1:/a=one 1:/b=two ");
+    assert_int_equal(mailbox_remove(folder->store, 7, SLICE("other")), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    while (store_purge(folder->store, &count) == STORE_OK && count > 0)
+        assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_annotations(folder, other, false, "");
+    /* All or nothing. */
+    for (size_t i = 0; i < ANNOTATIONS_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "/%zu", i);
+        many[i] = (struct annotation){slice_of_string(names[i]), SLICE("x")};
+    }
+    assert_int_equal(mailbox_annotations_set(folder->store, 7, inbox, many, ANNOTATIONS_MAX),
+                     STORE_LIMIT);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_annotations(folder, inbox, false, "1:/a=one 1:/b=two ");
+}
+
 /* In the order of the log, where one read of the disk serves many: nothing is torn, stale or mixed
  * up, also where more is written meanwhile. */
 static void
@@ -683,6 +748,7 @@ main(void)
         IN_FOLDER(two_stores_cannot_have_the_same_folder),
         IN_FOLDER(a_view_ahead_of_its_log_is_refused_with_the_remedy),
         IN_FOLDER(a_damaged_turn_is_set_aside_and_gone_on_from),
+        IN_FOLDER(annotations_follow_their_mailbox),
         IN_FOLDER(what_is_read_in_order_is_what_was_written),
         IN_FOLDER(results_have_names),
     };

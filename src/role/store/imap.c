@@ -78,6 +78,23 @@ on_vanished_ask(struct store_access *access, const struct grant *grant,
 }
 
 static void
+on_annotations_ask(struct store_access *access, const struct grant *grant,
+                   const struct access_store_annotations_ask *note)
+{
+    mailbox_id mailbox = 0;
+
+    if (note->name.len > 0 &&
+        mailbox_find(access->role->store, grant->account, note->name, &mailbox) != STORE_OK) {
+        imap_answer_done(access, note->id, ACCESS_STORE_RESULT_NOT_FOUND, 0);
+        return;
+    }
+    struct reading *reading =
+        new_reading(access, grant->account, READING_IMAP_ANNOTATIONS, note->id, mailbox);
+    reading->wants_more = note->is_all;
+    reading_start(reading);
+}
+
+static void
 on_messages_ask(struct store_access *access, const struct grant *grant,
                 const struct access_store_messages_ask *note)
 {
@@ -128,6 +145,8 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, uint64_t *ret
     REQUEST(MAILBOX_LIST, mailbox_list)
     REQUEST(MAILBOX_EDIT, mailbox_edit)
     REQUEST(ACCOUNT_ASK, account_ask)
+    REQUEST(ANNOTATIONS_ASK, annotations_ask)
+    REQUEST(ANNOTATIONS_SET, annotations_set)
     REQUEST(WATCH, watch)
     REQUEST(VANISHED_ASK, vanished_ask)
     REQUEST(MESSAGES_ASK, messages_ask)
@@ -195,6 +214,8 @@ imap_on_note(struct store_access *access, const struct access_store_note *note, 
         on_watch(access, grant, &note->as.watch);
     } else if (note->kind == ACCESS_STORE_VANISHED_ASK) {
         on_vanished_ask(access, grant, &note->as.vanished_ask);
+    } else if (note->kind == ACCESS_STORE_ANNOTATIONS_ASK) {
+        on_annotations_ask(access, grant, &note->as.annotations_ask);
     } else if (note->kind == ACCESS_STORE_MESSAGES_ASK) {
         on_messages_ask(access, grant, &note->as.messages_ask);
     } else if (note->kind == ACCESS_STORE_ACCOUNT_ASK) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What IMAP sessions change: each is a job of the next turn, and is answered when that is durable.
  */
+#include "mailbox/annotation.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -431,6 +432,43 @@ copy_answer(struct job *job, enum store_result result)
 
 static const struct job_kind copy_kind = {copy_file, copy_answer};
 
+/* ---- annotations ----------------------------------------------------------------------------- */
+
+static void
+annotations_file(struct job *job)
+{
+    const struct access_store_annotations_set *note = &job->change->note.as.annotations_set;
+    struct annotation rows[ACCESS_STORE_ANNOTATIONS_SET_ROWS_MAX];
+    struct store *store = job->role->store;
+    mailbox_id mailbox = 0;
+
+    job->result =
+        note->name.len > 0 ? mailbox_find(store, job->account, note->name, &mailbox) : STORE_OK;
+    for (size_t i = 0; i < note->rows.count; i++) {
+        const struct access_store_annotation *row = &note->rows.at[i];
+        rows[i] = (struct annotation){row->name, row->has_value ? row->value : slice_of(NULL, 0)};
+    }
+    if (job->result == STORE_OK)
+        job->result = mailbox_annotations_set(store, job->account, mailbox, rows, note->rows.count);
+}
+
+static const struct job_kind annotations_kind = {annotations_file, done_answer};
+
+static void
+keep_annotations(struct arena *arena, struct access_store_annotations_set *set)
+{
+    struct access_store_annotation *rows =
+        ARENA_ARRAY(arena, struct access_store_annotation, set->rows.count + 1);
+
+    set->name = arena_copy(arena, set->name);
+    for (size_t i = 0; rows && i < set->rows.count; i++) {
+        rows[i] = set->rows.at[i];
+        rows[i].name = arena_copy(arena, rows[i].name);
+        rows[i].value = arena_copy(arena, rows[i].value);
+    }
+    set->rows.at = rows;
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static void
@@ -461,6 +499,8 @@ keep(struct imap_change *change, const struct access_store_note *note)
             names[i].name = arena_copy(arena, set->keywords.at[i].name);
         set->keywords.at = names;
         keep_ranges(arena, &set->ranges);
+    } else if (note->kind == ACCESS_STORE_ANNOTATIONS_SET) {
+        keep_annotations(arena, &change->note.as.annotations_set);
     } else if (note->kind == ACCESS_STORE_COPY) {
         change->note.as.copy.to = arena_copy(arena, note->as.copy.to);
         keep_ranges(arena, &change->note.as.copy.ranges);
@@ -493,6 +533,9 @@ imap_job_start(struct store_access *access, const struct grant *grant,
     } else if (note->kind == ACCESS_STORE_FLAGS_SET) {
         job->kind = &flags_kind;
         job->id = note->as.flags_set.id;
+    } else if (note->kind == ACCESS_STORE_ANNOTATIONS_SET) {
+        job->kind = &annotations_kind;
+        job->id = note->as.annotations_set.id;
     } else if (note->kind == ACCESS_STORE_COPY) {
         job->kind = &copy_kind;
         job->id = note->as.copy.id;

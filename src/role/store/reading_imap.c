@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Pages of mailboxes, columns and messages on their way to IMAP sessions. */
+#include "mailbox/annotation.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -10,6 +11,8 @@ enum {
     RANGES_PER_NOTE = ACCESS_STORE_VANISHED_TOLD_RANGES_MAX,
     MESSAGES_PER_NOTE = ACCESS_STORE_MESSAGES_ROWS_MAX,
     MESSAGES_PER_PAGE = 256,
+    ANNOTATIONS_PER_NOTE = ACCESS_STORE_ANNOTATIONS_ROWS_MAX,
+    ANNOTATION_ROW_BYTES = 16,
     RECORDS_PER_NOTE_BYTES = 70000,
     BIG_RECORD_BYTES = 30000, /* a longer record does not go with others */
     MESSAGE_ROW_BYTES = 40,
@@ -198,6 +201,55 @@ page_of_vanished(struct reading *reading, struct arena *arena)
     buffer_clear(&reading->role->note);
     reading_send(reading, access_store_put_vanished_told(&reading->role->note,
                                                          &reading->access->ledger, &note));
+}
+
+/* ---- annotations ----------------------------------------------------------------------------- */
+
+struct annotation_page {
+    struct access_store_annotation *rows;
+    struct arena *arena;
+    size_t count, bytes;
+    uint64_t passed, left_out;
+    bool is_full;
+};
+
+static bool
+add_annotation(void *context, mailbox_id mailbox, struct slice name, struct slice value)
+{
+    struct annotation_page *page = context;
+
+    if (page->passed++ < page->left_out)
+        return true;
+    page->bytes += name.len + value.len + ANNOTATION_ROW_BYTES;
+    page->is_full = page->count == ANNOTATIONS_PER_NOTE || page->bytes > RECORDS_PER_NOTE_BYTES;
+    if (page->is_full)
+        return false;
+    page->rows[page->count++] = (struct access_store_annotation){
+        mailbox, true, arena_copy(page->arena, name), arena_copy(page->arena, value)};
+    return true;
+}
+
+static void
+page_of_annotations(struct reading *reading, struct arena *arena)
+{
+    struct annotation_page page = {
+        .rows = ARENA_ARRAY(arena, struct access_store_annotation, ANNOTATIONS_PER_NOTE),
+        .arena = arena,
+        .left_out = reading->offset,
+    };
+
+    assert(page.rows);
+    reading->result =
+        mailbox_annotation_list(reading->role->store, reading->account, reading->mailbox,
+                                reading->wants_more, add_annotation, &page);
+    reading->offset += page.count;
+    reading->is_done = reading->result != STORE_OK || !page.is_full;
+    if (page.count == 0)
+        return;
+    struct access_store_annotations note = {reading->id, {page.rows, page.count}};
+    buffer_clear(&reading->role->note);
+    reading_send(reading, access_store_put_annotations(&reading->role->note,
+                                                       &reading->access->ledger, &note));
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -397,6 +449,8 @@ reading_imap_next(struct reading *reading)
         page_of_columns(reading, arena);
     else if (reading->kind == READING_IMAP_VANISHED)
         page_of_vanished(reading, arena);
+    else if (reading->kind == READING_IMAP_ANNOTATIONS)
+        page_of_annotations(reading, arena);
     else
         page_of_messages(reading);
 }

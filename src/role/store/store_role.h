@@ -298,6 +298,7 @@ enum reading_kind {
     READING_IMAP_MAILBOXES,
     READING_IMAP_COLUMNS,
     READING_IMAP_VANISHED,
+    READING_IMAP_ANNOTATIONS,
     READING_IMAP_MESSAGES, /* with or without their records */
 };
 
@@ -326,7 +327,7 @@ struct reading {
     uint64_t modseq;
     uint64_t watch;
     uint32_t octets_max;
-    bool wants_more; /* records; counts of deleted messages */
+    bool wants_more; /* records; counts of deleted messages; annotations of all mailboxes */
     struct imap_page *page; /* owned; being filled */
 };
 /* A zeroed one; reading_start owns it from then on. */
