@@ -25,7 +25,7 @@ enum key_kind {
     KEY_QUEUED = 5,           /* shard, message: what waits for other hosts (mailbox/queue.h) */
     KEY_QUEUED_RECIPIENT = 6, /* shard, message, index */
     KEY_QUEUE_DUE = 7,        /* shard, domain, NUL, class, due time, message, index: nothing */
-    KEY_QUEUE_DONE = 8,       /* shard, time, message: nothing */
+    KEY_QUEUE_DONE = 8,       /* shard, time, message: what became of it, if nothing else does */
     KEY_ACCOUNT = 16,         /* struct account_entry */
     KEY_NAME = 17,            /* name: the mailbox's number */
     KEY_MAILBOX = 18,         /* mailbox: struct mailbox_entry */

@@ -118,11 +118,12 @@ mailbox_queue_del_due(struct store *store, const struct queue_place *place)
 }
 
 void
-mailbox_queue_put_done(struct store *store, uint64_t when_s, uint64_t message)
+mailbox_queue_put_done(struct store *store, uint64_t when_s, uint64_t message, struct slice facts)
 {
     struct key key = key_queue_done(when_s, message);
 
-    draft_put(&store->draft, key_slice(&key), slice_of("", 0));
+    assert(facts.len <= QUEUE_FACTS_MAX);
+    draft_put(&store->draft, key_slice(&key), facts);
 }
 
 void
@@ -277,23 +278,25 @@ mailbox_queue_list(struct store *store, uint64_t first, mailbox_queue_message_fn
 }
 
 enum store_result
-mailbox_queue_list_done(struct store *store, uint64_t until_s, mailbox_queue_done_fn fn,
-                        void *context)
+mailbox_queue_list_done(struct store *store, const struct queue_done *from, uint64_t until_s,
+                        mailbox_queue_done_fn fn, void *context)
 {
     struct key prefix = key_prefix_kind(0, KEY_QUEUE_DONE);
+    struct key first = key_queue_done(from->when_s, from->message);
     struct view_scan scan;
     struct slice key, value;
     struct key_parts parts;
 
     if (store->is_broken)
         return STORE_TEMPORARY;
-    int result = view_scan_open(store->view, NULL, key_slice(&prefix), slice_of("", 0), &scan);
+    int result = view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&first), &scan);
     if (result < 0)
         return store_result_of(result);
     while (view_scan_next(&scan, &key, &value)) {
         if (!key_parse(key, &parts))
             continue;
-        if (parts.number > until_s || !fn(context, parts.number, parts.item))
+        struct queue_done done = {parts.number, parts.item, value};
+        if (parts.number > until_s || !fn(context, &done))
             break;
     }
     view_scan_close(&scan);

@@ -39,8 +39,10 @@ struct queue_place {
 void mailbox_queue_put_due(struct store *store, const struct queue_place *place);
 void mailbox_queue_del_due(struct store *store, const struct queue_place *place);
 
-/* Messages whose records are to go at a time. */
-void mailbox_queue_put_done(struct store *store, uint64_t when_s, uint64_t message);
+/* Messages whose records are to go at a time. `facts` is empty for those that have records of their
+ * own (above); for others, which never waited, it is all that is kept of them. */
+void mailbox_queue_put_done(struct store *store, uint64_t when_s, uint64_t message,
+                            struct slice facts);
 void mailbox_queue_del_done(struct store *store, uint64_t when_s, uint64_t message);
 
 /* As the turn that is being built has them; valid until the next change. */
@@ -75,9 +77,15 @@ typedef bool (*mailbox_queue_message_fn)(void *context, uint64_t message,
 MUST_USE enum store_result mailbox_queue_list(struct store *store, uint64_t first,
                                               mailbox_queue_message_fn fn, void *context);
 
-/* Messages whose records are to go at `until_s` or before, in order, until fn returns false. */
-typedef bool (*mailbox_queue_done_fn)(void *context, uint64_t when_s, uint64_t message);
-MUST_USE enum store_result mailbox_queue_list_done(struct store *store, uint64_t until_s,
+/* Messages whose records are to go at `until_s` or before, in the order of time and number and
+ * behind (from_s, first), until fn returns false. */
+struct queue_done {
+    uint64_t when_s, message;
+    struct slice facts;
+};
+typedef bool (*mailbox_queue_done_fn)(void *context, const struct queue_done *done);
+MUST_USE enum store_result mailbox_queue_list_done(struct store *store,
+                                                   const struct queue_done *from, uint64_t until_s,
                                                    mailbox_queue_done_fn fn, void *context);
 
 #endif

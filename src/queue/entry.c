@@ -51,6 +51,7 @@ queue_message_put(struct buffer *buffer, const struct queue_message *message)
 {
     buffer_put_le8(buffer, QUEUE_ENTRY_VERSION);
     put_text(buffer, message->id, QUEUE_ID_MAX);
+    put_text(buffer, message->message_id, QUEUE_MESSAGE_ID_MAX);
     put_text(buffer, message->reverse_path, QUEUE_PATH_MAX);
     put_text(buffer, message->envelope_id, QUEUE_ENVELOPE_ID_MAX);
     buffer_put_le32(buffer, message->flags);
@@ -71,6 +72,7 @@ queue_message_take(struct slice value, struct queue_message *ret_message)
     uint8_t priority, owed;
 
     if (!take_version(&cursor) || !take_text(&cursor, QUEUE_ID_MAX, &message.id) ||
+        !take_text(&cursor, QUEUE_MESSAGE_ID_MAX, &message.message_id) ||
         !take_text(&cursor, QUEUE_PATH_MAX, &message.reverse_path) ||
         !take_text(&cursor, QUEUE_ENVELOPE_ID_MAX, &message.envelope_id) ||
         !cursor_take_le32(&cursor, &message.flags) || message.flags > MESSAGE_FLAGS_ALL ||

@@ -12,6 +12,7 @@ enum {
     QUEUE_ENTRY_MAX = 64 * 1024, /* octets of one record */
     QUEUE_PATH_MAX = 1024,
     QUEUE_ID_MAX = 32,
+    QUEUE_MESSAGE_ID_MAX = 250, /* a longer one is cut */
     QUEUE_ENVELOPE_ID_MAX = 100,
     QUEUE_ORIGINAL_MAX = 500,
     QUEUE_ORIGINAL_TYPE_MAX = 32,
@@ -37,7 +38,8 @@ enum queue_message_flag {
 };
 
 struct queue_message {
-    struct slice id; /* as in Received: and the log */
+    struct slice id;         /* as in Received: and the log */
+    struct slice message_id; /* with its <>, or empty: for those who ask for it */
     struct slice reverse_path;
     struct slice envelope_id; /* decoded */
     uint32_t flags;

@@ -88,6 +88,12 @@ flow_ended(struct flow *flow, struct instant now, enum flow_end end)
     }
 }
 
+void
+flow_open(struct flow *flow)
+{
+    flow->shut_until = (struct instant){INT64_MIN};
+}
+
 bool
 flow_is_idle(const struct flow *flow, struct instant now)
 {

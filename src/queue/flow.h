@@ -46,6 +46,9 @@ struct instant flow_next(const struct flow *flow, struct instant now);
 void flow_started(struct flow *flow, struct instant now);
 void flow_ended(struct flow *flow, struct instant now, enum flow_end end);
 
+/* The pause of one that did not answer ends: it is asked once more now. */
+void flow_open(struct flow *flow);
+
 /* Nothing is worth being remembered. */
 bool flow_is_idle(const struct flow *flow, struct instant now);
 

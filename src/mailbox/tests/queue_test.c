@@ -44,6 +44,7 @@ struct seen {
     char text[2000];
     size_t count;
     size_t stop; /* after so many; 0: never */
+    size_t facts_len;
 };
 
 static bool
@@ -169,12 +170,12 @@ count_message(void *context, uint64_t message, const struct queued_entry *entry)
 }
 
 static bool
-count_done(void *context, uint64_t when_s, uint64_t message)
+count_done(void *context, const struct queue_done *done)
 {
     struct seen *seen = context;
 
-    (void)when_s;
-    seen->stop = message;
+    seen->stop = done->message;
+    seen->facts_len += done->facts.len;
     seen->count++;
     return true;
 }
@@ -184,24 +185,32 @@ messages_and_ends_are_listed_in_order(void **state)
 {
     struct folder *folder = *state;
     struct seen seen = {0}, done = {0};
+    const struct queue_done first = {0}, behind = {.when_s = 400, .message = 97};
 
     enter(folder, 32, "one");
     enter(folder, 64, "two");
     enter(folder, 96, "three");
-    mailbox_queue_put_done(folder->store, 500, 32);
-    mailbox_queue_put_done(folder->store, 400, 96);
-    mailbox_queue_put_done(folder->store, 600, 64);
+    mailbox_queue_put_done(folder->store, 500, 32, SLICE(""));
+    mailbox_queue_put_done(folder->store, 400, 96, SLICE("facts"));
+    mailbox_queue_put_done(folder->store, 600, 64, SLICE(""));
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_int_equal(mailbox_queue_list(folder->store, 33, count_message, &seen), STORE_OK);
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.stop, 96);
-    assert_int_equal(mailbox_queue_list_done(folder->store, 500, count_done, &done), STORE_OK);
+    assert_int_equal(mailbox_queue_list_done(folder->store, &first, 500, count_done, &done),
+                     STORE_OK);
     assert_int_equal(done.count, 2);
     assert_int_equal(done.stop, 32);
+    assert_int_equal(done.facts_len, 5);
+    done.count = 0;
+    assert_int_equal(mailbox_queue_list_done(folder->store, &behind, 500, count_done, &done),
+                     STORE_OK);
+    assert_int_equal(done.count, 1);
     mailbox_queue_del_done(folder->store, 400, 96);
     assert_int_equal(folder_commit(folder), STORE_OK);
     done.count = 0;
-    assert_int_equal(mailbox_queue_list_done(folder->store, 500, count_done, &done), STORE_OK);
+    assert_int_equal(mailbox_queue_list_done(folder->store, &first, 500, count_done, &done),
+                     STORE_OK);
     assert_int_equal(done.count, 1);
 }
 

@@ -678,6 +678,7 @@ outgoing_open(struct store_role *role)
     list_init(&outgoing->reports);
     list_init(&outgoing->reports_ready);
     list_init(&outgoing->reports_filing);
+    list_init(&outgoing->askings);
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
         list_init(&outgoing->transports[i].carriages);
     outgoing->timer = host_timer_open(role->host, on_timer, role);
@@ -710,6 +711,7 @@ outgoing_close(struct store_role *role)
 
     outgoing->is_run_due = true; /* no more */
     outgoing_filed(role, false);
+    askings_close(role);
     reports_close(role);
     outgoing_transports_close(role);
     host_channel_close(&outgoing->route);

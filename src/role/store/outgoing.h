@@ -59,6 +59,7 @@ struct letter {
     struct queue_attempt attempt;
     bool is_final;    /* delivered here, not only passed on */
     bool waits_again; /* written: it has a new place */
+    bool owes;        /* written: its sender is to be told */
     struct lane_place place;
     enum queue_class class_again;
 };
@@ -146,6 +147,8 @@ struct outgoing {
     struct list reports;                 /* being built */
     struct map reports_by_id;
     struct list reports_ready, reports_filing;
+    struct list askings;
+    bool is_asking_due;
     struct host_timer *timer;
     struct buffer record; /* one that is being put */
     uint64_t ask_count, carriage_count, report_count;
@@ -182,6 +185,40 @@ MUST_USE bool outgoing_close_message(struct store_role *role, uint64_t message,
                                      const struct queue_message *facts);
 /* The domain of an address, as lanes have it: in lower case, never empty, in `ret_domain`. */
 struct slice outgoing_domain(struct slice address, uint8_t ret_domain[QUEUE_DOMAIN_MAX]);
+
+/* Records as turns hold them. */
+void outgoing_put_recipient(struct store_role *role, uint64_t message, uint32_t index,
+                            const struct queue_recipient *recipient);
+MUST_USE enum store_result outgoing_put_message(struct store_role *role, uint64_t message,
+                                                const struct queue_message *facts);
+/* Where it stands in the order of its domain, whose name is in `domain`. */
+struct queue_place outgoing_place(uint64_t message, uint32_t index,
+                                  const struct queue_recipient *recipient,
+                                  uint8_t domain[QUEUE_DOMAIN_MAX]);
+/* Where the message stands among those whose senders are to be told something. */
+struct queue_place outgoing_report_place(uint64_t message, struct wall at);
+/* What is due there is looked at; only when the turn with it is over. */
+void outgoing_note_lane(struct store_role *role, const struct queue_place *place);
+/* Whether the sender wants to know (RFC 3461 §4.1, §5.2). Nobody is told of a null sender's mail.
+ */
+bool outgoing_must_report(const struct queue_message *facts,
+                          const struct queue_recipient *recipient, uint8_t notify_bit);
+
+/* outgoing_trace.c: what is remembered of mail that never waited */
+void outgoing_trace(struct parcel *parcel);
+/* As its parse record has it; "" when there is none. */
+struct slice outgoing_message_id(const struct parcel *parcel);
+
+/* outgoing_ask.c: what the operator asks, and has done */
+void asking_open(struct store_tool *tool, const struct tool_store_queue_ask *ask);
+/* There is room in the tool's channel again; the tool has gone. */
+void askings_go_on(struct store_role *role);
+void askings_lose(struct store_tool *tool);
+/* As carriages are written, and as their turn ends. */
+bool askings_wait(const struct store_role *role);
+MUST_USE bool askings_file(struct store_role *role);
+void askings_filed(struct store_role *role, bool is_durable);
+void askings_close(struct store_role *role);
 
 /* outgoing_carry.c: transport */
 void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);

@@ -31,9 +31,9 @@ scratch(struct store_role *role)
     return &role->outgoing->record;
 }
 
-static void
-put_recipient(struct store_role *role, uint64_t message, uint32_t index,
-              const struct queue_recipient *recipient)
+void
+outgoing_put_recipient(struct store_role *role, uint64_t message, uint32_t index,
+                       const struct queue_recipient *recipient)
 {
     struct buffer *record = scratch(role);
 
@@ -42,8 +42,8 @@ put_recipient(struct store_role *role, uint64_t message, uint32_t index,
     mailbox_queue_put_recipient(role->store, message, index, buffer_slice(record));
 }
 
-static enum store_result
-put_message(struct store_role *role, uint64_t message, const struct queue_message *facts)
+enum store_result
+outgoing_put_message(struct store_role *role, uint64_t message, const struct queue_message *facts)
 {
     struct buffer *record = scratch(role);
 
@@ -52,9 +52,9 @@ put_message(struct store_role *role, uint64_t message, const struct queue_messag
     return mailbox_queue_change(role->store, message, buffer_slice(record));
 }
 
-static struct queue_place
-place_of(uint64_t message, uint32_t index, const struct queue_recipient *recipient,
-         uint8_t domain[QUEUE_DOMAIN_MAX])
+struct queue_place
+outgoing_place(uint64_t message, uint32_t index, const struct queue_recipient *recipient,
+               uint8_t domain[QUEUE_DOMAIN_MAX])
 {
     return (struct queue_place){
         .domain = outgoing_domain(recipient->address, domain),
@@ -65,8 +65,8 @@ place_of(uint64_t message, uint32_t index, const struct queue_recipient *recipie
     };
 }
 
-static void
-note_lane(struct store_role *role, const struct queue_place *place)
+void
+outgoing_note_lane(struct store_role *role, const struct queue_place *place)
 {
     struct lane_place at = {place->due_s, place->message, place->index};
 
@@ -80,6 +80,7 @@ facts_of(const struct parcel *parcel, const struct parcel_group *group, uint32_t
 {
     struct queue_message facts = {
         .id = parcel->queue_id,
+        .message_id = outgoing_message_id(parcel),
         .reverse_path = group->has_sender ? group->sender : parcel->reverse_path,
         .envelope_id = parcel->envelope_id,
         .flags = parcel->queue_flags,
@@ -139,8 +140,8 @@ enter_recipient(struct parcel *parcel, const struct queue_message *facts, uint64
 
     if (entry.due.ns > facts->arrival.ns) /* patience begins when it may go (RFC 4865 §4.1) */
         entry.ends.ns += entry.due.ns - facts->arrival.ns;
-    put_recipient(role, message, index, &entry);
-    struct queue_place place = place_of(message, index, &entry, domain);
+    outgoing_put_recipient(role, message, index, &entry);
+    struct queue_place place = outgoing_place(message, index, &entry, domain);
     mailbox_queue_put_due(role->store, &place);
     recipient->queue_message = message;
     recipient->queue_index = index;
@@ -210,7 +211,7 @@ outgoing_entered(struct parcel *parcel)
             .message = recipient->queue_message,
             .index = recipient->queue_index,
         };
-        note_lane(parcel->role, &place);
+        outgoing_note_lane(parcel->role, &place);
         parcel->role->outgoing->taken++;
     }
     outgoing_run_soon(parcel->role);
@@ -218,11 +219,9 @@ outgoing_entered(struct parcel *parcel)
 
 /* ---- results ------------------------------------------------------------------------------- */
 
-/* Whether the sender wants to know (RFC 3461 §4.1, §5.2). Nobody is told of a null sender's mail.
- */
-static bool
-must_report(const struct queue_message *facts, const struct queue_recipient *recipient,
-            uint8_t notify_bit)
+bool
+outgoing_must_report(const struct queue_message *facts, const struct queue_recipient *recipient,
+                     uint8_t notify_bit)
 {
     uint8_t wanted =
         recipient->notify ? recipient->notify : ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY;
@@ -231,19 +230,25 @@ must_report(const struct queue_message *facts, const struct queue_recipient *rec
            !(recipient->notify & ENVELOPE_NOTIFY_NEVER);
 }
 
+struct queue_place
+outgoing_report_place(uint64_t message, struct wall at)
+{
+    return (struct queue_place){
+        .domain = SLICE(OUTGOING_REPORTS),
+        .class = QUEUE_ORDINARY,
+        .due_s = (uint64_t)wall_seconds(at) + OUTGOING_REPORT_DELAY_S,
+        .message = message,
+    };
+}
+
 static void
 owe_report(struct store_role *role, struct letter *letter, struct queue_recipient *recipient)
 {
-    struct queue_place place = {
-        .domain = SLICE(OUTGOING_REPORTS),
-        .class = QUEUE_ORDINARY,
-        .due_s = (uint64_t)wall_seconds(letter->attempt.at) + OUTGOING_REPORT_DELAY_S,
-        .message = letter->key[0],
-    };
+    struct queue_place place = outgoing_report_place(letter->key[0], letter->attempt.at);
 
     recipient->told |= QUEUE_OWED;
+    letter->owes = true;
     mailbox_queue_put_due(role->store, &place);
-    note_lane(role, &place);
 }
 
 static void
@@ -278,7 +283,7 @@ write_success(struct store_role *role, struct letter *letter, struct queue_recip
     role->outgoing->carried++;
     recipient->state = letter->is_final ? QUEUE_DELIVERED : QUEUE_RELAYED;
     /* A host with DSN has taken over the duty (RFC 3461 §5.2.2). */
-    if (!letter->is_reported_on && must_report(facts, recipient, ENVELOPE_NOTIFY_SUCCESS))
+    if (!letter->is_reported_on && outgoing_must_report(facts, recipient, ENVELOPE_NOTIFY_SUCCESS))
         owe_report(role, letter, recipient);
 }
 
@@ -287,7 +292,7 @@ write_failure(struct store_role *role, struct letter *letter, struct queue_recip
 {
     role->outgoing->failed++;
     recipient->state = QUEUE_FAILED;
-    if (must_report(&letter->batch->facts, recipient, ENVELOPE_NOTIFY_FAILURE))
+    if (outgoing_must_report(&letter->batch->facts, recipient, ENVELOPE_NOTIFY_FAILURE))
         owe_report(role, letter, recipient);
 }
 
@@ -306,7 +311,7 @@ write_delay(struct store_role *role, struct letter *letter, struct queue_recipie
         return;
     }
     role->outgoing->delayed++;
-    if (step == QUEUE_STEP_TELL && must_report(facts, recipient, ENVELOPE_NOTIFY_DELAY))
+    if (step == QUEUE_STEP_TELL && outgoing_must_report(facts, recipient, ENVELOPE_NOTIFY_DELAY))
         owe_report(role, letter, recipient);
     if (recipient->state != QUEUE_WAITING)
         return;
@@ -333,10 +338,10 @@ write_letter(struct store_role *role, struct letter *letter, struct queue_recipi
     else
         write_delay(role, letter, recipient);
     if (letter->waits_again) {
-        struct queue_place place = place_of(letter->key[0], index, recipient, domain);
+        struct queue_place place = outgoing_place(letter->key[0], index, recipient, domain);
         mailbox_queue_put_due(role->store, &place);
     }
-    put_recipient(role, letter->key[0], index, recipient);
+    outgoing_put_recipient(role, letter->key[0], index, recipient);
     log_attempt(role, letter, recipient);
     return true;
 }
@@ -365,7 +370,7 @@ outgoing_close_message(struct store_role *role, uint64_t message, const struct q
         return true;
     }
     mailbox_queue_put_done(role->store, (uint64_t)(wall_seconds(host_wall(role->host)) + keep_s),
-                           message);
+                           message, SLICE(""));
     return mailbox_queue_release(role->store, message) == STORE_OK;
 }
 
@@ -383,7 +388,7 @@ write_carriage(struct store_role *role, struct carriage *carriage)
         struct letter *letter = LIST_ITEM(link, struct letter, link);
         struct queue_recipient recipient;
         struct slice value;
-        letter->waits_again = false;
+        letter->waits_again = letter->owes = false;
         drop_place(role, letter);
         if (letter->outcome == LETTER_STRAY ||
             mailbox_queue_load_recipient(role->store, message, (uint32_t)letter->key[1], &value) !=
@@ -400,7 +405,7 @@ write_carriage(struct store_role *role, struct carriage *carriage)
         return true; /* damaged: check names it */
     facts.open -= closed < facts.open ? closed : facts.open;
     facts.owed |= owes;
-    if (put_message(role, message, &facts) != STORE_OK)
+    if (outgoing_put_message(role, message, &facts) != STORE_OK)
         return false;
     return facts.open > 0 || facts.owed || outgoing_close_message(role, message, &facts);
 }
@@ -411,23 +416,23 @@ outgoing_has_results(const struct store_role *role)
     const struct outgoing *outgoing = role->outgoing;
 
     return !list_is_empty(&outgoing->results) || !list_is_empty(&outgoing->results_filing) ||
-           !list_is_empty(&outgoing->reports_ready) || !list_is_empty(&outgoing->reports_filing);
+           !list_is_empty(&outgoing->reports_ready) || !list_is_empty(&outgoing->reports_filing) ||
+           askings_wait(role);
 }
 
 /* ---- forgetting ---------------------------------------------------------------------------- */
 
 struct purge {
-    uint64_t when_s[OUTGOING_PURGE_STEP], message[OUTGOING_PURGE_STEP];
+    struct queue_done rows[OUTGOING_PURGE_STEP]; /* without their facts */
     size_t count;
 };
 
 static bool
-note_done(void *context, uint64_t when_s, uint64_t message)
+note_done(void *context, const struct queue_done *done)
 {
     struct purge *purge = context;
 
-    purge->when_s[purge->count] = when_s;
-    purge->message[purge->count++] = message;
+    purge->rows[purge->count++] = *done;
     return purge->count < OUTGOING_PURGE_STEP;
 }
 
@@ -436,18 +441,21 @@ static void
 purge(struct store_role *role)
 {
     struct purge purge = {.count = 0};
+    struct queue_done first = {0};
     struct queued_entry entry;
     struct queue_message facts;
 
     role->outgoing->is_purge_due = false;
-    if (mailbox_queue_list_done(role->store, (uint64_t)wall_seconds(host_wall(role->host)),
+    if (mailbox_queue_list_done(role->store, &first, (uint64_t)wall_seconds(host_wall(role->host)),
                                 note_done, &purge) != STORE_OK)
         return;
     for (size_t i = 0; i < purge.count; i++) {
-        mailbox_queue_del_done(role->store, purge.when_s[i], purge.message[i]);
-        if (mailbox_queue_load(role->store, purge.message[i], &entry) == STORE_OK &&
+        const struct queue_done *row = &purge.rows[i];
+        mailbox_queue_del_done(role->store, row->when_s, row->message);
+        if (row->facts.len == 0 &&
+            mailbox_queue_load(role->store, row->message, &entry) == STORE_OK &&
             queue_message_take(entry.facts, &facts))
-            mailbox_queue_remove(role->store, purge.message[i], facts.recipients);
+            mailbox_queue_remove(role->store, row->message, facts.recipients);
     }
     if (purge.count == OUTGOING_PURGE_STEP)
         role->outgoing->purge_s = 0; /* there is more: soon again */
@@ -473,7 +481,7 @@ outgoing_file(struct store_role *role)
         list_append(&outgoing->reports_filing, link);
         is_good = is_good && report_file(report);
     }
-    return is_good;
+    return is_good && askings_file(role);
 }
 
 static void
@@ -486,6 +494,10 @@ end_carriage(struct store_role *role, struct carriage *carriage)
         (void)!map_remove(&role->outgoing->in_flight, slice_of(letter->key, sizeof(letter->key)));
         if (letter->waits_again)
             lanes_note(lanes, letter->batch->domain, letter->class_again, &letter->place);
+        if (letter->owes) {
+            struct queue_place place = outgoing_report_place(letter->key[0], letter->attempt.at);
+            outgoing_note_lane(role, &place);
+        }
     }
     outgoing_leave(role, carriage);
 }
@@ -508,4 +520,5 @@ outgoing_filed(struct store_role *role, bool is_durable)
     LIST_EACH (link, &outgoing->reports_filing) {
         report_filed(LIST_ITEM(link, struct report, link), is_durable);
     }
+    askings_filed(role, is_durable);
 }

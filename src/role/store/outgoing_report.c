@@ -335,6 +335,7 @@ enter_report(struct report *report)
     body_id body;
     struct queue_message facts = {
         .id = slice_of_string(report->report_id),
+        .message_id = SLICE(""),
         .reverse_path = SLICE(""),
         .envelope_id = SLICE(""),
         .flags = QUEUE_REPORT | (report->facts.flags & QUEUE_UTF8) |

@@ -235,6 +235,8 @@ file_submitted(struct parcel *parcel)
             !file_for(parcel, i))
             return false;
     }
+    if (parcel->from == PARCEL_SUBMITTED)
+        outgoing_trace(parcel);
     return outgoing_enter(parcel);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The operator's socket: check, lists, import, export, removal, figures. Who can open the socket
  * may do all of it. */
-#include "role/store/store_role.h"
+#include "role/store/outgoing.h"
 
 #include <stdlib.h>
 
@@ -268,6 +268,7 @@ lose(struct store_tool *tool)
     struct list *jobs[] = {&role->jobs, &role->jobs_filing};
 
     readings_abandon(&tool->readings);
+    askings_lose(tool);
     LIST_EACH (link, &tool->parcels) {
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
@@ -313,6 +314,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
         on_account_remove(tool, &note.as.account_remove);
     else if (note.kind == TOOL_STORE_STATS_ASK)
         on_stats(tool, note.as.stats_ask.id);
+    else if (note.kind == TOOL_STORE_QUEUE_ASK)
+        asking_open(tool, &note.as.queue_ask);
 }
 
 static void
@@ -327,6 +330,7 @@ on_room(void *context)
     struct store_tool *tool = context;
 
     readings_go_on(&tool->readings);
+    askings_go_on(tool->role);
 }
 
 static const struct host_channel_handler handler = {on_note, on_closed, on_room};

@@ -4,6 +4,7 @@
 #include "envelope/path.h"
 #include "tool/aliases.h"
 #include "tool/files.h"
+#include "tool/queue_client.h"
 #include "tool/say.h"
 #include "tool/sendmail/carry.h"
 #include "tool/sendmail/options.h"
@@ -292,11 +293,10 @@ run(struct call *call)
         return hold_session(call);
     case SENDMAIL_VERIFY:
         return verify(call);
-    case SENDMAIL_QUEUE: /* what is taken is delivered by then: nothing ever waits */
-        puts("Mail queue is empty");
-        return EX_OK;
+    case SENDMAIL_QUEUE:
+        return queue_client_mailq(&call->settings);
     case SENDMAIL_RETRY:
-        return EX_OK;
+        return queue_client_retry(&call->settings);
     case SENDMAIL_ALIASES:
         break;
     }
