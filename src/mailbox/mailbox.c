@@ -294,6 +294,29 @@ mailbox_set_subscribed(struct store *store, account_id account, mailbox_id mailb
 }
 
 enum store_result
+mailbox_adopt(struct store *store, account_id account, mailbox_id mailbox, uint32_t uid_validity)
+{
+    struct account_entry owner;
+    struct mailbox_entry entry;
+    enum store_result result = store_mailbox_load(store, account, mailbox, &entry);
+
+    if (result == STORE_OK)
+        result = store_account_load(store, account, &owner);
+    if (result != STORE_OK || entry.uid_validity == uid_validity)
+        return result;
+    if (uid_validity == 0 || uid_validity > UID_VALIDITY_ADOPTED_MAX)
+        return STORE_LIMIT;
+    if (entry.uid_next != 1)
+        return STORE_EXISTS;
+    entry.uid_validity = uid_validity;
+    if (owner.uid_validity < uid_validity)
+        owner.uid_validity = uid_validity; /* whoever takes its place has a higher one */
+    store_mailbox_save(store, account, mailbox, &entry);
+    store_account_save(store, account, &owner);
+    return STORE_OK;
+}
+
+enum store_result
 mailbox_set_use(struct store *store, account_id account, mailbox_id mailbox, uint8_t use)
 {
     struct mailbox_entry entry;

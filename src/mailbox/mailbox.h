@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Mailboxes: named, UID-numbered containers in an account (RFC 9051 §2.3.1, §5.1). Names are UTF-8,
  * 1 to MAILBOX_NAME_MAX octets, levels parted by '/'; the name INBOX matches in any case. Each
- * mailbox ever made has another UIDVALIDITY. */
+ * mailbox ever made here has another UIDVALIDITY. */
 #ifndef MAILBOX_MAILBOX_H
 #define MAILBOX_MAILBOX_H
 
 #include "mailbox/store.h"
 
 enum { MAILBOX_LEVELS_MAX = 32 };
+#define UID_VALIDITY_ADOPTED_MAX UINT32_C(0xF0000000)
 
 /* True for a name that can be given: no control octets, no empty level, not too long or deep. */
 MUST_USE bool mailbox_name_is_valid(struct slice name);
@@ -47,6 +48,12 @@ MUST_USE enum store_result mailbox_set_subscribed(struct store *store, account_i
 /* What it is for (RFC 6154); 0 to MAILBOX_USE_MAX. */
 MUST_USE enum store_result mailbox_set_use(struct store *store, account_id account,
                                            mailbox_id mailbox, uint8_t use);
+
+/* Gives a mailbox the UIDVALIDITY that it had elsewhere, so that clients keep what they know of its
+ * messages; for imports. STORE_EXISTS when it has ever had a message here, STORE_LIMIT
+ * above UID_VALIDITY_ADOPTED_MAX: those made later must find higher ones. */
+MUST_USE enum store_result mailbox_adopt(struct store *store, account_id account,
+                                         mailbox_id mailbox, uint32_t uid_validity);
 
 /* Calls fn for each mailbox of the account by name, until it returns false. Durable state. */
 typedef bool (*mailbox_fn)(void *context, mailbox_id mailbox, const struct mailbox_entry *entry);

@@ -6,6 +6,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/store_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum store_result
@@ -110,6 +111,8 @@ mailbox_message_append(struct store *store, account_id account, mailbox_id mailb
         result = STORE_LIMIT;
     if (result != STORE_OK)
         return result;
+    if (message->uid > target.entry.uid_next && message->uid < UINT32_MAX)
+        target.entry.uid_next = message->uid;
     body->refs++;
     *ret_uid = enter_message(store, &target, &entry);
     return STORE_OK;
@@ -141,6 +144,20 @@ mailbox_message_import(struct store *store, account_id account, mailbox_id mailb
     import_entry_put(&store->scratch, &import);
     store_put_entry(store, key_import(account, key));
     *ret_was_there = false;
+    return STORE_OK;
+}
+
+enum store_result
+mailbox_import_find(struct store *store, account_id account, struct slice key, bool *ret_was_there)
+{
+    struct slice value;
+
+    if (slice_is_empty(key) || key.len > IMPORT_KEY_MAX)
+        return STORE_LIMIT;
+    int known = store_view_get(store, key_import(account, key), &value);
+    if (known < 0 && known != -ENOENT)
+        return store_result_of(known);
+    *ret_was_there = known == 0;
     return STORE_OK;
 }
 

@@ -28,6 +28,7 @@ struct message_new {
     uint32_t flags;
     uint64_t keywords;
     struct wall internal; /* saved is the turn's time */
+    uint32_t uid;         /* wanted, for imports: taken unless it is below UIDNEXT; 0: the next */
     bool is_over_quota_allowed;
 };
 
@@ -43,6 +44,10 @@ MUST_USE enum store_result mailbox_message_import(struct store *store, account_i
                                                   mailbox_id mailbox, struct slice key,
                                                   const struct message_new *message,
                                                   uint32_t *ret_uid, bool *ret_was_there);
+
+/* Whether the key is known. Durable state. */
+MUST_USE enum store_result mailbox_import_find(struct store *store, account_id account,
+                                               struct slice key, bool *ret_was_there);
 
 /* Names the body of a message in a second mailbox of the account (COPY); flags go along. */
 MUST_USE enum store_result mailbox_message_copy(struct store *store, account_id account,

@@ -133,13 +133,8 @@ file_one(struct parcel *parcel, mailbox_id mailbox)
     struct store *store = parcel->role->store;
     account_id account = parcel->recipients[0].account;
     struct message_new message = {.flags = parcel->flags, .internal = parcel->internal};
-    enum store_result result = STORE_OK;
-    uint64_t bit;
+    enum store_result result = parcel_keywords(parcel, mailbox, &message.keywords);
 
-    for (size_t i = 0; result == STORE_OK && i < parcel->keyword_count; i++) {
-        result = mailbox_keyword(store, account, mailbox, parcel->keywords[i], &bit);
-        message.keywords |= result == STORE_OK ? bit : 0;
-    }
     if (result == STORE_OK)
         result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
                                   &message.body);

@@ -240,6 +240,20 @@ file_submitted(struct parcel *parcel)
     return outgoing_enter(parcel);
 }
 
+enum store_result
+parcel_keywords(const struct parcel *parcel, mailbox_id mailbox, uint64_t *ret_keywords)
+{
+    enum store_result result = STORE_OK;
+    uint64_t bit;
+
+    for (size_t i = 0; result == STORE_OK && i < parcel->keyword_count; i++) {
+        result = mailbox_keyword(parcel->role->store, parcel->recipients[0].account, mailbox,
+                                 parcel->keywords[i], &bit);
+        *ret_keywords |= result == STORE_OK ? bit : 0;
+    }
+    return result;
+}
+
 static bool
 file_appended(struct parcel *parcel)
 {
@@ -248,11 +262,15 @@ file_appended(struct parcel *parcel)
     struct message_new message = {
         .flags = parcel->flags,
         .internal = parcel->internal,
+        .uid = parcel->uid,
         .is_over_quota_allowed = true,
     };
     mailbox_id mailbox;
     enum store_result result = mailbox_open(store, recipient->account, parcel->mailbox, &mailbox);
 
+    /* More keywords than a mailbox can have: the message is worth more than they. */
+    if (result == STORE_OK)
+        (void)!parcel_keywords(parcel, mailbox, &message.keywords);
     if (result == STORE_OK)
         result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
                                   &message.body);

@@ -429,6 +429,7 @@ job_answer(struct job **job, enum store_result result)
         host_channel_send(old->tool->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
     }
     imap_change_close(&old->change);
+    free(old->make);
     free(old->uids);
     free(old);
     *job = NULL;

@@ -104,10 +104,11 @@ struct parcel {
     struct slice mailbox, key;
     uint32_t flags;
     struct wall internal;
-    enum tool_store_result result;
-    /* for PARCEL_IMAP */
     struct slice *keywords;
     size_t keyword_count;
+    enum tool_store_result result;
+    uint32_t uid; /* wanted, by the tool */
+    /* for PARCEL_IMAP */
     uint32_t uid_validity;
     enum store_result store_result;
     struct parcel *lead;    /* of its group, once that has come */
@@ -129,6 +130,9 @@ uint64_t parcel_len(const struct parcel *parcel);
 MUST_USE bool parcel_file(struct parcel *parcel);
 /* Answers its sender and closes it. `result` is the turn's. */
 void parcel_answer(struct parcel **parcel, enum store_result result);
+/* Takes the bits of its keywords; new ones are named. */
+MUST_USE enum store_result parcel_keywords(const struct parcel *parcel, mailbox_id mailbox,
+                                           uint64_t *ret_keywords);
 void parcel_settle(struct parcel_recipient *recipient, enum smtp_store_outcome_kind kind,
                    const char *text);
 
@@ -205,6 +209,7 @@ struct job {
     enum store_result result;
     const struct job_kind *kind; /* NULL: maildrop or account */
     struct imap_change *change;  /* with kind; owned */
+    struct tool_make *make;      /* the same */
 };
 
 struct outgoing;

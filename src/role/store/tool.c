@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { SIDE_TOOL = 0 };
+enum { SIDE_TOOL = 0, IMPORT_KEYS_MAX = 500 /* of a note */ };
 
 enum tool_store_result
 tool_result_of(enum store_result result)
@@ -205,6 +205,12 @@ on_append(struct store_tool *tool, const struct tool_store_append *note, host_ha
     parcel->mailbox = arena_copy(&parcel->arena, note->mailbox);
     parcel->key = arena_copy(&parcel->arena, note->key);
     parcel->flags = note->flags;
+    parcel->uid = note->uid;
+    parcel->keyword_count = note->keywords.count;
+    parcel->keywords = ARENA_ARRAY(&parcel->arena, struct slice, note->keywords.count + 1);
+    assert(parcel->keywords);
+    for (size_t i = 0; i < note->keywords.count; i++)
+        parcel->keywords[i] = arena_copy(&parcel->arena, note->keywords.at[i].name);
     parcel->internal = (struct wall){note->internal_ns};
     parcel->recipients = ARENA_ARRAY(&parcel->arena, struct parcel_recipient, 1);
     assert(parcel->recipients);
@@ -214,6 +220,120 @@ on_append(struct store_tool *tool, const struct tool_store_append *note, host_ha
     list_append(&role->appended, &parcel->order_link);
     store_role_wait(role, parcel);
     parsers_take(role, parcel);
+}
+
+static void
+on_import_ask(struct store_tool *tool, const struct tool_store_import_ask *note)
+{
+    struct store_role *role = tool->role;
+    struct tool_store_import_fact facts[IMPORT_KEYS_MAX];
+    enum store_result result = STORE_OK;
+
+    for (size_t i = 0; result == STORE_OK && i < note->keys.count; i++)
+        result = mailbox_import_find(role->store, note->account, note->keys.at[i].key,
+                                     &facts[i].was_there);
+    struct tool_store_import_known known = {
+        note->id, tool_result_of(result), {facts, result == STORE_OK ? note->keys.count : 0}};
+    buffer_clear(&role->note);
+    send_note(tool, tool_store_put_import_known(&role->note, &tool->ledger, &known));
+}
+
+/* A mailbox that somebody brings from elsewhere. */
+struct tool_make {
+    uint8_t use;
+    bool is_subscribed;
+    uint32_t uid_validity;
+    size_t name_len;
+    uint8_t name[MAILBOX_NAME_MAX];
+};
+
+/* Who has a use, and whether it can be taken away. */
+struct user_of {
+    uint8_t use;
+    mailbox_id mailbox;
+    bool was_used;
+};
+
+static bool
+find_user(void *context, mailbox_id mailbox, const struct mailbox_entry *entry)
+{
+    struct user_of *user = context;
+
+    if (entry->use != user->use)
+        return true;
+    user->mailbox = mailbox;
+    user->was_used = entry->uid_next > 1;
+    return false;
+}
+
+/* The mailboxes that each account gets have uses too: what comes with messages takes them over. */
+static enum store_result
+give_use(struct job *job, mailbox_id mailbox)
+{
+    struct store *store = job->role->store;
+    struct user_of user = {.use = job->make->use};
+    enum store_result result = mailbox_list(store, job->account, find_user, &user);
+
+    if (result == STORE_NOT_FOUND) /* the account is new */
+        result = STORE_OK;
+    if (result != STORE_OK || user.was_used || user.mailbox == mailbox)
+        return result;
+    if (user.mailbox != 0)
+        result = mailbox_set_use(store, job->account, user.mailbox, 0);
+    return result == STORE_OK ? mailbox_set_use(store, job->account, mailbox, job->make->use)
+                              : result;
+}
+
+static void
+make_file(struct job *job)
+{
+    struct store *store = job->role->store;
+    struct tool_make *make = job->make;
+    struct slice name = slice_of(make->name, make->name_len);
+    mailbox_id mailbox = 0;
+
+    job->result = STORE_OK;
+    for (size_t i = 1; i <= name.len && job->result == STORE_OK; i++) {
+        if (i == name.len || name.at[i] == '/')
+            job->result = mailbox_open(store, job->account, slice_first(name, i), &mailbox);
+    }
+    if (job->result == STORE_OK && make->use != 0)
+        job->result = give_use(job, mailbox);
+    if (job->result == STORE_OK && make->is_subscribed)
+        job->result = mailbox_set_subscribed(store, job->account, mailbox, true);
+    if (job->result != STORE_OK || make->uid_validity == 0)
+        return;
+    enum store_result adopted = mailbox_adopt(store, job->account, mailbox, make->uid_validity);
+    if (adopted != STORE_EXISTS && adopted != STORE_LIMIT)
+        job->result = adopted;
+}
+
+static const struct job_kind make_kind = {make_file, NULL};
+
+static void
+on_mailbox_make(struct store_tool *tool, const struct tool_store_mailbox_make *note)
+{
+    if (note->account == 0 || !mailbox_name_is_valid(note->mailbox)) {
+        struct tool_store_done done = {note->id, TOOL_STORE_RESULT_BAD};
+        buffer_clear(&tool->role->note);
+        send_note(tool, tool_store_put_done(&tool->role->note, &tool->ledger, &done));
+        return;
+    }
+    struct job *job = calloc(1, sizeof(*job));
+    if (!job || !(job->make = calloc(1, sizeof(*job->make))))
+        abort();
+    job->role = tool->role;
+    job->tool = tool;
+    job->id = note->id;
+    job->account = note->account;
+    job->kind = &make_kind;
+    job->make->use = note->use;
+    job->make->is_subscribed = note->is_subscribed;
+    job->make->uid_validity = note->uid_validity;
+    job->make->name_len = note->mailbox.len;
+    memcpy(job->make->name, note->mailbox.at, note->mailbox.len);
+    list_append(&tool->role->jobs, &job->link);
+    store_role_turn_soon(tool->role);
 }
 
 static void
@@ -310,6 +430,10 @@ on_note(void *context, struct slice bytes, host_handle handle)
         on_read(tool, &note.as.read);
     else if (note.kind == TOOL_STORE_APPEND)
         on_append(tool, &note.as.append, handle);
+    else if (note.kind == TOOL_STORE_IMPORT_ASK)
+        on_import_ask(tool, &note.as.import_ask);
+    else if (note.kind == TOOL_STORE_MAILBOX_MAKE)
+        on_mailbox_make(tool, &note.as.mailbox_make);
     else if (note.kind == TOOL_STORE_ACCOUNT_REMOVE)
         on_account_remove(tool, &note.as.account_remove);
     else if (note.kind == TOOL_STORE_STATS_ASK)
