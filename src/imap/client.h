@@ -75,7 +75,8 @@ struct imap_client_options {
 enum imap_client_command {
     IMAP_CLIENT_NOOP,
     IMAP_CLIENT_NAMESPACE,   /* events NAMESPACE */
-    IMAP_CLIENT_LIST,        /* mailbox: reference; other: pattern; events LIST */
+    IMAP_CLIENT_LIST,        /* mailbox: reference; other: pattern; text: empty or what
+                              to RETURN, as "SPECIAL-USE"; events LIST */
     IMAP_CLIENT_LSUB,        /* the same, what is subscribed to */
     IMAP_CLIENT_STATUS,      /* mailbox, text: "MESSAGES UIDNEXT"; event STATUS */
     IMAP_CLIENT_SELECT,      /* mailbox; text: empty or "CONDSTORE"; see imap_client_mailbox */

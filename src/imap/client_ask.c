@@ -198,6 +198,17 @@ put_names(struct imap_client *client, const struct imap_client_question *questio
     return put_mailbox(client, question->other, question->is_wire);
 }
 
+/* RFC 5258 §3.2: "RETURN (SPECIAL-USE)" */
+static bool
+put_list(struct imap_client *client, const struct imap_client_question *question)
+{
+    if (!put_names(client, question))
+        return false;
+    if (question->text.len > 0)
+        put_in_parentheses(client, " RETURN ", question->text);
+    return true;
+}
+
 static bool
 put_name_and_items(struct imap_client *client, const struct imap_client_question *question)
 {
@@ -315,7 +326,7 @@ struct shape {
 static const struct shape shapes[] = {
     [IMAP_CLIENT_NOOP] = {"NOOP", 0, NULL},
     [IMAP_CLIENT_NAMESPACE] = {"NAMESPACE", 0, NULL},
-    [IMAP_CLIENT_LIST] = {"LIST ", 0, put_names},
+    [IMAP_CLIENT_LIST] = {"LIST ", 0, put_list},
     [IMAP_CLIENT_LSUB] = {"LSUB ", 0, put_names},
     [IMAP_CLIENT_STATUS] = {"STATUS ", 0, put_name_and_items},
     [IMAP_CLIENT_SELECT] = {"SELECT ", 0, put_name_and_items},
@@ -347,6 +358,7 @@ server_can(const struct imap_client_facts *facts, const struct imap_client_quest
         bool is_there;
     } needs[] = {
         {IMAP_CLIENT_NAMESPACE, facts->has_namespace},
+        {IMAP_CLIENT_LIST, question->text.len == 0 || facts->has_list_extended},
         {IMAP_CLIENT_CREATE, question->text.len == 0 || facts->has_create_special_use},
         {IMAP_CLIENT_ENABLE, facts->has_enable},
         {IMAP_CLIENT_FETCH, question->changed_since == 0 || facts->has_condstore},

@@ -96,7 +96,7 @@ add_parts_of_rev2(struct imap_client_facts *facts)
 {
     facts->has_idle = facts->has_namespace = facts->has_unselect = facts->has_uidplus = true;
     facts->has_move = facts->has_enable = facts->has_sasl_ir = facts->has_status_size = true;
-    facts->has_special_use = facts->has_literal_minus = true;
+    facts->has_special_use = facts->has_literal_minus = facts->has_list_extended = true;
 }
 
 void

@@ -16,7 +16,7 @@
 
 #define HELLO                                                                                      \
     "* OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS MOVE IDLE ENABLE QRESYNC NAMESPACE] hi\r\n"
-#define FACTS "IMAP4rev1 LITERAL+ UIDPLUS MOVE IDLE ENABLE QRESYNC NAMESPACE UNSELECT"
+#define FACTS "IMAP4rev1 LITERAL+ UIDPLUS MOVE IDLE ENABLE QRESYNC NAMESPACE UNSELECT LIST-EXTENDED"
 #define GRANTED "A1 OK [CAPABILITY " FACTS "] in\r\n"
 #define LOGIN "A1 LOGIN \"mrose\" \"secret\"\r\n"
 
@@ -77,6 +77,11 @@ mailboxes_are_listed_with_their_uses_and_names(void **state)
            "list a\"\\ {3} a\"\\ {3}  1\n"
            "list &wrong &wrong / 0\n"
            "reply 2 ok [] done\n");
+    expect((struct imap_client_question){.command = IMAP_CLIENT_LIST,
+                                         .other = SLICE("*"),
+                                         .text = SLICE("SPECIAL-USE")},
+           "* LIST (\\Trash) \"/\" x (CHILDINFO (\"SUBSCRIBED\"))\r\nA2 OK done\r\n",
+           "A2 LIST \"\" \"*\" RETURN (SPECIAL-USE)\r\n", "list x x / 1024\nreply 2 ok [] done\n");
     expect((struct imap_client_question){.command = IMAP_CLIENT_LSUB, .other = SLICE("%")},
            "* LSUB () \"/\" x\r\nA2 OK done\r\n", "A2 LSUB \"\" \"%\"\r\n",
            "list x x / 8\nreply 3 ok [] done\n");
