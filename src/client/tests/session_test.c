@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Sessions over a real socket, against a server that says what its script says. Against real
  * servers, with TLS: tests/interop/desk.py. */
+#include "client/imap.h"
 #include "client/pop.h"
 #include "client/submit.h"
 
@@ -290,6 +291,56 @@ test_a_message_is_submitted_and_refusals_are_named(void **state)
 }
 
 static void
+count_exists(void *context, const struct imap_client_event *event)
+{
+    if (event->kind == IMAP_CLIENT_EVENT_EXISTS)
+        *(uint32_t *)context = event->number;
+}
+
+static void
+test_a_mailbox_is_selected_and_appended_to(void **state)
+{
+    static const char *const script[] = {"S: * OK [CAPABILITY IMAP4rev1] hello",
+                                         "C: A1 LOGIN \"alice\" \"secret\"",
+                                         "S: A1 OK [CAPABILITY IMAP4rev1] in",
+                                         "C: A2 SELECT \"INBOX\"",
+                                         "S: * 7 EXISTS\r\nA2 OK done",
+                                         "C: A3 APPEND \"Sent\" (\\Seen) {7}",
+                                         "S: + go on",
+                                         "C: a: b",
+                                         "C: \r",
+                                         "C: \r",
+                                         "S: A3 OK [APPENDUID 1 44] done",
+                                         "C: A4 EXAMINE \"None\"",
+                                         "S: A4 NO [NONEXISTENT] no",
+                                         "C: A5 LOGOUT",
+                                         "S: * BYE\r\nA5 OK",
+                                         NULL};
+    struct server server = start(script);
+    struct client_account account = account_at(CLIENT_IMAP, server.port);
+    struct client_login login = LOGIN(account);
+    struct client_problem problem = {0};
+    struct imap_client_question question = {.command = IMAP_CLIENT_SELECT,
+                                            .mailbox = SLICE("INBOX")};
+    uint32_t exists = 0, uid = 0;
+
+    (void)state;
+    struct client_imap *imap = client_imap_open(&login, &problem);
+    assert_string_equal(problem.text, "");
+    assert_true(client_imap_ask(imap, &question, count_exists, &exists, &problem));
+    assert_int_equal(exists, 7);
+    assert_true(client_imap_append(imap, SLICE("Sent"), SLICE("\\Seen"), SLICE("a: b\n\r\n"), &uid,
+                                   &problem));
+    assert_int_equal(uid, 44);
+    question =
+        (struct imap_client_question){.command = IMAP_CLIENT_EXAMINE, .mailbox = SLICE("None")};
+    assert_false(client_imap_ask(imap, &question, NULL, NULL, &problem));
+    assert_int_equal(problem.kind, CLIENT_PROBLEM_MISSING);
+    client_imap_close(&imap);
+    finish(server);
+}
+
+static void
 test_the_clock_goes_on_and_chance_is_chance(void **state)
 {
     struct instant before = client_now();
@@ -311,6 +362,7 @@ main(void)
         cmocka_unit_test(test_without_tls_no_password_leaves),
         cmocka_unit_test(test_a_connection_that_breaks_is_told),
         cmocka_unit_test(test_a_message_is_submitted_and_refusals_are_named),
+        cmocka_unit_test(test_a_mailbox_is_selected_and_appended_to),
         cmocka_unit_test(test_the_clock_goes_on_and_chance_is_chance),
     };
 

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/imap.h"
+
+#include "client/login.h"
+
+#include <stdlib.h>
+
+struct client_imap {
+    struct imap_client *engine;
+    struct client_wire *wire;
+    struct login login;
+    struct slice input; /* what the engine has not taken yet */
+    bool is_in, is_over;
+    bool is_answered, is_ok; /* the question that runs */
+    bool is_changed;         /* in IDLE: something came */
+    client_imap_fn fn;
+    void *context;
+    struct slice message; /* of APPEND: what is left of it */
+    char code[128];
+    enum client_problem_kind end;
+    char why[512];
+};
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+static void
+keep_reason(struct client_imap *imap, enum client_problem_kind kind, struct slice text)
+{
+    imap->end = kind;
+    (void)snprintf(imap->why, sizeof(imap->why), "%.*s", CLIENT_TEXT(text));
+}
+
+static void
+take_close(struct client_imap *imap, const struct imap_client_event *event)
+{
+    static const struct {
+        enum client_problem_kind kind;
+        const char *text;
+    } ends[] = {
+        [IMAP_CLIENT_CLOSE_DONE] = {CLIENT_PROBLEM_UNREACHABLE, "the session has ended"},
+        [IMAP_CLIENT_CLOSE_REFUSED] = {CLIENT_PROBLEM_LOGIN, "refused"},
+        [IMAP_CLIENT_CLOSE_INSECURE] = {CLIENT_PROBLEM_INSECURE,
+                                        "the server has no TLS, which the account requires"},
+        [IMAP_CLIENT_CLOSE_METHOD] = {CLIENT_PROBLEM_LOGIN,
+                                      "no way to log in that both sides know"},
+        [IMAP_CLIENT_CLOSE_PROTOCOL] = {CLIENT_PROBLEM_PROTOCOL, "the server breaks the rules"},
+        [IMAP_CLIENT_CLOSE_SILENCE] = {CLIENT_PROBLEM_UNREACHABLE, "the server says nothing"},
+        [IMAP_CLIENT_CLOSE_LOST] = {CLIENT_PROBLEM_UNREACHABLE, "the connection was lost"},
+    };
+
+    imap->is_over = imap->is_answered = true;
+    imap->is_ok = false;
+    if (imap->end != CLIENT_PROBLEM_NONE)
+        return;
+    bool is_later = slice_equal_nocase(event->code, SLICE("UNAVAILABLE")) ||
+                    slice_equal_nocase(event->code, SLICE("INUSE")) ||
+                    slice_equal_nocase(event->code, SLICE("LIMIT")) ||
+                    (imap->is_in && event->close == IMAP_CLIENT_CLOSE_REFUSED);
+    keep_reason(imap, is_later ? CLIENT_PROBLEM_TEMPORARY : ends[event->close].kind,
+                event->text.len > 0 ? event->text : slice_of_string(ends[event->close].text));
+}
+
+static void
+take_reply(struct client_imap *imap, const struct imap_client_event *event)
+{
+    bool is_missing = slice_equal_nocase(event->code, SLICE("NONEXISTENT")) ||
+                      slice_equal_nocase(event->code, SLICE("TRYCREATE"));
+    bool is_later = slice_equal_nocase(event->code, SLICE("UNAVAILABLE")) ||
+                    slice_equal_nocase(event->code, SLICE("INUSE"));
+
+    imap->is_answered = true;
+    imap->is_ok = event->result == IMAP_CLIENT_OK;
+    (void)snprintf(imap->code, sizeof(imap->code), "%.*s", CLIENT_TEXT(event->code));
+    if (!imap->is_ok)
+        keep_reason(imap,
+                    is_missing ? CLIENT_PROBLEM_MISSING
+                    : is_later ? CLIENT_PROBLEM_TEMPORARY
+                               : CLIENT_PROBLEM_REFUSED,
+                    event->text);
+}
+
+static void
+respond(struct client_imap *imap, const struct imap_client_event *event)
+{
+    struct slice response;
+    bool is_first = event->kind == IMAP_CLIENT_EVENT_AUTH;
+
+    if (is_first ? login_begin(&imap->login, imap->wire, event->mechanism, &response)
+                 : login_step(&imap->login, event->bytes, &response)) {
+        imap_client_respond(imap->engine, response, client_now());
+        return;
+    }
+    keep_reason(imap, CLIENT_PROBLEM_LOGIN, SLICE("the server has not proven that it knows us"));
+    imap_client_give_up(imap->engine, client_now());
+}
+
+static void
+start_tls(struct client_imap *imap)
+{
+    struct client_problem problem = {0};
+
+    if (imap->input.len > 0) {
+        keep_reason(imap, CLIENT_PROBLEM_PROTOCOL, SLICE("the server goes on before TLS begins"));
+        imap_client_input_ended(imap->engine);
+    } else if (!client_wire_start_tls(imap->wire, &problem)) {
+        keep_reason(imap, problem.kind, slice_of_string(problem.text));
+        imap_client_input_ended(imap->engine);
+    } else {
+        imap_client_tls_started(imap->engine, client_now());
+    }
+}
+
+static void
+take_event(struct client_imap *imap, const struct imap_client_event *event)
+{
+    switch (event->kind) {
+    case IMAP_CLIENT_EVENT_STARTTLS:
+        start_tls(imap);
+        break;
+    case IMAP_CLIENT_EVENT_AUTH:
+    case IMAP_CLIENT_EVENT_CHALLENGE:
+        respond(imap, event);
+        break;
+    case IMAP_CLIENT_EVENT_LOGGED_IN:
+        imap->is_in = login_end(&imap->login);
+        if (!imap->is_in)
+            keep_reason(imap, CLIENT_PROBLEM_LOGIN,
+                        SLICE("the server has not proven that it knows us"));
+        imap->is_answered = true;
+        break;
+    case IMAP_CLIENT_EVENT_REPLY:
+        take_reply(imap, event);
+        break;
+    case IMAP_CLIENT_EVENT_CLOSE:
+        take_close(imap, event);
+        break;
+    case IMAP_CLIENT_EVENT_NOTICE:
+    case IMAP_CLIENT_EVENT_NAMESPACE:
+    case IMAP_CLIENT_EVENT_LIST:
+    case IMAP_CLIENT_EVENT_STATUS:
+    case IMAP_CLIENT_EVENT_EXISTS:
+    case IMAP_CLIENT_EVENT_EXPUNGE:
+    case IMAP_CLIENT_EVENT_VANISHED:
+    case IMAP_CLIENT_EVENT_NUMBERS:
+    case IMAP_CLIENT_EVENT_BODY:
+    case IMAP_CLIENT_EVENT_FETCH:
+    case IMAP_CLIENT_EVENT_APPEND:
+    case IMAP_CLIENT_EVENT_IDLING:
+        imap->is_changed = imap->is_changed || (event->kind != IMAP_CLIENT_EVENT_IDLING &&
+                                                event->kind != IMAP_CLIENT_EVENT_NOTICE);
+        if (imap->fn)
+            imap->fn(imap->context, event);
+        break;
+    }
+}
+
+/* One step: moves octets until something happens. */
+static void
+move(struct client_imap *imap, struct instant deadline)
+{
+    struct instant own = imap_client_deadline(imap->engine);
+    bool is_mine = instant_is_before(deadline, own);
+    size_t sent;
+
+    switch (client_wire_move(imap->wire, imap_client_output(imap->engine), &sent, &imap->input,
+                             is_mine ? deadline : own)) {
+    case CLIENT_WIRE_MOVED:
+        imap_client_sent(imap->engine, sent);
+        break;
+    case CLIENT_WIRE_SILENCE:
+        if (is_mine)
+            imap_client_done(imap->engine, client_now());
+        else
+            imap_client_expire(imap->engine, client_now());
+        break;
+    case CLIENT_WIRE_ENDED:
+        imap_client_input_ended(imap->engine);
+        break;
+    }
+}
+
+/* Moves the session on until the question is answered, or it is over. An IDLE ends at the first
+ * change, or at the deadline. */
+static void
+run(struct client_imap *imap, bool is_idle, struct instant deadline)
+{
+    struct imap_client_event event;
+    bool is_done = !is_idle;
+
+    while (!imap->is_answered) {
+        if (imap_client_next(imap->engine, &event)) {
+            take_event(imap, &event);
+            continue;
+        }
+        if (!is_done && imap->is_changed) {
+            imap_client_done(imap->engine, client_now());
+            is_done = true;
+        }
+        size_t put = imap_client_append_put(imap->engine, imap->message, client_now());
+        imap->message = slice_skip(imap->message, put);
+        size_t taken = imap_client_feed(imap->engine, imap->input, client_now());
+        imap->input = slice_skip(imap->input, taken);
+        if (taken == 0 && imap->input.len == 0)
+            move(imap, is_done ? INSTANT_NEVER : deadline);
+    }
+}
+
+/* ---- questions ----------------------------------------------------------------------------- */
+
+static bool
+tell(struct client_imap *imap, struct client_problem *problem)
+{
+    return client_problem_set(problem, imap->end ? imap->end : CLIENT_PROBLEM_PROTOCOL, "%s: %s",
+                              imap->login.from->account->incoming.host, imap->why);
+}
+
+static bool
+begin(struct client_imap *imap, const struct imap_client_question *question, client_imap_fn fn,
+      void *context, struct client_problem *problem)
+{
+    imap->is_answered = imap->is_ok = imap->is_changed = false;
+    imap->code[0] = '\0';
+    if (imap->is_over)
+        return tell(imap, problem);
+    imap->end = CLIENT_PROBLEM_NONE;
+    imap->fn = fn;
+    imap->context = context;
+    return imap_client_ask(imap->engine, question, client_now()) ||
+           client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
+                              "%s: the question cannot be sent: a name or text in it is too long "
+                              "or has characters that it must not have",
+                              imap->login.from->account->incoming.host);
+}
+
+bool
+client_imap_ask(struct client_imap *imap, const struct imap_client_question *question,
+                client_imap_fn fn, void *context, struct client_problem *problem)
+{
+    if (!begin(imap, question, fn, context, problem))
+        return false;
+    run(imap, false, INSTANT_NEVER);
+    return imap->is_ok || tell(imap, problem);
+}
+
+bool
+client_imap_append(struct client_imap *imap, struct slice mailbox, struct slice flags,
+                   struct slice message, uint32_t *ret_uid, struct client_problem *problem)
+{
+    struct imap_client_question question = {
+        .command = IMAP_CLIENT_APPEND, .mailbox = mailbox, .flags = flags, .octets = message.len};
+    uint32_t validity, uid = 0;
+
+    imap->message = message;
+    bool is_done = client_imap_ask(imap, &question, NULL, NULL, problem);
+    imap->message = SLICE("");
+    if (!is_done)
+        return false;
+    if (imap_client_parse_append_uid(slice_of_string(imap->code), &validity, &uid))
+        *ret_uid = uid;
+    else
+        *ret_uid = 0;
+    return true;
+}
+
+bool
+client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_fn fn,
+                 void *context, struct client_problem *problem)
+{
+    bool has_idle = imap_client_facts(imap->engine).has_idle;
+    struct imap_client_question question = {.command =
+                                                has_idle ? IMAP_CLIENT_IDLE : IMAP_CLIENT_NOOP};
+    struct slice input;
+    size_t sent;
+
+    if (!has_idle) {
+        enum client_wire_event event =
+            client_wire_move(imap->wire, SLICE(""), &sent, &input, deadline);
+        if (event == CLIENT_WIRE_MOVED)
+            imap->input = input;
+        else if (event == CLIENT_WIRE_ENDED)
+            imap_client_input_ended(imap->engine);
+    }
+    if (!begin(imap, &question, fn, context, problem))
+        return false;
+    run(imap, has_idle, deadline);
+    return imap->is_ok || tell(imap, problem);
+}
+
+struct slice
+client_imap_code(const struct client_imap *imap)
+{
+    return slice_of_string(imap->code);
+}
+
+struct imap_client_facts
+client_imap_facts(const struct client_imap *imap)
+{
+    return imap_client_facts(imap->engine);
+}
+
+struct imap_client_mailbox
+client_imap_mailbox(const struct client_imap *imap)
+{
+    return imap_client_mailbox(imap->engine);
+}
+
+/* ---- beginning and end --------------------------------------------------------------------- */
+
+static struct imap_client *
+open_engine(const struct client_login *login)
+{
+    static const enum imap_client_tls tls[] = {[CLIENT_TLS_REQUIRED] = IMAP_CLIENT_TLS_REQUIRED,
+                                               [CLIENT_TLS_OFFERED] = IMAP_CLIENT_TLS_OFFERED,
+                                               [CLIENT_TLS_NEVER] = IMAP_CLIENT_TLS_NEVER};
+    const struct client_account *account = login->account;
+    struct imap_client_options options = {
+        .name = slice_of_string(account->login),
+        .password = login->password,
+        .tls = tls[account->tls],
+        .is_secure = account->incoming.is_secure,
+        .allows_clear_password = account->tls != CLIENT_TLS_REQUIRED,
+        .trace = login->trace,
+    };
+
+    options.mechanisms_count = login_mechanisms(account, options.mechanisms);
+    return imap_client_open(&options);
+}
+
+static bool
+log_in(struct client_imap *imap, struct client_problem *problem)
+{
+    const struct client_account *account = imap->login.from->account;
+    struct client_wire_options options = {.host = account->incoming.host,
+                                          .port = account->incoming.port,
+                                          .is_secure = account->incoming.is_secure,
+                                          .trust_file = account->trust};
+
+    imap->engine = open_engine(imap->login.from);
+    if (!imap->engine)
+        return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
+                                  "name or password cannot be sent: empty, or too long");
+    imap_client_begin(imap->engine, client_now());
+    imap->wire = client_wire_open(&options, problem);
+    if (!imap->wire) {
+        imap_client_input_ended(imap->engine);
+        return false;
+    }
+    imap_client_connected(imap->engine, client_now());
+    run(imap, false, INSTANT_NEVER);
+    return imap->is_in || tell(imap, problem);
+}
+
+struct client_imap *
+client_imap_open(const struct client_login *login, struct client_problem *problem)
+{
+    struct client_imap *imap = calloc(1, sizeof(*imap));
+
+    if (!imap)
+        abort();
+    imap->login.from = login;
+    imap->input = imap->message = SLICE("");
+    if (!log_in(imap, problem))
+        client_imap_close(&imap);
+    return imap;
+}
+
+void
+client_imap_close(struct client_imap **imap)
+{
+    struct client_imap *i = *imap;
+    struct imap_client_question logout = {.command = IMAP_CLIENT_LOGOUT_NOW};
+    struct client_problem unused = {0};
+    size_t sent;
+
+    if (!i)
+        return;
+    if (i->is_in && !i->is_over)
+        (void)client_imap_ask(i, &logout, NULL, NULL, &unused);
+    else if (i->wire && i->engine) /* what is polite to say at the end */
+        (void)client_wire_move(i->wire, imap_client_output(i->engine), &sent, &i->input,
+                               client_now());
+    (void)login_end(&i->login);
+    imap_client_close(&i->engine);
+    client_wire_close(&i->wire);
+    free(i);
+    *imap = NULL;
+}
