@@ -17,11 +17,11 @@ static const struct command *const commands[] = {
     &command_alias_add,    &command_alias_remove,  &command_alias_list,   &command_alias_build,
     &command_mailbox_list, &command_mailbox_show,  &command_queue_list,   &command_queue_show,
     &command_queue_hold,   &command_queue_release, &command_queue_retry,  &command_queue_delete,
-    &command_queue_bounce, &command_trace,         &command_import,       &command_export,
-    &command_itinerary,    &command_route,         &command_lab_start,    &command_lab_stop,
-    &command_lab_status,   &command_mime_tree,     &command_mime_part,    &command_mime_check,
-    &command_mime_build,   &command_completion,    &command_help,         &command_version,
-    &command_man,
+    &command_queue_bounce, &command_trace,         &command_import,       &command_migrate,
+    &command_export,       &command_itinerary,     &command_route,        &command_lab_start,
+    &command_lab_stop,     &command_lab_status,    &command_mime_tree,    &command_mime_part,
+    &command_mime_check,   &command_mime_build,    &command_completion,   &command_help,
+    &command_version,      &command_man,
 };
 
 const struct command *

@@ -78,11 +78,12 @@ extern const struct command command_serve, command_demo, command_check, command_
     command_reload, command_stop, command_config_check, command_config_show, command_user_add,
     command_user_passwd, command_user_set, command_user_remove, command_user_list,
     command_alias_add, command_alias_remove, command_alias_list, command_alias_build,
-    command_domain_add, command_domain_remove, command_domain_list, command_import, command_export,
-    command_mailbox_list, command_mailbox_show, command_queue_list, command_queue_show,
-    command_queue_hold, command_queue_release, command_queue_retry, command_queue_delete,
-    command_queue_bounce, command_trace, command_itinerary, command_route, command_lab_start,
-    command_lab_stop, command_lab_status, command_mime_tree, command_mime_part, command_mime_check,
-    command_mime_build, command_completion, command_man, command_version, command_help;
+    command_domain_add, command_domain_remove, command_domain_list, command_import, command_migrate,
+    command_export, command_mailbox_list, command_mailbox_show, command_queue_list,
+    command_queue_show, command_queue_hold, command_queue_release, command_queue_retry,
+    command_queue_delete, command_queue_bounce, command_trace, command_itinerary, command_route,
+    command_lab_start, command_lab_stop, command_lab_status, command_mime_tree, command_mime_part,
+    command_mime_check, command_mime_build, command_completion, command_man, command_version,
+    command_help;
 
 #endif

@@ -3,8 +3,8 @@
  * of its content, which the store remembers: an import that was cut off is simply begun again. */
 #include "base/hash.h"
 #include "base/map.h"
+#include "tool/appender.h"
 #include "tool/box.h"
-#include "tool/client.h"
 #include "tool/command.h"
 #include "tool/files.h"
 #include "tool/people.h"
@@ -14,28 +14,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum {
-    KEY_MAX = 64,
-    INLINE_MAX = 65536,
-    NOTE_MAX = 72 * 1024,
-    /* Messages that are on their way to the store at once: many share a turn and its sync. */
-    FLYING_MAX = 400,
-    FLYING_BYTES_MAX = 16 << 20,
-};
+enum { KEY_MAX = 64 };
 
 struct import {
-    struct client *client;
+    struct appender appender;
     struct box *box;
-    uint64_t account;
     struct slice mailbox;
     struct map seen; /* content's key → how often it has come in this box */
-    struct buffer note;
-    struct map flying; /* number of the request → length of the message */
-    size_t flying_count;
-    uint64_t flying_bytes;
-    bool is_ending; /* nothing more will be sent */
-    uint64_t imported, there, refused;
-    enum tool_store_result problem; /* the first one, else OK */
     struct say_progress progress;
 };
 
@@ -56,71 +41,11 @@ make_key(struct import *import, struct slice content, char ret_key[KEY_MAX])
 }
 
 static void
-count_in(struct import *import, uint64_t id, size_t len)
-{
-    (void)!map_set(&import->flying, map_key_u64(&id), (void *)(uintptr_t)(len + 1));
-    import->flying_count++;
-    import->flying_bytes += len;
-}
-
-static void
-count_out(struct import *import, uint64_t id)
-{
-    uintptr_t len = (uintptr_t)map_remove(&import->flying, map_key_u64(&id));
-
-    assert(len > 0); /* the ledger knows the number */
-    import->flying_count--;
-    import->flying_bytes -= len - 1;
-}
-
-static bool
-is_full(const struct import *import)
-{
-    return import->flying_count >= FLYING_MAX || import->flying_bytes >= FLYING_BYTES_MAX;
-}
-
-/* Room again for many: so they leave together. */
-static bool
-is_half_empty(const struct import *import)
-{
-    return import->flying_count <= FLYING_MAX / 2 && import->flying_bytes <= FLYING_BYTES_MAX / 2;
-}
-
-static enum client_next
-on_appended(void *context, const struct tool_store_note *note)
+on_moved(void *context)
 {
     struct import *import = context;
 
-    if (note->kind != TOOL_STORE_APPENDED)
-        return CLIENT_WAIT;
-    count_out(import, note->as.appended.id);
-    if (note->as.appended.result != TOOL_STORE_RESULT_OK) {
-        import->refused++;
-        if (import->problem == TOOL_STORE_RESULT_OK)
-            import->problem = note->as.appended.result;
-    } else if (note->as.appended.was_there) {
-        import->there++;
-    } else {
-        import->imported++;
-    }
     say_progress_show(&import->progress, box_done(import->box));
-    if (import->is_ending)
-        return import->flying_count == 0 ? CLIENT_DONE : CLIENT_WAIT;
-    return is_half_empty(import) ? CLIENT_DONE : CLIENT_WAIT;
-}
-
-static int
-seal_body(struct client *client, struct slice content, host_handle *ret_handle)
-{
-    struct host_blob *blob = NULL;
-
-    if (host_blob_open(client_host(client), &blob) < 0 || host_blob_put(blob, content) < 0 ||
-        host_blob_seal(&blob, ret_handle) < 0) {
-        host_blob_close(&blob);
-        return say_error(EX_OSERR, "there is no memory for a message of %zu bytes; free some",
-                         content.len);
-    }
-    return EX_OK;
 }
 
 static int
@@ -128,36 +53,15 @@ send_message(struct import *import, const struct box_message *message)
 {
     char key[KEY_MAX];
     size_t key_len = make_key(import, message->content, key);
-    bool is_inline = message->content.len <= INLINE_MAX;
-    host_handle body = HOST_HANDLE_NONE;
-    int code = is_inline ? EX_OK : seal_body(import->client, message->content, &body);
-    struct tool_store_append append = {
-        .id = client_next_id(import->client),
-        .account = import->account,
+    struct appender_message append = {
         .mailbox = import->mailbox,
+        .content = message->content,
         .key = slice_of(key, key_len),
         .flags = message->flags,
-        .internal_ns = message->received.ns,
-        .body = is_inline ? message->content : SLICE(""),
+        .received = message->received,
     };
 
-    if (code != EX_OK)
-        return code;
-    if (!tool_store_put_append(&import->note, client_ledger(import->client), &append)) {
-        if (body != HOST_HANDLE_NONE)
-            host_handle_close(client_host(import->client), body);
-        return say_error(EX_USAGE, "the mailbox name is too long; give a shorter one");
-    }
-    client_send(import->client, &import->note, body);
-    count_in(import, append.id, message->content.len);
-    return EX_OK;
-}
-
-/* Stops at the first refusal that the next message would meet too. */
-static bool
-goes_on(const struct import *import)
-{
-    return import->problem == TOOL_STORE_RESULT_OK || import->problem == TOOL_STORE_RESULT_BAD;
+    return appender_put(&import->appender, &append);
 }
 
 /* The store files them in the order in which they are sent. What is on its way arrives, whatever
@@ -166,18 +70,14 @@ static int
 send_all(struct import *import)
 {
     struct box_message message;
-    int code = EX_OK, waited = EX_OK;
+    int code = EX_OK, sent = EX_OK;
 
-    while (code == EX_OK && waited == EX_OK && goes_on(import) &&
-           box_next(import->box, &message, &code)) {
-        code = send_message(import, &message);
-        if (code == EX_OK && is_full(import))
-            waited = client_wait_store(import->client, on_appended, import);
-    }
-    import->is_ending = true;
-    if (waited == EX_OK && import->flying_count > 0)
-        waited = client_wait_store(import->client, on_appended, import);
-    return code == EX_OK ? waited : code;
+    while (code == EX_OK && sent == EX_OK && appender_goes_on(&import->appender) &&
+           box_next(import->box, &message, &code))
+        sent = send_message(import, &message);
+    if (sent == EX_OK)
+        sent = appender_end(&import->appender);
+    return code == EX_OK ? sent : code;
 }
 
 static int
@@ -185,15 +85,11 @@ show_result(const struct import *import, int code, bool is_json)
 {
     struct report *report = report_open(is_json);
 
-    report_number(report, "imported", import->imported);
-    report_number(report, "already_there", import->there);
-    report_number(report, "refused", import->refused);
+    report_number(report, "imported", import->appender.imported);
+    report_number(report, "already_there", import->appender.there);
+    report_number(report, "refused", import->appender.refused);
     int written = report_close(&report);
-    if (code == EX_OK && import->problem != TOOL_STORE_RESULT_OK)
-        return say_error(client_store_result_code(import->problem),
-                         "not all is imported: %s; then "
-                         "begin again, what is there stays",
-                         client_store_result_text(import->problem));
+    code = appender_result(&import->appender, code);
     return code == EX_OK ? written : code;
 }
 
@@ -202,25 +98,25 @@ run_box(const struct command_call *call, const struct settings *settings, uint64
         struct box *box)
 {
     const char *mailbox = command_value(call, "mailbox");
-    struct import import = {
-        .box = box, .account = account, .mailbox = slice_of_string(mailbox ? mailbox : "INBOX")};
+    struct import import = {.box = box, .mailbox = slice_of_string(mailbox ? mailbox : "INBOX")};
     uint64_t seed;
-    int code = client_open_store(settings, &import.client);
+    int code = client_open_store(settings, &import.appender.client);
 
     if (code != EX_OK)
         return code;
     files_random(&seed, sizeof(seed));
     map_init(&import.seen, seed);
-    map_init(&import.flying, seed);
-    buffer_init(&import.note, NOTE_MAX);
+    import.appender.account = account;
+    import.appender.moved = on_moved;
+    import.appender.context = &import;
+    appender_init(&import.appender);
     say_progress_begin(&import.progress, "importing", box_whole(box));
     code = send_all(&import);
     say_progress_end(&import.progress);
     code = show_result(&import, code, command_has(call, "json"));
-    client_close(&import.client);
+    client_close(&import.appender.client);
     map_finish(&import.seen);
-    map_finish(&import.flying);
-    buffer_finish(&import.note);
+    appender_finish(&import.appender);
     return code;
 }
 
