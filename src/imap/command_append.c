@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* APPEND (RFC 9051 §6.3.12) of one message or many (RFC 3502), in UTF-8 too (RFC 6855 §4); REPLACE
- * (RFC 8508). */
-#include "imap/server_private.h"
+ * (RFC 8508); CATENATE (RFC 4469). */
+#include "imap/part.h"
 
-enum { MESSAGES_MAX = 1000 };
+enum { MESSAGES_MAX = 1000, PIECES_MAX = 1000 };
+
+/* cat-part */
+struct append_piece {
+    bool is_url;
+    struct slice text;
+};
 
 struct append_message {
     struct imap_flags flags;
@@ -11,6 +17,11 @@ struct append_message {
     struct wall date;
     struct slice octets;
     uint32_t uid;
+    /* CATENATE */
+    bool is_made;
+    const struct append_piece *pieces;
+    size_t piece_count;
+    struct buffer made;
 };
 
 struct append_task {
@@ -19,15 +30,51 @@ struct append_task {
     size_t count, sent, answered;
     uint32_t uid_validity;
     enum access_store_result result;
-    uint32_t replaced; /* UID; 0: APPEND */
+    uint32_t replaced;     /* UID; 0: APPEND */
+    size_t message, piece; /* that is to be put together next */
+    struct imap_part part;
 };
 
 /* ---- what the client sends ------------------------------------------------------------------- */
 
-/* append-data = literal / literal8 / "UTF8" SP "(" literal8 ")" */
+/* cat-part = "TEXT" SP literal / "URL" SP astring */
 static bool
-take_data(struct cursor *cursor, struct slice *ret_octets)
+take_piece(struct imap_server *server, struct cursor *cursor, struct append_piece *piece)
 {
+    piece->is_url = imap_take_word(cursor, SLICE("URL"));
+    if (piece->is_url)
+        return imap_take_space(cursor) && imap_take_astring(cursor, &server->arena, &piece->text);
+    return imap_take_word(cursor, SLICE("TEXT")) && imap_take_space(cursor) &&
+           imap_take_literal(cursor, &piece->text, NULL);
+}
+
+/* "CATENATE" SP "(" cat-part *(SP cat-part) ")" */
+static bool
+take_pieces(struct imap_server *server, struct cursor *cursor, struct append_message *message)
+{
+    struct append_piece *pieces = ARENA_ARRAY(&server->arena, struct append_piece, PIECES_MAX);
+
+    if (!pieces || !imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
+        return false;
+    do {
+        if (message->piece_count == PIECES_MAX ||
+            !take_piece(server, cursor, &pieces[message->piece_count++]))
+            return false;
+    } while (imap_take_space(cursor));
+    message->is_made = true;
+    message->pieces = pieces;
+    buffer_init(&message->made, (size_t)server->options.message_bytes_max);
+    return cursor_take_byte(cursor, ')');
+}
+
+/* append-data = literal / literal8 / "UTF8" SP "(" literal8 ")" / CATENATE … */
+static bool
+take_data(struct imap_server *server, struct cursor *cursor, struct append_message *message)
+{
+    struct slice *ret_octets = &message->octets;
+
+    if (imap_take_word(cursor, SLICE("CATENATE")))
+        return take_pieces(server, cursor, message);
     if (!imap_take_word(cursor, SLICE("UTF8")))
         return imap_take_literal(cursor, ret_octets, NULL);
     return imap_take_space(cursor) && cursor_take_byte(cursor, '(') &&
@@ -36,7 +83,7 @@ take_data(struct cursor *cursor, struct slice *ret_octets)
 
 /* append-message = [SP flag-list] [SP date-time] SP append-data */
 static bool
-take_message(struct cursor *cursor, struct append_message *message)
+take_message(struct imap_server *server, struct cursor *cursor, struct append_message *message)
 {
     *message = (struct append_message){0};
     if (!imap_take_space(cursor))
@@ -49,7 +96,7 @@ take_message(struct cursor *cursor, struct append_message *message)
         if (!imap_take_date_time(cursor, &message->date) || !imap_take_space(cursor))
             return false;
     }
-    return take_data(cursor, &message->octets);
+    return take_data(server, cursor, message);
 }
 
 static bool
@@ -71,7 +118,7 @@ take_messages(struct imap_server *server, struct cursor *cursor, struct append_t
             task->messages = messages;
             size = larger;
         }
-        if (!take_message(cursor, &task->messages[task->count++]))
+        if (!take_message(server, cursor, &task->messages[task->count++]))
             return false;
     } while (cursor_peek(cursor) == ' ');
     return imap_take_end(cursor);
@@ -201,28 +248,121 @@ send_next(struct imap_server *server)
     return true;
 }
 
+/* ---- CATENATE -------------------------------------------------------------------------------- */
+
 static void
-begin(struct imap_server *server, struct slice sent)
+drop(struct imap_server *server)
+{
+    struct append_task *task = server->task;
+
+    for (size_t i = 0; i < task->count; i++) {
+        if (task->messages[i].is_made)
+            buffer_finish(&task->messages[i].made);
+    }
+}
+
+static void
+refuse_url(struct imap_server *server)
+{
+    struct append_task *task = server->task;
+    struct slice url = task->messages[task->message].pieces[task->piece].text;
+
+    buffer_put_text(&server->text, "[BADURL ");
+    for (size_t i = 0; i < url.len; i++) { /* url-resp-text */
+        uint8_t byte = url.at[i];
+        buffer_put_byte(&server->text,
+                        byte > ' ' && byte < 0x7F && byte != ']' && byte != '\\' ? byte : '?');
+    }
+    buffer_put_text(&server->text, "] ");
+    imap_end(server, IMAP_NO, "that is no part of a message here");
+}
+
+static bool put_together(struct imap_server *server);
+
+static void
+on_part(struct imap_server *server, bool is_found)
+{
+    struct append_task *task = server->task;
+
+    if (!is_found) {
+        refuse_url(server);
+        return;
+    }
+    task->piece++;
+    server->more = put_together;
+}
+
+static bool send_all(struct imap_server *server);
+
+/* One piece after another. */
+static bool
+put_together(struct imap_server *server)
+{
+    struct append_task *task = server->task;
+
+    if (task->message == task->count) {
+        server->more = send_all;
+        return true;
+    }
+    struct append_message *message = &task->messages[task->message];
+    if (task->piece == message->piece_count) {
+        if (message->is_made)
+            message->octets = buffer_slice(&message->made);
+        if (message->is_made && buffer_overflowed(&message->made)) {
+            imap_end(server, IMAP_NO, "[TOOBIG] larger than this server takes");
+            return true;
+        }
+        task->message++;
+        task->piece = 0;
+        return true;
+    }
+    const struct append_piece *piece = &message->pieces[task->piece];
+    if (!piece->is_url) {
+        buffer_put(&message->made, piece->text);
+        task->piece++;
+        return true;
+    }
+    if (!imap_part_parse(server, piece->text, &task->part)) {
+        refuse_url(server);
+        return true;
+    }
+    task->part.into = &message->made;
+    task->part.then = on_part;
+    imap_part_begin(server, &task->part);
+    return true;
+}
+
+static bool
+send_all(struct imap_server *server)
 {
     struct append_task *task = server->task;
 
     for (size_t i = 0; i < task->count; i++) {
         if (task->messages[i].octets.len > server->options.message_bytes_max) {
             imap_end(server, IMAP_NO, "[TOOBIG] larger than this server takes");
-            return;
+            return true;
         }
         if (task->messages[i].octets.len ==
             0) { /* RFC 3502 §6.3.11: the client has thought better */
             imap_end(server, IMAP_NO, "an empty message is none");
-            return;
+            return true;
         }
     }
+    server->more = send_next;
+    return true;
+}
+
+static void
+begin(struct imap_server *server, struct slice sent)
+{
+    struct append_task *task = server->task;
+
     if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, &task->name) ||
         task->name.len == 0 || task->name.len > ACCESS_STORE_APPEND_MAILBOX_MAX) {
         imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
         return;
     }
-    server->more = send_next;
+    server->more = put_together;
 }
 
 void
@@ -231,6 +371,7 @@ imap_command_append(struct imap_server *server, struct cursor *cursor)
     struct append_task *task = imap_task(server, sizeof(*task));
     struct slice sent;
 
+    server->drop = drop;
     if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !take_messages(server, cursor, task)) {
         imap_bad(server, "expected: APPEND mailbox [flags] [date-time] literal");
@@ -246,6 +387,7 @@ imap_command_replace(struct imap_server *server, struct cursor *cursor)
     struct slice sent;
     uint32_t number;
 
+    server->drop = drop;
     if (!imap_take_space(cursor) || !imap_take_nz_number(cursor, &number) ||
         !imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !take_messages(server, cursor, task) || task->count != 1) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of a session: framer, output, timers, the end of commands. */
+#include "imap/part.h"
 #include "imap/server_private.h"
 
 #include "text/base64.h"
@@ -113,6 +114,9 @@ drop_task(struct imap_server *server)
     if (server->drop)
         server->drop(server);
     server->drop = NULL;
+    if (server->part)
+        buffer_finish(&server->part->header);
+    server->part = NULL;
     imap_scan_finish(server);
     imap_set_builder_finish(&server->gathered);
 }

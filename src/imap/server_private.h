@@ -109,6 +109,7 @@ struct imap_server {
     void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
     struct imap_search_run *search_run;       /* of the task; see search_run.h */
     struct imap_scan *scan;
+    struct imap_part *part;           /* that is being fetched; see part.h */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;

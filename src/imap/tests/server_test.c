@@ -276,8 +276,8 @@ both_sides_pack(void **state)
         buffer_clear(&lobby.said);
         for (; commands.len > 0; commands = slice_skip(commands, step))
             lobby_say(&lobby, slice_first(commands, step));
-        struct slice said = through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain,
-                                         sizeof(plain));
+        struct slice said =
+            through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain, sizeof(plain));
         expect_in(said, "c NO [COMPRESSIONACTIVE]", true);
         expect_in(said, "BODY[] {", true);
         expect_in(said, "\r\nd OK", true);

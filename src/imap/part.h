@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Fetching what a URL means, from any mailbox. Private to the room. */
+#ifndef IMAP_PART_H
+#define IMAP_PART_H
+
+#include "imap/fetch.h"
+#include "imap/server_private.h"
+#include "imap/url.h"
+
+struct imap_part {
+    struct imap_url url;
+    struct imap_fetch_item item; /* the section */
+    struct buffer *into;         /* the octets are put behind what is there */
+    void (*then)(struct imap_server *server, bool is_found);
+    uint32_t mailbox;
+    bool is_found;
+    uint32_t offset, len, left;
+    struct buffer header; /* of FIELDS, which are made of it */
+};
+
+/* Reads the URL; false when it is none, or means nothing that could be here. */
+MUST_USE bool imap_part_parse(struct imap_server *server, struct slice text,
+                              struct imap_part *ret_part);
+/* As the command's next step: fetches, then calls `then`. Until then server->part is it. */
+void imap_part_begin(struct imap_server *server, struct imap_part *part);
+
+#endif
