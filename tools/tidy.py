@@ -7,6 +7,7 @@ Prints one line FILE:LINE: what is wrong, for each thing; exit code 1 when there
 --order prints the rooms, lowest first, as their includes have it.
 """
 import fnmatch
+import os
 import re
 import sys
 from pathlib import Path
@@ -213,6 +214,8 @@ def check_head(tree, name):
     wanted = name.endswith((".c", ".h", ".def", ".py", ".sh")) or head[:1] and head[0].startswith("#!")
     if wanted and not any("SPDX-License-Identifier: ISC" in line for line in head):
         tree.problem(name, 1, "no line SPDX-License-Identifier: ISC at the top")
+    if head and head[0].startswith("#!") and not os.access(tree.root / name, os.X_OK):
+        tree.problem(name, 1, "begins with #! and is not executable: who runs all scripts leaves it out")
     if head and "Made by tools/" in " ".join(head):
         tree.problem(name, 1, "is generated; the build makes it, so it must not be kept here")
 

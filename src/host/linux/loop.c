@@ -6,9 +6,11 @@
 #include "host/linux/loop_private.h"
 
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -233,6 +235,26 @@ on_alarm(uv_timer_t *alarm)
     }
 }
 
+/* Leaves the code and constants of an object in its file until they are used again. What the loader
+ * has written to stays: it lies in segments that are writable, in part until that was done. */
+static int
+leave_in_file(struct dl_phdr_info *object, size_t len, void *context)
+{
+    const uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+
+    (void)len;
+    (void)context;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W)
+            continue;
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~mask;
+        uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_memsz + mask) & ~mask;
+        (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
 /* After work: memory that only load needed goes back to the kernel. */
 static void
 on_rest_time(void *context)
@@ -248,6 +270,10 @@ on_rest_time(void *context)
     host->is_at_rest = true;
     channel_inbox_rest(host->inbox);
     malloc_trim(0);
+    /* Once: what the start needs is not needed again, what work needs is. */
+    if (!host->has_rested)
+        (void)dl_iterate_phdr(leave_in_file, NULL);
+    host->has_rested = true;
 }
 
 /* One more turn of the loop; the first ones after a rest say that it is over. */

@@ -42,7 +42,7 @@ struct host {
     bool is_stopping;
     struct host_timer *rest; /* looks whether there is nothing to do */
     unsigned turns;          /* of the loop since then */
-    bool is_at_rest;
+    bool is_at_rest, has_rested;
     struct buffer log;
     struct instant log_due;       /* when what gathers in `log` must be out */
     uint8_t random[RANDOM_AHEAD]; /* drawn from the kernel, not yet given out: its last octets */

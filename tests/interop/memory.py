@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What all processes take at rest, and that each has only the libraries of its roles in it (docs/why/051).
+$FACTEUR names the program; with sanitizers in it only the libraries are looked at."""
+import json
+import re
+import smtplib
+import time
+import unittest
+from pathlib import Path
+
+from office import ALICE, FACTEUR, Office, main
+
+REST_KIB_MAX = 16 * 1024      # with two processes of each kind
+WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stays ready
+PATIENCE_S = 60
+MESSAGES = 50
+# The role that has it, and nobody else: the part of a name in /proc/PID/maps.
+OWNED = {
+    "libcrypto": {"smtp", "access", "transport", "auth"},
+    "libpam": {"smtp", "access", "transport", "auth"},
+    "libunbound": {"resolve"},
+    "libldap": {"table"},
+    "libpq": {"table"},
+    "libgnutls": {"table"},
+    "libconfuse": {"parent"},
+    "libnss_systemd": set(),
+}
+
+
+def has_sanitizer():
+    """Meson says so; a program from elsewhere is one without."""
+    path = Path(FACTEUR).resolve().parents[2] / "meson-info" / "intro-buildoptions.json"
+    options = json.loads(path.read_text()) if path.exists() else []
+    return any(o["name"] == "b_sanitize" and o["value"] != "none" for o in options)
+
+
+class Memory(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office(config="\nprocesses = 2\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.office.close()
+
+    def wait_for_rest(self, most):
+        """Each process gives back what it no longer needs when it has rested for some seconds."""
+        end = time.monotonic() + PATIENCE_S
+        while (took := self.office.memory_kib()) > most and time.monotonic() < end:
+            time.sleep(0.5)
+        self.assertLessEqual(took, most)
+
+    def test_each_process_has_the_libraries_of_its_roles(self):
+        for pid, role in self.office.processes().items():
+            maps = Path(f"/proc/{pid}/maps").read_text()
+            self.assertRegex(maps, r"/libc\.so")
+            for library, roles in OWNED.items():
+                if role not in roles:
+                    self.assertIsNone(re.search(rf"/{library}[-.]", maps), f"{library} in {role}")
+
+    @unittest.skipIf(has_sanitizer(), "sanitizers take more than what they look at")
+    def test_all_processes_at_rest_are_small(self):
+        self.wait_for_rest(REST_KIB_MAX)
+        for _ in range(MESSAGES):
+            with smtplib.SMTP("127.0.0.1", self.office.base + 25) as client:
+                client.starttls(context=self.office.context)
+                client.sendmail("a@elsewhere.test", [ALICE], "Subject: x\r\n\r\n" + "x" * 60 + "\r\n")
+        self.wait_for_rest(WORKED_KIB_MAX)
+
+
+if __name__ == "__main__":
+    main()
