@@ -114,24 +114,57 @@ put_wrapped(struct buffer *out, struct slice text, size_t indent, size_t column)
     buffer_put_byte(out, '\n');
 }
 
+static void
+put_summary(const struct command *command, struct buffer *out)
+{
+    enum { NAME_WIDTH = 16 };
+    size_t len = strlen(command->name);
+
+    put_spaces(out, 2);
+    buffer_put_text(out, command->name);
+    put_spaces(out, len < NAME_WIDTH ? NAME_WIDTH - len : 1);
+    buffer_put_text(out, command->summary);
+    buffer_put_byte(out, '\n');
+}
+
 void
 command_put_overview(struct buffer *out)
 {
-    enum { NAME_WIDTH = 16 };
-
     buffer_put_text(out, "facteur: a complete mail system in one program\n\n"
                          "usage: facteur COMMAND [OPTIONS] [ARGUMENTS]\n\n");
     for (const struct command *c = NULL; (c = command_next(c));) {
-        size_t len = strlen(c->name);
-        if (c->is_hidden)
-            continue;
-        put_spaces(out, 2);
-        buffer_put_text(out, c->name);
-        put_spaces(out, len < NAME_WIDTH ? NAME_WIDTH - len : 1);
-        buffer_put_text(out, c->summary);
-        buffer_put_byte(out, '\n');
+        if (!c->is_hidden)
+            put_summary(c, out);
     }
     buffer_put_text(out, "\n`facteur COMMAND --help` tells more. Begin with: facteur demo\n");
+}
+
+/* The command that stands behind `command` among those that begin with this word: `user`. */
+static const struct command *
+next_of_group(const char *word, const struct command *command)
+{
+    struct slice group = slice_of_string(word);
+
+    while ((command = command_next(command))) {
+        struct slice name = slice_of_string(command->name);
+        if (!command->is_hidden && slice_starts_with(name, group) && name.len > group.len &&
+            name.at[group.len] == ' ')
+            return command;
+    }
+    return NULL;
+}
+
+static void
+put_group_overview(const char *word, struct buffer *out)
+{
+    buffer_put_text(out, "usage: facteur ");
+    buffer_put_text(out, word);
+    buffer_put_text(out, " COMMAND [OPTIONS] [ARGUMENTS]\n\n");
+    for (const struct command *c = NULL; (c = next_of_group(word, c));)
+        put_summary(c, out);
+    buffer_put_text(out, "\n`facteur ");
+    buffer_put_text(out, word);
+    buffer_put_text(out, " COMMAND --help` tells more.\n");
 }
 
 static void
@@ -214,6 +247,16 @@ print_help(const struct command *command)
     return print(&text);
 }
 
+static int
+print_group_help(const char *word)
+{
+    struct buffer text;
+
+    buffer_init(&text, HELP_MAX);
+    put_group_overview(word, &text);
+    return print(&text);
+}
+
 /* ---- arguments ----------------------------------------------------------------------------- */
 
 /* The nearest of the subcommands to what was typed; NULL when none is near. */
@@ -271,23 +314,33 @@ find_command(int count, char **words, int *ret_used)
     return command;
 }
 
-/* `facteur user`: the commands that begin with this word. */
 static bool
-put_group(const char *word, struct buffer *out)
+is_group(const char *word)
 {
-    struct slice group = slice_of_string(word);
-    bool is_any = false;
+    return next_of_group(word, NULL) != NULL;
+}
 
-    for (const struct command *c = NULL; (c = command_next(c));) {
-        struct slice name = slice_of_string(c->name);
-        if (c->is_hidden || !slice_starts_with(name, group) || name.len == group.len ||
-            name.at[group.len] != ' ')
-            continue;
-        buffer_put_text(out, is_any ? ", " : "");
-        buffer_put(out, name);
-        is_any = true;
+static bool
+asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `facteur user`: what there is behind this word. */
+static int
+say_group(const char *word)
+{
+    struct buffer names;
+
+    buffer_init(&names, HELP_MAX);
+    for (const struct command *c = NULL; (c = next_of_group(word, c));) {
+        buffer_put_text(&names, buffer_len(&names) > 0 ? ", " : "");
+        buffer_put_text(&names, c->name);
     }
-    return is_any;
+    buffer_put_byte(&names, '\0');
+    say_error(EX_USAGE, "%s what? There are: %s", word, (const char *)buffer_slice(&names).at);
+    buffer_finish(&names);
+    return EX_USAGE;
 }
 
 static int
@@ -296,14 +349,9 @@ say_unknown(int count, char **words)
     struct buffer text;
     const char *nearest;
 
+    if (is_group(words[0]))
+        return say_group(words[0]);
     buffer_init(&text, HELP_MAX);
-    if (put_group(words[0], &text)) {
-        buffer_put_byte(&text, '\0');
-        say_error(EX_USAGE, "%s what? There are: %s", words[0],
-                  (const char *)buffer_slice(&text).at);
-        buffer_finish(&text);
-        return EX_USAGE;
-    }
     buffer_put_text(&text, words[0]);
     if (count > 1 && words[1][0] != '-') {
         buffer_put_byte(&text, ' ');
@@ -371,7 +419,7 @@ run_command(const struct command *command, int count, char **words)
 
     for (int at = 0; at < count && code == EX_OK;) {
         bool is_option = !is_behind && words[at][0] == '-' && words[at][1] != '\0';
-        if (is_option && (strcmp(words[at], "--help") == 0 || strcmp(words[at], "-h") == 0))
+        if (is_option && asks_for_help(words[at]))
             return print_help(command);
         if (!is_option) {
             words[call.count++] = words[at++];
@@ -405,8 +453,10 @@ command_main(int count, char **words)
         print_help(NULL);
         return EX_USAGE;
     }
-    if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)
+    if (asks_for_help(words[0]))
         return print_help(NULL);
+    if (count == 2 && asks_for_help(words[1]) && is_group(words[0]))
+        return print_group_help(words[0]);
     if (strcmp(words[0], "--version") == 0)
         return command_version.run(NULL);
     const struct command *command = find_command(count, words, &used);
@@ -423,6 +473,8 @@ run_help(const struct command_call *call)
     if (call->count == 0)
         return print_help(NULL);
     const struct command *command = find_command((int)call->count, call->arguments, &used);
+    if (!command && call->count == 1 && is_group(call->arguments[0]))
+        return print_group_help(call->arguments[0]);
     return command ? print_help(command) : say_unknown((int)call->count, call->arguments);
 }
 

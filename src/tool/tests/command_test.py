@@ -200,6 +200,14 @@ class Errors(unittest.TestCase):
         self.told(USAGE, "user what? There are: user add", "user")
         self.told(USAGE, "'facteur help' lists all", "xyzzyxyzzy")
 
+    def test_a_group_of_commands_tells_what_there_is(self):
+        for words in (("user", "--help"), ("help", "user")):
+            done = run(*words)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertRegex(done.stdout, r"^usage: facteur user COMMAND")
+            self.assertRegex(done.stdout, r"\n  user add +Make an account\n")
+            self.assertNotIn("alias", done.stdout)
+
     def test_wrong_arguments(self):
         self.told(USAGE, "facteur user add ADDRESS", "user", "add")
         self.told(USAGE, "--quota needs a value", "user", "add", "x", "--quota")
