@@ -109,6 +109,8 @@ key_of(const struct key_parts *parts)
         return key_expunge(parts->account, (mailbox_id)parts->number, parts->item);
     case KEY_IMPORT:
         return key_import(parts->account, parts->text);
+    case KEY_ANNOTATION:
+        return key_annotation(parts->account, (mailbox_id)parts->number, parts->text);
     }
     abort();
 }
