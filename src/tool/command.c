@@ -22,6 +22,11 @@ static const struct command *const commands[] = {
     &command_lab_stop,     &command_lab_status,    &command_mime_tree,    &command_mime_part,
     &command_mime_check,   &command_mime_build,    &command_completion,   &command_help,
     &command_version,      &command_man,
+    /* A person's own mail. */
+    &command_account_add,  &command_account_list,  &command_account_remove, &command_account_test,
+    &command_send,         &command_reply,         &command_forward,      &command_fetch,
+    &command_list,         &command_search,        &command_show,         &command_save,
+    &command_move,         &command_flag,          &command_delete,
 };
 
 const struct command *
@@ -71,6 +76,20 @@ settings_load(const struct command_call *call, struct settings *ret_settings)
 
     path = path ? path : getenv("FACTEUR_CONFIG");
     return settings_load_path(path && path[0] ? path : SETTINGS_PATH, true, ret_settings);
+}
+
+const char *
+command_next_value(const struct command_call *call, const char *option, size_t *place)
+{
+    size_t index = option_index(call->command, slice_of_string(option));
+
+    assert(index < COMMAND_OPTIONS_MAX);
+    while (*place < call->given_count) {
+        const struct command_given *given = &call->given[(*place)++];
+        if (given->option == index)
+            return given->value;
+    }
+    return NULL;
 }
 
 bool
@@ -180,6 +199,10 @@ put_options(const struct command *command, struct buffer *out)
         start = buffer_len(out);
         buffer_put_text(out, "  --");
         buffer_put_text(out, option->name);
+        if (option->letter) {
+            buffer_put_text(out, ", -");
+            buffer_put_byte(out, (uint8_t)option->letter);
+        }
         if (option->value) {
             buffer_put_byte(out, ' ');
             buffer_put_text(out, option->value);
@@ -378,42 +401,67 @@ say_unknown_option(const struct command *command, struct slice typed)
                      command->name, (int)typed.len, (const char *)typed.at, command->name);
 }
 
+/* The index of the option that a word names, "--subject", "--subject=TEXT" or "-s"; *ret_value is
+ * what stands behind "=", or NULL. */
+static size_t
+find_option(const struct command *command, const char *word, const char **ret_value)
+{
+    struct slice typed = slice_of_string(word);
+    size_t equals = slice_find_byte(typed, '=');
+    size_t index = 0;
+
+    *ret_value = NULL;
+    if (word[1] == '-') {
+        *ret_value = equals < typed.len ? word + equals + 1 : NULL;
+        return option_index(command, slice_between(typed, 2, equals));
+    }
+    while (index < COMMAND_OPTIONS_MAX && command->options[index].name &&
+           (command->options[index].letter != word[1] || word[2] != '\0'))
+        index++;
+    return index < COMMAND_OPTIONS_MAX && command->options[index].name ? index
+                                                                       : COMMAND_OPTIONS_MAX;
+}
+
 /* Takes the option at words[*at] into the call; moves *at behind what it used. */
 static int
 take_option(struct command_call *call, int count, char **words, int *at)
 {
-    struct slice typed = slice_skip(slice_of_string(words[*at]), 2);
-    size_t equals = slice_find_byte(typed, '=');
-    struct slice name = slice_first(typed, equals);
-    size_t index = option_index(call->command, name);
-
-    if (index == COMMAND_OPTIONS_MAX)
-        return say_unknown_option(call->command, name);
+    const char *value;
+    size_t index = find_option(call->command, words[*at], &value);
     const struct command_option *option = &call->command->options[index];
-    if (call->values[index])
+
+    if (index == COMMAND_OPTIONS_MAX && words[*at][1] == '-')
+        return say_unknown_option(call->command, slice_first(slice_of_string(words[*at] + 2),
+                                                             strcspn(words[*at] + 2, "=")));
+    if (index == COMMAND_OPTIONS_MAX)
+        return say_error(EX_USAGE,
+                         "%s: there is no option %s; options begin with two dashes, see 'facteur "
+                         "%s --help'",
+                         call->command->name, words[*at], call->command->name);
+    if (call->values[index] && !option->is_repeatable)
         return say_error(EX_USAGE, "%s: --%s was given twice; give it once", call->command->name,
                          option->name);
     (*at)++;
-    if (!option->value) {
-        if (equals < typed.len)
-            return say_error(EX_USAGE, "%s: --%s takes no value; write --%s alone",
-                             call->command->name, option->name, option->name);
-        call->values[index] = "";
-    } else if (equals < typed.len) {
-        call->values[index] = (const char *)typed.at + equals + 1;
-    } else if (*at < count) {
-        call->values[index] = words[(*at)++];
-    } else {
+    if (!option->value && value)
+        return say_error(EX_USAGE, "%s: --%s takes no value; write --%s alone", call->command->name,
+                         option->name, option->name);
+    if (option->value && !value && *at == count)
         return say_error(EX_USAGE, "%s: --%s needs a value: --%s %s", call->command->name,
                          option->name, option->name, option->value);
-    }
+    if (!option->value)
+        value = "";
+    else if (!value)
+        value = words[(*at)++];
+    call->given[call->given_count++] = (struct command_given){.option = index, .value = value};
+    if (!call->values[index])
+        call->values[index] = value;
     return EX_OK;
 }
 
 static int
-run_command(const struct command *command, int count, char **words)
+run_call(struct command_call *call, int count, char **words)
 {
-    struct command_call call = {.command = command, .arguments = words};
+    const struct command *command = call->command;
     bool is_behind = false; /* of "--" */
     int code = EX_OK;
 
@@ -422,26 +470,34 @@ run_command(const struct command *command, int count, char **words)
         if (is_option && asks_for_help(words[at]))
             return print_help(command);
         if (!is_option) {
-            words[call.count++] = words[at++];
+            words[call->count++] = words[at++];
         } else if (strcmp(words[at], "--") == 0) {
             is_behind = true;
             at++;
-        } else if (words[at][1] == '-') {
-            code = take_option(&call, count, words, &at);
         } else {
-            code = say_error(EX_USAGE,
-                             "%s: there is no option %s; options begin with two dashes, "
-                             "see 'facteur %s --help'",
-                             command->name, words[at], command->name);
+            code = take_option(call, count, words, &at);
         }
     }
     if (code != EX_OK)
         return code;
-    if (call.count < command->arguments_min || call.count > command->arguments_max)
+    if (call->count < command->arguments_min || call->count > command->arguments_max)
         return say_error(EX_USAGE, "%s: wrong number of arguments; the form is: facteur %s%s%s",
                          command->name, command->name, command->arguments[0] ? " " : "",
                          command->arguments);
-    return command->run(&call);
+    return command->run(call);
+}
+
+static int
+run_command(const struct command *command, int count, char **words)
+{
+    struct command_given *given = calloc((size_t)count + 1, sizeof(*given));
+    struct command_call call = {.command = command, .arguments = words, .given = given};
+
+    if (!given)
+        abort();
+    int code = run_call(&call, count, words);
+    free(given);
+    return code;
 }
 
 int

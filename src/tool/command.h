@@ -12,6 +12,8 @@ struct command_option {
     const char *name;  /* without the dashes */
     const char *value; /* what stands behind it in the synopsis: FILE; NULL for a switch */
     const char *meaning;
+    char letter;        /* of the short form: -s; 0: none */
+    bool is_repeatable; /* its values: command_next_value */
 };
 
 /* Options that many commands have. */
@@ -25,7 +27,7 @@ struct command_option {
         "json", NULL, "Print JSON instead of text."                                                \
     }
 
-enum { COMMAND_OPTIONS_MAX = 10, COMMAND_ARGUMENTS_ANY = 1 << 20 };
+enum { COMMAND_OPTIONS_MAX = 16, COMMAND_ARGUMENTS_ANY = 1 << 20 };
 
 struct command_call;
 
@@ -42,12 +44,19 @@ struct command {
     bool is_hidden; /* for the machinery: in no help, page or completion */
 };
 
+struct command_given {
+    size_t option; /* row of the command's options */
+    const char *value;
+};
+
 /* A subcommand with what the user gave. Strings are those of main. */
 struct command_call {
     const struct command *command;
     const char *values[COMMAND_OPTIONS_MAX]; /* as the rows; NULL: not given; "" for a switch */
     char **arguments;
     size_t count;
+    struct command_given *given; /* all options, in their order */
+    size_t given_count;
 };
 
 /* Walks over the table: begin with NULL; NULL at the end. */
@@ -59,6 +68,10 @@ const struct command *command_find(struct slice name);
 /* The value of an option that the command has: NULL when it was not given. */
 const char *command_value(const struct command_call *call, const char *option);
 bool command_has(const struct command_call *call, const char *option);
+
+/* The values of an option that may be given more than once: begin with *place = 0; NULL at the
+ * end. */
+const char *command_next_value(const struct command_call *call, const char *option, size_t *place);
 
 /* Finds the subcommand in the words behind the program's name, reads its options and runs it; says
  * what is wrong with them. Returns an exit code. */
@@ -85,5 +98,10 @@ extern const struct command command_serve, command_demo, command_check, command_
     command_lab_start, command_lab_stop, command_lab_status, command_mime_tree, command_mime_part,
     command_mime_check, command_mime_build, command_completion, command_man, command_version,
     command_help;
+
+/* A person's own mail: tool/mail. */
+extern const struct command command_account_add, command_account_list, command_account_remove,
+    command_account_test, command_send, command_fetch, command_list, command_search, command_show,
+    command_save, command_reply, command_forward, command_move, command_flag, command_delete;
 
 #endif

@@ -227,6 +227,15 @@ report_text(struct report *report, const char *name, struct slice value)
 }
 
 void
+report_lines(struct report *report, const char *name, struct slice value)
+{
+    if (report->json)
+        json_document_text(report->json, name, value);
+    else
+        report_text(report, name, value);
+}
+
+void
 report_number(struct report *report, const char *name, uint64_t value)
 {
     struct buffer cell;

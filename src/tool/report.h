@@ -35,6 +35,8 @@ void report_list_end(struct report *report);
  * stay the caller's until close. Octets that are no UTF-8 come out as U+FFFD, control characters
  * as spaces. */
 void report_text(struct report *report, const char *name, struct slice value);
+/* Text of many lines, which is clean UTF-8 already: programs get it whole. */
+void report_lines(struct report *report, const char *name, struct slice value);
 void report_number(struct report *report, const char *name, uint64_t value);
 /* Bytes: "1.5 MiB" for people, the number for programs. */
 void report_size(struct report *report, const char *name, uint64_t bytes);

@@ -217,6 +217,73 @@ test_a_connection_that_breaks_is_told(void **state)
     assert_int_equal(problem.kind, CLIENT_PROBLEM_UNREACHABLE);
 }
 
+struct heard {
+    size_t fetched;
+    char body[64];
+};
+
+static void
+note_event(void *context, const struct imap_client_event *event)
+{
+    struct heard *heard = context;
+
+    if (event->kind == IMAP_CLIENT_EVENT_BODY)
+        (void)snprintf(heard->body, sizeof(heard->body), "%.*s", CLIENT_TEXT(event->body.bytes));
+    heard->fetched += event->kind == IMAP_CLIENT_EVENT_FETCH;
+}
+
+static void
+test_a_mailbox_is_selected_read_and_added_to(void **state)
+{
+    static const char *const script[] = {
+        "S: * OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS] hello",
+        "C: A1 LOGIN \"alice\" \"secret\"",
+        "S: A1 OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS] in",
+        "C: A2 SELECT \"INBOX\"",
+        "S: * 1 EXISTS\r\n* OK [UIDVALIDITY 9] ok\r\nA2 OK [READ-WRITE] done",
+        "C: A3 UID FETCH 4 ",
+        "S: * 1 FETCH (UID 4 BODY[] {4}\r\nbody)\r\nA3 OK done",
+        "C: A4 SELECT \"nowhere\"",
+        "S: A4 NO [NONEXISTENT] there is none",
+        "C: A5 APPEND \"Sent\" (\\Seen) {14+}",
+        "C: Subject: x\r\n",
+        "C: \r\n",
+        "C: \r\n",
+        "S: A5 OK [APPENDUID 9 77] done",
+        "C: A6 LOGOUT",
+        "S: * BYE see you\r\nA6 OK bye",
+        NULL};
+    struct server server = start(script);
+    struct client_account account = account_at(CLIENT_IMAP, server.port);
+    struct client_login login = LOGIN(account);
+    struct client_problem problem = {0};
+    struct heard heard = {0};
+    struct imap_client_question inbox = {.command = IMAP_CLIENT_SELECT, .mailbox = SLICE("INBOX")};
+    struct imap_client_question nowhere = {.command = IMAP_CLIENT_SELECT,
+                                           .mailbox = SLICE("nowhere")};
+    struct imap_client_question fetch = {
+        .command = IMAP_CLIENT_FETCH, .uids = SLICE("4"), .text = SLICE("BODY.PEEK[]")};
+    uint32_t uid = 0;
+
+    (void)state;
+    struct client_imap *imap = client_imap_open(&login, &problem);
+    assert_string_equal(problem.text, "");
+    assert_true(client_imap_ask(imap, &inbox, NULL, NULL, &problem));
+    assert_int_equal(client_imap_mailbox(imap).status.uid_validity, 9);
+    assert_true(client_imap_ask(imap, &fetch, note_event, &heard, &problem));
+    assert_int_equal(heard.fetched, 1);
+    assert_string_equal(heard.body, "body");
+    assert_false(client_imap_ask(imap, &nowhere, NULL, NULL, &problem));
+    assert_int_equal(problem.kind, CLIENT_PROBLEM_MISSING);
+    problem = (struct client_problem){0};
+    assert_true(client_imap_append(imap, SLICE("Sent"), SLICE("\\Seen"),
+                                   SLICE("Subject: x\r\n\r\n"), &uid, &problem));
+    assert_int_equal(uid, 77);
+    client_imap_close(&imap);
+    assert_null(imap);
+    finish(server);
+}
+
 struct refusals {
     size_t count;
     bool is_temporary;
@@ -363,6 +430,7 @@ main(void)
         cmocka_unit_test(test_a_connection_that_breaks_is_told),
         cmocka_unit_test(test_a_message_is_submitted_and_refusals_are_named),
         cmocka_unit_test(test_a_mailbox_is_selected_and_appended_to),
+        cmocka_unit_test(test_a_mailbox_is_selected_read_and_added_to),
         cmocka_unit_test(test_the_clock_goes_on_and_chance_is_chance),
     };
 

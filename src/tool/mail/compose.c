@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC */
+#include "tool/mail/compose.h"
+
+#include "client/wire.h"
+#include "message/address.h"
+#include "message/message_id.h"
+#include "mime/build.h"
+#include "mime/encoded_word.h"
+#include "mime/file_type.h"
+#include "text/charset.h"
+#include "text/date.h"
+#include "text/utf8.h"
+#include "tool/files.h"
+#include "tool/letter.h"
+#include "tool/mail/flowed.h"
+#include "tool/say.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ARENA_MAX = 256 << 20, FIELD_MAX = 1 << 20 };
+
+struct building {
+    const struct compose *compose;
+    struct composed *composed;
+    struct arena arena;
+    struct buffer text, html;
+    struct buffer *files;
+    struct mime_draft *draft;
+    struct slice domain; /* of the writer's address */
+};
+
+static int
+too_large(void)
+{
+    return say_error(EX_DATAERR, "the message becomes too large; give fewer or smaller files");
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* Text of the user's machine, as UTF-8. */
+static void
+put_utf8(struct slice text, struct buffer *out)
+{
+    const char *codeset;
+
+    if (utf8_is_valid(text)) {
+        buffer_put(out, text);
+        return;
+    }
+    (void)setlocale(LC_CTYPE, "");
+    codeset = nl_langinfo(CODESET);
+    const struct charset *charset = charset_find(slice_of_string(codeset));
+    if (charset && slice_equal(charset_name(charset), SLICE("utf-8")))
+        charset = NULL; /* it is not: guess */
+    charset_to_utf8(charset, text, out);
+}
+
+static int
+add_texts(struct building *building)
+{
+    const struct compose *compose = building->compose;
+    struct buffer utf8;
+    struct mime_draft *plain, *rich;
+
+    buffer_init(&utf8, LETTER_MAX);
+    put_utf8(compose->text, &utf8);
+    if (compose->is_flowed)
+        flowed_put(buffer_slice(&utf8), &building->text);
+    else
+        buffer_put(&building->text, buffer_slice(&utf8));
+    buffer_finish(&utf8);
+    plain = mime_draft_new_text(&building->arena, "plain", buffer_slice(&building->text));
+    if (plain && compose->is_flowed)
+        mime_draft_add_parameter(plain, "format", SLICE("flowed"));
+    building->draft = plain;
+    if (!compose->html || !plain)
+        return plain ? EX_OK : too_large();
+    int code = files_read(compose->html, LETTER_MAX, &building->html);
+    if (code != EX_OK)
+        return code;
+    rich = mime_draft_new_text(&building->arena, "html", buffer_slice(&building->html));
+    building->draft = mime_draft_new_multipart(&building->arena, "alternative");
+    if (!rich || !building->draft)
+        return too_large();
+    mime_draft_append(building->draft, plain);
+    mime_draft_append(building->draft, rich);
+    return EX_OK;
+}
+
+/* ---- attachments --------------------------------------------------------------------------- */
+
+/* Files go octet for octet. Text that is not UTF-8 is in a charset nobody told us. */
+static struct mime_draft *
+new_attachment(struct building *building, const char *path, struct slice bytes)
+{
+    const char *slash = strrchr(path, '/');
+    struct slice name = slice_of_string(slash ? slash + 1 : path);
+    const char *type = mime_file_type(name);
+    bool is_text = strncmp(type, "text/", 5) == 0;
+
+    if (is_text && !utf8_is_valid(bytes))
+        type = "application/octet-stream";
+    struct mime_draft *part = strcmp(type, "message/rfc822") == 0
+                                  ? mime_draft_new_message(&building->arena, bytes)
+                                  : mime_draft_new_bytes(&building->arena, type, bytes);
+    if (part && is_text && utf8_is_valid(bytes))
+        mime_draft_add_parameter(part, "charset", SLICE("utf-8"));
+    if (part)
+        mime_draft_set_disposition(part, "attachment", name);
+    return part;
+}
+
+static int
+add_attachments(struct building *building)
+{
+    const struct compose *compose = building->compose;
+    struct mime_draft *mixed = mime_draft_new_multipart(&building->arena, "mixed"), *part;
+
+    if (compose->files_count == 0 && compose->forwarded.len == 0)
+        return EX_OK;
+    building->files = calloc(compose->files_count + 1, sizeof(*building->files));
+    if (!mixed || !building->files)
+        return too_large();
+    mime_draft_append(mixed, building->draft);
+    building->draft = mixed;
+    for (size_t i = 0; i < compose->files_count; i++) {
+        int code = files_read(compose->files[i], LETTER_MAX, &building->files[i]);
+        if (code != EX_OK)
+            return code;
+        part = new_attachment(building, compose->files[i], buffer_slice(&building->files[i]));
+        if (!part)
+            return too_large();
+        mime_draft_append(mixed, part);
+    }
+    if (compose->forwarded.len == 0)
+        return EX_OK;
+    part = mime_draft_new_message(&building->arena, compose->forwarded);
+    if (!part)
+        return too_large();
+    mime_draft_append(mixed, part);
+    return EX_OK;
+}
+
+/* ---- fields -------------------------------------------------------------------------------- */
+
+/* Names that are not ASCII become encoded words (RFC 2047 §5). */
+static void
+encode_names(struct building *building, struct address_list *list)
+{
+    for (struct address *address = list->first; address; address = address->next) {
+        struct buffer name;
+        if (utf8_is_ascii(address->name))
+            continue;
+        buffer_init(&name, FIELD_MAX);
+        mime_encoded_words_put(&name, address->name, MIME_WORD_PHRASE, 0);
+        address->name = arena_copy(&building->arena, buffer_slice(&name));
+        address->has_encoded_word = true;
+        buffer_finish(&name);
+    }
+}
+
+/* Addresses without a domain are of the writer's own (RFC 6409 §8.3). */
+static void
+complete_domains(struct building *building, struct address_list *list)
+{
+    for (struct address *address = list->first; address; address = address->next) {
+        if (address->kind == ADDRESS_MAILBOX && (address->defects & ADDRESS_NO_DOMAIN)) {
+            address->domain = building->domain;
+            address->defects &= (uint16_t)~ADDRESS_NO_DOMAIN;
+        }
+    }
+}
+
+static int
+add_addresses(struct building *building, const char *field, struct slice text)
+{
+    enum { WRONG = ADDRESS_NO_LOCAL | ADDRESS_UNCLOSED | ADDRESS_MULTIPLE_AT };
+    struct address_list list;
+    struct buffer formatted;
+
+    if (text.len == 0)
+        return EX_OK;
+    address_list_parse(&building->arena, text, &list);
+    if (list.count == 0 || list.is_cut || (list.defects & WRONG))
+        return say_error(EX_USAGE,
+                         "%s: expected addresses like 'Jean Dupont <jean@example.org>', separated "
+                         "by commas, not '%.*s'",
+                         field, (int)text.len, (const char *)text.at);
+    complete_domains(building, &list);
+    encode_names(building, &list);
+    buffer_init(&formatted, FIELD_MAX);
+    address_list_format(&list, strlen(field) + 2, &formatted);
+    mime_draft_add_field(building->draft, field,
+                         arena_copy(&building->arena, buffer_slice(&formatted)));
+    buffer_finish(&formatted);
+    return EX_OK;
+}
+
+/* RFC 5322 §3.6.4: unique for ever; random octets are. */
+static void
+add_message_id(struct building *building)
+{
+    struct buffer text;
+    uint8_t random[16];
+
+    files_random(random, sizeof(random));
+    buffer_init(&text, FIELD_MAX);
+    buffer_put_byte(&text, '<');
+    buffer_put_hex(&text, slice_of(random, sizeof(random)));
+    buffer_put_byte(&text, '@');
+    buffer_put(&text, building->domain);
+    buffer_put_byte(&text, '>');
+    mime_draft_add_field(building->draft, "Message-ID",
+                         arena_copy(&building->arena, buffer_slice(&text)));
+    buffer_finish(&text);
+}
+
+static void
+add_date(struct building *building)
+{
+    struct wall now = client_wall();
+    time_t seconds = (time_t)wall_seconds(now);
+    struct buffer text;
+    struct tm local;
+
+    buffer_init(&text, FIELD_MAX);
+    long east_s = localtime_r(&seconds, &local) ? local.tm_gmtoff : 0;
+    date_format_rfc5322(now, (int)(east_s / 60), &text);
+    mime_draft_add_field(building->draft, "Date",
+                         arena_copy(&building->arena, buffer_slice(&text)));
+    buffer_finish(&text);
+}
+
+/* "Name <address>" of the account, or as --from says. */
+static struct slice
+from_text(struct building *building)
+{
+    const struct client_account *account = building->compose->account;
+    struct address address = {.kind = ADDRESS_MAILBOX};
+    struct buffer text;
+    struct slice whole = slice_of_string(account->address), result;
+    size_t at = slice_find_last_byte(whole, '@');
+
+    if (building->compose->from)
+        return slice_of_string(building->compose->from);
+    address.local = slice_first(whole, at);
+    address.domain = slice_skip(whole, at + 1);
+    address.name = slice_of_string(account->person ? account->person : "");
+    buffer_init(&text, FIELD_MAX);
+    address_format(&address, &text);
+    result = arena_copy(&building->arena, buffer_slice(&text));
+    buffer_finish(&text);
+    return result;
+}
+
+/* One line, whatever the arguments of a program held. */
+static void
+add_subject(struct building *building)
+{
+    struct buffer text;
+
+    buffer_init(&text, FIELD_MAX);
+    utf8_put_printable(&text, building->compose->subject);
+    mime_draft_add_text_field(building->draft, "Subject",
+                              arena_copy(&building->arena, buffer_slice(&text)));
+    buffer_finish(&text);
+}
+
+static int
+add_fields(struct building *building)
+{
+    const struct compose *compose = building->compose;
+    const char *reply_to = compose->reply_to ? compose->reply_to : compose->account->reply_to;
+    const struct {
+        const char *field;
+        struct slice text;
+    } rows[] = {{"From", from_text(building)},
+                {"Reply-To", slice_of_string(reply_to ? reply_to : "")},
+                {"To", compose->to},
+                {"Cc", compose->cc}};
+    int code = EX_OK;
+
+    add_date(building);
+    for (size_t i = 0; code == EX_OK && i < COUNT_OF(rows); i++)
+        code = add_addresses(building, rows[i].field, rows[i].text);
+    add_subject(building);
+    add_message_id(building);
+    if (compose->in_reply_to.len > 0)
+        mime_draft_add_field(building->draft, "In-Reply-To", compose->in_reply_to);
+    if (compose->references.len > 0)
+        mime_draft_add_field(building->draft, "References", compose->references);
+    if (compose->account->organization)
+        mime_draft_add_text_field(building->draft, "Organization",
+                                  slice_of_string(compose->account->organization));
+    return code;
+}
+
+/* ---- the envelope -------------------------------------------------------------------------- */
+
+static int
+add_recipients(struct building *building)
+{
+    const struct slice lists[COMPOSE_LISTS] = {building->compose->to, building->compose->cc,
+                                               building->compose->bcc};
+    struct outgoing *outgoing = &building->composed->outgoing;
+    struct slice bad;
+
+    for (size_t i = 0; i < COMPOSE_LISTS; i++) {
+        if (lists[i].len > 0 && !outgoing_add(outgoing, lists[i], building->domain, &bad))
+            return say_error(EX_USAGE, "'%.*s' is no address", (int)bad.len, (const char *)bad.at);
+    }
+    return outgoing->count > 0 ? EX_OK : say_error(EX_USAGE, "to whom? Give an address");
+}
+
+static int
+find_sender(struct building *building)
+{
+    struct address_list list;
+    struct buffer *sender = &building->composed->sender;
+
+    address_list_parse(&building->arena, from_text(building), &list);
+    struct address *first = list.first;
+    if (!first || first->kind != ADDRESS_MAILBOX || first->domain.len == 0 || first->local.len == 0)
+        return say_error(EX_USAGE, "--from: expected an address like 'Jean <jean@example.org>'");
+    address_put_spec(sender, first);
+    building->domain = first->domain;
+    return EX_OK;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+static int
+put_message(struct building *building)
+{
+    struct mime_draft_entropy entropy;
+
+    files_random(&entropy, sizeof(entropy));
+    return mime_draft_put(building->draft, &entropy, &building->composed->outgoing.content)
+               ? EX_OK
+               : too_large();
+}
+
+int
+compose_put(const struct compose *compose, struct composed *ret_composed)
+{
+    struct building building = {.compose = compose, .composed = ret_composed};
+
+    outgoing_init(&ret_composed->outgoing, LETTER_MAX);
+    buffer_init(&ret_composed->sender, FIELD_MAX);
+    buffer_init(&building.text, LETTER_MAX);
+    arena_init(&building.arena, ARENA_MAX);
+    int code = find_sender(&building);
+    if (code == EX_OK)
+        code = add_recipients(&building);
+    if (code == EX_OK)
+        code = add_texts(&building);
+    if (code == EX_OK)
+        code = add_attachments(&building);
+    if (code == EX_OK)
+        code = add_fields(&building);
+    if (code == EX_OK)
+        code = put_message(&building);
+    for (size_t i = 0; building.files && i < compose->files_count; i++)
+        buffer_finish(&building.files[i]);
+    free(building.files);
+    buffer_finish(&building.text);
+    buffer_finish(&building.html);
+    arena_finish(&building.arena);
+    return code;
+}
+
+void
+composed_finish(struct composed *composed)
+{
+    outgoing_finish(&composed->outgoing);
+    buffer_finish(&composed->sender);
+}
+
+/* ---- the writer's text --------------------------------------------------------------------- */
+
+static int
+edit(const char *path)
+{
+    const char *editor = getenv("VISUAL");
+    char *command = NULL;
+    int status = -1;
+
+    editor = editor && editor[0] ? editor : getenv("EDITOR");
+    if (asprintf(&command, "%s \"$1\"", editor && editor[0] ? editor : "vi") < 0)
+        abort();
+    pid_t child = fork();
+    if (child == 0) {
+        char *const words[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", command,
+                               (char *)(uintptr_t) "sh", (char *)(uintptr_t)path,  NULL};
+        (void)execv("/bin/sh", words);
+        _exit(127);
+    }
+    if (child > 0)
+        (void)waitpid(child, &status, 0);
+    free(command);
+    return status == 0 ? EX_OK
+                       : say_error(EX_UNAVAILABLE,
+                                   "the editor failed; nothing was sent. The text "
+                                   "is in %s",
+                                   path);
+}
+
+int
+compose_read_text(struct slice draft, struct buffer *ret_text)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = NULL;
+    int code = EX_OK;
+
+    if (!isatty(STDIN_FILENO))
+        return files_read_or_stdin("-", LETTER_MAX, ret_text);
+    buffer_init(ret_text, LETTER_MAX);
+    if (asprintf(&path, "%s/facteur-XXXXXX.txt", folder && folder[0] ? folder : "/tmp") < 0)
+        abort();
+    int descriptor = mkstemps(path, 4);
+    if (descriptor < 0 || write(descriptor, draft.at, draft.len) != (ssize_t)draft.len)
+        code = say_error(EX_CANTCREAT, "cannot write to %s", path);
+    if (descriptor >= 0)
+        close(descriptor);
+    if (code == EX_OK)
+        code = edit(path);
+    if (code == EX_OK) {
+        code = files_read(path, LETTER_MAX, ret_text);
+        (void)unlink(path);
+    }
+    free(path);
+    return code;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* A message of a person's own, from what the commands were given to octets that can be sent. */
+#ifndef TOOL_MAIL_COMPOSE_H
+#define TOOL_MAIL_COMPOSE_H
+
+#include "client/account.h"
+#include "mime/part.h"
+#include "tool/sendmail/outgoing.h"
+
+enum { COMPOSE_LISTS = 3, COMPOSE_FILES_MAX = 500 };
+
+struct compose {
+    const struct client_account *account;
+    const char *from;                     /* NULL: the account's */
+    const char *reply_to;                 /* NULL: the account's, if any */
+    struct slice to, cc, bcc;             /* lists as a person writes them; may be empty */
+    struct slice subject;                 /* UTF-8 */
+    struct slice text;                    /* any charset: see compose_put */
+    const char *html;                     /* file; NULL: none */
+    const char *files[COMPOSE_FILES_MAX]; /* attachments */
+    size_t files_count;
+    struct slice in_reply_to, references; /* as they stand in fields; may be empty */
+    struct slice forwarded;               /* a whole message, attached; may be empty */
+    bool is_flowed;                       /* format=flowed (RFC 3676) */
+};
+
+/* What is to be sent: content without Bcc, and everybody who gets it. */
+struct composed {
+    struct outgoing outgoing; /* its content is the message */
+    struct buffer sender;     /* canonical address for the envelope */
+};
+
+/* Makes the message. Text that is not UTF-8 is taken to be in the locale's charset, or
+ * windows-1252. EX_OK, or a code after having said what is wrong. composed_finish is due in any
+ * case. */
+MUST_USE int compose_put(const struct compose *compose, struct composed *ret_composed);
+void composed_finish(struct composed *composed);
+
+/* The text that a person writes: standard input, or on a terminal $VISUAL or $EDITOR on a file
+ * that begins with `draft`. */
+MUST_USE int compose_read_text(struct slice draft, struct buffer *ret_text);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: ISC */
+#include "tool/mail/view.h"
+
+#include "mime/decode.h"
+#include "mime/encoded_word.h"
+#include "mime/part_number.h"
+#include "text/utf8.h"
+#include "tool/letter.h"
+#include "tool/mail/flowed.h"
+#include "tool/mail/page.h"
+#include "tool/say.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum { ARENA_MAX = 256 << 20, FIELD_MAX = 4 << 20, COLUMN = 9 };
+
+void
+view_init(struct view *view)
+{
+    *view = (struct view){0};
+    buffer_init(&view->content, LETTER_MAX);
+    arena_init(&view->arena, ARENA_MAX);
+}
+
+int
+view_parse(struct view *view)
+{
+    mime_tree_parse(buffer_slice(&view->content), &view->arena, &view->tree);
+    return view->tree.count > 0
+               ? EX_OK
+               : say_error(EX_DATAERR, "the message has too many parts to be looked at");
+}
+
+void
+view_finish(struct view *view)
+{
+    buffer_finish(&view->content);
+    arena_finish(&view->arena);
+}
+
+/* ---- fields -------------------------------------------------------------------------------- */
+
+static void
+put_decoded(struct slice body, struct buffer *out)
+{
+    struct buffer decoded;
+
+    buffer_init(&decoded, FIELD_MAX);
+    mime_encoded_words_decode(&decoded, body);
+    utf8_put_printable(out, slice_trim(buffer_slice(&decoded)));
+    buffer_finish(&decoded);
+}
+
+void
+view_put_head_field(const struct header *header, enum field_id id, struct buffer *out)
+{
+    const struct field *field = header ? header_find(header, id, NULL) : NULL;
+
+    if (field)
+        put_decoded(field->body, out);
+}
+
+void
+view_put_field(const struct view *view, enum field_id id, struct buffer *out)
+{
+    view_put_head_field(view->tree.parts[0].fields, id, out);
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* Lines stay; what could move a terminal's cursor or hide text does not. */
+static void
+put_lines(struct slice text, struct buffer *out)
+{
+    while (text.len > 0) {
+        struct slice line = slice_first(text, slice_find_byte(text, '\n'));
+        text = slice_skip(text, line.len + 1);
+        if (slice_ends_with(line, SLICE("\r")))
+            line.len--;
+        for (struct slice rest = line;; rest = slice_skip(rest, 1)) { /* tabs may stay */
+            struct slice piece = slice_first(rest, slice_find_byte(rest, '\t'));
+            utf8_put_printable(out, piece);
+            rest = slice_skip(rest, piece.len);
+            if (rest.len == 0)
+                break;
+            buffer_put_byte(out, '\t');
+        }
+        buffer_put_byte(out, '\n');
+    }
+}
+
+static void
+put_text_part(const struct view *view, const struct mime_part *part, struct buffer *out)
+{
+    struct mime_decoder *decoder =
+        mime_decoder_open_text(mime_part_body(&view->tree, part), part->encoding,
+                               mime_content_type_charset(&part->content_type), NULL, 0);
+    struct mime_parameters parameters = part->content_type.parameters;
+    struct buffer text, shown;
+    struct slice piece;
+
+    buffer_init(&text, LETTER_MAX);
+    buffer_init(&shown, LETTER_MAX);
+    while (mime_decoder_next(decoder, &piece))
+        buffer_put(&text, piece);
+    mime_decoder_close(&decoder);
+    if (mime_content_type_is(&part->content_type, "text", "html"))
+        page_put(buffer_slice(&text), &shown);
+    else if (slice_equal_nocase(mime_parameters_find(parameters, SLICE("format")), SLICE("flowed")))
+        flowed_read(
+            buffer_slice(&text),
+            slice_equal_nocase(mime_parameters_find(parameters, SLICE("delsp")), SLICE("yes")),
+            &shown);
+    else
+        buffer_put(&shown, buffer_slice(&text));
+    put_lines(buffer_slice(&shown), out);
+    buffer_finish(&text);
+    buffer_finish(&shown);
+}
+
+void
+view_put_text(const struct view *view, struct buffer *out)
+{
+    uint32_t index = mime_tree_find_text(&view->tree);
+
+    if (index != MIME_NO_PART)
+        put_text_part(view, &view->tree.parts[index], out);
+}
+
+/* ---- attachments --------------------------------------------------------------------------- */
+
+bool
+view_is_attachment(const struct view *view, uint32_t index)
+{
+    const struct mime_part *part = &view->tree.parts[index];
+    uint32_t text = mime_tree_find_text(&view->tree);
+
+    /* What is inside of a message that is attached belongs to it. */
+    for (uint32_t above = part->parent; above != MIME_NO_PART;
+         above = view->tree.parts[above].parent) {
+        if (view->tree.parts[above].kind == MIME_PART_MESSAGE)
+            return false;
+    }
+    if (part->kind == MIME_PART_MESSAGE)
+        return true;
+    if (part->kind == MIME_PART_MULTIPART || index == text)
+        return false;
+    /* The other forms of what is shown, but not a file. */
+    bool is_text = mime_content_type_is(&part->content_type, "text", "");
+    bool has_name = mime_file_name(&part->disposition, &part->content_type).at != NULL;
+    bool is_choice = part->parent != MIME_NO_PART &&
+                     mime_content_type_is(&view->tree.parts[part->parent].content_type, "multipart",
+                                          "alternative");
+    return !(is_text && is_choice && !has_name);
+}
+
+void
+view_put_number(const struct view *view, uint32_t index, struct buffer *out)
+{
+    mime_part_number_put(out, &view->tree, index);
+}
+
+void
+view_put_name(const struct view *view, uint32_t index, struct buffer *out)
+{
+    const struct mime_part *part = &view->tree.parts[index];
+    struct slice name = mime_file_name(&part->disposition, &part->content_type);
+
+    if (name.at == NULL && part->kind == MIME_PART_MESSAGE)
+        name = SLICE("message.eml");
+    mime_file_name_put(out, name);
+}
+
+void
+view_put_part(const struct view *view, uint32_t index, struct buffer *out)
+{
+    const struct mime_part *part = &view->tree.parts[index];
+
+    mime_decode(out, mime_part_body(&view->tree, part), part->encoding, NULL, 0);
+}
+
+/* ---- the page ------------------------------------------------------------------------------ */
+
+static const struct {
+    enum field_id id;
+    const char *label, *json;
+} shown[] = {
+    {FIELD_FROM, "From", "from"},
+    {FIELD_REPLY_TO, "Reply-To", "reply_to"},
+    {FIELD_TO, "To", "to"},
+    {FIELD_CC, "Cc", "cc"},
+    {FIELD_DATE, "Date", "date"},
+    {FIELD_SUBJECT, "Subject", "subject"},
+    {FIELD_MESSAGE_ID, NULL, "message_id"},
+};
+
+static void
+report_attachments(const struct view *view, struct report *report)
+{
+    struct buffer text, part;
+
+    buffer_init(&text, FIELD_MAX);
+    report_list(report, "attachments");
+    for (uint32_t i = 0; i < view->tree.count; i++) {
+        const struct mime_content_type *type = &view->tree.parts[i].content_type;
+        if (!view_is_attachment(view, i))
+            continue;
+        report_row(report);
+        buffer_clear(&text);
+        view_put_number(view, i, &text);
+        report_text(report, "part", buffer_slice(&text));
+        buffer_clear(&text);
+        view_put_name(view, i, &text);
+        report_text(report, "name", buffer_slice(&text));
+        buffer_clear(&text);
+        buffer_put(&text, type->type);
+        buffer_put_byte(&text, '/');
+        buffer_put(&text, type->subtype);
+        report_text(report, "type", buffer_slice(&text));
+        buffer_init(&part, LETTER_MAX);
+        view_put_part(view, i, &part);
+        report_size(report, "size", buffer_len(&part));
+        buffer_finish(&part);
+    }
+    report_list_end(report);
+    buffer_finish(&text);
+}
+
+static int
+write_json(const struct view *view, uint32_t id)
+{
+    struct report *report = report_open(true);
+    struct buffer text;
+
+    buffer_init(&text, LETTER_MAX);
+    report_number(report, "id", id);
+    for (size_t i = 0; i < COUNT_OF(shown); i++) {
+        buffer_clear(&text);
+        view_put_field(view, shown[i].id, &text);
+        report_text(report, shown[i].json, buffer_slice(&text));
+    }
+    report_attachments(view, report);
+    buffer_clear(&text);
+    view_put_text(view, &text);
+    report_lines(report, "text", buffer_slice(&text));
+    buffer_finish(&text);
+    return report_close(&report);
+}
+
+static void
+put_fields(const struct view *view, struct buffer *out)
+{
+    struct buffer text;
+
+    buffer_init(&text, FIELD_MAX);
+    for (size_t i = 0; i < COUNT_OF(shown); i++) {
+        buffer_clear(&text);
+        view_put_field(view, shown[i].id, &text);
+        if (!shown[i].label || buffer_len(&text) == 0)
+            continue;
+        buffer_put_text(out, shown[i].label);
+        buffer_put_byte(out, ':');
+        for (size_t len = strlen(shown[i].label) + 1; len < COLUMN + 1; len++)
+            buffer_put_byte(out, ' ');
+        buffer_put(out, buffer_slice(&text));
+        buffer_put_byte(out, '\n');
+    }
+    buffer_finish(&text);
+}
+
+static bool
+has_attachments(const struct view *view)
+{
+    for (uint32_t i = 0; i < view->tree.count; i++) {
+        if (view_is_attachment(view, i))
+            return true;
+    }
+    return false;
+}
+
+int
+view_write(const struct view *view, uint32_t id, bool is_json)
+{
+    struct report *report;
+    struct buffer page;
+
+    if (is_json)
+        return write_json(view, id);
+    buffer_init(&page, LETTER_MAX);
+    put_fields(view, &page);
+    buffer_put_byte(&page, '\n');
+    view_put_text(view, &page);
+    if (has_attachments(view))
+        buffer_put_byte(&page, '\n');
+    struct slice bytes = buffer_slice(&page);
+    bool is_out = fwrite(bytes.at, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0;
+    buffer_finish(&page);
+    if (!is_out)
+        return say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+    if (!has_attachments(view))
+        return EX_OK;
+    report = report_open(false);
+    report_attachments(view, report);
+    return report_close(&report);
+}
