@@ -248,7 +248,7 @@ put_item(struct imap_server *server, const struct imap_row *row, const struct im
         imap_put_number(out, "EMAILID (M", row->message.body, ")");
         break;
     case IMAP_FETCH_THREADID:
-        buffer_put_text(out, "THREADID NIL");
+        imap_put_number(out, "THREADID (T", imap_thread_id(message, row->message.body), ")");
         break;
     case IMAP_FETCH_ENVELOPE:
         buffer_put_text(out, "ENVELOPE ");

@@ -65,8 +65,12 @@ imap_command_status(struct imap_server *server, struct cursor *cursor)
 static void
 on_edited(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
+    const struct access_store_done *done = &note->as.done;
+
     (void)blob;
-    imap_end_result(server, note->as.done.result, "done");
+    if (done->result == ACCESS_STORE_RESULT_OK && done->number != 0) /* RFC 8474 §4.1 */
+        imap_put_number(&server->text, "[MAILBOXID (F", done->number, ")] ");
+    imap_end_result(server, done->result, "done");
 }
 
 static void

@@ -18,12 +18,12 @@ enum imap_fetch_kind {
     IMAP_FETCH_SIZE,
     IMAP_FETCH_SAVEDATE,
     IMAP_FETCH_EMAILID,
-    IMAP_FETCH_THREADID,
     /* From here on the record is needed. */
     IMAP_FETCH_ENVELOPE,
     IMAP_FETCH_BODY,
     IMAP_FETCH_BODYSTRUCTURE,
     IMAP_FETCH_PREVIEW,
+    IMAP_FETCH_THREADID,
     /* From here on octets are needed. */
     IMAP_FETCH_SECTION,
     IMAP_FETCH_RFC822, /* BODY[], under its old names (RFC 3501) */

@@ -59,7 +59,7 @@ static const struct key keys[] = {
     {"LARGER", IMAP_TERM_LARGER, ARGUMENT_NUMBER},
     {"SMALLER", IMAP_TERM_SMALLER, ARGUMENT_NUMBER},
     {"EMAILID", IMAP_TERM_EMAILID, ARGUMENT_ID},
-    {"THREADID", IMAP_TERM_NONE, ARGUMENT_ID},
+    {"THREADID", IMAP_TERM_THREADID, ARGUMENT_ID},
     {"SENTBEFORE", IMAP_TERM_SENT_BEFORE, ARGUMENT_DATE},
     {"SENTON", IMAP_TERM_SENT_ON, ARGUMENT_DATE},
     {"SENTSINCE", IMAP_TERM_SENT_SINCE, ARGUMENT_DATE},
@@ -154,7 +154,7 @@ take_id(struct reader *reader, struct imap_term *term)
     if (!imap_take_astring(reader->cursor, &reader->server->arena, &id))
         return false;
     struct cursor inside = cursor_of(id);
-    term->is_present = cursor_take_byte(&inside, 'M') &&
+    term->is_present = cursor_take_byte(&inside, term->kind == IMAP_TERM_THREADID ? 'T' : 'M') &&
                        cursor_take_u64(&inside, 0, UINT64_MAX, &term->number) &&
                        cursor_is_done(&inside);
     return true;

@@ -40,6 +40,7 @@ enum imap_term_kind {
     IMAP_TERM_SENT_SINCE,
     IMAP_TERM_SUBJECT,
     IMAP_TERM_ADDRESS,
+    IMAP_TERM_THREADID,
     IMAP_TERM_HEADER, /* what the octets tell */
     IMAP_TERM_BODY,
     IMAP_TERM_TEXT,
@@ -56,7 +57,7 @@ enum imap_search_need {
 struct imap_term {
     enum imap_term_kind kind;
     uint8_t flag;    /* FLAG */
-    bool is_present; /* EMAILID: it can be one; HEADER: any value will do */
+    bool is_present; /* EMAILID, THREADID: it can be one; HEADER: any value will do */
     uint64_t number; /* KEYWORD's bit, MODSEQ, sizes, seconds, EMAILID */
     int32_t day;
     struct imap_set set;             /* NUMBERS: places */

@@ -134,6 +134,8 @@ test_record(const struct imap_term *term, const struct imap_candidate *candidate
     const struct imap_message *message = candidate->message;
     struct mime_record_message summary;
 
+    if (term->kind == IMAP_TERM_THREADID)
+        return term->is_present && imap_thread_id(message, candidate->entry->body) == term->number;
     if (!message->has_record)
         return false;
     mime_record_message(&message->record, 0, &summary);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/structure.h"
 
+#include "base/hash.h"
+
 #include "base/cursor.h"
 #include "imap/server_private.h"
 
@@ -376,4 +378,33 @@ imap_put_fields(struct buffer *out, struct slice header, const struct slice *nam
             buffer_put(out, line);
     }
     buffer_put_text(out, "\r\n");
+}
+
+/* ---- conversations --------------------------------------------------------------------------- */
+
+/* The first "<…>" of a field. */
+static struct slice
+first_id(struct slice field)
+{
+    if (!field.at)
+        return slice_of("", 0);
+    struct slice rest = slice_skip(field, slice_find_byte(field, '<'));
+    size_t end = slice_find_byte(rest, '>');
+    return end < rest.len ? slice_first(rest, end + 1) : slice_of("", 0);
+}
+
+uint64_t
+imap_thread_id(const struct imap_message *message, uint64_t body)
+{
+    struct mime_record_message summary;
+
+    if (!message->has_record)
+        return body;
+    mime_record_message(&message->record, 0, &summary);
+    struct slice root = first_id(summary.references);
+    if (root.len == 0)
+        root = first_id(summary.in_reply_to);
+    if (root.len == 0)
+        root = first_id(summary.message_id);
+    return root.len > 0 ? hash64(root, 0) : body;
 }

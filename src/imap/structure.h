@@ -47,4 +47,8 @@ MUST_USE bool imap_section_find(const struct imap_message *message,
 void imap_put_fields(struct buffer *out, struct slice header, const struct slice *names,
                      size_t count, bool is_not);
 
+/* RFC 8474: one number for all messages of a conversation: those that name the same first message
+ * in References, or in In-Reply-To, and that message itself. Who names nobody is alone. */
+uint64_t imap_thread_id(const struct imap_message *message, uint64_t body);
+
 #endif

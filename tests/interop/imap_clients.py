@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """IMAP programs that people have, against a running Facteur: Python's imaplib, curl, mbsync both ways,
-mutt, fetchmail, offlineimap, imapfilter."""
+mutt, fetchmail, offlineimap, imapfilter, and imapflow where node finds it."""
 import imaplib
 import os
 import re
@@ -232,6 +232,17 @@ account.filter:is_unseen():mark_seen()
         run("imapfilter", "-t", self.chain, "-c", self.home / "config.lua", env=self.env)
         self.ok(client.select("filter"))
         self.assertEqual(self.ok(client.search(None, "SEEN"))[0], b"1 2 3")
+
+
+    # ---- imapflow (npm)
+
+    @needs("node")
+    def test_imapflow(self):
+        script = Path(__file__).resolve().parent / "imapflow.js"
+        found = subprocess.run(["node", "-e", "require('imapflow')"], capture_output=True, check=False)
+        if found.returncode != 0:
+            self.skipTest("imapflow is not installed")
+        self.assertIn("DONE", run("node", script, self.base + 993, BOB, self.office.people[BOB], env=self.env))
 
 
 if __name__ == "__main__":

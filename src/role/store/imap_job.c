@@ -222,7 +222,18 @@ done_answer(struct job *job, enum store_result result)
     imap_answer_done(job->access, job->id, result_of(result), job->change->number);
 }
 
-static const struct job_kind edit_kind = {edit_file, done_answer};
+static void
+edit_answer(struct job *job, enum store_result result)
+{
+    struct mailbox_entry entry;
+
+    if (result == STORE_OK && job->change->number != 0 &&
+        mailbox_get(job->role->store, job->account, job->change->number, &entry) == STORE_OK)
+        job->change->number = entry.uid_validity;
+    done_answer(job, result);
+}
+
+static const struct job_kind edit_kind = {edit_file, edit_answer};
 
 /* ---- flags ----------------------------------------------------------------------------------- */
 
