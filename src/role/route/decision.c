@@ -146,6 +146,19 @@ send_failure(struct route *route, uint64_t id, struct slice text)
     send_hop(route, &note);
 }
 
+/* For who wants to see everything: how each decision was reached, in the order of its steps. */
+static void
+log_steps(const struct decision *decision, const struct routing_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        struct log_line line;
+        log_begin(&line, decision->route->start.host, HOST_LEVEL_DEBUG, "next_hop_step");
+        log_address(&line, "to", decision->recipient);
+        log_text(&line, "step", steps->at[i]);
+        log_end(&line);
+    }
+}
+
 static void
 conclude(struct decision *decision, enum routing_outcome outcome, const struct routing_hop *hop,
          const struct routing_steps *steps)
@@ -178,6 +191,7 @@ conclude(struct decision *decision, enum routing_outcome outcome, const struct r
     if (note.outcome == STORE_ROUTE_OUTCOME_FOUND)
         fill_hosts(decision, hop, &note);
     fill_steps(decision, steps, &note);
+    log_steps(decision, steps);
     send_hop(route, &note);
     finish(decision);
 }

@@ -3,7 +3,9 @@
  * a moment for the next message that goes the same way. */
 #include "role/transport/transport_role.h"
 
+#include "host/log.h"
 #include "sasl/scram.h"
+#include "smtp/dialogue.h"
 #include "tls/facts.h"
 
 #include <stdlib.h>
@@ -18,6 +20,8 @@ struct transport_session {
     struct store_transport_attempt *attempt; /* the job's */
     struct arena arena;
     struct smtp_client *client;
+    struct smtp_dialogue dialogue; /* only while the log wants it */
+    bool has_dialogue;
     struct connection *connection;
     struct transport_manner manner;
     struct slice key, host;
@@ -34,31 +38,47 @@ struct transport_session {
 static size_t
 engine_feed(void *engine, struct slice input, struct instant now)
 {
-    return smtp_client_feed(engine, input, now);
+    struct transport_session *session = engine;
+    size_t taken = smtp_client_feed(session->client, input, now);
+
+    if (session->has_dialogue)
+        smtp_dialogue_heard(&session->dialogue, slice_first(input, taken));
+    return taken;
 }
 
 static struct slice
 engine_output(const void *engine)
 {
-    return smtp_client_output(engine);
+    const struct transport_session *session = engine;
+
+    return smtp_client_output(session->client);
 }
 
 static void
 engine_sent(void *engine, size_t len, struct instant now)
 {
-    smtp_client_sent(engine, len, now);
+    struct transport_session *session = engine;
+
+    if (session->has_dialogue)
+        smtp_dialogue_said(&session->dialogue,
+                           slice_first(smtp_client_output(session->client), len));
+    smtp_client_sent(session->client, len, now);
 }
 
 static struct instant
 engine_deadline(const void *engine)
 {
-    return smtp_client_deadline(engine);
+    const struct transport_session *session = engine;
+
+    return smtp_client_deadline(session->client);
 }
 
 static void
 engine_expire(void *engine, struct instant now)
 {
-    smtp_client_expire(engine, now);
+    struct transport_session *session = engine;
+
+    smtp_client_expire(session->client, now);
 }
 
 /* A server that has closed its side answers nothing any more. */
@@ -159,6 +179,8 @@ on_secured(void *owner)
         smtp_client_connected(session->client, now);
     else
         smtp_client_tls_started(session->client, now);
+    if (session->has_dialogue)
+        smtp_dialogue_secured(&session->dialogue);
 }
 
 /* RFC 8460 §4.3 */
@@ -358,6 +380,33 @@ on_closed(void *owner, enum connection_end end)
 /* ---- opening and closing ------------------------------------------------------------------- */
 
 static void
+log_dialogue(void *context, bool is_server, struct slice text)
+{
+    const struct transport_session *session = context;
+    struct log_line line;
+
+    log_begin(&line, session->transport->start.host, HOST_LEVEL_DEBUG,
+              is_server ? "heard" : "said");
+    if (session->job)
+        log_text(&line, "id", session->job->carry.queue_id);
+    log_text(&line, "host", session->host);
+    log_text(&line, "line", text);
+    log_end(&line);
+}
+
+/* What both sides say goes to the log of who wants to see everything, but for addresses where these
+ * are masked. */
+static void
+open_dialogue(struct transport_session *session)
+{
+    const struct config *config = session->transport->start.config;
+
+    session->has_dialogue = config->log_level == CONFIG_LOG_DEBUG && !config->log_mask_addresses;
+    if (session->has_dialogue)
+        smtp_dialogue_init(&session->dialogue, log_dialogue, session);
+}
+
+static void
 open_client(struct transport_session *session)
 {
     const struct store_transport_carry *carry = &session->job->carry;
@@ -384,8 +433,7 @@ feed_early(struct transport_session *session, const struct transport_stream *str
     struct slice early = slice_of(stream->early, stream->early_len);
 
     while (early.len > 0) {
-        size_t taken =
-            smtp_client_feed(session->client, early, host_now(session->transport->start.host));
+        size_t taken = engine_feed(session, early, host_now(session->transport->start.host));
         if (taken == 0)
             break; /* an event waits, which is CLOSE: nothing else comes so early */
         early = slice_skip(early, taken);
@@ -417,11 +465,12 @@ session_open(struct transport_job *job, struct transport_stream *stream, size_t 
     list_append(&transport->sessions, &session->link);
     transport->session_count++;
     open_client(session);
+    open_dialogue(session);
     session->connection = connection_open(&(struct connection_options){
         .shared = transport->shared,
         .stream = stream->stream,
         .engine_kind = &engine_kind,
-        .engine = session->client,
+        .engine = session,
         .owner_kind = &owner_kind,
         .owner = session,
     });
@@ -484,6 +533,8 @@ session_close(struct transport_session **session)
     list_remove(&old->idle_link);
     connection_close(&old->connection);
     smtp_client_close(&old->client);
+    if (old->has_dialogue)
+        smtp_dialogue_finish(&old->dialogue);
     arena_wipe(&old->arena);
     free(old);
     *session = NULL;

@@ -89,7 +89,7 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
     buffer_put_decimal(text, LAB_PORT);
     buffer_put_text(text, "\nsubmission_listen = {}\nsubmissions_listen = {}\nlmtp_listen = {}\n"
                           "pop3_listen = {}\npop3s_listen = {}\nimap_listen = {}\n"
-                          "imaps_listen = {}\nprocesses = 1\n"
+                          "imaps_listen = {}\nprocesses = 1\nlog_level = debug\n"
                           "# The hosts call from addresses of their own; 127.0.0.1 is you.\n"
                           "relay_networks = 127.0.0.1\nlocal_destinations = yes\n"
                           "dns_recursive = yes\ndns_stubs = {");
