@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur lab start, stop, status: a small Internet on loopback. */
 #include "tool/command.h"
-#include "tool/files.h"
 #include "tool/lab/lab.h"
 #include "tool/report.h"
 #include "tool/say.h"
 
 #include <stdlib.h>
-
-#define FOLDER_USUAL "./var/lab"
-
-static int
-open_lab(const struct command_call *call, struct lab *lab)
-{
-    const char *folder = command_value(call, "dir");
-    int code = files_make_folder(folder ? folder : FOLDER_USUAL, 0755);
-
-    if (code != EX_OK)
-        return code;
-    lab->folder = realpath(folder ? folder : FOLDER_USUAL, NULL);
-    return lab->folder ? EX_OK
-                       : say_error(EX_OSERR, "cannot find the folder %s; give another --dir",
-                                   folder ? folder : FOLDER_USUAL);
-}
 
 /* The host of the first argument; *ret_host NULL when there is none: all are meant. */
 static int
@@ -40,7 +23,7 @@ run_start(const struct command_call *call)
 {
     struct lab lab = {0};
     const struct lab_host *host;
-    int code = open_lab(call, &lab);
+    int code = lab_open(command_value(call, "dir"), &lab);
 
     if (code == EX_OK)
         code = find_host(call, &host);
@@ -61,7 +44,7 @@ run_stop(const struct command_call *call)
 {
     struct lab lab = {0};
     const struct lab_host *host;
-    int code = open_lab(call, &lab);
+    int code = lab_open(command_value(call, "dir"), &lab);
 
     if (code == EX_OK)
         code = find_host(call, &host);
@@ -79,7 +62,7 @@ static int
 run_status(const struct command_call *call)
 {
     struct lab lab = {0};
-    int code = open_lab(call, &lab);
+    int code = lab_open(command_value(call, "dir"), &lab);
 
     if (code != EX_OK)
         return code;
@@ -107,7 +90,7 @@ run_status(const struct command_call *call)
 
 #define OPTION_DIR                                                                                 \
     {                                                                                              \
-        "dir", "DIR", "Where everything lies; default: " FOLDER_USUAL "."                          \
+        "dir", "DIR", "Where everything lies; default: " LAB_FOLDER_USUAL "."                      \
     }
 
 const struct command command_lab_start = {

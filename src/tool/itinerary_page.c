@@ -184,6 +184,7 @@ static const char style[] =
     "body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);"
     "max-width:800px;margin:2rem auto;padding:0 1rem}"
     "dt{float:left;clear:left;width:5rem;color:var(--faint)}dd{margin:0 0 0 5.5rem}"
+    "pre{overflow-x:auto;background:var(--box);padding:.5rem}h2{font-size:1rem;margin-bottom:0}"
     "svg{width:100%;height:auto;font-size:13px}"
     "rect{fill:var(--box);stroke:var(--line)}rect.client{fill:none;stroke-dasharray:4 3}"
     "text{fill:var(--ink)}.name{font-weight:600;font-size:15px}.small{fill:var(--faint)}"
@@ -238,6 +239,27 @@ put_drawing(struct page *page, const struct itinerary *itinerary)
     buffer_put_text(out, "</svg>\n");
 }
 
+static void
+put_sections(struct page *page, const struct itinerary_view *view)
+{
+    for (size_t i = 0; i < view->section_count; i++) {
+        const struct itinerary_section *section = &view->sections[i];
+        buffer_put_text(page->out, "<h2>");
+        put_printable(page, section->host);
+        buffer_put_text(page->out, "</h2>\n<p>");
+        put_printable(page, section->title);
+        buffer_put_text(page->out, "</p>\n");
+        if (section->line_count > 0)
+            buffer_put_text(page->out, "<pre>");
+        for (size_t k = 0; k < section->line_count; k++) {
+            put_printable(page, section->lines[k]);
+            buffer_put_byte(page->out, '\n');
+        }
+        if (section->line_count > 0)
+            buffer_put_text(page->out, "</pre>\n");
+    }
+}
+
 void
 itinerary_view_put_page(const struct itinerary_view *view, struct buffer *out)
 {
@@ -251,6 +273,7 @@ itinerary_view_put_page(const struct itinerary_view *view, struct buffer *out)
         put_drawing(&page, view->itinerary);
     if (view->itinerary->is_cut)
         buffer_put_text(out, "<p>Older stations are left out.</p>\n");
+    put_sections(&page, view);
     buffer_put_text(out,
                     "<p class=\"small\">As the stations themselves wrote it in the "
                     "<code>Received</code> fields; any of them may err.</p>\n</body></html>\n");

@@ -5,11 +5,21 @@
 
 #include "message/itinerary.h"
 
+/* More about the way, for the page: what was said at a station. */
+struct itinerary_section {
+    struct slice host;
+    struct slice title;
+    const struct slice *lines;
+    size_t line_count;
+};
+
 struct itinerary_view {
     const struct itinerary *itinerary;
     struct slice from; /* decoded header fields; may be empty */
     struct slice to;
     struct slice subject;
+    const struct itinerary_section *sections;
+    size_t section_count;
 };
 
 /* Puts lines for a terminal, in UTF-8. Nothing from the message reaches it as a command. */

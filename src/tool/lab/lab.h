@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { LAB_PORT = 10025, LAB_NAMES_PORT = 10053 };
+enum {
+    LAB_PORT = 10025,
+    LAB_SUBMISSION_PORT = 10587,
+    LAB_POP_PORT = 10110,
+    LAB_NAMES_PORT = 10053
+};
 #define LAB_NAMES_ADDRESS "127.1.0.1"
 
 struct lab_host {
@@ -23,12 +28,20 @@ struct lab_host {
 extern const struct lab_host lab_hosts[];
 extern const size_t lab_host_count;
 
+/* Of each person, for the lab's own machine only. */
+#define LAB_PASSWORD "the lab is on loopback"
+
 /* By host name, or by domain: then its primary. NULL for neither. */
 const struct lab_host *lab_find(const char *name);
 
 struct lab {
     char *folder; /* absolute, owned */
 };
+
+#define LAB_FOLDER_USUAL "./var/lab"
+
+/* Finds, or makes, the folder; NULL: LAB_FOLDER_USUAL. */
+MUST_USE int lab_open(const char *folder, struct lab *ret_lab);
 
 /* Makes the folders, configurations, certificates, accounts and zones, where they are missing. */
 MUST_USE int lab_make(const struct lab *lab);

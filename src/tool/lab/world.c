@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "tool/certificate.h"
 #include "tool/files.h"
+#include "tool/people.h"
 #include "tool/say.h"
 
 #include <stdlib.h>
@@ -34,6 +35,20 @@ lab_find(const char *name)
             return &lab_hosts[i];
     }
     return NULL;
+}
+
+int
+lab_open(const char *folder, struct lab *ret_lab)
+{
+    const char *path = folder ? folder : LAB_FOLDER_USUAL;
+    int code = files_make_folder(path, 0755);
+
+    if (code != EX_OK)
+        return code;
+    ret_lab->folder = realpath(path, NULL);
+    return ret_lab->folder
+               ? EX_OK
+               : say_error(EX_OSERR, "cannot find the folder %s; give another --dir", path);
 }
 
 char *
@@ -87,8 +102,16 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
     put(text, "", host->name, "/key.pem\"\n");
     put(text, "smtp_listen = ", host->address, ":");
     buffer_put_decimal(text, LAB_PORT);
-    buffer_put_text(text, "\nsubmission_listen = {}\nsubmissions_listen = {}\nlmtp_listen = {}\n"
-                          "pop3_listen = {}\npop3s_listen = {}\nimap_listen = {}\n"
+    if (host->person) {
+        put(text, "\nsubmission_listen = ", host->address, ":");
+        buffer_put_decimal(text, LAB_SUBMISSION_PORT);
+        put(text, "\npop3_listen = ", host->address, ":");
+        buffer_put_decimal(text, LAB_POP_PORT);
+    } else {
+        buffer_put_text(text, "\nsubmission_listen = {}\npop3_listen = {}");
+    }
+    buffer_put_text(text, "\nsubmissions_listen = {}\nlmtp_listen = {}\n"
+                          "pop3s_listen = {}\nimap_listen = {}\n"
                           "imaps_listen = {}\nprocesses = 1\nlog_level = debug\n"
                           "# The hosts call from addresses of their own; 127.0.0.1 is you.\n"
                           "relay_networks = 127.0.0.1\nlocal_destinations = yes\n"
@@ -123,7 +146,8 @@ put_accounts(struct buffer *text, const struct lab_host *host)
 static int
 make_certificate(const struct lab *lab, const struct lab_host *host)
 {
-    const struct slice names[] = {slice_of_string(host->name), slice_of_string(host->domain)};
+    const struct slice names[] = {slice_of_string(host->name), slice_of_string(host->domain),
+                                  slice_of_string(host->address)};
     char *chain = lab_path(lab, host->name, "chain.pem");
     char *key = lab_path(lab, host->name, "key.pem");
     int code = EX_OK;
@@ -132,6 +156,30 @@ make_certificate(const struct lab *lab, const struct lab_host *host)
         code = certificate_make_files(names, COUNT_OF(names), chain, key);
     free(chain);
     free(key);
+    return code;
+}
+
+static int
+make_password(const struct lab *lab, const struct lab_host *host)
+{
+    char *config = lab_path(lab, host->name, "facteur.conf");
+    const struct directory_account *account = NULL;
+    struct settings settings;
+    struct people people = {.lock = -1};
+    int code = settings_load_path(config, true, &settings);
+
+    if (code == EX_OK)
+        code = people_open(&settings, true, &people);
+    if (code == EX_OK && !files_exists(people.secrets_path)) {
+        code = people_find(&people, host->person, &account);
+        if (code == EX_OK)
+            code =
+                people_set_password(&people, &(struct people_password){account->name, account->id,
+                                                                       SLICE(LAB_PASSWORD), false});
+    }
+    people_close(&people);
+    settings_finish(&settings);
+    free(config);
     return code;
 }
 
@@ -165,6 +213,8 @@ make_host(const struct lab *lab, const struct lab_host *host)
         code = write_once(lab, host->name, "data/directory/transports", &text);
     if (code == EX_OK)
         code = make_certificate(lab, host);
+    if (code == EX_OK && host->person)
+        code = make_password(lab, host);
     buffer_finish(&text);
     free(directory);
     free(socket);
