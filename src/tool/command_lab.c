@@ -23,7 +23,7 @@ run_start(const struct command_call *call)
 {
     struct lab lab = {0};
     const struct lab_host *host;
-    int code = lab_open(command_value(call, "dir"), &lab);
+    int code = lab_open(command_value(call, "dir"), command_value(call, "net"), &lab);
 
     if (code == EX_OK)
         code = find_host(call, &host);
@@ -44,7 +44,7 @@ run_stop(const struct command_call *call)
 {
     struct lab lab = {0};
     const struct lab_host *host;
-    int code = lab_open(command_value(call, "dir"), &lab);
+    int code = lab_open(command_value(call, "dir"), NULL, &lab);
 
     if (code == EX_OK)
         code = find_host(call, &host);
@@ -62,13 +62,13 @@ static int
 run_status(const struct command_call *call)
 {
     struct lab lab = {0};
-    int code = lab_open(command_value(call, "dir"), &lab);
+    int code = lab_open(command_value(call, "dir"), NULL, &lab);
 
     if (code != EX_OK)
         return code;
     struct report *report = report_open(command_has(call, "json"));
     report_text(report, "folder", slice_of_string(lab.folder));
-    report_text(report, "names", slice_of_string(LAB_NAMES_ADDRESS));
+    report_text(report, "names", slice_of_string(lab.names));
     report_number(report, "names_port", LAB_NAMES_PORT);
     report_number(report, "names_pid", (uint64_t)lab_process(&lab, "names"));
     report_list(report, "hosts");
@@ -79,7 +79,7 @@ run_status(const struct command_call *call)
         report_text(report, "domain", slice_of_string(host->domain));
         report_number(report, "preference", host->preference);
         report_text(report, "person", slice_of_string(host->person ? host->person : ""));
-        report_text(report, "address", slice_of_string(host->address));
+        report_text(report, "address", slice_of_string(lab_address(&lab, host)));
         report_number(report, "port", LAB_PORT);
         report_number(report, "pid", (uint64_t)lab_process(&lab, host->name));
     }
@@ -106,7 +106,9 @@ const struct command command_lab_start = {
         "which was stopped before. What you have changed in DIR stays.",
     .examples = "facteur lab start\nfacteur lab stop smtp.machin.com\nfacteur lab start machin.com",
     .arguments_max = 1,
-    .options = {OPTION_DIR},
+    .options = {OPTION_DIR,
+                {"net", "NUMBER",
+                 "The addresses are 127.NUMBER.0.0/16, of a new lab; default: 1."}},
     .run = run_start,
 };
 

@@ -99,7 +99,7 @@ put_letter(struct sending *sending)
 static int
 prepare(struct sending *sending)
 {
-    int code = lab_open(command_value(sending->call, "dir"), &sending->lab);
+    int code = lab_open(command_value(sending->call, "dir"), NULL, &sending->lab);
 
     if (code == EX_OK)
         code = read_addresses(sending);

@@ -234,8 +234,10 @@ static void
 take_delivered(struct reading *reading, const struct lab_log_line *line)
 {
     struct journey *journey = reading->journey;
-    const struct journey_station *station = &journey->stations[reading->station];
+    struct journey_station *station = &journey->stations[reading->station];
     struct slice to = lab_log_value(line, "to");
+
+    station->known++;
 
     add_titled(reading, JOURNEY_DELIVERED, line->time, SLICE(""), "%.*s: in %.*s, uid %.*s",
                SHOWN(to), SHOWN(lab_log_value(line, "mailbox")), SHOWN(lab_log_value(line, "uid")));
@@ -248,10 +250,26 @@ static void
 take_queued(struct reading *reading, const struct lab_log_line *line)
 {
     reading->journey->stations[reading->station].waiting++;
+    reading->journey->stations[reading->station].known++;
     if (reading->recipient_count == 0)
         reading->queued_time = line->time;
     if (reading->recipient_count < JOURNEY_STATIONS_MAX)
         reading->recipients[reading->recipient_count++] = lab_log_value(line, "to");
+}
+
+static void
+take_accepted(struct reading *reading, const struct lab_log_line *line)
+{
+    struct journey_station *station = &reading->journey->stations[reading->station];
+    struct slice count = lab_log_value(line, "recipients");
+    struct cursor cursor = cursor_of(count);
+    uint32_t taken = 1;
+
+    (void)!cursor_take_u32(&cursor, 1, UINT32_MAX, &taken);
+    station->taken = taken;
+    add_titled(reading, JOURNEY_ACCEPTED, line->time, SLICE(""),
+               "took it from %.*s for %.*s recipient(s), id %.*s",
+               SHOWN(lab_log_value(line, "client")), SHOWN(count), SHOWN(station->id));
 }
 
 static void
@@ -265,10 +283,7 @@ take_line(struct reading *reading, const struct lab_log_line *line)
     if (!lab_log_is(line, "id", station->id))
         return;
     if (slice_equal(event, SLICE("accepted")))
-        add_titled(reading, JOURNEY_ACCEPTED, line->time, SLICE(""),
-                   "took it from %.*s for %.*s recipient(s), id %.*s",
-                   SHOWN(lab_log_value(line, "client")), SHOWN(lab_log_value(line, "recipients")),
-                   SHOWN(station->id));
+        take_accepted(reading, line);
     else if (slice_equal(event, SLICE("queued")))
         take_queued(reading, line);
     else if (slice_equal(event, SLICE("said")) || slice_equal(event, SLICE("heard")))
@@ -280,20 +295,27 @@ take_line(struct reading *reading, const struct lab_log_line *line)
         take_result(reading, line, event);
 }
 
-/* Lines of several processes are not always in order. At one time: in the order of the kinds. */
+/* Whether the first belongs before the second: a host takes a message before it does anything with
+ * it, though it may say so later. At one time: in the order of the kinds. */
+static bool
+is_before(const struct journey_part *first, const struct journey_part *second)
+{
+    int order = slice_compare(first->time, second->time);
+
+    if (first->kind == JOURNEY_ACCEPTED || second->kind == JOURNEY_ACCEPTED)
+        return first->kind == JOURNEY_ACCEPTED;
+    return order < 0 || (order == 0 && first->kind <= second->kind);
+}
+
+/* Lines of several processes are not always in order. */
 static void
 sort_parts(struct journey *journey, size_t first)
 {
     for (size_t i = first + 1; i < journey->part_count; i++) {
         struct journey_part part = journey->parts[i];
         size_t place = i;
-        for (; place > first; place--) {
-            const struct journey_part *before = &journey->parts[place - 1];
-            int order = slice_compare(before->time, part.time);
-            if (order < 0 || (order == 0 && before->kind <= part.kind))
-                break;
-            journey->parts[place] = *before;
-        }
+        for (; place > first && !is_before(&journey->parts[place - 1], &part); place--)
+            journey->parts[place] = journey->parts[place - 1];
         journey->parts[place] = part;
     }
 }
@@ -309,6 +331,7 @@ read_station(struct journey *journey, const struct lab *lab, size_t index)
     size_t first = journey->part_count;
 
     buffer_init(&reading.steps, TEXT_MAX);
+    journey->stations[index].taken = journey->stations[index].known = 0;
     journey->stations[index].waiting = 0;
     for (struct slice rest = buffer_slice(&text);
          code == EX_OK && lab_log_take(&rest, &journey->arena, &line);)
@@ -338,10 +361,10 @@ journey_follow(struct journey *journey, const struct lab *lab, const struct lab_
     journey->stations[0] =
         (struct journey_station){.host = host, .id = arena_copy(&journey->arena, id)};
     for (size_t i = 0; i < journey->station_count && code == EX_OK; i++) {
-        size_t before = journey->part_count;
+        const struct journey_station *station = &journey->stations[i];
         code = read_station(journey, lab, i);
-        is_settled =
-            is_settled && journey->stations[i].waiting == 0 && journey->part_count > before;
+        is_settled = is_settled && station->taken > 0 && station->known >= station->taken &&
+                     station->waiting == 0;
     }
     journey->is_settled = is_settled;
     return code;

@@ -15,12 +15,11 @@ enum {
     LAB_POP_PORT = 10110,
     LAB_NAMES_PORT = 10053
 };
-#define LAB_NAMES_ADDRESS "127.1.0.1"
 
 struct lab_host {
     const char *name; /* as the name system knows it */
     const char *domain;
-    const char *address;
+    const char *address; /* its last two numbers: 127.NET.… */
     const char *person;  /* local part of its one account; NULL: it keeps mail for its primary */
     unsigned preference; /* of its MX record */
 };
@@ -34,14 +33,26 @@ extern const size_t lab_host_count;
 /* By host name, or by domain: then its primary. NULL for neither. */
 const struct lab_host *lab_find(const char *name);
 
+enum { LAB_HOSTS_MAX = 8, LAB_ADDRESS_SIZE = 16, LAB_NET_USUAL = 1 };
+
 struct lab {
     char *folder; /* absolute, owned */
+    unsigned net; /* the second number of all addresses; several labs may run side by side */
+    char names[LAB_ADDRESS_SIZE]; /* address of the name server */
+    char addresses[LAB_HOSTS_MAX][LAB_ADDRESS_SIZE];
 };
+
+static inline const char *
+lab_address(const struct lab *lab, const struct lab_host *host)
+{
+    return lab->addresses[host - lab_hosts];
+}
 
 #define LAB_FOLDER_USUAL "./var/lab"
 
-/* Finds, or makes, the folder; NULL: LAB_FOLDER_USUAL. */
-MUST_USE int lab_open(const char *folder, struct lab *ret_lab);
+/* Finds, or makes, the folder; NULL: LAB_FOLDER_USUAL. net: 1 to 255 in digits, for a new lab; NULL
+ * for what it has. */
+MUST_USE int lab_open(const char *folder, const char *net, struct lab *ret_lab);
 
 /* Makes the folders, configurations, certificates, accounts and zones, where they are missing. */
 MUST_USE int lab_make(const struct lab *lab);

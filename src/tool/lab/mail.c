@@ -29,8 +29,8 @@ person_init(struct person *person, const struct lab *lab, const struct lab_host 
         .login = person->address,
         .trust = person->trust,
         .tls = CLIENT_TLS_REQUIRED,
-        .incoming = {CLIENT_POP3, false, LAB_POP_PORT, host->address},
-        .outgoing = {CLIENT_SMTP, false, LAB_SUBMISSION_PORT, host->address},
+        .incoming = {CLIENT_POP3, false, LAB_POP_PORT, lab_address(lab, host)},
+        .outgoing = {CLIENT_SMTP, false, LAB_SUBMISSION_PORT, lab_address(lab, host)},
     };
 }
 

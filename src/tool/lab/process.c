@@ -111,7 +111,7 @@ lab_start_names(const struct lab *lab)
     else if (lab_process(lab, "names") == 0)
         code = run(lab, "names", words);
     if (code == EX_OK)
-        code = await(lab, "names", LAB_NAMES_ADDRESS, LAB_NAMES_PORT);
+        code = await(lab, "names", lab->names, LAB_NAMES_PORT);
     free(path);
     return code;
 }
@@ -127,7 +127,7 @@ lab_start(const struct lab *lab, const struct lab_host *host)
     if (lab_process(lab, host->name) == 0)
         code = run(lab, host->name, words);
     if (code == EX_OK)
-        code = await(lab, host->name, host->address, LAB_PORT);
+        code = await(lab, host->name, lab_address(lab, host), LAB_PORT);
     free(path);
     return code;
 }

@@ -3,27 +3,30 @@
 #include "tool/lab/lab.h"
 
 #include "base/buffer.h"
+#include "base/cursor.h"
 #include "tool/certificate.h"
 #include "tool/files.h"
 #include "tool/people.h"
 #include "tool/say.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { TEXT_MAX = 16384, UNIX_PATH_MAX = 107 };
+enum { TEXT_MAX = 16384, UNIX_PATH_MAX = 107, NET_TEXT_MAX = 16 };
 
 const struct lab_host lab_hosts[] = {
-    {"mail.truc.fr", "truc.fr", "127.1.1.1", "fred", 10},
-    {"smtp.machin.com", "machin.com", "127.1.2.1", "marc", 10},
-    {"backup1.machin.com", "machin.com", "127.1.2.2", NULL, 20},
-    {"backup2.machin.com", "machin.com", "127.1.2.3", NULL, 20},
-    {"mail.foo.com", "foo.com", "127.1.3.1", "alice", 10},
-    {"mail.bar.com", "bar.com", "127.1.4.1", "jqp", 10},
-    {"mail.xyz.com", "xyz.com", "127.1.5.1", "jones", 10},
-    {"mail.cnam.fr", "cnam.fr", "127.1.6.1", "bob", 10},
+    {"mail.truc.fr", "truc.fr", "1.1", "fred", 10},
+    {"smtp.machin.com", "machin.com", "2.1", "marc", 10},
+    {"backup1.machin.com", "machin.com", "2.2", NULL, 20},
+    {"backup2.machin.com", "machin.com", "2.3", NULL, 20},
+    {"mail.foo.com", "foo.com", "3.1", "alice", 10},
+    {"mail.bar.com", "bar.com", "4.1", "jqp", 10},
+    {"mail.xyz.com", "xyz.com", "5.1", "jones", 10},
+    {"mail.cnam.fr", "cnam.fr", "6.1", "bob", 10},
 };
 const size_t lab_host_count = COUNT_OF(lab_hosts);
+static_assert(COUNT_OF(lab_hosts) <= LAB_HOSTS_MAX, "each has an address");
 
 static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0644};
 
@@ -37,8 +40,34 @@ lab_find(const char *name)
     return NULL;
 }
 
+/* The net that the lab was made with, else the one that is wanted. */
+static int
+find_net(struct lab *lab, const char *wanted)
+{
+    char *path = files_path(lab->folder, "net");
+    struct buffer text;
+    int code = files_read_if_any(path, NET_TEXT_MAX, &text);
+    struct slice known = slice_trim(buffer_slice(&text));
+    struct cursor cursor =
+        cursor_of(known.len > 0 ? known : slice_of_string(wanted ? wanted : "1"));
+
+    if (code == EX_OK && wanted && known.len > 0 && !slice_equal(known, slice_of_string(wanted)))
+        code = say_error(EX_USAGE, "--net: the lab in %s has net %.*s; give another --dir",
+                         lab->folder, (int)known.len, (const char *)known.at);
+    else if (code == EX_OK &&
+             (!cursor_take_u32(&cursor, 1, 255, &lab->net) || !cursor_is_done(&cursor)))
+        code = say_error(EX_USAGE, "--net: expected a number from 1 to 255");
+    buffer_clear(&text);
+    buffer_put_decimal(&text, lab->net);
+    if (code == EX_OK && known.len == 0)
+        code = files_replace(path, buffer_slice(&text), &own);
+    buffer_finish(&text);
+    free(path);
+    return code;
+}
+
 int
-lab_open(const char *folder, struct lab *ret_lab)
+lab_open(const char *folder, const char *net, struct lab *ret_lab)
 {
     const char *path = folder ? folder : LAB_FOLDER_USUAL;
     int code = files_make_folder(path, 0755);
@@ -46,9 +75,14 @@ lab_open(const char *folder, struct lab *ret_lab)
     if (code != EX_OK)
         return code;
     ret_lab->folder = realpath(path, NULL);
-    return ret_lab->folder
-               ? EX_OK
-               : say_error(EX_OSERR, "cannot find the folder %s; give another --dir", path);
+    if (!ret_lab->folder)
+        return say_error(EX_OSERR, "cannot find the folder %s; give another --dir", path);
+    code = find_net(ret_lab, net);
+    snprintf(ret_lab->names, sizeof(ret_lab->names), "127.%u.0.1", ret_lab->net % 256);
+    for (size_t i = 0; i < COUNT_OF(lab_hosts); i++)
+        snprintf(ret_lab->addresses[i], LAB_ADDRESS_SIZE, "127.%u.%s", ret_lab->net % 256,
+                 lab_hosts[i].address);
+    return code;
 }
 
 char *
@@ -100,12 +134,12 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
     put(text, "", host->name, "/chain.pem\"\n");
     put(text, "tls_key = \"", lab->folder, "/");
     put(text, "", host->name, "/key.pem\"\n");
-    put(text, "smtp_listen = ", host->address, ":");
+    put(text, "smtp_listen = ", lab_address(lab, host), ":");
     buffer_put_decimal(text, LAB_PORT);
     if (host->person) {
-        put(text, "\nsubmission_listen = ", host->address, ":");
+        put(text, "\nsubmission_listen = ", lab_address(lab, host), ":");
         buffer_put_decimal(text, LAB_SUBMISSION_PORT);
-        put(text, "\npop3_listen = ", host->address, ":");
+        put(text, "\npop3_listen = ", lab_address(lab, host), ":");
         buffer_put_decimal(text, LAB_POP_PORT);
     } else {
         buffer_put_text(text, "\nsubmission_listen = {}\npop3_listen = {}");
@@ -113,13 +147,15 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
     buffer_put_text(text, "\nsubmissions_listen = {}\nlmtp_listen = {}\n"
                           "pop3s_listen = {}\nimap_listen = {}\n"
                           "imaps_listen = {}\nprocesses = 1\nlog_level = debug\n"
+                          "# So that one sees it try again.\nqueue_interval_max = \"2 s\"\n"
                           "# The hosts call from addresses of their own; 127.0.0.1 is you.\n"
                           "relay_networks = 127.0.0.1\nlocal_destinations = yes\n"
                           "dns_recursive = yes\ndns_stubs = {");
     for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
         if (!is_first_of_domain(i))
             continue;
-        put(text, i > 0 ? ", \"" : "\"", lab_hosts[i].domain, " " LAB_NAMES_ADDRESS "@");
+        put(text, i > 0 ? ", \"" : "\"", lab_hosts[i].domain, " ");
+        put(text, "", lab->names, "@");
         buffer_put_decimal(text, LAB_NAMES_PORT);
         buffer_put_text(text, "\"");
     }
@@ -136,6 +172,9 @@ put_accounts(struct buffer *text, const struct lab_host *host)
         put(text, "domain ", host->domain, "\naccount ");
         put(text, host->person, "@", "");
         put(text, "", host->domain, " id=1\n");
+        if (strcmp(host->domain, "cnam.fr") == 0)
+            buffer_put_text(text, "domain direct.cnam.fr same-as=cnam.fr\n"
+                                  "domain alias.cnam.fr same-as=cnam.fr\n");
         return;
     }
     put(text, "relay ", host->domain, " listed\nrecipient ");
@@ -147,7 +186,7 @@ static int
 make_certificate(const struct lab *lab, const struct lab_host *host)
 {
     const struct slice names[] = {slice_of_string(host->name), slice_of_string(host->domain),
-                                  slice_of_string(host->address)};
+                                  slice_of_string(lab_address(lab, host))};
     char *chain = lab_path(lab, host->name, "chain.pem");
     char *key = lab_path(lab, host->name, "key.pem");
     int code = EX_OK;
@@ -208,7 +247,7 @@ make_host(const struct lab *lab, const struct lab_host *host)
     /* MX says which host, and no port can stand there. */
     buffer_put_text(&text, "* smtp::");
     buffer_put_decimal(&text, LAB_PORT);
-    put(&text, " source=", host->address, "\n");
+    put(&text, " source=", lab_address(lab, host), "\n");
     if (code == EX_OK)
         code = write_once(lab, host->name, "data/directory/transports", &text);
     if (code == EX_OK)
@@ -224,10 +263,10 @@ make_host(const struct lab *lab, const struct lab_host *host)
 /* ---- names --------------------------------------------------------------------------------- */
 
 static void
-put_zone(struct buffer *text, const char *domain)
+put_zone(struct buffer *text, const struct lab *lab, const char *domain)
 {
     put(text, "$ORIGIN ", domain, ".\n$TTL 10\n@ IN SOA ns hostmaster 1 3600 600 86400 10\n");
-    buffer_put_text(text, "@ IN NS ns\nns IN A " LAB_NAMES_ADDRESS "\n");
+    put(text, "@ IN NS ns\nns IN A ", lab->names, "\n");
     for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
         const struct lab_host *host = &lab_hosts[i];
         if (strcmp(host->domain, domain) != 0)
@@ -236,8 +275,18 @@ put_zone(struct buffer *text, const char *domain)
         buffer_put_decimal(text, host->preference);
         put(text, " ", host->name, ".\n");
         put(text, "", host->name, ". IN A ");
-        put(text, "", host->address, "\n");
+        put(text, "", lab_address(lab, host), "\n");
     }
+}
+
+/* Names below cnam.fr that have no MX, a null MX, and another name. */
+static void
+put_oddities(struct buffer *text, const struct lab *lab, const char *domain)
+{
+    if (strcmp(domain, "cnam.fr") != 0)
+        return;
+    put(text, "direct IN A ", lab_address(lab, lab_find(domain)), "\n");
+    buffer_put_text(text, "nomail IN MX 0 .\nalias IN CNAME @\n");
 }
 
 static int
@@ -249,7 +298,7 @@ make_names(const struct lab *lab)
 
     buffer_init(&text, TEXT_MAX);
     buffer_init(&server, TEXT_MAX);
-    put(&server, "server:\n ip-address: " LAB_NAMES_ADDRESS "@", "", "");
+    put(&server, "server:\n ip-address: ", lab->names, "@");
     buffer_put_decimal(&server, LAB_NAMES_PORT);
     put(&server, "\n zonesdir: \"", folder, "\"\n database: \"\"\n username: \"\"\n");
     put(&server, " pidfile: \"", folder, "/nsd.pid\"\n xfrdfile: \"");
@@ -259,7 +308,8 @@ make_names(const struct lab *lab)
     for (size_t i = 0; i < COUNT_OF(lab_hosts) && code == EX_OK; i++) {
         if (!is_first_of_domain(i))
             continue;
-        put_zone(&text, lab_hosts[i].domain);
+        put_zone(&text, lab, lab_hosts[i].domain);
+        put_oddities(&text, lab, lab_hosts[i].domain);
         code = write_once(lab, "names", lab_hosts[i].domain, &text);
         put(&server, "zone:\n name: ", lab_hosts[i].domain, "\n zonefile: ");
         put(&server, "", lab_hosts[i].domain, "\n");
