@@ -100,6 +100,25 @@ find_in_tables(struct routing_run *run, struct slice recipient, struct slice *re
 
 /* ---- the way ------------------------------------------------------------------------------- */
 
+/* To the literal's host, or by MX. */
+static enum routing_outcome
+follow_domain(struct routing_run *run, struct slice domain)
+{
+    enum routing_outcome outcome;
+
+    if (domain.at[0] != '[') {
+        outcome = routing_find_exchanges(run, domain);
+        return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
+    }
+    routing_step(run->steps, run->facts->arena, "an address literal: to that host, no look-up");
+    run->candidates[0] = (struct routing_candidate){.name = domain};
+    run->count = 1;
+    outcome = routing_find_hosts(run);
+    return outcome == ROUTING_MISSING
+               ? routing_refuse(run, "5.1.3", SLICE("that is no address of a host"))
+               : outcome;
+}
+
 /* What a row says: sets the hop up and names the candidates, as far as there are any. */
 static enum routing_outcome
 follow(struct routing_run *run, const struct routing_transport *transport, struct slice domain)
@@ -128,27 +147,7 @@ follow(struct routing_run *run, const struct routing_transport *transport, struc
         run->is_named = true;
         return routing_find_hosts(run);
     }
-    enum routing_outcome outcome =
-        routing_find_exchanges(run, transport->host.len > 0 ? transport->host : domain);
-    return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
-}
-
-/* No row, no smart host: to the literal's host, or by MX. */
-static enum routing_outcome
-follow_domain(struct routing_run *run, struct slice domain)
-{
-    run->hop->port = ROUTING_PORT_SMTP;
-    if (domain.at[0] != '[') {
-        enum routing_outcome outcome = routing_find_exchanges(run, domain);
-        return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
-    }
-    routing_step(run->steps, run->facts->arena, "an address literal: to that host, no look-up");
-    run->candidates[0] = (struct routing_candidate){.name = domain};
-    run->count = 1;
-    enum routing_outcome outcome = routing_find_hosts(run);
-    return outcome == ROUTING_MISSING
-               ? routing_refuse(run, "5.1.3", SLICE("that is no address of a host"))
-               : outcome;
+    return follow_domain(run, transport->host.len > 0 ? transport->host : domain);
 }
 
 static bool
@@ -194,8 +193,10 @@ choose(struct routing_run *run, struct slice sender, struct slice recipient, str
         return follow(run, transport, domain);
     }
     routing_step(run->steps, run->facts->arena, "transport table: no row");
-    if (!settings->has_smart_host)
+    if (!settings->has_smart_host) {
+        run->hop->port = ROUTING_PORT_SMTP;
         return follow_domain(run, domain);
+    }
     routing_step(run->steps, run->facts->arena, "smart host: %.*s",
                  ROUTING_TEXT(settings->smart_host.written));
     return follow(run, &settings->smart_host, domain);

@@ -42,7 +42,8 @@ static const char table[] = "example.com smtp:[192.168.23.56]:20025\n"
                             "void.test discard:\n"
                             "fax.test pipe:fax\n"
                             "direct.test smtp:plain.test source=192.0.2.7\n"
-                            "here.test local:\n";
+                            "here.test local:\n"
+                            "[192.168.42.9] smtp::10025\n";
 
 struct setup {
     struct routing_settings settings;
@@ -193,6 +194,10 @@ the_table_overrules_the_name_system(void **state)
     assert_int_equal(setup.hop.carrier, ROUTING_LOCAL);
     assert_int_equal(decide(&setup, "a@b.test", "x@direct.test", 1), ROUTING_FOUND);
     assert_int_equal(setup.hop.source_ipv4.len, 4);
+    /* Another port, and still that host. */
+    assert_int_equal(decide(&setup, "a@b.test", "x@[192.168.42.9]", 1), ROUTING_FOUND);
+    assert_string_equal(hosts_of(&setup.hop), "[192.168.42.9]");
+    assert_int_equal(setup.hop.port, 10025);
     close_setup(&setup);
 }
 

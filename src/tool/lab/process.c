@@ -11,14 +11,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { TRIES = 1200, TRY_US = 50000, PID_TEXT_MAX = 32 };
+enum { TRIES = 1200, TRY_US = 50000, PID_TEXT_MAX = 32, WORDS_MAX = 8192 };
 
 static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0644};
+
+/* Its words name a file of this host: the number may be another process's by now. One that has
+ * ended and waits to be reaped has no words. */
+static bool
+is_ours(const struct lab *lab, const char *host, uint32_t number)
+{
+    char *folder = lab_path(lab, host, ""), words[WORDS_MAX];
+    int len = snprintf(words, sizeof(words), "/proc/%u/cmdline", number);
+    int descriptor = open(words, O_RDONLY | O_CLOEXEC);
+    ssize_t got = descriptor >= 0 ? read(descriptor, words, sizeof(words)) : -1;
+    struct slice text = slice_of((const uint8_t *)words, got > 0 ? (size_t)got : 0);
+    bool is_found = len > 0 && slice_find(text, slice_of_string(folder)) < text.len;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    free(folder);
+    return is_found;
+}
 
 pid_t
 lab_process(const struct lab *lab, const char *host)
@@ -30,7 +49,7 @@ lab_process(const struct lab *lab, const char *host)
     struct cursor cursor = cursor_of(slice_trim(buffer_slice(&text)));
 
     if (code != EX_OK || !cursor_take_u32(&cursor, 2, INT32_MAX, &number) ||
-        kill((pid_t)number, 0) != 0)
+        !is_ours(lab, host, number))
         number = 0;
     buffer_finish(&text);
     free(path);
@@ -56,10 +75,19 @@ run(const struct lab *lab, const char *host, char *const *words)
 {
     char *log_path = lab_path(lab, host, "log"), *pid_path = lab_path(lab, host, "pid");
     struct buffer text;
-    pid_t pid = fork();
+    uint8_t byte;
+    int begun[2];
+    pid_t pid = pipe2(begun, O_CLOEXEC) == 0 ? fork() : -1;
 
     if (pid == 0)
         become(log_path, words);
+    /* Ends when the program has begun, or could not: then it has another name already. */
+    if (pid > 0) {
+        close(begun[1]);
+        while (read(begun[0], &byte, 1) < 0 && errno == EINTR)
+            continue;
+        close(begun[0]);
+    }
     buffer_init(&text, PID_TEXT_MAX);
     buffer_put_decimal(&text, (uint64_t)pid);
     buffer_put_text(&text, "\n");
