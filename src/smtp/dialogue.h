@@ -22,6 +22,7 @@ struct smtp_dialogue {
     uint64_t content_bytes; /* so far */
 };
 
+/* Finish frees a line that has begun. */
 void smtp_dialogue_init(struct smtp_dialogue *dialogue, smtp_dialogue_fn fn, void *context);
 void smtp_dialogue_finish(struct smtp_dialogue *dialogue);
 

@@ -56,6 +56,7 @@ struct journey {
     bool is_settled; /* nothing waits any more */
 };
 
+/* Empty; finish frees all that was added. */
 void journey_init(struct journey *journey);
 void journey_finish(struct journey *journey);
 
@@ -68,6 +69,7 @@ void journey_add(struct journey *journey, enum journey_kind kind, struct slice h
 MUST_USE int journey_follow(struct journey *journey, const struct lab *lab,
                             const struct lab_host *host, struct slice id, size_t from);
 
+/* In lower case, for programs. */
 const char *journey_kind_name(enum journey_kind kind);
 
 /* As lines for a terminal. */

@@ -17,7 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { TRIES = 1200, TRY_US = 50000, PID_TEXT_MAX = 32, WORDS_MAX = 8192 };
+enum { TRIES = 1200, TRY_US = 50000, PID_TEXT_MAX = 32, WORDS_MAX = 8192, ABSENT_MAX = 20 };
 
 static const struct files_owner own = {.user = FILES_NOBODY, .group = FILES_NOBODY, .mode = 0644};
 
@@ -117,9 +117,11 @@ is_listening(const char *address, unsigned port)
 static int
 await(const struct lab *lab, const char *host, const char *address, unsigned port)
 {
-    for (unsigned i = 0; i < TRIES && lab_process(lab, host) > 0; i++) {
+    /* While one program becomes another, it has no words for a moment. */
+    for (unsigned i = 0, absent = 0; i < TRIES && absent < ABSENT_MAX; i++) {
         if (is_listening(address, port))
             return EX_OK;
+        absent = lab_process(lab, host) > 0 ? 0 : absent + 1;
         usleep(TRY_US);
     }
     return say_error(EX_UNAVAILABLE, "%s does not start; see %s/%s/log", host, lab->folder, host);
