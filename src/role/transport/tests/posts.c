@@ -5,6 +5,8 @@
 #include "text/base64.h"
 #include "tls/certificate.h"
 
+#include <time.h>
+
 enum { SIDE_TRANSPORT = 1 };
 
 /* ---- a post -------------------------------------------------------------------------------- */

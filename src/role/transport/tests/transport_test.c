@@ -2,6 +2,8 @@
 /* The role carries messages: results, hosts in turn, connections that are kept, TLS. */
 #include "role/transport/tests/posts.h"
 
+#include <stdio.h>
+
 static void
 each_recipient_has_a_result_and_each_address_a_line_of_history(void **state)
 {
