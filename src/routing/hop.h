@@ -65,6 +65,11 @@ struct routing_hop {
     struct routing_address source_ipv4, source_ipv6; /* our own to bind to; len 0: any */
     const struct routing_host *hosts; /* SMTP, LMTP without path: in order of trial */
     size_t host_count;
+    /* MTA-STS (RFC 8461): the domain whose policy counts, or empty; what its record says, empty
+     * when it has none now; and where the policy is to be had. */
+    struct slice sts_domain, sts_id;
+    struct routing_address sts_addresses[ROUTING_ADDRESSES_MAX];
+    size_t sts_address_count;
     uint16_t code;      /* ERROR, and for failed decisions: 550 */
     const char *status; /* "5.1.2" */
     struct slice text;

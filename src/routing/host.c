@@ -22,10 +22,8 @@ struct found {
 
 /* ---- addresses ----------------------------------------------------------------------------- */
 
-/* This network, loopback, multicast and beyond: no host out there has such an address. An IPv4
- * address in IPv6 clothes is judged as what it is. */
-static bool
-is_reachable(const struct routing_address *address)
+bool
+routing_is_reachable(const struct routing_address *address)
 {
     static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
     const uint8_t *bytes = address->bytes;
@@ -63,7 +61,7 @@ add_address(struct routing_run *run, struct found *found, struct slice bytes)
         found->is_self = true;
         return;
     }
-    if (!run->is_named && !run->settings->is_local_allowed && !is_reachable(&address)) {
+    if (!run->is_named && !run->settings->is_local_allowed && !routing_is_reachable(&address)) {
         routing_step(run->steps, run->facts->arena,
                      "%.*s: an address that no other host can have is left out",
                      ROUTING_TEXT(found->host->name));

@@ -100,20 +100,32 @@ find_in_tables(struct routing_run *run, struct slice recipient, struct slice *re
 
 /* ---- the way ------------------------------------------------------------------------------- */
 
+/* To the hosts that a domain names; its policy counts when it is the recipient's, and the operator
+ * has not said what TLS is to be. */
+static enum routing_outcome
+follow_exchanges(struct routing_run *run, struct slice domain, bool is_recipients)
+{
+    bool may_have_policy = is_recipients && run->settings->has_sts &&
+                           (run->hop->tls == ROUTING_TLS_MAY || run->hop->tls == ROUTING_TLS_DANE);
+    /* Asked for together with the MX: it costs no time. */
+    bool is_known = !may_have_policy || routing_find_sts(run, domain);
+    enum routing_outcome outcome = routing_find_exchanges(run, domain);
+
+    if (outcome == ROUTING_FOUND)
+        outcome = routing_find_hosts(run);
+    return outcome == ROUTING_FOUND && !is_known ? ROUTING_MISSING : outcome;
+}
+
 /* To the literal's host, or by MX. */
 static enum routing_outcome
-follow_domain(struct routing_run *run, struct slice domain)
+follow_domain(struct routing_run *run, struct slice domain, bool is_recipients)
 {
-    enum routing_outcome outcome;
-
-    if (domain.at[0] != '[') {
-        outcome = routing_find_exchanges(run, domain);
-        return outcome == ROUTING_FOUND ? routing_find_hosts(run) : outcome;
-    }
+    if (domain.at[0] != '[')
+        return follow_exchanges(run, domain, is_recipients);
     routing_step(run->steps, run->facts->arena, "an address literal: to that host, no look-up");
     run->candidates[0] = (struct routing_candidate){.name = domain};
     run->count = 1;
-    outcome = routing_find_hosts(run);
+    enum routing_outcome outcome = routing_find_hosts(run);
     return outcome == ROUTING_MISSING
                ? routing_refuse(run, "5.1.3", SLICE("that is no address of a host"))
                : outcome;
@@ -147,7 +159,8 @@ follow(struct routing_run *run, const struct routing_transport *transport, struc
         run->is_named = true;
         return routing_find_hosts(run);
     }
-    return follow_domain(run, transport->host.len > 0 ? transport->host : domain);
+    return transport->host.len > 0 ? follow_domain(run, transport->host, false)
+                                   : follow_domain(run, domain, true);
 }
 
 static bool
@@ -195,7 +208,7 @@ choose(struct routing_run *run, struct slice sender, struct slice recipient, str
     routing_step(run->steps, run->facts->arena, "transport table: no row");
     if (!settings->has_smart_host) {
         run->hop->port = ROUTING_PORT_SMTP;
-        return follow_domain(run, domain);
+        return follow_domain(run, domain, true);
     }
     routing_step(run->steps, run->facts->arena, "smart host: %.*s",
                  ROUTING_TEXT(settings->smart_host.written));
@@ -232,6 +245,8 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
     *ret_hop = (struct routing_hop){.destination = SLICE(""),
                                     .path = SLICE(""),
                                     .auth = SLICE(""),
+                                    .sts_domain = SLICE(""),
+                                    .sts_id = SLICE(""),
                                     .text = SLICE(""),
                                     .status = "",
                                     .tls = settings->tls,

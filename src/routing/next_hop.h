@@ -30,8 +30,8 @@ struct routing_self {
 };
 
 struct routing_settings {
-    const struct directory *directory; /* whose domains are ours; may be NULL: none is */
-    struct slice srs_domain;           /* ours, too; empty: none */
+    const struct directory *directory;           /* whose domains are ours; may be NULL: none is */
+    struct slice srs_domain;                     /* ours, too; empty: none */
     const struct routing_transports *transports; /* may be NULL */
     /* Names of tables elsewhere with next hops, asked by address, then domain, then *.domain. */
     const struct slice *tables;
@@ -41,6 +41,7 @@ struct routing_settings {
     struct routing_self self;
     enum routing_family family;
     enum routing_tls tls;  /* where no row says otherwise */
+    bool has_sts;          /* domains' policies count (RFC 8461) */
     bool is_local_allowed; /* connect to loopback addresses that an MX names */
 };
 

@@ -40,6 +40,13 @@ void routing_drop_from(struct routing_run *run, uint16_t preference, struct slic
 /* Fills the candidates from the MX of a domain, or from the domain itself. */
 enum routing_outcome routing_find_exchanges(struct routing_run *run, struct slice domain);
 
+/* Finds out whether the domain has a policy, and where; false when names must be asked for. */
+bool routing_find_sts(struct routing_run *run, struct slice domain);
+
+/* Whether another host can have such an address: not this network, loopback, multicast and beyond.
+ * An IPv4 address in IPv6 clothes is judged as what it is. */
+bool routing_is_reachable(const struct routing_address *address);
+
 /* Fills the hop's hosts from the candidates. */
 enum routing_outcome routing_find_hosts(struct routing_run *run);
 

@@ -88,6 +88,20 @@ fill_hosts(struct decision *decision, const struct routing_hop *hop, struct stor
 }
 
 static void
+fill_sts(struct decision *decision, const struct routing_hop *hop, struct store_route_hop *note)
+{
+    struct store_route_address *addresses =
+        ARENA_ARRAY(&decision->arena, struct store_route_address, ROUTING_ADDRESSES_MAX);
+
+    note->sts_domain = hop->sts_domain;
+    note->sts_id = hop->sts_id;
+    note->sts_addresses.at = addresses;
+    for (size_t i = 0; addresses && i < hop->sts_address_count; i++)
+        addresses[note->sts_addresses.count++] = (struct store_route_address){
+            .bytes = slice_of(hop->sts_addresses[i].bytes, hop->sts_addresses[i].len)};
+}
+
+static void
 fill_steps(struct decision *decision, const struct routing_steps *steps,
            struct store_route_hop *note)
 {
@@ -188,8 +202,10 @@ conclude(struct decision *decision, enum routing_outcome outcome, const struct r
         note.status = SLICE("4.3.5");
         note.text = SLICE("directory/credentials does not have what the transport's auth= names");
     }
-    if (note.outcome == STORE_ROUTE_OUTCOME_FOUND)
+    if (note.outcome == STORE_ROUTE_OUTCOME_FOUND) {
         fill_hosts(decision, hop, &note);
+        fill_sts(decision, hop, &note);
+    }
     fill_steps(decision, steps, &note);
     log_steps(decision, steps);
     send_hop(route, &note);

@@ -78,6 +78,7 @@ route_settings(const struct config *config, struct arena *arena,
     *ret_settings = (struct routing_settings){
         .family = families[config->ip_preference],
         .tls = (enum routing_tls)config->outgoing_tls,
+        .has_sts = config->outgoing_sts,
         .is_local_allowed = config->local_destinations,
         .srs_domain = config->srs_domain,
         .has_smart_host = config->smart_host.len > 0,

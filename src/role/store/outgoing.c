@@ -518,6 +518,10 @@ copy_hop(struct arena *arena, const struct store_route_hop *from, struct store_r
               rows[i].data = arena_copy(arena, rows[i].data));
     COPY_LIST(arena, to->verify_names, from->verify_names, store_route_verify_name,
               rows[i].name = arena_copy(arena, rows[i].name));
+    to->sts_domain = arena_copy(arena, from->sts_domain);
+    to->sts_id = arena_copy(arena, from->sts_id);
+    COPY_LIST(arena, to->sts_addresses, from->sts_addresses, store_route_address,
+              rows[i].bytes = arena_copy(arena, rows[i].bytes));
     to->steps.count = 0;
 }
 

@@ -125,6 +125,21 @@ fill_lists(struct arena *arena, const struct store_route_hop *hop,
 }
 
 static void
+fill_sts(struct arena *arena, const struct store_route_hop *hop,
+         struct store_transport_carry *carry)
+{
+    struct store_transport_address *addresses =
+        ARENA_ARRAY(arena, struct store_transport_address, hop->sts_addresses.count + 1);
+
+    carry->sts_domain = hop->sts_domain;
+    carry->sts_id = hop->sts_id;
+    carry->sts_addresses.at = addresses;
+    for (size_t i = 0; addresses && i < hop->sts_addresses.count; i++)
+        addresses[carry->sts_addresses.count++] =
+            (struct store_transport_address){0, hop->sts_addresses.at[i].bytes};
+}
+
+static void
 fill_recipients(struct arena *arena, struct carriage *carriage, struct store_transport_carry *carry)
 {
     struct store_transport_recipient *rows =
@@ -202,6 +217,7 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     };
     arena_reset(&role->note_arena);
     fill_lists(&role->note_arena, hop, &carry);
+    fill_sts(&role->note_arena, hop, &carry);
     fill_recipients(&role->note_arena, carriage, &carry);
     fill_envelope(role, &carriage->batch->facts, &carry);
     carriage->id = carry.id;

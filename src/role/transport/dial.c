@@ -64,16 +64,16 @@ choose(const struct host_address *found, const bool *is_used, size_t count,
 
 /* In the order of trial, families in turn (RFC 8305 §4). */
 static void
-take_addresses(struct transport_dial *dial, size_t host)
+take_addresses(struct transport_dial *dial, const struct store_transport_address *addresses,
+               size_t address_count, size_t host, uint16_t port)
 {
-    const struct store_transport_carry *carry = &dial->job->carry;
     struct host_address found[ADDRESSES_MAX];
     bool is_used[ADDRESSES_MAX] = {false};
     size_t count = 0;
 
-    for (size_t i = 0; i < carry->addresses.count && count < ADDRESSES_MAX; i++) {
-        if (carry->addresses.at[i].host == host)
-            count += to_address(carry->addresses.at[i].bytes, carry->port, &found[count]);
+    for (size_t i = 0; i < address_count && count < ADDRESSES_MAX; i++) {
+        if (addresses[i].host == host)
+            count += to_address(addresses[i].bytes, port, &found[count]);
     }
     while (dial->count < count) {
         const struct host_address *last =
@@ -286,20 +286,39 @@ on_timer(void *context)
     advance(context);
 }
 
-struct transport_dial *
-dial_open(struct transport_job *job, size_t host)
+static struct transport_dial *
+open_dial(struct transport_job *job, struct slice host)
 {
     struct transport_dial *dial = calloc(1, sizeof(*dial));
 
     if (!dial)
         abort();
     dial->job = job;
-    dial->host = job->carry.hosts.at[host].name;
+    dial->host = host;
     dial->timer = host_timer_open(job->transport->start.host, on_timer, dial);
-    take_addresses(dial, host);
     /* From the loop: a race may be lost before it begins. */
     dial->next_at = host_now(job->transport->start.host);
     host_timer_set(dial->timer, dial->next_at);
+    return dial;
+}
+
+struct transport_dial *
+dial_open(struct transport_job *job, size_t host)
+{
+    const struct store_transport_carry *carry = &job->carry;
+    struct transport_dial *dial = open_dial(job, carry->hosts.at[host].name);
+
+    take_addresses(dial, carry->addresses.at, carry->addresses.count, host, carry->port);
+    return dial;
+}
+
+struct transport_dial *
+dial_open_policy(struct transport_job *job, struct slice host, uint16_t port)
+{
+    const struct store_transport_carry *carry = &job->carry;
+    struct transport_dial *dial = open_dial(job, arena_copy(&job->arena, host));
+
+    take_addresses(dial, carry->sts_addresses.at, carry->sts_addresses.count, 0, port);
     return dial;
 }
 

@@ -31,7 +31,7 @@ make_key(struct transport_job *job)
     buffer_put_le16(&key, carry->port);
     buffer_put_byte(&key, (uint8_t)carry->carrier);
     buffer_put_byte(&key, (uint8_t)carry->tls);
-    buffer_put_byte(&key, (uint8_t)carry->sts);
+    buffer_put_byte(&key, (uint8_t)job->policy.mode);
     buffer_put_byte(&key, carry->requires_tls);
     job->key = arena_copy(&job->arena, buffer_slice(&key));
     buffer_finish(&key);
@@ -74,7 +74,6 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
         return NULL;
     }
     job->carry = taken.as.carry;
-    make_key(job);
     list_append(&transport->jobs, &job->link);
     if (!take_body(job, handle))
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 0),
@@ -90,6 +89,7 @@ job_close(struct transport_job **job)
     if (!old)
         return;
     dial_close(&old->dial);
+    sts_fetch_close(&old->fetch);
     list_remove(&old->link);
     list_remove(&old->waiting_link);
     if (old->is_mapped)
@@ -290,7 +290,7 @@ job_manner(const struct transport_job *job, size_t host)
     /* RFC 8461 §2: where there is DANE, it counts, and not the policy. RFC 8689 §4.2.1: REQUIRETLS
      * needs a host that is proven. */
     if (carry->tls == STORE_TRANSPORT_TLS_VERIFY ||
-        (!is_dane && (carry->sts == STORE_TRANSPORT_STS_ENFORCE || carry->requires_tls)))
+        (!is_dane && (job->policy.mode == ROUTING_STS_ENFORCE || carry->requires_tls)))
         manner = (struct transport_manner){.tls = SMTP_CLIENT_TLS_REQUIRED, .is_verified = true};
     else if (is_dane || carry->tls == STORE_TRANSPORT_TLS_ENCRYPT)
         manner = (struct transport_manner){.tls = SMTP_CLIENT_TLS_REQUIRED};
@@ -302,27 +302,10 @@ job_manner(const struct transport_job *job, size_t host)
     return manner;
 }
 
-/* A policy's pattern: a name, or "*." and what stands behind the first label (RFC 8461 §4.1). */
-static bool
-matches_pattern(struct slice host, struct slice pattern)
-{
-    if (slice_starts_with(pattern, SLICE("*."))) {
-        host = slice_skip(host, slice_find_byte(host, '.'));
-        pattern = slice_skip(pattern, 1);
-    }
-    return host.len > 0 && slice_equal_nocase(host, pattern);
-}
-
 static bool
 is_allowed_by_policy(const struct transport_job *job, struct slice host)
 {
-    if (job->carry.sts != STORE_TRANSPORT_STS_ENFORCE)
-        return true;
-    for (size_t i = 0; i < job->carry.verify_names.count; i++) {
-        if (matches_pattern(host, job->carry.verify_names.at[i].name))
-            return true;
-    }
-    return false;
+    return job->policy.mode != ROUTING_STS_ENFORCE || routing_sts_allows(&job->policy, host);
 }
 
 /* False: the host must not be tried, and why is in the history. */
@@ -394,6 +377,10 @@ job_advance(struct transport_job *job)
         job_finish(job);
         return;
     }
+    if (!sts_prepare(job))
+        return;
+    if (job->key.len == 0)
+        make_key(job);
     kept = session_find(transport, job->key);
     if (kept) {
         job->rounds = 0;
@@ -417,6 +404,10 @@ job_dialled(struct transport_job *job, struct transport_stream *stream)
     size_t host = job->host - 1;
 
     dial_close(&job->dial);
+    if (job->fetch) {
+        sts_dialled(job, stream);
+        return;
+    }
     job->attempt = (uint8_t)(stream->attempt - job->attempts);
     job->rounds = 0;
     job->session = session_open(job, stream, host, job_manner(job, host));
@@ -428,6 +419,10 @@ job_dial_failed(struct transport_job *job)
     struct buffer text;
 
     dial_close(&job->dial);
+    if (job->fetch) {
+        sts_dial_failed(job);
+        return;
+    }
     buffer_init(&text, SMTP_CLIENT_TEXT_MAX);
     buffer_put(&text, job->carry.hosts.at[job->host - 1].name);
     buffer_put_text(&text, ": ");

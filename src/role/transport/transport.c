@@ -148,6 +148,7 @@ static void *
 transport_open(const struct role_start *start)
 {
     struct transport *transport = calloc(1, sizeof(*transport));
+    uint64_t seed;
 
     if (!transport)
         abort();
@@ -156,6 +157,9 @@ transport_open(const struct role_start *start)
     list_init(&transport->waiting);
     list_init(&transport->sessions);
     list_init(&transport->idle);
+    list_init(&transport->sts_recent);
+    host_random(start->host, &seed, sizeof(seed));
+    map_init(&transport->sts, seed);
     buffer_init(&transport->note, HOST_NOTE_MAX);
     transport->shared = connection_shared_open(start->host);
     transport->idle_timer = host_timer_open(start->host, on_idle_timer, transport);
@@ -208,6 +212,8 @@ transport_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "tls_sessions", transport->tls_sessions);
     role_stats_add(stats, "tls_sessions_verified", transport->tls_verified_sessions);
     role_stats_add(stats, "tls_failures", transport->tls_failures);
+    role_stats_add(stats, "sts_policies_fetched", transport->sts_fetched);
+    role_stats_add(stats, "sts_failures", transport->sts_failures);
 }
 
 static void
@@ -239,6 +245,7 @@ transport_close(void *state)
     struct transport *transport = state;
 
     forget_store(transport);
+    sts_forget_all(transport);
     host_timer_close(&transport->idle_timer);
     connection_shared_close(&transport->shared);
     tls_context_close(&transport->tls_open);

@@ -8,9 +8,11 @@
 #define ROLE_TRANSPORT_TRANSPORT_ROLE_H
 
 #include "base/list.h"
+#include "base/map.h"
 #include "note/store_transport.h"
 #include "role/connection.h"
 #include "role/role.h"
+#include "routing/sts.h"
 #include "smtp/client.h"
 
 enum {
@@ -39,12 +41,14 @@ struct transport {
     struct list waiting; /* those that wait for a session to end */
     struct list sessions;
     struct list idle; /* of the sessions, those that are kept, longest first */
+    struct map sts;   /* domain -> struct sts_entry */
+    struct list sts_recent;
     struct host_timer *idle_timer;
     size_t session_count;
     struct buffer note;
     bool is_stopping;
     uint64_t carried, delivered, temporary, permanent, unknown, connections, reused;
-    uint64_t tls_sessions, tls_verified_sessions, tls_failures;
+    uint64_t tls_sessions, tls_verified_sessions, tls_failures, sts_fetched, sts_failures;
 };
 
 /* How one host is to be met. */
@@ -57,14 +61,18 @@ struct transport_manner {
 
 struct transport_dial;
 struct transport_session;
+struct transport_fetch;
 
 struct transport_job {
     struct list link;         /* in jobs */
-    struct list waiting_link; /* in waiting */
+    struct list waiting_link; /* in waiting, or among those that wait for a policy */
     struct transport *transport;
     struct arena arena;
     struct store_transport_carry carry; /* lives in the arena */
-    struct slice key;                   /* sessions that it may use have the same */
+    struct routing_sts_policy policy;   /* of MTA-STS; `none` where there is none */
+    bool is_sts_known;
+    struct transport_fetch *fetch;
+    struct slice key; /* sessions that it may use have the same */
     struct host_mapping mapping;
     bool is_mapped;
     struct slice content;
@@ -125,10 +133,23 @@ struct transport_manner job_manner(const struct transport_job *job, size_t host)
 /* ---- dial.c: a race of addresses (RFC 8305) */
 /* Opens one to all addresses of a host; a call of job_dialled or job_dial_failed follows, later. */
 struct transport_dial *dial_open(struct transport_job *job, size_t host);
+/* The same to the host that tells the policy of the job's domain. */
+struct transport_dial *dial_open_policy(struct transport_job *job, struct slice host,
+                                        uint16_t port);
 void dial_close(struct transport_dial **dial);
 /* The winner; the stream is the callee's. */
 void job_dialled(struct transport_job *job, struct transport_stream *stream);
 void job_dial_failed(struct transport_job *job);
+
+/* ---- sts.c: MTA-STS (RFC 8461) */
+/* True when the job's policy is known, also that there is none; else job_advance follows, later. */
+bool sts_prepare(struct transport_job *job);
+/* What became of the dial to the policy's host; the stream is the callee's. */
+void sts_dialled(struct transport_job *job, struct transport_stream *stream);
+void sts_dial_failed(struct transport_job *job);
+void sts_fetch_close(struct transport_fetch **fetch);
+/* Once no job is left. */
+void sts_forget_all(struct transport *transport);
 
 /* ---- session.c */
 struct transport_session *session_open(struct transport_job *job, struct transport_stream *stream,

@@ -31,6 +31,13 @@ static const struct zone_row zone[] = {
     {"mail.bad-tlsa.test", DNS_A, "*192.0.2.21"},
     {"mail.bad-tlsa.test", DNS_AAAA, "*!none"},
     {"_25._tcp.mail.bad-tlsa.test", DNS_TLSA, "!bogus"},
+    {"policy.test", DNS_MX, "10 smtp.machin.com"},
+    {"_mta-sts.policy.test", DNS_TXT, "other text,v=STSv1; id=2026;"},
+    {"mta-sts.policy.test", DNS_A, "192.0.2.80,127.0.0.1"},
+    {"two-policies.test", DNS_MX, "10 smtp.machin.com"},
+    {"_mta-sts.two-policies.test", DNS_TXT, "v=STSv1; id=1;,v=STSv1; id=2;"},
+    {"silent-policy.test", DNS_MX, "10 smtp.machin.com"},
+    {"_mta-sts.silent-policy.test", DNS_TXT, "!temporary"},
 };
 
 static const char table[] = "example.com smtp:[192.168.23.56]:20025\n"
@@ -403,6 +410,42 @@ steps_are_bounded_and_printable(void **state)
     arena_finish(&arena);
 }
 
+/* RFC 8461 §3.1: of the recipient's domain, where the operator has not said otherwise. */
+static void
+a_policy_is_looked_for_where_it_counts(void **state)
+{
+    static const struct {
+        const char *recipient, *domain, *id;
+        size_t addresses;
+    } rows[] = {
+        {"a@policy.test", "policy.test", "2026", 1}, /* one of the two is loopback's */
+        {"a@two-policies.test", "two-policies.test", "", 0},
+        {"a@silent-policy.test", "silent-policy.test", "", 0},
+        {"a@plain.test", "plain.test", "", 0},
+        {"a@example.com", "", "", 0},
+        {"a@direct.test", "", "", 0},
+        {"a@[192.0.2.1]", "", "", 0},
+    };
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    setup.settings.has_sts = true;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(decide(&setup, "fred@truc.fr", rows[i].recipient, 1), ROUTING_FOUND);
+        assert_true(slice_equal(setup.hop.sts_domain, slice_of_string(rows[i].domain)));
+        assert_true(slice_equal(setup.hop.sts_id, slice_of_string(rows[i].id)));
+        assert_int_equal(setup.hop.sts_address_count, rows[i].addresses);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        setup.settings.has_sts = i == 0;
+        setup.settings.tls = i == 0 ? ROUTING_TLS_VERIFY : ROUTING_TLS_DANE;
+        assert_int_equal(decide(&setup, "fred@truc.fr", "a@policy.test", 1), ROUTING_FOUND);
+        assert_int_equal(setup.hop.sts_domain.len, 0);
+    }
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -419,6 +462,7 @@ main(void)
         cmocka_unit_test(loopback_is_reached_only_where_it_is_allowed),
         cmocka_unit_test(the_steps_tell_how_it_was_decided),
         cmocka_unit_test(steps_are_bounded_and_printable),
+        cmocka_unit_test(a_policy_is_looked_for_where_it_counts),
         cmocka_unit_test(a_decision_asks_for_all_addresses_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,9 @@
 
 #include "routing/next_hop.h"
 
-/* data: "10 host" for MX (several with commas), "1.2.3.4" for A, hexadecimal for AAAA and TLSA;
- * "!bogus", "!temporary", "!none" (the name exists). A leading "*" says that it is secure. */
+/* data: "10 host" for MX (several with commas), "1.2.3.4" for A, hexadecimal for AAAA and TLSA,
+ * the text for TXT; "!bogus", "!temporary", "!none" (the name exists). A leading "*" says that it
+ * is secure. */
 struct zone_row {
     const char *name;
     enum dns_type type;
@@ -40,6 +41,10 @@ zone_read_record(struct arena *arena, enum dns_type type, struct slice text,
         assert_true(sscanf(copy, "%u %255s", &part[0], host) >= 1);
         record->preference = (uint16_t)part[0];
         record->name = arena_copy(arena, slice_of_string(strcmp(host, ".") == 0 ? "" : host));
+        return;
+    }
+    if (type == DNS_TXT) {
+        record->data = arena_copy(arena, text);
         return;
     }
     uint8_t *bytes = arena_new(arena, 256);

@@ -158,40 +158,69 @@ digest_certificate(struct slice pem, uint8_t ret_digest[DIGEST_SIZE])
 }
 
 void
+make_certificate(const struct slice *names, size_t count, struct buffer *chain, struct buffer *key)
+{
+    struct tls_certificate_request request = {.names = names,
+                                              .names_count = count,
+                                              .now = {time(NULL) * INT64_C(1000000000)},
+                                              .days = 30};
+    struct buffer problem;
+
+    buffer_init(chain, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(key, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(&problem, 1024);
+    assert_true(tls_certificate_make(&request, chain, key, &problem));
+    buffer_finish(&problem);
+}
+
+struct tls_context *
+open_tls(const struct buffer *chain, const struct buffer *key)
+{
+    struct tls_context *tls = tls_context_open_server();
+    struct buffer problem;
+
+    buffer_init(&problem, 1024);
+    assert_true(tls_context_set(tls, SLICE(""), buffer_slice(chain), buffer_slice(key), &problem));
+    buffer_finish(&problem);
+    return tls;
+}
+
+void
 add_tls(struct post *post, uint8_t ret_digest[DIGEST_SIZE])
 {
     struct slice name = SLICE("mx.foo.com");
-    struct tls_certificate_request request = {
-        .names = &name, .names_count = 1, .now = {time(NULL) * INT64_C(1000000000)}, .days = 30};
-    struct buffer chain, key, problem;
+    struct buffer chain, key;
 
-    buffer_init(&chain, TLS_CERTIFICATE_PEM_MAX);
-    buffer_init(&key, TLS_CERTIFICATE_PEM_MAX);
-    buffer_init(&problem, 1024);
-    post->tls = tls_context_open_server();
-    assert_true(tls_certificate_make(&request, &chain, &key, &problem));
-    assert_true(
-        tls_context_set(post->tls, SLICE(""), buffer_slice(&chain), buffer_slice(&key), &problem));
+    make_certificate(&name, 1, &chain, &key);
+    post->tls = open_tls(&chain, &key);
     if (ret_digest)
         digest_certificate(buffer_slice(&chain), ret_digest);
     post->options.has_tls = true;
     buffer_finish(&chain);
     buffer_finish(&key);
-    buffer_finish(&problem);
 }
 
 /* ---- the store ----------------------------------------------------------------------------- */
 
 void
-open_seeded(struct setup *setup, uint64_t seed, const struct sim_options *options)
+open_trusting(struct setup *setup, uint64_t seed, const struct sim_options *options,
+              struct slice trust)
 {
     *setup = (struct setup){.id = 1};
     world_open_seeded(&setup->world, &role_transport, seed, options);
     setup->world.config.hostname = SLICE("bar.com");
-    setup->world.config.outbound_trust = SLICE("");
+    world_write(&setup->world, "trust.pem", trust, false);
+    setup->world.config.outbound_trust =
+        trust.len > 0 ? SLICE("/data/directory/trust.pem") : SLICE("");
     arena_init(&setup->arena, 1 << 24);
     world_start(&setup->world);
     world_attach(&setup->world, &setup->store, ROLE_STORE, 0);
+}
+
+void
+open_seeded(struct setup *setup, uint64_t seed, const struct sim_options *options)
+{
+    open_trusting(setup, seed, options, SLICE(""));
 }
 
 int

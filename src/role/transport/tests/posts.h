@@ -50,10 +50,18 @@ struct post *open_post(struct setup *setup, size_t number);
 /* Gives the post a certificate; its digest is what a TLSA record 3 0 1 would say. */
 void add_tls(struct post *post, uint8_t ret_digest[DIGEST_SIZE]);
 
+/* A certificate of its own making, and a server's context with it. */
+void make_certificate(const struct slice *names, size_t count, struct buffer *chain,
+                      struct buffer *key);
+struct tls_context *open_tls(const struct buffer *chain, const struct buffer *key);
+
 /* For cmocka: a calm world, and its end; and a world whose faults come from a seed. */
 int open_setup(void **state);
 int close_setup(void **state);
 void open_seeded(struct setup *setup, uint64_t seed, const struct sim_options *options);
+/* The same, with certificates that the role trusts. */
+void open_trusting(struct setup *setup, uint64_t seed, const struct sim_options *options,
+                   struct slice trust);
 
 /* To jones@foo.com, whose hosts are the first `count` posts. */
 struct store_transport_carry carry_of(struct setup *setup, size_t count);

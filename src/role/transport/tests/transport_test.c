@@ -181,24 +181,6 @@ a_host_must_be_the_one_that_its_tlsa_record_tells(void **state)
     assert_int_equal(post->office.message_count, 1);
 }
 
-/* RFC 8461 §5 */
-static void
-a_policy_names_the_hosts_that_may_be_tried(void **state)
-{
-    struct setup *setup = *state;
-    struct store_transport_verify_name pattern = {.name = SLICE("*.elsewhere.com")};
-    struct store_transport_carry note = carry_of(setup, 1);
-
-    open_post(setup, 1);
-    note.sts = STORE_TRANSPORT_STS_ENFORCE;
-    note.verify_names.at = &pattern;
-    note.verify_names.count = 1;
-    struct store_transport_carried carried = carry(setup, &note);
-    assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_TEMPORARY);
-    assert_int_equal(carried.attempts.at[0].tls_result, STORE_TRANSPORT_TLS_RESULT_HOST_MISMATCH);
-    assert_int_equal(setup->posts[0].talk_count, 0);
-}
-
 static void
 too_many_recipients_are_carried_in_several_transactions(void **state)
 {
@@ -375,7 +357,6 @@ main(void)
         TEST(tls_is_used_where_it_is_offered),
         TEST(broken_tls_keeps_no_mail_back_but_where_it_is_required),
         TEST(a_host_must_be_the_one_that_its_tlsa_record_tells),
-        TEST(a_policy_names_the_hosts_that_may_be_tried),
         TEST(too_many_recipients_are_carried_in_several_transactions),
         TEST(large_messages_come_as_blobs),
         TEST(discard_and_error_need_no_host),

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: ISC */
+/* MTA-STS (RFC 8461): policies of domains, fetched when the id of their record is new, and kept for
+ * as long as they say. What cannot be fetched is as if there were none, unless one is known. */
+#include "role/transport/http.h"
+#include "role/transport/transport_role.h"
+
+#include "host/log.h"
+
+#include <stdlib.h>
+
+enum {
+    DOMAINS_MAX = 4096, /* whose policies are kept, or why there is none */
+    POLICY_ARENA_MAX = 64 * 1024,
+    FETCH_MS = 60 * 1000,     /* RFC 8461 §3.3: a minute */
+    RETRY_MS = 5 * 60 * 1000, /* the same: not again for five minutes */
+    PORT_HTTPS = 443,
+    HOST_MAX = 264 /* "mta-sts." and a domain */
+};
+
+struct sts_entry {
+    struct list link; /* in transport->sts_recent */
+    struct slice domain;
+    struct arena arena;
+    struct routing_sts_policy policy;
+    uint8_t id[ROUTING_STS_ID_MAX];
+    size_t id_len; /* of the policy, or of what could not be fetched */
+    bool has_policy;
+    bool is_current;            /* the policy is that of the id */
+    struct instant valid_until; /* of the policy */
+    struct instant retry_at;    /* after a failure */
+    struct transport_fetch *fetch;
+    struct list jobs; /* that wait for it */
+};
+
+struct transport_fetch {
+    struct sts_entry *entry;
+    struct transport_job *job; /* whose message is the reason */
+    struct store_transport_attempt *attempt;
+    struct connection *connection;
+    struct http http;
+    struct instant end;
+    struct slice host;
+    uint8_t host_bytes[HOST_MAX];
+    bool is_secured;
+};
+
+/* ---- entries ------------------------------------------------------------------------------- */
+
+static void
+close_entry(struct transport *transport, struct sts_entry *entry)
+{
+    map_remove(&transport->sts, entry->domain);
+    list_remove(&entry->link);
+    arena_finish(&entry->arena);
+    free(entry);
+}
+
+/* The one that nobody has asked about for longest, and that nobody waits for. */
+static void
+forget_oldest(struct transport *transport)
+{
+    LIST_EACH (link, &transport->sts_recent) {
+        struct sts_entry *entry = LIST_ITEM(link, struct sts_entry, link);
+        if (entry->fetch)
+            continue;
+        close_entry(transport, entry);
+        return;
+    }
+}
+
+static struct sts_entry *
+find_entry(struct transport *transport, struct slice domain, bool may_add)
+{
+    struct sts_entry *entry = map_find(&transport->sts, domain);
+
+    if (!entry && !may_add)
+        return NULL;
+    if (!entry) {
+        if (transport->sts.count >= DOMAINS_MAX)
+            forget_oldest(transport);
+        entry = calloc(1, sizeof(*entry));
+        if (!entry)
+            abort();
+        arena_init(&entry->arena, POLICY_ARENA_MAX);
+        entry->domain = arena_copy(&entry->arena, domain);
+        list_init(&entry->link);
+        list_init(&entry->jobs);
+        map_set(&transport->sts, entry->domain, entry);
+    }
+    list_remove(&entry->link);
+    list_append(&transport->sts_recent, &entry->link);
+    return entry;
+}
+
+/* Copies the policy, which may be replaced while the message is under way. */
+static void
+give_policy(struct transport_job *job, const struct sts_entry *entry)
+{
+    struct instant now = host_now(job->transport->start.host);
+    size_t count = entry->policy.pattern_count;
+    struct slice *patterns = ARENA_ARRAY(&job->arena, struct slice, count + 1);
+
+    job->is_sts_known = true;
+    if (!entry->has_policy || !instant_is_before(now, entry->valid_until) || !patterns)
+        return;
+    job->policy = entry->policy;
+    job->policy.patterns = patterns;
+    for (size_t i = 0; i < count; i++)
+        patterns[i] = arena_copy(&job->arena, entry->policy.patterns[i]);
+}
+
+/* ---- the result ---------------------------------------------------------------------------- */
+
+static bool
+take_policy(struct sts_entry *entry, struct slice text, struct instant now)
+{
+    struct routing_sts_policy policy;
+    struct arena arena;
+
+    arena_init(&arena, POLICY_ARENA_MAX);
+    struct slice domain = arena_copy(&arena, entry->domain);
+    if (!routing_sts_policy_parse(text, &arena, &policy)) {
+        arena_finish(&arena);
+        return false;
+    }
+    /* The key of the map lies in the arena that goes. */
+    arena_finish(&entry->arena);
+    entry->arena = arena;
+    entry->domain = domain;
+    entry->policy = policy;
+    entry->has_policy = entry->is_current = true;
+    entry->valid_until = instant_after(now, duration_ms((int64_t)policy.max_age_s * 1000));
+    return true;
+}
+
+static void
+conclude(struct transport_fetch *fetch, const char *problem)
+{
+    struct transport_job *first = fetch->job;
+    struct transport *transport = first->transport;
+    struct sts_entry *entry = fetch->entry;
+    struct instant now = host_now(transport->start.host);
+    struct log_line line;
+    struct list waiting;
+
+    map_remove(&transport->sts, entry->domain);
+    if (!problem && !take_policy(entry, buffer_slice(&fetch->http.body), now))
+        problem = "the policy makes no sense";
+    map_set(&transport->sts, entry->domain, entry);
+    if (problem)
+        entry->retry_at = instant_after(now, duration_ms(RETRY_MS));
+    if (problem && fetch->attempt && fetch->attempt->text.len == 0)
+        fetch->attempt->text = arena_copy(&first->arena, slice_of_string(problem));
+    transport->sts_fetched += !problem;
+    transport->sts_failures += problem != NULL;
+    log_begin(&line, transport->start.host, problem ? HOST_LEVEL_NOTICE : HOST_LEVEL_INFO,
+              problem ? "sts_failed" : "sts_policy");
+    log_text(&line, "domain", entry->domain);
+    if (problem)
+        log_text(&line, "why", slice_of_string(problem));
+    log_end(&line);
+    sts_fetch_close(&first->fetch);
+    list_init(&waiting);
+    while (!list_is_empty(&entry->jobs)) {
+        struct list *link = entry->jobs.next;
+        list_remove(link);
+        list_append(&waiting, link);
+    }
+    while (!list_is_empty(&waiting)) {
+        struct transport_job *job = LIST_ITEM(waiting.next, struct transport_job, waiting_link);
+        list_remove(&job->waiting_link);
+        give_policy(job, entry);
+        job_advance(job);
+    }
+}
+
+/* ---- the connection ------------------------------------------------------------------------ */
+
+static size_t
+engine_feed(void *engine, struct slice input, struct instant now)
+{
+    struct transport_fetch *fetch = engine;
+
+    (void)now;
+    return http_feed(&fetch->http, input);
+}
+
+static struct slice
+engine_output(const void *engine)
+{
+    const struct transport_fetch *fetch = engine;
+
+    return fetch->is_secured ? buffer_slice(&fetch->http.output) : SLICE("");
+}
+
+static void
+engine_sent(void *engine, size_t len, struct instant now)
+{
+    struct transport_fetch *fetch = engine;
+
+    (void)now;
+    buffer_consume(&fetch->http.output, len);
+}
+
+static struct instant
+engine_deadline(const void *engine)
+{
+    const struct transport_fetch *fetch = engine;
+
+    return fetch->end;
+}
+
+static void
+engine_expire(void *engine, struct instant now)
+{
+    struct transport_fetch *fetch = engine;
+
+    (void)now;
+    fetch->end = INSTANT_NEVER;
+    connection_drop(fetch->connection);
+}
+
+static bool
+engine_is_busy(const void *engine)
+{
+    (void)engine;
+    return false;
+}
+
+static void
+on_process(void *owner)
+{
+    struct transport_fetch *fetch = owner;
+
+    if (fetch->http.state >= HTTP_DONE)
+        connection_finish(fetch->connection);
+}
+
+static void
+on_secured(void *owner)
+{
+    struct transport_fetch *fetch = owner;
+
+    fetch->is_secured = true;
+    fetch->attempt->tls_result = STORE_TRANSPORT_TLS_RESULT_VERIFIED;
+}
+
+static void
+on_closed(void *owner, enum connection_end end)
+{
+    struct transport_fetch *fetch = owner;
+    const char *problem = NULL;
+
+    if (end == CONNECTION_END_PEER)
+        http_end(&fetch->http);
+    if (end == CONNECTION_END_TLS && !fetch->is_secured) {
+        /* RFC 8460 §4.3.2.2 */
+        fetch->attempt->tls_result = STORE_TRANSPORT_TLS_RESULT_STS_WEBPKI;
+        fetch->attempt->text =
+            arena_copy(&fetch->job->arena, slice_first(connection_problem(fetch->connection), 300));
+        problem = "its certificate is not good";
+    } else if (fetch->http.state == HTTP_FAILED) {
+        problem = fetch->http.problem;
+    } else if (fetch->http.state != HTTP_DONE) {
+        problem = "it does not answer";
+    }
+    conclude(fetch, problem);
+}
+
+void
+sts_dialled(struct transport_job *job, struct transport_stream *stream)
+{
+    static const struct connection_engine engine_kind = {
+        engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy};
+    static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
+    struct transport *transport = job->transport;
+    struct transport_fetch *fetch = job->fetch;
+    struct tls_expectation expectation = {.server_name = fetch->host};
+
+    fetch->attempt = stream->attempt;
+    fetch->connection = connection_open(&(struct connection_options){
+        .shared = transport->shared,
+        .stream = stream->stream,
+        .engine_kind = &engine_kind,
+        .engine = fetch,
+        .owner_kind = &owner_kind,
+        .owner = fetch,
+    });
+    connection_start_tls_client(fetch->connection, transport_tls(transport, true), &expectation);
+    connection_wake(fetch->connection);
+}
+
+void
+sts_dial_failed(struct transport_job *job)
+{
+    conclude(job->fetch, "its host cannot be reached");
+}
+
+void
+sts_fetch_close(struct transport_fetch **fetch)
+{
+    struct transport_fetch *old = *fetch;
+
+    if (!old)
+        return;
+    connection_close(&old->connection);
+    http_finish(&old->http);
+    old->entry->fetch = NULL;
+    free(old);
+    *fetch = NULL;
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+static void
+begin(struct transport_job *job, struct sts_entry *entry)
+{
+    struct transport_fetch *fetch = calloc(1, sizeof(*fetch));
+    struct buffer host;
+
+    if (!fetch)
+        abort();
+    buffer_init(&host, HOST_MAX);
+    buffer_put_text(&host, "mta-sts.");
+    buffer_put(&host, entry->domain);
+    memcpy(fetch->host_bytes, buffer_slice(&host).at, buffer_len(&host));
+    fetch->host = slice_of(fetch->host_bytes, buffer_len(&host));
+    buffer_finish(&host);
+    http_init(&fetch->http, fetch->host, SLICE("/.well-known/mta-sts.txt"));
+    fetch->entry = entry;
+    fetch->job = job;
+    fetch->end = instant_after(host_now(job->transport->start.host), duration_ms(FETCH_MS));
+    entry->fetch = job->fetch = fetch;
+    entry->is_current = false;
+    entry->id_len = job->carry.sts_id.len;
+    memcpy(entry->id, job->carry.sts_id.at, entry->id_len);
+    list_append(&entry->jobs, &job->waiting_link);
+    job->dial = dial_open_policy(job, fetch->host, PORT_HTTPS);
+}
+
+bool
+sts_prepare(struct transport_job *job)
+{
+    struct transport *transport = job->transport;
+    const struct store_transport_carry *carry = &job->carry;
+    struct slice id = carry->sts_id;
+
+    if (job->is_sts_known || carry->sts_domain.len == 0)
+        return true;
+    struct sts_entry *entry = find_entry(transport, carry->sts_domain, id.len > 0);
+    if (!entry) {
+        job->is_sts_known = true;
+        return true;
+    }
+    if (entry->fetch) {
+        list_append(&entry->jobs, &job->waiting_link);
+        return false;
+    }
+    struct instant now = host_now(transport->start.host);
+    bool is_same = slice_equal(id, slice_of(entry->id, entry->id_len));
+    bool is_fresh = is_same && entry->is_current && instant_is_before(now, entry->valid_until);
+    bool must_wait = is_same && instant_is_before(now, entry->retry_at);
+    if (id.len == 0 || is_fresh || must_wait || carry->sts_addresses.count == 0 ||
+        !transport_tls(transport, true)) {
+        give_policy(job, entry);
+        return true;
+    }
+    begin(job, entry);
+    return false;
+}
+
+void
+sts_forget_all(struct transport *transport)
+{
+    while (!list_is_empty(&transport->sts_recent))
+        close_entry(transport, LIST_ITEM(transport->sts_recent.next, struct sts_entry, link));
+    map_finish(&transport->sts);
+}

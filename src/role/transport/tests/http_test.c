@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+#include "role/transport/http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Split at every position; what comes of it must not depend on that. */
+static void
+expect(const char *answer, const char *body, const char *problem)
+{
+    struct slice input = slice_of_string(answer);
+
+    for (size_t split = 0; split <= input.len; split++) {
+        struct http http;
+        http_init(&http, SLICE("a.test"), SLICE("/x"));
+        (void)!http_feed(&http, slice_first(input, split));
+        (void)!http_feed(&http, slice_skip(input, split));
+        http_end(&http);
+        assert_int_equal(http.state, body ? HTTP_DONE : HTTP_FAILED);
+        if (body)
+            assert_true(slice_equal(buffer_slice(&http.body), slice_of_string(body)));
+        else
+            assert_string_equal(http.problem, problem);
+        http_finish(&http);
+    }
+}
+
+static void
+a_text_is_counted_chunked_or_ends_with_the_connection(void **state)
+{
+    (void)state;
+    expect("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, and more", "hello", NULL);
+    expect("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", NULL);
+    expect("HTTP/1.0 200 OK\nServer: x\n\nto the end", "to the end", NULL);
+    expect(
+        "HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=y\r\nhello\r\nA \r\n, 12345678\r\n"
+        "0\r\nTrailer: x\r\n\r\nmore",
+        "hello, 12345678", NULL);
+    expect("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nyes", "yes", NULL);
+    expect("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", "ok", NULL);
+}
+
+static void
+whatever_else_comes_is_no_answer(void **state)
+{
+    static const char not_http[] = "the answer is not HTTP", cut[] = "the answer is cut short";
+    (void)state;
+
+    expect("HTTP/1.1 301 Moved\r\nLocation: x\r\n\r\n", NULL, "the answer is not 200");
+    expect("HTTP/2 200\r\n\r\n", NULL, not_http);
+    expect("HTTP/1.1\r\n\r\n", NULL, not_http);
+    expect("SSH-2.0-x\r\n", NULL, not_http);
+    expect("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", NULL, not_http);
+    expect("HTTP/1.1 200 OK\r\n: x\r\n\r\n", NULL, not_http);
+    expect("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", NULL, "the answer is encoded");
+    expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", NULL,
+           "the answer is encoded");
+    expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", NULL,
+           "the answer has two lengths");
+    expect("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", NULL, "the answer has no sound length");
+    expect("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", NULL,
+           "the answer has no sound length");
+    expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", NULL, not_http);
+    expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", NULL, not_http);
+    expect("", NULL, cut);
+    expect("HTTP/1.1 200 OK\r\n", NULL, cut);
+    expect("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", NULL, cut);
+    expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", NULL, cut);
+}
+
+/* Feeds the head, then as many times the piece. */
+static enum http_state
+feed_many(const char *head, const char *piece, size_t count)
+{
+    struct http http;
+
+    http_init(&http, SLICE("a.test"), SLICE("/x"));
+    (void)!http_feed(&http, slice_of_string(head));
+    for (size_t i = 0; i < count; i++)
+        (void)!http_feed(&http, slice_of_string(piece));
+    http_end(&http);
+    enum http_state state = http.state;
+    http_finish(&http);
+    return state;
+}
+
+static void
+head_and_text_have_limits(void **state)
+{
+    static const char piece[] = "0123456789abcdef", status[] = "HTTP/1.1 200 OK\r\n";
+    (void)state;
+
+    assert_int_equal(feed_many("HTTP/1.1 200 OK\r\n\r\n", piece, HTTP_BODY_MAX / 16), HTTP_DONE);
+    assert_int_equal(feed_many("HTTP/1.1 200 OK\r\n\r\n", piece, HTTP_BODY_MAX / 16 + 1),
+                     HTTP_FAILED);
+    assert_int_equal(feed_many("HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n", piece, 4096),
+                     HTTP_DONE);
+    assert_int_equal(feed_many("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n", piece, 4097),
+                     HTTP_FAILED);
+    assert_int_equal(
+        feed_many("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1000\r\n", 1),
+        HTTP_FAILED);
+    /* Lines without end, and lines without number. */
+    assert_int_equal(feed_many(status, piece, HTTP_LINE_MAX / 16 + 1), HTTP_FAILED);
+    assert_int_equal(feed_many(status, "a: b\r\n", HTTP_HEAD_MAX / 6 + 1), HTTP_FAILED);
+}
+
+static void
+the_request_names_host_and_path(void **state)
+{
+    struct http http;
+    (void)state;
+
+    http_init(&http, SLICE("mta-sts.foo.com"), SLICE("/.well-known/mta-sts.txt"));
+    assert_true(slice_starts_with(buffer_slice(&http.output),
+                                  SLICE("GET /.well-known/mta-sts.txt HTTP/1.1\r\n"
+                                        "Host: mta-sts.foo.com\r\n")));
+    http_finish(&http);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_text_is_counted_chunked_or_ends_with_the_connection),
+        cmocka_unit_test(whatever_else_comes_is_no_answer),
+        cmocka_unit_test(head_and_text_have_limits),
+        cmocka_unit_test(the_request_names_host_and_path),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
