@@ -12,7 +12,7 @@
 #include "text/utf8.h"
 #include "tool/files.h"
 #include "tool/letter.h"
-#include "tool/mail/flowed.h"
+#include "client/flowed.h"
 #include "tool/say.h"
 
 #include <langinfo.h>

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/mail/view.h"
 
-#include "mime/decode.h"
-#include "mime/encoded_word.h"
+#include "client/reading.h"
 #include "mime/part_number.h"
-#include "text/utf8.h"
 #include "tool/letter.h"
-#include "tool/mail/flowed.h"
-#include "tool/mail/page.h"
 #include "tool/say.h"
 
 #include <stdlib.h>
@@ -41,24 +37,13 @@ view_finish(struct view *view)
 
 /* ---- fields -------------------------------------------------------------------------------- */
 
-static void
-put_decoded(struct slice body, struct buffer *out)
-{
-    struct buffer decoded;
-
-    buffer_init(&decoded, FIELD_MAX);
-    mime_encoded_words_decode(&decoded, body);
-    utf8_put_printable(out, slice_trim(buffer_slice(&decoded)));
-    buffer_finish(&decoded);
-}
-
 void
 view_put_head_field(const struct header *header, enum field_id id, struct buffer *out)
 {
     const struct field *field = header ? header_find(header, id, NULL) : NULL;
 
     if (field)
-        put_decoded(field->body, out);
+        reading_put_line(field->body, out);
 }
 
 void
@@ -67,92 +52,16 @@ view_put_field(const struct view *view, enum field_id id, struct buffer *out)
     view_put_head_field(view->tree.parts[0].fields, id, out);
 }
 
-/* ---- text ---------------------------------------------------------------------------------- */
-
-/* Lines stay; what could move a terminal's cursor or hide text does not. */
-static void
-put_lines(struct slice text, struct buffer *out)
-{
-    while (text.len > 0) {
-        struct slice line = slice_first(text, slice_find_byte(text, '\n'));
-        text = slice_skip(text, line.len + 1);
-        if (slice_ends_with(line, SLICE("\r")))
-            line.len--;
-        for (struct slice rest = line;; rest = slice_skip(rest, 1)) { /* tabs may stay */
-            struct slice piece = slice_first(rest, slice_find_byte(rest, '\t'));
-            utf8_put_printable(out, piece);
-            rest = slice_skip(rest, piece.len);
-            if (rest.len == 0)
-                break;
-            buffer_put_byte(out, '\t');
-        }
-        buffer_put_byte(out, '\n');
-    }
-}
-
-static void
-put_text_part(const struct view *view, const struct mime_part *part, struct buffer *out)
-{
-    struct mime_decoder *decoder =
-        mime_decoder_open_text(mime_part_body(&view->tree, part), part->encoding,
-                               mime_content_type_charset(&part->content_type), NULL, 0);
-    struct mime_parameters parameters = part->content_type.parameters;
-    struct buffer text, shown;
-    struct slice piece;
-
-    buffer_init(&text, LETTER_MAX);
-    buffer_init(&shown, LETTER_MAX);
-    while (mime_decoder_next(decoder, &piece))
-        buffer_put(&text, piece);
-    mime_decoder_close(&decoder);
-    if (mime_content_type_is(&part->content_type, "text", "html"))
-        page_put(buffer_slice(&text), &shown);
-    else if (slice_equal_nocase(mime_parameters_find(parameters, SLICE("format")), SLICE("flowed")))
-        flowed_read(
-            buffer_slice(&text),
-            slice_equal_nocase(mime_parameters_find(parameters, SLICE("delsp")), SLICE("yes")),
-            &shown);
-    else
-        buffer_put(&shown, buffer_slice(&text));
-    put_lines(buffer_slice(&shown), out);
-    buffer_finish(&text);
-    buffer_finish(&shown);
-}
-
 void
 view_put_text(const struct view *view, struct buffer *out)
 {
-    uint32_t index = mime_tree_find_text(&view->tree);
-
-    if (index != MIME_NO_PART)
-        put_text_part(view, &view->tree.parts[index], out);
+    reading_put_text(&view->tree, out);
 }
-
-/* ---- attachments --------------------------------------------------------------------------- */
 
 bool
 view_is_attachment(const struct view *view, uint32_t index)
 {
-    const struct mime_part *part = &view->tree.parts[index];
-    uint32_t text = mime_tree_find_text(&view->tree);
-
-    /* What is inside of a message that is attached belongs to it. */
-    for (uint32_t above = part->parent; above != MIME_NO_PART;
-         above = view->tree.parts[above].parent) {
-        if (view->tree.parts[above].kind == MIME_PART_MESSAGE)
-            return false;
-    }
-    if (part->kind == MIME_PART_MESSAGE)
-        return true;
-    if (part->kind == MIME_PART_MULTIPART || index == text)
-        return false;
-    /* The other forms of what is shown, but not a file. */
-    bool is_text = mime_content_type_is(&part->content_type, "text", "");
-    bool has_name = mime_file_name(&part->disposition, &part->content_type).at != NULL;
-    bool is_choice = part->parent != MIME_NO_PART &&
-                     mime_content_type_is(&view->tree.parts[part->parent].content_type, "multipart",
-                                          "alternative");
-    return !(is_text && is_choice && !has_name);
+    return reading_is_attachment(&view->tree, index);
 }
 
 void
@@ -164,20 +73,13 @@ view_put_number(const struct view *view, uint32_t index, struct buffer *out)
 void
 view_put_name(const struct view *view, uint32_t index, struct buffer *out)
 {
-    const struct mime_part *part = &view->tree.parts[index];
-    struct slice name = mime_file_name(&part->disposition, &part->content_type);
-
-    if (name.at == NULL && part->kind == MIME_PART_MESSAGE)
-        name = SLICE("message.eml");
-    mime_file_name_put(out, name);
+    reading_put_name(&view->tree, index, out);
 }
 
 void
 view_put_part(const struct view *view, uint32_t index, struct buffer *out)
 {
-    const struct mime_part *part = &view->tree.parts[index];
-
-    mime_decode(out, mime_part_body(&view->tree, part), part->encoding, NULL, 0);
+    reading_put_part(&view->tree, index, out);
 }
 
 /* ---- the page ------------------------------------------------------------------------------ */

@@ -2,8 +2,8 @@
 /* What strangers write, made text for a terminal: no control octet passes, and nothing grows
  * without measure. */
 #include "text/utf8.h"
-#include "tool/mail/flowed.h"
-#include "tool/mail/page.h"
+#include "client/flowed.h"
+#include "client/page.h"
 #include "tool/mail/view.h"
 
 #include <stdlib.h>

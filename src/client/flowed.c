@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tool/mail/flowed.h"
+#include "client/flowed.h"
 
 static struct slice
 take_line(struct slice *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tool/mail/page.h"
+#include "client/page.h"
 
 #include "base/cursor.h"
 #include "mime/html.h"

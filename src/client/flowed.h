@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* format=flowed (RFC 3676): paragraphs whose lines may be broken anew by who shows them. */
-#ifndef TOOL_MAIL_FLOWED_H
-#define TOOL_MAIL_FLOWED_H
+#ifndef CLIENT_FLOWED_H
+#define CLIENT_FLOWED_H
 
 #include "base/buffer.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "tool/mail/flowed.h"
-#include "tool/mail/page.h"
+#include "client/flowed.h"
+#include "client/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* An HTML part as text for a terminal: what it says, its links shown for what they are. Nothing is
  * ever loaded, run or styled. */
-#ifndef TOOL_MAIL_PAGE_H
-#define TOOL_MAIL_PAGE_H
+#ifndef CLIENT_PAGE_H
+#define CLIENT_PAGE_H
 
 #include "base/buffer.h"
 

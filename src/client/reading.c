@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+#include "client/reading.h"
+
+#include "client/flowed.h"
+#include "client/page.h"
+#include "mime/decode.h"
+#include "mime/encoded_word.h"
+#include "text/utf8.h"
+
+enum { FIELD_MAX = 4 << 20 };
+#define TEXT_MAX ((size_t)1 << 30)
+
+void
+reading_put_line(struct slice body, struct buffer *out)
+{
+    struct buffer decoded;
+
+    buffer_init(&decoded, FIELD_MAX);
+    mime_encoded_words_decode(&decoded, body);
+    utf8_put_printable(out, slice_trim(buffer_slice(&decoded)));
+    buffer_finish(&decoded);
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* Lines stay; what could move a terminal's cursor or hide text does not. */
+static void
+put_lines(struct slice text, struct buffer *out)
+{
+    while (text.len > 0) {
+        struct slice line = slice_first(text, slice_find_byte(text, '\n'));
+        text = slice_skip(text, line.len + 1);
+        if (slice_ends_with(line, SLICE("\r")))
+            line.len--;
+        for (struct slice rest = line;; rest = slice_skip(rest, 1)) { /* tabs may stay */
+            struct slice piece = slice_first(rest, slice_find_byte(rest, '\t'));
+            utf8_put_printable(out, piece);
+            rest = slice_skip(rest, piece.len);
+            if (rest.len == 0)
+                break;
+            buffer_put_byte(out, '\t');
+        }
+        buffer_put_byte(out, '\n');
+    }
+}
+
+static void
+put_text_part(const struct mime_tree *tree, const struct mime_part *part, struct buffer *out)
+{
+    struct mime_decoder *decoder =
+        mime_decoder_open_text(mime_part_body(tree, part), part->encoding,
+                               mime_content_type_charset(&part->content_type), NULL, 0);
+    struct mime_parameters parameters = part->content_type.parameters;
+    struct buffer text, shown;
+    struct slice piece;
+
+    buffer_init(&text, TEXT_MAX);
+    buffer_init(&shown, TEXT_MAX);
+    while (mime_decoder_next(decoder, &piece))
+        buffer_put(&text, piece);
+    mime_decoder_close(&decoder);
+    if (mime_content_type_is(&part->content_type, "text", "html"))
+        page_put(buffer_slice(&text), &shown);
+    else if (slice_equal_nocase(mime_parameters_find(parameters, SLICE("format")), SLICE("flowed")))
+        flowed_read(
+            buffer_slice(&text),
+            slice_equal_nocase(mime_parameters_find(parameters, SLICE("delsp")), SLICE("yes")),
+            &shown);
+    else
+        buffer_put(&shown, buffer_slice(&text));
+    put_lines(buffer_slice(&shown), out);
+    buffer_finish(&text);
+    buffer_finish(&shown);
+}
+
+void
+reading_put_text(const struct mime_tree *tree, struct buffer *out)
+{
+    uint32_t index = mime_tree_find_text(tree);
+
+    if (index != MIME_NO_PART)
+        put_text_part(tree, &tree->parts[index], out);
+}
+
+/* ---- attachments --------------------------------------------------------------------------- */
+
+bool
+reading_is_attachment(const struct mime_tree *tree, uint32_t index)
+{
+    const struct mime_part *part = &tree->parts[index];
+    uint32_t text = mime_tree_find_text(tree);
+
+    /* What is inside of a message that is attached belongs to it. */
+    for (uint32_t above = part->parent; above != MIME_NO_PART; above = tree->parts[above].parent) {
+        if (tree->parts[above].kind == MIME_PART_MESSAGE)
+            return false;
+    }
+    if (part->kind == MIME_PART_MESSAGE)
+        return true;
+    if (part->kind == MIME_PART_MULTIPART || index == text)
+        return false;
+    /* The other forms of what is shown, but not a file. */
+    bool is_text = mime_content_type_is(&part->content_type, "text", "");
+    bool has_name = mime_file_name(&part->disposition, &part->content_type).at != NULL;
+    bool is_choice =
+        part->parent != MIME_NO_PART &&
+        mime_content_type_is(&tree->parts[part->parent].content_type, "multipart", "alternative");
+    return !(is_text && is_choice && !has_name);
+}
+
+void
+reading_put_name(const struct mime_tree *tree, uint32_t index, struct buffer *out)
+{
+    const struct mime_part *part = &tree->parts[index];
+    struct slice name = mime_file_name(&part->disposition, &part->content_type);
+
+    if (name.at == NULL && part->kind == MIME_PART_MESSAGE)
+        name = SLICE("message.eml");
+    mime_file_name_put(out, name);
+}
+
+void
+reading_put_part(const struct mime_tree *tree, uint32_t index, struct buffer *out)
+{
+    const struct mime_part *part = &tree->parts[index];
+
+    mime_decode(out, mime_part_body(tree, part), part->encoding, NULL, 0);
+}
