@@ -279,6 +279,7 @@ static bool
 log_out(struct imap_server *server)
 {
     imap_deselect(server);
+    imap_notify_close(&server->notify);
     server->state = IMAP_NOT_AUTHENTICATED;
     server->enabled = 0;
     server->account = 0;

@@ -436,6 +436,19 @@ on_vanished(struct imap_server *server, const struct access_store_note *note, st
 }
 
 void
+imap_fetch_places(struct imap_server *server, struct slice items, const struct imap_set *places)
+{
+    struct fetch_task *task = imap_task(server, sizeof(*task));
+    struct cursor cursor = cursor_of(items);
+
+    task->places = *places;
+    if (!imap_take_fetch_items(&cursor, &server->arena, &task->items))
+        imap_end(server, IMAP_OK, ""); /* no room for them */
+    else
+        begin(server);
+}
+
+void
 imap_command_fetch(struct imap_server *server, struct cursor *cursor)
 {
     struct fetch_task *task = imap_task(server, sizeof(*task));

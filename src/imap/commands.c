@@ -38,6 +38,7 @@ static const struct imap_command commands[] = {
     COMMAND("NAMESPACE", IN, namespace),
     COMMAND("GETQUOTA", IN, getquota),
     COMMAND("GETQUOTAROOT", IN, getquotaroot),
+    COMMAND("NOTIFY", IN, notify),
     COMMAND("GETMETADATA", IN, getmetadata),
     COMMAND("SETMETADATA", IN, setmetadata),
     COMMAND("ENABLE", IN, enable),

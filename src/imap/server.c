@@ -56,6 +56,7 @@ imap_server_close(struct imap_server **server)
         return;
     drop_task(old);
     imap_compress_end(old);
+    imap_notify_close(&old->notify);
     imap_view_close(&old->view);
     free((void *)(uintptr_t)old->saved.at);
     buffer_finish(&old->command);
@@ -98,6 +99,8 @@ put_tagged(struct imap_server *server)
     static const char *const words[] = {" OK ", " NO ", " BAD "};
     struct buffer *out = &server->output;
 
+    if (server->is_internal)
+        return;
     if (server->tag_len > 0)
         buffer_put(out, slice_of(server->tag, server->tag_len));
     else
@@ -125,7 +128,7 @@ static void
 forget_command(struct imap_server *server)
 {
     drop_task(server);
-    server->is_running = false;
+    server->is_running = server->is_internal = false;
     server->view.is_pinned = false;
     server->more = NULL;
     server->on_note = NULL;
@@ -143,7 +146,8 @@ forget_command(struct imap_server *server)
 static bool
 complete(struct imap_server *server)
 {
-    if (server->state == IMAP_SELECTED && !imap_sync(server, server->may_expunge))
+    if (server->state == IMAP_SELECTED && !server->is_internal &&
+        !imap_sync(server, server->may_expunge))
         return true;
     put_tagged(server);
     forget_command(server);
@@ -237,15 +241,31 @@ imap_ask(struct imap_server *server, enum access_store_kind kind,
     imap_raise(server, IMAP_EVENT_STORE);
 }
 
+/* What is told without being asked, while nothing else is done. True when a task was begun. */
+static bool
+tell_between(struct imap_server *server)
+{
+    /* A line that has begun to come in keeps its place in the buffer of commands. */
+    bool is_line_empty = buffer_len(&server->command) == 0 && server->literal_left == 0;
+    bool may_expunge;
+
+    if (server->is_running || server->has_event || server->is_auth_open ||
+        server->state == IMAP_LOGGED_OUT || !imap_has_room(server))
+        return false;
+    if (server->is_changed && imap_is_pushing(server, &may_expunge))
+        server->is_changed = !imap_sync(server, may_expunge);
+    return server->notify && is_line_empty && imap_notify_step(server);
+}
+
 static void
 go_on(struct imap_server *server)
 {
-    while (!server->has_event && server->more && imap_has_room(server)) {
-        if (!server->more(server))
-            break;
-    }
-    if (server->is_idling && server->is_changed && imap_has_room(server))
-        server->is_changed = !imap_sync(server, true);
+    do {
+        while (!server->has_event && server->more && imap_has_room(server)) {
+            if (!server->more(server))
+                break;
+        }
+    } while (tell_between(server));
 }
 
 static size_t feed_packed(struct imap_server *server, struct slice input, struct instant now);

@@ -109,7 +109,11 @@ struct imap_server {
     void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
     struct imap_search_run *search_run;       /* of the task; see search_run.h */
     struct imap_scan *scan;
-    struct imap_part *part;           /* that is being fetched; see part.h */
+    struct imap_notify *notify;    /* NULL: NOTIFY was never used; see notify.h */
+    struct imap_notify_look *look; /* of the task */
+    uint32_t new_from;             /* UID of the first new message that was not told of; 0: none */
+    bool is_internal;              /* what runs is no command: its end says nothing */
+    struct imap_part *part;        /* that is being fetched; see part.h */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;
@@ -179,6 +183,8 @@ void imap_put_known_flags(struct imap_server *server, bool is_forced);
 /* ---- sync.c ---- */
 /* Tells what has changed in the selected mailbox; false when output is full: call again. */
 MUST_USE bool imap_sync(struct imap_server *server, bool may_expunge);
+/* True when changes of the selected mailbox are to be told now, between commands. */
+bool imap_is_pushing(const struct imap_server *server, bool *ret_may_expunge);
 void imap_deselect(struct imap_server *server);
 
 /* ---- scan.c ---- */
@@ -213,6 +219,16 @@ struct buffer *imap_compress_packed(const struct imap_server *server);
 size_t imap_compress_unpack(struct imap_server *server, struct slice input);
 struct slice imap_compress_plain(const struct imap_server *server);
 void imap_compress_taken(struct imap_server *server, size_t len);
+
+/* ---- notify.c, command_notify.c ---- */
+/* Between commands: tells what NOTIFY asks for; true when it has begun something. */
+bool imap_notify_step(struct imap_server *server);
+void imap_notify_close(struct imap_notify **notify);
+
+/* ---- command_fetch.c ---- */
+/* FETCH of these places, with items as a client writes them. */
+void imap_fetch_places(struct imap_server *server, struct slice items,
+                       const struct imap_set *places);
 
 /* ---- commands, by file ---- */
 #define IMAP_COMMAND(name)                                                                         \
@@ -251,6 +267,7 @@ IMAP_COMMAND(replace);
 IMAP_COMMAND(search);
 IMAP_COMMAND(sort);
 IMAP_COMMAND(thread);
+IMAP_COMMAND(notify);
 IMAP_COMMAND(getmetadata);
 IMAP_COMMAND(setmetadata);
 IMAP_COMMAND(getquota);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What has changed in the selected mailbox since the client was told last: EXPUNGE or VANISHED,
  * EXISTS, FETCH (RFC 9051 §7.5, RFC 7162 §3). */
-#include "imap/server_private.h"
+#include "imap/notify.h"
 
 /* True when the client shall hear of this tomb now. */
 static bool
@@ -75,6 +75,15 @@ put_change(struct imap_server *server, uint32_t place, uint32_t number)
     buffer_put_text(out, ")\r\n");
 }
 
+bool
+imap_is_pushing(const struct imap_server *server, bool *ret_may_expunge)
+{
+    const struct imap_notify *notify = server->notify;
+
+    *ret_may_expunge = server->is_idling || !notify || !notify->is_delayed;
+    return server->state == IMAP_SELECTED && (notify ? notify->selected != 0 : server->is_idling);
+}
+
 /* False when the output is full; server->sync_place says how far it is. */
 static bool
 put_changes(struct imap_server *server)
@@ -86,7 +95,9 @@ put_changes(struct imap_server *server)
     struct imap_walk walk;
     uint32_t place, number;
 
-    if (view->modseq >= mailbox->modseq)
+    bool is_unwanted =
+        !server->is_running && server->notify && !(server->notify->selected & IMAP_NOTIFY_FLAGS);
+    if (view->modseq >= mailbox->modseq || is_unwanted)
         return true;
     imap_walk_init(&walk, view, &places);
     while (imap_walk_next(&walk, &place, &number)) {
@@ -125,6 +136,8 @@ imap_sync(struct imap_server *server, bool may_expunge)
     server->sync_place = 0;
     view->modseq = server->sync_modseq;
     if (view->known != mailbox->count) {
+        if (server->new_from == 0 && view->known < mailbox->count)
+            server->new_from = mailbox->uids[view->known];
         view->known = mailbox->count;
         imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
     }
@@ -139,6 +152,7 @@ imap_deselect(struct imap_server *server)
     imap_view_close(&server->view);
     server->sync_place = 0;
     server->announced = 0;
+    server->new_from = 0;
     server->is_changed = false;
     if (server->state == IMAP_SELECTED)
         server->state = IMAP_AUTHENTICATED;

@@ -14,6 +14,8 @@ unwatch(void *context, uint64_t watch)
 {
     struct lobby *lobby = context;
 
+    if (lobby->account_watch == watch)
+        lobby->account_watch = 0;
     for (size_t i = 0; i < LOBBY_BOXES; i++) {
         if (lobby->boxes[i].watch == watch)
             lobby->boxes[i].watch = 0;
@@ -102,6 +104,14 @@ column_of(const struct lobby_message *message)
 }
 
 static void
+tell_account(struct lobby *lobby)
+{
+    if (lobby->account_watch)
+        tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_CHANGES,
+                                               .as.changes = {.watch = lobby->account_watch}});
+}
+
+static void
 tell_changed(struct lobby *lobby, struct lobby_box *box, const struct lobby_message *message)
 {
     struct access_store_column row = column_of(message);
@@ -112,6 +122,7 @@ tell_changed(struct lobby *lobby, struct lobby_box *box, const struct lobby_mess
                                                               .modseq = lobby->modseq,
                                                               .uid_next = box->uid_next,
                                                               .rows = {&row, 1}}});
+    tell_account(lobby);
 }
 
 static void
@@ -125,6 +136,7 @@ tell_gone(struct lobby *lobby, struct lobby_box *box, uint32_t uid)
                                                               .modseq = lobby->modseq,
                                                               .uid_next = box->uid_next,
                                                               .vanished = {&range, 1}}});
+    tell_account(lobby);
 }
 
 static void
@@ -261,6 +273,14 @@ on_watch(struct lobby *lobby, const struct access_store_watch *ask)
     struct lobby_box *box = box_of(lobby, ask->mailbox);
     struct access_store_column rows[LOBBY_MESSAGES_MAX];
 
+    if (ask->mailbox == 0) {
+        struct access_store_columns none = {
+            .watch = ask->watch, .result = ACCESS_STORE_RESULT_NOT_FOUND, .is_last = true};
+        lobby->account_watch = ask->watch;
+        tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_COLUMNS, .as.columns = none});
+        done(lobby, ACCESS_STORE_RESULT_NOT_FOUND);
+        return;
+    }
     box->watch = ask->watch;
     for (size_t i = 0; i < box->count; i++)
         rows[i] = column_of(box->messages[i]);

@@ -32,6 +32,7 @@ struct lobby {
     size_t keyword_count;
     char keyword_text[8][100];
     uint64_t modseq;
+    uint64_t account_watch; /* 0: nobody */
     bool is_closed;
     int64_t tick_s, clock_s; /* each look at the clock moves it */
     struct lobby_note {

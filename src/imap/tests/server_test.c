@@ -321,6 +321,41 @@ little_does_not_become_much(void **state)
     lobby_finish(&lobby);
 }
 
+static void
+a_client_hears_between_its_commands(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT);
+    expect_in(lobby_ask(&lobby,
+                        "a NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge))"
+                        " (personal (MessageNew MessageExpunge FlagChange))\r\n",
+                        1),
+              "a OK", true);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 1, letter);
+    expect_in(buffer_slice(&lobby.said), "* STATUS Other (MESSAGES 1 UIDNEXT 2", true);
+    /* A line that has begun waits for nothing, and loses nothing. */
+    lobby_say(&lobby, SLICE("b NO"));
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 1, letter);
+    lobby_deliver(&lobby, 0, letter);
+    expect_in(buffer_slice(&lobby.said), "STATUS", false);
+    expect_in(buffer_slice(&lobby.said), "* 3 EXISTS", true);
+    lobby_say(&lobby, SLICE("OP\r\n"));
+    struct slice said = buffer_slice(&lobby.said);
+    expect_in(said, "b OK", true);
+    expect_in(said, "* STATUS Other (MESSAGES 2", true);
+    expect_in(said, "* 3 FETCH (UID 3 FLAGS ())", true);
+    assert_true(lobby_ask(&lobby, "c NOTIFY NONE\r\n", 1).len > 0);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 0, letter);
+    lobby_deliver(&lobby, 1, letter);
+    assert_int_equal(buffer_len(&lobby.said), 0);
+    lobby_finish(&lobby);
+}
+
 int
 main(void)
 {
@@ -339,6 +374,7 @@ main(void)
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
         cmocka_unit_test(both_sides_pack),
         cmocka_unit_test(little_does_not_become_much),
+        cmocka_unit_test(a_client_hears_between_its_commands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

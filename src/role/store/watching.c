@@ -33,6 +33,7 @@ struct watched {
     uint64_t modseq;
     uint32_t uid_next;
     bool has_keyword, is_gone;
+    bool is_account; /* mailbox 0: that something of the account has changed is all that is told */
 };
 
 static void
@@ -88,6 +89,7 @@ find_or_make(struct store_role *role, account_id account, mailbox_id mailbox)
     if (!watched)
         abort();
     watched->key = key;
+    watched->is_account = mailbox == 0;
     list_init(&watched->watches);
     list_init(&watched->touched);
     buffer_init(&watched->rows, SIZE_MAX / 2);
@@ -217,7 +219,7 @@ tell_vanished(struct watched *watched)
         }
         ranges[ranges_count++] = (struct access_store_uid_range){uids[i], uids[i]};
     }
-    if (ranges_count > 0 || watched->is_gone)
+    if (ranges_count > 0 || watched->is_gone || watched->is_account)
         tell_changes(watched, NULL, 0, ranges, ranges_count);
     free(ranges);
     buffer_finish(&watched->vanished);
@@ -277,6 +279,22 @@ take_change(struct watched *watched, const struct key_parts *parts,
     }
 }
 
+/* Names, counts, subscriptions and annotations; each message that comes or goes changes a count. */
+static void
+touch_account(struct store_role *role, const struct key_parts *parts)
+{
+    struct watched_key key = {parts->account, 0};
+    bool is_telling = parts->kind == KEY_MAILBOX || parts->kind == KEY_NAME ||
+                      parts->kind == KEY_ANNOTATION;
+    struct watched *watched =
+        is_telling ? map_find(&role->watched, slice_of(&key, sizeof(key))) : NULL;
+
+    if (!watched)
+        return;
+    list_remove(&watched->touched);
+    list_append(&role->watched_touched, &watched->touched);
+}
+
 static void
 on_turn(void *context, const struct turn_change *changes, size_t count)
 {
@@ -286,8 +304,10 @@ on_turn(void *context, const struct turn_change *changes, size_t count)
     if (role->watched.count == 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (!key_parse(changes[i].key, &parts) ||
-            (parts.kind != KEY_MESSAGE && parts.kind != KEY_KEYWORD && parts.kind != KEY_MAILBOX))
+        if (!key_parse(changes[i].key, &parts))
+            continue;
+        touch_account(role, &parts);
+        if (parts.kind != KEY_MESSAGE && parts.kind != KEY_KEYWORD && parts.kind != KEY_MAILBOX)
             continue;
         struct watched_key key = {parts.account, parts.number};
         struct watched *watched = map_find(&role->watched, slice_of(&key, sizeof(key)));
