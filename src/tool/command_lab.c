@@ -35,6 +35,13 @@ run_start(const struct command_call *call)
         if (!host || host == &lab_hosts[i])
             code = lab_start(&lab, &lab_hosts[i]);
     }
+    if (code == EX_OK && host)
+        say_line("%s runs on %s, port %d.", host->name, lab_address(&lab, host), LAB_PORT);
+    else if (code == EX_OK)
+        say_line(
+            "The lab runs: %zu mail servers and a name server. Send a message through it with: "
+            "facteur lab send",
+            lab_host_count);
     free(lab.folder);
     return code;
 }

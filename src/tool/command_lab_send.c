@@ -103,6 +103,11 @@ prepare(struct sending *sending)
 
     if (code == EX_OK)
         code = read_addresses(sending);
+    if (code == EX_OK && lab_process(&sending->lab, sending->host->name) == 0)
+        return say_error(EX_UNAVAILABLE,
+                         "%s of the lab in %s does not run; start it with: "
+                         "facteur lab start",
+                         sending->host->name, sending->lab.folder);
     if (code == EX_OK && sending->call->count > 0)
         code = files_read_or_stdin(sending->call->arguments[0], MESSAGE_MAX, &sending->content);
     else if (code == EX_OK)
