@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The writing desk against Debian's Postfix (submission, SASL by Dovecot) and Dovecot (IMAP, POP3 on one
+Maildir), as somebody's mail provider has them. Needs root: they run under several users."""
+import email
+import email.policy
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from office import CLIENT_S, FACTEUR, free_port_base, main, skip_all, wait_for
+
+ALICE, BOB, PASSWORD = "alice@peer.test", "bob@peer.test", "püssword with blanks"
+REFUSED = 69
+
+
+class Provider:
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="fp-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        self.base = free_port_base()
+        self.mail, self.etc = self.folder / "mail", self.folder / "etc"
+        for path in (self.mail, self.etc, self.folder / "queue", self.folder / "lib", self.folder / "queue/private"):
+            path.mkdir()
+        shutil.chown(self.mail, "mail", "mail")
+        shutil.chown(self.folder / "lib", "postfix")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                        self.folder / "key.pem", "-out", self.folder / "cert.pem"],
+                       check=True, capture_output=True)
+        self.start_dovecot()
+        self.start_postfix()
+
+    def start_dovecot(self):
+        people = "".join(f"{who}:{{PLAIN}}{PASSWORD}::::::\n" for who in (ALICE, BOB))
+        (self.folder / "people").write_text(people)
+        (self.folder / "dovecot.conf").write_text(f"""protocols = imap pop3
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.folder}/dovecot.log
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{self.folder}/cert.pem
+ssl_key = <{self.folder}/key.pem
+auth_mechanisms = plain login scram-sha-256
+mail_location = maildir:{self.mail}/%u
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+first_valid_gid = 1
+default_login_user = dovenull
+default_internal_user = dovecot
+namespace inbox {{
+  inbox = yes
+}}
+passdb {{
+  driver = passwd-file
+  args = {self.folder}/people
+}}
+userdb {{
+  driver = static
+  args = uid=mail gid=mail home={self.mail}/%u
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {self.base + 143}
+  }}
+  inet_listener imaps {{
+    port = {self.base + 993}
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {self.base + 110}
+  }}
+  inet_listener pop3s {{
+    port = {self.base + 995}
+  }}
+}}
+service auth {{
+  unix_listener {self.folder}/queue/private/auth {{
+    mode = 0666
+  }}
+}}
+""")
+        self.dovecot = subprocess.Popen(["dovecot", "-F", "-c", self.folder / "dovecot.conf"],
+                                        stderr=subprocess.DEVNULL)
+        self.wait(self.base + 993)
+
+    def start_postfix(self):
+        user = pwd.getpwnam("mail")
+        boxes = ", ".join(f"{{{who} = {who}/}}" for who in (ALICE, BOB))
+        (self.etc / "main.cf").write_text(f"""compatibility_level = 3.6
+queue_directory = {self.folder}/queue
+data_directory = {self.folder}/lib
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = peer.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks =
+virtual_mailbox_domains = peer.test
+virtual_mailbox_maps = inline:{{ {boxes} }}
+virtual_mailbox_base = {self.mail}
+virtual_uid_maps = static:{user.pw_uid}
+virtual_gid_maps = static:{user.pw_gid}
+virtual_minimum_uid = 1
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+smtpd_tls_cert_file = {self.folder}/cert.pem
+smtpd_tls_key_file = {self.folder}/key.pem
+smtpd_tls_auth_only = yes
+smtpd_tls_security_level = encrypt
+smtputf8_enable = yes
+maillog_file = {self.folder}/log
+maillog_file_prefixes = {self.folder}
+""")
+        (self.etc / "master.cf").write_text(f"""127.0.0.1:{self.base + 587} inet n - n - - smtpd
+127.0.0.1:{self.base + 465} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+""")
+        subprocess.run(["postfix", "-c", self.etc, "set-permissions"], capture_output=True, check=False)
+        subprocess.run(["postfix", "-c", self.etc, "start"], check=True, capture_output=True)
+        self.wait(self.base + 465)
+
+    @staticmethod
+    def wait(port):
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        assert wait_for(listens), port
+
+    def close(self):
+        subprocess.run(["postfix", "-c", self.etc, "stop"], capture_output=True, check=False)
+        self.dovecot.send_signal(signal.SIGTERM)
+        self.dovecot.wait(60)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Peers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider()
+        cls.temporary = tempfile.TemporaryDirectory(prefix="fd-")
+        cls.home = Path(cls.temporary.name)
+        base = cls.provider.base
+        for name, who, incoming, outgoing in (
+                ("alice", ALICE, f"imaps://localhost:{base + 993}", f"smtps://localhost:{base + 465}"),
+                ("bob", BOB, f"imap://localhost:{base + 143}", f"smtp://localhost:{base + 587}"),
+                ("pop", BOB, f"pop3s://localhost:{base + 995}", f"smtps://localhost:{base + 465}"),
+                ("stls", BOB, f"pop3://localhost:{base + 110}", f"smtps://localhost:{base + 465}")):
+            cls.run_it("account", "add", who, "--as", name, "--incoming", incoming, "--outgoing", outgoing,
+                       "--trust", str(cls.provider.folder / "cert.pem"), "--password-stdin", text=PASSWORD + "\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.provider.close()
+        cls.temporary.cleanup()
+
+    @classmethod
+    def run_it(cls, *words, text="", code=0):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        environment.update(HOME=str(cls.home), LANG="C.UTF-8")
+        done = subprocess.run([FACTEUR, *words], input=text.encode(), capture_output=True, env=environment,
+                              cwd=cls.home, check=False, timeout=CLIENT_S)
+        cls.said = done.stderr.decode(errors="replace")
+        if done.returncode != code:
+            raise AssertionError(f"{words}: {done.returncode}: {done.stdout.decode()}{cls.said}")
+        return done.stdout
+
+    def send(self, subject, to, account, *words, text="Hello.\n", code=0):
+        self.run_it("send", "-s", subject, "--account", account, to, *words, text=text, code=code)
+
+    def find(self, subject, *place):
+        """The message's id, when it has come."""
+        def look():
+            rows = json.loads(self.run_it("list", "--last", "0", *place, "--json"))["messages"]
+            return [str(m["id"]) for m in rows if m["subject"] == subject]
+        found = wait_for(look, 30)
+        self.assertEqual(len(found), 1, subject)
+        return found[0]
+
+    def test_a_message_goes_there_and_its_answer_back(self):
+        (self.home / "octets.bin").write_bytes(bytes(range(256)) * 500)
+        self.send("Grüße", f"Bob <{BOB}>", "alice", "-a", "octets.bin", text="Salut Gérard\n.\n..\n")
+        mark = self.find("Grüße", "--account", "bob")
+        shown = json.loads(self.run_it("show", mark, "--account", "bob", "--json"))
+        self.assertEqual(shown["text"], "Salut Gérard\n.\n..\n")
+        (self.home / "saved").mkdir()
+        self.run_it("save", mark, "--to", "saved", "--account", "bob")
+        self.assertEqual((self.home / "saved/octets.bin").read_bytes(), bytes(range(256)) * 500)
+        self.run_it("reply", mark, "--account", "bob", text="Merci\n")
+        answer = self.run_it("show", self.find("Re: Grüße", "--account", "alice"), "--raw", "--account", "alice")
+        letter = email.message_from_bytes(answer, policy=email.policy.default)
+        self.assertEqual(letter["In-Reply-To"], shown["message_id"])
+        self.find("Grüße", "--account", "alice", "--folder", "Sent")
+
+    def test_flags_moves_and_searches_are_the_servers(self):
+        self.send("flags", BOB, "alice")
+        mark = self.find("flags", "--account", "bob")
+        self.run_it("flag", mark, "--add", "flagged,seen", "--account", "bob")
+        rows = json.loads(self.run_it("search", "flags", "--in", "subject", "--account", "bob", "--json"))["messages"]
+        self.assertEqual([(m["flagged"], m["seen"]) for m in rows], [(True, True)])
+        self.run_it("move", mark, "--to", "Été", "--account", "bob")
+        mark = self.find("flags", "--account", "bob", "--folder", "Été")
+        self.run_it("delete", mark, "--account", "bob", "--folder", "Été")
+        rows = json.loads(self.run_it("list", "--account", "bob", "--folder", "Été", "--json"))["messages"]
+        self.assertEqual(rows, [])
+
+    def test_pop3_fetches_only_what_is_new_and_deletes(self):
+        for account in ("pop", "stls"):
+            self.send("fetch " + account, BOB, "alice")
+            self.find("fetch " + account, "--account", account)
+            self.run_it("fetch", account, "--to", account + ".mbox")
+            self.assertEqual(self.run_it("fetch", account, "--to", account + ".mbox"), b"")
+            self.find("fetch " + account, "--box", account + ".mbox")
+            self.run_it("delete", self.find("fetch " + account, "--account", account), "--account", account)
+
+    def test_who_does_not_exist_is_refused(self):
+        self.send("nobody", "nobody@peer.test", "alice", code=REFUSED)
+        self.assertIn("550", self.said)
+
+    def test_many_messages_come_whole(self):
+        texts = {f"number {n}": "x" * (n * 997) + "\n.\nFrom me\n" for n in range(30)}
+        for subject, text in texts.items():
+            self.send(subject, ALICE, "bob", text=text)
+        self.find("number 29", "--account", "alice")
+        wait_for(lambda: len([m for m in json.loads(self.run_it("list", "--account", "alice", "--json"))["messages"]
+                              if m["subject"] in texts]) == 30)
+        self.run_it("fetch", "alice", "--to", "all/", "--quiet")
+        for subject, text in texts.items():
+            shown = json.loads(self.run_it("show", self.find(subject, "--box", "all"), "--box", "all", "--json"))
+            self.assertEqual(shown["text"], text)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or not shutil.which("postfix") or not shutil.which("dovecot"):
+        skip_all("needs root, Postfix and Dovecot")
+    main()
