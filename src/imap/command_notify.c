@@ -133,7 +133,7 @@ take_events(struct imap_server *server, struct cursor *cursor, struct imap_notif
 /* ---- filters --------------------------------------------------------------------------------- */
 
 static bool
-take_name(struct imap_server *server, struct cursor *cursor, struct imap_notify *notify,
+take_name(struct imap_server *server, struct cursor *cursor, struct arena *arena,
           struct slice *ret_name)
 {
     struct slice sent;
@@ -142,26 +142,52 @@ take_name(struct imap_server *server, struct cursor *cursor, struct imap_notify 
         return false;
     if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, ret_name))
         *ret_name = slice_of("", 0); /* nothing has that name */
-    *ret_name = arena_copy(&notify->arena, *ret_name);
+    *ret_name = arena_copy(arena, *ret_name);
     return true;
 }
 
 /* one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")" */
 static bool
-take_names(struct imap_server *server, struct cursor *cursor, struct imap_notify *notify,
+take_names(struct imap_server *server, struct cursor *cursor, struct arena *arena,
            struct imap_notify_filter *filter)
 {
     bool is_list = imap_take_space(cursor) && cursor_take_byte(cursor, '(');
-    struct slice *names =
-        ARENA_ARRAY(&notify->arena, struct slice, is_list ? IMAP_NOTIFY_NAMES_MAX : 1);
+    struct slice *names = ARENA_ARRAY(arena, struct slice, is_list ? IMAP_NOTIFY_NAMES_MAX : 1);
 
     filter->names = names;
     do {
         if (!names || filter->name_count == (is_list ? IMAP_NOTIFY_NAMES_MAX : 1) ||
-            !take_name(server, cursor, notify, &names[filter->name_count++]))
+            !take_name(server, cursor, arena, &names[filter->name_count++]))
             return false;
     } while (is_list && imap_take_space(cursor));
     return !is_list || cursor_take_byte(cursor, ')');
+}
+
+bool
+imap_take_filter(struct imap_server *server, struct cursor *cursor, struct arena *arena,
+                 struct imap_notify_filter *ret_filter)
+{
+    static const struct {
+        struct slice word;
+        enum imap_notify_filter_kind kind;
+        bool has_names;
+    } words[] = {
+        {{(const uint8_t *)"personal", 8}, IMAP_NOTIFY_PERSONAL, false},
+        {{(const uint8_t *)"inboxes", 7}, IMAP_NOTIFY_PERSONAL, false}, /* may be any (§6.3) */
+        {{(const uint8_t *)"subscribed", 10}, IMAP_NOTIFY_SUBSCRIBED, false},
+        {{(const uint8_t *)"subtree", 7}, IMAP_NOTIFY_SUBTREE, true},
+        {{(const uint8_t *)"subtree-one", 11}, IMAP_NOTIFY_SUBTREE_ONE, true},
+        {{(const uint8_t *)"mailboxes", 9}, IMAP_NOTIFY_MAILBOXES, true},
+    };
+
+    *ret_filter = (struct imap_notify_filter){0};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!imap_take_word(cursor, words[i].word))
+            continue;
+        ret_filter->kind = words[i].kind;
+        return !words[i].has_names || take_names(server, cursor, arena, ret_filter);
+    }
+    return false;
 }
 
 static enum outcome
@@ -177,23 +203,10 @@ static enum outcome
 take_other(struct imap_server *server, struct cursor *cursor, struct imap_notify *notify)
 {
     struct imap_notify_filter *filter = &notify->filters[notify->filter_count];
-    bool is_good = true;
 
-    if (notify->filter_count == IMAP_NOTIFY_FILTERS_MAX)
-        return MALFORMED;
-    *filter = (struct imap_notify_filter){.kind = IMAP_NOTIFY_PERSONAL};
-    if (imap_take_word(cursor, SLICE("subscribed"))) {
-        filter->kind = IMAP_NOTIFY_SUBSCRIBED;
-    } else if (imap_take_word(cursor, SLICE("subtree"))) {
-        filter->kind = IMAP_NOTIFY_SUBTREE;
-        is_good = take_names(server, cursor, notify, filter);
-    } else if (imap_take_word(cursor, SLICE("mailboxes"))) {
-        filter->kind = IMAP_NOTIFY_MAILBOXES;
-        is_good = take_names(server, cursor, notify, filter);
-    } else if (!imap_take_word(cursor, SLICE("inboxes"))) { /* may be any (§6.3) */
-        is_good = imap_take_word(cursor, SLICE("personal"));
-    }
-    if (!is_good || !imap_take_space(cursor))
+    if (notify->filter_count == IMAP_NOTIFY_FILTERS_MAX ||
+        !imap_take_filter(server, cursor, &notify->arena, filter) ||
+        filter->kind == IMAP_NOTIFY_SUBTREE_ONE || !imap_take_space(cursor))
         return MALFORMED;
     notify->filter_count++;
     enum outcome outcome = take_events(server, cursor, notify, false, &filter->events);

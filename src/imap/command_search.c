@@ -27,61 +27,6 @@ drop(struct imap_server *server)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* The part of the results that PARTIAL names. */
-static void
-put_partial(struct imap_server *server, const struct search_task *task, const struct imap_set *all)
-{
-    struct buffer *out = &server->output;
-    struct imap_set_builder part;
-    uint32_t first, end, at = 0;
-
-    imap_put_partial(out, &task->returns, task->count, &first, &end);
-    imap_set_builder_init(&part);
-    for (size_t i = 0; i < all->count; i++) {
-        uint32_t len = all->at[i].last - all->at[i].first + 1;
-        uint32_t from = first > at ? first - at : 0;
-        uint32_t to = end > at ? end - at : 0;
-        to = to < len ? to : len;
-        if (from < to)
-            imap_set_builder_add(&part, all->at[i].first + from, all->at[i].first + to - 1);
-        at += len;
-    }
-    struct imap_set set = imap_set_builder_set(&part);
-    if (set.count > 0)
-        imap_set_put(out, &set);
-    else
-        buffer_put_text(out, "NIL");
-    buffer_put_byte(out, ')');
-    imap_set_builder_finish(&part);
-}
-
-static void
-put_extended(struct imap_server *server, const struct search_task *task)
-{
-    struct buffer *out = &server->output;
-    struct imap_set all = imap_set_builder_set(&task->shown);
-    bool has_any = all.count > 0;
-
-    if (task->returns.give == IMAP_GIVE_SAVE)
-        return;
-    imap_put_esearch(server);
-    if (task->returns.give & IMAP_GIVE_MIN && has_any)
-        imap_put_number(out, " MIN ", all.at[0].first, "");
-    if (task->returns.give & IMAP_GIVE_MAX && has_any)
-        imap_put_number(out, " MAX ", all.at[all.count - 1].last, "");
-    if (task->returns.give & IMAP_GIVE_ALL && has_any) {
-        buffer_put_text(out, " ALL ");
-        imap_set_put(out, &all);
-    }
-    if (task->returns.give & IMAP_GIVE_COUNT)
-        imap_put_number(out, " COUNT ", task->count, "");
-    if (task->returns.give & IMAP_GIVE_PARTIAL)
-        put_partial(server, task, &all);
-    if (task->run.search.has_modseq && has_any)
-        imap_put_number(out, " MODSEQ ", task->modseq, "");
-    buffer_put_text(out, "\r\n");
-}
-
 /* "* SEARCH 2 84 882", made while it is sent. */
 static bool
 put_plain(struct imap_server *server)
@@ -133,7 +78,12 @@ show(struct imap_server *server)
         server->more = put_plain;
         return true;
     }
-    put_extended(server, task);
+    if (task->returns.give != IMAP_GIVE_SAVE) {
+        struct imap_set shown = imap_set_builder_set(&task->shown);
+        imap_put_esearch(server);
+        imap_put_results(server, &task->returns, &shown, task->count,
+                         task->run.search.has_modseq ? task->modseq : 0);
+    }
     imap_end(server, IMAP_OK, "done");
     return true;
 }

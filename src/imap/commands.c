@@ -18,6 +18,7 @@ static const struct imap_command commands[] = {
     COMMAND("EXAMINE", IN, examine),
     COMMAND("STATUS", IN, status),
     COMMAND("SEARCH", IMAP_SELECTED, search),
+    COMMAND("ESEARCH", IN, esearch),
     COMMAND("SORT", IMAP_SELECTED, sort),
     COMMAND("THREAD", IMAP_SELECTED, thread),
     COMMAND("APPEND", IN, append),
@@ -60,7 +61,7 @@ has_uid_form(const struct imap_command *command)
            command->run == imap_command_search || command->run == imap_command_sort ||
            command->run == imap_command_thread || command->run == imap_command_copy ||
            command->run == imap_command_move || command->run == imap_command_expunge ||
-           command->run == imap_command_replace;
+           command->run == imap_command_replace || command->run == imap_command_esearch;
 }
 
 /* An EXPUNGE response must not come while FETCH, STORE or SEARCH by sequence numbers are answered
@@ -70,7 +71,7 @@ may_expunge(const struct imap_command *command, bool is_uid)
 {
     return is_uid || (command->run != imap_command_fetch && command->run != imap_command_store &&
                       command->run != imap_command_search && command->run != imap_command_sort &&
-                      command->run != imap_command_thread);
+                      command->run != imap_command_thread && command->run != imap_command_esearch);
 }
 
 bool
@@ -96,7 +97,8 @@ run(struct imap_server *server, const struct imap_command *command, struct curso
         return;
     }
     if (server->enabled & IMAP_ENABLED_UIDONLY && !server->is_uid && has_uid_form(command) &&
-        command->run != imap_command_expunge) { /* RFC 9586 §3.2 */
+        command->run != imap_command_expunge &&
+        command->run != imap_command_esearch) { /* RFC 9586 §3.2 */
         imap_bad(server, "[UIDREQUIRED] there are no message numbers with UIDONLY");
         return;
     }

@@ -103,6 +103,18 @@ imap_view_open(struct imap_view *view, struct imap_mailboxes *all, uint64_t acco
 }
 
 void
+imap_view_move(struct imap_view *to, struct imap_view *from)
+{
+    *to = *from;
+    list_init(&to->link);
+    if (!from->mailbox)
+        return;
+    list_remove(&from->link);
+    list_append(&to->mailbox->views, &to->link);
+    from->mailbox = NULL;
+}
+
+void
 imap_view_close(struct imap_view *view)
 {
     struct imap_mailbox *mailbox = view->mailbox;

@@ -83,6 +83,9 @@ void imap_view_open(struct imap_view *view, struct imap_mailboxes *all, uint64_t
                     uint32_t mailbox, void (*on_change)(void *context), void *context);
 void imap_view_close(struct imap_view *view);
 
+/* An open view goes to another place in memory. */
+void imap_view_move(struct imap_view *to, struct imap_view *from);
+
 /* Makes the view know all that there is, as at SELECT. */
 void imap_view_begin(struct imap_view *view);
 

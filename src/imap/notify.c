@@ -112,15 +112,25 @@ is_at_or_below(struct slice name, struct slice top)
 }
 
 static bool
-matches(const struct imap_notify_filter *filter, struct slice name, bool is_subscribed)
+is_named(enum imap_notify_filter_kind kind, struct slice name, struct slice filter)
+{
+    if (slice_equal(filter, name))
+        return true;
+    if (kind == IMAP_NOTIFY_MAILBOXES || !is_at_or_below(name, filter))
+        return false;
+    struct slice below = slice_skip(name, filter.len + 1);
+    return kind == IMAP_NOTIFY_SUBTREE || slice_find_byte(below, '/') == below.len;
+}
+
+bool
+imap_filter_matches(const struct imap_notify_filter *filter, struct slice name, bool is_subscribed)
 {
     if (filter->kind == IMAP_NOTIFY_PERSONAL)
         return true;
     if (filter->kind == IMAP_NOTIFY_SUBSCRIBED)
         return is_subscribed;
     for (size_t i = 0; i < filter->name_count; i++) {
-        if (slice_equal(filter->names[i], name) ||
-            (filter->kind == IMAP_NOTIFY_SUBTREE && is_at_or_below(name, filter->names[i])))
+        if (is_named(filter->kind, name, filter->names[i]))
             return true;
     }
     return false;
@@ -135,7 +145,7 @@ events_of(const struct imap_server *server, const struct access_store_mailbox_ro
     unsigned events = 0;
 
     for (size_t i = 0; i < notify->filter_count; i++) {
-        if (matches(&notify->filters[i], row->name, row->is_subscribed))
+        if (imap_filter_matches(&notify->filters[i], row->name, row->is_subscribed))
             events |= notify->filters[i].events;
     }
     return is_selected ? events & ~(unsigned)MESSAGE_EVENTS : events;

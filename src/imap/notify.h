@@ -25,6 +25,7 @@ enum imap_notify_filter_kind {
     IMAP_NOTIFY_PERSONAL,
     IMAP_NOTIFY_SUBSCRIBED,
     IMAP_NOTIFY_SUBTREE,
+    IMAP_NOTIFY_SUBTREE_ONE, /* of RFC 7377 */
     IMAP_NOTIFY_MAILBOXES
 };
 
@@ -62,6 +63,12 @@ struct imap_notify {
     struct imap_notify_mark *marks; /* by mailbox and name */
     size_t mark_count;
 };
+
+/* filter-mailboxes-other of RFC 5465 and RFC 7377; names are kept in the arena. */
+MUST_USE bool imap_take_filter(struct imap_server *server, struct cursor *cursor,
+                               struct arena *arena, struct imap_notify_filter *ret_filter);
+bool imap_filter_matches(const struct imap_notify_filter *filter, struct slice name,
+                         bool is_subscribed);
 
 void imap_notify_close(struct imap_notify **notify);
 

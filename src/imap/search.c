@@ -312,7 +312,8 @@ imap_take_search(struct imap_server *server, struct cursor *cursor, struct imap_
     bool is_operand, is_good;
 
     reader.levels[0] = (struct level){IMAP_TERM_AND, 0};
-    search->terms = ARENA_ARRAY(&server->arena, struct imap_term, IMAP_SEARCH_TERMS_MAX);
+    if (!search->terms)
+        search->terms = ARENA_ARRAY(&server->arena, struct imap_term, IMAP_SEARCH_TERMS_MAX);
     if (!search->terms)
         return false;
     do {

@@ -252,3 +252,55 @@ imap_end_search_problem(struct imap_server *server, const char *problem)
     else
         imap_end(server, IMAP_NO, problem);
 }
+
+/* The part of the results that PARTIAL names. */
+static void
+put_part(struct buffer *out, const struct imap_returns *returns, const struct imap_set *all,
+         uint32_t count)
+{
+    struct imap_set_builder part;
+    uint32_t first, end, at = 0;
+
+    imap_put_partial(out, returns, count, &first, &end);
+    imap_set_builder_init(&part);
+    for (size_t i = 0; i < all->count; i++) {
+        uint32_t len = all->at[i].last - all->at[i].first + 1;
+        uint32_t from = first > at ? first - at : 0;
+        uint32_t to = end > at ? end - at : 0;
+        to = to < len ? to : len;
+        if (from < to)
+            imap_set_builder_add(&part, all->at[i].first + from, all->at[i].first + to - 1);
+        at += len;
+    }
+    struct imap_set set = imap_set_builder_set(&part);
+    if (set.count > 0)
+        imap_set_put(out, &set);
+    else
+        buffer_put_text(out, "NIL");
+    buffer_put_byte(out, ')');
+    imap_set_builder_finish(&part);
+}
+
+void
+imap_put_results(struct imap_server *server, const struct imap_returns *returns,
+                 const struct imap_set *all, uint32_t count, uint64_t modseq)
+{
+    struct buffer *out = &server->output;
+    bool has_any = all->count > 0;
+
+    if (returns->give & IMAP_GIVE_MIN && has_any)
+        imap_put_number(out, " MIN ", all->at[0].first, "");
+    if (returns->give & IMAP_GIVE_MAX && has_any)
+        imap_put_number(out, " MAX ", all->at[all->count - 1].last, "");
+    if (returns->give & IMAP_GIVE_ALL && has_any) {
+        buffer_put_text(out, " ALL ");
+        imap_set_put(out, all);
+    }
+    if (returns->give & IMAP_GIVE_COUNT)
+        imap_put_number(out, " COUNT ", count, "");
+    if (returns->give & IMAP_GIVE_PARTIAL)
+        put_part(out, returns, all, count);
+    if (modseq > 0 && has_any)
+        imap_put_number(out, " MODSEQ ", modseq, "");
+    buffer_put_text(out, "\r\n");
+}

@@ -31,6 +31,9 @@ void imap_put_esearch(struct imap_server *server);
  * *ret_end). */
 void imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_t count,
                       uint32_t *ret_first, uint32_t *ret_end);
+/* Puts what is behind "UID" in an ESEARCH response, and ends it. modseq 0: none is told. */
+void imap_put_results(struct imap_server *server, const struct imap_returns *returns,
+                      const struct imap_set *all, uint32_t count, uint64_t modseq);
 /* For SAVE: "$" is these UIDs from now on. */
 void imap_save_result(struct imap_server *server, unsigned give, struct imap_set uids);
 /* The end of a command whose keys cannot be: NO, or BAD. */

@@ -164,6 +164,7 @@ complete(struct imap_server *server)
 void
 imap_end(struct imap_server *server, enum imap_status status, const char *text)
 {
+    imap_view_return(server);
     server->status = status;
     buffer_put_text(&server->text, text);
     server->is_running = true;
@@ -212,6 +213,7 @@ imap_shut(struct imap_server *server, enum imap_close close, const char *text)
         buffer_put_text(&server->output, text);
         buffer_put_text(&server->output, "\r\n");
     }
+    imap_view_return(server);
     imap_view_close(&server->view);
     server->state = IMAP_LOGGED_OUT;
     server->is_idling = server->is_held = false;

@@ -132,7 +132,11 @@ struct imap_server {
     uint64_t sync_modseq;
     uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
     bool is_shown;                      /* and that it has been shown */
-    struct imap_set saved;              /* SEARCHRES: UIDs; at is owned */
+    /* While another is searched, the selected one lies here. */
+    struct imap_view lent_view;
+    uint32_t lent_mailbox;
+    bool is_lent;
+    struct imap_set saved; /* SEARCHRES: UIDs; at is owned */
     bool is_saved;
 };
 
@@ -186,6 +190,10 @@ MUST_USE bool imap_sync(struct imap_server *server, bool may_expunge);
 /* True when changes of the selected mailbox are to be told now, between commands. */
 bool imap_is_pushing(const struct imap_server *server, bool *ret_may_expunge);
 void imap_deselect(struct imap_server *server);
+/* Puts the selected mailbox aside, for the view of another one. */
+void imap_view_lend(struct imap_server *server, uint32_t mailbox);
+/* Closes that view, and takes the selected mailbox back; nothing when none was lent. */
+void imap_view_return(struct imap_server *server);
 
 /* ---- scan.c ---- */
 /* Takes the walk over from the command: `take` for each message, then `end`. */
@@ -268,6 +276,7 @@ IMAP_COMMAND(search);
 IMAP_COMMAND(sort);
 IMAP_COMMAND(thread);
 IMAP_COMMAND(notify);
+IMAP_COMMAND(esearch);
 IMAP_COMMAND(getmetadata);
 IMAP_COMMAND(setmetadata);
 IMAP_COMMAND(getquota);

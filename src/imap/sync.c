@@ -157,3 +157,24 @@ imap_deselect(struct imap_server *server)
     if (server->state == IMAP_SELECTED)
         server->state = IMAP_AUTHENTICATED;
 }
+
+void
+imap_view_lend(struct imap_server *server, uint32_t mailbox)
+{
+    assert(!server->is_lent);
+    imap_view_move(&server->lent_view, &server->view);
+    server->lent_mailbox = server->mailbox_id;
+    server->mailbox_id = mailbox;
+    server->is_lent = true;
+}
+
+void
+imap_view_return(struct imap_server *server)
+{
+    if (!server->is_lent)
+        return;
+    imap_view_close(&server->view);
+    imap_view_move(&server->view, &server->lent_view);
+    server->mailbox_id = server->lent_mailbox;
+    server->is_lent = false;
+}
