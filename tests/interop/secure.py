@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Mail to domains that say how their hosts are to be known: by TLSA records in signed zones (DANE,
+RFC 7672), and by a policy that a web server tells (MTA-STS, RFC 8461). Two Facteurs, a real name
+server (NSD), a web server; the ports are those of the Internet, on addresses of loopback's own."""
+import hashlib
+import http.server
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from office import ALICE, Office, main, skip_all, wait_for
+
+NET = f"127.{77 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
+HOST, WEB = f"{NET}.1", f"{NET}.2"
+HEAD = """$ORIGIN {0}.
+$TTL 5
+@ IN SOA ns.{0}. hostmaster.{0}. 1 3600 600 86400 5
+@ IN NS ns.{0}.
+ns IN A 127.0.0.1
+@ IN MX 10 mx
+mx IN A %s
+""" % HOST
+STS = '_mta-sts IN TXT "v=STSv1; id=1;"\nmta-sts IN A %s\n' % WEB
+SIGNED = ("dane.example", "other.example")
+PLAIN = {"sts.example": STS, "elsewhere.example": STS, "gone.example": STS, "none.example": ""}
+POLICY = "version: STSv1\nmode: enforce\nmx: {}\nmax_age: 86400\n"
+POLICIES = {"mta-sts.sts.example": POLICY.format("mx.sts.example"),
+            "mta-sts.elsewhere.example": POLICY.format("*.example.net")}
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def letter(subject, to):
+    return (f"From: <{ALICE}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n"
+            f"Message-ID: <{subject}@example.test>\r\n\r\nBody.\r\n").encode()
+
+
+class Door:
+    """Passes connections to port 25 of an address on to another port."""
+
+    def __init__(self, address, port):
+        self.port = port
+        self.listener = socket.create_server((address, 25))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                outside, _ = self.listener.accept()
+            except OSError:
+                return
+            inside = socket.create_connection(("127.0.0.1", self.port))
+            for pair in ((outside, inside), (inside, outside)):
+                threading.Thread(target=self.pass_on, args=pair, daemon=True).start()
+
+    @staticmethod
+    def pass_on(source, target):
+        try:
+            while octets := source.recv(65536):
+                target.sendall(octets)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    asked = []
+
+    def do_GET(self):
+        name = self.headers["Host"]
+        self.asked.append((name, self.path))
+        text = POLICIES.get(name, "").encode()
+        self.send_response(200 if text else 404)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+class Secure(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="fo-secure-", dir="/tmp"))
+        cls.folder.chmod(0o755)
+        cls.web = cls.start_web()
+        cls.far = Office()
+        for zone in (*SIGNED, *PLAIN):
+            cls.far.tool("domain", "add", zone)
+            cls.far.tool("user", "add", f"carol@{zone}", "--password-stdin", text="secret of carol\n")
+            cls.far.people[f"carol@{zone}"] = "secret of carol"
+        cls.certify("mx", [f"mx.{zone}" for zone in (*SIGNED, *PLAIN)] + ["localhost"])
+        for name in ("chain", "key"):
+            shutil.copyfile(cls.folder / f"mx-{name}.pem", cls.far.folder / f"tls/{name}.pem")
+        cls.far.stop()
+        cls.far.start()
+        cls.far.context = ssl.create_default_context(cafile=cls.folder / "mx-chain.pem")
+        cls.door = Door(HOST, cls.far.base + 25)
+        cls.dns_port = free_port()
+        cls.start_names()
+        trust = (cls.folder / "mx-chain.pem").read_text() + (cls.folder / "web-chain.pem").read_text()
+        (cls.folder / "trust.pem").write_text(trust)
+        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.dns_port}"' for zone in (*SIGNED, *PLAIN))
+        cls.near = Office(config=f"""
+queue_interval_max = "1 s"
+local_destinations = yes
+dns_recursive = yes
+dns_stubs = {{{stubs}}}
+dns_trust_anchors = {cls.folder}/anchors
+outbound_trust = {cls.folder}/trust.pem
+own_names = {{}}
+""")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.near.close()
+        cls.far.close()
+        cls.door.close()
+        cls.web.shutdown()
+        cls.web.server_close()
+        cls.names.terminate()
+        cls.names.wait(60)
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def certify(cls, what, names):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-nodes", "-days", "30", "-subj", f"/CN={names[0]}", "-addext",
+                        "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
+                        "-keyout", cls.folder / f"{what}-key.pem", "-out", cls.folder / f"{what}-chain.pem"],
+                       check=True, capture_output=True)
+
+    @classmethod
+    def start_web(cls):
+        cls.certify("web", [f"mta-sts.{zone}" for zone in PLAIN])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cls.folder / "web-chain.pem", cls.folder / "web-key.pem")
+        web = http.server.ThreadingHTTPServer((WEB, 443), Web)
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        return web
+
+    @classmethod
+    def start_names(cls):
+        der = subprocess.run(["openssl", "x509", "-in", cls.folder / "mx-chain.pem", "-outform", "DER"],
+                             check=True, capture_output=True).stdout
+        digest = {"dane.example": hashlib.sha256(der).hexdigest(), "other.example": "ab" * 32}
+        anchors = ""
+        for zone in SIGNED:
+            (cls.folder / zone).write_text(HEAD.format(zone) + f"_25._tcp.mx IN TLSA 3 0 1 {digest[zone]}\n")
+            key = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone], cwd=cls.folder,
+                                 check=True, capture_output=True, text=True).stdout.strip()
+            subprocess.run(["ldns-signzone", "-f", zone, zone, key], cwd=cls.folder, check=True,
+                           capture_output=True)
+            anchors += (cls.folder / f"{key}.key").read_text()
+        for zone, text in PLAIN.items():
+            (cls.folder / zone).write_text(HEAD.format(zone) + text)
+        (cls.folder / "anchors").write_text(anchors)
+        zones = "".join(f"zone:\n name: {z}\n zonefile: {z}\n" for z in (*SIGNED, *PLAIN))
+        (cls.folder / "nsd.conf").write_text(f"""server:
+ ip-address: 127.0.0.1@{cls.dns_port}
+ zonesdir: {cls.folder}
+ database: ""
+ pidfile: {cls.folder}/nsd.pid
+ xfrdfile: {cls.folder}/xfrd.state
+ zonelistfile: {cls.folder}/zone.list
+ username: ""
+ server-count: 1
+remote-control:
+ control-enable: no
+{zones}""")
+        cls.names = subprocess.Popen(["nsd", "-d", "-c", cls.folder / "nsd.conf"],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def answers():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", cls.dns_port)) == 0
+        if not wait_for(answers):
+            raise RuntimeError("NSD does not answer")
+
+    # ---- what is seen
+
+    def send(self, subject, to):
+        with self.near.smtp(ALICE) as client:
+            client.sendmail(ALICE, [to], letter(subject, to))
+
+    def arrived(self, subject, to):
+        key = f"\r\nSubject: {subject}\r\n".encode()
+        return [m for m in self.far.messages(to) if key in m]
+
+    def expect_arrival(self, subject, to):
+        self.send(subject, to)
+        self.assertTrue(wait_for(lambda: self.arrived(subject, to)), self.queue())
+        self.assertIn(b" with ESMTPS", self.arrived(subject, to)[0].split(b"\r\nReceived:")[1])
+
+    def queue(self):
+        return self.near.tool("queue", "list", "--json")
+
+    def expect_waiting(self, subject, to, why):
+        self.send(subject, to)
+        self.assertTrue(wait_for(lambda: why in self.queue()), self.queue())
+        self.assertEqual(self.arrived(subject, to), [])
+
+    # ---- the tests
+
+    def test_a_host_with_the_right_tlsa_record_gets_its_mail(self):
+        self.expect_arrival("dane", "carol@dane.example")
+
+    def test_a_host_with_another_certificate_than_its_record_tells_gets_none(self):
+        self.expect_waiting("other", "carol@other.example", "TLSA")
+
+    def test_a_policy_is_fetched_and_its_host_verified(self):
+        self.expect_arrival("sts", "carol@sts.example")
+        self.assertIn(("mta-sts.sts.example", "/.well-known/mta-sts.txt"), Web.asked)
+
+    def test_a_host_that_the_policy_does_not_name_gets_none(self):
+        self.expect_waiting("elsewhere", "carol@elsewhere.example", "does not name this host")
+
+    def test_a_policy_that_is_not_there_keeps_no_mail_back(self):
+        self.expect_arrival("gone", "carol@gone.example")
+        self.assertIn(("mta-sts.gone.example", "/.well-known/mta-sts.txt"), Web.asked)
+
+    def test_without_record_nobody_is_asked(self):
+        self.expect_arrival("none", "carol@none.example")
+        self.assertNotIn("mta-sts.none.example", [name for name, _ in Web.asked])
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] += ":/usr/sbin"
+    for tool in ("nsd", "ldns-keygen", "ldns-signzone", "openssl"):
+        if not shutil.which(tool):
+            skip_all(f"{tool} is missing (packages nsd, ldnsutils and openssl)")
+    try:
+        socket.create_server((HOST, 25)).close()
+    except OSError as error:
+        skip_all(f"port 25 cannot be had: {error}")
+    main()
