@@ -6,7 +6,15 @@ slice_equal_nocase(struct slice left, struct slice right)
 {
     if (left.len != right.len)
         return false;
-    for (size_t i = 0; i < left.len; i++) {
+    size_t i = 0;
+    /* Most names are written as they are known. */
+    for (uint64_t words[2]; left.len - i >= sizeof(words[0]); i += sizeof(words[0])) {
+        memcpy(&words[0], left.at + i, sizeof(words[0]));
+        memcpy(&words[1], right.at + i, sizeof(words[1]));
+        if (words[0] != words[1])
+            break;
+    }
+    for (; i < left.len; i++) {
         if (byte_to_lower(left.at[i]) != byte_to_lower(right.at[i]))
             return false;
     }

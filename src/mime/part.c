@@ -255,6 +255,20 @@ pass_field(struct parser *parser, struct mime_part *part, const struct field *fi
     take_field(parser, part, field);
 }
 
+/* Returns the header's defects. */
+static uint16_t
+take_header(struct parser *parser, struct mime_part *part, const struct header *header,
+            struct header_end *end)
+{
+    for (size_t i = 0; i < header->count; i++)
+        pass_field(parser, part, &header->fields[i], end);
+    if (header->is_cut)
+        complain(parser, MIME_DEFECT_FIELDS_LIMIT, part->header_start);
+    part->fields = header;
+    end->body_offset = header->body_offset;
+    return header->defects;
+}
+
 /* Reads the fields of `octets`, which is the part's header. Messages get an index of their fields,
  * other parts do not need one. */
 static struct header_end
@@ -268,13 +282,7 @@ read_fields(struct parser *parser, struct mime_part *part, struct slice octets, 
         if (!header)
             return end;
         header_parse(parser->arena, octets, header);
-        for (size_t i = 0; i < header->count; i++)
-            pass_field(parser, part, &header->fields[i], &end);
-        if (header->is_cut)
-            complain(parser, MIME_DEFECT_FIELDS_LIMIT, part->header_start);
-        part->fields = header;
-        defects = header->defects;
-        end.body_offset = header->body_offset;
+        defects = take_header(parser, part, header, &end);
     } else {
         struct field_reader reader;
         struct field field;
@@ -286,6 +294,29 @@ read_fields(struct parser *parser, struct mime_part *part, struct slice octets, 
     }
     note_field_defects(parser, defects, part->header_start);
     return end;
+}
+
+/* Reads the whole message's header and goes to the body, when it is as it should be: with CR LF
+ * everywhere and the empty line behind it. No boundary can end it, and nobody wants to know how many
+ * lines it has, so there is no need to find its end first. False, and nothing done, when it is
+ * different. */
+static bool
+parse_first_header(struct parser *parser, struct mime_part *part)
+{
+    struct header *header = ARENA_NEW(parser->arena, struct header);
+    struct header_end end = {0, SIZE_MAX};
+
+    if (!header)
+        return false;
+    header_parse(parser->arena, parser->tree->message, header);
+    if (header->defects & (FIELD_DEFECT_BARE_LF | FIELD_DEFECT_NO_END) ||
+        header->body_offset - header->header_len != 2)
+        return false;
+    note_field_defects(parser, take_header(parser, part, header, &end), 0);
+    parser->at = header->body_offset;
+    part->body_start = (uint32_t)parser->at;
+    part->body_end = part->body_start;
+    return true;
 }
 
 /* Reads the header that begins here and goes to the body. */
@@ -424,7 +455,8 @@ begin_part(struct parser *parser)
         .depth = (uint32_t)parser->path_len,
         .header_start = (uint32_t)parser->at,
     };
-    parse_header(parser, part, !parent || parent->kind == MIME_PART_MESSAGE);
+    if (parent || !parse_first_header(parser, part))
+        parse_header(parser, part, !parent || parent->kind == MIME_PART_MESSAGE);
     if (!part->content_type.type.at)
         part->content_type = default_type(parent);
     parser->path[parser->path_len++] = (struct open_part){

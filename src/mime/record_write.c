@@ -2,7 +2,6 @@
 /* The writing half of the parse record. Rows and strings draw on one budget, so that the whole can
  * never exceed MIME_RECORD_MAX: the rows of all parts are set aside first, then the message's own
  * summary and header index are served, then the parts' details, then messages inside messages. */
-#include "base/hash.h"
 #include "mime/record.h"
 
 #include "message/subject.h"
@@ -49,6 +48,16 @@ interned_string(const struct writer *writer, uint32_t reference)
     return slice_between(at, 2, 2 + (size_t)(at.at[0] | at.at[1] << 8));
 }
 
+/* Any slot will do: who shares it with another string is kept twice. */
+static size_t
+intern_slot(struct slice string)
+{
+    if (string.len == 0)
+        return 0;
+    return (string.len * 7 + string.at[0] * 31U + string.at[string.len / 2] * 5U +
+            string.at[string.len - 1]) % INTERN_SLOTS;
+}
+
 /* Keeps a string and gives its reference; 0 for one that is absent or did not fit. */
 static uint32_t
 put_string(struct writer *writer, struct slice string)
@@ -62,7 +71,7 @@ put_string(struct writer *writer, struct slice string)
         string = utf8_first(string, MIME_RECORD_STRING_MAX);
     }
     if (string.len <= INTERN_LEN_MAX) {
-        slot = &writer->interned[hash64(string, 0) % INTERN_SLOTS];
+        slot = &writer->interned[intern_slot(string)];
         if (*slot && slice_equal(interned_string(writer, *slot), string))
             return *slot;
     }
@@ -233,11 +242,12 @@ put_fields(struct writer *writer, const struct header *header)
             break;
         }
         uint32_t start = (uint32_t)(field->raw.at - writer->tree->message.at);
-        size_t colon = slice_find_byte(field->raw, ':');
+        size_t name_len = field->name.len; /* and blanks, in old mail */
+        size_t colon = name_len + slice_find_byte(slice_skip(field->raw, name_len), ':');
         buffer_put_le32(&writer->fields, start);
         buffer_put_le32(&writer->fields, (uint32_t)field->raw.len);
         buffer_put_le32(&writer->fields, start + (uint32_t)colon + (colon < field->raw.len));
-        buffer_put_le16(&writer->fields, (uint16_t)field->name.len);
+        buffer_put_le16(&writer->fields, (uint16_t)name_len);
         buffer_put_le16(&writer->fields, (uint16_t)field->id);
         writer->fields_count++;
         count++;
