@@ -32,8 +32,8 @@ line_end(struct slice message, size_t start)
 static bool
 is_empty_line(struct slice line)
 {
-    return line.len && (line.at[0] == '\n' || (line.at[0] == '\r' && line.len > 1 &&
-                                               line.at[1] == '\n'));
+    return line.len &&
+           (line.at[0] == '\n' || (line.at[0] == '\r' && line.len > 1 && line.at[1] == '\n'));
 }
 
 /* The length of the octets before the colon, blanks before it included; 0 when the line is no
@@ -141,8 +141,7 @@ octet_defects(struct slice raw, size_t cr_count)
         octets.nul |= raw.at[at] == 0;
         octets.crs += raw.at[at] == '\r';
     }
-    return (uint16_t)((octets.high ? FIELD_DEFECT_8BIT : 0) |
-                      (octets.nul ? FIELD_DEFECT_NUL : 0) |
+    return (uint16_t)((octets.high ? FIELD_DEFECT_8BIT : 0) | (octets.nul ? FIELD_DEFECT_NUL : 0) |
                       (octets.crs != cr_count ? FIELD_DEFECT_BARE_CR : 0));
 }
 
@@ -253,7 +252,7 @@ bool
 field_next(struct field_reader *reader, struct field *ret_field)
 {
     struct slice rest = slice_skip(reader->message, reader->offset);
-    struct field field;
+    struct field *field = ret_field; /* filled in its place: a header is mostly the filling of it */
 
     if (reader->is_done)
         return false;
@@ -261,22 +260,21 @@ field_next(struct field_reader *reader, struct field *ret_field)
         return end_header(reader, reader->offset);
     if (is_empty_line(rest))
         return end_header(reader, reader->offset + (rest.at[0] == '\r' ? 2 : 1));
-    measure(reader->message, reader->offset, &field);
+    measure(reader->message, reader->offset, field);
     size_t len = name_len(rest);
     bool is_first_fold = is_blank(rest.at[0]);
     if (is_mbox_from(rest, reader->offset == 0)) {
-        set_unnamed(&field, FIELD_KIND_MBOX_FROM, FIELD_DEFECT_MBOX_FROM);
+        set_unnamed(field, FIELD_KIND_MBOX_FROM, FIELD_DEFECT_MBOX_FROM);
     } else if (len && !is_first_fold) {
-        set_named(&field, len);
-    } else if (is_first_fold || goes_on_behind(reader->message, reader->offset + field.raw.len)) {
-        set_unnamed(&field, FIELD_KIND_JUNK, FIELD_DEFECT_JUNK);
-        field.defects |= is_first_fold ? FIELD_DEFECT_FIRST_FOLD : 0;
+        set_named(field, len);
+    } else if (is_first_fold || goes_on_behind(reader->message, reader->offset + field->raw.len)) {
+        set_unnamed(field, FIELD_KIND_JUNK, FIELD_DEFECT_JUNK);
+        field->defects |= is_first_fold ? FIELD_DEFECT_FIRST_FOLD : 0;
     } else {
         reader->defects |= FIELD_DEFECT_NO_END;
         return end_header(reader, reader->offset);
     }
-    reader->defects |= field.defects;
-    reader->offset += field.raw.len;
-    *ret_field = field;
+    reader->defects |= field->defects;
+    reader->offset += field->raw.len;
     return true;
 }

@@ -157,7 +157,7 @@ struct field_reader {
 /* Reads from the first octet of `message`, which may be followed by its body. */
 void field_reader_init(struct field_reader *reader, struct slice message);
 
-/* Gives the next field; false at the end of the header. */
+/* Gives the next field; false, with anything in ret_field, at the end of the header. */
 MUST_USE bool field_next(struct field_reader *reader, struct field *ret_field);
 
 #endif

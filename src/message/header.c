@@ -3,14 +3,12 @@
 
 enum { FIELDS_FIRST = 32 };
 
-/* Room for one more field; false at a limit. */
+/* Room for one more field; false at the limit of the arena. */
 static bool
 grow(struct arena *arena, struct header *header, size_t *size)
 {
     if (header->count < *size)
         return true;
-    if (header->count == HEADER_FIELDS_MAX)
-        return false;
     size_t more = *size ? *size * 2 : FIELDS_FIRST;
     struct field *fields = ARENA_ARRAY(arena, struct field, more);
     if (!fields)
@@ -27,15 +25,17 @@ header_parse(struct arena *arena, struct slice message, struct header *ret_heade
 {
     struct header header = {0};
     struct field_reader reader;
-    struct field field;
+    struct field beyond;
     size_t size = 0;
 
     field_reader_init(&reader, message);
-    while (field_next(&reader, &field)) {
-        if (!header.is_cut && grow(arena, &header, &size) && header.count < HEADER_FIELDS_MAX)
-            header.fields[header.count++] = field;
-        else
-            header.is_cut = true;
+    for (;;) {
+        bool has_room =
+            !header.is_cut && header.count < HEADER_FIELDS_MAX && grow(arena, &header, &size);
+        if (!field_next(&reader, has_room ? &header.fields[header.count] : &beyond))
+            break;
+        header.is_cut = !has_room;
+        header.count += has_room;
     }
     header.header_len = reader.header_len;
     header.body_offset = reader.body_offset;

@@ -11,8 +11,8 @@
 struct frame {
     uint32_t level; /* its depth: its place on the path */
     struct slice boundary;
-    uint64_t key;   /* the first 8 octets of the boundary, so that 100 waiting boundaries are */
-    uint64_t mask;  /* compared with a line in 100 cheap steps */
+    uint64_t key;  /* the first 8 octets of the boundary, so that 100 waiting boundaries are */
+    uint64_t mask; /* compared with a line in 100 cheap steps */
     bool has_parts;
 };
 
@@ -161,8 +161,8 @@ pass_header(struct parser *parser)
 
     while (parser->at < message.len) {
         const uint8_t *line = message.at + parser->at;
-        bool is_empty = line[0] == '\n' || (line[0] == '\r' && message.len - parser->at > 1 &&
-                                            line[1] == '\n');
+        bool is_empty =
+            line[0] == '\n' || (line[0] == '\r' && message.len - parser->at > 1 && line[1] == '\n');
         if (!is_empty && match_delimiter(parser, parser->at, &delimiter))
             break;
         parser->at = mime_scan_line(message, parser->at, &parser->tally);
@@ -231,8 +231,8 @@ take_field(struct parser *parser, struct mime_part *part, const struct field *fi
 static void
 note_field_defects(struct parser *parser, uint16_t defects, size_t offset)
 {
-    if (defects & (FIELD_DEFECT_JUNK | FIELD_DEFECT_NAME | FIELD_DEFECT_FIRST_FOLD |
-                   FIELD_DEFECT_BARE_CR))
+    if (defects &
+        (FIELD_DEFECT_JUNK | FIELD_DEFECT_NAME | FIELD_DEFECT_FIRST_FOLD | FIELD_DEFECT_BARE_CR))
         complain(parser, MIME_DEFECT_HEADER, offset);
     if (defects & FIELD_DEFECT_NUL)
         complain(parser, MIME_DEFECT_NUL, offset);
@@ -297,8 +297,8 @@ read_fields(struct parser *parser, struct mime_part *part, struct slice octets, 
 }
 
 /* Reads the whole message's header and goes to the body, when it is as it should be: with CR LF
- * everywhere and the empty line behind it. No boundary can end it, and nobody wants to know how many
- * lines it has, so there is no need to find its end first. False, and nothing done, when it is
+ * everywhere and the empty line behind it. No boundary can end it, and nobody wants to know how
+ * many lines it has, so there is no need to find its end first. False, and nothing done, when it is
  * different. */
 static bool
 parse_first_header(struct parser *parser, struct mime_part *part)
@@ -442,8 +442,8 @@ enter_body(struct parser *parser, struct mime_part *part)
 static bool
 begin_part(struct parser *parser)
 {
-    uint32_t parent_index = parser->path_len ? parser->path[parser->path_len - 1].index
-                                             : MIME_NO_PART;
+    uint32_t parent_index =
+        parser->path_len ? parser->path[parser->path_len - 1].index : MIME_NO_PART;
     struct mime_part *part = new_part(parser);
 
     if (!part)

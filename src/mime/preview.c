@@ -19,7 +19,7 @@ struct preview {
     bool is_in_tag;
     bool is_tag_name_over;
     uint8_t tag_len;
-    uint8_t tag[8];     /* its name in lower case, cut */
+    uint8_t tag[8];      /* its name in lower case, cut */
     struct slice hidden; /* inside <style>, <script>, <head>, <title>: until this one's end tag */
     bool is_in_entity;
     uint8_t entity_len;
@@ -85,6 +85,22 @@ plain_character(struct preview *preview, uint32_t character)
         put_character(preview, ' ');
 }
 
+/* How many letters stand here that are only to be copied: plain words, and not in a quotation. */
+static size_t
+run_len(const struct preview *preview, const struct cursor *cursor)
+{
+    struct slice rest =
+        slice_first(cursor_rest(cursor), MIME_PREVIEW_CHARACTERS - preview->characters);
+    size_t len = 0;
+
+    if (preview->is_html || preview->is_line_start || preview->is_quoted_line ||
+        preview->needs_blank)
+        return 0;
+    while (len < rest.len && rest.at[len] > ' ' && rest.at[len] < 127)
+        len++;
+    return len;
+}
+
 /* The elements whose content nobody sees. */
 static const struct slice hidden_elements[] = {SLICE("style"), SLICE("script"), SLICE("head"),
                                                SLICE("title")};
@@ -131,8 +147,8 @@ entity_character(struct preview *preview, uint32_t character)
         struct slice name;
         uint32_t character;
     } entities[] = {
-        {SLICE("nbsp"), ' '}, {SLICE("amp"), '&'}, {SLICE("lt"), '<'},
-        {SLICE("gt"), '>'}, {SLICE("quot"), '"'}, {SLICE("apos"), '\''},
+        {SLICE("nbsp"), ' '}, {SLICE("amp"), '&'},  {SLICE("lt"), '<'},
+        {SLICE("gt"), '>'},   {SLICE("quot"), '"'}, {SLICE("apos"), '\''},
     };
     struct slice name = slice_of(preview->entity, preview->entity_len);
 
@@ -195,7 +211,13 @@ mime_preview_put(struct buffer *buffer, const struct mime_tree *tree)
     while (!is_full(&preview) && mime_decoder_next(decoder, &piece)) {
         struct cursor cursor = cursor_of(piece);
         uint32_t character;
-        while (!is_full(&preview) && take_character(&cursor, &character)) {
+        while (!is_full(&preview)) {
+            size_t run = run_len(&preview, &cursor);
+            buffer_put(buffer, slice_first(cursor_rest(&cursor), run));
+            cursor.at += run;
+            preview.characters += run;
+            if (is_full(&preview) || !take_character(&cursor, &character))
+                break;
             if (preview.is_html)
                 html_character(&preview, character);
             else

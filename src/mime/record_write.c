@@ -22,7 +22,7 @@ struct writer {
     struct buffer parts, messages, fields, parameters, addresses, strings;
     uint32_t parameters_count, addresses_count, fields_count, messages_count;
     uint32_t interned[INTERN_SLOTS]; /* references, or 0 */
-    uint32_t unknown; /* the reference for types that did not fit */
+    uint32_t unknown;                /* the reference for types that did not fit */
 };
 
 /* Takes octets off the budget; when there are not enough the record is marked as cut. */
@@ -55,7 +55,8 @@ intern_slot(struct slice string)
     if (string.len == 0)
         return 0;
     return (string.len * 7 + string.at[0] * 31U + string.at[string.len / 2] * 5U +
-            string.at[string.len - 1]) % INTERN_SLOTS;
+            string.at[string.len - 1]) %
+           INTERN_SLOTS;
 }
 
 /* Keeps a string and gives its reference; 0 for one that is absent or did not fit. */
@@ -163,8 +164,7 @@ put_address(struct writer *writer, const struct address *address)
     struct slice none = slice_of(NULL, 0), empty = slice_of("", 0);
     struct slice label = address_label(address);
 
-    if (writer->addresses_count == MIME_RECORD_ADDRESSES_MAX ||
-        !spend(writer, ADDRESS_ROW_SIZE)) {
+    if (writer->addresses_count == MIME_RECORD_ADDRESSES_MAX || !spend(writer, ADDRESS_ROW_SIZE)) {
         writer->is_cut = true;
         return false;
     }
@@ -218,9 +218,8 @@ put_address_lists(struct writer *writer, const struct summary *summary)
     struct range ranges[MIME_RECORD_LISTS];
 
     for (unsigned i = 0; i < MIME_RECORD_LISTS; i++)
-        ranges[i] = i > 0 && lists[i] == lists[MIME_RECORD_FROM]
-                        ? ranges[MIME_RECORD_FROM]
-                        : put_addresses(writer, lists[i]);
+        ranges[i] = i > 0 && lists[i] == lists[MIME_RECORD_FROM] ? ranges[MIME_RECORD_FROM]
+                                                                 : put_addresses(writer, lists[i]);
     for (unsigned i = 0; i < MIME_RECORD_LISTS; i++)
         buffer_put_le32(&writer->messages, ranges[i].first);
     for (unsigned i = 0; i < MIME_RECORD_LISTS; i++)
@@ -269,14 +268,12 @@ put_own_strings(struct writer *writer, const struct summary *summary, bool *ret_
     }
     struct subject_base base = subject_base(writer->arena, subject);
     *ret_is_reply = base.is_reply_or_forward;
-    buffer_put_le32(&writer->messages,
-                    put_summary_string(writer, summary, FIELD_SUBJECT, subject));
+    buffer_put_le32(&writer->messages, put_summary_string(writer, summary, FIELD_SUBJECT, subject));
     buffer_put_le32(&writer->messages, put_string(writer, base.text));
     buffer_clear(&text);
     mime_preview_put(&text, writer->tree);
     struct slice preview = utf8_first(buffer_slice(&text), MIME_RECORD_PREVIEW_MAX);
-    buffer_put_le32(&writer->messages,
-                    preview.len > 0 ? put_string(writer, preview) : 0);
+    buffer_put_le32(&writer->messages, preview.len > 0 ? put_string(writer, preview) : 0);
     buffer_finish(&text);
 }
 
@@ -307,12 +304,12 @@ put_message(struct writer *writer, uint32_t index)
     buffer_put_le32(out, summary.has_date ? (uint32_t)(summary.date.zone_minutes * 60) : 0);
     buffer_put_le32(out, put_summary_string(writer, &summary, FIELD_DATE, summary.date_text));
     buffer_put_le32(out, put_summary_string(writer, &summary, FIELD_SUBJECT, summary.subject));
-    buffer_put_le32(out, put_summary_string(writer, &summary, FIELD_MESSAGE_ID,
-                                            summary.message_id));
-    buffer_put_le32(out, put_summary_string(writer, &summary, FIELD_IN_REPLY_TO,
-                                            summary.in_reply_to));
-    buffer_put_le32(out, put_summary_string(writer, &summary, FIELD_REFERENCES,
-                                            summary.references));
+    buffer_put_le32(out,
+                    put_summary_string(writer, &summary, FIELD_MESSAGE_ID, summary.message_id));
+    buffer_put_le32(out,
+                    put_summary_string(writer, &summary, FIELD_IN_REPLY_TO, summary.in_reply_to));
+    buffer_put_le32(out,
+                    put_summary_string(writer, &summary, FIELD_REFERENCES, summary.references));
     if (index == 0) {
         put_own_strings(writer, &summary, &is_reply);
     } else {
@@ -321,8 +318,8 @@ put_message(struct writer *writer, uint32_t index)
     }
     put_address_lists(writer, &summary);
     assert(buffer_len(out) - row == MESSAGE_ROW_SIZE);
-    out->at[out->start + flags_at] = (uint8_t)((summary.has_date ? MESSAGE_HAS_WALL : 0) |
-                                               (is_reply ? MESSAGE_IS_REPLY : 0));
+    out->at[out->start + flags_at] =
+        (uint8_t)((summary.has_date ? MESSAGE_HAS_WALL : 0) | (is_reply ? MESSAGE_IS_REPLY : 0));
     return writer->messages_count++;
 }
 
@@ -401,8 +398,8 @@ put_whole(struct buffer *out, const struct writer *writer)
     const struct buffer *tables[] = {&writer->parts, &writer->messages, &writer->fields,
                                      &writer->parameters, &writer->addresses};
     const struct mime_defects *defects = &writer->tree->defects;
-    size_t len = RECORD_HEADER_SIZE + defects->count * DEFECT_ROW_SIZE +
-                 buffer_len(&writer->strings);
+    size_t len =
+        RECORD_HEADER_SIZE + defects->count * DEFECT_ROW_SIZE + buffer_len(&writer->strings);
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         len += buffer_len(tables[i]);
@@ -438,7 +435,7 @@ void
 mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct arena *arena)
 {
     struct writer writer = {.tree = tree, .arena = arena};
-    struct buffer *buffers[] = {&writer.parts, &writer.messages, &writer.fields,
+    struct buffer *buffers[] = {&writer.parts,      &writer.messages,  &writer.fields,
                                 &writer.parameters, &writer.addresses, &writer.strings};
     struct mime_tree fallback;
     struct mime_part only_part;
@@ -449,6 +446,15 @@ mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct aren
     }
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_init(buffers[i], MIME_RECORD_MAX);
+    /* One allocation each for most messages. */
+    const size_t usual[] = {writer.tree->count * PART_ROW_SIZE,
+                            MESSAGE_ROW_SIZE,
+                            32 * FIELD_ROW_SIZE,
+                            8 * PARAMETER_ROW_SIZE,
+                            8 * ADDRESS_ROW_SIZE,
+                            1000};
+    for (size_t i = 0; i < COUNT_OF(buffers); i++)
+        (void)!buffer_reserve(buffers[i], usual[i]);
     writer.budget = MIME_RECORD_MAX - RECORD_HEADER_SIZE - MIME_DEFECTS_MAX * DEFECT_ROW_SIZE -
                     writer.tree->count * PART_ROW_SIZE - sizeof(uint16_t);
     buffer_put_le16(&writer.strings, 0); /* reference 0 is "absent" */

@@ -54,7 +54,9 @@ charset_find(struct slice name)
 {
     uint8_t octets[KEY_MAX];
     struct slice key = make_key(name, octets);
-    const struct charset *charset = find_key(key);
+    /* Most texts say that; the others are looked for. */
+    const struct charset *charset =
+        slice_equal(key, SLICE("utf8")) ? &charset_list[CHARSET_LIST_UTF8] : find_key(key);
 
     /* "x-sjis", "x-mac-roman": registered without their x since, or known so to everybody. */
     if (!charset && slice_starts_with(key, SLICE("x")))
@@ -206,9 +208,8 @@ has_marks(const struct charset *charset)
     if (charset->kind == CHARSET_UTF8 || charset->kind == CHARSET_UTF16 ||
         charset->kind == CHARSET_UTF32)
         return true;
-    return charset->kind == CHARSET_ICONV &&
-           (slice_starts_with(charset->name, SLICE("utf-16")) ||
-            slice_starts_with(charset->name, SLICE("utf-32")));
+    return charset->kind == CHARSET_ICONV && (slice_starts_with(charset->name, SLICE("utf-16")) ||
+                                              slice_starts_with(charset->name, SLICE("utf-32")));
 }
 
 /* Settles the byte order from the first octets; returns how many of them were a mark. */
@@ -235,6 +236,14 @@ take_mark(struct charset_decoder *decoder, struct slice start)
     return len;
 }
 
+/* A first octet that says so at once: the common case, UTF-8 that begins with a letter. */
+static bool
+begins_without_mark(const struct charset_decoder *decoder, struct slice text)
+{
+    return decoder->charset->kind == CHARSET_UTF8 && decoder->pending_len == 0 && text.len > 0 &&
+           text.at[0] > 0 && text.at[0] < marks[0].octets.at[0];
+}
+
 /* Takes what can be taken from the octets that wait. */
 static void
 take_pending(struct charset_decoder *decoder, struct buffer *out)
@@ -256,7 +265,8 @@ take_pending(struct charset_decoder *decoder, struct buffer *out)
 void
 charset_decoder_feed(struct charset_decoder *decoder, struct slice text, struct buffer *out)
 {
-    if (!decoder->is_started && !has_marks(decoder->charset))
+    if (!decoder->is_started &&
+        (!has_marks(decoder->charset) || begins_without_mark(decoder, text)))
         decoder->is_started = true;
     while (text.len && (decoder->pending_len || !decoder->is_started)) {
         decoder->pending[decoder->pending_len++] = text.at[0];
