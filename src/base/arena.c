@@ -98,7 +98,7 @@ add_chunk(struct arena *arena, size_t need)
 }
 
 void *
-arena_new(struct arena *arena, size_t size)
+arena_room(struct arena *arena, size_t size)
 {
     size_t need;
 
@@ -113,7 +113,15 @@ arena_new(struct arena *arena, size_t size)
     UNPOISON(at, size);
     arena->used += need;
     arena->total += need;
-    return memset(at, 0, size);
+    return at;
+}
+
+void *
+arena_new(struct arena *arena, size_t size)
+{
+    void *at = arena_room(arena, size);
+
+    return at ? memset(at, 0, size) : NULL;
 }
 
 void *
@@ -131,7 +139,7 @@ arena_new_array(struct arena *arena, size_t count, size_t size)
 struct slice
 arena_copy(struct arena *arena, struct slice bytes)
 {
-    uint8_t *at = arena_new(arena, bytes.len);
+    uint8_t *at = arena_room(arena, bytes.len);
 
     if (!at)
         return slice_of("", 0);

@@ -31,6 +31,8 @@ void arena_reset(struct arena *arena);
 
 /* `size` zeroed bytes, aligned for any type; NULL when the limit would be passed. */
 MUST_USE void *arena_new(struct arena *arena, size_t size);
+/* The same with anything in it, for who fills all of it at once. */
+MUST_USE void *arena_room(struct arena *arena, size_t size);
 
 /* `count` zeroed elements of `size` bytes; NULL at the limit or when the product overflows. */
 MUST_USE void *arena_new_array(struct arena *arena, size_t count, size_t size);

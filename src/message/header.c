@@ -10,7 +10,7 @@ grow(struct arena *arena, struct header *header, size_t *size)
     if (header->count < *size)
         return true;
     size_t more = *size ? *size * 2 : FIELDS_FIRST;
-    struct field *fields = ARENA_ARRAY(arena, struct field, more);
+    struct field *fields = arena_room(arena, more * sizeof(*fields)); /* field_next fills them */
     if (!fields)
         return false;
     if (header->count)

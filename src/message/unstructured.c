@@ -17,7 +17,7 @@ unstructured_unfold(struct arena *arena, struct slice body)
         len++;
     if (len == body.len)
         return body;
-    uint8_t *text = arena_new(arena, body.len);
+    uint8_t *text = arena_room(arena, body.len);
     if (!text)
         return slice_of(body.at, 0);
     memcpy(text, body.at, len);

@@ -346,7 +346,7 @@ parse_header(struct parser *parser, struct mime_part *part, bool is_message)
 
 /* ---- parts --------------------------------------------------------------------------------- */
 
-/* A place for one more part; NULL when a limit is reached, which is noted. */
+/* A place, to be filled, for one more part; NULL when a limit is reached, which is noted. */
 static struct mime_part *
 new_part(struct parser *parser)
 {
@@ -358,7 +358,7 @@ new_part(struct parser *parser)
     }
     if (tree->count == parser->parts_room) {
         size_t room = parser->parts_room ? parser->parts_room * 2 : 4;
-        struct mime_part *parts = ARENA_ARRAY(parser->arena, struct mime_part, room);
+        struct mime_part *parts = arena_room(parser->arena, room * sizeof(*parts));
         if (!parts) {
             complain(parser, MIME_DEFECT_MEMORY_LIMIT, parser->at);
             return NULL;

@@ -85,20 +85,24 @@ plain_character(struct preview *preview, uint32_t character)
         put_character(preview, ' ');
 }
 
-/* How many letters stand here that are only to be copied: plain words, and not in a quotation. */
-static size_t
-run_len(const struct preview *preview, const struct cursor *cursor)
+static bool
+is_letter(uint32_t character)
 {
-    struct slice rest =
-        slice_first(cursor_rest(cursor), MIME_PREVIEW_CHARACTERS - preview->characters);
-    size_t len = 0;
+    return character > ' ' && character < 127;
+}
 
-    if (preview->is_html || preview->is_line_start || preview->is_quoted_line ||
-        preview->needs_blank)
-        return 0;
-    while (len < rest.len && rest.at[len] > ' ' && rest.at[len] < 127)
+/* Behind a letter that was put: copies those that follow it, which need no second look. */
+static void
+put_rest_of_word(struct preview *preview, struct cursor *cursor)
+{
+    struct slice rest = cursor_rest(cursor);
+    size_t room = MIME_PREVIEW_CHARACTERS - preview->characters, len = 0;
+
+    while (len < rest.len && len < room && is_letter(rest.at[len]))
         len++;
-    return len;
+    buffer_put(preview->out, slice_first(rest, len));
+    preview->characters += len;
+    cursor->at += len;
 }
 
 /* The elements whose content nobody sees. */
@@ -211,17 +215,14 @@ mime_preview_put(struct buffer *buffer, const struct mime_tree *tree)
     while (!is_full(&preview) && mime_decoder_next(decoder, &piece)) {
         struct cursor cursor = cursor_of(piece);
         uint32_t character;
-        while (!is_full(&preview)) {
-            size_t run = run_len(&preview, &cursor);
-            buffer_put(buffer, slice_first(cursor_rest(&cursor), run));
-            cursor.at += run;
-            preview.characters += run;
-            if (is_full(&preview) || !take_character(&cursor, &character))
-                break;
-            if (preview.is_html)
+        while (!is_full(&preview) && take_character(&cursor, &character)) {
+            if (preview.is_html) {
                 html_character(&preview, character);
-            else
-                plain_character(&preview, character);
+                continue;
+            }
+            plain_character(&preview, character);
+            if (is_letter(character) && !preview.is_quoted_line)
+                put_rest_of_word(&preview, &cursor);
         }
     }
     mime_decoder_close(&decoder);

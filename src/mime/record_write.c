@@ -37,6 +37,14 @@ spend(struct writer *writer, size_t octets)
     return true;
 }
 
+/* Little-endian, for rows that are reserved as a whole. */
+static inline void
+write_le(uint8_t *at, size_t width, uint32_t number)
+{
+    for (size_t i = 0; i < width; i++)
+        at[i] = (uint8_t)(number >> (8 * i));
+}
+
 /* ---- strings ------------------------------------------------------------------------------- */
 
 static struct slice
@@ -79,8 +87,11 @@ put_string(struct writer *writer, struct slice string)
     if (!spend(writer, 2 + string.len))
         return 0;
     uint32_t reference = (uint32_t)buffer_len(&writer->strings);
-    buffer_put_le16(&writer->strings, (uint16_t)string.len);
-    buffer_put(&writer->strings, string);
+    uint8_t *space = buffer_reserve(&writer->strings, 2 + string.len);
+    assert(space); /* the budget is smaller than the buffer's bound */
+    write_le(space, 2, (uint32_t)string.len);
+    memcpy(space + 2, string.at, string.len);
+    buffer_commit(&writer->strings, 2 + string.len);
     if (slot)
         *slot = reference;
     return reference;
@@ -243,11 +254,14 @@ put_fields(struct writer *writer, const struct header *header)
         uint32_t start = (uint32_t)(field->raw.at - writer->tree->message.at);
         size_t name_len = field->name.len; /* and blanks, in old mail */
         size_t colon = name_len + slice_find_byte(slice_skip(field->raw, name_len), ':');
-        buffer_put_le32(&writer->fields, start);
-        buffer_put_le32(&writer->fields, (uint32_t)field->raw.len);
-        buffer_put_le32(&writer->fields, start + (uint32_t)colon + (colon < field->raw.len));
-        buffer_put_le16(&writer->fields, (uint16_t)name_len);
-        buffer_put_le16(&writer->fields, (uint16_t)field->id);
+        uint8_t *row = buffer_reserve(&writer->fields, FIELD_ROW_SIZE);
+        assert(row); /* as in put_string */
+        write_le(row, 4, start);
+        write_le(row + 4, 4, (uint32_t)field->raw.len);
+        write_le(row + 8, 4, start + (uint32_t)colon + (colon < field->raw.len));
+        write_le(row + 12, 2, (uint32_t)name_len);
+        write_le(row + 14, 2, (uint32_t)field->id);
+        buffer_commit(&writer->fields, FIELD_ROW_SIZE);
         writer->fields_count++;
         count++;
     }
