@@ -78,6 +78,8 @@ flow_ended(struct flow *flow, struct instant now, enum flow_end end)
         flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths - ONE : ONE;
         break;
     case FLOW_UNREACHABLE:
+        if (flow_is_shut(flow, now))
+            break; /* one that began before the others found out */
         flow->failures++;
         flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths / 2 : ONE;
         if (flow->failures >= FLOW_SHUT_AFTER)
@@ -97,6 +99,9 @@ flow_open(struct flow *flow)
 bool
 flow_is_idle(const struct flow *flow, struct instant now)
 {
-    return flow->in_flight == 0 && flow->failures == 0 &&
+    struct instant forgiven =
+        flow->failures == 0 ? now : instant_after(flow->shut_until, duration_s(FLOW_PAUSE_MAX_S));
+
+    return flow->in_flight == 0 && !instant_is_before(now, forgiven) &&
            !instant_is_before(now, flow->start_after);
 }

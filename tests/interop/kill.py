@@ -26,9 +26,9 @@ PADDING = "x" * 70 + "\r\n"
 class Sender(threading.Thread):
     """Sends numbered messages, small and large, to one person or to both, until told to stop."""
 
-    def __init__(self, office, name):
+    def __init__(self, office, name, people=(ALICE, BOB)):
         super().__init__(daemon=True)
-        self.office, self.label = office, name
+        self.office, self.label, self.people = office, name, people
         self.tried, self.acknowledged = {}, {}  # number: recipients
         self.stopping = threading.Event()
         self.refusals = Counter()
@@ -47,7 +47,7 @@ class Sender(threading.Thread):
                 time.sleep(0.05)  # the port is closed while nobody serves it
 
     def send(self, client, number):
-        people = [ALICE, BOB] if number % 3 == 0 else [ALICE if number % 3 == 1 else BOB]
+        people = list(self.people) if number % 3 == 0 else [self.people[number % 3 - 1]]
         commands = ["MAIL FROM:<sender@sender.test>", *(f"RCPT TO:<{who}>" for who in people), "DATA"]
         for command in commands:
             reply = client.ask(command)

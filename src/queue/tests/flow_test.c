@@ -76,6 +76,37 @@ a_destination_that_is_silent_is_left_alone_then_asked_once(void **state)
 }
 
 static void
+failures_of_one_moment_count_once(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    assert_int_equal(start_all(&flow, at_s(5)), FLOW_WINDOW_FIRST);
+    while (flow.in_flight > 0)
+        flow_ended(&flow, at_s(6), FLOW_UNREACHABLE);
+    assert_int_equal(flow_next(&flow, at_s(6)).ns, at_s(6 + FLOW_PAUSE_FIRST_S).ns);
+    flow_open(&flow);
+    assert_false(flow_is_shut(&flow, at_s(6)));
+    assert_int_equal(start_all(&flow, at_s(6)), 1);
+}
+
+static void
+what_failed_long_ago_is_forgotten(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    for (unsigned i = 0; i < FLOW_SHUT_AFTER; i++) {
+        flow_started(&flow, at_s(1));
+        flow_ended(&flow, at_s(1), FLOW_UNREACHABLE);
+    }
+    assert_false(flow_is_idle(&flow, at_s(FLOW_PAUSE_MAX_S)));
+    assert_true(flow_is_idle(&flow, at_s(2 + FLOW_PAUSE_FIRST_S + FLOW_PAUSE_MAX_S)));
+}
+
+static void
 a_rate_keeps_starts_apart(void **state)
 {
     struct flow flow;
@@ -93,6 +124,8 @@ a_rate_keeps_starts_apart(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_window_widens_with_success_and_narrows_with_refusals),
     cmocka_unit_test(a_destination_that_is_silent_is_left_alone_then_asked_once),
+    cmocka_unit_test(failures_of_one_moment_count_once),
+    cmocka_unit_test(what_failed_long_ago_is_forgotten),
     cmocka_unit_test(a_rate_keeps_starts_apart),
 };
 

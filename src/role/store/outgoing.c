@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
-enum { SIDE_ROUTE = 1, MAX_PURGE_EVERY_S = 60 };
+enum { MAX_PURGE_EVERY_S = 60 };
 
-static uint64_t
-now_s(struct store_role *role)
+uint64_t
+outgoing_now_s(struct store_role *role)
 {
     return (uint64_t)wall_seconds(host_wall(role->host));
 }
@@ -41,6 +41,7 @@ outgoing_destination(struct store_role *role, struct slice name)
     found->hash = hash;
     flow_init(&found->flow, role->config->queue_concurrency, role->config->queue_rate);
     list_init(&found->waiting);
+    list_init(&found->link);
     map_set(&outgoing->destinations, map_key_u64(&found->hash), found);
     return found;
 }
@@ -63,18 +64,19 @@ outgoing_close_batch(struct batch *batch)
     free(batch);
 }
 
-/* Nothing of the batch is on its way any more: its lane is looked at again. */
-static void
-end_batch(struct batch *batch)
+void
+outgoing_settled(struct batch *batch)
 {
     struct store_role *role = batch->role;
     struct lane *lane = lanes_find(&role->outgoing->lanes, batch->domain);
 
+    if (--batch->open_count > 0)
+        return;
     if (lane) {
+        assert(lane->batches > 0);
         lane->batches--;
-        lanes_set(&role->outgoing->lanes, lane, now_s(role));
+        lanes_set(&role->outgoing->lanes, lane, outgoing_now_s(role) + batch->is_postponed);
     }
-    outgoing_close_batch(batch);
     outgoing_run_soon(role);
 }
 
@@ -83,14 +85,15 @@ outgoing_leave(struct store_role *role, struct carriage *carriage)
 {
     struct batch *batch = carriage->batch;
 
-    (void)role;
     list_remove(&carriage->link);
     list_remove(&carriage->batch_link);
     buffer_finish(&carriage->body);
     host_blob_close(&carriage->blob);
     free(carriage);
-    if (--batch->carriage_count == 0)
-        end_batch(batch);
+    if (--batch->carriage_count == 0) {
+        outgoing_close_batch(batch);
+        outgoing_run_soon(role);
+    }
 }
 
 struct picking {
@@ -180,65 +183,17 @@ fill_batch(struct store_role *role, struct batch *batch)
     return !arena_failed(&batch->arena);
 }
 
-static struct carriage *
-open_carriage(struct batch *batch, const struct store_route_hop *hop)
-{
-    struct carriage *carriage = calloc(1, sizeof(*carriage));
-
-    if (!carriage)
-        abort();
-    carriage->batch = batch;
-    if (hop)
-        carriage->hop = *hop;
-    list_init(&carriage->link);
-    list_init(&carriage->letters);
-    buffer_init(&carriage->body, OUTGOING_INLINE_MAX);
-    list_append(&batch->carriages, &carriage->batch_link);
-    batch->carriage_count++;
-    return carriage;
-}
-
-static void
-add_letter(struct carriage *carriage, struct letter *letter)
-{
-    list_remove(&letter->link);
-    list_append(&carriage->letters, &letter->link);
-    carriage->count++;
-}
-
 /* All of it leaves the queue's order without having been tried. */
 static void
 let_go(struct store_role *role, struct batch *batch)
 {
-    struct carriage *carriage = open_carriage(batch, NULL);
+    struct carriage *carriage = outgoing_open_carriage(batch, NULL);
 
     list_remove(&carriage->batch_link);
     log_event(role->host, HOST_LEVEL_ERROR, "queue_entry_damaged", "id", batch->facts.id);
     for (size_t i = 0; i < batch->count; i++)
-        add_letter(carriage, &batch->letters[i]);
+        outgoing_add_letter(carriage, &batch->letters[i]);
     outgoing_settle(role, carriage, LETTER_STRAY, 0, SLICE(""), SLICE(""));
-}
-
-static void
-ask_route(struct store_role *role, struct batch *batch)
-{
-    struct outgoing *outgoing = role->outgoing;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        struct letter *letter = &batch->letters[i];
-        struct store_route_next_hop ask = {
-            .id = ++outgoing->ask_count,
-            .sender = batch->facts.reverse_path,
-            .recipient = letter->address,
-        };
-        letter->ask = ask.id;
-        map_set(&outgoing->asks, map_key_u64(&letter->ask), letter);
-        list_append(&batch->asked, &letter->link);
-        buffer_clear(&role->note);
-        bool is_put = store_route_put_next_hop(&role->note, &outgoing->route_ledger, &ask);
-        assert(is_put);
-        host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
-    }
 }
 
 /* Their addresses share a note: those behind the bound wait for the next batch. */
@@ -298,21 +253,26 @@ begin_batch(struct store_role *role, struct lane *lane, enum queue_class class,
     const struct letter *last = &batch->letters[batch->count - 1];
     lane->taken[class] = (struct lane_place){last->due_s, last->key[0], (uint32_t)last->key[1] + 1};
     if (is_good)
-        ask_route(role, batch);
+        outgoing_ask_route(role, batch);
     else
         let_go(role, batch);
 }
 
 /* ---- lanes --------------------------------------------------------------------------------- */
 
-/* How many batches of a lane may be on their way: one more than its destination takes. */
-static uint32_t
-lane_room(const struct outgoing *outgoing, const struct lane *lane)
+/* One more than its destination takes. */
+uint32_t
+outgoing_lane_room(const struct outgoing *outgoing, const struct lane *lane)
 {
     const struct outgoing_destination *destination =
         map_find(&outgoing->destinations, map_key_u64(&lane->hint));
 
-    return destination ? destination->flow.window_64ths / 64 + 1 : 1;
+    if (outgoing->batch_count >= OUTGOING_BATCHES_MANY || !destination)
+        return 1;
+    /* What is refused anyway is refused in large turns. */
+    if (flow_is_shut(&destination->flow, host_now(outgoing->role->host)))
+        return OUTGOING_SHUT_BATCHES;
+    return destination->flow.window_64ths / 64 + 1;
 }
 
 static struct queue_place
@@ -335,7 +295,7 @@ choose_class(struct store_role *role, struct lane *lane, struct queue_place *ret
 {
     struct queue_place firsts[QUEUE_CLASSES];
     bool is_due[QUEUE_CLASSES] = {false};
-    uint64_t now = now_s(role), next = UINT64_MAX;
+    uint64_t now = outgoing_now_s(role), next = UINT64_MAX;
 
     for (unsigned class = 0; class < QUEUE_CLASSES; class ++) {
         struct picking picking = {.outgoing = role->outgoing};
@@ -365,7 +325,7 @@ take_from(struct store_role *role, struct lane *lane, enum queue_class class,
         .outgoing = role->outgoing,
         .letters = letters,
         .room = OUTGOING_LETTERS_MAX,
-        .now_s = now_s(role),
+        .now_s = outgoing_now_s(role),
         .first = *first,
     };
     struct queue_place from = *first;
@@ -385,7 +345,7 @@ look_at(struct store_role *role, struct lane *lane)
     struct queue_place first;
     uint64_t next;
 
-    if (lane->batches >= lane_room(outgoing, lane)) {
+    if (lane->batches >= outgoing_lane_room(outgoing, lane)) {
         lanes_pause(&outgoing->lanes, lane); /* the end of one will bring it back */
         return;
     }
@@ -402,12 +362,23 @@ look_at(struct store_role *role, struct lane *lane)
         return;
     }
     if (slice_equal(lane_domain(lane), SLICE(OUTGOING_REPORTS))) {
-        lanes_set(&outgoing->lanes, lane, now_s(role) + 1);
+        lanes_set(&outgoing->lanes, lane, outgoing_now_s(role) + 1);
         lane->taken[class] = (struct lane_place){first.due_s, first.message, first.index + 1};
         report_begin(role, first.message, first.due_s);
         return;
     }
     take_from(role, lane, class, &first);
+}
+
+void
+outgoing_wake(struct store_role *role, struct instant when)
+{
+    struct outgoing *outgoing = role->outgoing;
+
+    if (!instant_is_before(when, outgoing->timer_at))
+        return;
+    outgoing->timer_at = when;
+    host_timer_set(outgoing->timer, when);
 }
 
 static void
@@ -423,19 +394,40 @@ set_timer(struct store_role *role)
         /* What is due already waits for room, or for route. */
         wait_ns = until <= 0 ? duration_s(1).ns : until < wait_ns ? until : wait_ns;
     }
-    host_timer_set(outgoing->timer,
-                   instant_after(host_now(role->host), (struct duration){wait_ns}));
+    outgoing_wake(role, instant_after(host_now(role->host), (struct duration){wait_ns}));
 }
 
 static void
-kick_all(struct store_role *role)
+kick_stalled(struct store_role *role)
 {
-    const struct map_item *item;
+    LIST_EACH (link, &role->outgoing->stalled) {
+        outgoing_kick(role, LIST_ITEM(link, struct outgoing_destination, link));
+    }
+}
 
-    for (size_t place = 0; (item = map_next(&role->outgoing->destinations, &place));) {
+/* Destinations that nothing was sent to for a while are forgotten. */
+static void
+sweep_destinations(struct store_role *role)
+{
+    enum { SWEEP_STEP = 1024 };
+    struct outgoing_destination *idle[SWEEP_STEP];
+    struct outgoing *outgoing = role->outgoing;
+    struct instant now = host_now(role->host);
+    const struct map_item *item;
+    size_t count = 0;
+
+    for (size_t place = 0;
+         count < SWEEP_STEP && (item = map_next(&outgoing->destinations, &place));) {
         struct outgoing_destination *destination = item->value;
-        if (!list_is_empty(&destination->waiting))
-            outgoing_kick(role, destination);
+        bool is_idle =
+            flow_is_idle(&destination->flow, now) && list_is_empty(&destination->waiting);
+        if (is_idle && destination->was_idle)
+            idle[count++] = destination;
+        destination->was_idle = is_idle;
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)!map_remove(&outgoing->destinations, map_key_u64(&idle[i]->hash));
+        free(idle[i]);
     }
 }
 
@@ -445,7 +437,7 @@ run(void *context)
     struct store_role *role = context;
     struct outgoing *outgoing = role->outgoing;
     struct lane *lane;
-    uint64_t now = now_s(role);
+    uint64_t now = outgoing_now_s(role);
 
     outgoing->is_run_due = false;
     if (!role->is_started || role->is_stopping)
@@ -453,6 +445,7 @@ run(void *context)
     if (now >= outgoing->purge_s + MAX_PURGE_EVERY_S || now < outgoing->purge_s) {
         outgoing->purge_s = now;
         outgoing->is_purge_due = true;
+        sweep_destinations(role);
         store_role_turn_soon(role);
     }
     for (unsigned steps = 0; outgoing->route && steps < OUTGOING_BATCHES_MAX; steps++) {
@@ -470,7 +463,8 @@ on_timer(void *context)
 {
     struct store_role *role = context;
 
-    kick_all(role);
+    role->outgoing->timer_at = INSTANT_NEVER;
+    kick_stalled(role);
     outgoing_transports_watch(role);
     reports_go_on(role);
     run(role);
@@ -483,176 +477,6 @@ outgoing_run_soon(struct store_role *role)
         return;
     role->outgoing->is_run_due = true;
     host_defer(role->host, run, role);
-}
-
-/* ---- what route says ----------------------------------------------------------------------- */
-
-#define COPY_LIST(arena, to, from, type, copy_one)                                                 \
-    do {                                                                                           \
-        struct type *rows = ARENA_ARRAY(arena, struct type, (from).count);                         \
-        for (size_t i = 0; rows && i < (from).count; i++) {                                        \
-            rows[i] = (from).at[i];                                                                \
-            copy_one;                                                                              \
-        }                                                                                          \
-        (to).at = rows;                                                                            \
-        (to).count = rows ? (from).count : 0;                                                      \
-    } while (0)
-
-static void
-copy_hop(struct arena *arena, const struct store_route_hop *from, struct store_route_hop *to)
-{
-    *to = *from;
-    to->destination = arena_copy(arena, from->destination);
-    to->path = arena_copy(arena, from->path);
-    to->auth_name = arena_copy(arena, from->auth_name);
-    to->auth_secret = arena_copy(arena, from->auth_secret);
-    to->source_ipv4 = arena_copy(arena, from->source_ipv4);
-    to->source_ipv6 = arena_copy(arena, from->source_ipv6);
-    to->status = arena_copy(arena, from->status);
-    to->text = arena_copy(arena, from->text);
-    COPY_LIST(arena, to->hosts, from->hosts, store_route_host,
-              rows[i].name = arena_copy(arena, rows[i].name));
-    COPY_LIST(arena, to->addresses, from->addresses, store_route_address,
-              rows[i].bytes = arena_copy(arena, rows[i].bytes));
-    COPY_LIST(arena, to->tlsa, from->tlsa, store_route_tlsa,
-              rows[i].data = arena_copy(arena, rows[i].data));
-    COPY_LIST(arena, to->verify_names, from->verify_names, store_route_verify_name,
-              rows[i].name = arena_copy(arena, rows[i].name));
-    to->sts_domain = arena_copy(arena, from->sts_domain);
-    to->sts_id = arena_copy(arena, from->sts_id);
-    COPY_LIST(arena, to->sts_addresses, from->sts_addresses, store_route_address,
-              rows[i].bytes = arena_copy(arena, rows[i].bytes));
-    to->steps.count = 0;
-}
-
-/* The carriage of the batch that goes there, or a new one. */
-static struct carriage *
-carriage_for(struct batch *batch, const struct store_route_hop *hop)
-{
-    struct store_route_hop copy;
-
-    LIST_EACH (link, &batch->carriages) {
-        struct carriage *carriage = LIST_ITEM(link, struct carriage, batch_link);
-        /* An address of ours is looked up by itself. */
-        if (carriage->hop.outcome == hop->outcome && carriage->hop.carrier == hop->carrier &&
-            hop->carrier != STORE_ROUTE_CARRIER_LOCAL && carriage->hop.code == hop->code &&
-            slice_equal(carriage->hop.destination, hop->destination) &&
-            slice_equal(carriage->hop.path, hop->path) &&
-            slice_equal(carriage->hop.text, hop->text))
-            return carriage;
-    }
-    copy_hop(&batch->arena, hop, &copy);
-    return open_carriage(batch, &copy);
-}
-
-/* Route has answered for all letters: each carriage goes its way. */
-static void
-dispatch(struct store_role *role, struct batch *batch)
-{
-    struct lane *lane = lanes_find(&role->outgoing->lanes, batch->domain);
-
-    LIST_EACH (link, &batch->carriages) {
-        struct carriage *carriage = LIST_ITEM(link, struct carriage, batch_link);
-        const struct store_route_hop *hop = &carriage->hop;
-        list_remove(&carriage->batch_link);
-        if (hop->outcome != STORE_ROUTE_OUTCOME_FOUND) {
-            bool is_permanent = hop->outcome == STORE_ROUTE_OUTCOME_PERMANENT;
-            outgoing_settle(role, carriage, is_permanent ? LETTER_PERMANENT : LETTER_TEMPORARY, 0,
-                            hop->status, hop->text);
-            continue;
-        }
-        carriage->destination = outgoing_destination(role, hop->destination);
-        if (lane)
-            lane->hint = carriage->destination->hash;
-        list_append(&carriage->destination->waiting, &carriage->link);
-        outgoing_kick(role, carriage->destination);
-    }
-    if (lane && lane->batches < lane_room(role->outgoing, lane)) {
-        lanes_set(&role->outgoing->lanes, lane, now_s(role));
-        outgoing_run_soon(role);
-    }
-}
-
-static void
-on_hop(struct store_role *role, const struct store_route_hop *hop)
-{
-    struct letter *letter = map_remove(&role->outgoing->asks, map_key_u64(&hop->id));
-
-    assert(letter); /* the ledger knows its number */
-    struct batch *batch = letter->batch;
-    add_letter(carriage_for(batch, hop), letter);
-    if (arena_failed(&batch->arena))
-        log_event(role->host, HOST_LEVEL_ERROR, "hop_too_long", "id", batch->facts.id);
-    if (list_is_empty(&batch->asked))
-        dispatch(role, batch);
-}
-
-static void
-lose_route(struct store_role *role)
-{
-    struct outgoing *outgoing = role->outgoing;
-    struct store_route_hop lost = {
-        .outcome = STORE_ROUTE_OUTCOME_TEMPORARY,
-        .status = SLICE("4.3.0"),
-        .text = SLICE("the routing agent ended before it answered"),
-    };
-
-    host_channel_close(&outgoing->route);
-    note_ledger_finish(&outgoing->route_ledger);
-    LIST_EACH (link, &outgoing->batches) {
-        struct batch *batch = LIST_ITEM(link, struct batch, link);
-        bool is_asked = !list_is_empty(&batch->asked);
-        LIST_EACH (asked, &batch->asked) {
-            struct letter *letter = LIST_ITEM(asked, struct letter, link);
-            (void)!map_remove(&outgoing->asks, map_key_u64(&letter->ask));
-            add_letter(carriage_for(batch, &lost), letter);
-        }
-        if (is_asked)
-            dispatch(role, batch);
-    }
-    local_lose(role);
-}
-
-static void
-on_note(void *context, struct slice bytes, host_handle handle)
-{
-    struct store_role *role = context;
-    struct store_route_note note;
-
-    arena_reset(&role->note_arena);
-    if (store_route_take(bytes, handle, SIDE_ROUTE, &role->outgoing->route_ledger,
-                         &role->note_arena, &note)) {
-        if (note.kind == STORE_ROUTE_HOP)
-            on_hop(role, &note.as.hop);
-        else
-            local_located(role, &note.as.located);
-        return;
-    }
-    store_role_bad_note(role, handle, "route");
-    lose_route(role);
-}
-
-static void
-on_closed(void *context)
-{
-    lose_route(context);
-}
-
-static void
-on_room(void *context)
-{
-    outgoing_run_soon(context);
-}
-
-void
-outgoing_attach_route(struct store_role *role, host_handle handle)
-{
-    static const struct host_channel_handler handler = {on_note, on_closed, on_room};
-
-    if (role->outgoing->route)
-        lose_route(role);
-    role->outgoing->route = host_channel_open(role->host, handle, &handler, role);
-    outgoing_run_soon(role);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -676,6 +500,9 @@ outgoing_open(struct store_role *role)
     map_init(&outgoing->locating, seed);
     map_init(&outgoing->reports_by_id, seed);
     list_init(&outgoing->batches);
+    list_init(&outgoing->stalled);
+    outgoing->role = role;
+    outgoing->timer_at = INSTANT_NEVER;
     list_init(&outgoing->reading);
     list_init(&outgoing->results);
     list_init(&outgoing->results_filing);

@@ -21,7 +21,11 @@
 
 enum {
     OUTGOING_BATCHES_MAX = 4096,
-    OUTGOING_LETTERS_MAX = 100, /* in a batch: what one transaction has at least (RFC 5321) */
+    OUTGOING_TURN_CARRIAGES = 256, /* written in a turn: who hands in mail waits for its end */
+    OUTGOING_BATCHES_MANY = 2048,  /* from here on no lane gets more than one */
+    OUTGOING_WAITING_MAX = 256,    /* carriages for one destination; others wait in the view */
+    OUTGOING_SHUT_BATCHES = 64,    /* of a lane whose destination does not answer */
+    OUTGOING_LETTERS_MAX = 100,    /* in a batch: what one transaction has at least (RFC 5321) */
     OUTGOING_ADDRESSES_MAX = 24 * 1024, /* octets of its recipients: they share a note */
     OUTGOING_BODIES_MAX = 256 << 20,    /* octets of messages on their way; one may always go */
     OUTGOING_INLINE_MAX = 24 * 1024,    /* a longer body travels as a blob */
@@ -39,11 +43,21 @@ struct outgoing_destination {
     uint64_t hash; /* of its name: its key */
     struct flow flow;
     struct list waiting; /* carriages */
+    size_t waiting_count;
+    struct list link; /* among the stalled, while something waits */
+    bool was_idle;    /* at the last sweep, and not used since */
     char status[QUEUE_STATUS_MAX + 1];
     char text[QUEUE_TEXT_MAX + 1]; /* why it was not reached */
 };
 
-enum letter_outcome { LETTER_DELIVERED, LETTER_TEMPORARY, LETTER_PERMANENT, LETTER_STRAY };
+/* STRAY: not to be read, POSTPONED: there is no room for it now. */
+enum letter_outcome {
+    LETTER_DELIVERED,
+    LETTER_TEMPORARY,
+    LETTER_PERMANENT,
+    LETTER_STRAY,
+    LETTER_POSTPONED
+};
 
 struct letter {
     struct list link;
@@ -78,6 +92,8 @@ struct batch {
     struct list asked; /* letters */
     struct list carriages;
     size_t carriage_count;
+    size_t open_count; /* of them: their outcome is not known yet */
+    bool is_postponed; /* its lane is to be looked at later, not at once */
 };
 
 struct carriage {
@@ -133,6 +149,7 @@ struct report {
 };
 
 struct outgoing {
+    struct store_role *role;
     struct lanes lanes;
     struct map in_flight;    /* letters, by message and index */
     struct map destinations; /* by hash */
@@ -150,6 +167,8 @@ struct outgoing {
     struct list askings;
     bool is_asking_due;
     struct host_timer *timer;
+    struct instant timer_at;
+    struct list stalled;  /* destinations that something waits for */
     struct buffer record; /* one that is being put */
     uint64_t ask_count, carriage_count, report_count;
     size_t batch_count, body_bytes;
@@ -162,16 +181,33 @@ struct outgoing {
 void outgoing_open(struct store_role *role);
 void outgoing_start(struct store_role *role);
 void outgoing_close(struct store_role *role);
-void outgoing_attach_route(struct store_role *role, host_handle handle);
 /* Looks what is due, a turn of the loop later. */
 void outgoing_run_soon(struct store_role *role);
 struct outgoing_destination *outgoing_destination(struct store_role *role, struct slice name);
 struct queue_policy outgoing_policy(const struct store_role *role);
+/* The outcome of one of its carriages is known. When it is the last, its lane goes on: what the
+ * turn still has to write is in_flight until then. */
+void outgoing_settled(struct batch *batch);
+/* Calls at that time, if nothing does before. */
+void outgoing_wake(struct store_role *role, struct instant when);
 /* The batch has one carriage less. */
 void outgoing_leave(struct store_role *role, struct carriage *carriage);
 
 /* Frees it, with what is known of its letters. */
 void outgoing_close_batch(struct batch *batch);
+
+/* Seconds since 1970. */
+uint64_t outgoing_now_s(struct store_role *role);
+/* How many batches of a lane may be on their way. */
+uint32_t outgoing_lane_room(const struct outgoing *outgoing, const struct lane *lane);
+
+/* outgoing_route.c: next hops */
+void outgoing_attach_route(struct store_role *role, host_handle handle);
+/* Asks about all letters of the batch. */
+void outgoing_ask_route(struct store_role *role, struct batch *batch);
+/* A carriage of the batch, and a letter more in it. hop may be NULL. */
+struct carriage *outgoing_open_carriage(struct batch *batch, const struct store_route_hop *hop);
+void outgoing_add_letter(struct carriage *carriage, struct letter *letter);
 
 /* outgoing_file.c: what turns hold. Each returns false when the view failed under it. */
 MUST_USE bool outgoing_enter(struct parcel *parcel);
@@ -222,6 +258,8 @@ void askings_close(struct store_role *role);
 
 /* outgoing_carry.c: transport */
 void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);
+/* It waits for its destination. */
+void outgoing_await(struct store_role *role, struct carriage *carriage);
 /* Gives transport what the destination bears. */
 void outgoing_kick(struct store_role *role, struct outgoing_destination *destination);
 /* Settles all letters of a carriage in the same way, and has it written. */

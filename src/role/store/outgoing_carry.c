@@ -17,6 +17,7 @@ give_results(struct store_role *role, struct carriage *carriage)
     list_remove(&carriage->link);
     list_append(&role->outgoing->results, &carriage->link);
     store_role_turn_soon(role);
+    outgoing_settled(carriage->batch);
 }
 
 void
@@ -273,9 +274,19 @@ read_on(struct carriage *carriage)
 }
 
 static void
+stop_waiting(struct carriage *carriage)
+{
+    struct outgoing_destination *destination = carriage->destination;
+
+    list_remove(&carriage->link);
+    if (--destination->waiting_count == 0)
+        list_remove(&destination->link);
+}
+
+static void
 start(struct store_role *role, struct carriage *carriage)
 {
-    list_remove(&carriage->link);
+    stop_waiting(carriage);
     list_append(&role->outgoing->reading, &carriage->link);
     flow_started(&carriage->destination->flow, host_now(role->host));
     carriage->is_flowing = true;
@@ -306,6 +317,7 @@ refuse_waiting(struct store_role *role, struct outgoing_destination *destination
 {
     LIST_EACH (link, &destination->waiting) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
+        stop_waiting(carriage);
         outgoing_settle(role, carriage, LETTER_TEMPORARY, 0, slice_of_string(destination->status),
                         slice_of_string(destination->text));
     }
@@ -336,6 +348,23 @@ outgoing_kick(struct store_role *role, struct outgoing_destination *destination)
             break; /* whoever makes room, or the timer, calls again */
         start(role, carriage);
     }
+    if (list_is_empty(&destination->waiting))
+        return;
+    struct instant next = flow_next(&destination->flow, now);
+    /* What could start but did not waits for memory or a process: the timer looks after it. */
+    outgoing_wake(role, instant_is_before(now, next) ? next : instant_after(now, duration_s(1)));
+}
+
+void
+outgoing_await(struct store_role *role, struct carriage *carriage)
+{
+    struct outgoing_destination *destination = carriage->destination;
+
+    if (destination->waiting_count++ == 0)
+        list_append(&role->outgoing->stalled, &destination->link);
+    destination->was_idle = false;
+    list_append(&destination->waiting, &carriage->link);
+    outgoing_kick(role, destination);
 }
 
 /* ---- what transport says ------------------------------------------------------------------- */

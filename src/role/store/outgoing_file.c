@@ -374,6 +374,12 @@ outgoing_close_message(struct store_role *role, uint64_t message, const struct q
     return mailbox_queue_release(role->store, message) == STORE_OK;
 }
 
+static bool
+is_postponed(const struct carriage *carriage)
+{
+    return LIST_ITEM(carriage->letters.next, struct letter, link)->outcome == LETTER_POSTPONED;
+}
+
 /* Writes the results of one carriage. */
 static bool
 write_carriage(struct store_role *role, struct carriage *carriage)
@@ -384,6 +390,8 @@ write_carriage(struct store_role *role, struct carriage *carriage)
     bool owes = false;
     uint32_t closed = 0;
 
+    if (is_postponed(carriage))
+        return true;
     LIST_EACH (link, &carriage->letters) {
         struct letter *letter = LIST_ITEM(link, struct letter, link);
         struct queue_recipient recipient;
@@ -466,11 +474,14 @@ outgoing_file(struct store_role *role)
 {
     struct outgoing *outgoing = role->outgoing;
     bool is_good = true;
+    unsigned count = 0;
 
     if (outgoing->is_purge_due)
         purge(role);
     LIST_EACH (link, &outgoing->results) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
+        if (++count > OUTGOING_TURN_CARRIAGES)
+            break;
         list_remove(link);
         list_append(&outgoing->results_filing, link);
         is_good = is_good && write_carriage(role, carriage);

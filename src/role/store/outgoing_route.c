@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+/* Where the letters of a batch go next: route is asked about each, and those that go the same way
+ * become a carriage. */
+#include "role/store/outgoing.h"
+
+#include <stdlib.h>
+
+enum { SIDE_ROUTE = 1 };
+
+struct carriage *
+outgoing_open_carriage(struct batch *batch, const struct store_route_hop *hop)
+{
+    struct carriage *carriage = calloc(1, sizeof(*carriage));
+
+    if (!carriage)
+        abort();
+    carriage->batch = batch;
+    if (hop)
+        carriage->hop = *hop;
+    list_init(&carriage->link);
+    list_init(&carriage->letters);
+    buffer_init(&carriage->body, OUTGOING_INLINE_MAX);
+    list_append(&batch->carriages, &carriage->batch_link);
+    batch->carriage_count++;
+    batch->open_count++;
+    return carriage;
+}
+
+void
+outgoing_add_letter(struct carriage *carriage, struct letter *letter)
+{
+    list_remove(&letter->link);
+    list_append(&carriage->letters, &letter->link);
+    carriage->count++;
+}
+
+void
+outgoing_ask_route(struct store_role *role, struct batch *batch)
+{
+    struct outgoing *outgoing = role->outgoing;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        struct letter *letter = &batch->letters[i];
+        struct store_route_next_hop ask = {
+            .id = ++outgoing->ask_count,
+            .sender = batch->facts.reverse_path,
+            .recipient = letter->address,
+        };
+        letter->ask = ask.id;
+        map_set(&outgoing->asks, map_key_u64(&letter->ask), letter);
+        list_append(&batch->asked, &letter->link);
+        buffer_clear(&role->note);
+        bool is_put = store_route_put_next_hop(&role->note, &outgoing->route_ledger, &ask);
+        assert(is_put);
+        host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    }
+}
+
+/* ---- what route says ----------------------------------------------------------------------- */
+
+#define COPY_LIST(arena, to, from, type, copy_one)                                                 \
+    do {                                                                                           \
+        struct type *rows = ARENA_ARRAY(arena, struct type, (from).count);                         \
+        for (size_t i = 0; rows && i < (from).count; i++) {                                        \
+            rows[i] = (from).at[i];                                                                \
+            copy_one;                                                                              \
+        }                                                                                          \
+        (to).at = rows;                                                                            \
+        (to).count = rows ? (from).count : 0;                                                      \
+    } while (0)
+
+static void
+copy_hop(struct arena *arena, const struct store_route_hop *from, struct store_route_hop *to)
+{
+    *to = *from;
+    to->destination = arena_copy(arena, from->destination);
+    to->path = arena_copy(arena, from->path);
+    to->auth_name = arena_copy(arena, from->auth_name);
+    to->auth_secret = arena_copy(arena, from->auth_secret);
+    to->source_ipv4 = arena_copy(arena, from->source_ipv4);
+    to->source_ipv6 = arena_copy(arena, from->source_ipv6);
+    to->status = arena_copy(arena, from->status);
+    to->text = arena_copy(arena, from->text);
+    COPY_LIST(arena, to->hosts, from->hosts, store_route_host,
+              rows[i].name = arena_copy(arena, rows[i].name));
+    COPY_LIST(arena, to->addresses, from->addresses, store_route_address,
+              rows[i].bytes = arena_copy(arena, rows[i].bytes));
+    COPY_LIST(arena, to->tlsa, from->tlsa, store_route_tlsa,
+              rows[i].data = arena_copy(arena, rows[i].data));
+    COPY_LIST(arena, to->verify_names, from->verify_names, store_route_verify_name,
+              rows[i].name = arena_copy(arena, rows[i].name));
+    to->sts_domain = arena_copy(arena, from->sts_domain);
+    to->sts_id = arena_copy(arena, from->sts_id);
+    COPY_LIST(arena, to->sts_addresses, from->sts_addresses, store_route_address,
+              rows[i].bytes = arena_copy(arena, rows[i].bytes));
+    to->steps.count = 0;
+}
+
+/* The carriage of the batch that goes there, or a new one. */
+static struct carriage *
+carriage_for(struct batch *batch, const struct store_route_hop *hop)
+{
+    struct store_route_hop copy;
+
+    LIST_EACH (link, &batch->carriages) {
+        struct carriage *carriage = LIST_ITEM(link, struct carriage, batch_link);
+        /* An address of ours is looked up by itself. */
+        if (carriage->hop.outcome == hop->outcome && carriage->hop.carrier == hop->carrier &&
+            hop->carrier != STORE_ROUTE_CARRIER_LOCAL && carriage->hop.code == hop->code &&
+            slice_equal(carriage->hop.destination, hop->destination) &&
+            slice_equal(carriage->hop.path, hop->path) &&
+            slice_equal(carriage->hop.text, hop->text))
+            return carriage;
+    }
+    copy_hop(&batch->arena, hop, &copy);
+    return outgoing_open_carriage(batch, &copy);
+}
+
+/* Route has answered for all letters: each carriage goes its way. */
+static void
+dispatch(struct store_role *role, struct batch *batch)
+{
+    struct lane *lane = lanes_find(&role->outgoing->lanes, batch->domain);
+
+    LIST_EACH (link, &batch->carriages) {
+        struct carriage *carriage = LIST_ITEM(link, struct carriage, batch_link);
+        const struct store_route_hop *hop = &carriage->hop;
+        list_remove(&carriage->batch_link);
+        if (hop->outcome != STORE_ROUTE_OUTCOME_FOUND) {
+            bool is_permanent = hop->outcome == STORE_ROUTE_OUTCOME_PERMANENT;
+            outgoing_settle(role, carriage, is_permanent ? LETTER_PERMANENT : LETTER_TEMPORARY, 0,
+                            hop->status, hop->text);
+            continue;
+        }
+        carriage->destination = outgoing_destination(role, hop->destination);
+        if (lane)
+            lane->hint = carriage->destination->hash;
+        if (carriage->destination->waiting_count >= OUTGOING_WAITING_MAX) {
+            batch->is_postponed = true;
+            outgoing_settle(role, carriage, LETTER_POSTPONED, 0, SLICE(""), SLICE(""));
+            continue;
+        }
+        outgoing_await(role, carriage);
+    }
+    if (lane && lane->batches < outgoing_lane_room(role->outgoing, lane)) {
+        lanes_set(&role->outgoing->lanes, lane, outgoing_now_s(role));
+        outgoing_run_soon(role);
+    }
+}
+
+static void
+on_hop(struct store_role *role, const struct store_route_hop *hop)
+{
+    struct letter *letter = map_remove(&role->outgoing->asks, map_key_u64(&hop->id));
+
+    assert(letter); /* the ledger knows its number */
+    struct batch *batch = letter->batch;
+    outgoing_add_letter(carriage_for(batch, hop), letter);
+    if (arena_failed(&batch->arena))
+        log_event(role->host, HOST_LEVEL_ERROR, "hop_too_long", "id", batch->facts.id);
+    if (list_is_empty(&batch->asked))
+        dispatch(role, batch);
+}
+
+static void
+lose_route(struct store_role *role)
+{
+    struct outgoing *outgoing = role->outgoing;
+    struct store_route_hop lost = {
+        .outcome = STORE_ROUTE_OUTCOME_TEMPORARY,
+        .status = SLICE("4.3.0"),
+        .text = SLICE("the routing agent ended before it answered"),
+    };
+
+    host_channel_close(&outgoing->route);
+    note_ledger_finish(&outgoing->route_ledger);
+    LIST_EACH (link, &outgoing->batches) {
+        struct batch *batch = LIST_ITEM(link, struct batch, link);
+        bool is_asked = !list_is_empty(&batch->asked);
+        LIST_EACH (asked, &batch->asked) {
+            struct letter *letter = LIST_ITEM(asked, struct letter, link);
+            (void)!map_remove(&outgoing->asks, map_key_u64(&letter->ask));
+            outgoing_add_letter(carriage_for(batch, &lost), letter);
+        }
+        if (is_asked)
+            dispatch(role, batch);
+    }
+    local_lose(role);
+}
+
+static void
+on_note(void *context, struct slice bytes, host_handle handle)
+{
+    struct store_role *role = context;
+    struct store_route_note note;
+
+    arena_reset(&role->note_arena);
+    if (store_route_take(bytes, handle, SIDE_ROUTE, &role->outgoing->route_ledger,
+                         &role->note_arena, &note)) {
+        if (note.kind == STORE_ROUTE_HOP)
+            on_hop(role, &note.as.hop);
+        else
+            local_located(role, &note.as.located);
+        return;
+    }
+    store_role_bad_note(role, handle, "route");
+    lose_route(role);
+}
+
+static void
+on_closed(void *context)
+{
+    lose_route(context);
+}
+
+static void
+on_room(void *context)
+{
+    outgoing_run_soon(context);
+}
+
+void
+outgoing_attach_route(struct store_role *role, host_handle handle)
+{
+    static const struct host_channel_handler handler = {on_note, on_closed, on_room};
+
+    if (role->outgoing->route)
+        lose_route(role);
+    role->outgoing->route = host_channel_open(role->host, handle, &handler, role);
+    outgoing_run_soon(role);
+}
