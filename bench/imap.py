@@ -349,7 +349,6 @@ def measure_idle(server, count, is_secure):
 def measure(server, messages, sessions):
     found = {}
     server.forget()
-    drop_caches()
     server.start()
     client = Client(server.port, server.user, server.password)
     begin = time.perf_counter()

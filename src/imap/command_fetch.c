@@ -392,6 +392,19 @@ highest_kind(const struct fetch_task *task)
     return kind;
 }
 
+/* True when the parse record is needed; a whole message is found without. */
+static bool
+needs_records(const struct fetch_task *task)
+{
+    for (size_t i = 0; i < task->items.count; i++) {
+        const struct imap_fetch_item *item = &task->items.at[i];
+        bool is_whole = item->section == IMAP_SECTION_WHOLE && item->path.depth == 0;
+        if (item->kind >= IMAP_FETCH_ENVELOPE && (item->kind < IMAP_FETCH_SECTION || !is_whole))
+            return true;
+    }
+    return false;
+}
+
 static void
 begin(struct imap_server *server)
 {
@@ -409,7 +422,7 @@ begin(struct imap_server *server)
         imap_walk_init(&task->walk, &server->view, &task->places);
         server->more = put_locals;
     } else {
-        imap_scan_begin(server, &task->places, kind >= IMAP_FETCH_ENVELOPE,
+        imap_scan_begin(server, &task->places, needs_records(task),
                         kind >= IMAP_FETCH_SECTION ? OCTETS_INLINE : 0, take_row, after_rows);
     }
 }

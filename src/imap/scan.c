@@ -7,7 +7,7 @@
 
 enum {
     BATCH_FIRST = 16,
-    BATCH_BYTES = 128 * 1024,
+    BATCH_BYTES = 256 * 1024,
     BATCH_ARENA_MAX = 96 << 20, /* a batch of the longest records */
     ROW_BYTES = 48,
     PROGRESS_S = 10, /* between two INPROGRESS */
@@ -100,8 +100,10 @@ on_row(struct imap_server *server, const struct access_store_message *message)
     if (!place_row(scan, message, &row))
         return;
     scan->bytes += ROW_BYTES + message->record.len + message->octets.len;
-    /* One question is open at a time: rows about which the store may be asked again wait. */
-    bool is_next = scan->octets_max == 0 && scan->row_next == scan->row_count;
+    /* One question is open at a time: rows about which the store may be asked again wait. What has
+     * come whole is taken where it lies. */
+    bool is_whole = scan->octets_max == 0 || message->octets.len == message->len;
+    bool is_next = is_whole && scan->row_next == scan->row_count;
     if (!is_next || !imap_has_room(server) || !scan->take(server, &row))
         keep_row(scan, &row);
 }
