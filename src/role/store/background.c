@@ -9,6 +9,8 @@ enum {
     PAUSE_MS = 20,  /* between two pieces of purging and reclaiming: turns come first */
     CHECK_PAUSE_MS = 1,
     WATCH_MS = 5000,
+    QUIET_MS = 20,          /* without a turn: who comes next will not wait for the view */
+    VIEW_INTERVALS_MAX = 5, /* then it is written although they come without a pause */
 };
 
 static void
@@ -79,11 +81,22 @@ static void
 on_view_time(void *context)
 {
     struct store_role *role = context;
+    struct instant now = host_now(role->host);
+    bool is_quiet = role->turns == role->view_turns && list_is_empty(&role->ready) &&
+                    list_is_empty(&role->jobs) && !store_has_pending(role->store);
 
-    if (!store_is_busy(role->store))
-        store_sync_view(role->store);
-    host_timer_set(role->view_timer,
-                   instant_after(host_now(role->host), role->config->store_view_interval));
+    role->view_turns = role->turns;
+    /* It takes as long as some turns, and all that comes meanwhile waits. */
+    if (store_is_busy(role->store) || (!is_quiet && instant_is_before(now, role->view_due))) {
+        host_timer_set(role->view_timer, instant_after(now, duration_ms(QUIET_MS)));
+        return;
+    }
+    store_sync_view(role->store);
+    now = host_now(role->host);
+    role->view_due = now;
+    for (size_t i = 0; i < VIEW_INTERVALS_MAX; i++)
+        role->view_due = instant_after(role->view_due, role->config->store_view_interval);
+    host_timer_set(role->view_timer, instant_after(now, role->config->store_view_interval));
 }
 
 static void

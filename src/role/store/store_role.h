@@ -255,6 +255,8 @@ struct store_role {
     struct list watched_touched; /* by the turn that is being told */
 
     struct host_timer *view_timer, *background_timer, *watch_timer;
+    struct instant view_due; /* it is not put off longer */
+    uint64_t view_turns;     /* when it was thought of last */
     struct reclaim *reclaim;
     struct check *check;
     bool is_reclaiming, is_stopping, is_started;
