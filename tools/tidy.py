@@ -38,7 +38,7 @@ LIBRARIES = {
     r"pcre2\.h": ("src/table/regex.c",),
     r"libpq-fe\.h": ("src/table/postgresql.c",),
     r"ldap\.h": ("src/table/ldap.c",),
-    r"openssl/.*": ("src/tls/*", "src/sasl/*.c", "src/directory/*.c", "src/role/auth/*.c"),
+    r"openssl/.*": ("src/tls/*", "src/smime/*.c", "src/smime/openssl_private.h", "src/sasl/*.c", "src/directory/*.c", "src/role/auth/*.c"),
     r"gsasl\.h": ("src/sasl/*.c", "src/sasl/tests/*"),
     r"zlib\.h": ("src/imap/compress.c", "src/imap/tests/server_test.c"),
     r"sodium(/.*)?\.h": ("src/directory/*.c", "src/routing/srs.c", "src/sasl/*.c"),

@@ -159,8 +159,8 @@ read_file(const char *path, struct buffer *out)
 }
 
 /* Where distributions keep what they trust. */
-static bool
-read_system_trust(struct buffer *out)
+bool
+client_read_system_trust(struct buffer *out)
 {
     static const char *const places[] = {
         "/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Gentoo, Alpine */
@@ -186,7 +186,7 @@ open_context(struct client_wire *wire, struct client_problem *problem)
 
     buffer_init(&trust, TRUST_MAX);
     buffer_init(&why, sizeof(problem->text));
-    bool is_read = path ? read_file(path, &trust) : read_system_trust(&trust);
+    bool is_read = path ? read_file(path, &trust) : client_read_system_trust(&trust);
     if (!is_read)
         client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                            "%s: cannot be read; TLS needs a file with certificates to trust",

@@ -53,6 +53,10 @@ enum client_wire_event client_wire_move(struct client_wire *wire, struct slice o
  * NULL. */
 void client_wire_close(struct client_wire **wire);
 
+/* Puts the certificates (PEM) that this system trusts: $SSL_CERT_FILE, else where distributions
+ * keep them. */
+MUST_USE bool client_read_system_trust(struct buffer *out);
+
 /* The clocks that engines want. */
 struct instant client_now(void);
 struct wall client_wall(void);

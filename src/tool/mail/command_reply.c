@@ -7,6 +7,7 @@
 #include "tool/letter.h"
 #include "tool/mail/departure.h"
 #include "tool/mail/pick.h"
+#include "tool/mail/seal.h"
 #include "tool/mail/view.h"
 #include "tool/say.h"
 
@@ -52,9 +53,14 @@ open_answer(struct answer *answer, const struct command_call *call)
         code = desk_tell(&problem);
     if (code == EX_OK)
         code = view_parse(&answer->view);
-    if (code == EX_OK && answer->view.tree.parts[0].fields)
-        summary_gather(&answer->view.arena, answer->view.tree.parts[0].fields, &answer->summary);
     return code;
+}
+
+static void
+gather(struct answer *answer)
+{
+    if (answer->view.tree.parts[0].fields)
+        summary_gather(&answer->view.arena, answer->view.tree.parts[0].fields, &answer->summary);
 }
 
 static void
@@ -238,6 +244,11 @@ send_answer(struct answer *answer, bool is_quoted)
         compose->subject = buffer_slice(&answer->subject);
         compose->text = buffer_slice(&text);
         code = compose_put(compose, &composed);
+        if (code == EX_OK && command_has(call, "sign"))
+            code = seal_sign(compose->account, &composed);
+        /* What came secretly is not quoted in the open. */
+        if (code == EX_OK && (command_has(call, "encrypt") || answer->view.is_encrypted))
+            code = seal_encrypt(compose->account, &composed);
         if (code == EX_OK)
             code = departure_send(&answer->desk, &composed);
         composed_finish(&composed);
@@ -269,6 +280,10 @@ run_reply(const struct command_call *call)
 
     init_answer(&answer);
     int code = open_answer(&answer, call);
+    if (code == EX_OK)
+        code = seal_open(&answer.view, &answer.desk.accounts);
+    if (code == EX_OK)
+        gather(&answer);
     if (code == EX_OK) {
         add_recipients(&answer, command_has(call, "all"));
         put_subject(&answer, "Re: ");
@@ -300,6 +315,8 @@ const struct command command_reply = {
                 {"attach", "FILE", "Attach a file; as often as you like.", .letter = 'a',
                  .is_repeatable = true},
                 {"from", "ADDRESS", "Who writes; default: the account's name and address."},
+                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
+                {"encrypt", NULL, "Encrypt it for all recipients (S/MIME)."},
                 DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,
                 DESK_OPTION_BOX,
@@ -342,6 +359,8 @@ const struct command command_forward = {
     .options = {{"attach", "FILE", "Attach a file; as often as you like.", .letter = 'a',
                  .is_repeatable = true},
                 {"from", "ADDRESS", "Who writes; default: the account's name and address."},
+                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
+                {"encrypt", NULL, "Encrypt it for all recipients (S/MIME)."},
                 DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,
                 DESK_OPTION_BOX,

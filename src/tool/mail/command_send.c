@@ -2,6 +2,7 @@
 /* facteur send: a message from the command line (seed case C6). */
 #include "tool/files.h"
 #include "tool/mail/departure.h"
+#include "tool/mail/seal.h"
 #include "tool/say.h"
 
 #include <stdlib.h>
@@ -42,6 +43,10 @@ send_message(struct desk *desk, const struct command_call *call, struct compose 
         compose->subject = slice_of_string(subject ? subject : "");
         compose->text = buffer_slice(&text);
         code = compose_put(compose, &composed);
+        if (code == EX_OK && command_has(call, "sign"))
+            code = seal_sign(compose->account, &composed);
+        if (code == EX_OK && command_has(call, "encrypt"))
+            code = seal_encrypt(compose->account, &composed);
         if (code == EX_OK && command_has(call, "print")) {
             struct slice content = buffer_slice(&composed.outgoing.content);
             bool is_out = fwrite(content.at, 1, content.len, stdout) == content.len;
@@ -142,6 +147,10 @@ const struct command command_send = {
                 {"reply-to", "ADDRESS", "Where answers are to go."},
                 {"html", "FILE", "The same in HTML, as an alternative for those who show it."},
                 {"flowed", NULL, "Let the reader's window break the lines (format=flowed)."},
+                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
+                {"encrypt", NULL,
+                 "Encrypt it for all recipients (S/MIME); the subject stays "
+                 "readable."},
                 {"print", NULL, "Write the message to standard output instead of sending it."},
                 {"retry", NULL, "Send what waits."},
                 DESK_OPTION_ACCOUNT,

@@ -3,6 +3,7 @@
 #include "tool/files.h"
 #include "tool/mail/desk.h"
 #include "tool/mail/pick.h"
+#include "tool/mail/seal.h"
 #include "tool/mail/view.h"
 #include "tool/say.h"
 
@@ -13,12 +14,14 @@
 
 enum { NAME_TRIES = 1000, NAME_ROOM = 256 };
 
+static int show(const struct command_call *call, const struct view *view, uint32_t id);
+
 /* What a command does with one message of a folder. */
 typedef int (*letter_fn)(const struct command_call *call, const struct view *view, uint32_t id);
 
 static int
-with_letter(struct client_folder *folder, const struct command_call *call, size_t index,
-            letter_fn fn)
+with_letter(const struct desk *desk, struct client_folder *folder, const struct command_call *call,
+            size_t index, letter_fn fn)
 {
     struct client_problem problem = {0};
     struct view view;
@@ -29,6 +32,8 @@ with_letter(struct client_folder *folder, const struct command_call *call, size_
         code = desk_tell(&problem);
     if (code == EX_OK)
         code = view_parse(&view);
+    if (code == EX_OK && (fn != show || !command_has(call, "raw")))
+        code = seal_open(&view, &desk->accounts);
     if (code == EX_OK)
         code = fn(call, &view, client_folder_letter(folder, index)->id);
     view_finish(&view);
@@ -52,7 +57,7 @@ with_folder(const struct command_call *call, size_t words, bool marks_seen, lett
     if (code == EX_OK && picked.count == 0)
         code = say_error(EX_NOINPUT, "there is no such message");
     for (size_t i = 0; i < picked.count && code == EX_OK; i++)
-        code = with_letter(folder, call, picked.indexes[i], fn);
+        code = with_letter(&desk, folder, call, picked.indexes[i], fn);
     bool has_flags = folder && (command_value(call, "box") ||
                                 desk.login.account->incoming.protocol == CLIENT_IMAP);
     if (code == EX_OK && marks_seen && has_flags &&

@@ -16,6 +16,7 @@ view_init(struct view *view)
 {
     *view = (struct view){0};
     buffer_init(&view->content, LETTER_MAX);
+    buffer_init(&view->seals, FIELD_MAX);
     arena_init(&view->arena, ARENA_MAX);
 }
 
@@ -32,7 +33,20 @@ void
 view_finish(struct view *view)
 {
     buffer_finish(&view->content);
+    buffer_finish(&view->seals);
     arena_finish(&view->arena);
+}
+
+const char *
+view_signature_name(enum view_signature signature)
+{
+    static const char *const names[] = {
+        [VIEW_UNSIGNED] = "none",       [VIEW_GOOD] = "good",       [VIEW_OF_ANOTHER] = "other",
+        [VIEW_UNTRUSTED] = "untrusted", [VIEW_EXPIRED] = "expired", [VIEW_CHANGED] = "changed",
+        [VIEW_BROKEN] = "broken",
+    };
+
+    return names[signature];
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */
@@ -142,6 +156,9 @@ write_json(const struct view *view, uint32_t id)
         view_put_field(view, shown[i].id, &text);
         report_text(report, shown[i].json, buffer_slice(&text));
     }
+    report_text(report, "signature", slice_of_string(view_signature_name(view->signature)));
+    report_bool(report, "encrypted", view->is_encrypted);
+    report_lines(report, "seals", buffer_slice(&view->seals));
     report_attachments(view, report);
     buffer_clear(&text);
     view_put_text(view, &text);
@@ -191,6 +208,7 @@ view_write(const struct view *view, uint32_t id, bool is_json)
         return write_json(view, id);
     buffer_init(&page, LETTER_MAX);
     put_fields(view, &page);
+    buffer_put(&page, buffer_slice(&view->seals));
     buffer_put_byte(&page, '\n');
     view_put_text(view, &page);
     if (has_attachments(view))

@@ -6,10 +6,26 @@
 #include "mime/part.h"
 #include "tool/report.h"
 
+/* What a signature of S/MIME is worth. */
+enum view_signature {
+    VIEW_UNSIGNED,
+    VIEW_GOOD,
+    VIEW_OF_ANOTHER, /* good, but of somebody who is not in From */
+    VIEW_UNTRUSTED,
+    VIEW_EXPIRED,
+    VIEW_CHANGED,
+    VIEW_BROKEN
+};
+const char *view_signature_name(enum view_signature signature);
+
 struct view {
     struct buffer content; /* of the message; filled by the caller */
     struct arena arena;
     struct mime_tree tree;
+    /* After unseal (seal.h). */
+    enum view_signature signature;
+    bool is_encrypted;
+    struct buffer seals; /* a sentence a line, for people */
 };
 
 /* Empty; fill `content`, then parse. */
