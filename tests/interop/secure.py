@@ -224,6 +224,8 @@ remote-control:
 
     def test_a_host_with_another_certificate_than_its_record_tells_gets_none(self):
         self.expect_waiting("other", "carol@other.example", "TLSA")
+        self.assertRegex(self.near.log_text(),
+                         "event=tls_failure .*domain=other.example policy=tlsa result=tlsa-invalid host=mx.other.example")
 
     def test_a_policy_is_fetched_and_its_host_verified(self):
         self.expect_arrival("sts", "carol@sts.example")
@@ -231,6 +233,8 @@ remote-control:
 
     def test_a_host_that_the_policy_does_not_name_gets_none(self):
         self.expect_waiting("elsewhere", "carol@elsewhere.example", "does not name this host")
+        self.assertRegex(self.near.log_text(),
+                         "event=tls_failure .*domain=elsewhere.example policy=sts result=certificate-host-mismatch")
 
     def test_a_policy_that_is_not_there_keeps_no_mail_back(self):
         self.expect_arrival("gone", "carol@gone.example")

@@ -287,6 +287,9 @@ job_manner(const struct transport_job *job, size_t host)
     bool is_dane = carry->tls == STORE_TRANSPORT_TLS_DANE && carry->hosts.at[host].is_secure &&
                    has_tlsa(job, host);
 
+    /* RFC 8461 §5: a policy in test is tried, and told about when it fails. */
+    bool is_testing = job->policy.mode == ROUTING_STS_TESTING;
+
     /* RFC 8461 §2: where there is DANE, it counts, and not the policy. RFC 8689 §4.2.1: REQUIRETLS
      * needs a host that is proven. */
     if (carry->tls == STORE_TRANSPORT_TLS_VERIFY ||
@@ -294,8 +297,10 @@ job_manner(const struct transport_job *job, size_t host)
         manner = (struct transport_manner){.tls = SMTP_CLIENT_TLS_REQUIRED, .is_verified = true};
     else if (is_dane || carry->tls == STORE_TRANSPORT_TLS_ENCRYPT)
         manner = (struct transport_manner){.tls = SMTP_CLIENT_TLS_REQUIRED};
-    else if (carry->tls == STORE_TRANSPORT_TLS_NONE || job->is_clear_next)
+    else if (carry->tls == STORE_TRANSPORT_TLS_NONE || job->fallen > is_testing)
         manner = (struct transport_manner){.tls = SMTP_CLIENT_TLS_NEVER};
+    else
+        manner.is_verified = is_testing && job->fallen == 0;
     manner.is_implicit = carry->port == PORT_SUBMISSIONS && carry->tls != STORE_TRANSPORT_TLS_NONE;
     if (manner.is_implicit)
         manner.may_fall_back = false;
@@ -431,7 +436,7 @@ job_dial_failed(struct transport_job *job)
     job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 4, 1),
                 buffer_slice(&text));
     buffer_finish(&text);
-    job->is_clear_next = false;
+    job->fallen = 0;
     job_advance(job);
 }
 
@@ -440,9 +445,9 @@ job_session_over(struct transport_job *job, bool is_tls_failure)
 {
     job->session = NULL;
     /* RFC 7435: what is only opportunistic must not keep mail back. */
-    bool falls_back = is_tls_failure && !job->is_clear_next && job->host > 0 &&
-                      job_manner(job, job->host - 1).may_fall_back;
-    job->is_clear_next = falls_back;
+    bool falls_back =
+        is_tls_failure && job->host > 0 && job_manner(job, job->host - 1).may_fall_back;
+    job->fallen = falls_back ? job->fallen + 1 : 0;
     if (falls_back)
         job->host--;
     job_advance(job);
@@ -512,6 +517,7 @@ job_finish(struct transport_job *job)
     }
     count_results(job);
     log_results(job);
+    report_tls(job);
     bool is_put = store_transport_put_carried(&transport->note, &transport->ledger, &carried);
     assert(is_put);
     if (transport->channel)

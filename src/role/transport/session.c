@@ -118,8 +118,7 @@ start_tls(struct transport_session *session)
                 (struct tls_tlsa){from->usage, from->selector, from->matching, from->data};
     }
     /* Patterns of a policy name hosts, not what stands in certificates (RFC 8461 §4.2). */
-    bool has_names =
-        session->manner.is_verified && session->job->policy.mode != ROUTING_STS_ENFORCE;
+    bool has_names = session->manner.is_verified && session->job->policy.mode == ROUTING_STS_NONE;
     for (size_t i = 0; has_names && i < carry->verify_names.count && i < NAMES_MAX; i++)
         names[expectation.name_count++] = carry->verify_names.at[i].name;
     session->is_tls_asked = true;

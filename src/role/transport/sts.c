@@ -144,13 +144,18 @@ conclude(struct transport_fetch *fetch, const char *problem)
     struct list waiting;
 
     map_remove(&transport->sts, entry->domain);
-    if (!problem && !take_policy(entry, buffer_slice(&fetch->http.body), now))
+    enum store_transport_tls_result result = STORE_TRANSPORT_TLS_RESULT_STS_FETCH;
+    if (!problem && !take_policy(entry, buffer_slice(&fetch->http.body), now)) {
         problem = "the policy makes no sense";
+        result = STORE_TRANSPORT_TLS_RESULT_STS_INVALID;
+    }
     map_set(&transport->sts, entry->domain, entry);
     if (problem)
         entry->retry_at = instant_after(now, duration_ms(RETRY_MS));
-    if (problem && fetch->attempt && fetch->attempt->text.len == 0)
+    if (problem && fetch->attempt && fetch->attempt->text.len == 0) {
         fetch->attempt->text = arena_copy(&first->arena, slice_of_string(problem));
+        fetch->attempt->tls_result = result;
+    }
     transport->sts_fetched += !problem;
     transport->sts_failures += problem != NULL;
     log_begin(&line, transport->start.host, problem ? HOST_LEVEL_NOTICE : HOST_LEVEL_INFO,

@@ -94,7 +94,7 @@ struct transport_job {
     bool has_progress, wants_more; /* of this round: somebody was settled, somebody is left over */
 
     size_t host;        /* the next one to try */
-    bool is_clear_next; /* the same host again, without TLS */
+    unsigned fallen; /* how often the host in hand was tried again, with less TLS each time */
     struct transport_dial *dial;
     struct transport_session *session;
 };
@@ -168,6 +168,9 @@ void session_quit_idle(struct transport *transport);
 void session_expire_idle(struct transport *transport);
 /* The session is done with this job: it ended, or is kept. */
 void job_session_over(struct transport_job *job, bool is_tls_failure);
+
+/* ---- report.c: RFC 8460 */
+void report_tls(struct transport_job *job);
 
 /* ---- transport.c */
 void transport_work_waiting(struct transport *transport);

@@ -299,15 +299,46 @@ a_policy_that_cannot_be_had_is_none_for_a_while(void **state)
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
         scene->web.answer = answers[i];
         id[0] = (char)('a' + i);
-        for (unsigned k = 0; k < 2; k++)
-            expect_host(carry_with(scene, id), STORE_TRANSPORT_OUTCOME_DELIVERED,
-                        STORE_TRANSPORT_TLS_RESULT_ENCRYPTED);
+        struct store_transport_carried carried = carry_with(scene, id);
+        assert_int_equal(carried.attempts.at[0].tls_result,
+                         i == 1 ? STORE_TRANSPORT_TLS_RESULT_STS_INVALID
+                                : STORE_TRANSPORT_TLS_RESULT_STS_FETCH);
+        expect_host(carried, STORE_TRANSPORT_OUTCOME_DELIVERED,
+                    STORE_TRANSPORT_TLS_RESULT_ENCRYPTED);
+        expect_host(carry_with(scene, id), STORE_TRANSPORT_OUTCOME_DELIVERED,
+                    STORE_TRANSPORT_TLS_RESULT_ENCRYPTED);
         assert_int_equal(scene->web.count, i + 1);
     }
     world_run(&scene->setup.world, 5 * 60 * 1000);
     scene->web.answer = GOOD;
     expect_host(carry_with(scene, id), STORE_TRANSPORT_OUTCOME_DELIVERED,
                 STORE_TRANSPORT_TLS_RESULT_VERIFIED);
+}
+
+/* RFC 8461 §5: a policy in test is tried first, and mail goes even when it fails, even in the
+ * clear. */
+static void
+a_policy_in_test_is_tried_and_told_about(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->web.answer = HEAD "version: STSv1\nmode: testing\nmx: *.bar.com\nmax_age: 86400\n";
+    expect_host(carry_with(scene, "1"), STORE_TRANSPORT_OUTCOME_DELIVERED,
+                STORE_TRANSPORT_TLS_RESULT_VERIFIED);
+    tls_context_close(&scene->post->tls);
+    add_tls(scene->post, NULL);
+    world_run(&scene->setup.world, 60 * 1000);
+    struct store_transport_carried carried = carry_with(scene, "1");
+    expect_host(carried, STORE_TRANSPORT_OUTCOME_DELIVERED, STORE_TRANSPORT_TLS_RESULT_ENCRYPTED);
+    assert_int_equal(carried.attempts.count, 2);
+    assert_int_equal(carried.attempts.at[0].tls_result, STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED);
+    tls_context_close(&scene->post->tls);
+    scene->post->tls = tls_context_open_server(); /* without a certificate */
+    world_run(&scene->setup.world, 60 * 1000);
+    carried = carry_with(scene, "1");
+    expect_host(carried, STORE_TRANSPORT_OUTCOME_DELIVERED, STORE_TRANSPORT_TLS_RESULT_UNNEEDED);
+    assert_int_equal(carried.attempts.count, 3);
+    assert_int_equal(scene->post->office.message_count, 3);
 }
 
 static void
@@ -357,6 +388,7 @@ main(void)
         TEST(a_policy_names_the_hosts_that_may_be_tried),
         TEST(a_known_policy_holds_until_it_is_too_old),
         TEST(a_policy_that_cannot_be_had_is_none_for_a_while),
+        TEST(a_policy_in_test_is_tried_and_told_about),
         TEST(a_web_server_that_is_another_tells_no_policy),
         TEST(messages_wait_together_for_one_policy),
     };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* What a report about TLS (RFC 8460) is made from: each failure is a line of the log, in its terms;
+ * sessions that succeeded are counted. */
+#include "role/transport/transport_role.h"
+
+#include "host/log.h"
+
+/* RFC 8460 §4.3; NULL for what is no failure. */
+static const char *
+name_of(enum store_transport_tls_result result)
+{
+    static const char *const names[] = {
+        [STORE_TRANSPORT_TLS_RESULT_NOT_SUPPORTED] = "starttls-not-supported",
+        [STORE_TRANSPORT_TLS_RESULT_HOST_MISMATCH] = "certificate-host-mismatch",
+        [STORE_TRANSPORT_TLS_RESULT_EXPIRED] = "certificate-expired",
+        [STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED] = "certificate-not-trusted",
+        [STORE_TRANSPORT_TLS_RESULT_VALIDATION] = "validation-failure",
+        [STORE_TRANSPORT_TLS_RESULT_TLSA_INVALID] = "tlsa-invalid",
+        [STORE_TRANSPORT_TLS_RESULT_DNSSEC_INVALID] = "dnssec-invalid",
+        [STORE_TRANSPORT_TLS_RESULT_STS_WEBPKI] = "sts-webpki-invalid",
+        [STORE_TRANSPORT_TLS_RESULT_STS_FETCH] = "sts-policy-fetch-error",
+        [STORE_TRANSPORT_TLS_RESULT_STS_INVALID] = "sts-policy-invalid",
+    };
+    return (size_t)result < COUNT_OF(names) ? names[result] : NULL;
+}
+
+/* RFC 8460 §4.2 */
+static const char *
+policy_of(const struct transport_job *job)
+{
+    if (job->carry.tlsa.count > 0)
+        return "tlsa";
+    return job->policy.mode != ROUTING_STS_NONE || job->carry.sts_id.len > 0 ? "sts"
+                                                                             : "no-policy-found";
+}
+
+void
+report_tls(struct transport_job *job)
+{
+    struct log_line line;
+
+    for (size_t i = 0; i < job->attempt_count; i++) {
+        const struct store_transport_attempt *attempt = &job->attempts[i];
+        const char *name = name_of(attempt->tls_result);
+        if (!name)
+            continue;
+        log_begin(&line, job->transport->start.host, HOST_LEVEL_NOTICE, "tls_failure");
+        log_text(&line, "id", job->carry.queue_id);
+        log_text(&line, "domain", job->carry.destination);
+        log_string(&line, "policy", policy_of(job));
+        log_string(&line, "result", name);
+        log_text(&line, "host", attempt->host);
+        log_text(&line, "why", attempt->text);
+        log_end(&line);
+    }
+}
