@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,24 +84,33 @@ def run_meson(build, suites, tally):
         tally.add(name, entry["result"] in ("OK", "EXPECTEDFAIL"), text, entry["duration"])
 
 
+def run_script(script, environment):
+    """(exit code, text, seconds) of one script."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run([str(script)], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=INTEROP_TIMEOUT_S, check=False)
+        code, text = done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        code, text = 1, (late.stdout or b"").decode(errors="replace") + "\ntimed out"
+    return code, text, time.monotonic() - start
+
+
 def run_interop(build, tally):
+    """Each script has servers of its own and waits a lot, so that some run at the same time."""
     environment = dict(os.environ, FACTEUR=str(build / "src" / "tool" / "facteur"))
     scripts = [p for p in sorted((ROOT / "tests" / "interop").glob("*"))
                if p.suffix in (".py", ".sh") and os.access(p, os.X_OK)]
-    for script in scripts:
-        start = time.monotonic()
-        try:
-            done = subprocess.run([str(script)], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=INTEROP_TIMEOUT_S, check=False)
-            text, code = done.stdout.decode(errors="replace"), done.returncode
-        except subprocess.TimeoutExpired as late:
-            text, code = (late.stdout or b"").decode(errors="replace") + "\ntimed out", 1
-        if code == SKIPPED:
-            tally.skipped += 1
-            print(f"skipped interop/{script.name}")
-            continue
-        tally.add(f"interop/{script.name}", code == 0, text, time.monotonic() - start)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        runs = [pool.submit(run_script, script, environment) for script in scripts]
+        for script, run in zip(scripts, runs):
+            code, text, seconds = run.result()
+            if code == SKIPPED:
+                tally.skipped += 1
+                print(f"skipped interop/{script.name}")
+            else:
+                tally.add(f"interop/{script.name}", code == 0, text, seconds)
 
 
 def main():
