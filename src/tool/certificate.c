@@ -6,6 +6,7 @@
 #include "tool/say.h"
 
 #include <sysexits.h>
+#include <time.h>
 
 enum { PROBLEM_MAX = 1024, DAYS = 3650 };
 

@@ -5,6 +5,7 @@
 #include "tool/lab/log.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
