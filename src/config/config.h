@@ -19,6 +19,8 @@ enum config_vrfy {
     CONFIG_VRFY_ALL
 };
 
+enum config_etrn { CONFIG_ETRN_REFUSE, CONFIG_ETRN_TRUSTED, CONFIG_ETRN_ALL };
+
 enum config_source_routes { CONFIG_ROUTES_DROP, CONFIG_ROUTES_HONOUR, CONFIG_ROUTES_REFUSE };
 
 /* In the order of dsn/report.h. */

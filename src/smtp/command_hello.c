@@ -133,6 +133,8 @@ put_keywords(struct smtp_server *server)
         put_keyword(server, "VRFY");
     if (options->expand != SMTP_VERIFY_NOBODY)
         put_keyword(server, "EXPN");
+    if (smtp_may_retry(server))
+        put_keyword(server, "ETRN");
     if (options->is_obsolete_on && !smtp_is_lmtp(server)) {
         put_keyword(server, "SEND");
         put_keyword(server, "SOML");

@@ -45,10 +45,11 @@ static const struct smtp_command commands[] = {
      "SOML FROM:<address>"},
     {SLICE("SAML"), smtp_command_saml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY,
      "SAML FROM:<address>"},
-    /* Known, and never done: it would hand mail to whoever calls (RFC 5321 §F.1). ETRN (RFC 1985)
-     * and ATRN (RFC 2645) send queued mail, and there is no queue. */
+    {SLICE("ETRN"), smtp_command_etrn,
+     AN_ARGUMENT | NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY | IS_IDLE, "ETRN domain"},
+    /* Known, and never done: they hand mail to whoever calls (RFC 5321 §F.1, RFC 2645). ETRN, which
+     * sends it where the name system says, does what they are for. */
     {SLICE("TURN"), smtp_command_off, SMTP_ONLY, "TURN"},
-    {SLICE("ETRN"), smtp_command_off, SMTP_ONLY, "ETRN domain"},
     {SLICE("ATRN"), smtp_command_off, SMTP_ONLY, "ATRN [domain]"},
     /* Web browsers that a hostile page has made talk to us. */
     {SLICE("GET"), smtp_command_foreign, BEFORE_TLS, NULL},

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 static const bool kind_is_question[SMTP_EVENT_KINDS] = {
-    [SMTP_EVENT_CONNECT] = true,    [SMTP_EVENT_HELLO] = true,     [SMTP_EVENT_STARTTLS] = true,
-    [SMTP_EVENT_AUTH_BEGIN] = true, [SMTP_EVENT_AUTH_STEP] = true, [SMTP_EVENT_MAIL] = true,
-    [SMTP_EVENT_RCPT] = true,       [SMTP_EVENT_VERIFY] = true,    [SMTP_EVENT_EXPAND] = true,
-    [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,
+    [SMTP_EVENT_CONNECT] = true,    [SMTP_EVENT_HELLO] = true,      [SMTP_EVENT_STARTTLS] = true,
+    [SMTP_EVENT_AUTH_BEGIN] = true, [SMTP_EVENT_AUTH_STEP] = true,  [SMTP_EVENT_MAIL] = true,
+    [SMTP_EVENT_RCPT] = true,       [SMTP_EVENT_VERIFY] = true,     [SMTP_EVENT_EXPAND] = true,
+    [SMTP_EVENT_RETRY] = true,      [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,
 };
 
 static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
@@ -21,6 +21,7 @@ static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
     [SMTP_EVENT_RCPT] = smtp_answered_rcpt,
     [SMTP_EVENT_VERIFY] = smtp_answered_verify,
     [SMTP_EVENT_EXPAND] = smtp_answered_verify,
+    [SMTP_EVENT_RETRY] = smtp_answered_etrn,
     [SMTP_EVENT_BODY_BEGIN] = smtp_answered_body_begin,
     [SMTP_EVENT_BODY_END] = smtp_answered_body_end,
 };

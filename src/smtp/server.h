@@ -77,6 +77,7 @@ struct smtp_server_options {
     unsigned mechanisms;        /* SMTP_AUTH_ bits; 0: no AUTH */
     enum smtp_verify_policy verify;
     enum smtp_verify_policy expand;
+    enum smtp_verify_policy retry; /* ETRN; AUTHENTICATED: and who may relay */
     bool has_tls;                 /* STARTTLS can be offered */
     bool is_tls_required;         /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
     bool is_auth_required;       /* 530 5.7.0 at MAIL without it, but for peers that may relay */
@@ -109,6 +110,7 @@ enum smtp_event_kind {
     SMTP_EVENT_RCPT,       /* question, rcpt */
     SMTP_EVENT_VERIFY,     /* question, query: 250, 251, 252, 550, 551, 553 */
     SMTP_EVENT_EXPAND,     /* question, query: 250, 252, 550 */
+    SMTP_EVENT_RETRY,      /* question, query: a domain; 250, 251, 458 (RFC 1985) */
     SMTP_EVENT_BODY_BEGIN, /* question: 354 (of BDAT: silence), or 4xx, 5xx */
     SMTP_EVENT_BODY_PIECE, /* news, body: content as it is to be kept, dots unstuffed */
     SMTP_EVENT_BODY_END,   /* question, body_bytes: all of it came. In LMTP it is answered as many

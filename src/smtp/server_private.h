@@ -175,6 +175,9 @@ void smtp_command_help(struct smtp_server *server, struct slice argument, struct
 void smtp_command_off(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_foreign(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_vrfy(struct smtp_server *server, struct slice argument, struct instant now);
+/* Whether this client may use ETRN. */
+bool smtp_may_retry(const struct smtp_server *server);
+void smtp_command_etrn(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_expn(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_starttls(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_auth(struct smtp_server *server, struct slice argument, struct instant now);
@@ -211,6 +214,8 @@ void smtp_answered_auth(struct smtp_server *server, const struct smtp_verdict *v
 void smtp_answered_mail(struct smtp_server *server, const struct smtp_verdict *verdict,
                         struct instant now);
 void smtp_answered_rcpt(struct smtp_server *server, const struct smtp_verdict *verdict,
+                        struct instant now);
+void smtp_answered_etrn(struct smtp_server *server, const struct smtp_verdict *verdict,
                         struct instant now);
 void smtp_answered_verify(struct smtp_server *server, const struct smtp_verdict *verdict,
                           struct instant now);

@@ -292,6 +292,36 @@ class Lab(unittest.TestCase):
                                                                           message.get_all("Received"))],
                          ["smtp.machin.com", backup, "mail.truc.fr"])
 
+    def test_who_may_has_waiting_mail_tried_at_once(self):
+        """ETRN (RFC 1985) at the secondary, whose own next try is far away."""
+        config = self.folder / "backup1.machin.com/facteur.conf"
+        table = self.folder / "mail.truc.fr/data/directory/transports"
+        before = table.read_text()
+        config.write_text(config.read_text().replace('queue_interval_max = "2 s"', 'queue_interval_max = "1 h"'))
+        self.tool("backup1.machin.com", "reload")
+        table.write_text(f"machin.com smtp:[127.{self.net}.2.2]:{PORT}\n{before}")
+        self.tool("mail.truc.fr", "reload")
+        self.lab("stop", "machin.com")
+        try:
+            way = self.send("--subject", "etrn", "--wait", "2")
+            self.assertIn(("accepted", "backup1.machin.com"), self.kinds(way))
+        finally:
+            table.write_text(before)
+            self.tool("mail.truc.fr", "reload")
+            self.lab("start", "machin.com")
+        self.assertEqual(self.find("etrn", "marc@machin.com"), [])
+        place = f"127.{self.net}.2.2"
+        with smtplib.SMTP(place, PORT, timeout=60, source_address=(self.address("jqp@bar.com"), 0)) as stranger:
+            stranger.ehlo()
+            self.assertEqual(stranger.docmd("ETRN", "machin.com")[0], 502)
+        with smtplib.SMTP(place, PORT, timeout=60) as client:
+            self.assertTrue(client.ehlo()[0] == 250 and client.has_extn("etrn"))
+            self.assertEqual(client.docmd("ETRN", "xyz.com")[0], 251)
+            self.assertEqual(client.docmd("ETRN", "MACHIN.com")[0], 250)
+            self.assertTrue(wait_for(lambda: self.find("etrn", "marc@machin.com")))
+            self.assertTrue(wait_for(lambda: client.docmd("ETRN", "machin.com")[0] == 251))
+        self.assertEqual(len(self.find("etrn", "marc@machin.com")), 1)
+
     def test_a_domain_that_is_down_gets_its_mail_later_and_once(self):
         self.lab("stop", "xyz.com")
         try:

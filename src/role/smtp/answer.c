@@ -38,8 +38,7 @@ add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
 {
     struct smtp_verdict verdict = {.status = ENVELOPE_STATUS(2, 1, 5)};
 
-    if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters,
-                         note))
+    if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters, note))
         return (struct smtp_verdict){
             .code = 452, .status = ENVELOPE_STATUS(4, 5, 3), .text = SLICE("too many recipients")};
     if (note->verdict == SMTP_ROUTE_VERDICT_MOVED) {
@@ -123,6 +122,26 @@ smtp_session_on_route(struct smtp_session *session, const struct smtp_route_rout
     answers_keep(&session->role->answers, &question, note);
     smtp_session_take_route(session, note);
     connection_wake(session->connection);
+}
+
+/* RFC 1985 §5.3 */
+void
+smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_flushed *note)
+{
+    static const struct smtp_verdict words[SMTP_STORE_FLUSH_RESULT_COUNT] = {
+        [SMTP_STORE_FLUSH_RESULT_NONE] = {.code = 251,
+                                          .status = ENVELOPE_STATUS(2, 0, 0),
+                                          .text = SLICE("no messages wait for that domain")},
+        [SMTP_STORE_FLUSH_RESULT_STARTED] = {.code = 250,
+                                             .status = ENVELOPE_STATUS(2, 0, 0),
+                                             .text = SLICE("queuing for that domain started")},
+        [SMTP_STORE_FLUSH_RESULT_BUSY] = {.code = 458,
+                                          .status = ENVELOPE_STATUS(4, 5, 1),
+                                          .text = SLICE("that cannot be done now, ask later")},
+    };
+
+    if (session->waiting == WAITING_FLUSH)
+        smtp_session_answer_later(session, &words[note->result]);
 }
 
 /* Lines of one reply, separated as the engine wants them. */

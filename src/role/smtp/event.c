@@ -115,6 +115,19 @@ on_query(struct smtp_session *session, const struct smtp_event *event)
         smtp_session_answer(session, &smtp_try_later);
 }
 
+static void
+on_retry(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_store_flush note = {.id = new_request(session), .domain = event->query};
+
+    if (send(role, &role->store,
+             smtp_store_put_flush(&role->note_buffer, &role->store.ledger, &note)))
+        wait_for(session, WAITING_FLUSH, note.id);
+    else
+        smtp_session_answer(session, &smtp_try_later);
+}
+
 /* 454 is the code that RFC 4954 §4.7 has for "not now". */
 static void
 answer_auth_away(struct smtp_session *session)
@@ -400,6 +413,9 @@ smtp_session_on_event(struct smtp_session *session, const struct smtp_event *eve
     case SMTP_EVENT_VERIFY:
     case SMTP_EVENT_EXPAND:
         on_query(session, event);
+        break;
+    case SMTP_EVENT_RETRY:
+        on_retry(session, event);
         break;
     case SMTP_EVENT_BODY_BEGIN:
         on_body_begin(session);

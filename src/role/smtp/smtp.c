@@ -31,7 +31,7 @@ lose(struct smtp_role *role, struct smtp_peer_role *peer)
         answers_forget(&role->answers);
     for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
         bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM ||
-                        session->waiting == WAITING_QUOTA;
+                        session->waiting == WAITING_QUOTA || session->waiting == WAITING_FLUSH;
         bool is_auth = session->waiting == WAITING_AUTH;
         if (peer == (is_store ? &role->store : is_auth ? &role->auth : &role->route))
             smtp_session_give_up(session);
@@ -106,6 +106,12 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
     if (!smtp_store_take(bytes, handle, SIDE_ANSWERING, &role->store.ledger, &role->note_arena,
                          &note)) {
         on_bad_note(role, &role->store, handle, "store");
+        return;
+    }
+    if (note.kind == SMTP_STORE_FLUSHED) {
+        struct smtp_session *asker = smtp_session_find(role, note.as.flushed.id);
+        if (asker)
+            smtp_session_on_flushed(asker, &note.as.flushed);
         return;
     }
     bool is_room = note.kind == SMTP_STORE_HAS_ROOM;
@@ -237,6 +243,9 @@ set_options(struct smtp_role *role)
             .mechanisms = is_submission ? mechanisms_of(config->auth_mechanisms) : 0,
             .verify = policy_of(config->vrfy),
             .expand = policy_of(config->expn),
+            .retry = config->etrn == CONFIG_ETRN_ALL       ? SMTP_VERIFY_EVERYBODY
+                     : config->etrn == CONFIG_ETRN_TRUSTED ? SMTP_VERIFY_AUTHENTICATED
+                                                           : SMTP_VERIFY_NOBODY,
             .has_tls = config->tls_certificate.len > 0,
             .is_auth_required = is_submission,
             .allows_auth_on_loopback = config->auth_plaintext_on_loopback,
@@ -314,8 +323,7 @@ role_open(const struct role_start *start)
     role->peers = peers_open(seed);
     answers_init(&role->answers, seed);
     role->shared = connection_shared_open(role->host);
-    role->acceptors =
-        (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
+    role->acceptors = (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
     return role;

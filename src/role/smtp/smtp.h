@@ -58,6 +58,7 @@ enum smtp_waiting {
     WAITING_RECIPIENT, /* route */
     WAITING_VERIFY,    /* route */
     WAITING_QUOTA,     /* store: whether the recipient's mailbox is full */
+    WAITING_FLUSH,     /* store: ETRN */
     WAITING_AUTH,      /* auth */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
@@ -136,6 +137,7 @@ void smtp_session_take_route(struct smtp_session *session, const struct smtp_rou
 /* Answers it as the store says: whether the mailbox can have the message. */
 void smtp_session_take_room(struct smtp_session *session, bool has_room);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
+void smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_flushed *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
 void smtp_session_on_challenge(struct smtp_session *session,
                                const struct smtp_auth_challenge *note);

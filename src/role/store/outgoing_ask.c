@@ -10,9 +10,10 @@
 #include <stdlib.h>
 
 enum {
-    SCAN_STEP = 2000, /* messages looked at in a turn of the loop */
-    FOUND_STEP = 200, /* of them, looked into */
-    CHANGES_MAX = 500 /* recipients changed in a turn */
+    SCAN_STEP = 2000,  /* messages looked at in a turn of the loop */
+    FOUND_STEP = 200,  /* of them, looked into */
+    CHANGES_MAX = 500, /* recipients changed in a turn */
+    RETRIES_MAX = 8    /* domains that are tried at the same time because somebody wished it */
 };
 
 enum phase { PHASE_QUEUE, PHASE_DONE, PHASE_END };
@@ -27,7 +28,8 @@ struct change {
 
 struct asking {
     struct list link;
-    struct store_tool *tool; /* NULL: gone */
+    struct store_tool *tool; /* NULL: gone, or nobody is told */
+    bool is_retry;           /* nobody is told */
     struct store_role *role;
     struct arena arena; /* of the filters */
     struct tool_store_queue_ask ask;
@@ -241,7 +243,8 @@ look_into(struct asking *asking, uint64_t message)
         !queue_message_take(entry.facts, &facts))
         return true; /* gone meanwhile, or damaged: check names it */
     for (; asking->next_index < facts.recipients && !is_enough(asking); asking->next_index++) {
-        if (asking->change_count == CHANGES_MAX || host_channel_is_full(asking->tool->channel))
+        if (asking->change_count == CHANGES_MAX ||
+            (asking->tool && host_channel_is_full(asking->tool->channel)))
             return false;
         if (mailbox_queue_get_recipient(role->store, message, asking->next_index, &value) !=
                 STORE_OK ||
@@ -536,7 +539,7 @@ step(struct asking *asking)
     bool goes_on = true;
 
     asking->is_ready = false;
-    if (!asking->tool) {
+    if (!asking->tool && !asking->is_retry) {
         close_asking(asking);
         return;
     }
@@ -610,6 +613,47 @@ asking_open(struct store_tool *tool, const struct tool_store_queue_ask *ask)
     }
     list_append(&role->outgoing->askings, &asking->link);
     askings_go_on(role);
+}
+
+bool
+asking_retry(struct store_role *role, struct slice domain, bool *ret_is_busy)
+{
+    struct buffer recipient;
+    size_t open = 0;
+
+    *ret_is_busy = false;
+    if (!role->outgoing)
+        return false;
+    LIST_EACH (link, &role->outgoing->askings) {
+        open += LIST_ITEM(link, struct asking, link)->is_retry;
+    }
+    buffer_init(&recipient, TOOL_STORE_QUEUE_ASK_RECIPIENT_MAX);
+    buffer_put_byte(&recipient, '@');
+    for (size_t i = 0; i < domain.len; i++)
+        buffer_put_byte(&recipient, byte_to_lower(domain.at[i]));
+    *ret_is_busy = open >= RETRIES_MAX;
+    if (*ret_is_busy ||
+        !lanes_find(&role->outgoing->lanes, slice_skip(buffer_slice(&recipient), 1))) {
+        buffer_finish(&recipient);
+        return false;
+    }
+    struct asking *asking = calloc(1, sizeof(*asking));
+    if (!asking)
+        abort();
+    asking->role = role;
+    asking->is_retry = true;
+    arena_init(&asking->arena, TOOL_STORE_QUEUE_ASK_RECIPIENT_MAX * 2);
+    asking->ask = (struct tool_store_queue_ask){
+        .action = TOOL_STORE_QUEUE_ACTION_RETRY,
+        .recipient = arena_copy(&asking->arena, buffer_slice(&recipient)),
+        .states = 1u << QUEUE_WAITING};
+    buffer_finish(&recipient);
+    asking->changes = calloc(CHANGES_MAX, sizeof(*asking->changes));
+    if (!asking->changes)
+        abort();
+    list_append(&role->outgoing->askings, &asking->link);
+    askings_go_on(role);
+    return true;
 }
 
 void

@@ -327,8 +327,7 @@ keep_envelope(struct parcel *parcel, const struct smtp_store_submit *note)
         (note->content == SMTP_STORE_CONTENT_BINARY ? QUEUE_BINARY : 0) |
         (note->has_deliver_by ? QUEUE_DELIVER_BY : 0) |
         (note->deliver_by_returns ? QUEUE_BY_RETURNS : 0) |
-        (note->deliver_by_traces ? QUEUE_BY_TRACES : 0) |
-        (note->has_priority ? QUEUE_PRIORITY : 0);
+        (note->deliver_by_traces ? QUEUE_BY_TRACES : 0) | (note->has_priority ? QUEUE_PRIORITY : 0);
     parcel->group_count = note->groups.count;
     parcel->groups = ARENA_ARRAY(&parcel->arena, struct parcel_group, note->groups.count);
     for (size_t i = 0; parcel->groups && i < note->groups.count; i++)
@@ -395,6 +394,22 @@ on_room(struct store_smtp *smtp, const struct smtp_store_room *note)
 }
 
 static void
+on_flush(struct store_smtp *smtp, const struct smtp_store_flush *note)
+{
+    struct store_role *role = smtp->role;
+    struct smtp_store_flushed answer = {.id = note->id};
+    bool is_busy = false;
+
+    answer.result = asking_retry(role, note->domain, &is_busy) ? SMTP_STORE_FLUSH_RESULT_STARTED
+                    : is_busy                                  ? SMTP_STORE_FLUSH_RESULT_BUSY
+                                                               : SMTP_STORE_FLUSH_RESULT_NONE;
+    buffer_clear(&role->note);
+    bool is_put = smtp_store_put_flushed(&role->note, &smtp->ledger, &answer);
+    assert(is_put);
+    host_channel_send(smtp->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+static void
 lose_smtp(struct store_smtp *smtp)
 {
     /* What it submitted is filed all the same; nobody will hear of it. */
@@ -426,6 +441,9 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
             is_good = on_recipients(smtp, &note.as.recipients);
         } else if (note.kind == SMTP_STORE_ROOM) {
             on_room(smtp, &note.as.room);
+            is_good = true;
+        } else if (note.kind == SMTP_STORE_FLUSH) {
+            on_flush(smtp, &note.as.flush);
             is_good = true;
         }
     }

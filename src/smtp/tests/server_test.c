@@ -277,6 +277,24 @@ verification_is_for_those_whom_the_policy_lets(void **state)
 }
 
 static void
+waiting_mail_is_tried_for_those_whom_the_policy_lets(void **state)
+{
+    struct conversation *talk = *state;
+
+    conversation_run(talk, SLICE(HELLO "ETRN foo.com\r\n"));
+    conversation_expect_codes(talk, "220 250 502");
+    talk->options.retry = SMTP_VERIFY_AUTHENTICATED;
+    conversation_run(talk, SLICE(HELLO "ETRN foo.com\r\n"));
+    conversation_expect_codes(talk, "220 250 502");
+    talk->peer.may_relay = true;
+    conversation_run(talk, SLICE("ETRN foo.com\r\n" HELLO
+                                 "ETRN foo.com\r\netrn idle.test\r\nETRN @foo.com\r\n"
+                                 "ETRN #1\r\nETRN [127.0.0.1]\r\nETRN a b\r\nETRN\r\n"
+                                 "MAIL FROM:<a@b>\r\nETRN foo.com\r\n"));
+    conversation_expect_codes(talk, "220 503 250 250 251 458 458 501 501 501 250 503");
+}
+
+static void
 tls_first_where_it_is_required(void **state)
 {
     struct conversation *talk = *state;
@@ -306,6 +324,7 @@ static const struct CMUnitTest tests[] = {
     CASE(obsolete_verbs_begin_a_transaction_when_they_are_on),
     CASE(lmtp_knows_lhlo_only),
     CASE(verification_is_for_those_whom_the_policy_lets),
+    CASE(waiting_mail_is_tried_for_those_whom_the_policy_lets),
     CASE(tls_first_where_it_is_required),
 };
 

@@ -74,6 +74,7 @@ struct talk {
 };
 
 struct reading {
+    const struct lab *lab;
     struct journey *journey;
     size_t station;
     struct slice recipients[JOURNEY_STATIONS_MAX]; /* that were queued */
@@ -191,14 +192,16 @@ take_dialogue(struct reading *reading, const struct lab_log_line *line, bool is_
 
 /* "filed as ID", as our servers answer: the message has another name there. */
 static void
-add_station(struct journey *journey, struct slice host_name, struct slice text)
+add_station(struct reading *reading, struct slice host_name, struct slice text)
 {
+    struct journey *journey = reading->journey;
     static const char filed[] = "filed as ";
     size_t at = slice_find(text, slice_of_string(filed));
     const struct lab_host *host = NULL;
 
     for (size_t i = 0; i < lab_host_count; i++) {
-        if (slice_equal(host_name, slice_of_string(lab_hosts[i].name)))
+        if (slice_equal(host_name, slice_of_string(lab_hosts[i].name)) ||
+            slice_equal(host_name, slice_of_string(reading->lab->addresses[i])))
             host = &lab_hosts[i];
     }
     struct slice id = slice_skip(text, at + strlen(filed));
@@ -228,7 +231,7 @@ take_result(struct reading *reading, const struct lab_log_line *line, struct sli
         return;
     station->waiting -= station->waiting > 0;
     if (slice_equal(event, SLICE("relayed")))
-        add_station(reading->journey, host, text);
+        add_station(reading, host, text);
 }
 
 static void
@@ -324,7 +327,7 @@ sort_parts(struct journey *journey, size_t first)
 static int
 read_station(struct journey *journey, const struct lab *lab, size_t index)
 {
-    struct reading reading = {.journey = journey, .station = index};
+    struct reading reading = {.lab = lab, .journey = journey, .station = index};
     char *path = lab_path(lab, journey->stations[index].host->name, "log");
     struct lab_log_line line;
     struct buffer text;
