@@ -470,6 +470,21 @@ directory_relay_find(const struct directory *directory, struct slice name)
     return find_domain(&directory->relays, name, SLICE(""));
 }
 
+const struct slice *
+directory_recipient_at(const struct directory *directory, size_t index)
+{
+    const struct directory_recipient *recipient =
+        index < directory->recipients.count ? directory->recipients.at[index] : NULL;
+
+    return recipient ? &recipient->name : NULL;
+}
+
+bool
+directory_recipient_is_known(const struct directory *directory, struct slice name)
+{
+    return find_address(&directory->recipients, name) != NULL;
+}
+
 /* alice, where only one of our domains has an alice. */
 static const struct directory_account *
 find_bare(const struct directory *directory, struct slice name, struct arena *arena)

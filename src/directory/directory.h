@@ -121,6 +121,10 @@ const struct directory_relay *directory_relay_at(const struct directory *directo
 const struct directory_relay *directory_relay_find(const struct directory *directory,
                                                    struct slice name);
 
+/* The known names of relay domains: addresses in canonical form; NULL behind the last. */
+const struct slice *directory_recipient_at(const struct directory *directory, size_t index);
+bool directory_recipient_is_known(const struct directory *directory, struct slice name);
+
 /* Whom a login name means: an account's address, or its local part alone where that is unique
  * (`alice`), or an address of a domain that stands for another. Disabled accounts are found too. */
 const struct directory_account *directory_login_find(const struct directory *directory,

@@ -298,6 +298,18 @@ is_route(struct slice local)
            slice_find_byte(local, '@') < local.len;
 }
 
+/* With its detail, or without. */
+static bool
+is_listed_recipient(struct resolution *run, const struct directory_address *address)
+{
+    const struct map *known = &run->directory->recipients.by_name;
+    struct directory_address base = *address;
+
+    base.local = slice_first(address->local, separator_of(run->directory, address->local));
+    return map_find(known, directory_key(run->arena, address)) ||
+           map_find(known, directory_key(run->arena, &base));
+}
+
 /* A domain whose mail we pass on: postmaster is always taken, others as the relay's line says. */
 static enum directory_verdict
 find_relay(struct resolution *run, const struct directory_address *address, const struct work *work)
@@ -310,7 +322,7 @@ find_relay(struct resolution *run, const struct directory_address *address, cons
     if (is_route(address->local))
         return DIRECTORY_UNKNOWN;
     if (relay->is_listed && !slice_equal(address->local, SLICE("postmaster")) &&
-        !map_find(&directory->recipients.by_name, directory_key(run->arena, address)))
+        !is_listed_recipient(run, address))
         return DIRECTORY_UNKNOWN;
     add_target(run, (struct directory_target){.name = work->address, .detail = SLICE("")});
     return DIRECTORY_RELAYED;

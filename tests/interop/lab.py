@@ -292,6 +292,22 @@ class Lab(unittest.TestCase):
                                                                           message.get_all("Received"))],
                          ["smtp.machin.com", backup, "mail.truc.fr"])
 
+    def test_a_secondary_learns_the_names_of_its_primary(self):
+        config = [str(self.folder / host / "facteur.conf") for host in ("smtp.machin.com", "backup2.machin.com")]
+        self.tool("smtp.machin.com", "alias", "add", "boss@machin.com", "marc@machin.com")
+        names = subprocess.run([FACTEUR, "relay", "export", "machin.com", "--config", config[0]], check=True,
+                               capture_output=True, timeout=60).stdout
+        stranger = smtplib.SMTP(f"127.{self.net}.2.3", PORT, timeout=60, source_address=(self.address("jqp@bar.com"), 0))
+        stranger.ehlo()
+        stranger.mail("jqp@bar.com")
+        self.assertEqual(stranger.rcpt("boss@machin.com")[0], 550)
+        subprocess.run([FACTEUR, "relay", "import", "machin.com", "-", "--config", config[1]], check=True,
+                       capture_output=True, timeout=60, input=names)
+        self.assertEqual(stranger.rcpt("boss@machin.com")[0], 250)
+        self.assertEqual(stranger.rcpt("boss+private@machin.com")[0], 250)
+        self.assertEqual(stranger.rcpt("nobody@machin.com")[0], 550)
+        stranger.quit()
+
     def test_who_may_has_waiting_mail_tried_at_once(self):
         """ETRN (RFC 1985) at the secondary, whose own next try is far away."""
         config = self.folder / "backup1.machin.com/facteur.conf"

@@ -246,8 +246,8 @@ void outgoing_trace(struct parcel *parcel);
 struct slice outgoing_message_id(const struct parcel *parcel);
 
 /* outgoing_ask.c: what the operator asks, and has done */
-/* Has all that waits for a domain tried at once (ETRN), while nobody looks on. False: nothing waits,
- * or (*ret_is_busy) too many such wishes are open. */
+/* Has all that waits for a domain tried at once (ETRN), while nobody looks on. False: nothing
+ * waits, or (*ret_is_busy) too many such wishes are open. */
 MUST_USE bool asking_retry(struct store_role *role, struct slice domain, bool *ret_is_busy);
 void asking_open(struct store_tool *tool, const struct tool_store_queue_ask *ask);
 /* There is room in the tool's channel again; the tool has gone. */

@@ -355,6 +355,31 @@ class Directory(Installation):
         domains = json.loads(self.do("domain", "list", "--json"))["domains"]
         self.assertEqual([d["domain"] for d in domains], ["example.test"])
 
+    def test_a_primary_tells_its_secondary_the_names(self):
+        self.do("user", "add", "bob@example.test", "--no-password")
+        self.do("alias", "add", "--list", "team@example.test", "bob@example.test")
+        names = self.do("relay", "export", "example.test")
+        self.assertEqual(sorted(names.split()),
+                         ["abuse@example.test", "alice@example.test", "bob@example.test",
+                          "team-owner@example.test", "team@example.test"])
+        names = names.replace("example.test", "far.test")
+        self.do("relay", "import", "far.test", "-", text=names)
+        self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"][0]["names"], 5)
+        self.do("relay", "import", "far.test", "-", text="# names\n" + names.replace("team@far.test\n", ""))
+        relays = json.loads(self.do("relay", "list", "--json"))["relays"]
+        self.assertEqual(relays, [{"domain": "far.test", "listed": True, "names": 4}])
+        # What is wrong changes nothing.
+        for text in ("", "x@elsewhere.test\n", "bob@far.test\nno address\n"):
+            self.do("relay", "import", "far.test", "-", text=text, code=DATAERR)
+        self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"], relays)
+        self.do("relay", "import", "far.test", "-", text="@far.test\n")
+        self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"],
+                         [{"domain": "far.test", "listed": False, "names": 0}])
+        self.do("relay", "remove", "far.test")
+        self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"], [])
+        self.do("relay", "export", "far.test", code=NOUSER)
+        self.do("relay", "add", "example.test", code=CANTCREAT)
+
     def test_a_line_cut_off_by_a_crash_harms_nobody(self):
         with open(self.folder / "data/directory/accounts", "a", encoding="utf8") as file:
             file.write("account half@exa")
