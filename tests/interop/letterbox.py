@@ -121,8 +121,12 @@ class Letterbox(unittest.TestCase):
 
     def test_back_to_the_store(self):
         self.into("store")
-        self.office.send("in the store again")
-        self.office.find("in the store again")
+
+        def is_back():
+            subject = f"in the store again {time.monotonic_ns()}"
+            self.office.send(subject)
+            return any(subject.encode() in message for message in self.office.messages())
+        self.assertTrue(wait_for(is_back))
 
 
 if __name__ == "__main__":
