@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
 #include "imap/fetch.h"
+#include "imap/search_run.h"
 #include "imap/server_private.h"
 #include "mime/decode.h"
 
@@ -13,6 +14,8 @@ struct fetch_task {
     uint64_t changed_since;
     bool has_changed_since, wants_vanished;
     bool is_peek; /* no item sets \Seen */
+    bool is_partial;
+    struct imap_returns partial; /* PARTIAL only */
     /* The row in hand. */
     bool is_begun;
     size_t item;
@@ -360,7 +363,7 @@ after_rows(struct imap_server *server)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* fetch-modifier: "CHANGEDSINCE" SP number, "VANISHED" */
+/* fetch-modifier: "CHANGEDSINCE" SP number, "VANISHED", "PARTIAL" SP range (RFC 9394 §3.3) */
 static bool
 take_modifiers(struct cursor *cursor, struct fetch_task *task)
 {
@@ -375,11 +378,39 @@ take_modifiers(struct cursor *cursor, struct fetch_task *task)
                 return false;
         } else if (imap_take_word(cursor, SLICE("VANISHED"))) {
             task->wants_vanished = true;
+        } else if (imap_take_word(cursor, SLICE("PARTIAL"))) {
+            task->is_partial = true;
+            if (!imap_take_partial(cursor, &task->partial))
+                return false;
         } else {
             return false;
         }
     } while (imap_take_space(cursor));
     return cursor_take_byte(cursor, ')');
+}
+
+/* Leaves those of the messages that PARTIAL names, counted as the client knows them. */
+static void
+clip_places(struct imap_server *server, struct fetch_task *task)
+{
+    struct imap_walk walk;
+    uint32_t place, number, count = 0, first, end;
+
+    imap_walk_init(&walk, &server->view, &task->places);
+    while (imap_walk_next(&walk, &place, &number))
+        count++;
+    imap_partial_window(&task->partial, count, &first, &end);
+    imap_walk_init(&walk, &server->view, &task->places);
+    for (uint32_t i = 0; i < end && imap_walk_next(&walk, &place, &number); i++) {
+        if (i >= first)
+            imap_set_builder_add(&server->gathered, place, place);
+    }
+    struct imap_set kept = imap_set_builder_set(&server->gathered);
+    struct slice copy =
+        arena_copy(&server->arena, slice_of(kept.at, kept.count * sizeof(*kept.at)));
+    task->places = (struct imap_set){(const void *)copy.at, kept.count};
+    imap_set_builder_finish(&server->gathered);
+    imap_set_builder_init(&server->gathered);
 }
 
 static enum imap_fetch_kind
@@ -473,10 +504,12 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, "expected: FETCH set items");
         return;
     }
-    if (is_outside) {
-        imap_bad(server, "there are not so many messages");
+    if (is_outside || (task->is_partial && !server->is_uid)) {
+        imap_bad(server, is_outside ? "there are not so many messages" : "PARTIAL goes with UIDs");
         return;
     }
+    if (task->is_partial)
+        clip_places(server, task);
     if (task->wants_vanished &&
         !(server->is_uid && server->enabled & IMAP_ENABLED_QRESYNC && task->has_changed_since)) {
         imap_bad(server, "VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");

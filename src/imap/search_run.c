@@ -143,9 +143,8 @@ imap_search_run_places(struct imap_server *server)
 
 /* ---- return options -------------------------------------------------------------------------- */
 
-/* "PARTIAL" SP ("1:100" / "-1:-100") */
-static bool
-take_partial(struct cursor *cursor, struct imap_returns *returns)
+bool
+imap_take_partial(struct cursor *cursor, struct imap_returns *returns)
 {
     struct imap_range *range = &returns->partial;
 
@@ -190,7 +189,7 @@ imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns)
         if (i == COUNT_OF(options))
             return false;
         ret_returns->give |= options[i].bit;
-        if (options[i].bit == IMAP_GIVE_PARTIAL && !take_partial(cursor, ret_returns))
+        if (options[i].bit == IMAP_GIVE_PARTIAL && !imap_take_partial(cursor, ret_returns))
             return false;
     }
     if (ret_returns->give == 0)
@@ -208,16 +207,25 @@ imap_put_esearch(struct imap_server *server)
 }
 
 void
-imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_t count,
-                 uint32_t *ret_first, uint32_t *ret_end)
+imap_partial_window(const struct imap_returns *returns, uint32_t count, uint32_t *ret_first,
+                    uint32_t *ret_end)
 {
     uint32_t first = returns->partial.first, last = returns->partial.last;
     bool is_reverse = returns->is_last_first;
 
-    imap_put_number(out, is_reverse ? " PARTIAL (-" : " PARTIAL (", first, ":");
-    imap_put_number(out, is_reverse ? "-" : "", last, " ");
     *ret_first = is_reverse ? (last <= count ? count - last : 0) : first - 1;
     *ret_end = is_reverse ? (first <= count ? count - first + 1 : 0) : last;
+}
+
+void
+imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_t count,
+                 uint32_t *ret_first, uint32_t *ret_end)
+{
+    bool is_reverse = returns->is_last_first;
+
+    imap_put_number(out, is_reverse ? " PARTIAL (-" : " PARTIAL (", returns->partial.first, ":");
+    imap_put_number(out, is_reverse ? "-" : "", returns->partial.last, " ");
+    imap_partial_window(returns, count, ret_first, ret_end);
 }
 
 /* RFC 5182 §2.1: MIN and MAX alone save only these. */

@@ -25,6 +25,11 @@ struct imap_returns {
 
 /* ["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP] */
 MUST_USE bool imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns);
+/* SP ("1:100" / "-1:-100"), behind the word PARTIAL */
+MUST_USE bool imap_take_partial(struct cursor *cursor, struct imap_returns *returns);
+/* The stretch [*ret_first, *ret_end) of `count` results that PARTIAL means. */
+void imap_partial_window(const struct imap_returns *returns, uint32_t count, uint32_t *ret_first,
+                         uint32_t *ret_end);
 /* Puts "* ESEARCH (TAG "a1") UID". */
 void imap_put_esearch(struct imap_server *server);
 /* Puts " PARTIAL (1:100 ", and gives the stretch of `count` results that it means: [*ret_first,
