@@ -46,7 +46,11 @@ class Lab(unittest.TestCase):
         cls.folder = Path(tempfile.mkdtemp(prefix="fl-", dir="/tmp"))
         cls.folder.chmod(0o755)
         cls.net = free_net()
-        cls.lab("start", "--net", str(cls.net))
+        try:
+            cls.lab("start", "--net", str(cls.net))
+        except BaseException:
+            cls.tearDownClass()
+            raise
 
     @classmethod
     def tearDownClass(cls):
