@@ -12,6 +12,7 @@ struct mime_decoder {
     enum mime_encoding encoding;
     struct mime_defects *defects;
     size_t offset;
+    size_t piece_max; /* encoded octets for one piece */
     bool is_text;
     bool is_finished;
     union {
@@ -31,15 +32,18 @@ struct mime_decoder *
 mime_decoder_open(struct slice body, enum mime_encoding encoding, struct mime_defects *defects,
                   size_t offset)
 {
-    struct mime_decoder *decoder = calloc(1, sizeof(*decoder));
+    struct mime_decoder *decoder = malloc(sizeof(*decoder)); /* calloc has no short way */
 
     if (!decoder)
         abort();
-    decoder->body = body;
-    decoder->rest = cursor_of(body);
-    decoder->encoding = encoding;
-    decoder->defects = defects;
-    decoder->offset = offset;
+    *decoder = (struct mime_decoder){
+        .body = body,
+        .rest = cursor_of(body),
+        .encoding = encoding,
+        .defects = defects,
+        .offset = offset,
+        .piece_max = MIME_DECODE_PIECE,
+    };
     if (encoding == MIME_ENCODING_BASE64)
         base64_decoder_init(&decoder->base64);
     else if (encoding == MIME_ENCODING_QUOTED_PRINTABLE)
@@ -58,6 +62,13 @@ mime_decoder_open_text(struct slice body, enum mime_encoding encoding, struct sl
     decoder->is_text = true;
     charset_decoder_init(&decoder->charset, charset_find(charset));
     return decoder;
+}
+
+void
+mime_decoder_set_piece(struct mime_decoder *decoder, size_t octets)
+{
+    assert(octets > 0 && octets <= MIME_DECODE_PIECE);
+    decoder->piece_max = octets;
 }
 
 void
@@ -86,11 +97,11 @@ complain(struct mime_decoder *decoder, enum mime_defect_kind kind, uint64_t offs
 static struct slice
 next_octets(struct mime_decoder *decoder)
 {
-    struct slice piece = slice_first(cursor_rest(&decoder->rest), MIME_DECODE_PIECE);
+    struct slice piece = slice_first(cursor_rest(&decoder->rest), decoder->piece_max);
 
     buffer_clear(&decoder->octets);
     if (decoder->encoding == MIME_ENCODING_UUENCODE) {
-        mime_uudecode(&decoder->uuencode, &decoder->rest, MIME_DECODE_PIECE, &decoder->octets);
+        mime_uudecode(&decoder->uuencode, &decoder->rest, decoder->piece_max, &decoder->octets);
         return buffer_slice(&decoder->octets);
     }
     decoder->rest.at += piece.len;

@@ -24,6 +24,9 @@ struct mime_decoder *mime_decoder_open_text(struct slice body, enum mime_encodin
 /* The next piece, not empty, valid until the next call; false at the end. */
 MUST_USE bool mime_decoder_next(struct mime_decoder *decoder, struct slice *ret_piece);
 
+/* Smaller pieces, for who may need only the first of them. */
+void mime_decoder_set_piece(struct mime_decoder *decoder, size_t octets);
+
 /* Accepts a pointer to NULL; sets the pointer to NULL. */
 void mime_decoder_close(struct mime_decoder **decoder);
 

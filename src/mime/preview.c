@@ -7,6 +7,9 @@
 /* How much of a part is looked at: HTML can begin with much that is not text. */
 enum { LOOK_MAX = 4 * 1024, LOOK_HTML_MAX = 64 * 1024 };
 
+/* And in what pieces: the first is enough for most. */
+enum { PIECE = 256, PIECE_HTML = 2 * 1024 };
+
 struct preview {
     struct buffer *out;
     size_t characters;
@@ -212,6 +215,7 @@ mime_preview_put(struct buffer *buffer, const struct mime_tree *tree)
         slice_first(mime_part_body(tree, part), preview.is_html ? LOOK_HTML_MAX : LOOK_MAX),
         part->encoding, mime_content_type_charset(&part->content_type), NULL, 0);
     struct slice piece;
+    mime_decoder_set_piece(decoder, preview.is_html ? PIECE_HTML : PIECE);
     while (!is_full(&preview) && mime_decoder_next(decoder, &piece)) {
         struct cursor cursor = cursor_of(piece);
         uint32_t character;
