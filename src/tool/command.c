@@ -69,7 +69,7 @@ static const struct command *const commands[] = {
     &command_account_test,
     &command_send,
     &command_reply,
-    &command_forward,
+    &command_forward, &command_bounce,
     &command_fetch,
     &command_list,
     &command_search,

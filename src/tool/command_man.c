@@ -115,6 +115,11 @@ put_command(struct buffer *out, const struct command *command)
         buffer_put_text(out, ".TP\n\\fB\\-\\-");
         put_string(out, option->name);
         buffer_put_text(out, "\\fR");
+        if (option->letter) {
+            buffer_put_text(out, ", \\fB\\-");
+            buffer_put_byte(out, (uint8_t)option->letter);
+            buffer_put_text(out, "\\fR");
+        }
         if (option->value) {
             buffer_put_byte(out, ' ');
             put_italic(out, option->value);

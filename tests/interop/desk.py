@@ -308,6 +308,20 @@ class Reading(Desk):
         self.assertEqual(part.get_content()["Message-ID"],
                          email.message_from_bytes(whole)["Message-ID"])
 
+    def test_a_message_goes_on_unchanged(self):
+        self.send("for alice", to=BOB, account="alice", text="Déjà vu\n")
+        mark = self.id("for alice", "--account", "bob")
+        before = self.run_it("show", mark, "--raw", "--account", "bob")
+        self.run_it("bounce", mark, ALICE, "--account", "bob")
+        after = self.office.find("for alice")
+        first, again = email.message_from_bytes(before), email.message_from_bytes(after)
+        self.assertEqual(again["Resent-From"].split("<")[1], BOB + ">")
+        self.assertEqual(again["Resent-To"], ALICE)
+        self.assertTrue(again["Resent-Date"] and again["Resent-Message-ID"])
+        self.assertEqual(first["Message-ID"], again["Message-ID"])
+        self.assertTrue(after.endswith(before[before.index(b"\r\nDate: "):]))
+        self.assertLess(after.index(b"Resent-From"), after.index(b"\r\nDate: "))
+
     def test_numbers_that_are_none_are_told(self):
         for word, code in (("0", USAGE), ("x", USAGE), ("4000000000", NOINPUT), ("9-3", USAGE),
                            ("last-x", USAGE), ("1-", USAGE)):

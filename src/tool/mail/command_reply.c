@@ -367,3 +367,83 @@ const struct command command_forward = {
                 DESK_OPTION_TRACE},
     .run = run_forward,
 };
+
+/* ---- bounce -------------------------------------------------------------------------------- */
+
+/* RFC 5322 §3.6.6: fields about the resending stand before the others; nothing else changes. */
+static int
+put_resent(struct answer *answer, struct composed *composed)
+{
+    struct slice content = buffer_slice(&composed->outgoing.content);
+    static const struct {
+        enum field_id id;
+        const char *name;
+    } rows[] = {{FIELD_DATE, "Resent-Date: "},
+                {FIELD_FROM, "Resent-From: "},
+                {FIELD_TO, "Resent-To: "},
+                {FIELD_MESSAGE_ID, "Resent-Message-ID: "}};
+    struct header header;
+    struct buffer whole;
+
+    header_parse(&answer->view.arena, content, &header);
+    buffer_init(&whole, LETTER_MAX);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct field *field = header_find(&header, rows[i].id, NULL);
+        if (!field)
+            continue;
+        buffer_put_text(&whole, rows[i].name);
+        buffer_put(&whole, field->body);
+        buffer_put_text(&whole, "\r\n");
+    }
+    buffer_put(&whole, buffer_slice(&answer->view.content));
+    bool is_whole = !buffer_overflowed(&whole);
+    buffer_clear(&composed->outgoing.content);
+    buffer_put(&composed->outgoing.content, buffer_slice(&whole));
+    buffer_finish(&whole);
+    return is_whole ? EX_OK : say_error(EX_DATAERR, "the message becomes too large");
+}
+
+static int
+run_bounce(const struct command_call *call)
+{
+    struct answer answer = {0};
+    struct composed composed;
+
+    init_answer(&answer);
+    int code = open_answer(&answer, call);
+    for (size_t i = 1; i < call->count; i++) {
+        buffer_put_text(&answer.to, i > 1 ? ", " : "");
+        buffer_put_text(&answer.to, call->arguments[i]);
+    }
+    if (code == EX_OK) {
+        answer.compose->account = answer.desk.login.account;
+        answer.compose->from = command_value(call, "from");
+        answer.compose->to = buffer_slice(&answer.to);
+        code = compose_put(answer.compose, &composed);
+        if (code == EX_OK)
+            code = put_resent(&answer, &composed);
+        if (code == EX_OK)
+            code = departure_send(&answer.desk, &composed);
+        composed_finish(&composed);
+    }
+    finish_answer(&answer);
+    return code;
+}
+
+const struct command command_bounce = {
+    .name = "bounce",
+    .arguments = "MESSAGE TO...",
+    .summary = "Send a message again, as it is, to somebody else",
+    .about = "For what came to the wrong person: the message goes on unchanged, From and all, with "
+             "fields before it that say who sent it again (Resent-From and others). An answer goes "
+             "to who wrote it. To add words of your own, use 'facteur forward'.",
+    .examples = "facteur bounce 7 bob@example.org",
+    .arguments_min = 2,
+    .arguments_max = COMMAND_ARGUMENTS_ANY,
+    .options = {{"from", "ADDRESS", "Who sends it again; default: the account's name and address."},
+                DESK_OPTION_ACCOUNT,
+                DESK_OPTION_FOLDER,
+                DESK_OPTION_BOX,
+                DESK_OPTION_TRACE},
+    .run = run_bounce,
+};
