@@ -363,8 +363,13 @@ settle_alone(struct transport_job *job)
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 5),
                     SLICE("programs are not run by this process"));
         return true;
-    case STORE_TRANSPORT_CARRIER_SMTP:
     case STORE_TRANSPORT_CARRIER_LMTP:
+        if (job->carry.path.len == 0)
+            break;
+        job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 5),
+                    SLICE("unix sockets are not reached by this process"));
+        return true;
+    case STORE_TRANSPORT_CARRIER_SMTP:
     case STORE_TRANSPORT_CARRIER_COUNT:
         break;
     }

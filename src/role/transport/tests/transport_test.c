@@ -241,6 +241,16 @@ discard_and_error_need_no_host(void **state)
     assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_PERMANENT);
     expect_text(carried.results.at[0].status, "5.1.2");
     expect_text(carried.results.at[0].text, "no such domain");
+    note.id++;
+    note.carrier = STORE_TRANSPORT_CARRIER_LMTP;
+    note.path = SLICE("/run/x");
+    expect_text(carry(setup, &note).results.at[0].text,
+                "unix sockets are not reached by this process");
+    note.id++;
+    note.carrier = STORE_TRANSPORT_CARRIER_PIPE;
+    carried = carry(setup, &note);
+    assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_TEMPORARY);
+    expect_text(carried.results.at[0].text, "programs are not run by this process");
 }
 
 static void
