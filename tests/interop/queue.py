@@ -152,6 +152,54 @@ class Queue(unittest.TestCase):
                               env=self.office.environment(), check=True, timeout=60)
         return done.stdout
 
+    # ---- time
+
+    def reports(self, to):
+        return [m for m in self.office.messages(ALICE)
+                if b"Final-Recipient: rfc822; " + to.encode() in m]
+
+    def configure(self, text):
+        """More configuration, for the rest of the test."""
+        path = self.office.folder / "facteur.conf"
+        before = path.read_text()
+        path.write_text(before + text)
+        self.addCleanup(lambda: (path.write_text(before), self.office.tool("reload")))
+        self.office.tool("reload")
+
+    def test_the_sender_is_told_of_a_delay_once(self):
+        to = f"late@{AWAY}"
+        self.configure('queue_notice = "1 s"\n')
+        self.send("late", to)
+        self.tried(to)
+
+        def told():
+            self.queue("retry", "--recipient", to)
+            return self.reports(to)
+        self.assertTrue(wait_for(told))
+        report, = self.reports(to)
+        self.assertIn(b"Action: delayed", report)
+        self.assertIn(b"Will-Retry-Until:", report)
+        attempts = self.rows("--recipient", to)[0]["attempts"]
+
+        def tried_again():
+            self.queue("retry", "--recipient", to)
+            return self.rows("--recipient", to)[0]["attempts"] > attempts + 1
+        self.assertTrue(wait_for(tried_again))
+        self.assertEqual(len(self.reports(to)), 1)
+
+    def test_mail_comes_back_when_its_time_is_over(self):
+        to = f"old@{AWAY}"
+        self.configure('queue_lifetime = "2 s"\n')
+        self.send("old", to)
+
+        def returned():
+            self.queue("retry", "--recipient", to)
+            return self.reports(to)
+        self.assertTrue(wait_for(returned))
+        self.assertIn(b"Action: failed", self.reports(to)[0])
+        self.assertIn(b"Status: 5.4.7", self.reports(to)[0])
+        self.assertEqual(self.rows("--recipient", to), [])
+
     # ---- trace
 
     def trace(self, name, code=0):
