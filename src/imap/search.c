@@ -126,6 +126,7 @@ take_pattern(struct reader *reader, struct imap_term *term)
         return false;
     }
     term->pattern = pattern;
+    term->text = text;
     term->is_present = text.len == 0;
     return true;
 }
@@ -331,10 +332,13 @@ void
 imap_search_finish(struct imap_search *search)
 {
     for (size_t i = 0; i < search->count; i++) {
-        if (!search->terms[i].pattern)
-            continue;
-        collate_pattern_finish(search->terms[i].pattern);
-        free(search->terms[i].pattern);
+        struct imap_term *term = &search->terms[i];
+        if (term->found)
+            imap_set_builder_finish(term->found);
+        free(term->found);
+        if (term->pattern)
+            collate_pattern_finish(term->pattern);
+        free(term->pattern);
     }
     search->count = 0;
 }

@@ -64,6 +64,10 @@ struct imap_term {
     struct slice name;               /* HEADER, KEYWORD */
     enum mime_record_list list;      /* ADDRESS */
     struct collate_pattern *pattern; /* finished by imap_search_finish */
+    struct slice text;               /* of the pattern */
+    /* BODY and TEXT, when the store has an index: it decides about UIDs below `indexed_below`. */
+    uint32_t indexed_below;
+    struct imap_set_builder *found; /* UIDs; finished by imap_search_finish */
 };
 
 struct imap_search {

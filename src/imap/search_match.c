@@ -222,12 +222,30 @@ test_header(const struct imap_term *term, const struct imap_candidate *candidate
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* BODY and TEXT of a message that the index knows. */
+static bool
+is_indexed(const struct imap_term *term, const struct imap_candidate *candidate)
+{
+    return (term->kind == IMAP_TERM_BODY || term->kind == IMAP_TERM_TEXT) &&
+           candidate->mailbox->uids[candidate->place] < term->indexed_below;
+}
+
+static bool
+test_index(const struct imap_term *term, const struct imap_candidate *candidate)
+{
+    struct imap_set found = imap_set_builder_set(term->found);
+
+    return imap_set_has(&found, candidate->mailbox->uids[candidate->place]);
+}
+
 static enum imap_truth
 test_term(const struct imap_term *term, const struct imap_candidate *candidate)
 {
     enum imap_search_need need = need_of(term->kind);
     bool is_true;
 
+    if (is_indexed(term, candidate))
+        return test_index(term, candidate) ? IMAP_TRUE : IMAP_FALSE;
     if (need > candidate->known)
         return IMAP_UNKNOWN;
     if (need == IMAP_NEED_COLUMNS)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
+enum { INDEX_WORTH = 20, OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
 
 void
 imap_search_run_init(struct imap_server *server, struct imap_search_run *run)
@@ -86,6 +86,107 @@ after_rows(struct imap_server *server)
     server->more = server->search_run->end;
 }
 
+/* ---- the index --------------------------------------------------------------------------------
+ */
+
+static bool test_columns(struct imap_server *server);
+
+static void
+walk_whole(struct imap_server *server)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_range *whole = arena_new(&server->arena, sizeof(*whole));
+
+    assert(whole);
+    *whole = (struct imap_range){0, server->view.known ? server->view.known - 1 : 0};
+    run->places = (struct imap_set){whole, server->view.known > 0};
+    imap_walk_init(&run->walk, &server->view, &run->places);
+    server->more = test_columns;
+}
+
+static struct imap_term *
+next_text(struct imap_search_run *run)
+{
+    while (run->term_at < run->search.count) {
+        struct imap_term *term = &run->search.terms[run->term_at];
+        bool is_text = term->kind == IMAP_TERM_BODY || term->kind == IMAP_TERM_TEXT;
+        if (is_text && term->text.len > 0 && term->text.len <= ACCESS_STORE_TEXT_SEARCH_TEXT_MAX &&
+            !term->found)
+            return term;
+        run->term_at++;
+    }
+    return NULL;
+}
+
+static bool ask_index(struct imap_server *server);
+
+static void
+on_index(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_term *term = &run->search.terms[run->term_at];
+
+    (void)blob;
+    if (note->kind == ACCESS_STORE_TEXT_FOUND) {
+        for (size_t i = 0; i < note->as.text_found.ranges.count; i++)
+            imap_set_builder_add(term->found, note->as.text_found.ranges.at[i].first,
+                                 note->as.text_found.ranges.at[i].last);
+        return;
+    }
+    if (note->kind == ACCESS_STORE_TEXT_SEARCHED &&
+        note->as.text_searched.result == ACCESS_STORE_RESULT_OK)
+        term->indexed_below = note->as.text_searched.uid;
+    run->term_at++;
+    server->on_note = NULL;
+    server->more = ask_index;
+}
+
+/* About one term after another; then columns tell all that they can now. */
+static bool
+ask_index(struct imap_server *server)
+{
+    struct imap_search_run *run = server->search_run;
+    struct imap_term *term = next_text(run);
+
+    server->more = NULL;
+    if (!term) {
+        run->is_indexed = true;
+        imap_set_builder_finish(&run->sure);
+        imap_set_builder_finish(&run->open);
+        imap_set_builder_init(&run->sure);
+        imap_set_builder_init(&run->open);
+        walk_whole(server);
+        return true;
+    }
+    term->found = calloc(1, sizeof(*term->found));
+    if (!term->found)
+        abort();
+    imap_set_builder_init(term->found);
+    server->note.as.text_search = (struct access_store_text_search){
+        .mailbox = server->mailbox_id,
+        .scope = term->kind == IMAP_TERM_TEXT ? ACCESS_STORE_TEXT_SCOPE_TEXT
+                                              : ACCESS_STORE_TEXT_SCOPE_BODY,
+        .text = term->text,
+    };
+    imap_ask(server, ACCESS_STORE_TEXT_SEARCH, on_index);
+    return true;
+}
+
+/* Reading a few messages costs less than asking. */
+static bool
+is_worth_asking(struct imap_search_run *run)
+{
+    uint64_t count = 0;
+
+    if (run->is_indexed || !next_text(run))
+        return false;
+    for (size_t i = 0; i < run->places.count; i++)
+        count += run->places.at[i].last - run->places.at[i].first + 1;
+    return count >= INDEX_WORTH;
+}
+
+/* ---- the way --------------------------------------------------------------------------------- */
+
 /* By columns alone. */
 static bool
 test_columns(struct imap_server *server)
@@ -101,7 +202,9 @@ test_columns(struct imap_server *server)
                                  candidate.place);
     }
     run->places = imap_set_builder_set(&run->open);
-    if (run->places.count == 0)
+    if (is_worth_asking(run))
+        server->more = ask_index;
+    else if (run->places.count == 0)
         server->more = run->end;
     else
         imap_scan_begin(server, &run->places, run->search.need >= IMAP_NEED_RECORD,
@@ -113,15 +216,8 @@ test_columns(struct imap_server *server)
 void
 imap_search_run_begin(struct imap_server *server, bool (*end)(struct imap_server *server))
 {
-    struct imap_search_run *run = server->search_run;
-    struct imap_range *whole = arena_new(&server->arena, sizeof(*whole));
-
-    assert(whole);
-    *whole = (struct imap_range){0, server->view.known ? server->view.known - 1 : 0};
-    run->places = (struct imap_set){whole, server->view.known > 0};
-    run->end = end;
-    imap_walk_init(&run->walk, &server->view, &run->places);
-    server->more = test_columns;
+    server->search_run->end = end;
+    walk_whole(server);
 }
 
 struct imap_set

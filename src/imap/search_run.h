@@ -53,6 +53,8 @@ struct imap_search_run {
     struct imap_set places;
     struct imap_walk walk;
     bool is_asked;
+    size_t term_at;  /* the next that the index may know */
+    bool is_indexed; /* it was asked about all */
     /* The next step when all are known: imap_search_run_places. */
     bool (*end)(struct imap_server *server);
 };

@@ -9,7 +9,13 @@
 
 #include <sysexits.h>
 
-enum { FILES_PER_CONNECTION = 2, FILES_SPARE = 256, FOLDERS_MAX = 20, FOLDER_BYTES_MAX = 4096 };
+enum {
+    FILES_PER_CONNECTION = 2,
+    FILES_SPARE = 256,
+    FOLDERS_MAX = 20,
+    FOLDER_BYTES_MAX = 4096,
+    INDEX_NICENESS = 10
+};
 
 /* Folders by path, for the sandbox. */
 struct folders {
@@ -36,6 +42,8 @@ name_folders(enum role_kind kind, const struct config *config, struct folders *r
 {
     if (kind == ROLE_STORE)
         add_folder(writable, config->data_dir, "/store");
+    if (kind == ROLE_INDEX)
+        add_folder(writable, config->data_dir, "/index");
     if (kind == ROLE_AUTH)
         add_folder(writable, config->data_dir, "/directory");
     if (kind == ROLE_ROUTE)
@@ -85,6 +93,8 @@ confine(void *context, enum role_kind kind, unsigned index, const struct config 
         .readable_count = readable.count,
         .writable = writable.at,
         .writable_count = writable.count,
+        /* The index waits while mail needs the processor. */
+        .niceness = kind == ROLE_INDEX ? INDEX_NICENESS : 0,
         .files_max = config->connections_max * FILES_PER_CONNECTION + FILES_SPARE,
     };
     return sandbox_enter(sandbox_find(profile), &request, report) == 0;

@@ -21,6 +21,7 @@ enum role_kind {
     ROLE_RESOLVE,
     ROLE_TABLE,
     ROLE_TRANSPORT,
+    ROLE_INDEX,
     ROLE_KINDS
 };
 
@@ -78,7 +79,7 @@ struct role {
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
     role_letterbox, role_store, role_resolve, role_table,
-    role_transport;
+    role_transport, role_index;
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);

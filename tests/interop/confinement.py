@@ -24,7 +24,7 @@ from pathlib import Path
 
 FACTEUR = os.path.realpath(os.environ.get("FACTEUR") or "build/src/tool/facteur")
 PATIENCE_S = 90
-EVERY_ROLE = {"parent", "smtp", "access", "auth", "route", "resolve", "deliver", "letterbox", "store"}
+EVERY_ROLE = {"parent", "smtp", "access", "auth", "route", "resolve", "deliver", "letterbox", "store", "index"}
 REACHING_OUT = {"resolve", "transport", "table"}  # whose work is to connect: all else is refused them too
 WITHOUT_FILES = {"smtp", "access", "deliver", "resolve"}
 CAN_TRACE = os.geteuid() == 0 and platform.machine() == "x86_64"
@@ -206,7 +206,7 @@ processes = 1
         letter boxes; those of whoever started the server."""
         if "landlock=none" not in self.wait_until_ready()["store"]["confinement"]:
             return set()
-        return {"auth", "route", "store", "letterbox"} if self.user else {"letterbox"}
+        return {"auth", "route", "store", "letterbox", "index"} if self.user else {"letterbox"}
 
     def test_every_role_runs_confined(self):
         rows = self.wait_until_ready()

@@ -23,6 +23,7 @@ OWNED = {
     "libldap": {"table"},
     "libpq": {"table"},
     "libgnutls": {"table"},
+    "libsqlite3": {"table", "index"},
     "libconfuse": {"parent"},
     "libnss_systemd": set(),
 }

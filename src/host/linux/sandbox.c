@@ -65,6 +65,7 @@ static const struct sandbox_profile profiles[] = {
     {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
     {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},
     {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
+    {.name = "index", .number = 12, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "transport", .number = 9, .calls = SECCOMP_CONNECT, .has_empty_root = true},
 };
 
@@ -308,6 +309,9 @@ int
 sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_request *request,
               struct buffer *report)
 {
+    /* It does no harm when this fails. */
+    if (request->niceness > 0)
+        (void)setpriority(PRIO_PROCESS, 0, request->niceness);
     tzset(); /* reads a file that is out of reach afterwards */
     int error = tell_failure(report, "files", set_files_max(request->files_max));
     if (error == 0)

@@ -11,7 +11,7 @@
 
 struct sandbox_profile;
 
-/* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store", "resolve",
+/* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store", "resolve", "index",
  * "table", "table-remote", "transport"; NULL for any other name. */
 const struct sandbox_profile *sandbox_find(const char *name);
 
@@ -31,6 +31,7 @@ struct sandbox_request {
     const char *const *writable;
     size_t writable_count;
     unsigned files_max; /* RLIMIT_NOFILE; 0 leaves it */
+    int niceness;       /* above 0: others go first */
 };
 
 /* Confines this process for good: call it when everything that needs a path, a new socket or a

@@ -248,7 +248,7 @@ static const struct granted granted[] = {
     {"auth", true, true, false},       {"route", true, false, false},
     {"deliver", false, false, false},  {"letterbox", true, true, false},
     {"store", true, true, false},      {"table", true, false, false},
-    {"parent", false, false, true},
+    {"index", true, true, false},      {"parent", false, false, true},
 };
 
 /* Makes this process an ordinary user. */

@@ -430,6 +430,24 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
 }
 
 static void
+on_text_search(struct lobby *lobby)
+{
+    struct access_store_uid_range range = {lobby->indexed_uid, lobby->indexed_uid};
+    bool is_there = lobby->indexed_below > 0;
+
+    lobby->searches++;
+    if (is_there)
+        give(lobby, (struct access_store_note){.kind = ACCESS_STORE_TEXT_FOUND,
+                                               .as.text_found = {0, {&range, 1}}});
+    give(lobby, (struct access_store_note){
+                    .kind = ACCESS_STORE_TEXT_SEARCHED,
+                    .as.text_searched = {0,
+                                         is_there ? ACCESS_STORE_RESULT_OK
+                                                  : ACCESS_STORE_RESULT_TEMPORARY,
+                                         lobby->indexed_below}});
+}
+
+static void
 on_store(struct lobby *lobby, const struct access_store_note *note, struct slice body)
 {
     if (note->kind == ACCESS_STORE_MAILBOX_LIST)
@@ -448,6 +466,8 @@ on_store(struct lobby *lobby, const struct access_store_note *note, struct slice
         on_append(lobby, &note->as.append, body);
     else if (note->kind == ACCESS_STORE_READ)
         on_read(lobby, &note->as.read);
+    else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
+        on_text_search(lobby);
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
         give(lobby,
              (struct access_store_note){.kind = ACCESS_STORE_ACCOUNT_TOLD,

@@ -34,6 +34,10 @@ struct lobby {
     uint64_t modseq;
     uint64_t account_watch; /* 0: nobody */
     bool is_closed;
+    /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
+     * that indexed_uid is the only one. */
+    uint32_t indexed_below, indexed_uid;
+    unsigned searches;
     int64_t tick_s, clock_s; /* each look at the clock moves it */
     struct lobby_note {
         struct access_store_note note;

@@ -356,6 +356,37 @@ a_client_hears_between_its_commands(void **state)
     lobby_finish(&lobby);
 }
 
+/* What the index says is believed below its position (here it lies, to be told from reading); what
+ * lies behind is read. */
+static void
+searches_ask_the_index(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, "");
+    for (unsigned i = 3; i <= 30; i++)
+        lobby_deliver(&lobby, 0,
+                      i % 10 ? "Subject: s\r\n\r\nblue\r\n" : "Subject: s\r\n\r\nred\r\n");
+    lobby.indexed_below = 20;
+    lobby.indexed_uid = 7;
+    lobby_ask(&lobby, SELECT, 1);
+    expect_in(lobby_ask(&lobby, "a SEARCH BODY red\r\n", 1), "* SEARCH 7 20 30\r\n", true);
+    expect_in(lobby_ask(&lobby, "b SEARCH NOT BODY red 1:22\r\n", 1),
+              "* SEARCH 1 2 3 4 5 6 8 9 10 11 12 13 14 15 16 17 18 19 21 22\r\n", true);
+    expect_in(lobby_ask(&lobby, "c SEARCH OR BODY red TEXT none\r\n", 1), "* SEARCH 7 20 30\r\n",
+              true);
+    assert_int_equal(lobby.searches, 4);
+    /* A few messages are read sooner than asked about. */
+    expect_in(lobby_ask(&lobby, "d SEARCH BODY red 5:12\r\n", 1), "* SEARCH 10\r\n", true);
+    assert_int_equal(lobby.searches, 4);
+    /* Without an index all are read. */
+    lobby.indexed_below = 0;
+    expect_in(lobby_ask(&lobby, "e SEARCH BODY red\r\n", 1), "* SEARCH 10 20 30\r\n", true);
+    assert_int_equal(lobby.searches, 5);
+    lobby_finish(&lobby);
+}
+
 int
 main(void)
 {
@@ -368,6 +399,7 @@ main(void)
         cmocka_unit_test(flags_are_stored),
         cmocka_unit_test(messages_are_copied_moved_and_appended),
         cmocka_unit_test(searches_find),
+        cmocka_unit_test(searches_ask_the_index),
         cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),

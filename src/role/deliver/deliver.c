@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The role that parses: `parse` in, `parsed` out. See README.md. */
+/* The role that parses: `parse` in, `parsed` out; `extract` in, `extracted` out. See README.md. */
 #include "dsn/report.h"
 #include "host/log.h"
 #include "mime/record.h"
+#include "mime/text.h"
 #include "note/store_deliver.h"
 #include "role/role.h"
+#include "search/key.h"
 #include "text/charset.h"
 
 enum {
@@ -26,7 +28,8 @@ struct deliver {
     struct buffer record;
     struct buffer report; /* a notification that is being built */
     struct buffer note;
-    uint64_t messages, octets, defective, cut, refused, reports;
+    uint32_t head_len; /* of a text that was extracted */
+    uint64_t messages, octets, defective, cut, refused, reports, extracted;
 };
 
 static void
@@ -36,7 +39,10 @@ forget_store(struct deliver *deliver)
     note_ledger_finish(&deliver->ledger);
 }
 
-/* Parses into deliver->record; leaves it empty when the body cannot be had. */
+/* What is to be done with a body; its result stands in deliver->record. */
+typedef void (*body_fn)(struct deliver *deliver, struct slice body);
+
+/* Parses into deliver->record. */
 static void
 parse_body(struct deliver *deliver, struct slice body)
 {
@@ -53,37 +59,71 @@ parse_body(struct deliver *deliver, struct slice body)
     deliver->cut += record.is_cut;
 }
 
+/* What is over the bound is left out: enough is told when it is reached. */
+static bool
+add_text(void *context, struct slice text)
+{
+    struct buffer *key = context;
+
+    search_key_put(key, text);
+    return !buffer_overflowed(key);
+}
+
+/* The key of the header, deliver->head_len octets, and behind it that of the body. */
+static void
+extract_body(struct deliver *deliver, struct slice body)
+{
+    struct mime_tree tree;
+
+    mime_tree_parse(body, &deliver->arena, &tree);
+    deliver->record.max = SEARCH_HEAD_MAX;
+    mime_text_head(&tree, add_text, &deliver->record);
+    deliver->head_len = (uint32_t)buffer_len(&deliver->record);
+    deliver->record.overflowed = false;
+    deliver->record.max = deliver->head_len + SEARCH_BODY_MAX;
+    mime_text_body(&tree, add_text, &deliver->record);
+    deliver->record.overflowed = false;
+    deliver->record.max = MIME_RECORD_MAX;
+    deliver->extracted++;
+}
+
 /* The message is what stands in the note (the prefix) and behind it the bytes of the blob. */
 static void
-parse_joined(struct deliver *deliver, struct slice prefix, struct slice rest)
+do_joined(struct deliver *deliver, struct slice prefix, struct slice rest, body_fn fn)
 {
     struct buffer whole;
 
     buffer_init(&whole, prefix.len + rest.len);
     buffer_put(&whole, prefix);
     buffer_put(&whole, rest);
-    parse_body(deliver, buffer_slice(&whole));
+    fn(deliver, buffer_slice(&whole));
     buffer_finish(&whole);
 }
 
-/* Maps a body that came as a blob, and parses it. */
+/* Does it with a body that came inline or as a blob; leaves deliver->record empty when the body
+ * cannot be had. */
 static void
-parse_blob(struct deliver *deliver, const struct store_deliver_parse *parse, host_handle handle)
+do_body(struct deliver *deliver, struct slice body, host_handle handle, struct slice queue_id,
+        body_fn fn)
 {
     struct host_mapping mapping;
-    int error = host_blob_map(deliver->host, handle, &mapping);
 
+    if (handle == HOST_HANDLE_NONE) {
+        fn(deliver, body);
+        return;
+    }
+    int error = host_blob_map(deliver->host, handle, &mapping);
     if (error == 0) {
-        if (slice_is_empty(parse->body))
-            parse_body(deliver, mapping.bytes);
+        if (slice_is_empty(body))
+            fn(deliver, mapping.bytes);
         else
-            parse_joined(deliver, parse->body, mapping.bytes);
+            do_joined(deliver, body, mapping.bytes, fn);
         host_blob_unmap(deliver->host, &mapping);
         return;
     }
     struct log_line line;
     log_begin(&line, deliver->host, HOST_LEVEL_ERROR, "body_not_mapped");
-    log_text(&line, "id", parse->queue_id);
+    log_text(&line, "id", queue_id);
     log_error(&line, "error", error);
     log_end(&line);
     deliver->refused++;
@@ -112,25 +152,43 @@ as_blob(struct deliver *deliver, struct slice bytes)
     return HOST_HANDLE_NONE;
 }
 
+/* What stands in deliver->record: inline, or as a blob. */
+static struct slice
+result_of(struct deliver *deliver, host_handle *ret_blob)
+{
+    *ret_blob = HOST_HANDLE_NONE;
+    if (buffer_len(&deliver->record) <= INLINE_RECORD_MAX)
+        return buffer_slice(&deliver->record);
+    *ret_blob = as_blob(deliver, buffer_slice(&deliver->record));
+    return slice_of("", 0);
+}
+
 static void
-answer(struct deliver *deliver, uint64_t id)
+answer_parse(struct deliver *deliver, uint64_t id)
 {
     struct store_deliver_parsed parsed = {
         .id = id,
         .action = STORE_DELIVER_FILTER_ACTION_KEEP,
         .text = slice_of("", 0),
-        .parse_record = buffer_slice(&deliver->record),
-        .parse_record_blob = HOST_HANDLE_NONE,
     };
 
-    if (parsed.parse_record.len > INLINE_RECORD_MAX) {
-        parsed.parse_record_blob = as_blob(deliver, parsed.parse_record);
-        parsed.parse_record = slice_of("", 0);
-    }
+    parsed.parse_record = result_of(deliver, &parsed.parse_record_blob);
     buffer_clear(&deliver->note);
     bool is_put = store_deliver_put_parsed(&deliver->note, &deliver->ledger, &parsed);
     assert(is_put);
     host_channel_send(deliver->store, buffer_slice(&deliver->note), parsed.parse_record_blob);
+}
+
+static void
+answer_extract(struct deliver *deliver, uint64_t id)
+{
+    struct store_deliver_extracted extracted = {.id = id, .head_len = deliver->head_len};
+
+    extracted.text = result_of(deliver, &extracted.text_blob);
+    buffer_clear(&deliver->note);
+    bool is_put = store_deliver_put_extracted(&deliver->note, &deliver->ledger, &extracted);
+    assert(is_put);
+    host_channel_send(deliver->store, buffer_slice(&deliver->note), extracted.text_blob);
 }
 
 /* Gives memory back that only a large message needed. */
@@ -270,12 +328,13 @@ on_note(void *context, struct slice bytes, host_handle handle)
     }
     if (note.kind == STORE_DELIVER_REPORT) {
         on_report(deliver, &note.as.report, handle);
+    } else if (note.kind == STORE_DELIVER_PARSE) {
+        do_body(deliver, note.as.parse.body, handle, note.as.parse.queue_id, parse_body);
+        answer_parse(deliver, note.as.parse.id);
     } else {
-        if (handle != HOST_HANDLE_NONE)
-            parse_blob(deliver, &note.as.parse, handle);
-        else
-            parse_body(deliver, note.as.parse.body);
-        answer(deliver, note.as.parse.id);
+        deliver->head_len = 0;
+        do_body(deliver, note.as.extract.body, handle, slice_of("", 0), extract_body);
+        answer_extract(deliver, note.as.extract.id);
     }
     host_handle_close(deliver->host, handle);
     forget_message(deliver);
@@ -345,6 +404,7 @@ deliver_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "records_cut", deliver->cut);
     role_stats_add(stats, "bodies_refused", deliver->refused);
     role_stats_add(stats, "reports_built", deliver->reports);
+    role_stats_add(stats, "texts_extracted", deliver->extracted);
 }
 
 static void

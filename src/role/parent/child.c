@@ -14,6 +14,7 @@ static const struct {
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
+    {ROLE_STORE, ROLE_INDEX},
 };
 
 /* Which role listens for which service. */
@@ -395,6 +396,7 @@ static const struct {
      1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
     {"facteur-resolve", 1U << ROLE_RESOLVE},
     {"facteur-table", 1U << ROLE_TABLE},
+    {"facteur-index", 1U << ROLE_INDEX},
 };
 
 bool

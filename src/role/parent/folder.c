@@ -122,6 +122,7 @@ folders_make(struct parent *parent)
     if (!make(parent, data, "", 0755, NULL, NULL) ||
         !make(parent, data, "directory", 0750, "auth", "route") ||
         !make(parent, data, "store", 0700, "store", "store") ||
+        !make(parent, data, "index", 0700, "index", "index") ||
         !make(parent, runtime, "", 0755, NULL, NULL))
         return false;
     folders_give_directory(parent);

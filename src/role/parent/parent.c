@@ -253,6 +253,8 @@ start_children(struct parent *parent)
     if (parent->config.letterbox_dirs.count)
         add_children(parent, ROLE_LETTERBOX, 1);
     add_children(parent, ROLE_DELIVER, parent->processes);
+    if (parent->config.search_index)
+        add_children(parent, ROLE_INDEX, 1);
     add_children(parent, ROLE_AUTH, 1);
     add_children(parent, ROLE_RESOLVE, 1);
     add_children(parent, ROLE_TABLE, (unsigned)parent->config.tables.count);

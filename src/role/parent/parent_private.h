@@ -23,7 +23,7 @@ enum {
     RESTART_FIRST_MS = 100,
     RESTART_LAST_MS = 30 * 1000,
     RESTART_FORGIVEN_S = 60, /* a child that ran so long starts anew at once */
-    PARENT_PROGRAMS = 4, /* that roles are parts of */
+    PARENT_PROGRAMS = 5, /* that roles are parts of */
     REPORT_MAX = PARENT_ROLE_READY_CONFINEMENT_MAX,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What IMAP sessions ask of the store: lists, columns, messages. Changes: imap_job.c. */
+#include "role/store/indexing.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -154,6 +155,7 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, uint64_t *ret
     REQUEST(COPY, copy)
     REQUEST(EXPUNGE, expunge)
     REQUEST(APPEND, append)
+    REQUEST(TEXT_SEARCH, text_search)
 #undef REQUEST
     return false;
 }
@@ -182,6 +184,10 @@ refuse(struct store_access *access, const struct access_store_note *note, uint64
         send_note(access,
                   access_store_put_appended(
                       buffer, ledger, &(struct access_store_appended){.id = id, .result = result}));
+    else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
+        send_note(access, access_store_put_text_searched(
+                              buffer, ledger,
+                              &(struct access_store_text_searched){.id = id, .result = result}));
     else
         imap_answer_done(access, id, result, 0);
 }
@@ -218,6 +224,8 @@ imap_on_note(struct store_access *access, const struct access_store_note *note, 
         on_annotations_ask(access, grant, &note->as.annotations_ask);
     } else if (note->kind == ACCESS_STORE_MESSAGES_ASK) {
         on_messages_ask(access, grant, &note->as.messages_ask);
+    } else if (note->kind == ACCESS_STORE_TEXT_SEARCH) {
+        indexing_find(access, grant->account, &note->as.text_search);
     } else if (note->kind == ACCESS_STORE_ACCOUNT_ASK) {
         on_account_ask(access, grant, id);
     } else if (note->kind == ACCESS_STORE_APPEND) {

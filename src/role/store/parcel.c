@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "role/store/indexing.h"
 #include "role/store/outgoing.h"
 
 #include <stdlib.h>
@@ -408,6 +409,10 @@ parcel_answer(struct parcel **parcel, enum store_result result)
         answer_queued(old);
     else
         answer_appended(old);
+    for (size_t i = 0; i < old->recipient_count && result == STORE_OK; i++) {
+        if (old->recipients[i].account != 0)
+            indexing_touch(old->role, old->recipients[i].account);
+    }
     store_role_unwait(old->role, old);
     parcel_close(parcel);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The deliver processes: each parcel is parsed by one of them. Their death costs a second try. */
 #include "mime/record.h"
+#include "role/store/indexing.h"
 #include "role/store/outgoing.h"
 
 #include <stdlib.h>
@@ -142,6 +143,7 @@ lose(struct store_deliver *deliver)
             file_unparsed(role, parcel, "deliver died of it twice");
     }
     reports_lose(role, deliver);
+    indexing_lose_deliver(role, deliver);
     go_on(role);
 }
 
@@ -201,6 +203,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
     }
     if (note.kind == STORE_DELIVER_PARSED)
         on_parsed(deliver, &note.as.parsed, handle);
+    else if (note.kind == STORE_DELIVER_EXTRACTED)
+        indexing_on_extracted(role, &note.as.extracted, handle);
     else
         report_on_built(role, &note.as.report_built, handle);
     host_handle_close(role->host, handle);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* auth says which session speaks for which account; access reads and empties maildrops for such
  * sessions, and for no others. */
+#include "role/store/indexing.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -412,6 +413,9 @@ job_answer(struct job **job, enum store_result result)
     struct store_role *role = old->role;
     enum store_result told = result == STORE_OK ? old->result : result;
 
+    if (told == STORE_OK && old->kind)
+        indexing_touch(role, old->account); /* a copy, maybe */
+
     list_remove(&old->link);
     if (old->kind && old->access) {
         old->kind->answer(old, told);
@@ -453,6 +457,7 @@ lose_access(struct store_access *access)
     struct store_role *role = access->role;
 
     readings_abandon(&access->readings);
+    indexing_lose_access(role, access);
     forget_asker(&role->jobs, access);
     forget_asker(&role->jobs_filing, access);
     LIST_EACH (link, &access->parcels) {

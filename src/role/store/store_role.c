@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The role `store`: its channels to smtp, its turns, its life. */
+#include "role/store/indexing.h"
 #include "role/store/outgoing.h"
 
 #include <errno.h>
@@ -515,6 +516,7 @@ role_open(const struct role_start *start)
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
     outgoing_open(role);
+    indexing_open(role);
     return role;
 }
 
@@ -545,6 +547,9 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
         break;
     case ROLE_TRANSPORT:
         outgoing_attach_transport(role, peer_index, handle);
+        break;
+    case ROLE_INDEX:
+        indexing_attach(role, handle);
         break;
     case ROLE_PARENT:
     case ROLE_STORE:
@@ -735,6 +740,7 @@ role_close(void *state)
         job_answer(&job, STORE_TEMPORARY);
     }
     store_close(&role->store);
+    indexing_close(role);
     host_dir_close(&role->dir);
     host_handle_close(role->host, role->admin_handle);
     map_finish(&role->parcels);

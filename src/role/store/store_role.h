@@ -213,10 +213,12 @@ struct job {
 };
 
 struct outgoing;
+struct indexing;
 
 struct store_role {
     struct role_start start;
     struct outgoing *outgoing; /* outgoing.h */
+    struct indexing *indexing; /* indexing.h */
     struct host *host;
     const struct config *config;
     struct host_dir *dir;
