@@ -121,7 +121,7 @@ open_index(struct index_role *role)
     if (search_index_open(path, &why, &is_new, &role->index) < 0) {
         log_event(role->start.host, HOST_LEVEL_ERROR, "index_not_opened", "why",
                   buffer_slice(&why));
-        role->start.fail(role->start.fail_context, "the text index cannot be opened");
+        forget_store(role); /* who searches reads messages instead, until the next start */
     } else if (is_new) {
         log_event(role->start.host, HOST_LEVEL_INFO, "index_new", "folder", slice_of_string(path));
     }
