@@ -3,6 +3,8 @@
 """Runs the meson tests of a build folder and the scripts of tests/interop, and counts them.
 
 usage: runtests.py BUILD_FOLDER [SUITE…]
+An interop script that fails beside others is run once more when all others are done, alone; what it
+wrote the first time is shown whatever comes of that, and the last lines name it.
 A test that says how many cases it has (cmocka's summary, TAP, or a line "N passed, N failed") counts
 as that many; any other counts as one. What a failing test wrote is shown. The last line is
 "N passed, N failed"; exit code 1 when any failed.
@@ -40,6 +42,13 @@ def count_cases(text):
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.repeated = []
+
+    @staticmethod
+    def show(name, text, seconds):
+        print(f"\n---- {name} failed after {seconds:.1f} s; the end of what it wrote:")
+        print("\n".join(text.splitlines()[-SHOWN_LINES:]))
+        print("----", flush=True)
 
     def add(self, name, is_good, text, seconds):
         counted = count_cases(text)
@@ -51,9 +60,7 @@ class Tally:
         self.passed += passed
         self.failed += failed
         if not is_good:
-            print(f"\n---- {name} failed after {seconds:.1f} s; the end of what it wrote:")
-            print("\n".join(text.splitlines()[-SHOWN_LINES:]))
-            print("----", flush=True)
+            self.show(name, text, seconds)
         else:
             print(f"ok {name}: {passed} ({seconds:.1f} s)", flush=True)
 
@@ -109,8 +116,14 @@ def run_interop(build, tally):
             if code == SKIPPED:
                 tally.skipped += 1
                 print(f"skipped interop/{script.name}")
+            elif code == 0:
+                tally.add(f"interop/{script.name}", True, text, seconds)
             else:
-                tally.add(f"interop/{script.name}", code == 0, text, seconds)
+                tally.show(f"interop/{script.name}", text, seconds)
+                tally.repeated.append(script)
+    for script in tally.repeated:
+        code, text, seconds = run_script(script, environment)
+        tally.add(f"interop/{script.name}, once more and alone", code == 0, text, seconds)
 
 
 def main():
@@ -125,6 +138,8 @@ def main():
         run_interop(build, tally)
     if tally.skipped:
         print(f"{tally.skipped} skipped")
+    for script in tally.repeated:
+        print(f"interop/{script.name} failed beside others and was run once more")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return 1 if tally.failed or not tally.passed else 0
 

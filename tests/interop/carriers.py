@@ -15,7 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import FACTEUR, main, skip_all, wait_for
+from office import FACTEUR, free_port, main, skip_all, wait_for
 
 CARRY = Path(os.environ.get("CARRY") or Path(FACTEUR).resolve().parents[2] / "tests/interop/carry")
 PATIENCE_S = 60
@@ -28,12 +28,6 @@ def must(condition, what):
     if not result:
         raise AssertionError(f"waited in vain for {what}")
     return result
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def listens(port):

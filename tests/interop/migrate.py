@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 
 import office
-from office import BOB, CLIENT_S, FACTEUR, Office, main, skip_all, wait_for
+from office import BOB, CLIENT_S, FACTEUR, Office, free_port, main, skip_all, wait_for
 
 PASSWORD = "old \u20ac secret"
 NEW = "new@example.test"
@@ -60,12 +60,6 @@ service imap-login {{
   }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Dovecot:

@@ -12,14 +12,9 @@ import time
 import unittest
 from pathlib import Path
 
-from office import FACTEUR, main, skip_all
+from nameserver import NameServer
+from office import FACTEUR, free_port, main, skip_all
 
-HEAD = """$ORIGIN {0}.
-$TTL 60
-@ IN SOA ns.{0}. hostmaster.{0}. 1 3600 600 86400 60
-@ IN NS ns.{0}.
-ns IN A 127.0.0.1
-"""
 ZONES = {
     "truc.fr": "@ IN MX 10 mail\nmail IN A 192.0.2.10\n",
     "machin.com": "@ IN MX 10 smtp\n@ IN MX 20 backup1\n@ IN MX 20 backup2\n"
@@ -40,37 +35,22 @@ SIGNED = ("machin.com", "cnam.fr")
 SILENT = "muet.fr"
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Names(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="fo-names-", dir="/tmp"))
-        cls.port, cls.silent_port = free_port(), free_port()
-        anchors = ""
-        for zone, text in ZONES.items():
-            path = cls.folder / zone
-            path.write_text(HEAD.format(zone) + text)
-            if zone in SIGNED:
-                anchors += cls.sign(zone)
+        cls.silent_port = free_port()
+        cls.server = NameServer(cls.folder, ZONES, SIGNED)
         # Somebody between the name server and us who has other plans for cnam.fr.
-        forged = cls.folder / "cnam.fr.signed"
+        forged = cls.server.file("cnam.fr")
         forged.write_text(forged.read_text().replace("192.0.2.50", "198.51.100.66"))
-        (cls.folder / "anchors").write_text(anchors)
         cls.write_configuration()
-        cls.start_server()
-
-    @classmethod
-    def sign(cls, zone):
-        key = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone], cwd=cls.folder,
-                             check=True, capture_output=True, text=True).stdout.strip()
-        subprocess.run(["ldns-signzone", "-f", f"{zone}.signed", zone, key], cwd=cls.folder,
-                       check=True, capture_output=True)
-        return (cls.folder / f"{key}.key").read_text()
+        cls.server.start()
+        late = time.monotonic() + 60
+        while cls.route("known@foo.com")["targets"][0]["way"] != "smtp":
+            if time.monotonic() > late:
+                raise RuntimeError("the zones are not served")
+            time.sleep(0.1)
 
     @classmethod
     def write_configuration(cls):
@@ -80,7 +60,7 @@ class Names(unittest.TestCase):
             "domain truc.fr\naccount fred@truc.fr id=1\nalias away@truc.fr to=marc@machin.com\n"
             "relay foo.com listed\nrecipient known@foo.com\n")
         (data / "transports").write_text("vip.test smtp:[smtp.machin.com]:2525 tls=encrypt\n")
-        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.port}"' for zone in ZONES)
+        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.server.port}"' for zone in ZONES)
         cls.config = cls.folder / "facteur.conf"
         cls.config.write_text(f"""hostname = mail.truc.fr
 data_dir = {cls.folder}/data
@@ -90,39 +70,12 @@ pop3s_listen = {{}}
 imaps_listen = {{}}
 dns_recursive = yes
 dns_stubs = {{{stubs}, "{SILENT} 127.0.0.1@{cls.silent_port}"}}
-dns_trust_anchors = {cls.folder}/anchors
+dns_trust_anchors = {cls.server.anchors}
 """)
 
     @classmethod
-    def start_server(cls):
-        zones = "".join(f"zone:\n name: {z}\n zonefile: {z}{'.signed' if z in SIGNED else ''}\n"
-                        for z in ZONES)
-        (cls.folder / "nsd.conf").write_text(f"""server:
- ip-address: 127.0.0.1@{cls.port}
- zonesdir: {cls.folder}
- database: ""
- pidfile: {cls.folder}/nsd.pid
- xfrdfile: {cls.folder}/xfrd.state
- zonelistfile: {cls.folder}/zone.list
- username: ""
- server-count: 1
-remote-control:
- control-enable: no
-{zones}""")
-        cls.log = open(cls.folder / "nsd.log", "wb")
-        cls.server = subprocess.Popen(["nsd", "-d", "-c", cls.folder / "nsd.conf"], stdout=cls.log,
-                                      stderr=cls.log)
-        late = time.monotonic() + 60
-        while cls.route("known@foo.com")["targets"][0]["way"] != "smtp":
-            if cls.server.poll() is not None or time.monotonic() > late:
-                raise RuntimeError((cls.folder / "nsd.log").read_text())
-            time.sleep(0.1)
-
-    @classmethod
     def tearDownClass(cls):
-        cls.server.terminate()
-        cls.server.wait(60)
-        cls.log.close()
+        cls.server.stop()
         shutil.rmtree(cls.folder)
 
     @classmethod

@@ -15,30 +15,18 @@ import threading
 import unittest
 from pathlib import Path
 
+from nameserver import NameServer
 from office import ALICE, Office, main, skip_all, wait_for
 
 NET = f"127.{77 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
 HOST, WEB = f"{NET}.1", f"{NET}.2"
-HEAD = """$ORIGIN {0}.
-$TTL 5
-@ IN SOA ns.{0}. hostmaster.{0}. 1 3600 600 86400 5
-@ IN NS ns.{0}.
-ns IN A 127.0.0.1
-@ IN MX 10 mx
-mx IN A %s
-""" % HOST
+MX = "@ IN MX 10 mx\nmx IN A %s\n" % HOST
 STS = '_mta-sts IN TXT "v=STSv1; id=1;"\nmta-sts IN A %s\n' % WEB
 SIGNED = ("dane.example", "other.example")
 PLAIN = {"sts.example": STS, "elsewhere.example": STS, "gone.example": STS, "none.example": ""}
 POLICY = "version: STSv1\nmode: enforce\nmx: {}\nmax_age: 86400\n"
 POLICIES = {"mta-sts.sts.example": POLICY.format("mx.sts.example"),
             "mta-sts.elsewhere.example": POLICY.format("*.example.net")}
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def letter(subject, to):
@@ -112,17 +100,16 @@ class Secure(unittest.TestCase):
         cls.far.start()
         cls.far.context = ssl.create_default_context(cafile=cls.folder / "mx-chain.pem")
         cls.door = Door(HOST, cls.far.base + 25)
-        cls.dns_port = free_port()
         cls.start_names()
         trust = (cls.folder / "mx-chain.pem").read_text() + (cls.folder / "web-chain.pem").read_text()
         (cls.folder / "trust.pem").write_text(trust)
-        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.dns_port}"' for zone in (*SIGNED, *PLAIN))
+        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.names.port}"' for zone in (*SIGNED, *PLAIN))
         cls.near = Office(config=f"""
 queue_interval_max = "1 s"
 local_destinations = yes
 dns_recursive = yes
 dns_stubs = {{{stubs}}}
-dns_trust_anchors = {cls.folder}/anchors
+dns_trust_anchors = {cls.names.anchors}
 outbound_trust = {cls.folder}/trust.pem
 own_names = {{}}
 """)
@@ -134,8 +121,7 @@ own_names = {{}}
         cls.door.close()
         cls.web.shutdown()
         cls.web.server_close()
-        cls.names.terminate()
-        cls.names.wait(60)
+        cls.names.stop()
         shutil.rmtree(cls.folder)
 
     @classmethod
@@ -161,38 +147,10 @@ own_names = {{}}
         der = subprocess.run(["openssl", "x509", "-in", cls.folder / "mx-chain.pem", "-outform", "DER"],
                              check=True, capture_output=True).stdout
         digest = {"dane.example": hashlib.sha256(der).hexdigest(), "other.example": "ab" * 32}
-        anchors = ""
-        for zone in SIGNED:
-            (cls.folder / zone).write_text(HEAD.format(zone) + f"_25._tcp.mx IN TLSA 3 0 1 {digest[zone]}\n")
-            key = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone], cwd=cls.folder,
-                                 check=True, capture_output=True, text=True).stdout.strip()
-            subprocess.run(["ldns-signzone", "-f", zone, zone, key], cwd=cls.folder, check=True,
-                           capture_output=True)
-            anchors += (cls.folder / f"{key}.key").read_text()
-        for zone, text in PLAIN.items():
-            (cls.folder / zone).write_text(HEAD.format(zone) + text)
-        (cls.folder / "anchors").write_text(anchors)
-        zones = "".join(f"zone:\n name: {z}\n zonefile: {z}\n" for z in (*SIGNED, *PLAIN))
-        (cls.folder / "nsd.conf").write_text(f"""server:
- ip-address: 127.0.0.1@{cls.dns_port}
- zonesdir: {cls.folder}
- database: ""
- pidfile: {cls.folder}/nsd.pid
- xfrdfile: {cls.folder}/xfrd.state
- zonelistfile: {cls.folder}/zone.list
- username: ""
- server-count: 1
-remote-control:
- control-enable: no
-{zones}""")
-        cls.names = subprocess.Popen(["nsd", "-d", "-c", cls.folder / "nsd.conf"],
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-        def answers():
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", cls.dns_port)) == 0
-        if not wait_for(answers):
-            raise RuntimeError("NSD does not answer")
+        zones = {zone: MX + f"_25._tcp.mx IN TLSA 3 0 1 {digest[zone]}\n" for zone in SIGNED}
+        zones |= {zone: MX + text for zone, text in PLAIN.items()}
+        cls.names = NameServer(cls.folder, zones, SIGNED)
+        cls.names.start()
 
     # ---- what is seen
 

@@ -11,15 +11,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, Office, main, skip_all, wait_for
+from office import ALICE, BOB, Office, free_port, main, skip_all, wait_for
 
 SECRET = "correct horse"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_open(port):
