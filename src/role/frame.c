@@ -183,6 +183,8 @@ on_reload(struct role_frame *frame, const struct parent_role_reload *note)
         return false;
     configure_log(frame, NULL);
     frame->role->reload(frame->state, &frame->config);
+    struct parent_role_reloaded answer = {.id = note->id};
+    send(frame, parent_role_put_reloaded(&frame->buffer, &frame->ledger, &answer));
     return true;
 }
 
@@ -238,6 +240,7 @@ dispatch(struct role_frame *frame, const struct parent_role_note *note)
     case PARENT_ROLE_HELLO:
     case PARENT_ROLE_READY:
     case PARENT_ROLE_FAILING:
+    case PARENT_ROLE_RELOADED:
     case PARENT_ROLE_STATS:
         break;
     }

@@ -122,11 +122,19 @@ class Letterbox(unittest.TestCase):
     def test_back_to_the_store(self):
         self.into("store")
 
-        def is_back():
-            subject = f"in the store again {time.monotonic_ns()}"
-            self.office.send(subject)
-            return any(subject.encode() in message for message in self.office.messages())
-        self.assertTrue(wait_for(is_back))
+        # Every role works by the change when the command is back: again and again, each letter at once.
+        for turn in range(20):
+            self.into(f"mbox:{self.boxes}/turns" if turn % 2 else "store")
+            self.office.send(f"turn {turn}")
+        self.into("store")
+        self.office.send("the last")
+        inside = b"".join(self.office.messages())
+        outside = (self.boxes / "turns").read_bytes()
+        for turn in range(20):
+            subject = f"Subject: turn {turn}\r\n".encode()
+            there = subject.replace(b"\r\n", b"\n") in outside
+            self.assertEqual((subject in inside, there), (turn % 2 == 0, turn % 2 == 1), turn)
+        self.assertIn(b"Subject: the last\r\n", inside)
 
 
 if __name__ == "__main__":

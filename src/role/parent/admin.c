@@ -8,18 +8,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { STATS_ID_SHIFT = 16, ADDRESS_MAX = 160, STATUS_WAIT_MS = 2000, CHILDREN_PAGE = 100 };
+enum { STATS_ID_SHIFT = 16, ADDRESS_MAX = 160, STATUS_WAIT_MS = 2000, RELOAD_WAIT_MS = 10000 };
+enum { CHILDREN_PAGE = 100 };
 
 /* One connected tool. */
 struct tool_link {
     struct parent *parent;
     struct tool_link *next;
     struct host_channel *channel;
-    struct host_timer *timer;
+    struct host_timer *timer; /* of the status that waits */
+    struct host_timer *reload_timer;
     struct note_ledger ledger;
     uint64_t status_id;     /* of the status that waits for counters */
     uint64_t stats_round;   /* which answers are for it */
     unsigned stats_pending; /* children that have not answered; 0: nothing waits */
+    uint64_t reload_id;     /* of the reload that waits */
+    uint64_t reload_round;  /* that all children must have reached for it; 0: nothing waits */
 };
 
 static void
@@ -42,6 +46,7 @@ drop(struct tool_link *link)
     *at = link->next;
     host_channel_close(&link->channel);
     host_timer_close(&link->timer);
+    host_timer_close(&link->reload_timer);
     note_ledger_finish(&link->ledger);
     free(link);
 }
@@ -175,7 +180,64 @@ admin_on_stats(struct child *child, const struct parent_role_stats *stats)
     }
 }
 
-/* ---- notes ----------------------------------------------------------------------------------- */
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+static void
+send_reload_done(struct tool_link *link, uint64_t id, bool is_good, struct slice text)
+{
+    struct tool_parent_reload_done note = {.id = id, .is_good = is_good, .text = text};
+
+    send(link, tool_parent_put_reload_done(&link->parent->note, &link->ledger, &note));
+}
+
+static void
+finish_reload(struct tool_link *link, struct slice text)
+{
+    link->reload_round = 0;
+    host_timer_set(link->reload_timer, INSTANT_NEVER);
+    send_reload_done(link, link->reload_id, true, text);
+}
+
+/* One that is dead reads everything when it starts anew: nobody waits for it. */
+static bool
+is_behind(const struct child *child, uint64_t round)
+{
+    return child->process && child->control && child->reload_round < round;
+}
+
+void
+admin_on_reloaded(struct parent *parent)
+{
+    uint64_t reached = parent->reload_round;
+
+    for (size_t i = 0; i < parent->child_count; i++)
+        if (is_behind(&parent->children[i], reached))
+            reached = parent->children[i].reload_round;
+    for (struct tool_link *link = parent->links; link; link = link->next)
+        if (link->reload_round && link->reload_round <= reached)
+            finish_reload(link, slice_of("", 0));
+}
+
+/* A role that is busy reads when it comes to it; who asked is not kept waiting for ever. */
+static void
+on_reload_timeout(void *context)
+{
+    struct tool_link *link = context;
+    struct parent *parent = link->parent;
+    struct buffer text;
+
+    buffer_init(&text, TOOL_PARENT_RELOAD_DONE_TEXT_MAX);
+    for (size_t i = 0; i < parent->child_count; i++) {
+        if (!is_behind(&parent->children[i], link->reload_round))
+            continue;
+        struct slice name = slice_of_string(role_kind_name(parent->children[i].kind));
+        log_event(parent->host, HOST_LEVEL_ERROR, "reload_slow", "role", name);
+        buffer_put(&text, name);
+        buffer_put_text(&text, " is busy and has not read the change yet; it will\n");
+    }
+    finish_reload(link, buffer_slice(&text));
+    buffer_finish(&text);
+}
 
 static void
 on_reload(struct tool_link *link, uint64_t id)
@@ -184,12 +246,21 @@ on_reload(struct tool_link *link, uint64_t id)
     struct buffer problems;
 
     buffer_init(&problems, TOOL_PARENT_RELOAD_DONE_TEXT_MAX);
-    bool is_good = parent_reload(parent, &problems);
-    struct tool_parent_reload_done note = {
-        .id = id, .is_good = is_good, .text = buffer_slice(&problems)};
-    send(link, tool_parent_put_reload_done(&parent->note, &link->ledger, &note));
+    if (link->reload_round)
+        finish_reload(link, slice_of("", 0));
+    if (parent_reload(parent, &problems)) {
+        link->reload_id = id;
+        link->reload_round = parent->reload_round;
+        host_timer_set(link->reload_timer,
+                       instant_after(host_now(parent->host), duration_ms(RELOAD_WAIT_MS)));
+        admin_on_reloaded(parent);
+    } else {
+        send_reload_done(link, id, false, buffer_slice(&problems));
+    }
     buffer_finish(&problems);
 }
+
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 static void
 on_stop(struct tool_link *link, uint64_t id)
@@ -242,6 +313,7 @@ admin_accept(void *context, host_handle handle)
     link->next = parent->links;
     parent->links = link;
     link->timer = host_timer_open(parent->host, on_status_timeout, link);
+    link->reload_timer = host_timer_open(parent->host, on_reload_timeout, link);
     link->channel = host_channel_open(parent->host, handle, &link_handler, link);
 }
 

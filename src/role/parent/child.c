@@ -127,6 +127,10 @@ on_note(void *context, struct slice bytes, host_handle handle)
     case PARENT_ROLE_STATS:
         admin_on_stats(child, &note.as.stats);
         break;
+    case PARENT_ROLE_RELOADED:
+        child->reload_round = note.as.reloaded.id;
+        admin_on_reloaded(parent);
+        break;
     case PARENT_ROLE_HELLO:
     case PARENT_ROLE_CONFIGURE:
     case PARENT_ROLE_ATTACH:
@@ -208,6 +212,7 @@ on_process_end(void *context, int status)
         child->delay_ms =
             child->delay_ms * 2 < RESTART_LAST_MS ? child->delay_ms * 2 : RESTART_LAST_MS;
     }
+    admin_on_reloaded(parent);
     parent_look(parent);
 }
 
@@ -260,7 +265,8 @@ child_send_reload(struct child *child)
     host_handle blob;
 
     buffer_init(&encoded, CONFIG_ENCODED_MAX);
-    struct parent_role_reload note = {.config = encode_config(child, &encoded, &blob),
+    struct parent_role_reload note = {.id = parent->reload_round,
+                                      .config = encode_config(child, &encoded, &blob),
                                       .config_blob = blob};
     send(child, parent_role_put_reload(&parent->note, &child->ledger, &note), blob);
     buffer_finish(&encoded);
@@ -454,6 +460,7 @@ child_start(struct child *child)
     child->started = host_now(parent->host);
     child->started_wall = host_wall(parent->host);
     child->control = host_channel_open(parent->host, ours, &control_handler, child);
+    child->reload_round = parent->reload_round;
     send_configure(child);
     send_listeners(child);
     certificates_send(parent, child);

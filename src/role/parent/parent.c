@@ -115,6 +115,7 @@ parent_reload(struct parent *parent, struct buffer *problems)
         return false;
     configure_log(parent);
     folders_give_directory(parent);
+    parent->reload_round++;
     for (size_t i = 0; i < parent->child_count; i++) {
         child_send_reload(&parent->children[i]);
         certificates_send(parent, &parent->children[i]);

@@ -39,6 +39,7 @@ struct child {
     struct note_ledger ledger;
     enum tool_parent_state state;
     uint32_t restarts;
+    uint64_t reload_round; /* the last that it works by */
     int64_t delay_ms; /* before the next restart */
     struct instant started;
     struct wall started_wall;
@@ -81,6 +82,7 @@ struct parent {
     host_handle programs[PARENT_PROGRAMS];
     struct tool_link *links; /* the tools that are connected */
     uint64_t stats_round;
+    uint64_t reload_round;
     struct host_signal *signals[3];
     struct buffer note;
     struct arena note_arena;
@@ -161,9 +163,10 @@ void folders_give_directory(struct parent *parent);
 
 /* ---- admin.c ---- */
 
-/* A tool has connected; a child has counted; nobody is served any more. */
+/* A tool has connected; a child has counted; one works by a reload or has ended; the end. */
 void admin_accept(void *context, host_handle handle);
 void admin_on_stats(struct child *child, const struct parent_role_stats *stats);
+void admin_on_reloaded(struct parent *parent);
 void admin_close(struct parent *parent);
 
 #endif
