@@ -21,7 +21,7 @@ SKIPPED = re.compile(r"^(\.git|build[^/]*|var)(/|$)|/__pycache__(/|$)|/corpus/")
 SOURCES = (".c", ".h", ".def", ".py", ".sh", ".notes", ".build", ".dialogue")
 
 # Rooms whose code runs in the world; all others take bytes and give bytes.
-WORLD = ("host", "role/parent", "tool", "client")
+WORLD = ("host", "role/parent", "tool", "client", "sync")
 IO_HEADERS = re.compile(r"^(sys/(?!types\.h)|netinet/|net/|linux/|unistd|fcntl|dirent|poll|signal|"
                         r"pthread|threads|netdb|pwd|grp|termios|syslog|sched|ifaddrs)")
 
