@@ -75,6 +75,32 @@ or_empty(struct slice text)
 }
 
 static bool
+is_headline_enough(const struct sort_task *task)
+{
+    static const enum sort_key others[] = {SORT_CC, SORT_FROM, SORT_TO, SORT_DISPLAYFROM,
+                                           SORT_DISPLAYTO};
+
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (sorter_wants(task->sorter, others[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_headline(struct sort_task *task, uint32_t number, const struct imap_headline *headline)
+{
+    struct sort_values values = {
+        .arrival = {headline->arrival_ns},
+        .date = {headline->has_date ? headline->date_ns : headline->arrival_ns},
+        .size = headline->message_len,
+        .subject = imap_headline_base(headline),
+    };
+
+    return sorter_add(task->sorter, number, &values);
+}
+
+static bool
 add_sorted(struct sort_task *task, uint32_t number, const struct imap_row *row,
            const struct imap_message *message, const struct mime_record_message *summary)
 {
@@ -133,6 +159,9 @@ take_row(struct imap_server *server, const struct imap_row *row)
     imap_message_open(&message, row->message.record, row->message.len);
     if (message.has_record)
         mime_record_message(&message.record, 0, &summary);
+    if (!task->is_thread && is_headline_enough(task))
+        imap_headline_keep(server->view.mailbox, row->place, &row->message,
+                           message.has_record ? &summary : NULL);
     bool is_added = task->is_thread ? add_threaded(task, number, row, &message, &summary)
                                     : add_sorted(task, number, row, &message, &summary);
     task->is_full = task->is_full || !is_added;
@@ -266,6 +295,32 @@ after_rows(struct imap_server *server)
     server->more = put_order;
 }
 
+/* Sorts by headlines, when all that is needed is there. They are added in the order of messages, so
+ * nothing is until it is known that all have one. */
+static bool
+sort_headlines(struct imap_server *server)
+{
+    struct sort_task *task = server->task;
+    const struct imap_mailbox *mailbox = server->view.mailbox;
+    struct imap_walk walk;
+    uint32_t place, number;
+
+    if (task->is_thread || !is_headline_enough(task))
+        return false;
+    imap_walk_init(&walk, &server->view, &task->places);
+    while (imap_walk_next(&walk, &place, &number)) {
+        if (!imap_headline_find(mailbox, place))
+            return false;
+    }
+    imap_walk_init(&walk, &server->view, &task->places);
+    while (imap_walk_next(&walk, &place, &number)) {
+        bool is_added = add_headline(task, server->is_uid ? mailbox->uids[place] : number,
+                                     imap_headline_find(mailbox, place));
+        task->is_full = task->is_full || !is_added;
+    }
+    return true;
+}
+
 /* What was found is told of by the store, then put in order. */
 static bool
 found(struct imap_server *server)
@@ -284,6 +339,8 @@ found(struct imap_server *server)
         task->sorter = sorter_new(&task->work, task->terms, task->term_count, count);
     if (!task->threader && !task->sorter)
         imap_end(server, IMAP_NO, "[LIMIT] too many messages at once");
+    else if (sort_headlines(server))
+        after_rows(server);
     else
         imap_scan_begin(server, &task->places, true, 0, take_row, after_rows);
     return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "imap/mailbox.h"
+#include "imap/headline.h"
 
 #include <stdlib.h>
 
@@ -14,6 +14,7 @@ imap_mailboxes_init(struct imap_mailboxes *all, uint64_t seed,
     *all = (struct imap_mailboxes){.unwatch = unwatch, .context = context};
     map_init(&all->map, seed);
     map_init(&all->watches, seed);
+    list_init(&all->headlined);
 }
 
 void
@@ -72,6 +73,7 @@ drop(struct imap_mailbox *mailbox)
     }
     for (uint8_t i = 0; i < mailbox->name_count; i++)
         free((void *)(uintptr_t)mailbox->names[i].at);
+    imap_headlines_drop(mailbox);
     free(mailbox->uids);
     free(mailbox->flags);
     free(mailbox->keywords);
@@ -95,6 +97,7 @@ imap_view_open(struct imap_view *view, struct imap_mailboxes *all, uint64_t acco
         memcpy(found->key, key, sizeof(key));
         found->watch = ++all->watch_count;
         list_init(&found->views);
+        list_init(&found->headlines_link);
         (void)!map_set(&all->map, slice_of(found->key, sizeof(key)), found);
         (void)!map_set(&all->watches, map_key_u64(&found->watch), found);
     }
@@ -135,12 +138,13 @@ static void
 append(struct imap_mailbox *mailbox, const struct access_store_column *row)
 {
     if (mailbox->count == mailbox->size) {
-        uint32_t size = mailbox->size ? mailbox->size + mailbox->size / 2 : COLUMNS_FIRST;
+        uint32_t old = mailbox->size, size = old ? old + old / 2 : COLUMNS_FIRST;
         mailbox->uids = grow(mailbox->uids, size, sizeof(*mailbox->uids));
         mailbox->flags = grow(mailbox->flags, size, sizeof(*mailbox->flags));
         mailbox->keywords = grow(mailbox->keywords, size, sizeof(*mailbox->keywords));
         mailbox->modseqs = grow(mailbox->modseqs, size, sizeof(*mailbox->modseqs));
         mailbox->size = size;
+        imap_headlines_grow(mailbox, old);
     }
     uint32_t place = mailbox->count++;
     mailbox->uids[place] = row->uid;
@@ -164,19 +168,49 @@ imap_mailbox_place_from(const struct imap_mailbox *mailbox, uint32_t uid)
     return low;
 }
 
-/* New ones go to the end; they come by rising UID. While the mailbox is being loaded, what lies
- * behind the last column will come with one. */
 static void
-take_row(struct imap_mailbox *mailbox, const struct access_store_column *row)
+note_place(struct imap_change *change, uint32_t place)
+{
+    change->first = place < change->first ? place : change->first;
+    change->last = place > change->last ? place : change->last;
+}
+
+static void
+note_change(struct imap_mailbox *mailbox, const struct imap_change *change)
+{
+    struct imap_change *oldest = &mailbox->changes[mailbox->change_next];
+
+    if (oldest->modseq > mailbox->changes_from)
+        mailbox->changes_from = oldest->modseq;
+    *oldest = *change;
+    mailbox->change_next = (uint8_t)((mailbox->change_next + 1U) % IMAP_CHANGES_KEPT);
+}
+
+/* Nothing is known of where changes were, up to now. */
+static void
+forget_changes(struct imap_mailbox *mailbox)
+{
+    memset(mailbox->changes, 0, sizeof(mailbox->changes));
+    mailbox->changes_from = mailbox->modseq;
+}
+
+/* New ones go to the end; they come by rising UID. While the mailbox is being loaded, what lies
+ * behind the last column will come with one. The place goes into `change`. */
+static void
+take_row(struct imap_mailbox *mailbox, const struct access_store_column *row,
+         struct imap_change *change)
 {
     uint32_t last = mailbox->count ? mailbox->uids[mailbox->count - 1] : 0;
 
     if (row->uid > last) {
-        if (mailbox->is_loaded)
+        if (mailbox->is_loaded) {
             append(mailbox, row);
+            note_place(change, mailbox->count - 1);
+        }
         return;
     }
     uint32_t place = imap_mailbox_place_from(mailbox, row->uid);
+    note_place(change, place);
     if (mailbox->uids[place] != row->uid || mailbox->flags[place] & IMAP_VANISHED)
         return;
     mailbox->flags[place] = row->flags & 0x7F;
@@ -252,13 +286,18 @@ on_columns(struct imap_mailbox *mailbox, const struct access_store_columns *note
     mailbox->result = note->result;
     mailbox->is_loading = false;
     mailbox->is_loaded = true;
+    forget_changes(mailbox);
 }
 
 static void
 on_changes(struct imap_mailbox *mailbox, const struct access_store_changes *note)
 {
+    struct imap_change change = {note->modseq, UINT32_MAX, 0};
+
     for (size_t i = 0; i < note->rows.count; i++)
-        take_row(mailbox, &note->rows.at[i]);
+        take_row(mailbox, &note->rows.at[i], &change);
+    if (note->rows.count > 0)
+        note_change(mailbox, &change);
     bury_all(mailbox, &note->vanished);
     if (note->modseq > mailbox->modseq)
         mailbox->modseq = note->modseq;
@@ -303,6 +342,24 @@ imap_view_begin(struct imap_view *view)
     view->known = view->mailbox->count;
     view->serial = view->mailbox->serial;
     view->modseq = view->mailbox->modseq;
+}
+
+struct imap_range
+imap_view_changed(const struct imap_view *view)
+{
+    const struct imap_mailbox *mailbox = view->mailbox;
+    struct imap_range range = {UINT32_MAX, 0};
+
+    if (view->modseq < mailbox->changes_from)
+        return (struct imap_range){0, UINT32_MAX};
+    for (size_t i = 0; i < IMAP_CHANGES_KEPT; i++) {
+        const struct imap_change *change = &mailbox->changes[i];
+        if (change->modseq <= view->modseq)
+            continue;
+        range.first = change->first < range.first ? change->first : range.first;
+        range.last = change->last > range.last ? change->last : range.last;
+    }
+    return range;
 }
 
 static bool
@@ -459,18 +516,22 @@ take_out(struct imap_mailbox *mailbox, uint64_t serial)
     for (uint32_t from = 0; from < mailbox->count; from++) {
         if (tomb < mailbox->tomb_count && mailbox->tombs[tomb].place == from) {
             struct imap_tomb old = mailbox->tombs[tomb++];
-            if (old.serial <= serial)
+            if (old.serial <= serial) {
+                imap_headline_drop(mailbox, from);
                 continue;
+            }
             mailbox->tombs[kept++] = (struct imap_tomb){to, old.serial};
         }
         mailbox->uids[to] = mailbox->uids[from];
         mailbox->flags[to] = mailbox->flags[from];
         mailbox->keywords[to] = mailbox->keywords[from];
         mailbox->modseqs[to] = mailbox->modseqs[from];
+        imap_headline_move(mailbox, to, from);
         to++;
     }
     mailbox->tomb_count = kept;
     mailbox->count = to;
+    forget_changes(mailbox);
 }
 
 void

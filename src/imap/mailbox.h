@@ -22,6 +22,15 @@ struct imap_tomb {
     uint64_t serial; /* in the order of going */
 };
 
+/* The places that one note has changed lie between these. */
+struct imap_change {
+    uint64_t modseq;
+    uint32_t first, last;
+};
+enum { IMAP_CHANGES_KEPT = 8 };
+
+struct imap_headline;
+
 struct imap_mailbox {
     struct imap_mailboxes *all;
     struct list views;
@@ -42,8 +51,15 @@ struct imap_mailbox {
     struct imap_tomb *tombs; /* by rising place */
     size_t tomb_count, tomb_size;
     uint64_t serial;
+    /* The last notes of changes, so that few places need be looked at for what is new. */
+    struct imap_change changes[IMAP_CHANGES_KEPT];
+    uint8_t change_next;
+    uint64_t changes_from;                 /* later changes than this modseq's are all among them */
     struct slice names[IMAP_KEYWORDS_MAX]; /* of keywords; owned */
     uint8_t name_count;
+    /* See headline.h; as many as `size`, or NULL. */
+    struct imap_headline **headlines;
+    struct list headlines_link;
 };
 enum { IMAP_VANISHED = 0x80 };
 
@@ -63,6 +79,8 @@ struct imap_mailboxes {
     struct map map;
     struct map watches;
     uint64_t watch_count;
+    struct list headlined; /* mailboxes with headlines, the longest unused first */
+    size_t headline_bytes;
     void (*unwatch)(void *context, uint64_t watch);
     void *context;
 };
@@ -88,6 +106,10 @@ void imap_view_move(struct imap_view *to, struct imap_view *from);
 
 /* Makes the view know all that there is, as at SELECT. */
 void imap_view_begin(struct imap_view *view);
+
+/* Where in the view changes lie that were not told: a range that may be wider than need be, or
+ * empty (first above last). */
+struct imap_range imap_view_changed(const struct imap_view *view);
 
 /* How many messages the client knows of. */
 uint32_t imap_view_count(const struct imap_view *view);

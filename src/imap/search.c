@@ -103,6 +103,7 @@ add(struct reader *reader, enum imap_term_kind kind)
     }
     if (need > search->need)
         search->need = need;
+    search->has_headline = search->has_headline || imap_search_is_headline(kind);
     struct imap_term *term = &search->terms[search->count++];
     *term = (struct imap_term){.kind = kind};
     return term;

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/cursor.h"
-#include "imap/mailbox.h"
+#include "imap/headline.h"
 #include "imap/set.h"
 #include "imap/structure.h"
 #include "text/collate.h"
@@ -75,7 +75,11 @@ struct imap_search {
     size_t count;
     enum imap_search_need need; /* the most that a term needs */
     bool has_modseq;            /* MODSEQ was among the keys */
+    bool has_headline;          /* a key was that headlines can tell */
 };
+
+/* True for what a headline tells. */
+bool imap_search_is_headline(enum imap_term_kind kind);
 
 struct imap_server;
 
@@ -91,6 +95,7 @@ struct imap_candidate {
     const struct imap_mailbox *mailbox;
     uint32_t place;
     enum imap_search_need known;
+    const struct imap_headline *headline;     /* NULL: none is kept */
     const struct access_store_message *entry; /* from ENTRY on */
     const struct imap_message *message;       /* from RECORD on */
     struct slice octets;                      /* with OCTETS */

@@ -51,7 +51,7 @@ static bool
 test_entry(const struct imap_term *term, const struct imap_candidate *candidate)
 {
     const struct access_store_message *entry = candidate->entry;
-    int64_t internal = entry->internal_ns / 1000000000, saved = entry->saved_ns / 1000000000;
+    int64_t internal = entry->internal_ns / 1000000000;
 
     if (term->kind == IMAP_TERM_YOUNGER)
         return internal >= candidate->now_s - (int64_t)term->number;
@@ -64,7 +64,8 @@ test_entry(const struct imap_term *term, const struct imap_candidate *candidate)
     if (term->kind == IMAP_TERM_EMAILID)
         return term->is_present && entry->body == term->number;
     if (term->kind >= IMAP_TERM_SAVED_BEFORE && term->kind <= IMAP_TERM_SAVED_SINCE)
-        return compare_day(floor_day(saved), term->day, term->kind, IMAP_TERM_SAVED_BEFORE);
+        return compare_day(floor_day(entry->saved_ns / 1000000000), term->day, term->kind,
+                           IMAP_TERM_SAVED_BEFORE);
     return compare_day(floor_day(internal), term->day, term->kind, IMAP_TERM_BEFORE);
 }
 
@@ -128,6 +129,14 @@ test_addresses(const struct imap_term *term, const struct mime_record *record,
     return false;
 }
 
+/* Without time and zone: the day as the sender wrote it (§6.4.4, SENTON). */
+static bool
+test_sent(const struct imap_term *term, bool has_date, int64_t date_s, int32_t zone_s)
+{
+    return has_date &&
+           compare_day(floor_day(date_s + zone_s), term->day, term->kind, IMAP_TERM_SENT_BEFORE);
+}
+
 static bool
 test_record(const struct imap_term *term, const struct imap_candidate *candidate)
 {
@@ -143,10 +152,34 @@ test_record(const struct imap_term *term, const struct imap_candidate *candidate
         return test_addresses(term, &message->record, &summary);
     if (term->kind == IMAP_TERM_SUBJECT)
         return is_in(term->pattern, summary.subject_text);
-    /* Without time and zone: the day as the sender wrote it (§6.4.4, SENTON). */
-    int64_t seconds = wall_seconds(summary.wall) + summary.zone_s;
-    return summary.has_wall &&
-           compare_day(floor_day(seconds), term->day, term->kind, IMAP_TERM_SENT_BEFORE);
+    return test_sent(term, summary.has_wall, wall_seconds(summary.wall), summary.zone_s);
+}
+
+/* ---- the headline ---------------------------------------------------------------------------- */
+
+bool
+imap_search_is_headline(enum imap_term_kind kind)
+{
+    bool is_saved = kind >= IMAP_TERM_SAVED_BEFORE && kind <= IMAP_TERM_SAVED_SINCE;
+
+    return kind >= IMAP_TERM_BEFORE && kind <= IMAP_TERM_SUBJECT && !is_saved &&
+           kind != IMAP_TERM_EMAILID;
+}
+
+static bool
+test_headline(const struct imap_term *term, const struct imap_candidate *candidate)
+{
+    const struct imap_headline *headline = candidate->headline;
+    struct access_store_message entry = {.len = headline->message_len,
+                                         .internal_ns = headline->arrival_ns};
+    struct imap_candidate known = {.entry = &entry, .now_s = candidate->now_s};
+
+    if (term->kind == IMAP_TERM_SUBJECT)
+        return is_in(term->pattern, imap_headline_subject(headline));
+    if (term->kind >= IMAP_TERM_SENT_BEFORE)
+        return test_sent(term, headline->has_date, wall_seconds((struct wall){headline->date_ns}),
+                         headline->zone_s);
+    return test_entry(term, &known);
 }
 
 /* ---- octets ---------------------------------------------------------------------------------- */
@@ -246,9 +279,12 @@ test_term(const struct imap_term *term, const struct imap_candidate *candidate)
 
     if (is_indexed(term, candidate))
         return test_index(term, candidate) ? IMAP_TRUE : IMAP_FALSE;
-    if (need > candidate->known)
+    bool is_headline = candidate->headline && imap_search_is_headline(term->kind);
+    if (need > candidate->known && !is_headline)
         return IMAP_UNKNOWN;
-    if (need == IMAP_NEED_COLUMNS)
+    if (is_headline)
+        is_true = test_headline(term, candidate);
+    else if (need == IMAP_NEED_COLUMNS)
         is_true = test_columns(term, candidate);
     else if (need == IMAP_NEED_ENTRY)
         is_true = test_entry(term, candidate);

@@ -42,6 +42,22 @@ imap_take_charset(struct imap_server *server, struct cursor *cursor, bool has_wo
     return true;
 }
 
+/* What was sought once is sought again. */
+static void
+keep_headline(struct imap_server *server, const struct imap_row *row,
+              const struct imap_message *message)
+{
+    struct mime_record_message summary;
+
+    if (!server->search_run->search.has_headline ||
+        server->search_run->search.need < IMAP_NEED_RECORD)
+        return;
+    if (message->has_record)
+        mime_record_message(&message->record, 0, &summary);
+    imap_headline_keep(server->view.mailbox, row->place, &row->message,
+                       message->has_record ? &summary : NULL);
+}
+
 static bool
 take_row(struct imap_server *server, const struct imap_row *row)
 {
@@ -59,6 +75,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
     };
 
     imap_message_open(&message, row->message.record, row->message.len);
+    keep_headline(server, row, &message);
     enum imap_truth truth = imap_search_test(&run->search, &candidate);
     if (truth == IMAP_UNKNOWN) {
         candidate.octets = row->message.octets;
@@ -187,15 +204,21 @@ is_worth_asking(struct imap_search_run *run)
 
 /* ---- the way --------------------------------------------------------------------------------- */
 
-/* By columns alone. */
+/* By columns and headlines alone. */
 static bool
 test_columns(struct imap_server *server)
 {
     struct imap_search_run *run = server->search_run;
-    struct imap_candidate candidate = {.mailbox = server->view.mailbox, .known = IMAP_NEED_COLUMNS};
+    struct imap_candidate candidate = {
+        .mailbox = server->view.mailbox,
+        .known = IMAP_NEED_COLUMNS,
+        .now_s = wall_seconds(server->options.wall(server->options.wake_context)),
+    };
     uint32_t number;
 
+    imap_headlines_touch(server->view.mailbox);
     while (imap_walk_next(&run->walk, &candidate.place, &number)) {
+        candidate.headline = imap_headline_find(candidate.mailbox, candidate.place);
         enum imap_truth truth = imap_search_test(&run->search, &candidate);
         if (truth != IMAP_FALSE)
             imap_set_builder_add(truth == IMAP_TRUE ? &run->sure : &run->open, candidate.place,

@@ -90,8 +90,8 @@ put_changes(struct imap_server *server)
 {
     struct imap_view *view = &server->view;
     const struct imap_mailbox *mailbox = view->mailbox;
-    struct imap_range rest = {server->sync_place, view->known ? view->known - 1 : 0};
-    struct imap_set places = {&rest, view->known > server->sync_place};
+    struct imap_range rest = imap_view_changed(view);
+    struct imap_set places = {&rest, rest.first <= rest.last};
     struct imap_walk walk;
     uint32_t place, number;
 
@@ -99,6 +99,7 @@ put_changes(struct imap_server *server)
         !server->is_running && server->notify && !(server->notify->selected & IMAP_NOTIFY_FLAGS);
     if (view->modseq >= mailbox->modseq || is_unwanted)
         return true;
+    rest.first = rest.first > server->sync_place ? rest.first : server->sync_place;
     imap_walk_init(&walk, view, &places);
     while (imap_walk_next(&walk, &place, &number)) {
         if (mailbox->modseqs[place] <= view->modseq || mailbox->flags[place] & IMAP_VANISHED)

@@ -188,6 +188,12 @@ messages_are_put_in_order(void **state)
     (void)state;
     ASK(SELECT, "a SORT (SUBJECT) UTF-8 ALL\r\n", "* SORT 1 2\r\n", "a OK");
     ASK(SELECT, "a UID SORT (REVERSE SUBJECT DATE) UTF-8 ALL\r\n", "* SORT 2 1\r\n");
+    /* from what the first search has left behind */
+    ASK(SELECT "1 SEARCH SUBJECT x\r\n",
+        "a SEARCH SUBJECT CAF\xC3\x89 SENTON 7-Feb-1994 LARGER 10 SINCE 1-Jan-1990\r\n",
+        "* SEARCH 1\r\n", "a OK");
+    ASK(SELECT "1 SORT (DATE) UTF-8 ALL\r\n", "a UID SORT (REVERSE SUBJECT DATE) UTF-8 ALL\r\n",
+        "* SORT 2 1\r\n");
     ASK(SELECT, "a SORT (NONSENSE) UTF-8 ALL\r\n", "a BAD");
     ASK(SELECT, "a SORT (DATE) koi9 ALL\r\n", "a NO [BADCHARSET");
     ASK(SELECT, "a THREAD REFERENCES UTF-8 SUBJECT two\r\n", "* THREAD (2)\r\n");
