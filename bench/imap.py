@@ -275,18 +275,27 @@ COMMANDS = [
     ("FETCH 1:* BODYSTRUCTURE, first", "FETCH 1:* BODYSTRUCTURE", 1, 60, 2),
     ("FETCH 1:* BODY.PEEK[]", "FETCH 1:* BODY.PEEK[]", 3, 2600, 4),
     ("SEARCH SUBJECT", "SEARCH SUBJECT harbour", 5, 0, 0.4),
-    ("SEARCH BODY", "SEARCH BODY captain", 3, 0, 1),
+    ("SEARCH BODY, first", "SEARCH BODY captain", 1, 0, None),
+    ("SEARCH BODY, with its index", "SEARCH BODY captain", 5, 0, 1),
     ("SORT (SUBJECT)", "SORT (SUBJECT) UTF-8 ALL", 5, 2, 0.6),
     ("THREAD REFERENCES", "THREAD REFERENCES UTF-8 ALL", 3, 2, 3),
     ("COPY 1:*", "COPY 1:* copy", 1, 0, 3),
 ]
 
 
-
 def cost(server, do, count):
     begin = cpu_ns(server.process.pid)
     do()
     return (cpu_ns(server.process.pid) - begin) / 1000 / count
+
+
+def settle(server):
+    """The first search of an account has its text index made, a while later and in the background."""
+    before, quiet = cpu_ns(server.process.pid), 0
+    while quiet < 3:
+        time.sleep(1)
+        now = cpu_ns(server.process.pid)
+        quiet, before = quiet + 1 if now - before < 10e6 else 0, now
 
 
 def measure_commands(server, client, messages):
@@ -297,6 +306,8 @@ def measure_commands(server, client, messages):
                 answer = client.ask(command)
                 if len(answer) < least * messages:
                     sys.exit(f"bench: {command}: only {len(answer)} octets")
+        if name.endswith("its index"):
+            settle(server)
         found[name] = cost(server, do, times * messages)
     return found
 

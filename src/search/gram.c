@@ -119,6 +119,53 @@ gram_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_gram)
     return false;
 }
 
+/* ---- words ----------------------------------------------------------------------------------- */
+
+static bool
+is_of_word(uint8_t octet)
+{
+    return (octet >= 'A' && octet <= 'Z') || (octet >= 'a' && octet <= 'z') ||
+           (octet >= '0' && octet <= '9') || octet >= 0x80;
+}
+
+static size_t
+word_len(struct slice text)
+{
+    size_t len = 0;
+
+    while (len < text.len && is_of_word(text.at[len]))
+        len++;
+    return len;
+}
+
+bool
+word_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_word)
+{
+    while (walk->at < walk->text.len) {
+        struct slice rest = slice_skip(walk->text, walk->at);
+        size_t len = word_len(rest), kept = 0;
+        walk->at += len + 1;
+        while (kept < len && kept + character_len(rest.at[kept]) <= WORD_LEN_MAX)
+            kept += character_len(rest.at[kept]);
+        struct slice word = slice_first(rest, kept < len ? kept : len);
+        if (gram_characters(word, GRAM_CHARACTERS + 1) > GRAM_CHARACTERS &&
+            enter(set, number_of(word))) {
+            *ret_word = word;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+word_is_beginning(struct slice text)
+{
+    return text.len <= WORD_LEN_MAX && word_len(text) == text.len &&
+           gram_characters(text, GRAM_CHARACTERS + 1) > GRAM_CHARACTERS;
+}
+
+/* ---- counts ---------------------------------------------------------------------------------- */
+
 static uint32_t
 count_place(struct slice gram)
 {
@@ -132,6 +179,7 @@ gram_counts_add(struct gram_counts *counts, struct gram_set *set, struct slice t
     struct slice gram;
 
     gram_set_clear(set);
+    counts->texts += counts->texts < UINT32_MAX;
     while (gram_next(&walk, set, &gram)) {
         uint32_t *count = &counts->at[count_place(gram)];
         *count += *count < UINT32_MAX;
@@ -160,6 +208,12 @@ choose_one(const struct gram_counts *counts, struct slice gram, struct slice *gr
     return count;
 }
 
+static bool
+is_in_most(const struct gram_counts *counts, struct slice gram)
+{
+    return counts->at[count_place(gram)] > counts->texts - counts->texts / 4;
+}
+
 size_t
 gram_choose(const struct gram_counts *counts, struct slice text, struct slice *ret_grams,
             size_t max)
@@ -173,5 +227,7 @@ gram_choose(const struct gram_counts *counts, struct slice text, struct slice *r
         if (characters == GRAM_CHARACTERS)
             count = choose_one(counts, slice_between(text, at, end), ret_grams, count, max);
     }
+    while (count > 1 && is_in_most(counts, ret_grams[count - 1]))
+        count--;
     return count;
 }

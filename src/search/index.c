@@ -346,6 +346,13 @@ search_index_retain(struct search_index *index, uint64_t account, const uint64_t
 
 /* ---- searching ------------------------------------------------------------------------------- */
 
+struct sought {
+    enum search_scope scope;
+    struct slice key;
+    search_found_fn fn;
+    void *context;
+};
+
 static int
 list_all(struct search_index *index, uint64_t account, search_found_fn fn, void *context)
 {
@@ -392,12 +399,60 @@ look_through(struct search_index *index, sqlite3_stmt *statement, enum search_sc
     return code;
 }
 
+/* Bodies that match the expression; those that only may have the key are looked through. False in
+ * *is_wanted when fn wants no more. */
+static int
+match(struct search_index *index, struct slice query, bool is_exact, const struct sought *sought,
+      bool *is_wanted)
+{
+    sqlite3_stmt *statement =
+        index->statements[is_exact ? STATEMENT_MATCH_EXACTLY : STATEMENT_MATCH];
+    int code = SQLITE_DONE;
+
+    sqlite3_bind_text(statement, 1, (const char *)query.at, (int)query.len, SQLITE_TRANSIENT);
+    while (*is_wanted && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        bool is_found = is_exact;
+        if (!is_exact && (code = look_through(index, statement, sought->scope, sought->key,
+                                              &is_found)) != SQLITE_OK)
+            break;
+        if (is_found)
+            *is_wanted = sought->fn(sought->context, (uint64_t)sqlite3_column_int64(statement, 0));
+    }
+    statement_reset(statement);
+    return *is_wanted ? code : SQLITE_DONE;
+}
+
+/* Where the key begins a word, it stands: these first; then what else may have it. */
+static int
+find(struct search_index *index, uint64_t account, const struct sought *sought)
+{
+    struct buffer *query = &index->document;
+    bool with_head = sought->scope == SEARCH_IN_TEXT, is_exact, is_wanted = true;
+    int code = SQLITE_DONE;
+
+    buffer_clear(query);
+    bool has_words = tokens_put_words(query, account, sought->key, with_head);
+    if (has_words)
+        code = match(index, buffer_slice(query), true, sought, &is_wanted);
+    if (code != SQLITE_DONE || !is_wanted)
+        return code;
+    buffer_clear(query);
+    buffer_put_byte(query, '(');
+    tokens_put_query(query, index->counts, account, sought->key, with_head, &is_exact);
+    buffer_put_byte(query, ')');
+    if (has_words) {
+        buffer_put_text(query, " NOT (");
+        (void)!tokens_put_words(query, account, sought->key, with_head);
+        buffer_put_byte(query, ')');
+    }
+    return match(index, buffer_slice(query), is_exact, sought, &is_wanted);
+}
+
 enum search_result
 search_index_find(struct search_index *index, uint64_t account, enum search_scope scope,
                   struct slice key, search_found_fn fn, void *context)
 {
-    bool is_exact;
-    int code;
+    struct sought sought = {scope, key, fn, context};
 
     if (!index->database)
         return SEARCH_FAILED;
@@ -405,23 +460,7 @@ search_index_find(struct search_index *index, uint64_t account, enum search_scop
         return index_file_result(index, list_all(index, account, fn, context));
     if (has_control(key) || key.len > SEARCH_SOUGHT_MAX)
         return SEARCH_OK;
-    buffer_clear(&index->document);
-    tokens_put_query(&index->document, index->counts, account, key, scope == SEARCH_IN_TEXT,
-                     &is_exact);
-    struct slice query = buffer_slice(&index->document);
-    sqlite3_stmt *statement =
-        index->statements[is_exact ? STATEMENT_MATCH_EXACTLY : STATEMENT_MATCH];
-    sqlite3_bind_text(statement, 1, (const char *)query.at, (int)query.len, SQLITE_TRANSIENT);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        bool is_found = is_exact;
-        if (!is_exact &&
-            (code = look_through(index, statement, scope, key, &is_found)) != SQLITE_OK)
-            break;
-        if (is_found && !fn(context, (uint64_t)sqlite3_column_int64(statement, 0)))
-            break;
-    }
-    statement_reset(statement);
-    return index_file_result(index, code);
+    return index_file_result(index, find(index, account, &sought));
 }
 
 enum search_result

@@ -31,7 +31,7 @@ static const char tables[] =
     " tokenize='grams');"
     "INSERT INTO grams(grams, rank) VALUES('pgsz', 8000);"
     "INSERT INTO grams(grams, rank) VALUES('hashsize', 16777216);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 static const char *const texts[STATEMENTS] = {
     [STATEMENT_BEGIN] = "BEGIN",

@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-enum { INDEX_VERSION = 1 };
+enum { INDEX_VERSION = 2 };
 
 /* All statements, prepared once. */
 enum statement {

@@ -9,6 +9,10 @@
 /* Of a long text the rarest grams leave few candidates; more would cost more than they spare. */
 enum { QUERY_GRAMS_MAX = 5 };
 
+/* Between the account and what is its. */
+enum { GRAM_OF_BODY = ':', GRAM_OF_HEAD = ';', WORD_OF_BODY = ',', WORD_OF_HEAD = '.' };
+static_assert((int)WORD_LEN_MAX >= (int)GRAM_LEN_MAX);
+
 static void
 put_account(struct buffer *buffer, uint64_t account)
 {
@@ -75,13 +79,26 @@ tokens_put_query(struct buffer *buffer, const struct gram_counts *counts, uint64
 {
     if (with_head)
         buffer_put_byte(buffer, '(');
-    put_grams(buffer, counts, account, ':', key);
+    put_grams(buffer, counts, account, GRAM_OF_BODY, key);
     if (with_head) {
         buffer_put_text(buffer, ") OR (");
-        put_grams(buffer, counts, account, ';', key);
+        put_grams(buffer, counts, account, GRAM_OF_HEAD, key);
         buffer_put_byte(buffer, ')');
     }
     *ret_is_exact = gram_characters(key, GRAM_CHARACTERS + 1) <= GRAM_CHARACTERS;
+}
+
+bool
+tokens_put_words(struct buffer *buffer, uint64_t account, struct slice key, bool with_head)
+{
+    if (!word_is_beginning(key))
+        return false;
+    put_term(buffer, account, WORD_OF_BODY, key, true);
+    if (with_head) {
+        buffer_put_text(buffer, " OR ");
+        put_term(buffer, account, WORD_OF_HEAD, key, true);
+    }
+    return true;
 }
 
 /* ---- what FTS5 calls ------------------------------------------------------------------------- */
@@ -116,19 +133,22 @@ finish(Fts5Tokenizer *pointer)
     free(tokenizer);
 }
 
+/* Grams or words. */
 static int
-give_grams(struct tokenizer *tokenizer, struct slice account, uint8_t kind, struct slice text,
-           token_fn fn, void *context)
+give(struct tokenizer *tokenizer, struct slice account, uint8_t kind, struct slice text,
+     token_fn fn, void *context)
 {
+    bool (*next)(struct gram_walk *, struct gram_set *, struct slice *) =
+        kind == GRAM_OF_BODY || kind == GRAM_OF_HEAD ? gram_next : word_next;
     struct gram_walk walk = {.text = text};
-    char token[TOKEN_PREFIX_MAX + GRAM_LEN_MAX];
+    char token[TOKEN_PREFIX_MAX + WORD_LEN_MAX];
     size_t prefix_len = account.len + 1;
     struct slice gram;
 
     memcpy(token, account.at, account.len);
     token[account.len] = (char)kind;
     gram_set_clear(&tokenizer->set);
-    while (gram_next(&walk, &tokenizer->set, &gram)) {
+    while (next(&walk, &tokenizer->set, &gram)) {
         memcpy(token + prefix_len, gram.at, gram.len);
         int code = fn(context, 0, token, (int)(prefix_len + gram.len), 0, 0);
         if (code != SQLITE_OK)
@@ -150,10 +170,13 @@ tokenize(Fts5Tokenizer *pointer, void *context, int flags, const char *at, int l
     size_t body_len = slice_find_byte(rest, TOKEN_HEAD_MARK);
     if (account.len >= TOKEN_PREFIX_MAX)
         return SQLITE_ERROR;
-    int code = give_grams(tokenizer, account, ':', slice_first(rest, body_len), fn, context);
-    if (code != SQLITE_OK)
-        return code;
-    return give_grams(tokenizer, account, ';', slice_skip(rest, body_len + 1), fn, context);
+    struct slice body = slice_first(rest, body_len), head = slice_skip(rest, body_len + 1);
+    int code = give(tokenizer, account, GRAM_OF_BODY, body, fn, context);
+    if (code == SQLITE_OK)
+        code = give(tokenizer, account, GRAM_OF_HEAD, head, fn, context);
+    if (code == SQLITE_OK)
+        code = give(tokenizer, account, WORD_OF_BODY, body, fn, context);
+    return code == SQLITE_OK ? give(tokenizer, account, WORD_OF_HEAD, head, fn, context) : code;
 }
 
 int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The tokenizer that FTS5 is given: private to the room. A document is `ACCOUNT \x01 body key \x02
- * head key`; its tokens are `ACCOUNT:gram` for the body's and `ACCOUNT;gram` for the head's, so
- * that postings of accounts, and of heads and bodies, are apart. A query's phrase is one token. */
+ * head key`; its tokens are `ACCOUNT:gram` and `ACCOUNT,word` for the body's, `ACCOUNT;gram` and
+ * `ACCOUNT.word` for the head's, so that postings of accounts, and of heads and bodies, are apart.
+ * A query's phrase is one token. */
 #ifndef SEARCH_TOKENS_H
 #define SEARCH_TOKENS_H
 
@@ -23,5 +24,10 @@ void tokens_put_document(struct buffer *buffer, uint64_t account, struct slice h
  * match it does stand. */
 void tokens_put_query(struct buffer *buffer, const struct gram_counts *counts, uint64_t account,
                       struct slice key, bool with_head, bool *ret_is_exact);
+
+/* Puts the expression that documents match in which the key does stand, though not in all: where it
+ * begins a word. False, and nothing is put, when it can begin none. */
+MUST_USE bool tokens_put_words(struct buffer *buffer, uint64_t account, struct slice key,
+                               bool with_head);
 
 #endif

@@ -23,6 +23,31 @@ expect_grams(struct gram_set *set, const char *text, const char *expected)
 }
 
 static void
+words_are_cut_to_whole_characters(void **state)
+{
+    struct gram_walk walk = {.text = SLICE("ab abc abcd,ABCDE abcd\xC3\xA9 x@example "
+                                           "0123456789012345678901é2 去中国旅 去中")};
+    static const char *const words[] = {
+        "abcd", "ABCDE", "abcdé", "example", "0123456789012345678901é", "去中国旅"};
+    struct gram_set set;
+    struct slice word;
+    size_t count = 0;
+
+    (void)state;
+    gram_set_init(&set);
+    for (; word_next(&walk, &set, &word); count++) {
+        assert_true(count < COUNT_OF(words));
+        assert_slice(word, slice_of_string(words[count]));
+        assert_true(word_is_beginning(word));
+    }
+    assert_int_equal(count, COUNT_OF(words));
+    assert_false(word_is_beginning(SLICE("abc")));
+    assert_false(word_is_beginning(SLICE("ab cd")));
+    assert_false(word_is_beginning(SLICE("0123456789012345678901234")));
+    gram_set_finish(&set);
+}
+
+static void
 a_text_has_its_grams_once(void **state)
 {
     struct gram_set set;
@@ -128,8 +153,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_text_has_its_grams_once),   cmocka_unit_test(a_set_grows),
-        cmocka_unit_test(the_rarest_grams_are_chosen), cmocka_unit_test(characters_are_counted),
+        cmocka_unit_test(words_are_cut_to_whole_characters),
+        cmocka_unit_test(a_text_has_its_grams_once),
+        cmocka_unit_test(a_set_grows),
+        cmocka_unit_test(the_rarest_grams_are_chosen),
+        cmocka_unit_test(characters_are_counted),
         cmocka_unit_test(expressions_are_quoted),
     };
 

@@ -139,6 +139,9 @@ substrings_are_found_in_bodies_and_texts(void **state)
         {SEARCH_IN_BODY, "b", "11 13 "},       {SEARCH_IN_BODY, "", "10 11 12 13 "},
         {SEARCH_IN_BODY, "10 AND 11", ""},     {SEARCH_IN_TEXT, "subject", "10 11 "},
         {SEARCH_IN_TEXT, "nowhere", ""},       {SEARCH_IN_BODY, "d, the m", "10 "},
+        {SEARCH_IN_BODY, "meet", "10 "},       {SEARCH_IN_BODY, "eeting", "10 "},
+        {SEARCH_IN_TEXT, "exam", "12 "},       {SEARCH_IN_TEXT, "xample", "12 "},
+        {SEARCH_IN_BODY, "我明天去", "11 "},   {SEARCH_IN_BODY, "meetings", ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_string_equal(find(world, 1, cases[i].scope, cases[i].text), cases[i].found);
@@ -156,6 +159,30 @@ substrings_are_found_in_bodies_and_texts(void **state)
     /* it can be stopped */
     world->found_max = 2;
     assert_string_equal(find(world, 1, SEARCH_IN_BODY, ""), "10 11 ");
+}
+
+/* Words that begin with it, words that have it inside, both: each message is found once. */
+static void
+beginnings_and_insides_of_words_are_found_once(void **state)
+{
+    struct world *world = *state;
+
+    put(world, 1, 1, "", "marker");
+    put(world, 1, 2, "", "bookmarker");
+    put(world, 1, 3, "", "bookmarker, Markers");
+    put(world, 1, 4, "Subject: marker", "market bookmarker");
+    put(world, 1, 5, "", "mark er");
+    put(world, 1, 6, "", "internationalisationsmarker internationalisations");
+    put(world, 1, 7, "", "ééééééééééééé");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "marker"), "1 2 3 4 6 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_TEXT, "marker"), "1 2 3 4 6 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "internationalisationsmarker"), "6 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "internationalisations"), "6 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "ÉÉÉÉÉÉÉÉÉÉÉÉ"), "7 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "ÉÉÉÉÉÉÉÉÉÉÉÉÉ"), "7 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "ÉÉÉÉÉÉÉÉÉÉÉÉÉÉ"), "");
+    world->found_max = 1; /* it can be stopped in between */
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "bookmarker"), "2 ");
 }
 
 static void
@@ -350,6 +377,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(substrings_are_found_in_bodies_and_texts),
+        TEST(beginnings_and_insides_of_words_are_found_once),
         TEST(accounts_are_apart),
         TEST(bodies_that_went_are_taken_out),
         TEST(positions_and_texts_outlive_the_process),
