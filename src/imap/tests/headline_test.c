@@ -88,6 +88,16 @@ keep(struct imap_mailbox *mailbox, uint32_t place, const char *subject, const ch
     imap_headline_keep(mailbox, place, &message, &summary);
 }
 
+static const struct imap_headline *
+get(const struct imap_mailbox *mailbox, uint32_t place)
+{
+    const struct imap_headline *headline = imap_headline_find(mailbox, place);
+
+    if (!headline)
+        abort();
+    return headline;
+}
+
 static void
 a_headline_has_what_was_told(void **state)
 {
@@ -102,16 +112,16 @@ a_headline_has_what_was_told(void **state)
     keep(mailbox, 2, "[list] hello (fwd)", "hello");
     keep(mailbox, 3, "", "");
     imap_headline_keep(mailbox, 1, &bare, NULL);
-    const struct imap_headline *headline = imap_headline_find(mailbox, 0);
+    const struct imap_headline *headline = get(mailbox, 0);
     assert_true(slice_equal(imap_headline_subject(headline), SLICE("Re: the mill")));
     assert_true(slice_equal(imap_headline_base(headline), SLICE("the mill")));
     assert_true(headline->has_date && headline->date_ns == 5000 && headline->zone_s == 3600);
     assert_true(headline->message_len == 1000 && headline->arrival_ns == 0);
-    assert_true(slice_equal(imap_headline_base(imap_headline_find(mailbox, 2)), SLICE("hello")));
-    assert_int_equal(imap_headline_base(imap_headline_find(mailbox, 3)).len, 0);
-    assert_non_null(imap_headline_subject(imap_headline_find(mailbox, 3)).at);
-    assert_null(imap_headline_subject(imap_headline_find(mailbox, 1)).at);
-    assert_false(imap_headline_find(mailbox, 1)->has_date);
+    assert_true(slice_equal(imap_headline_base(get(mailbox, 2)), SLICE("hello")));
+    assert_int_equal(imap_headline_base(get(mailbox, 3)).len, 0);
+    assert_non_null(imap_headline_subject(get(mailbox, 3)).at);
+    assert_null(imap_headline_subject(get(mailbox, 1)).at);
+    assert_false(get(mailbox, 1)->has_date);
     bare.uid = 77; /* of another message than the one in that place */
     imap_headline_keep(mailbox, 5, &bare, NULL);
     assert_null(imap_headline_find(mailbox, 5));
