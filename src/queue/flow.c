@@ -8,6 +8,7 @@ flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute)
 {
     *flow = (struct flow){
         .window_64ths = (window > 0 ? window : 1) * ONE,
+        .is_willing = true,
         .shut_until = {INT64_MIN},
         .gap = {rate_a_minute > 0 ? INT64_C(60000000000) / rate_a_minute : 0},
         .start_after = {INT64_MIN},
@@ -68,19 +69,21 @@ flow_ended(struct flow *flow, struct instant now, enum flow_end end)
     case FLOW_REACHED:
         flow->failures = 0;
         flow->shut_until = (struct instant){INT64_MIN};
-        /* A whole window of successes makes it wider by one. */
-        flow->window_64ths += ONE * ONE / flow->window_64ths;
+        /* Later, a whole window of successes makes it wider by one. */
+        flow->window_64ths += flow->is_willing ? ONE : ONE * ONE / flow->window_64ths;
         if (flow->window_64ths > FLOW_WINDOW_MAX * ONE)
             flow->window_64ths = FLOW_WINDOW_MAX * ONE;
         break;
     case FLOW_REFUSED:
         flow->failures = 0;
+        flow->is_willing = false;
         flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths - ONE : ONE;
         break;
     case FLOW_UNREACHABLE:
         if (flow_is_shut(flow, now))
             break; /* one that began before the others found out */
         flow->failures++;
+        flow->is_willing = false;
         flow->window_64ths = flow->window_64ths > 2 * ONE ? flow->window_64ths / 2 : ONE;
         if (flow->failures >= FLOW_SHUT_AFTER)
             shut(flow, now);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* How much one destination is given at once. It begins with FLOW_WINDOW_FIRST transactions; each
- * that goes well widens the window a little, each refusal narrows it, a destination that does not
- * answer is left alone for a while and then asked with one transaction only. */
+/* How much one destination is given at once. It begins with FLOW_WINDOW_FIRST transactions. Until it
+ * has refused something, each that goes well widens the window by one; from then on a whole window
+ * of them does. A refusal narrows it. A destination that does not answer is left alone for a while
+ * and then asked with one transaction only. */
 #ifndef QUEUE_FLOW_H
 #define QUEUE_FLOW_H
 
@@ -26,6 +27,7 @@ struct flow {
     uint32_t window_64ths; /* at least 64 */
     uint32_t in_flight;
     uint32_t failures; /* to connect, in a row */
+    bool is_willing;   /* it has not refused anything yet */
     struct instant shut_until;
     struct duration gap;        /* between two starts, of a rate limit; 0: none */
     struct instant start_after; /* by the gap */

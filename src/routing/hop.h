@@ -73,7 +73,8 @@ struct routing_hop {
     uint16_t code;      /* ERROR, and for failed decisions: 550 */
     const char *status; /* "5.1.2" */
     struct slice text;
-    uint32_t valid_s; /* for how long it may be used again */
+    uint32_t valid_s;   /* for how long it may be used again */
+    bool is_for_domain; /* by all senders, for all addresses of the recipient's domain */
 };
 
 /* How a decision was reached, a line each; what does not fit is left out. */

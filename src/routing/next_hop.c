@@ -188,6 +188,10 @@ choose(struct routing_run *run, struct slice sender, struct slice recipient, str
     struct slice value, pattern;
     enum routing_outcome outcome = find_in_tables(run, recipient, &value);
 
+    /* A table elsewhere may say anything of any address. */
+    run->hop->is_for_domain =
+        settings->table_count == 0 &&
+        (!settings->transports || routing_transports_are_by_domain(settings->transports, domain));
     if (outcome == ROUTING_FOUND) {
         const char *what = routing_transport_parse(value, run->facts->arena, &row);
         return what ? routing_refuse(run, "4.3.5", slice_of_string(what))

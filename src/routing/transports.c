@@ -23,7 +23,9 @@ struct row {
 
 struct routing_transports {
     struct arena arena;
-    struct map rows; /* by canonical pattern */
+    struct map rows;     /* by canonical pattern */
+    struct map personal; /* domains with addresses that have rows of their own */
+    bool has_senders;
     size_t count;
     struct routing_problem problems[ROUTING_PROBLEMS_MAX];
     size_t problem_count;
@@ -288,6 +290,19 @@ add_problem(struct routing_transports *transports, size_t line, const char *what
     transports->problem_count++;
 }
 
+/* For whom the next hop of a domain may be another one. */
+static void
+note_exception(struct routing_transports *transports, struct slice key)
+{
+    size_t at = slice_find_last_byte(key, '@');
+
+    if (slice_starts_with(key, SLICE("from:")))
+        transports->has_senders = true;
+    else if (at < key.len)
+        (void)map_set(&transports->personal,
+                      arena_copy(&transports->arena, slice_skip(key, at + 1)), transports);
+}
+
 static const char *
 read_row(struct routing_transports *transports, struct slice line)
 {
@@ -313,6 +328,7 @@ read_row(struct routing_transports *transports, struct slice line)
     if (!what) {
         row->pattern = arena_copy(&transports->arena, pattern);
         (void)map_set(&transports->rows, buffer_slice(&key), row);
+        note_exception(transports, buffer_slice(&key));
         transports->count++;
     }
     buffer_finish(&key);
@@ -329,6 +345,7 @@ routing_transports_parse(struct slice text, uint64_t seed)
         abort();
     arena_init(&transports->arena, text.len * ARENA_FACTOR + ARENA_MIN);
     map_init(&transports->rows, seed);
+    map_init(&transports->personal, seed);
     while (text.len > 0) {
         size_t end = slice_find_byte(text, '\n');
         const char *what = read_row(transports, slice_first(text, end));
@@ -346,6 +363,7 @@ routing_transports_close(struct routing_transports **transports)
     if (!*transports)
         return;
     map_finish(&(*transports)->rows);
+    map_finish(&(*transports)->personal);
     arena_finish(&(*transports)->arena);
     free(*transports);
     *transports = NULL;
@@ -381,20 +399,25 @@ find_pattern(const struct routing_transports *transports, const char *before, st
 }
 
 static const struct row *
-find_recipient(const struct routing_transports *transports, struct slice recipient)
+find_domain(const struct routing_transports *transports, struct slice domain)
 {
-    size_t at = slice_find_last_byte(recipient, '@');
-    struct slice domain = slice_skip(recipient, at + 1);
-    const struct row *row = find_pattern(transports, "", recipient);
+    const struct row *row = domain.len > 0 ? find_pattern(transports, "", domain) : NULL;
 
-    if (!row && domain.len > 0)
-        row = find_pattern(transports, "", domain);
     while (!row && domain.len > 0 && domain.at[0] != '[') {
         domain = slice_skip(domain, slice_find_byte(domain, '.') + 1);
         if (domain.len > 0)
             row = find_pattern(transports, ".", domain);
     }
     return row;
+}
+
+static const struct row *
+find_recipient(const struct routing_transports *transports, struct slice recipient)
+{
+    size_t at = slice_find_last_byte(recipient, '@');
+    const struct row *row = find_pattern(transports, "", recipient);
+
+    return row ? row : find_domain(transports, slice_skip(recipient, at + 1));
 }
 
 static const struct row *
@@ -422,4 +445,12 @@ routing_transports_find(const struct routing_transports *transports, struct slic
         return NULL;
     *ret_pattern = row->pattern;
     return &row->transport;
+}
+
+bool
+routing_transports_are_by_domain(const struct routing_transports *transports, struct slice domain)
+{
+    if (map_find(&transports->personal, domain))
+        return false;
+    return !transports->has_senders || find_domain(transports, domain);
 }

@@ -68,4 +68,8 @@ const struct routing_transport *routing_transports_find(const struct routing_tra
                                                         struct slice sender, struct slice recipient,
                                                         struct slice *ret_pattern);
 
+/* Whether the row is the same for all senders and for all addresses of this domain. */
+bool routing_transports_are_by_domain(const struct routing_transports *transports,
+                                      struct slice domain);
+
 #endif

@@ -325,6 +325,7 @@ answer_srs(struct route *route, const struct smtp_route_recipient *recipient,
     buffer_init(&back, 1024);
     enum routing_srs_verdict verdict =
         routing_srs_reverse(key, days, slice_first(address, at), &back);
+    answer->is_passing = true; /* such an address is good for some days only */
     if (verdict == ROUTING_SRS_GOOD)
         answer_foreign(route, recipient, arena_copy(&route->arena, buffer_slice(&back)), answer);
     else if (verdict != ROUTING_SRS_NONE)

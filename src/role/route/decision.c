@@ -194,6 +194,7 @@ conclude(struct decision *decision, enum routing_outcome outcome, const struct r
         .status = slice_of_string(hop->status),
         .text = slice_first(hop->text, STORE_ROUTE_HOP_TEXT_MAX),
         .valid_s = hop->valid_s,
+        .is_for_domain = hop->is_for_domain,
     };
 
     if (outcome == ROUTING_FOUND && !fill_credentials(route, hop, &note)) {

@@ -28,6 +28,10 @@ route_tell_change(struct route *route)
         if (smtp->channel && smtp_route_put_changed(&route->note, &smtp->ledger, &note))
             host_channel_send(smtp->channel, buffer_slice(&route->note), HOST_HANDLE_NONE);
     }
+    struct store_route_changed for_store = {.tables = route->tables_read};
+    buffer_clear(&route->note);
+    if (route->store && store_route_put_changed(&route->note, &route->store_ledger, &for_store))
+        host_channel_send(route->store, buffer_slice(&route->note), HOST_HANDLE_NONE);
     buffer_clear(&route->note);
 }
 

@@ -55,12 +55,8 @@ answers_find(const struct answers *answers, const struct smtp_route_recipient *q
 static bool
 is_plain(const struct smtp_route_route *answer)
 {
-    bool is_good = answer->verdict == SMTP_ROUTE_VERDICT_LOCAL && answer->text.len == 0 &&
-                   !answer->is_passing && answer->targets.count > 0 && answer->groups.count == 0;
-
-    for (size_t i = 0; is_good && i < answer->targets.count; i++)
-        is_good = answer->targets.at[i].box != SMTP_ROUTE_BOX_REMOTE;
-    return is_good;
+    return answer->verdict == SMTP_ROUTE_VERDICT_LOCAL && answer->text.len == 0 &&
+           !answer->is_passing && answer->targets.count > 0 && answer->groups.count == 0;
 }
 
 /* NULL when the arena is full. */

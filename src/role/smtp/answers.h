@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Answers of route that still hold: mail to one address comes again and again, and asking costs two
- * wakings. Kept are only plain ones (local, without lists or other hosts), each under the whole
+ * wakings. Kept are only plain ones (taken, without lists or rewritten senders), each under the whole
  * question; route says `changed` when its tables have changed, and then all are forgotten. Private
  * to this folder. */
 #ifndef ROLE_SMTP_ANSWERS_H

@@ -479,6 +479,16 @@ outgoing_run_soon(struct store_role *role)
     host_defer(role->host, run, role);
 }
 
+/* No turn has come along for the results. */
+static void
+on_ride_timer(void *context)
+{
+    struct store_role *role = context;
+
+    role->outgoing->are_results_due = true;
+    store_role_turn_soon(role);
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 void
@@ -513,6 +523,8 @@ outgoing_open(struct store_role *role)
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
         list_init(&outgoing->transports[i].carriages);
     outgoing->timer = host_timer_open(role->host, on_timer, role);
+    outgoing->ride_timer = host_timer_open(role->host, on_ride_timer, role);
+    hops_init(&outgoing->hops, seed);
 }
 
 static bool
@@ -551,6 +563,8 @@ outgoing_close(struct store_role *role)
     for (size_t place = 0; (item = map_next(&outgoing->destinations, &place));)
         free(item->value);
     host_timer_close(&outgoing->timer);
+    host_timer_close(&outgoing->ride_timer);
+    hops_finish(&outgoing->hops);
     lanes_finish(&outgoing->lanes);
     map_finish(&outgoing->in_flight);
     map_finish(&outgoing->destinations);

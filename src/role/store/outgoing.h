@@ -17,11 +17,15 @@
 #include "queue/flow.h"
 #include "queue/lanes.h"
 #include "queue/schedule.h"
+#include "role/store/hops.h"
 #include "role/store/store_role.h"
 
 enum {
     OUTGOING_BATCHES_MAX = 4096,
     OUTGOING_TURN_CARRIAGES = 256, /* written in a turn: who hands in mail waits for its end */
+    OUTGOING_RIDE_MS = 20,         /* results wait so long for a turn that takes them along, */
+    OUTGOING_RIDE_CARRIAGES = 128, /* or until there are so many */
+    OUTGOING_FAILED_MS = 1000,     /* until a turn that failed is tried again for them */
     OUTGOING_BATCHES_MANY = 2048,  /* from here on no lane gets more than one */
     OUTGOING_WAITING_MAX = 256,    /* carriages for one destination; others wait in the view */
     OUTGOING_SHUT_BATCHES = 64,    /* of a lane whose destination does not answer */
@@ -94,6 +98,7 @@ struct batch {
     size_t carriage_count;
     size_t open_count; /* of them: their outcome is not known yet */
     bool is_postponed; /* its lane is to be looked at later, not at once */
+    bool is_rest_asked; /* route's first answer has come */
 };
 
 struct carriage {
@@ -160,7 +165,11 @@ struct outgoing {
     struct note_ledger route_ledger;
     struct outgoing_transport transports[STORE_PEERS_MAX];
     struct list batches, reading;
+    struct hops hops;
     struct list results, results_filing; /* carriages */
+    size_t result_count;                 /* of results */
+    bool are_results_due;                /* they have waited long enough for another turn */
+    struct host_timer *ride_timer;
     struct list reports;                 /* being built */
     struct map reports_by_id;
     struct list reports_ready, reports_filing;
@@ -213,6 +222,10 @@ void outgoing_add_letter(struct carriage *carriage, struct letter *letter);
 MUST_USE bool outgoing_enter(struct parcel *parcel);
 MUST_USE bool outgoing_file(struct store_role *role);
 bool outgoing_has_results(const struct store_role *role);
+/* A carriage has its results: they ride with the next turn, or get one of their own soon. */
+void outgoing_add_results(struct store_role *role, struct carriage *carriage);
+/* Whether something of it is worth a turn of its own now. */
+bool outgoing_wants_turn(const struct store_role *role);
 /* The turn is over. */
 void outgoing_filed(struct store_role *role, bool is_durable);
 void outgoing_entered(struct parcel *parcel);

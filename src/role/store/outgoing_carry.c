@@ -15,8 +15,7 @@ static void
 give_results(struct store_role *role, struct carriage *carriage)
 {
     list_remove(&carriage->link);
-    list_append(&role->outgoing->results, &carriage->link);
-    store_role_turn_soon(role);
+    outgoing_add_results(role, carriage);
     outgoing_settled(carriage->batch);
 }
 

@@ -428,6 +428,36 @@ outgoing_has_results(const struct store_role *role)
            askings_wait(role);
 }
 
+static void
+set_ride_timer(struct store_role *role, int64_t wait_ms)
+{
+    host_timer_set(role->outgoing->ride_timer,
+                   instant_after(host_now(role->host), duration_ms(wait_ms)));
+}
+
+bool
+outgoing_wants_turn(const struct store_role *role)
+{
+    const struct outgoing *outgoing = role->outgoing;
+
+    if (list_is_empty(&outgoing->results) || outgoing->are_results_due || role->is_stopping ||
+        outgoing->result_count >= OUTGOING_RIDE_CARRIAGES)
+        return outgoing_has_results(role);
+    return !list_is_empty(&outgoing->reports_ready) || askings_wait(role);
+}
+
+void
+outgoing_add_results(struct store_role *role, struct carriage *carriage)
+{
+    struct outgoing *outgoing = role->outgoing;
+
+    list_append(&outgoing->results, &carriage->link);
+    if (outgoing->result_count++ == 0)
+        set_ride_timer(role, OUTGOING_RIDE_MS);
+    if (outgoing_wants_turn(role))
+        store_role_turn_soon(role);
+}
+
 /* ---- forgetting ---------------------------------------------------------------------------- */
 
 struct purge {
@@ -478,11 +508,13 @@ outgoing_file(struct store_role *role)
 
     if (outgoing->is_purge_due)
         purge(role);
+    outgoing->are_results_due = false;
     LIST_EACH (link, &outgoing->results) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
         if (++count > OUTGOING_TURN_CARRIAGES)
             break;
         list_remove(link);
+        outgoing->result_count--;
         list_append(&outgoing->results_filing, link);
         is_good = is_good && write_carriage(role, carriage);
     }
@@ -527,7 +559,10 @@ outgoing_filed(struct store_role *role, bool is_durable)
         /* What is known must not be lost: the next turn writes it. */
         list_remove(link);
         list_append(&outgoing->results, link);
+        outgoing->result_count++;
     }
+    if (outgoing->result_count > 0)
+        set_ride_timer(role, is_durable ? OUTGOING_RIDE_MS : OUTGOING_FAILED_MS);
     LIST_EACH (link, &outgoing->reports_filing) {
         report_filed(LIST_ITEM(link, struct report, link), is_durable);
     }

@@ -34,67 +34,25 @@ outgoing_add_letter(struct carriage *carriage, struct letter *letter)
     carriage->count++;
 }
 
-void
-outgoing_ask_route(struct store_role *role, struct batch *batch)
+static void
+ask_about(struct store_role *role, struct letter *letter)
 {
     struct outgoing *outgoing = role->outgoing;
+    struct store_route_next_hop ask = {
+        .id = ++outgoing->ask_count,
+        .sender = letter->batch->facts.reverse_path,
+        .recipient = letter->address,
+    };
 
-    for (size_t i = 0; i < batch->count; i++) {
-        struct letter *letter = &batch->letters[i];
-        struct store_route_next_hop ask = {
-            .id = ++outgoing->ask_count,
-            .sender = batch->facts.reverse_path,
-            .recipient = letter->address,
-        };
-        letter->ask = ask.id;
-        map_set(&outgoing->asks, map_key_u64(&letter->ask), letter);
-        list_append(&batch->asked, &letter->link);
-        buffer_clear(&role->note);
-        bool is_put = store_route_put_next_hop(&role->note, &outgoing->route_ledger, &ask);
-        assert(is_put);
-        host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
-    }
+    letter->ask = ask.id;
+    map_set(&outgoing->asks, map_key_u64(&letter->ask), letter);
+    buffer_clear(&role->note);
+    bool is_put = store_route_put_next_hop(&role->note, &outgoing->route_ledger, &ask);
+    assert(is_put);
+    host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
 }
 
 /* ---- what route says ----------------------------------------------------------------------- */
-
-#define COPY_LIST(arena, to, from, type, copy_one)                                                 \
-    do {                                                                                           \
-        struct type *rows = ARENA_ARRAY(arena, struct type, (from).count);                         \
-        for (size_t i = 0; rows && i < (from).count; i++) {                                        \
-            rows[i] = (from).at[i];                                                                \
-            copy_one;                                                                              \
-        }                                                                                          \
-        (to).at = rows;                                                                            \
-        (to).count = rows ? (from).count : 0;                                                      \
-    } while (0)
-
-static void
-copy_hop(struct arena *arena, const struct store_route_hop *from, struct store_route_hop *to)
-{
-    *to = *from;
-    to->destination = arena_copy(arena, from->destination);
-    to->path = arena_copy(arena, from->path);
-    to->auth_name = arena_copy(arena, from->auth_name);
-    to->auth_secret = arena_copy(arena, from->auth_secret);
-    to->source_ipv4 = arena_copy(arena, from->source_ipv4);
-    to->source_ipv6 = arena_copy(arena, from->source_ipv6);
-    to->status = arena_copy(arena, from->status);
-    to->text = arena_copy(arena, from->text);
-    COPY_LIST(arena, to->hosts, from->hosts, store_route_host,
-              rows[i].name = arena_copy(arena, rows[i].name));
-    COPY_LIST(arena, to->addresses, from->addresses, store_route_address,
-              rows[i].bytes = arena_copy(arena, rows[i].bytes));
-    COPY_LIST(arena, to->tlsa, from->tlsa, store_route_tlsa,
-              rows[i].data = arena_copy(arena, rows[i].data));
-    COPY_LIST(arena, to->verify_names, from->verify_names, store_route_verify_name,
-              rows[i].name = arena_copy(arena, rows[i].name));
-    to->sts_domain = arena_copy(arena, from->sts_domain);
-    to->sts_id = arena_copy(arena, from->sts_id);
-    COPY_LIST(arena, to->sts_addresses, from->sts_addresses, store_route_address,
-              rows[i].bytes = arena_copy(arena, rows[i].bytes));
-    to->steps.count = 0;
-}
 
 /* The carriage of the batch that goes there, or a new one. */
 static struct carriage *
@@ -112,7 +70,7 @@ carriage_for(struct batch *batch, const struct store_route_hop *hop)
             slice_equal(carriage->hop.text, hop->text))
             return carriage;
     }
-    copy_hop(&batch->arena, hop, &copy);
+    hop_copy(&batch->arena, hop, &copy);
     return outgoing_open_carriage(batch, &copy);
 }
 
@@ -148,6 +106,38 @@ dispatch(struct store_role *role, struct batch *batch)
     }
 }
 
+/* The first answer may be one for all of the batch: they are in one domain. */
+static void
+ask_about_rest(struct store_role *role, struct batch *batch, const struct store_route_hop *hop)
+{
+    bool is_for_all = hops_is_for_domain(hop);
+
+    LIST_EACH (link, &batch->asked) {
+        struct letter *letter = LIST_ITEM(link, struct letter, link);
+        if (is_for_all)
+            outgoing_add_letter(carriage_for(batch, hop), letter);
+        else
+            ask_about(role, letter);
+    }
+    batch->is_rest_asked = true;
+}
+
+void
+outgoing_ask_route(struct store_role *role, struct batch *batch)
+{
+    const struct store_route_hop *hop =
+        hops_find(&role->outgoing->hops, batch->domain, host_now(role->host));
+
+    for (size_t i = 0; i < batch->count; i++)
+        list_append(&batch->asked, &batch->letters[i].link);
+    if (!hop) {
+        ask_about(role, &batch->letters[0]);
+        return;
+    }
+    ask_about_rest(role, batch, hop);
+    dispatch(role, batch);
+}
+
 static void
 on_hop(struct store_role *role, const struct store_route_hop *hop)
 {
@@ -155,7 +145,10 @@ on_hop(struct store_role *role, const struct store_route_hop *hop)
 
     assert(letter); /* the ledger knows its number */
     struct batch *batch = letter->batch;
+    hops_keep(&role->outgoing->hops, batch->domain, hop, host_now(role->host));
     outgoing_add_letter(carriage_for(batch, hop), letter);
+    if (!batch->is_rest_asked)
+        ask_about_rest(role, batch, hop);
     if (arena_failed(&batch->arena))
         log_event(role->host, HOST_LEVEL_ERROR, "hop_too_long", "id", batch->facts.id);
     if (list_is_empty(&batch->asked))
@@ -172,6 +165,7 @@ lose_route(struct store_role *role)
         .text = SLICE("the routing agent ended before it answered"),
     };
 
+    hops_forget(&outgoing->hops);
     host_channel_close(&outgoing->route);
     note_ledger_finish(&outgoing->route_ledger);
     LIST_EACH (link, &outgoing->batches) {
@@ -199,6 +193,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
                          &role->note_arena, &note)) {
         if (note.kind == STORE_ROUTE_HOP)
             on_hop(role, &note.as.hop);
+        else if (note.kind == STORE_ROUTE_CHANGED)
+            hops_forget(&role->outgoing->hops);
         else
             local_located(role, &note.as.located);
         return;

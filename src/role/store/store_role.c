@@ -121,7 +121,7 @@ on_turn(void *context, enum store_result result)
         return;
     }
     if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs) ||
-        (result == STORE_OK && outgoing_has_results(role)))
+        (result == STORE_OK && outgoing_wants_turn(role)))
         store_role_turn_soon(role);
     host_defer(role->host, prepare_turn, role);
     finish_if_stopping(role);
@@ -161,6 +161,48 @@ file_jobs(struct store_role *role)
     }
 }
 
+/* Messages that came together are parsed one after another: a turn that left with the first would
+ * have the others wait for two syncs. */
+static bool
+is_more_coming(const struct store_role *role)
+{
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        const struct store_deliver *deliver = role->deliver[i];
+        if (deliver && !list_is_empty(&deliver->parcels) &&
+            parcel_len(LIST_ITEM(deliver->parcels.next, struct parcel, link)) <=
+                STORE_GATHER_BYTES_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* True: the turn is put off. */
+static bool
+gather(struct store_role *role)
+{
+    if (role->has_gathered || role->is_stopping || !list_is_empty(&role->jobs) ||
+        !is_more_coming(role)) {
+        role->is_gathering = role->has_gathered = false;
+        return false;
+    }
+    if (!role->is_gathering)
+        host_timer_set(role->gather_timer,
+                       instant_after(host_now(role->host), duration_ms(STORE_GATHER_MS)));
+    role->is_gathering = true;
+    return true;
+}
+
+static void
+on_gather_timer(void *context)
+{
+    struct store_role *role = context;
+
+    if (!role->is_gathering)
+        return;
+    role->has_gathered = true;
+    store_role_turn_soon(role);
+}
+
 static void
 do_turn(void *context)
 {
@@ -170,6 +212,8 @@ do_turn(void *context)
     if (!role->is_started || role->is_turn_on_its_way || role->is_reclaiming ||
         store_is_busy(role->store))
         return; /* whoever is on the way calls again */
+    if (gather(role))
+        return;
     file_jobs(role);
     if (!outgoing_file(role) || !file_ready(role)) {
         store_drop(role->store);
@@ -515,6 +559,7 @@ role_open(const struct role_start *start)
     list_init(&role->watched_touched);
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
+    role->gather_timer = host_timer_open(role->host, on_gather_timer, role);
     outgoing_open(role);
     indexing_open(role);
     return role;
@@ -702,6 +747,8 @@ role_stop(void *state)
     struct store_role *role = state;
 
     role->is_stopping = true;
+    if (outgoing_wants_turn(role))
+        store_role_turn_soon(role);
     finish_if_stopping(role);
 }
 
@@ -741,6 +788,7 @@ role_close(void *state)
     }
     store_close(&role->store);
     indexing_close(role);
+    host_timer_close(&role->gather_timer);
     host_dir_close(&role->dir);
     host_handle_close(role->host, role->admin_handle);
     map_finish(&role->parcels);

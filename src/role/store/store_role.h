@@ -28,6 +28,9 @@ enum {
     /* A turn takes no more than this: the answer to the first should not wait for the last. */
     STORE_TURN_BYTES_MAX = 64 << 20,
     STORE_TURN_PARCELS_MAX = 2000,
+    /* A turn waits at most so long for messages that are being parsed and no longer than this. */
+    STORE_GATHER_MS = 1,
+    STORE_GATHER_BYTES_MAX = 128 << 10,
     /* More waiting than this, and senders are not read until half of it is done. */
     STORE_WAITING_BYTES_MAX = 256 << 20,
     STORE_WAITING_PARCELS_MAX = 20000,
@@ -249,6 +252,8 @@ struct store_role {
     struct list jobs; /* for the next turn */
     struct list jobs_filing;
     bool is_turn_due, is_turn_on_its_way;
+    bool is_gathering, has_gathered; /* a turn waits a moment for what is being parsed */
+    struct host_timer *gather_timer;
 
     struct map grants; /* by access process and session */
     struct map locks;  /* by account: the grant that holds the maildrop */
