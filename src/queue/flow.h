@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* How much one destination is given at once. It begins with FLOW_WINDOW_FIRST transactions. Until it
- * has refused something, each that goes well widens the window by one; from then on a whole window
- * of them does. A refusal narrows it. A destination that does not answer is left alone for a while
- * and then asked with one transaction only. */
+/* How much one destination is given at once. It begins with FLOW_WINDOW_FIRST transactions. Until
+ * it has refused something, each that goes well widens the window by one; from then on a whole
+ * window of them does. A refusal narrows it. A destination that does not answer is left alone for a
+ * while and then asked with one transaction only. */
 #ifndef QUEUE_FLOW_H
 #define QUEUE_FLOW_H
 

@@ -47,6 +47,24 @@ the_window_widens_with_success_and_narrows_with_refusals(void **state)
 }
 
 static void
+a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly(void **state)
+{
+    struct flow flow;
+    unsigned ended = 0;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    for (; start_all(&flow, at_s(1)), flow.in_flight < FLOW_WINDOW_MAX; ended++)
+        flow_ended(&flow, at_s(1), FLOW_REACHED);
+    assert_int_equal(ended, FLOW_WINDOW_MAX - FLOW_WINDOW_FIRST);
+    while (flow.in_flight > 0)
+        flow_ended(&flow, at_s(1), FLOW_REFUSED);
+    for (ended = 0; start_all(&flow, at_s(1)), flow.in_flight < FLOW_WINDOW_MAX; ended++)
+        flow_ended(&flow, at_s(1), FLOW_REACHED);
+    assert_true(ended > 100); /* 1 + 2 + … + 19, and a little for what is rounded */
+}
+
+static void
 a_destination_that_is_silent_is_left_alone_then_asked_once(void **state)
 {
     struct flow flow;
@@ -123,6 +141,7 @@ a_rate_keeps_starts_apart(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_window_widens_with_success_and_narrows_with_refusals),
+    cmocka_unit_test(a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly),
     cmocka_unit_test(a_destination_that_is_silent_is_left_alone_then_asked_once),
     cmocka_unit_test(failures_of_one_moment_count_once),
     cmocka_unit_test(what_failed_long_ago_is_forgotten),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Answers of route that still hold: mail to one address comes again and again, and asking costs two
- * wakings. Kept are only plain ones (taken, without lists or rewritten senders), each under the whole
- * question; route says `changed` when its tables have changed, and then all are forgotten. Private
- * to this folder. */
+ * wakings. Kept are only plain ones (taken, without lists or rewritten senders), each under the
+ * whole question; route says `changed` when its tables have changed, and then all are forgotten.
+ * Private to this folder. */
 #ifndef ROLE_SMTP_ANSWERS_H
 #define ROLE_SMTP_ANSWERS_H
 

@@ -96,8 +96,8 @@ struct batch {
     struct list asked; /* letters */
     struct list carriages;
     size_t carriage_count;
-    size_t open_count; /* of them: their outcome is not known yet */
-    bool is_postponed; /* its lane is to be looked at later, not at once */
+    size_t open_count;  /* of them: their outcome is not known yet */
+    bool is_postponed;  /* its lane is to be looked at later, not at once */
     bool is_rest_asked; /* route's first answer has come */
 };
 
@@ -170,7 +170,7 @@ struct outgoing {
     size_t result_count;                 /* of results */
     bool are_results_due;                /* they have waited long enough for another turn */
     struct host_timer *ride_timer;
-    struct list reports;                 /* being built */
+    struct list reports; /* being built */
     struct map reports_by_id;
     struct list reports_ready, reports_filing;
     struct list askings;

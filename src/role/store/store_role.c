@@ -72,168 +72,6 @@ store_role_unwait(struct store_role *role, struct parcel *parcel)
         pause_senders(role, false);
 }
 
-/* ---- turns ----------------------------------------------------------------------------------- */
-
-static void
-drop_turn(struct store_role *role, enum store_result result)
-{
-    LIST_EACH (link, &role->filing) {
-        struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
-        parcel_answer(&parcel, result);
-    }
-    LIST_EACH (link, &role->jobs_filing) {
-        struct job *job = LIST_ITEM(link, struct job, link);
-        job_answer(&job, result);
-    }
-}
-
-static void
-finish_if_stopping(struct store_role *role)
-{
-    bool is_done = list_is_empty(&role->ready) && list_is_empty(&role->jobs) &&
-                   list_is_empty(&role->filing) && list_is_empty(&role->jobs_filing) &&
-                   !outgoing_has_results(role);
-
-    if (role->is_stopping && is_done && !role->is_reclaiming && !store_is_busy(role->store))
-        host_stop(role->host);
-}
-
-/* A turn of the loop later than the answers. */
-static void
-prepare_turn(void *context)
-{
-    struct store_role *role = context;
-
-    store_prepare(role->store);
-}
-
-static void
-on_turn(void *context, enum store_result result)
-{
-    struct store_role *role = context;
-
-    role->is_turn_on_its_way = false;
-    role->turns++;
-    drop_turn(role, result);
-    outgoing_filed(role, result == STORE_OK);
-    if (result == STORE_FENCED) {
-        role->start.fail(role->start.fail_context, "another process owns the store now");
-        return;
-    }
-    if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs) ||
-        (result == STORE_OK && outgoing_wants_turn(role)))
-        store_role_turn_soon(role);
-    host_defer(role->host, prepare_turn, role);
-    finish_if_stopping(role);
-}
-
-/* Takes what is ready into the turn, up to its bounds. False when the view failed. */
-static bool
-file_ready(struct store_role *role)
-{
-    size_t count = 0;
-    bool is_good = true;
-
-    LIST_EACH (link, &role->ready) {
-        struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
-        if (!is_good || count == STORE_TURN_PARCELS_MAX ||
-            (count > 0 &&
-             store_pending_bytes(role->store) + parcel_len(parcel) > STORE_TURN_BYTES_MAX))
-            break;
-        is_good = parcel_file(parcel);
-        list_remove(&parcel->link);
-        list_append(&role->filing, &parcel->link);
-        count++;
-    }
-    return is_good;
-}
-
-static void
-file_jobs(struct store_role *role)
-{
-    LIST_EACH (link, &role->jobs) {
-        struct job *job = LIST_ITEM(link, struct job, link);
-        job_file(job);
-        if (job->result == STORE_BUSY)
-            continue; /* the next turn */
-        list_remove(&job->link);
-        list_append(&role->jobs_filing, &job->link);
-    }
-}
-
-/* Messages that came together are parsed one after another: a turn that left with the first would
- * have the others wait for two syncs. */
-static bool
-is_more_coming(const struct store_role *role)
-{
-    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
-        const struct store_deliver *deliver = role->deliver[i];
-        if (deliver && !list_is_empty(&deliver->parcels) &&
-            parcel_len(LIST_ITEM(deliver->parcels.next, struct parcel, link)) <=
-                STORE_GATHER_BYTES_MAX)
-            return true;
-    }
-    return false;
-}
-
-/* True: the turn is put off. */
-static bool
-gather(struct store_role *role)
-{
-    if (role->has_gathered || role->is_stopping || !list_is_empty(&role->jobs) ||
-        !is_more_coming(role)) {
-        role->is_gathering = role->has_gathered = false;
-        return false;
-    }
-    if (!role->is_gathering)
-        host_timer_set(role->gather_timer,
-                       instant_after(host_now(role->host), duration_ms(STORE_GATHER_MS)));
-    role->is_gathering = true;
-    return true;
-}
-
-static void
-on_gather_timer(void *context)
-{
-    struct store_role *role = context;
-
-    if (!role->is_gathering)
-        return;
-    role->has_gathered = true;
-    store_role_turn_soon(role);
-}
-
-static void
-do_turn(void *context)
-{
-    struct store_role *role = context;
-
-    role->is_turn_due = false;
-    if (!role->is_started || role->is_turn_on_its_way || role->is_reclaiming ||
-        store_is_busy(role->store))
-        return; /* whoever is on the way calls again */
-    if (gather(role))
-        return;
-    file_jobs(role);
-    if (!outgoing_file(role) || !file_ready(role)) {
-        store_drop(role->store);
-        drop_turn(role, STORE_TEMPORARY);
-        outgoing_filed(role, false);
-        return;
-    }
-    role->is_turn_on_its_way = true;
-    store_commit(role->store, on_turn, role);
-}
-
-void
-store_role_turn_soon(struct store_role *role)
-{
-    if (role->is_turn_due)
-        return;
-    role->is_turn_due = true;
-    host_defer(role->host, do_turn, role);
-}
-
 /* ---- smtp ------------------------------------------------------------------------------------ */
 
 static bool
@@ -559,7 +397,7 @@ role_open(const struct role_start *start)
     list_init(&role->watched_touched);
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
-    role->gather_timer = host_timer_open(role->host, on_gather_timer, role);
+    turns_open(role);
     outgoing_open(role);
     indexing_open(role);
     return role;
@@ -749,7 +587,7 @@ role_stop(void *state)
     role->is_stopping = true;
     if (outgoing_wants_turn(role))
         store_role_turn_soon(role);
-    finish_if_stopping(role);
+    store_role_finish_if_stopping(role);
 }
 
 static void
@@ -771,7 +609,7 @@ role_close(void *state)
     background_close(role);
     readers_close(role);
     tool_close(role);
-    drop_turn(role, STORE_TEMPORARY);
+    store_role_drop_turn(role, STORE_TEMPORARY);
     outgoing_close(role);
     for (size_t i = 0; i < COUNT_OF(waiting); i++)
         close_list(waiting[i]);
@@ -788,7 +626,7 @@ role_close(void *state)
     }
     store_close(&role->store);
     indexing_close(role);
-    host_timer_close(&role->gather_timer);
+    turns_close(role);
     host_dir_close(&role->dir);
     host_handle_close(role->host, role->admin_handle);
     map_finish(&role->parcels);

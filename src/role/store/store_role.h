@@ -273,8 +273,16 @@ struct store_role {
     uint64_t delivered, rejected, unparsed_filed, deliver_deaths, turns, submitted, read_bytes;
 };
 
-/* store_role.c */
+/* turns.c */
+void turns_open(struct store_role *role);
+void turns_close(struct store_role *role);
 void store_role_turn_soon(struct store_role *role);
+/* Answers all that were in the turn on its way. */
+void store_role_drop_turn(struct store_role *role, enum store_result result);
+/* Ends the loop when the role is to end and nothing is open. */
+void store_role_finish_if_stopping(struct store_role *role);
+
+/* store_role.c */
 void store_role_wait(struct store_role *role, struct parcel *parcel);   /* counts it in */
 void store_role_unwait(struct store_role *role, struct parcel *parcel); /* and out */
 void store_role_bad_note(struct store_role *role, host_handle handle, const char *from);

@@ -117,6 +117,35 @@ the_narrowest_pattern_wins(void **state)
 }
 
 static void
+domains_whose_mail_goes_one_way_are_known(void **state)
+{
+    static const struct {
+        const char *table, *domain;
+        bool is_one_way;
+    } rows[] = {
+        {"", "a.test", true},
+        {"a.test smtp:[x.test]\n* smtp:[y.test]\n", "a.test", true},
+        {"boss@A.test smtp:[x.test]\na.test smtp:[y.test]\n", "a.test", false},
+        {"boss@a.test smtp:[x.test]\n", "b.test", true},
+        {"from:@b.test smtp:[x.test]\n", "a.test", false},
+        {"from:@a.test smtp:[x.test]\na.test smtp:\n", "a.test", true},
+        {"from:<> smtp:[x.test]\n*.test smtp:\n", "a.test", true},
+        {"from:<> smtp:[x.test]\n* smtp:\n", "a.test", false},
+        {"from:<> nothing\nboss@a.test nothing\n", "a.test", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct routing_transports *transports =
+            routing_transports_parse(slice_of_string(rows[i].table), i);
+        if (routing_transports_are_by_domain(transports, slice_of_string(rows[i].domain)) !=
+            rows[i].is_one_way)
+            fail_msg("row %zu", i);
+        routing_transports_close(&transports);
+    }
+}
+
+static void
 damaged_lines_are_named_and_the_others_stand(void **state)
 {
     struct routing_transports *transports = routing_transports_parse(
@@ -142,6 +171,7 @@ main(void)
         cmocka_unit_test(next_hops_are_read),
         cmocka_unit_test(what_is_no_next_hop_is_named),
         cmocka_unit_test(the_narrowest_pattern_wins),
+        cmocka_unit_test(domains_whose_mail_goes_one_way_are_known),
         cmocka_unit_test(damaged_lines_are_named_and_the_others_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
