@@ -125,8 +125,11 @@ ask_about_rest(struct store_role *role, struct batch *batch, const struct store_
 void
 outgoing_ask_route(struct store_role *role, struct batch *batch)
 {
+    /* Who wants to see everything sees each decision. */
     const struct store_route_hop *hop =
-        hops_find(&role->outgoing->hops, batch->domain, host_now(role->host));
+        role->config->log_level == CONFIG_LOG_DEBUG
+            ? NULL
+            : hops_find(&role->outgoing->hops, batch->domain, host_now(role->host));
 
     for (size_t i = 0; i < batch->count; i++)
         list_append(&batch->asked, &batch->letters[i].link);
