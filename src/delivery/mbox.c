@@ -39,14 +39,20 @@ put_sender(struct buffer *buffer, struct slice sender)
 }
 
 void
-mbox_put_message(struct buffer *buffer, struct slice sender, struct wall received,
-                 struct slice message)
+mbox_put_from_line(struct buffer *buffer, struct slice sender, struct wall received)
 {
     buffer_put_text(buffer, "From ");
     put_sender(buffer, sender);
     buffer_put_byte(buffer, ' ');
     date_format_asctime(received, buffer);
     buffer_put_byte(buffer, '\n');
+}
+
+void
+mbox_put_message(struct buffer *buffer, struct slice sender, struct wall received,
+                 struct slice message)
+{
+    mbox_put_from_line(buffer, sender, received);
     while (message.len) {
         size_t next;
         struct slice line = first_line(message, &next);

@@ -16,6 +16,9 @@ enum mbox_variant { MBOX_RD, MBOX_O };
 void mbox_put_message(struct buffer *buffer, struct slice sender, struct wall received,
                       struct slice message);
 
+/* Only the `From ` line. */
+void mbox_put_from_line(struct buffer *buffer, struct slice sender, struct wall received);
+
 /* One message of an mbox file. All slices borrow from the file. */
 struct mbox_item {
     struct slice sender;

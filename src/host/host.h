@@ -176,6 +176,40 @@ typedef void (*host_helper_fn)(void *context, struct slice question, struct buff
 MUST_USE int host_helper_open(struct host *host, enum host_helper_kind kind, host_helper_fn fn,
                               void *context, host_handle *ret_handle);
 
+/* ---- errands: programs of this machine ------------------------------------------------------ */
+
+/* A program with a fixed argument vector: no shell sees it. It has PATH, HOME, USER, LOGNAME and
+ * SHELL in its environment, its user's home as folder, a session of its own, and `input` at
+ * descriptor 0; what it says at 1 and 2 is kept up to a bound. Set-user-ID programs get no more
+ * rights. When it ends, what is left of its session's processes is killed. -ENOSYS in the
+ * simulator. */
+struct host_errand_order {
+    const char *user; /* never root; "": ours */
+    const char *const *arguments; /* NULL-terminated; [0] is an absolute path */
+    const char *const *variables; /* "NAME=value", NULL-terminated */
+    host_handle input;            /* a sealed blob of which this is the only copy; stays the caller's */
+    uint64_t memory_bytes_max;    /* of address space, for each of its processes */
+    uint32_t processor_s_max;
+    size_t output_bytes_max;
+};
+struct host_errand;
+/* Its exit code or -signal number. The callee closes the errand. */
+typedef void (*host_errand_fn)(void *context, int status, struct slice output);
+/* -ENOENT: no such user or program; -EPERM: the user is root, or we may not become that user; or
+ * why the program could not be executed. */
+MUST_USE int host_errand_open(struct host *host, const struct host_errand_order *order,
+                              host_errand_fn fn, void *context, struct host_errand **ret_errand);
+/* Asks its processes to end (SIGTERM), or ends them. */
+void host_errand_stop(struct host_errand *errand, bool is_last_word);
+/* One that still runs is killed, and fn is not called. */
+void host_errand_close(struct host_errand **errand);
+
+/* A stream to a unix socket of this machine; for another process, which makes a stream of it. */
+MUST_USE int host_unix_connect(struct host *host, const char *path, host_handle *ret_handle);
+/* Takes over the handle of a connected stream. */
+MUST_USE int host_stream_adopt(struct host *host, host_handle handle,
+                               struct host_stream **ret_stream);
+
 /* ---- bodies in memory ---------------------------------------------------------------------- */
 
 /* Bytes written by one process, then sealed for good, and handed to another (a memfd on Linux). */

@@ -348,6 +348,13 @@ host_channel_connect(const char *path, host_handle *ret_handle)
     return connect_unix(path, SOCK_SEQPACKET, ret_handle);
 }
 
+int
+host_unix_connect(struct host *host, const char *path, host_handle *ret_handle)
+{
+    (void)host;
+    return connect_unix(path, SOCK_STREAM, ret_handle);
+}
+
 /* A socket that a dead process left is removed; one that lives is not, nor is another kind of
  * file. */
 static int

@@ -36,7 +36,8 @@ struct sandbox_profile {
 /* The parent binds ports, starts processes that drop their user, signals them and gives them their
  * folders; PAM, which runs in a helper of auth, fails as root when it may not write to the audit
  * log. The letter box becomes the users whose boxes it writes; Landlock keeps it in the folders
- * of these. Everybody else holds no capability. */
+ * of these. The hand runs programs and connects to sockets that the operator names, and ends the
+ * programs. Everybody else holds no capability. */
 static const struct sandbox_profile profiles[] = {
     {.name = "parent",
      .number = 0,
@@ -61,6 +62,12 @@ static const struct sandbox_profile profiles[] = {
      .looks_up_users = true,
      .capabilities = CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_OVERRIDE) |
                      CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID)},
+    {.name = "hand",
+     .number = 13,
+     .calls = SECCOMP_START,
+     .keeps_user = true,
+     .capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) |
+                     CAPABILITY(CAP_DAC_OVERRIDE)},
     {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
     {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},

@@ -90,8 +90,7 @@ static const int never_calls[] = {
     SCMP_SYS(ptrace),        SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
     SCMP_SYS(mount),         SCMP_SYS(umount2),      SCMP_SYS(pivot_root),
     SCMP_SYS(setns),         SCMP_SYS(unshare),      SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
-    SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(init_module),
+    SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(init_module),
     SCMP_SYS(finit_module),  SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
     SCMP_SYS(kexec_file_load), SCMP_SYS(reboot),     SCMP_SYS(swapon),
     SCMP_SYS(swapoff),       SCMP_SYS(iopl),         SCMP_SYS(ioperm),
@@ -99,6 +98,11 @@ static const int never_calls[] = {
     SCMP_SYS(keyctl),        SCMP_SYS(request_key),  SCMP_SYS(settimeofday),
     SCMP_SYS(clock_settime), SCMP_SYS(pidfd_getfd),  SCMP_SYS(kcmp),
     SCMP_SYS(open_by_handle_at), SCMP_SYS(quotactl), SCMP_SYS(sethostname),
+};
+
+/* Libraries of programs that mail is piped to try these, and go on without. */
+static const int vain_calls[] = {
+    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
 };
 
 struct calls {
@@ -177,9 +181,13 @@ add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 static int
 add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
-    if (kind == SECCOMP_START)
-        return add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
-    int error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
+    int error;
+
+    if (kind == SECCOMP_START) {
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
+        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), CALLS(vain_calls));
+    }
+    error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
     if (error == 0)
         error = add_narrowed(filter);
     if (error == 0)

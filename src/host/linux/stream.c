@@ -154,6 +154,22 @@ host_stream_connect_from(struct host *host, const struct host_address *from,
     return open_stream(host, fd, address, ret_stream);
 }
 
+int
+host_stream_adopt(struct host *host, host_handle handle, struct host_stream **ret_stream)
+{
+    struct sockaddr_storage to = {0};
+    struct host_address peer;
+    socklen_t len = sizeof(to);
+
+    if (getpeername(handle, (struct sockaddr *)&to, &len) < 0) {
+        int error = -errno;
+        close(handle);
+        return error;
+    }
+    socket_address_read(&to, &peer);
+    return open_stream(host, handle, &peer, ret_stream);
+}
+
 void
 host_stream_watch(struct host_stream *stream, unsigned events, host_stream_fn fn, void *context)
 {
