@@ -187,7 +187,7 @@ struct host_errand_order {
     const char *user; /* never root; "": ours */
     const char *const *arguments; /* NULL-terminated; [0] is an absolute path */
     const char *const *variables; /* "NAME=value", NULL-terminated */
-    host_handle input;            /* a sealed blob of which this is the only copy; stays the caller's */
+    host_handle input; /* a sealed blob, read by nobody else; stays the caller's */
     uint64_t memory_bytes_max;    /* of address space, for each of its processes */
     uint32_t processor_s_max;
     size_t output_bytes_max;

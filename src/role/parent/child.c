@@ -14,7 +14,7 @@ static const struct {
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
-    {ROLE_STORE, ROLE_INDEX},
+    {ROLE_STORE, ROLE_INDEX},     {ROLE_STORE, ROLE_HAND},      {ROLE_TRANSPORT, ROLE_HAND},
 };
 
 /* Which role listens for which service. */
@@ -397,7 +397,8 @@ static const struct {
     uint32_t roles;
 } programs[PARENT_PROGRAMS] = {
     {"facteur-office",
-     1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER | 1U << ROLE_LETTERBOX},
+     1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER | 1U << ROLE_LETTERBOX |
+         1U << ROLE_HAND},
     {"facteur-network",
      1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
     {"facteur-resolve", 1U << ROLE_RESOLVE},

@@ -253,6 +253,8 @@ start_children(struct parent *parent)
     add_children(parent, ROLE_STORE, 1);
     if (parent->config.letterbox_dirs.count)
         add_children(parent, ROLE_LETTERBOX, 1);
+    if (parent->config.programs.count || parent->config.socket_dirs.count)
+        add_children(parent, ROLE_HAND, 1);
     add_children(parent, ROLE_DELIVER, parent->processes);
     if (parent->config.search_index)
         add_children(parent, ROLE_INDEX, 1);

@@ -10,6 +10,7 @@ main(void)
         [ROLE_ROUTE] = &role_route,
         [ROLE_DELIVER] = &role_deliver,
         [ROLE_LETTERBOX] = &role_letterbox,
+        [ROLE_HAND] = &role_hand,
     };
 
     return role_process_main(roles);

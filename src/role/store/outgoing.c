@@ -520,7 +520,7 @@ outgoing_open(struct store_role *role)
     list_init(&outgoing->reports_ready);
     list_init(&outgoing->reports_filing);
     list_init(&outgoing->askings);
-    for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
+    for (unsigned i = 0; i < COUNT_OF(outgoing->transports); i++)
         list_init(&outgoing->transports[i].carriages);
     outgoing->timer = host_timer_open(role->host, on_timer, role);
     outgoing->ride_timer = host_timer_open(role->host, on_ride_timer, role);

@@ -34,6 +34,7 @@ enum {
     OUTGOING_BODIES_MAX = 256 << 20,    /* octets of messages on their way; one may always go */
     OUTGOING_INLINE_MAX = 24 * 1024,    /* a longer body travels as a blob */
     OUTGOING_ARENA_MAX = 4 << 20,
+    OUTGOING_HAND = STORE_PEERS_MAX, /* its place among the transports */
     OUTGOING_WAIT_S = 3600,  /* a transport that is silent for so long is given up */
     OUTGOING_GROUP_BITS = 5, /* a message's number: its body's, and its group */
     OUTGOING_PURGE_STEP = 500,
@@ -163,7 +164,7 @@ struct outgoing {
     struct map locating;     /* carriages, by the question to route */
     struct host_channel *route;
     struct note_ledger route_ledger;
-    struct outgoing_transport transports[STORE_PEERS_MAX];
+    struct outgoing_transport transports[STORE_PEERS_MAX + 1]; /* the last is the role hand */
     struct list batches, reading;
     struct hops hops;
     struct list results, results_filing; /* carriages */

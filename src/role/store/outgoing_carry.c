@@ -68,12 +68,17 @@ settle_later(struct store_role *role, struct carriage *carriage, const char *sta
 
 /* ---- transports ---------------------------------------------------------------------------- */
 
-/* The one that has, or would have, connections to this destination. */
+/* The one that has, or would have, connections to this destination. Programs are run by another
+ * role, which may not be there. */
 static struct outgoing_transport *
-transport_for(struct outgoing *outgoing, const struct outgoing_destination *destination)
+transport_for(struct outgoing *outgoing, const struct carriage *carriage)
 {
+    const struct outgoing_destination *destination = carriage->destination;
+    struct outgoing_transport *hand = &outgoing->transports[OUTGOING_HAND];
     unsigned count = 0, wanted;
 
+    if (carriage->hop.carrier == STORE_ROUTE_CARRIER_PIPE && hand->channel)
+        return host_channel_is_full(hand->channel) ? NULL : hand;
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
         count += outgoing->transports[i].channel != NULL;
     if (count == 0)
@@ -186,7 +191,7 @@ static void
 send_carriage(struct store_role *role, struct carriage *carriage)
 {
     struct outgoing *outgoing = role->outgoing;
-    struct outgoing_transport *transport = transport_for(outgoing, carriage->destination);
+    struct outgoing_transport *transport = transport_for(outgoing, carriage);
     const struct store_route_hop *hop = &carriage->hop;
     host_handle handle = HOST_HANDLE_NONE;
 
@@ -343,7 +348,7 @@ outgoing_kick(struct store_role *role, struct outgoing_destination *destination)
            flow_may_start(&destination->flow, now)) {
         struct carriage *carriage = LIST_ITEM(destination->waiting.next, struct carriage, link);
         bool is_local = carriage->hop.carrier == STORE_ROUTE_CARRIER_LOCAL;
-        if (!has_memory(outgoing, carriage) || (!is_local && !transport_for(outgoing, destination)))
+        if (!has_memory(outgoing, carriage) || (!is_local && !transport_for(outgoing, carriage)))
             break; /* whoever makes room, or the timer, calls again */
         start(role, carriage);
     }
@@ -516,7 +521,7 @@ outgoing_transports_watch(struct store_role *role)
 {
     struct instant now = host_now(role->host);
 
-    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+    for (unsigned i = 0; i < COUNT_OF(role->outgoing->transports); i++) {
         struct outgoing_transport *transport = &role->outgoing->transports[i];
         if (!transport->channel || list_is_empty(&transport->carriages))
             continue;
@@ -542,7 +547,7 @@ close_carriages(struct list *carriages)
 void
 outgoing_transports_close(struct store_role *role)
 {
-    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+    for (unsigned i = 0; i < COUNT_OF(role->outgoing->transports); i++) {
         struct outgoing_transport *transport = &role->outgoing->transports[i];
         host_channel_close(&transport->channel);
         note_ledger_finish(&transport->ledger);

@@ -434,6 +434,9 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     case ROLE_INDEX:
         indexing_attach(role, handle);
         break;
+    case ROLE_HAND:
+        outgoing_attach_transport(role, OUTGOING_HAND, handle);
+        break;
     case ROLE_PARENT:
     case ROLE_STORE:
     case ROLE_RESOLVE:

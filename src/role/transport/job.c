@@ -53,6 +53,24 @@ take_body(struct transport_job *job, host_handle handle)
     return true;
 }
 
+static bool
+is_on_this_machine(const struct transport_job *job)
+{
+    return job->carry.carrier == STORE_TRANSPORT_CARRIER_LMTP && job->carry.path.len > 0;
+}
+
+/* The one host that there is to try is the socket. */
+static void
+name_socket(struct transport_job *job)
+{
+    struct store_transport_host *host = ARENA_NEW(&job->arena, struct store_transport_host);
+
+    job->carry.hosts.at = host;
+    job->carry.hosts.count = host != NULL;
+    if (host)
+        host->name = slice_first(job->carry.path, STORE_TRANSPORT_ATTEMPT_HOST_MAX);
+}
+
 struct transport_job *
 job_open(struct transport *transport, struct slice note, host_handle handle)
 {
@@ -74,6 +92,8 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
         return NULL;
     }
     job->carry = taken.as.carry;
+    if (is_on_this_machine(job))
+        name_socket(job);
     list_append(&transport->jobs, &job->link);
     if (!take_body(job, handle))
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 0),
@@ -287,6 +307,9 @@ job_manner(const struct transport_job *job, size_t host)
     bool is_dane = carry->tls == STORE_TRANSPORT_TLS_DANE && carry->hosts.at[host].is_secure &&
                    has_tlsa(job, host);
 
+    /* Nobody listens between two processes of one machine. */
+    if (is_on_this_machine(job))
+        return (struct transport_manner){.tls = SMTP_CLIENT_TLS_NEVER};
     /* RFC 8461 §5: a policy in test is tried, and told about when it fails. */
     bool is_testing = job->policy.mode == ROUTING_STS_TESTING;
 
@@ -361,14 +384,9 @@ settle_alone(struct transport_job *job)
         return true;
     case STORE_TRANSPORT_CARRIER_PIPE:
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 5),
-                    SLICE("programs are not run by this process"));
+                    SLICE("the option programs has no program"));
         return true;
     case STORE_TRANSPORT_CARRIER_LMTP:
-        if (job->carry.path.len == 0)
-            break;
-        job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 5),
-                    SLICE("unix sockets are not reached by this process"));
-        return true;
     case STORE_TRANSPORT_CARRIER_SMTP:
     case STORE_TRANSPORT_CARRIER_COUNT:
         break;
@@ -403,6 +421,9 @@ job_advance(struct transport_job *job)
         job_finish(job);
     } else if (transport->session_count >= TRANSPORT_SESSIONS_MAX) {
         list_append(&transport->waiting, &job->waiting_link);
+    } else if (is_on_this_machine(job)) {
+        job->host++;
+        reach_begin(job);
     } else {
         job->dial = dial_open(job, job->host++);
     }

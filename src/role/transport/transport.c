@@ -175,6 +175,10 @@ transport_attach(void *state, enum role_kind peer, unsigned peer_index, host_han
                                                         .on_closed = on_channel_closed};
     struct transport *transport = state;
 
+    if (peer == ROLE_HAND) {
+        reach_attach(transport, handle);
+        return;
+    }
     if (peer != ROLE_STORE || peer_index != 0) {
         host_handle_close(transport->start.host, handle);
         return;
@@ -245,6 +249,7 @@ transport_close(void *state)
     struct transport *transport = state;
 
     forget_store(transport);
+    reach_close(transport);
     sts_forget_all(transport);
     host_timer_close(&transport->idle_timer);
     connection_shared_close(&transport->shared);

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "note/store_transport.h"
+#include "note/transport_hand.h"
 #include "role/connection.h"
 #include "role/role.h"
 #include "routing/sts.h"
@@ -32,6 +33,9 @@ struct transport {
     struct role_start start;
     struct host_channel *channel;
     struct note_ledger ledger;
+    struct host_channel *hand; /* NULL where none is configured */
+    struct note_ledger hand_ledger;
+    uint64_t reach_id;
     struct connection_shared *shared;
     /* Both are made when first wanted: most hosts never need the second one. */
     struct tls_context *tls_open; /* believes anybody; DANE too */
@@ -97,6 +101,7 @@ struct transport_job {
     unsigned fallen; /* how often the host in hand was tried again, with less TLS each time */
     struct transport_dial *dial;
     struct transport_session *session;
+    uint64_t reach_id; /* of the question for a unix socket; 0: none is open */
 };
 
 /* A stream that stands, and what was read from it already. */
@@ -140,6 +145,12 @@ void dial_close(struct transport_dial **dial);
 /* The winner; the stream is the callee's. */
 void job_dialled(struct transport_job *job, struct transport_stream *stream);
 void job_dial_failed(struct transport_job *job);
+
+/* ---- reach.c: unix sockets, which the role hand connects */
+void reach_attach(struct transport *transport, host_handle handle);
+/* Asks for the socket of the job's path; job_dialled or job_dial_failed follows, maybe at once. */
+void reach_begin(struct transport_job *job);
+void reach_close(struct transport *transport);
 
 /* ---- sts.c: MTA-STS (RFC 8461) */
 /* True when the job's policy is known, also that there is none; else job_advance follows, later. */

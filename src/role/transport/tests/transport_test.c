@@ -245,12 +245,12 @@ discard_and_error_need_no_host(void **state)
     note.carrier = STORE_TRANSPORT_CARRIER_LMTP;
     note.path = SLICE("/run/x");
     expect_text(carry(setup, &note).results.at[0].text,
-                "unix sockets are not reached by this process");
+                "/run/x: nothing connects unix sockets: name the folder in socket_dirs");
     note.id++;
     note.carrier = STORE_TRANSPORT_CARRIER_PIPE;
     carried = carry(setup, &note);
     assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_TEMPORARY);
-    expect_text(carried.results.at[0].text, "programs are not run by this process");
+    expect_text(carried.results.at[0].text, "the option programs has no program");
 }
 
 static void
