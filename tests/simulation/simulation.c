@@ -52,10 +52,10 @@ static void
 do_harm(struct run *run)
 {
     struct sim *sim = run->sim;
-    uint64_t operation = sim_disk_operations(sim) + sim_random(sim, 25);
+    uint64_t operation = sim_disk_operations(sim_machine(sim)) + sim_random(sim, 25);
 
     if (run->has_little_room) {
-        sim_disk_set_free(sim, UINT32_MAX);
+        sim_disk_set_free(sim_machine(sim), UINT32_MAX);
         run->has_little_room = false;
         say(run, "there is room on the disk again");
         return;
@@ -63,11 +63,11 @@ do_harm(struct run *run)
     switch (sim_random(sim, 8)) {
     case 0:
     case 1:
-        sim_crash_at(sim, operation, true);
+        sim_crash_at(sim_machine(sim), operation, true);
         say(run, "a power cut is near");
         break;
     case 2:
-        sim_crash_at(sim, operation, false);
+        sim_crash_at(sim_machine(sim), operation, false);
         say(run, "a crash of a process is near");
         break;
     case 3:
@@ -76,12 +76,12 @@ do_harm(struct run *run)
         town_kill(run->town);
         break;
     case 5:
-        sim_disk_fail(sim, sim_random(sim, 2) ? SIM_FAULT_WRITE : SIM_FAULT_SYNC,
+        sim_disk_fail(sim_machine(sim), sim_random(sim, 2) ? SIM_FAULT_WRITE : SIM_FAULT_SYNC,
                       (unsigned)sim_random(sim, 3) + 1, -EIO);
         say(run, "the disk will err");
         break;
     case 6:
-        sim_disk_set_free(sim, sim_random(sim, 100000));
+        sim_disk_set_free(sim_machine(sim), sim_random(sim, 100000));
         run->has_little_room = true;
         say(run, "the disk is nearly full");
         break;
@@ -95,9 +95,9 @@ static void
 end_faults(struct run *run)
 {
     sim_network_heal(run->sim);
-    sim_crash_at(run->sim, UINT64_MAX, false);
-    sim_disk_fail(run->sim, SIM_FAULT_NONE, 0, 0);
-    sim_disk_set_free(run->sim, UINT32_MAX);
+    sim_crash_at(sim_machine(run->sim), UINT64_MAX, false);
+    sim_disk_fail(sim_machine(run->sim), SIM_FAULT_NONE, 0, 0);
+    sim_disk_set_free(sim_machine(run->sim), UINT32_MAX);
     run->next_fault = INSTANT_NEVER;
     say(run, "no more faults");
 }

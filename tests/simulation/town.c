@@ -338,7 +338,7 @@ void
 town_power_cycle(struct town *town)
 {
     shut_down(town);
-    sim_disk_power_cycle(town->sim);
+    sim_disk_power_cycle(sim_machine(town->sim));
     boot(town);
 }
 

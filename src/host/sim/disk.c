@@ -313,9 +313,10 @@ recharge(struct disk *disk, struct node *folder)
 }
 
 void
-sim_disk_power_cycle(struct sim *sim)
+sim_disk_power_cycle(struct sim_machine *machine)
 {
-    struct disk *disk = sim->disk;
+    struct sim *sim = machine->sim;
+    struct disk *disk = machine->disk;
     uint64_t mood = sim_random(sim, 4);
     /* File systems keep the order of such changes: some first ones are there, the others not. */
     size_t kept = mood < 2 ? (size_t)mood * disk->change_count
@@ -323,7 +324,7 @@ sim_disk_power_cycle(struct sim *sim)
 
     LIST_EACH(link, &sim->hosts) {
         const struct host *host = LIST_ITEM(link, struct host, in_world);
-        assert(host->is_dead || host->is_away);
+        assert(host->is_dead || host->machine != machine);
     }
     for (size_t i = 0; i < disk->change_count; i++) {
         if (i < kept)
@@ -342,6 +343,7 @@ sim_disk_power_cycle(struct sim *sim)
             power_cycle_file(sim, node, mood);
     }
     recharge(disk, disk->root);
+    machine->is_off = false;
 }
 
 /* ---- operations and faults ------------------------------------------------------------------ */
@@ -359,7 +361,7 @@ int
 disk_crash(struct disk *disk, struct host *host)
 {
     if (disk->crash_is_power_cut)
-        sim_power_cut(disk->sim);
+        sim_power_cut(disk->machine);
     else
         sim_host_kill(host);
     disk->sim->has_crashed = true;
@@ -377,36 +379,36 @@ disk_fault(struct disk *disk, enum sim_disk_fault fault)
 }
 
 uint64_t
-sim_disk_operations(const struct sim *sim)
+sim_disk_operations(const struct sim_machine *machine)
 {
-    return sim->disk->operations;
+    return machine->disk->operations;
 }
 
 void
-sim_crash_at(struct sim *sim, uint64_t operation, bool is_power_cut)
+sim_crash_at(struct sim_machine *machine, uint64_t operation, bool is_power_cut)
 {
-    sim->disk->crash_at = operation;
-    sim->disk->crash_is_power_cut = is_power_cut;
+    machine->disk->crash_at = operation;
+    machine->disk->crash_is_power_cut = is_power_cut;
 }
 
 void
-sim_disk_fail(struct sim *sim, enum sim_disk_fault fault, unsigned count, int error)
+sim_disk_fail(struct sim_machine *machine, enum sim_disk_fault fault, unsigned count, int error)
 {
-    sim->disk->fault = fault;
-    sim->disk->fault_count = count;
-    sim->disk->fault_error = error;
+    machine->disk->fault = fault;
+    machine->disk->fault_count = count;
+    machine->disk->fault_error = error;
 }
 
 void
-sim_disk_set_free(struct sim *sim, uint64_t bytes)
+sim_disk_set_free(struct sim_machine *machine, uint64_t bytes)
 {
-    sim->disk->room = sim->disk->used + bytes;
+    machine->disk->room = machine->disk->used + bytes;
 }
 
 int
-sim_disk_damage(struct sim *sim, const char *path, uint64_t offset, unsigned bit)
+sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset, unsigned bit)
 {
-    struct node *node = disk_find(sim->disk, path);
+    struct node *node = disk_find(machine->disk, path);
     uint8_t byte;
 
     if (!node || node->is_folder)
@@ -421,9 +423,9 @@ sim_disk_damage(struct sim *sim, const char *path, uint64_t offset, unsigned bit
 }
 
 int
-sim_disk_size(struct sim *sim, const char *path, uint64_t *ret_size)
+sim_disk_size(struct sim_machine *machine, const char *path, uint64_t *ret_size)
 {
-    const struct node *node = disk_find(sim->disk, path);
+    const struct node *node = disk_find(machine->disk, path);
 
     if (!node || node->is_folder)
         return -ENOENT;
@@ -468,12 +470,13 @@ disk_find(struct disk *disk, const char *path)
 }
 
 struct disk *
-disk_open(struct sim *sim)
+disk_open(struct sim_machine *machine, uint64_t size)
 {
     struct disk *disk = sim_allocate(sizeof(*disk));
 
-    disk->sim = sim;
-    disk->room = sim->options.disk_bytes ? sim->options.disk_bytes : UINT64_MAX;
+    disk->sim = machine->sim;
+    disk->machine = machine;
+    disk->room = size ? size : UINT64_MAX;
     disk->crash_at = UINT64_MAX;
     list_init(&disk->nodes);
     disk->root = disk_node(disk, true);

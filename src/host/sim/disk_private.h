@@ -58,6 +58,7 @@ struct change {
 
 struct disk {
     struct sim *sim;
+    struct sim_machine *machine;
     struct list nodes; /* all that ever were */
     struct node *root;
     struct change *changes;

@@ -57,13 +57,13 @@ open_dir(struct host *host, struct node *node, char *path, struct host_dir **ret
 int
 host_dir_open(struct host *host, const char *path, struct host_dir **ret_dir)
 {
-    const char *real = host->sim->options.real_path;
+    const char *real = host->machine->real_path;
 
     if (host->is_dead)
         return -EIO;
     if (real && strncmp(path, real, strlen(real)) == 0)
         path += strlen(real);
-    struct node *node = disk_find(host->sim->disk, path);
+    struct node *node = disk_find(host->machine->disk, path);
     if (!node)
         return -ENOENT;
     if (!node->is_folder)
@@ -110,7 +110,7 @@ host_dir_path(const struct host_dir *dir)
 static int
 change_folder(struct host_dir *dir, struct change change)
 {
-    struct disk *disk = dir->host->sim->disk;
+    struct disk *disk = dir->host->machine->disk;
     enum moment moment = disk_begin(disk);
     int error = disk_fault(disk, SIM_FAULT_WRITE);
 
@@ -130,14 +130,14 @@ host_dir_make(struct host_dir *dir, const char *name)
         return -EIO;
     if (entries_find(&dir->node->entries, name))
         return -EEXIST;
-    if (dir->host->sim->options.real_path) {
+    if (dir->host->machine->real_path) {
         char *path = join(dir->path, name);
         (void)mkdir(path, 0700); /* may have survived a crash that it did not survive here */
         free(path);
     }
     return change_folder(dir, (struct change){.to = dir->node,
                                               .to_name = (char *)(uintptr_t)name,
-                                              .node = disk_node(dir->host->sim->disk, true)});
+                                              .node = disk_node(dir->host->machine->disk, true)});
 }
 
 int
@@ -176,7 +176,7 @@ host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_d
                                                         .to_name = (char *)(uintptr_t)to,
                                                         .node = node});
     if (error == 0)
-        give_back_room(from_dir->host->sim->disk, replaced);
+        give_back_room(from_dir->host->machine->disk, replaced);
     return error;
 }
 
@@ -184,7 +184,7 @@ host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_d
 static int
 remove_real(struct host_dir *dir, const char *name)
 {
-    if (!dir->host->sim->options.real_path)
+    if (!dir->host->machine->real_path)
         return -ENOENT;
     char *path = join(dir->path, name);
     int error = unlink(path) < 0 ? -errno : 0;
@@ -208,14 +208,14 @@ host_dir_remove(struct host_dir *dir, const char *name)
                                                    .from_name = (char *)(uintptr_t)name,
                                                    .node = node});
     if (error == 0)
-        give_back_room(dir->host->sim->disk, node);
+        give_back_room(dir->host->machine->disk, node);
     return error;
 }
 
 int
 host_dir_sync(struct host_dir *dir)
 {
-    struct disk *disk = dir->host->sim->disk;
+    struct disk *disk = dir->host->machine->disk;
 
     if (dir->host->is_dead)
         return -EIO;
@@ -255,7 +255,7 @@ host_dir_list(struct host_dir *dir, host_dir_fn fn, void *context)
 int
 host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total)
 {
-    const struct disk *disk = dir->host->sim->disk;
+    const struct disk *disk = dir->host->machine->disk;
 
     *ret_total = disk->room;
     *ret_free = disk->room > disk->used ? disk->room - disk->used : 0;
@@ -285,7 +285,7 @@ host_dir_find(struct host_dir *dir, const char *name, struct host_file_info *ret
         read_info(node, ret_info);
         return 0;
     }
-    if (!dir->host->sim->options.real_path)
+    if (!dir->host->machine->real_path)
         return -ENOENT;
     char *path = join(dir->path, name);
     int error = stat(path, &info) < 0 ? -errno : 0;
@@ -326,7 +326,7 @@ host_file_open(struct host_dir *dir, const char *name, unsigned flags, struct ho
     if (!node) {
         if (!(flags & HOST_FILE_CREATE))
             return -ENOENT;
-        node = disk_node(dir->host->sim->disk, false);
+        node = disk_node(dir->host->machine->disk, false);
         node->modified_ns = host_wall(dir->host).ns;
         int error = change_folder(dir, (struct change){.to = dir->node,
                                                        .to_name = (char *)(uintptr_t)name,
@@ -358,7 +358,7 @@ host_file_close(struct host_file **file_at)
 void
 files_of_dead(struct host *host)
 {
-    LIST_EACH(link, &host->sim->disk->nodes) {
+    LIST_EACH(link, &host->machine->disk->nodes) {
         struct node *node = LIST_ITEM(link, struct node, in_disk);
         if (node->locked_by && node->locked_by->host == host)
             node->locked_by = NULL;
@@ -372,7 +372,7 @@ host_file_read(struct host_file *file, void *at, size_t len, uint64_t offset)
 {
     if (file->host->is_dead)
         return -EIO;
-    int error = disk_fault(file->host->sim->disk, SIM_FAULT_READ);
+    int error = disk_fault(file->host->machine->disk, SIM_FAULT_READ);
     if (error < 0)
         return error;
     return (int64_t)pages_read(&file->node->seen, at, len, offset);
@@ -383,7 +383,7 @@ static int
 write_pieces(struct host_file *file, const struct slice *pieces, size_t count, uint64_t offset,
              uint64_t len)
 {
-    struct disk *disk = file->host->sim->disk;
+    struct disk *disk = file->host->machine->disk;
 
     for (size_t i = 0; i < count && len > 0; i++) {
         struct slice piece = slice_first(pieces[i], len < SIZE_MAX ? (size_t)len : SIZE_MAX);
@@ -399,7 +399,7 @@ write_pieces(struct host_file *file, const struct slice *pieces, size_t count, u
 int
 host_file_write(struct host_file *file, const struct slice *pieces, size_t count, uint64_t offset)
 {
-    struct disk *disk = file->host->sim->disk;
+    struct disk *disk = file->host->machine->disk;
     uint64_t len = 0;
 
     if (file->host->is_dead)
@@ -426,7 +426,7 @@ host_file_write(struct host_file *file, const struct slice *pieces, size_t count
 static int
 resize(struct host_file *file, uint64_t size)
 {
-    struct disk *disk = file->host->sim->disk;
+    struct disk *disk = file->host->machine->disk;
 
     if (file->host->is_dead)
         return -EIO;
@@ -457,7 +457,7 @@ host_file_truncate(struct host_file *file, uint64_t size)
 int
 host_file_sync(struct host_file *file)
 {
-    struct disk *disk = file->host->sim->disk;
+    struct disk *disk = file->host->machine->disk;
 
     if (file->host->is_dead)
         return -EIO;

@@ -35,8 +35,11 @@ struct connection {
     struct list in_world;
     struct pipe pipes[2]; /* [CLIENT] carries what the client writes */
     struct host_address addresses[2];
+    const struct sim_machine *machines[2];
     bool is_held[2];
+    bool is_mute; /* one end lies in the dark: nothing ever comes from it */
     bool is_reset;
+    bool is_open; /* the client has learned that it is connected */
     bool is_refused;
     struct instant open_at; /* when the client learns that it is connected */
 };
@@ -127,24 +130,34 @@ pipe_shut(struct sim *sim, struct pipe *pipe)
 /* ---- connections --------------------------------------------------------------------------- */
 
 static struct connection *
-connection_open(struct sim *sim, const struct host_address *to)
+connection_open(const struct sim_machine *machine, const struct host_address *to)
 {
+    struct sim *sim = machine->sim;
     struct connection *connection = sim_allocate(sizeof(*connection));
     struct host_address from = {.family = to->family};
 
     if (to->family == HOST_FAMILY_IPV4)
-        memcpy(from.bytes, (const uint8_t[]){127, 0, 0, 1}, 4);
+        memcpy(from.bytes, machine->ipv4, sizeof(machine->ipv4));
     else
         from.bytes[15] = 1;
     from.port = (uint16_t)(CLIENT_PORT + sim_random(sim, 20000));
     connection->addresses[CLIENT] = from;
     connection->addresses[SERVER] = *to;
+    connection->machines[CLIENT] = connection->machines[SERVER] = machine;
     connection->is_held[CLIENT] = connection->is_held[SERVER] = true;
     connection->open_at = sim_after_at_most(sim, sim->options.stream_delay_max);
     pipe_open(sim, &connection->pipes[CLIENT]);
     pipe_open(sim, &connection->pipes[SERVER]);
     list_append(&sim->connections, &connection->in_world);
     return connection;
+}
+
+/* Can nothing come through it now? */
+static bool
+is_silent(const struct sim *sim, const struct connection *connection)
+{
+    return connection->is_mute || sim->is_parted[connection->machines[CLIENT]->number]
+                                                [connection->machines[SERVER]->number];
 }
 
 static void
@@ -156,6 +169,15 @@ reset(struct connection *connection)
         connection->pipes[i].chunk_count = 0;
         connection->pipes[i].arrived = 0;
     }
+}
+
+static void
+cut_by_chance(struct sim *sim, struct connection *connection)
+{
+    if (connection->is_reset || !sim_chance(sim, sim->options.cut_per_million))
+        return;
+    sim->cuts++;
+    reset(connection);
 }
 
 /* One end is closed: its peer reads the end, or a reset when what it wrote was not read. */
@@ -186,6 +208,8 @@ connections_next(const struct sim *sim)
 
     LIST_EACH(link, (struct list *)(uintptr_t)&sim->connections) {
         const struct connection *connection = LIST_ITEM(link, struct connection, in_world);
+        if (is_silent(sim, connection))
+            continue;
         const struct instant events[] = {pipe_next(&connection->pipes[CLIENT]),
                                          pipe_next(&connection->pipes[SERVER]),
                                          connection->open_at};
@@ -206,15 +230,20 @@ stream_events(struct host_stream *stream)
 
     if (!connection || (stream->end == CLIENT && instant_is_before(now, connection->open_at)))
         return 0;
-    if (connection->is_reset || connection->is_refused)
+    bool hears = !is_silent(stream->host->sim, connection);
+    if (hears && (connection->is_reset || connection->is_refused))
         return stream->wanted;
     struct pipe *in = &connection->pipes[1 - stream->end];
     struct pipe *out = &connection->pipes[stream->end];
     unsigned events = 0;
-    pipe_advance(in, now);
-    if (in->arrived > 0 || pipe_has_ended(in, now))
+    if (hears)
+        pipe_advance(in, now);
+    if (hears && (in->arrived > 0 || pipe_has_ended(in, now)))
         events |= HOST_READABLE;
-    if (out->is_abandoned || buffer_len(&out->bytes) < out->max)
+    if (stream->end == CLIENT && !connection->is_open && !hears)
+        return 0;
+    connection->is_open |= stream->end == CLIENT;
+    if ((hears && out->is_abandoned) || buffer_len(&out->bytes) < out->max)
         events |= HOST_WRITABLE;
     return events & stream->wanted;
 }
@@ -274,12 +303,12 @@ host_stream_read(struct host_stream *stream, void *at, size_t len)
 
     if (!connection)
         return -ECONNRESET;
-    if (stream->end == CLIENT && instant_is_before(sim->now, connection->open_at))
+    if (is_silent(sim, connection) ||
+        (stream->end == CLIENT && instant_is_before(sim->now, connection->open_at)))
         return -EAGAIN;
     if (connection->is_refused)
         return -ECONNREFUSED;
-    if (!connection->is_reset && sim_chance(sim, sim->options.cut_per_million))
-        reset(connection);
+    cut_by_chance(sim, connection);
     if (connection->is_reset)
         return -ECONNRESET;
     struct pipe *pipe = &connection->pipes[1 - stream->end];
@@ -301,12 +330,14 @@ host_stream_write(struct host_stream *stream, struct slice bytes)
 
     if (!connection)
         return -EPIPE;
-    if (stream->end == CLIENT && instant_is_before(sim->now, connection->open_at))
+    bool hears = !is_silent(sim, connection);
+    if (stream->end == CLIENT &&
+        (instant_is_before(sim->now, connection->open_at) || (!hears && !connection->is_open)))
         return -EAGAIN;
-    if (!connection->is_reset && sim_chance(sim, sim->options.cut_per_million))
-        reset(connection);
+    cut_by_chance(sim, connection);
     struct pipe *pipe = &connection->pipes[stream->end];
-    if (connection->is_reset || connection->is_refused || pipe->is_abandoned || pipe->is_shut)
+    if (pipe->is_shut ||
+        (hears && (connection->is_reset || connection->is_refused || pipe->is_abandoned)))
         return -EPIPE;
     size_t used = buffer_len(&pipe->bytes);
     if (used >= pipe->max)
@@ -337,6 +368,20 @@ host_stream_close(struct host_stream **stream_at)
         connection_drop(stream->host->sim, stream->connection, stream->end);
     stream->connection = NULL;
     mortal_bury(stream->host, &stream->mortal);
+}
+
+/* Nobody is left to say that the connection has ended, until the machine is up again and is asked;
+ * the peer may hear of it, or may not, when it does not ask. */
+void
+streams_of_dark(struct host *host)
+{
+    LIST_EACH (link, &host->streams) {
+        struct host_stream *stream = (void *)LIST_ITEM(link, struct mortal, link);
+        struct connection *connection = stream->connection;
+        if (connection && connection->machines[CLIENT] != connection->machines[SERVER] &&
+            sim_random(host->sim, 2) == 0)
+            connection->is_mute = true;
+    }
 }
 
 void
@@ -378,6 +423,7 @@ struct socket {
     struct list in_world;
     unsigned holders;
     bool is_for_tool;
+    const struct sim_machine *machine;
     struct host_address address;
     struct list newcomers;
 };
@@ -418,6 +464,12 @@ socket_drop(struct sim *sim, struct socket *socket)
     free(socket);
 }
 
+static bool
+newcomer_is_held(const struct sim *sim, const struct newcomer *newcomer)
+{
+    return newcomer->connection && is_silent(sim, newcomer->connection);
+}
+
 struct instant
 sockets_next(const struct sim *sim)
 {
@@ -425,11 +477,12 @@ sockets_next(const struct sim *sim)
 
     LIST_EACH(link, (struct list *)(uintptr_t)&sim->sockets) {
         const struct socket *socket = LIST_ITEM(link, struct socket, in_world);
-        if (list_is_empty(&socket->newcomers))
-            continue;
-        struct instant at = LIST_ITEM(socket->newcomers.next, struct newcomer, link)->at;
-        if (instant_is_before(sim->now, at) && instant_is_before(at, next))
-            next = at;
+        LIST_EACH (waiting, (struct list *)(uintptr_t)&socket->newcomers) {
+            const struct newcomer *newcomer = LIST_ITEM(waiting, struct newcomer, link);
+            if (instant_is_before(sim->now, newcomer->at) && !newcomer_is_held(sim, newcomer) &&
+                instant_is_before(newcomer->at, next))
+                next = newcomer->at;
+        }
     }
     return next;
 }
@@ -441,6 +494,7 @@ add_socket(struct sim *sim, struct host *owner, const struct host_address *addre
 
     socket->holders = 1;
     socket->is_for_tool = address == NULL;
+    socket->machine = owner->machine;
     if (address)
         socket->address = *address;
     list_init(&socket->newcomers);
@@ -505,6 +559,19 @@ find_socket(struct sim *sim, const struct host_address *address)
     return NULL;
 }
 
+/* A machine without power answers nobody. */
+static bool
+leads_into_the_dark(const struct sim *sim, const struct host_address *address)
+{
+    for (unsigned i = 0; i < sim->machine_count; i++) {
+        const struct sim_machine *machine = &sim->machines[i];
+        if (machine->is_off && address->family == HOST_FAMILY_IPV4 &&
+            memcmp(machine->ipv4, address->bytes, sizeof(machine->ipv4)) == 0)
+            return true;
+    }
+    return false;
+}
+
 int
 host_stream_connect(struct host *host, const struct host_address *address,
                     struct host_stream **ret_stream)
@@ -522,12 +589,16 @@ host_stream_connect_from(struct host *host, const struct host_address *from,
         return -EMFILE;
     if (address->family == HOST_FAMILY_UNIX || (from && from->family != address->family))
         return -EAFNOSUPPORT;
-    struct connection *connection = connection_open(sim, address);
+    struct connection *connection = connection_open(host->machine, address);
     if (from)
         memcpy(connection->addresses[CLIENT].bytes, from->bytes, sizeof(from->bytes));
     struct socket *socket = find_socket(sim, address);
     if (socket) {
+        connection->machines[SERVER] = socket->machine;
         add_newcomer(sim, socket, connection, NULL);
+    } else if (leads_into_the_dark(sim, address)) {
+        connection->is_mute = true;
+        connection_drop(sim, connection, SERVER);
     } else {
         connection->is_refused = true;
         connection_drop(sim, connection, SERVER);
@@ -536,15 +607,26 @@ host_stream_connect_from(struct host *host, const struct host_address *from,
     return 0;
 }
 
+/* The first that has arrived, or NULL. */
+static struct newcomer *
+next_newcomer(const struct host_listener *listener)
+{
+    const struct sim *sim = listener->host->sim;
+
+    if (!listener->socket || listener->is_paused)
+        return NULL;
+    LIST_EACH (link, &listener->socket->newcomers) {
+        struct newcomer *newcomer = LIST_ITEM(link, struct newcomer, link);
+        if (newcomer->at.ns <= sim->now.ns && !newcomer_is_held(sim, newcomer))
+            return newcomer;
+    }
+    return NULL;
+}
+
 static bool
 listener_is_ready(struct mortal *mortal)
 {
-    const struct host_listener *listener = (void *)mortal;
-    const struct list *newcomers = listener->socket ? &listener->socket->newcomers : NULL;
-
-    return newcomers && !listener->is_paused && !list_is_empty(newcomers) &&
-           LIST_ITEM(newcomers->next, struct newcomer, link)->at.ns <=
-               listener->host->sim->now.ns;
+    return next_newcomer((void *)mortal) != NULL;
 }
 
 static void
@@ -554,9 +636,8 @@ listener_turn(struct mortal *mortal)
     struct host *host = listener->host;
 
     /* A handler before us, or another process, may have been faster. */
-    while (!mortal->is_closed && listener_is_ready(mortal)) {
-        struct newcomer *newcomer =
-            LIST_ITEM(listener->socket->newcomers.next, struct newcomer, link);
+    struct newcomer *newcomer;
+    while (!mortal->is_closed && (newcomer = next_newcomer(listener)) != NULL) {
         struct connection *connection = newcomer->connection;
         struct wire *wire = newcomer->wire;
         list_remove(&newcomer->link);

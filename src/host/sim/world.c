@@ -9,6 +9,8 @@ enum {
     THINGS_SIZE_FIRST = 64,
     JOBS_SIZE_FIRST = 16,
     TURN_NS_MAX = 20000,     /* what one turn of a process takes, at most */
+    MACHINE_FIRST = 0,
+    MACHINE_ELSEWHERE = 1, /* of those who were moved away */
 };
 
 static const int64_t wall_start_ns = 1750000000000000000; /* 2025-06-15 */
@@ -231,6 +233,7 @@ sim_host_open(struct sim *sim, const char *name)
     struct host *host = sim_allocate(sizeof(*host));
 
     host->sim = sim;
+    host->machine = &sim->machines[MACHINE_FIRST];
     host->log_settings.level_max = HOST_LEVEL_DEBUG;
     size_t len = strlen(name);
     memcpy(host->name, name, len < sizeof(host->name) ? len : sizeof(host->name) - 1);
@@ -262,19 +265,28 @@ sim_host_kill(struct host *host)
 }
 
 void
-sim_power_cut(struct sim *sim)
+sim_power_cut(struct sim_machine *machine)
 {
-    LIST_EACH(link, &sim->hosts) {
+    machine->is_off = true;
+    LIST_EACH(link, &machine->sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
-        if (!host->is_away)
-            sim_host_kill(host);
+        if (host->machine != machine)
+            continue;
+        streams_of_dark(host);
+        sim_host_kill(host);
     }
+}
+
+void
+sim_host_move(struct host *host, struct sim_machine *machine)
+{
+    host->machine = machine;
 }
 
 void
 sim_host_move_away(struct host *host)
 {
-    host->is_away = true;
+    sim_host_move(host, &host->sim->machines[MACHINE_ELSEWHERE]);
 }
 
 bool
@@ -546,9 +558,44 @@ void
 sim_network_heal(struct sim *sim)
 {
     sim->options.cut_per_million = 0;
+    memset(sim->is_parted, 0, sizeof(sim->is_parted));
+}
+
+uint64_t
+sim_network_cuts(const struct sim *sim)
+{
+    return sim->cuts;
+}
+
+void
+sim_machines_part(struct sim_machine *left, struct sim_machine *right, bool is_parted)
+{
+    struct sim *sim = left->sim;
+
+    sim->is_parted[left->number][right->number] = is_parted;
+    sim->is_parted[right->number][left->number] = is_parted;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
+
+struct sim_machine *
+sim_machine(struct sim *sim)
+{
+    return &sim->machines[MACHINE_FIRST];
+}
+
+struct sim_machine *
+sim_machine_open(struct sim *sim, const struct sim_machine_options *options)
+{
+    assert(sim->machine_count < SIM_MACHINES_MAX);
+    struct sim_machine *machine = &sim->machines[sim->machine_count];
+
+    *machine = (struct sim_machine){
+        .sim = sim, .number = sim->machine_count++, .real_path = options->real_path};
+    memcpy(machine->ipv4, options->ipv4, sizeof(machine->ipv4));
+    machine->disk = disk_open(machine, options->disk_bytes);
+    return machine;
+}
 
 struct sim *
 sim_open(uint64_t seed, const struct sim_options *options)
@@ -563,7 +610,12 @@ sim_open(uint64_t seed, const struct sim_options *options)
     list_init(&sim->wires);
     list_init(&sim->connections);
     list_init(&sim->sockets);
-    sim->disk = disk_open(sim);
+    const struct sim_machine_options first = {.ipv4 = {127, 0, 0, 1},
+                                              .disk_bytes = options->disk_bytes,
+                                              .real_path = options->real_path};
+    const struct sim_machine_options elsewhere = {.ipv4 = {127, 0, 0, 1}};
+    (void)sim_machine_open(sim, &first);
+    (void)sim_machine_open(sim, &elsewhere);
     return sim;
 }
 
@@ -581,7 +633,8 @@ sim_close(struct sim **sim_at)
             thing_close(sim, (host_handle)i);
     assert(list_is_empty(&sim->wires) && list_is_empty(&sim->connections) &&
            list_is_empty(&sim->sockets));
-    disk_close(&sim->disk);
+    for (unsigned i = 0; i < sim->machine_count; i++)
+        disk_close(&sim->machines[i].disk);
     free(sim->things);
     free(sim);
 }

@@ -50,8 +50,18 @@ struct jobs {
     size_t size;
 };
 
+struct sim_machine {
+    struct sim *sim;
+    unsigned number;
+    struct disk *disk;
+    const char *real_path;
+    uint8_t ipv4[4];
+    bool is_off; /* since a power cut */
+};
+
 struct host {
     struct sim *sim;
+    struct sim_machine *machine;
     struct list in_world;
     char name[24];
     struct timers timers;
@@ -63,7 +73,6 @@ struct host {
     struct list helpers;   /* of struct helper */
     struct list graveyard; /* of struct mortal: closed in this turn */
     struct host_log_settings log_settings;
-    bool is_away; /* on another machine */
     bool is_dead;
     bool is_stopped;
     bool is_stop_told; /* by sim_run */
@@ -96,7 +105,10 @@ struct sim {
     struct list wires;       /* channels */
     struct list connections; /* streams */
     struct list sockets;
-    struct disk *disk;
+    struct sim_machine machines[SIM_MACHINES_MAX];
+    unsigned machine_count;
+    bool is_parted[SIM_MACHINES_MAX][SIM_MACHINES_MAX];
+    uint64_t cuts;
     bool has_crashed; /* since the last sim_run returned */
     struct host *crashed_host;
 };
@@ -104,8 +116,6 @@ struct sim {
 /* A moment not later than `span` from now. */
 struct instant sim_after_at_most(struct sim *sim, struct duration span);
 bool sim_chance(struct sim *sim, unsigned per_million);
-/* Everything dies in this moment; for the disk. */
-void sim_power_cut(struct sim *sim);
 /* malloc that cannot fail, zeroed. */
 void *sim_allocate(size_t size);
 
@@ -132,6 +142,8 @@ void blob_hold(struct blob_bytes *blob);
 
 /* A process has died: its ends of streams and channels, and its locks. */
 void streams_of_dead(struct host *host);
+/* What its power cut makes of its connections, before its processes die. */
+void streams_of_dark(struct host *host);
 void listeners_of_dead(struct host *host);
 void channels_of_dead(struct host *host);
 void files_of_dead(struct host *host);
@@ -139,7 +151,7 @@ void files_of_dead(struct host *host);
 /* ---- disk ---------------------------------------------------------------------------------- */
 
 /* An empty disk. */
-struct disk *disk_open(struct sim *sim);
+struct disk *disk_open(struct sim_machine *machine, uint64_t size);
 void disk_close(struct disk **disk);
 
 #endif

@@ -50,7 +50,7 @@ cut_power(struct world *world)
 {
     sim_host_kill(world->host);
     bury(world);
-    sim_disk_power_cycle(world->sim);
+    sim_disk_power_cycle(sim_machine(world->sim));
     start(world);
 }
 
@@ -210,7 +210,7 @@ a_failed_sync_may_forget_what_readers_still_see(void **state)
         struct host_file *file = open_file(world.root, "f", HOST_FILE_CREATE);
         assert_int_equal(host_dir_sync(world.root), 0);
         put(file, SLICE("data"), 0);
-        sim_disk_fail(world.sim, SIM_FAULT_SYNC, 1, -EIO);
+        sim_disk_fail(sim_machine(world.sim), SIM_FAULT_SYNC, 1, -EIO);
         assert_int_equal(host_file_sync(file), -EIO);
         assert_true(holds(file, SLICE("data")));
         assert_int_equal(host_file_sync(file), 0); /* the lie that PostgreSQL met in 2018 */
@@ -233,7 +233,7 @@ room_ends_and_comes_back(void **state)
 
     (void)state;
     open_world(&world, 1);
-    sim_disk_set_free(world.sim, 1500);
+    sim_disk_set_free(sim_machine(world.sim), 1500);
     struct host_file *file = open_file(world.root, "f", HOST_FILE_CREATE);
     put(file, slice_of(bytes, sizeof(bytes)), 0);
     put(file, slice_of(bytes, sizeof(bytes)), 0); /* again in the same place */
@@ -265,18 +265,18 @@ faults_come_as_often_as_asked(void **state)
     (void)state;
     open_world(&world, 2);
     struct host_file *file = open_file(world.root, "f", HOST_FILE_CREATE);
-    sim_disk_fail(world.sim, SIM_FAULT_WRITE, 2, -EIO);
+    sim_disk_fail(sim_machine(world.sim), SIM_FAULT_WRITE, 2, -EIO);
     assert_int_equal(host_file_write(file, &one, 1, 0), -EIO);
     assert_int_equal(host_file_truncate(file, 0), -EIO);
     assert_int_equal(host_file_write(file, &one, 1, 0), 0);
-    sim_disk_fail(world.sim, SIM_FAULT_READ, 1, -EIO);
+    sim_disk_fail(sim_machine(world.sim), SIM_FAULT_READ, 1, -EIO);
     assert_int_equal(host_file_read(file, &byte, 1, 0), -EIO);
     assert_int_equal(host_file_read(file, &byte, 1, 0), 1);
-    assert_int_equal(sim_disk_damage(world.sim, "/f", 0, 1), 0);
+    assert_int_equal(sim_disk_damage(sim_machine(world.sim), "/f", 0, 1), 0);
     assert_int_equal(host_file_read(file, &byte, 1, 0), 1);
     assert_int_equal(byte, '1' ^ 2);
-    assert_int_equal(sim_disk_damage(world.sim, "/f", 1, 1), -EINVAL);
-    assert_int_equal(sim_disk_damage(world.sim, "/g", 0, 1), -ENOENT);
+    assert_int_equal(sim_disk_damage(sim_machine(world.sim), "/f", 1, 1), -EINVAL);
+    assert_int_equal(sim_disk_damage(sim_machine(world.sim), "/g", 0, 1), -ENOENT);
     host_file_close(&file);
     close_world(&world);
 }
@@ -352,7 +352,7 @@ survives_crash(uint64_t seed, uint64_t operation, bool is_power_cut, bool forget
     bool is_whole = true;
 
     open_world(&world, seed);
-    sim_crash_at(world.sim, operation, is_power_cut);
+    sim_crash_at(sim_machine(world.sim), operation, is_power_cut);
     host_defer(world.host, keep_one, &keeper);
     enum sim_end end = sim_run(world.sim, (struct instant){INT64_MAX - 1}, &dead);
     *ret_has_crashed = end == SIM_CRASHED;
@@ -361,7 +361,7 @@ survives_crash(uint64_t seed, uint64_t operation, bool is_power_cut, bool forget
         assert_true(sim_host_is_dead(dead));
         bury(&world);
         if (is_power_cut)
-            sim_disk_power_cycle(world.sim);
+            sim_disk_power_cycle(sim_machine(world.sim));
         start(&world);
     }
     struct host_file *file = NULL;

@@ -114,10 +114,11 @@ on_accept(void *context, struct host_stream *stream)
 }
 
 static void
-talk_open(struct talk *talk, struct sim *sim, bool has_server)
+talk_open_from(struct talk *talk, struct sim *sim, bool has_server, struct sim_machine *machine)
 {
     *talk = (struct talk){0};
     talk->client_host = sim_host_open(sim, "client");
+    sim_host_move(talk->client_host, machine);
     talk->server_host = sim_host_open(sim, "server");
     buffer_init(&talk->to_send, 1000000);
     buffer_init(&talk->echo, 1000000);
@@ -130,6 +131,12 @@ talk_open(struct talk *talk, struct sim *sim, bool has_server)
         buffer_put_le32(&talk->to_send, i);
     assert_int_equal(host_stream_connect(talk->client_host, &server_at, &talk->client), 0);
     host_stream_watch(talk->client, HOST_READABLE | HOST_WRITABLE, on_client, talk);
+}
+
+static void
+talk_open(struct talk *talk, struct sim *sim, bool has_server)
+{
+    talk_open_from(talk, sim, has_server, sim_machine(sim));
 }
 
 static void
@@ -229,6 +236,80 @@ a_killed_process_resets_or_ends_its_streams(void **state)
     assert_true(buffer_len(&talk.got) < 200000);
     talk_close(&talk);
     sim_close(&sim);
+}
+
+/* ---- machines -------------------------------------------------------------------------------- */
+
+static struct sim_machine *
+talk_open_far(struct talk *talk, struct sim *sim)
+{
+    const struct sim_machine_options options = {.ipv4 = {127, 0, 0, 2}};
+    struct sim_machine *far = sim_machine_open(sim, &options);
+
+    talk_open_from(talk, sim, true, far);
+    return far;
+}
+
+static void
+what_parted_machines_say_arrives_when_they_are_joined(void **state)
+{
+    struct sim *sim = sim_open(2, &rough);
+    struct talk talk;
+    struct host *stopped;
+
+    (void)state;
+    struct sim_machine *far = talk_open_far(&talk, sim);
+    for (unsigned i = 0; i < 5; i++) { /* also while they are being connected */
+        sim_machines_part(sim_machine(sim), far, true);
+        size_t before = buffer_len(&talk.got);
+        sim_advance(sim, instant_after(sim_now(sim), duration_s(3600)));
+        assert_int_equal(sim_run(sim, forever(), &stopped), SIM_IDLE);
+        assert_int_equal(buffer_len(&talk.got), before);
+        sim_machines_part(sim_machine(sim), far, false);
+        assert_int_equal(sim_run(sim, instant_after(sim_now(sim), duration_ms(10)), &stopped),
+                         SIM_TIME);
+    }
+    assert_int_equal(sim_run(sim, forever(), &stopped), SIM_STOPPED);
+    assert_int_equal(buffer_len(&talk.got), 200000);
+    talk_close(&talk);
+    sim_close(&sim);
+}
+
+static void
+a_machine_without_power_answers_nobody(void **state)
+{
+    unsigned heard = 0, silent = 0;
+    (void)state;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct sim *sim = sim_open(seed, &rough);
+        struct talk talk;
+        struct host *stopped;
+        struct host_address from;
+        (void)talk_open_far(&talk, sim);
+        assert_int_equal(sim_run(sim, instant_after(sim_now(sim), duration_ms(60)), &stopped),
+                         SIM_TIME);
+        assert_non_null(talk.server);
+        host_stream_peer(talk.server, &from);
+        assert_memory_equal(from.bytes, ((const uint8_t[]){127, 0, 0, 2}), 4);
+        sim_power_cut(sim_machine(sim));
+        assert_true(sim_host_is_dead(talk.server_host) && !sim_host_is_dead(talk.client_host));
+        bool has_heard = sim_run(sim, forever(), &stopped) == SIM_STOPPED;
+        heard += has_heard;
+        silent += !has_heard;
+        assert_true(buffer_len(&talk.got) < 200000);
+        if (!has_heard) {
+            host_stream_close(&talk.client);
+            talk.turns_of_client = 0;
+            assert_int_equal(host_stream_connect(talk.client_host, &server_at, &talk.client), 0);
+            host_stream_watch(talk.client, HOST_READABLE | HOST_WRITABLE, on_client, &talk);
+            assert_int_equal(sim_run(sim, forever(), &stopped), SIM_IDLE);
+            assert_int_equal(talk.turns_of_client, 0);
+        }
+        talk_close(&talk);
+        sim_close(&sim);
+    }
+    assert_true(heard > 0 && silent > 0);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -526,6 +607,8 @@ main(void)
         cmocka_unit_test(streams_break_where_that_is_asked_for),
         cmocka_unit_test(where_nobody_listens_a_connection_is_refused),
         cmocka_unit_test(a_killed_process_resets_or_ends_its_streams),
+        cmocka_unit_test(what_parted_machines_say_arrives_when_they_are_joined),
+        cmocka_unit_test(a_machine_without_power_answers_nobody),
         cmocka_unit_test(time_jumps_to_what_comes_next),
         cmocka_unit_test(notes_keep_their_order_and_carry_handles),
         cmocka_unit_test(last_words_are_heard_and_unsent_ones_are_not),

@@ -230,9 +230,9 @@ reopen(struct world *world, struct model *model, const struct model *maybe, bool
 {
     bury_store(world);
     if (was_power_cut)
-        sim_disk_power_cycle(world->sim);
-    sim_disk_fail(world->sim, SIM_FAULT_NONE, 0, 0);
-    sim_disk_set_free(world->sim, UINT64_MAX);
+        sim_disk_power_cycle(sim_machine(world->sim));
+    sim_disk_fail(sim_machine(world->sim), SIM_FAULT_NONE, 0, 0);
+    sim_disk_set_free(sim_machine(world->sim), UINT64_MAX);
     while (!open_store(world))
         bury_store(world);
     if (maybe && model_matches(maybe, world->store, false))
@@ -260,7 +260,7 @@ a_crash_at_any_operation_loses_and_doubles_nothing(void **state)
             has_crashed = false;
             open_world(&world, 42);
             model = (struct model){0};
-            sim_crash_at(world.sim, sim_disk_operations(world.sim) + at, cut == 1);
+            sim_crash_at(sim_machine(world.sim), sim_disk_operations(sim_machine(world.sim)) + at, cut == 1);
             if (!open_store(&world)) {
                 reopen(&world, &model, NULL, cut == 1);
                 has_crashed = true;
@@ -273,7 +273,7 @@ a_crash_at_any_operation_loses_and_doubles_nothing(void **state)
                 if (has_crashed)
                     reopen(&world, &model, is_unknown ? &maybe : NULL, cut == 1);
             }
-            sim_crash_at(world.sim, UINT64_MAX, false);
+            sim_crash_at(sim_machine(world.sim), UINT64_MAX, false);
             assert_false(do_turn(&world, &model, &maybe));
             assert_true(model_matches(&model, world.store, true));
             assert_check_is_clean(&world);
@@ -287,30 +287,30 @@ a_crash_at_any_operation_loses_and_doubles_nothing(void **state)
 static void
 make_trouble(struct world *world, bool *ret_is_cut)
 {
-    uint64_t soon = sim_disk_operations(world->sim) + 1 + sim_random(world->sim, 12);
+    uint64_t soon = sim_disk_operations(sim_machine(world->sim)) + 1 + sim_random(world->sim, 12);
 
     switch (sim_random(world->sim, 12)) {
     case 0:
         *ret_is_cut = false;
-        sim_crash_at(world->sim, soon, false);
+        sim_crash_at(sim_machine(world->sim), soon, false);
         break;
     case 1:
         *ret_is_cut = true;
-        sim_crash_at(world->sim, soon, true);
+        sim_crash_at(sim_machine(world->sim), soon, true);
         break;
     case 2:
-        sim_disk_fail(world->sim, SIM_FAULT_WRITE, 1 + (unsigned)sim_random(world->sim, 3), -EIO);
+        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_WRITE, 1 + (unsigned)sim_random(world->sim, 3), -EIO);
         break;
     case 3:
-        sim_disk_fail(world->sim, SIM_FAULT_SYNC, 1 + (unsigned)sim_random(world->sim, 2), -EIO);
+        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_SYNC, 1 + (unsigned)sim_random(world->sim, 2), -EIO);
         break;
     case 4:
-        sim_disk_set_free(world->sim, sim_random(world->sim, 30000));
+        sim_disk_set_free(sim_machine(world->sim), sim_random(world->sim, 30000));
         break;
     case 5:
     case 6:
     case 7:
-        sim_disk_set_free(world->sim, UINT64_MAX);
+        sim_disk_set_free(sim_machine(world->sim), UINT64_MAX);
         break;
     default:
         break;
@@ -337,7 +337,7 @@ long_run(uint64_t seed, int turns)
         else if (turn % 16 == 0)
             assert_true(model_matches(&model, world.store, true));
     }
-    sim_crash_at(world.sim, UINT64_MAX, false);
+    sim_crash_at(sim_machine(world.sim), UINT64_MAX, false);
     reopen(&world, &model, NULL, false);
     assert_check_is_clean(&world);
 
