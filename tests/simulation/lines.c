@@ -100,10 +100,9 @@ on_stream(void *context, unsigned events)
 }
 
 struct lines *
-lines_open(struct host *host, uint16_t port, const struct lines_handler *handler, void *context)
+lines_open(struct host *host, const struct host_address *address,
+           const struct lines_handler *handler, void *context)
 {
-    struct host_address address = {
-        .family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 1}, .port = port};
     struct lines *lines = calloc(1, sizeof(*lines));
 
     if (!lines)
@@ -115,7 +114,7 @@ lines_open(struct host *host, uint16_t port, const struct lines_handler *handler
     buffer_init(&lines->input, INPUT_MAX);
     buffer_init(&lines->output, OUTPUT_MAX);
     host_timer_set(lines->silence, instant_after(host_now(host), duration_s(SILENCE_S)));
-    if (host_stream_connect(host, &address, &lines->stream) < 0)
+    if (host_stream_connect(host, address, &lines->stream) < 0)
         abort(); /* the simulator refuses later, by an event */
     watch(lines);
     return lines;

@@ -15,9 +15,9 @@ struct lines_handler {
     void (*on_end)(void *context);
 };
 
-/* Connects to 127.0.0.1:port; on_end comes when that fails. */
-struct lines *lines_open(struct host *host, uint16_t port, const struct lines_handler *handler,
-                         void *context);
+/* Connects; on_end comes when that fails. */
+struct lines *lines_open(struct host *host, const struct host_address *address,
+                         const struct lines_handler *handler, void *context);
 /* The buffer of what is to be written; call lines_flush after putting. */
 struct buffer *lines_output(struct lines *lines);
 void lines_flush(struct lines *lines);

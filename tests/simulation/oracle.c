@@ -11,8 +11,9 @@ enum { ATTEMPTS_MAX = 20000, UIDS_MAX = 20000, NOBODY = UINT32_MAX };
 
 struct attempt {
     uint32_t len;
-    bool is_addressed[ORACLE_ACCOUNTS];
-    bool is_acknowledged[ORACLE_ACCOUNTS];
+    bool is_addressed[ORACLE_MAILBOXES];
+    bool is_acknowledged[ORACLE_MAILBOXES];
+    uint64_t hazards_before;
 };
 
 struct letter {
@@ -31,7 +32,9 @@ struct account {
 struct oracle {
     struct attempt attempts[ATTEMPTS_MAX];
     uint32_t attempt_count;
-    struct account accounts[ORACLE_ACCOUNTS];
+    struct account accounts[ORACLE_MAILBOXES];
+    uint64_t hazards;
+    uint64_t copies; /* too many, but allowed */
     uint64_t acknowledgements;
     uint64_t messages_read;
     char reason[400];
@@ -44,7 +47,7 @@ oracle_open(void)
 
     if (!oracle)
         abort();
-    for (size_t i = 0; i < ORACLE_ACCOUNTS; i++)
+    for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
         for (size_t k = 0; k < UIDS_MAX; k++)
             oracle->accounts[i].letters[k].attempt = NOBODY;
     return oracle;
@@ -91,6 +94,7 @@ oracle_attempt(struct oracle *oracle, uint32_t len)
         return 0;
     }
     oracle->attempts[oracle->attempt_count].len = len;
+    oracle->attempts[oracle->attempt_count].hazards_before = oracle->hazards;
     return oracle->attempt_count++;
 }
 
@@ -126,6 +130,18 @@ oracle_acknowledged(struct oracle *oracle, uint32_t attempt, unsigned account)
 {
     oracle->attempts[attempt].is_acknowledged[account] = true;
     oracle->acknowledgements++;
+}
+
+void
+oracle_hazard(struct oracle *oracle)
+{
+    oracle->hazards++;
+}
+
+uint64_t
+oracle_copies(const struct oracle *oracle)
+{
+    return oracle->copies;
 }
 
 uint64_t
@@ -186,21 +202,30 @@ oracle_listed(struct oracle *oracle, unsigned account, const struct oracle_listi
     free(is_there);
 }
 
-/* The number of the attempt that a message says it is from; NOBODY when it says nothing. */
+/* The number of the attempt that a message says it is from, or that it brings back; NOBODY when it
+ * says nothing. */
 static uint32_t
 attempt_of(const struct oracle *oracle, struct slice message)
 {
-    struct slice mark = SLICE("Message-ID: <");
-    struct slice rest = slice_skip(message, slice_find(message, mark) + mark.len);
-    uint32_t number = 0;
+    struct slice mark = SLICE("\r\nMessage-ID: <");
+    uint32_t number = NOBODY;
 
-    if (rest.len == 0 || !byte_is_digit(rest.at[0]))
-        return NOBODY;
-    while (rest.len > 0 && byte_is_digit(rest.at[0])) {
-        number = number * 10 + (uint32_t)(rest.at[0] - '0');
-        rest = slice_skip(rest, 1);
+    for (struct slice rest = message; rest.len > 0 && number == NOBODY;) {
+        rest = slice_skip(rest, slice_find(rest, mark) + mark.len);
+        size_t end = slice_find(rest, SLICE("@simulation>"));
+        for (size_t i = 0; i < end && end < rest.len && byte_is_digit(rest.at[i]); i++)
+            number = (number == NOBODY ? 0 : number * 10) + (uint32_t)(rest.at[i] - '0');
     }
     return number < oracle->attempt_count ? number : NOBODY;
+}
+
+/* A notification that says what became of it. */
+static bool
+is_return(struct slice message)
+{
+    return slice_find(message, SLICE("report-type=delivery-status")) < message.len &&
+           slice_find(message, SLICE("Status: 5.1.1")) < message.len &&
+           slice_starts_with(message, SLICE("Return-Path: <>"));
 }
 
 /* It ends in exactly the bytes that were sent; in front stands what delivery adds. */
@@ -218,14 +243,18 @@ is_whole(const struct oracle *oracle, uint32_t attempt, struct slice message)
 }
 
 static void
-check_only_one(struct oracle *oracle, unsigned account, uint32_t uid, uint32_t attempt)
+check_copies(struct oracle *oracle, unsigned account, uint32_t uid, uint32_t attempt)
 {
     const struct account *of = &oracle->accounts[account];
+    uint64_t allowed = oracle->hazards - oracle->attempts[attempt].hazards_before;
+    uint64_t copies = 0;
 
     for (uint32_t other = 1; other < UIDS_MAX; other++)
-        if (other != uid && of->letters[other].attempt == attempt)
-            oracle_fail(oracle, "account %u: attempt %u is there twice, as uid %u and %u", account,
-                        attempt, other, uid);
+        copies += other != uid && of->letters[other].attempt == attempt;
+    if (copies > allowed)
+        oracle_fail(oracle, "account %u: attempt %u is there %llu times, the last as uid %u",
+                    account, attempt, (unsigned long long)copies + 1, uid);
+    oracle->copies += copies > 0;
 }
 
 void
@@ -245,11 +274,11 @@ oracle_retrieved(struct oracle *oracle, unsigned account, uint32_t uid, struct s
     if (letter->attempt != NOBODY && letter->attempt != attempt)
         oracle_fail(oracle, "account %u: uid %u was attempt %u and is %u", account, uid,
                     letter->attempt, attempt);
-    if (!is_whole(oracle, attempt, message))
+    if (account == ORACLE_RETURNED ? !is_return(message) : !is_whole(oracle, attempt, message))
         oracle_fail(oracle, "account %u: uid %u (attempt %u) is not what was sent", account, uid,
                     attempt);
     if (letter->attempt == NOBODY)
-        check_only_one(oracle, account, uid, attempt);
+        check_copies(oracle, account, uid, attempt);
     letter->attempt = attempt;
 }
 
@@ -282,11 +311,22 @@ has_letter(const struct oracle *oracle, unsigned account, uint32_t attempt)
     return false;
 }
 
+bool
+oracle_is_complete(const struct oracle *oracle)
+{
+    for (uint32_t attempt = 0; attempt < oracle->attempt_count; attempt++)
+        for (unsigned account = 0; account < ORACLE_MAILBOXES; account++)
+            if (oracle->attempts[attempt].is_acknowledged[account] &&
+                !has_letter(oracle, account, attempt))
+                return false;
+    return true;
+}
+
 void
 oracle_conclude(struct oracle *oracle)
 {
     for (uint32_t attempt = 0; attempt < oracle->attempt_count; attempt++)
-        for (unsigned account = 0; account < ORACLE_ACCOUNTS; account++)
+        for (unsigned account = 0; account < ORACLE_MAILBOXES; account++)
             if (oracle->attempts[attempt].is_acknowledged[account] &&
                 !has_letter(oracle, account, attempt))
                 oracle_fail(oracle, "account %u: attempt %u was acknowledged with 250 and is lost",

@@ -6,7 +6,13 @@
 
 #include "base/buffer.h"
 
-enum { ORACLE_ACCOUNTS = 4, ORACLE_MESSAGE_MAX = 512 * 1024 };
+enum {
+    ORACLE_ACCOUNTS = 4,
+    ORACLE_RETURNED = ORACLE_ACCOUNTS, /* the senders' own mailbox: "addressed" to it are the
+                                          attempts that must come back as undeliverable */
+    ORACLE_MAILBOXES,
+    ORACLE_MESSAGE_MAX = 512 * 1024
+};
 
 struct oracle;
 
@@ -32,6 +38,11 @@ void oracle_put_message(const struct oracle *oracle, uint32_t attempt, struct bu
 void oracle_addressed(struct oracle *oracle, uint32_t attempt, unsigned account);
 /* 250 came: from now on it must. */
 void oracle_acknowledged(struct oracle *oracle, uint32_t attempt, unsigned account);
+
+/* Something has gone wrong after which a relay may not know what became of a message: of what was
+ * tried before, one copy more may come (RFC 5321 §4.5.3.2.6, RFC 1047). */
+void oracle_hazard(struct oracle *oracle);
+uint64_t oracle_copies(const struct oracle *oracle);
 
 /* How many there were. */
 uint64_t oracle_acknowledgements(const struct oracle *oracle);
@@ -59,6 +70,8 @@ void oracle_deleted(struct oracle *oracle, unsigned account, uint32_t uid);
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Has everything that was acknowledged been read by somebody? */
+bool oracle_is_complete(const struct oracle *oracle);
 /* After a last reading of all mailboxes: is everything that was acknowledged there? */
 void oracle_conclude(struct oracle *oracle);
 uint64_t oracle_messages_read(const struct oracle *oracle);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { PAUSE_MS_MAX = 4000, DELETIONS_MAX = 8 };
+enum { DELETIONS_MAX = 8 };
 
 enum phase { IDLE, GREETING, LOGIN, LISTING, READING, DELETING, QUITTING };
 
@@ -17,6 +17,8 @@ struct reader {
     struct host *host;
     struct host_timer *next;
     struct lines *lines;
+    struct host_address pop3;
+    unsigned pause_ms_max;
     unsigned account;
     enum phase phase;
     bool is_finishing;
@@ -48,9 +50,10 @@ rest(struct reader *reader)
     lines_close(&reader->lines);
     reader->phase = IDLE;
     if (!reader->is_done)
-        host_timer_set(reader->next,
-                       instant_after(host_now(reader->host),
-                                     duration_ms((int64_t)sim_random(reader->sim, PAUSE_MS_MAX))));
+        host_timer_set(
+            reader->next,
+            instant_after(host_now(reader->host),
+                          duration_ms((int64_t)sim_random(reader->sim, reader->pause_ms_max))));
 }
 
 static void
@@ -210,8 +213,7 @@ static void
 on_quit_answer(struct reader *reader)
 {
     for (size_t i = 0; i < reader->deletion_count; i++)
-        oracle_deleted(reader->oracle, reader->account,
-                       reader->listing.uids[reader->deletions[i]]);
+        oracle_deleted(reader->oracle, reader->account, reader->listing.uids[reader->deletions[i]]);
     reader->is_done = reader->is_finishing;
     rest(reader);
 }
@@ -271,7 +273,7 @@ on_next(void *context)
 
     reader->phase = GREETING;
     reader->was_answered = false;
-    reader->lines = lines_open(reader->host, TOWN_PORT_POP3, &handler, reader);
+    reader->lines = lines_open(reader->host, &reader->pop3, &handler, reader);
 }
 
 void
@@ -283,7 +285,8 @@ reader_finish(struct reader *reader)
 }
 
 struct reader *
-reader_open(struct sim *sim, struct oracle *oracle, unsigned account)
+reader_open(struct sim *sim, struct oracle *oracle, unsigned account,
+            const struct host_address *pop3, unsigned pause_ms_max)
 {
     struct reader *reader = calloc(1, sizeof(*reader));
     char name[24];
@@ -294,6 +297,8 @@ reader_open(struct sim *sim, struct oracle *oracle, unsigned account)
     reader->sim = sim;
     reader->oracle = oracle;
     reader->account = account;
+    reader->pop3 = *pop3;
+    reader->pause_ms_max = pause_ms_max;
     reader->host = sim_host_open(sim, name);
     sim_host_move_away(reader->host);
     reader->next = host_timer_open(reader->host, on_next, reader);

@@ -8,8 +8,9 @@
 
 struct reader;
 
-/* Begins at once, and goes on until reader_finish. */
-struct reader *reader_open(struct sim *sim, struct oracle *oracle, unsigned account);
+/* Begins at once, and goes on until reader_finish. pop3: of the server that has the mailbox. */
+struct reader *reader_open(struct sim *sim, struct oracle *oracle, unsigned account,
+                           const struct host_address *pop3, unsigned pause_ms_max);
 
 /* From now on: reads everything once more, deletes nothing, and is done. */
 void reader_finish(struct reader *reader);

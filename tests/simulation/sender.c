@@ -6,10 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    RETRY_MS_MAX = 1500,
     SMALL_MAX = 4000,
     LARGE_MAX = 200000, /* over 64 KiB a body travels as a blob */
-    COMMANDS_MAX = ORACLE_ACCOUNTS + 2,
+    COMMANDS_MAX = ORACLE_MAILBOXES + 2,
 };
 
 enum phase { IDLE, GREETING, HELLO, ENVELOPE, BODY, QUITTING };
@@ -20,13 +19,15 @@ struct sender {
     struct host *host;
     struct host_timer *retry;
     struct lines *lines;
+    struct sender_options options;
+    const struct sender_target *target; /* of this connection */
     unsigned letters_left;
     bool is_lmtp;
     bool is_pipelining;
     enum phase phase;
 
     /* the letter in hand */
-    bool wants[ORACLE_ACCOUNTS]; /* who has not been acknowledged yet */
+    bool wants[ORACLE_MAILBOXES]; /* who has not been acknowledged yet */
     uint32_t len;
 
     /* the attempt in hand */
@@ -35,7 +36,7 @@ struct sender {
     size_t command_count;
     size_t commands_sent;
     size_t replies;
-    unsigned accepted[ORACLE_ACCOUNTS]; /* accounts whose RCPT was answered 250, in order */
+    unsigned accepted[ORACLE_MAILBOXES]; /* accounts whose RCPT was answered 250, in order */
     size_t accepted_count;
 };
 
@@ -46,7 +47,7 @@ sender_put_address(struct buffer *buffer, unsigned account)
 {
     buffer_put(buffer, SLICE("user"));
     buffer_put_decimal(buffer, account);
-    buffer_put(buffer, SLICE("@example.test"));
+    buffer_put(buffer, account == ORACLE_RETURNED ? SLICE("@foo.test") : SLICE("@example.test"));
 }
 
 static void
@@ -61,7 +62,7 @@ put_line(struct sender *sender, struct slice line)
 static bool
 letter_is_done(const struct sender *sender)
 {
-    for (size_t i = 0; i < ORACLE_ACCOUNTS; i++)
+    for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
         if (sender->wants[i])
             return false;
     return true;
@@ -73,11 +74,15 @@ draw_letter(struct sender *sender)
     struct sim *sim = sender->sim;
     bool is_large = sim_random(sim, 12) == 0;
 
+    sender->len = (uint32_t)sim_random(sim, is_large ? LARGE_MAX : SMALL_MAX);
+    if (sender->target->is_relay && sim_random(sim, 8) == 0) {
+        sender->wants[ORACLE_RETURNED] = true;
+        return;
+    }
     sender->wants[sim_random(sim, ORACLE_ACCOUNTS)] = true;
     for (size_t i = 0; i < ORACLE_ACCOUNTS; i++)
         if (sim_random(sim, 4) == 0)
             sender->wants[i] = true;
-    sender->len = (uint32_t)sim_random(sim, is_large ? LARGE_MAX : SMALL_MAX);
 }
 
 bool
@@ -94,12 +99,17 @@ put_command(struct sender *sender, unsigned command)
     struct buffer *output = lines_output(sender->lines);
 
     if (command == COMMAND_MAIL) {
-        buffer_put(output, SLICE("MAIL FROM:<sender@elsewhere.test>"));
+        buffer_put(output, SLICE("MAIL FROM:<"));
+        sender_put_address(output, ORACLE_RETURNED);
+        buffer_put_byte(output, '>');
     } else if (command == COMMAND_DATA) {
         buffer_put(output, SLICE("DATA"));
     } else {
         buffer_put(output, SLICE("RCPT TO:<"));
-        sender_put_address(output, command);
+        if (command == ORACLE_RETURNED)
+            buffer_put(output, SLICE("nobody@example.test"));
+        else
+            sender_put_address(output, command);
         buffer_put_byte(output, '>');
     }
     buffer_put(output, SLICE("\r\n"));
@@ -124,7 +134,7 @@ begin_attempt(struct sender *sender)
     sender->command_count = sender->commands_sent = sender->replies = 0;
     sender->accepted_count = 0;
     sender->commands[sender->command_count++] = COMMAND_MAIL;
-    for (unsigned i = 0; i < ORACLE_ACCOUNTS; i++)
+    for (unsigned i = 0; i < ORACLE_MAILBOXES; i++)
         if (sender->wants[i]) {
             sender->commands[sender->command_count++] = i;
             oracle_addressed(sender->oracle, sender->attempt, i);
@@ -139,9 +149,10 @@ give_up(struct sender *sender)
 {
     lines_close(&sender->lines);
     sender->phase = IDLE;
-    host_timer_set(sender->retry,
-                   instant_after(host_now(sender->host),
-                                 duration_ms((int64_t)sim_random(sender->sim, RETRY_MS_MAX))));
+    host_timer_set(
+        sender->retry,
+        instant_after(host_now(sender->host),
+                      duration_ms((int64_t)sim_random(sender->sim, sender->options.retry_ms_max))));
 }
 
 /* RFC 5321 §4.5.2: a line that begins with a dot gets another. */
@@ -185,9 +196,9 @@ on_envelope_reply(struct sender *sender, struct slice line)
 {
     unsigned command = sender->commands[sender->replies++];
 
-    if (command < ORACLE_ACCOUNTS && code_is(line, "250"))
+    if (command < ORACLE_MAILBOXES && code_is(line, "250"))
         sender->accepted[sender->accepted_count++] = command;
-    else if (command < ORACLE_ACCOUNTS)
+    else if (command < ORACLE_MAILBOXES)
         expect_temporary(sender, line, "RCPT");
     else if (command == COMMAND_MAIL && !code_is(line, "250")) {
         expect_temporary(sender, line, "MAIL");
@@ -290,6 +301,17 @@ on_end(void *context)
     give_up(context);
 }
 
+/* What was meant to come back goes to no other server than one that takes it. */
+static void
+draw_target(struct sender *sender)
+{
+    do
+        sender->target =
+            &sender->options.targets[sim_random(sender->sim, sender->options.target_count)];
+    while (sender->wants[ORACLE_RETURNED] && !sender->target->is_relay);
+    sender->is_lmtp = sender->target->lmtp.port != 0 && sim_random(sender->sim, 3) == 0;
+}
+
 static void
 on_retry(void *context)
 {
@@ -298,15 +320,17 @@ on_retry(void *context)
 
     if (sender->letters_left == 0)
         return;
-    sender->is_lmtp = sim_random(sender->sim, 3) == 0;
+    draw_target(sender);
     sender->is_pipelining = sim_random(sender->sim, 2) == 0;
     sender->phase = GREETING;
-    sender->lines = lines_open(sender->host, sender->is_lmtp ? TOWN_PORT_LMTP : TOWN_PORT_SMTP,
-                               &handler, sender);
+    sender->lines =
+        lines_open(sender->host, sender->is_lmtp ? &sender->target->lmtp : &sender->target->smtp,
+                   &handler, sender);
 }
 
 struct sender *
-sender_open(struct sim *sim, struct oracle *oracle, unsigned number, unsigned letters)
+sender_open(struct sim *sim, struct oracle *oracle, unsigned number,
+            const struct sender_options *options)
 {
     struct sender *sender = calloc(1, sizeof(*sender));
     char name[24];
@@ -316,13 +340,14 @@ sender_open(struct sim *sim, struct oracle *oracle, unsigned number, unsigned le
     snprintf(name, sizeof(name), "sender/%u", number);
     sender->sim = sim;
     sender->oracle = oracle;
-    sender->letters_left = letters;
+    sender->options = *options;
+    sender->letters_left = options->letters;
     sender->host = sim_host_open(sim, name);
     sim_host_move_away(sender->host);
     sender->retry = host_timer_open(sender->host, on_retry, sender);
     host_timer_set(sender->retry,
                    instant_after(host_now(sender->host),
-                                 duration_ms((int64_t)sim_random(sim, RETRY_MS_MAX))));
+                                 duration_ms((int64_t)sim_random(sim, options->retry_ms_max))));
     return sender;
 }
 

@@ -6,19 +6,32 @@
 #define TESTS_SIMULATION_SENDER_H
 
 #include "oracle.h"
-#include "host/sim/sim.h"
+#include "town.h"
 
 struct sender;
 
+/* A server that letters may be given to. */
+struct sender_target {
+    struct host_address smtp;
+    struct host_address lmtp; /* port 0: it has none */
+    bool is_relay;            /* takes letters for people that there are not, and returns them */
+};
+
+struct sender_options {
+    const struct sender_target *targets; /* drawn anew for each connection */
+    size_t target_count;
+    unsigned letters;
+    unsigned retry_ms_max;
+};
+
+/* The options' targets must outlive it. */
 struct sender *sender_open(struct sim *sim, struct oracle *oracle, unsigned number,
-                           unsigned letters);
+                           const struct sender_options *options);
 /* Starts no connection any more but lets a running one end; for the end of a run. */
 bool sender_is_done(const struct sender *sender);
 void sender_close(struct sender **sender);
 
-/* The address of an account of the town: user0@example.test … */
+/* The address of a mailbox: user0@example.test …, and user4@foo.test, where letters come back. */
 void sender_put_address(struct buffer *buffer, unsigned account);
-
-enum { TOWN_PORT_SMTP = 25, TOWN_PORT_LMTP = 24, TOWN_PORT_POP3 = 110 };
 
 #endif

@@ -3,18 +3,16 @@
  * `--seeds A..B` (many). A seed that fails is printed with the reason; it fails again the same. */
 #include "oracle.h"
 #include "reader.h"
+#include "seeds.h"
 #include "sender.h"
-#include "town.h"
 
 #include <errno.h>
-#include <ftw.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 enum {
     SEEDS_DEFAULT = 100,
+    RETRY_MS_MAX = 1500,
+    PAUSE_MS_MAX = 4000,
     SENDERS_MAX = 5,
     LETTERS_MAX = 25,
     FAULTS_MAX = 20,
@@ -29,13 +27,14 @@ struct run {
     struct sim *sim;
     struct town *town;
     struct oracle *oracle;
+    struct sender_target target;
     struct sender *senders[SENDERS_MAX];
     size_t sender_count;
     struct reader *readers[ORACLE_ACCOUNTS];
     unsigned faults_left;
     struct instant next_fault;
     bool has_little_room;
-    char real_path[64];
+    char real_path[SEEDS_PATH_SIZE];
 };
 
 /* ---- faults --------------------------------------------------------------------------------- */
@@ -137,7 +136,8 @@ run_until(struct run *run, bool (*is_done)(const struct run *run), int64_t limit
             return false;
         if (end == SIM_CRASHED && town_is_dead(run->town)) {
             say(run, "power cut");
-            town_power_cycle(run->town);
+            town_power_off(run->town);
+            town_power_on(run->town);
         } else if (end == SIM_CRASHED || end == SIM_STOPPED) {
             say(run, end == SIM_CRASHED ? "a process has crashed" : "a process has ended");
             town_process_ended(run->town, host);
@@ -212,55 +212,63 @@ live(struct run *run)
 
 /* ---- one seed ------------------------------------------------------------------------------- */
 
-static void
-print_log(void *context, const char *process, struct slice line)
-{
-    const struct run *run = context;
+static const struct host_address server = {.family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 1}};
 
-    printf("%12.6f %s %.*s\n", (double)sim_now(run->sim).ns / 1e9, process, (int)line.len,
-           (const char *)line.at);
+static struct host_address
+server_at(uint16_t port)
+{
+    struct host_address address = server;
+
+    address.port = port;
+    return address;
 }
 
-static int
-remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
+static struct town *
+build_town(struct sim *sim)
 {
-    (void)info;
-    (void)kind;
-    (void)place;
-    return remove(path);
+    struct buffer accounts, secrets;
+    struct town_options options = {
+        .machine = sim_machine(sim),
+        .ipv4 = {127, 0, 0, 1},
+        .config = SLICE("hostname = mail.example.test\npostmaster = user0@example.test\n"
+                        "store_view_interval = 200ms\n"),
+    };
+
+    buffer_init(&accounts, 64 * 1024);
+    buffer_init(&secrets, 64 * 1024);
+    buffer_put(&accounts, SLICE("domain example.test\n"));
+    seeds_put_people(&accounts, &secrets, 0, ORACLE_ACCOUNTS);
+    options.accounts = buffer_slice(&accounts);
+    options.secrets = buffer_slice(&secrets);
+    struct town *town = town_open(sim, &options);
+    buffer_finish(&accounts);
+    buffer_finish(&secrets);
+    return town;
 }
 
 static void
 open_run(struct run *run)
 {
-    struct sim_options options = {.real_path = run->real_path};
+    struct host_address pop3 = server_at(TOWN_PORT_POP3);
 
-    memcpy(run->real_path, "/tmp/simulation_XXXXXX", sizeof("/tmp/simulation_XXXXXX"));
-    if (!mkdtemp(run->real_path)) {
-        perror("simulation: /tmp");
-        exit(2);
-    }
-    /* What kind of world it is comes from the seed, too. */
-    uint64_t kind = run->seed * 0x9E3779B97F4A7C15;
-    options.note_delay_max = (struct duration){(int64_t)(kind >> 8 & 0x3FFFFF)};    /* 4 ms */
-    options.stream_delay_max = (struct duration){(int64_t)(kind >> 16 & 0x1FFFFFF)}; /* 33 ms */
-    options.stream_chunk_max = kind & 1 ? 0 : (unsigned)(kind >> 24 & 0xFFF) + 20;
-    options.cut_per_million = kind & 6 ? 0 : 3000;
-    if (run->is_verbose) {
-        options.on_log = print_log;
-        options.log_context = run;
-    }
-    run->sim = sim_open(run->seed, &options);
+    run->target = (struct sender_target){.smtp = server_at(TOWN_PORT_SMTP),
+                                         .lmtp = server_at(TOWN_PORT_LMTP)};
+    seeds_make_folder(run->real_path);
+    seeds_open_world(&run->sim, run->seed, run->is_verbose, run->real_path);
     run->oracle = oracle_open();
-    run->town = town_open(run->sim);
+    run->town = build_town(run->sim);
     run->faults_left = (unsigned)sim_random(run->sim, FAULTS_MAX);
     draw_next_fault(run);
     run->sender_count = (size_t)sim_random(run->sim, SENDERS_MAX) + 1;
-    for (size_t i = 0; i < run->sender_count; i++)
-        run->senders[i] = sender_open(run->sim, run->oracle, (unsigned)i,
-                                      (unsigned)sim_random(run->sim, LETTERS_MAX) + 1);
+    for (size_t i = 0; i < run->sender_count; i++) {
+        struct sender_options options = {.targets = &run->target,
+                                         .target_count = 1,
+                                         .letters = (unsigned)sim_random(run->sim, LETTERS_MAX) + 1,
+                                         .retry_ms_max = RETRY_MS_MAX};
+        run->senders[i] = sender_open(run->sim, run->oracle, (unsigned)i, &options);
+    }
     for (unsigned i = 0; i < ORACLE_ACCOUNTS; i++)
-        run->readers[i] = reader_open(run->sim, run->oracle, i);
+        run->readers[i] = reader_open(run->sim, run->oracle, i, &pop3, PAUSE_MS_MAX);
 }
 
 static void
@@ -273,68 +281,22 @@ close_run(struct run *run)
     town_close(&run->town);
     sim_close(&run->sim);
     oracle_close(&run->oracle);
-    nftw(run->real_path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    seeds_remove_folder(run->real_path);
 }
 
-struct totals {
-    uint64_t acknowledged;
-    uint64_t read;
-    uint64_t turns;
-    unsigned failed;
-};
-
 static void
-run_seed(uint64_t seed, bool is_verbose, struct totals *totals)
+run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 {
     struct run run = {.seed = seed, .is_verbose = is_verbose};
 
     open_run(&run);
     live(&run);
-    if (oracle_has_failed(run.oracle)) {
-        printf("seed %" PRIu64 " failed: %s\n", seed, oracle_reason(run.oracle));
-        totals->failed++;
-    }
-    totals->acknowledged += oracle_acknowledgements(run.oracle);
-    totals->read += oracle_messages_read(run.oracle);
-    totals->turns += sim_turns(run.sim);
+    seeds_add(totals, seed, run.oracle, run.sim);
     close_run(&run);
-}
-
-static bool
-read_arguments(int argc, char **argv, uint64_t *ret_first, uint64_t *ret_last)
-{
-    char *rest = NULL;
-
-    *ret_first = 1;
-    *ret_last = SEEDS_DEFAULT;
-    if (argc == 1)
-        return true;
-    if (argc != 3)
-        return false;
-    *ret_first = *ret_last = strtoull(argv[2], &rest, 10);
-    if (strcmp(argv[1], "--seed") == 0)
-        return *rest == 0;
-    if (strcmp(argv[1], "--seeds") != 0 || strncmp(rest, "..", 2) != 0)
-        return false;
-    *ret_last = strtoull(rest + 2, &rest, 10);
-    return *rest == 0 && *ret_last >= *ret_first;
 }
 
 int
 main(int argc, char **argv)
 {
-    struct totals totals = {0};
-    uint64_t first, last;
-
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!read_arguments(argc, argv, &first, &last)) {
-        fprintf(stderr, "usage: simulation [--seed N | --seeds A..B]\n");
-        return 64;
-    }
-    for (uint64_t seed = first; seed <= last; seed++)
-        run_seed(seed, first == last, &totals);
-    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " deliveries acknowledged, %" PRIu64
-           " messages read, %" PRIu64 " turns\n",
-           last - first + 1, totals.failed, totals.acknowledged, totals.read, totals.turns);
-    return totals.failed ? 1 : 0;
+    return seeds_main(argc, argv, SEEDS_DEFAULT, run_seed);
 }

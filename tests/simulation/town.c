@@ -2,10 +2,7 @@
 #include "town.h"
 
 #include "note/parent_role.h"
-#include "oracle.h"
-#include "reader.h"
 #include "role/frame.h"
-#include "sender.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +11,7 @@ enum {
     SMTP_PROCESSES = 2,
     ACCESS_PROCESSES = 1,
     DELIVER_PROCESSES = 2,
+    TRANSPORT_PROCESSES = 2,
     PROCESSES_MAX = 16,
     RESTART_MS_MAX = 1000,
     SIDE_ROLE = 1,
@@ -33,7 +31,11 @@ struct process {
 
 struct town {
     struct sim *sim;
-    struct host *parent;
+    struct sim_machine *machine;
+    uint8_t ipv4[4];
+    const struct names_zone *zone;
+    struct host *parent; /* NULL: without power */
+    struct names *names;
     struct process processes[PROCESSES_MAX];
     size_t process_count;
     struct arena config_arena;
@@ -45,14 +47,11 @@ struct town {
     char complaint[400];
 };
 
-static const char config_text[] = "hostname = mail.example.test\n"
-                                  "data_dir = /data\n"
+static const char config_text[] = "data_dir = /data\n"
                                   "runtime_dir = /run\n"
-                                  "postmaster = user0@example.test\n"
                                   "pop3_apop = yes\n"
                                   "store_map_size = 1GiB\n"
                                   "store_segment_size = 1MiB\n"
-                                  "store_view_interval = 200ms\n"
                                   "log_level = debug\n";
 
 /* Who talks to whom, as in role/parent. */
@@ -61,7 +60,7 @@ static const struct {
 } links[] = {
     {ROLE_SMTP, ROLE_ROUTE},    {ROLE_SMTP, ROLE_AUTH},    {ROLE_SMTP, ROLE_STORE},
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE}, {ROLE_AUTH, ROLE_STORE},
-    {ROLE_STORE, ROLE_DELIVER},
+    {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_ROUTE},  {ROLE_STORE, ROLE_TRANSPORT},
 };
 
 /* ---- notes of the parent -------------------------------------------------------------------- */
@@ -155,6 +154,19 @@ link_pair(struct process *left, struct process *right)
     attach(right, left, to_right);
 }
 
+/* The name system stands where the role resolve would. */
+static void
+link_names(struct process *route)
+{
+    const struct process resolve = {.kind = ROLE_RESOLVE};
+    host_handle to_route, to_names;
+
+    if (host_channel_pair(route->town->parent, &to_route, &to_names) < 0)
+        abort();
+    attach(route, &resolve, to_names);
+    names_attach(route->town->names, to_route);
+}
+
 static bool
 are_linked(const struct process *left, const struct process *right)
 {
@@ -194,8 +206,10 @@ start_process(struct process *process)
     host_handle ours, theirs;
     char name[24];
 
-    snprintf(name, sizeof(name), "%s/%u", role_kind_name(process->kind), process->index);
+    snprintf(name, sizeof(name), "%u:%s/%u", town->ipv4[3], role_kind_name(process->kind),
+             process->index);
     process->host = sim_host_open(town->sim, name);
+    sim_host_move(process->host, town->machine);
     if (host_channel_pair(town->parent, &ours, &theirs) < 0)
         abort();
     sim_handle_give(town->sim, theirs, process->host);
@@ -213,6 +227,8 @@ start_process(struct process *process)
     send_note(process, parent_role_put_configure(&town->note, &process->ledger, &note),
               HOST_HANDLE_NONE);
     send_listeners(process);
+    if (process->kind == ROLE_ROUTE)
+        link_names(process);
 }
 
 static void
@@ -254,7 +270,20 @@ town_process_ended(struct town *town, struct host *host)
 bool
 town_is_dead(const struct town *town)
 {
-    return sim_host_is_dead(town->parent);
+    return town->parent && sim_host_is_dead(town->parent);
+}
+
+bool
+town_is_off(const struct town *town)
+{
+    return !town->parent;
+}
+
+void
+town_fail_names(struct town *town, bool is_failing)
+{
+    if (town->names)
+        names_fail(town->names, is_failing);
 }
 
 void
@@ -299,9 +328,9 @@ town_wake(struct town *town)
 static host_handle
 listen_on(struct town *town, uint16_t port)
 {
-    struct host_address address = {
-        .family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 1}, .port = port};
+    struct host_address address = {.family = HOST_FAMILY_IPV4, .port = port};
 
+    memcpy(address.bytes, town->ipv4, sizeof(town->ipv4));
     return sim_listen(town->sim, town->parent, &address);
 }
 
@@ -309,6 +338,8 @@ static void
 boot(struct town *town)
 {
     town->parent = sim_host_open(town->sim, "parent");
+    sim_host_move(town->parent, town->machine);
+    town->names = names_open(town->sim, town->machine, town->zone);
     town->is_stopping = false;
     town->smtp = listen_on(town, TOWN_PORT_SMTP);
     town->lmtp = listen_on(town, TOWN_PORT_LMTP);
@@ -331,14 +362,21 @@ shut_down(struct town *town)
         bury(&town->processes[i]);
         town->processes[i].restart = INSTANT_NEVER;
     }
+    names_close(&town->names);
     sim_host_close(&town->parent);
 }
 
 void
-town_power_cycle(struct town *town)
+town_power_off(struct town *town)
 {
+    sim_power_cut(town->machine);
     shut_down(town);
-    sim_disk_power_cycle(sim_machine(town->sim));
+}
+
+void
+town_power_on(struct town *town)
+{
+    sim_disk_power_cycle(town->machine);
     boot(town);
 }
 
@@ -414,43 +452,18 @@ make_folder(struct host *host, const char *path, const char *name, struct host_d
 }
 
 static void
-put_accounts(struct buffer *accounts, struct buffer *secrets)
-{
-    buffer_put(accounts, SLICE("domain example.test\n"));
-    for (unsigned i = 0; i < ORACLE_ACCOUNTS; i++) {
-        buffer_put(accounts, SLICE("account "));
-        sender_put_address(accounts, i);
-        buffer_put(accounts, SLICE(" id="));
-        buffer_put_decimal(accounts, i + 1);
-        buffer_put(accounts, SLICE("\n"));
-        buffer_put(secrets, SLICE("secret "));
-        sender_put_address(secrets, i);
-        buffer_put(secrets, SLICE(" id="));
-        buffer_put_decimal(secrets, i + 1);
-        buffer_put(secrets, SLICE(" apop="));
-        reader_put_secret(secrets, i);
-        buffer_put(secrets, SLICE("\n"));
-    }
-}
-
-static void
-install(struct town *town)
+install(struct town *town, const struct town_options *options)
 {
     struct host *installer = sim_host_open(town->sim, "installer");
     struct host_dir *data, *directory, *store;
-    struct buffer accounts, secrets;
 
+    sim_host_move(installer, town->machine);
     make_folder(installer, "/", "data", &data);
     make_folder(installer, "/data", "directory", &directory);
     make_folder(installer, "/data", "store", &store);
-    buffer_init(&accounts, 64 * 1024);
-    buffer_init(&secrets, 64 * 1024);
-    put_accounts(&accounts, &secrets);
-    write_file(directory, "accounts", buffer_slice(&accounts));
-    write_file(directory, "secrets", buffer_slice(&secrets));
+    write_file(directory, "accounts", options->accounts);
+    write_file(directory, "secrets", options->secrets);
     must(host_dir_sync(directory));
-    buffer_finish(&accounts);
-    buffer_finish(&secrets);
     host_dir_close(&directory);
     host_dir_close(&store);
     host_dir_close(&data);
@@ -458,18 +471,22 @@ install(struct town *town)
 }
 
 static void
-read_config(struct town *town)
+read_config(struct town *town, struct slice own)
 {
-    struct buffer errors;
+    struct buffer errors, text;
 
     buffer_init(&errors, 4096);
+    buffer_init(&text, 4096);
+    buffer_put(&text, slice_of_string(config_text));
+    buffer_put(&text, own);
     arena_init(&town->config_arena, CONFIG_ARENA_MAX);
-    if (!config_parse(slice_of_string(config_text), SLICE("town.conf"), &town->config_arena,
-                      &errors, &town->config)) {
+    if (!config_parse(buffer_slice(&text), SLICE("town.conf"), &town->config_arena, &errors,
+                      &town->config)) {
         fprintf(stderr, "%.*s", (int)buffer_len(&errors), (const char *)buffer_slice(&errors).at);
         abort();
     }
     buffer_finish(&errors);
+    buffer_finish(&text);
     buffer_init(&town->encoded, PARENT_ROLE_CONFIGURE_CONFIG_MAX);
     config_encode(&town->config, &town->encoded);
 }
@@ -483,22 +500,28 @@ add_processes(struct town *town, enum role_kind kind, unsigned count)
 }
 
 struct town *
-town_open(struct sim *sim)
+town_open(struct sim *sim, const struct town_options *options)
 {
+    static const struct names_zone nothing;
     struct town *town = calloc(1, sizeof(*town));
 
     if (!town)
         abort();
     town->sim = sim;
+    town->machine = options->machine;
+    town->zone = options->zone ? options->zone : &nothing;
+    memcpy(town->ipv4, options->ipv4, sizeof(town->ipv4));
     buffer_init(&town->note, HOST_NOTE_MAX);
-    read_config(town);
+    read_config(town, options->config);
     add_processes(town, ROLE_STORE, 1);
     add_processes(town, ROLE_ROUTE, 1);
     add_processes(town, ROLE_AUTH, 1);
     add_processes(town, ROLE_DELIVER, DELIVER_PROCESSES);
     add_processes(town, ROLE_SMTP, SMTP_PROCESSES);
     add_processes(town, ROLE_ACCESS, ACCESS_PROCESSES);
-    install(town);
+    if (options->zone)
+        add_processes(town, ROLE_TRANSPORT, TRANSPORT_PROCESSES);
+    install(town, options);
     boot(town);
     return town;
 }

@@ -4,12 +4,22 @@
 #ifndef TESTS_SIMULATION_TOWN_H
 #define TESTS_SIMULATION_TOWN_H
 
-#include "host/sim/sim.h"
+#include "names.h"
 
 struct town;
 
-/* Installs accounts user0 … on the disk and boots. */
-struct town *town_open(struct sim *sim);
+enum { TOWN_PORT_SMTP = 25, TOWN_PORT_LMTP = 24, TOWN_PORT_POP3 = 110 };
+
+struct town_options {
+    struct sim_machine *machine;
+    uint8_t ipv4[4];                /* where it listens */
+    struct slice config;            /* lines of facteur.conf besides those that all towns have */
+    struct slice accounts, secrets; /* what the directory's files say */
+    const struct names_zone *zone;  /* NULL: it sends nothing to other hosts */
+};
+
+/* Installs it on the disk of its machine and boots. */
+struct town *town_open(struct sim *sim, const struct town_options *options);
 void town_close(struct town **town);
 
 /* When the town next wants town_wake: a process waits to be started anew. */
@@ -22,8 +32,14 @@ void town_process_ended(struct town *town, struct host *host);
 bool town_is_dead(const struct town *town);
 /* Kills one process, drawn. */
 void town_kill(struct town *town);
-/* Everything died: what the disk kept is found by those who boot now. */
-void town_power_cycle(struct town *town);
+/* Everything dies, or has died by a power cut, and stays so. */
+void town_power_off(struct town *town);
+/* Those who boot now find what the disk kept. */
+void town_power_on(struct town *town);
+bool town_is_off(const struct town *town);
+
+/* The name system is out of order for it. */
+void town_fail_names(struct town *town, bool is_failing);
 
 /* Asks all roles to end; true when they have. Then town_boot_again. */
 void town_stop(struct town *town);

@@ -101,8 +101,8 @@ free_change(struct change *change)
 void
 folder_change(struct disk *disk, struct change change)
 {
-    apply_change(change.from ? &change.from->entries : NULL,
-                 change.to ? &change.to->entries : NULL, &change);
+    apply_change(change.from ? &change.from->entries : NULL, change.to ? &change.to->entries : NULL,
+                 &change);
     if (disk->change_count == disk->change_size) {
         disk->change_size = disk->change_size ? disk->change_size * 2 : SIZE_FIRST;
         disk->changes = realloc(disk->changes, disk->change_size * sizeof(struct change));
@@ -155,7 +155,7 @@ folder_sync(struct disk *disk, struct node *folder)
         }
     }
     disk->change_count = kept;
-    LIST_EACH(link, &disk->nodes)
+    LIST_EACH (link, &disk->nodes)
         LIST_ITEM(link, struct node, in_disk)->is_marked = false;
 }
 
@@ -322,7 +322,7 @@ sim_disk_power_cycle(struct sim_machine *machine)
     size_t kept = mood < 2 ? (size_t)mood * disk->change_count
                            : (size_t)sim_random(sim, disk->change_count + 1);
 
-    LIST_EACH(link, &sim->hosts) {
+    LIST_EACH (link, &sim->hosts) {
         const struct host *host = LIST_ITEM(link, struct host, in_world);
         assert(host->is_dead || host->machine != machine);
     }
@@ -333,7 +333,7 @@ sim_disk_power_cycle(struct sim_machine *machine)
     }
     disk->change_count = 0;
     disk->used = 0;
-    LIST_EACH(link, &disk->nodes) {
+    LIST_EACH (link, &disk->nodes) {
         struct node *node = LIST_ITEM(link, struct node, in_disk);
         node->locked_by = node->record_locked_by = NULL;
         node->charged = 0;
@@ -489,7 +489,7 @@ disk_close(struct disk **disk_at)
     struct disk *disk = *disk_at;
 
     *disk_at = NULL;
-    LIST_EACH(link, &disk->nodes) {
+    LIST_EACH (link, &disk->nodes) {
         struct node *node = LIST_ITEM(link, struct node, in_disk);
         drop_pending(node);
         free(node->pending);

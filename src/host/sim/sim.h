@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The simulator: a world of machines, on each of them several hosts (each stands for one process),
- * in one thread under one seed. Everything random in it comes from the seed, so a run that failed can be had again.
+ * in one thread under one seed. Everything random in it comes from the seed, so a run that failed
+ * can be had again.
  *
  * Time stands still while a process runs one turn of its loop and jumps to the next event when
  * none has anything to do. Which of the processes that can run does so next is drawn.
@@ -148,13 +149,15 @@ enum sim_disk_fault {
     SIM_FAULT_READ,
 };
 /* The next `count` operations of that kind fail. */
-void sim_disk_fail(struct sim_machine *machine, enum sim_disk_fault fault, unsigned count, int error);
+void sim_disk_fail(struct sim_machine *machine, enum sim_disk_fault fault, unsigned count,
+                   int error);
 
 /* Room left from now on (ENOSPC beyond). */
 void sim_disk_set_free(struct sim_machine *machine, uint64_t bytes);
 
 /* Flips one bit of a file, as decay does; -ENOENT, -EINVAL past its end. `path` from the root. */
-MUST_USE int sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset, unsigned bit);
+MUST_USE int sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset,
+                             unsigned bit);
 
 /* What is on the disk, for a test's own view: size and bytes as a reader sees them now. */
 MUST_USE int sim_disk_size(struct sim_machine *machine, const char *path, uint64_t *ret_size);

@@ -60,8 +60,8 @@ static void
 pipe_open(struct sim *sim, struct pipe *pipe)
 {
     buffer_init(&pipe->bytes, PIPE_BYTES_MAX);
-    pipe->max = sim->options.stream_chunk_max ? sim_random(sim, PIPE_BYTES_MAX - 1) + 1
-                                              : PIPE_BYTES_MAX;
+    pipe->max =
+        sim->options.stream_chunk_max ? sim_random(sim, PIPE_BYTES_MAX - 1) + 1 : PIPE_BYTES_MAX;
     pipe->last = sim->now;
 }
 
@@ -87,8 +87,7 @@ pipe_advance(struct pipe *pipe, struct instant now)
 static bool
 pipe_has_ended(const struct pipe *pipe, struct instant now)
 {
-    return pipe->is_shut && pipe->chunk_count == 0 && pipe->arrived == 0 &&
-           pipe->last.ns <= now.ns;
+    return pipe->is_shut && pipe->chunk_count == 0 && pipe->arrived == 0 && pipe->last.ns <= now.ns;
 }
 
 static struct instant
@@ -206,7 +205,7 @@ connections_next(const struct sim *sim)
 {
     struct instant next = INSTANT_NEVER;
 
-    LIST_EACH(link, (struct list *)(uintptr_t)&sim->connections) {
+    LIST_EACH (link, (struct list *)(uintptr_t)&sim->connections) {
         const struct connection *connection = LIST_ITEM(link, struct connection, in_world);
         if (is_silent(sim, connection))
             continue;
@@ -387,7 +386,7 @@ streams_of_dark(struct host *host)
 void
 streams_of_dead(struct host *host)
 {
-    LIST_EACH(link, &host->streams) {
+    LIST_EACH (link, &host->streams) {
         struct host_stream *stream = (void *)LIST_ITEM(link, struct mortal, link);
         if (stream->connection)
             connection_drop(host->sim, stream->connection, stream->end);
@@ -450,7 +449,7 @@ socket_drop(struct sim *sim, struct socket *socket)
     if (--socket->holders > 0)
         return;
     list_remove(&socket->in_world);
-    LIST_EACH(link, &socket->newcomers) {
+    LIST_EACH (link, &socket->newcomers) {
         struct newcomer *newcomer = LIST_ITEM(link, struct newcomer, link);
         list_remove(link);
         if (newcomer->connection) {
@@ -475,7 +474,7 @@ sockets_next(const struct sim *sim)
 {
     struct instant next = INSTANT_NEVER;
 
-    LIST_EACH(link, (struct list *)(uintptr_t)&sim->sockets) {
+    LIST_EACH (link, (struct list *)(uintptr_t)&sim->sockets) {
         const struct socket *socket = LIST_ITEM(link, struct socket, in_world);
         LIST_EACH (waiting, (struct list *)(uintptr_t)&socket->newcomers) {
             const struct newcomer *newcomer = LIST_ITEM(waiting, struct newcomer, link);
@@ -551,7 +550,7 @@ leads_to(const struct host_address *address, const struct host_address *socket)
 static struct socket *
 find_socket(struct sim *sim, const struct host_address *address)
 {
-    LIST_EACH(link, &sim->sockets) {
+    LIST_EACH (link, &sim->sockets) {
         struct socket *socket = LIST_ITEM(link, struct socket, in_world);
         if (!socket->is_for_tool && leads_to(address, &socket->address))
             return socket;
@@ -658,8 +657,7 @@ listener_open(struct host *host, host_handle handle, host_accept_fn on_stream,
 {
     struct thing *thing = thing_find(host, handle);
 
-    if (!thing || thing->kind != THING_SOCKET ||
-        thing->socket->is_for_tool != (on_channel != NULL))
+    if (!thing || thing->kind != THING_SOCKET || thing->socket->is_for_tool != (on_channel != NULL))
         return NULL;
     struct host_listener *listener = sim_allocate(sizeof(*listener));
     *listener = (struct host_listener){
@@ -711,7 +709,7 @@ host_listener_close(struct host_listener **listener_at)
 void
 listeners_of_dead(struct host *host)
 {
-    LIST_EACH(link, &host->listeners) {
+    LIST_EACH (link, &host->listeners) {
         struct host_listener *listener = (void *)LIST_ITEM(link, struct mortal, link);
         if (listener->socket)
             socket_drop(host->sim, listener->socket);

@@ -8,7 +8,7 @@
 enum {
     THINGS_SIZE_FIRST = 64,
     JOBS_SIZE_FIRST = 16,
-    TURN_NS_MAX = 20000,     /* what one turn of a process takes, at most */
+    TURN_NS_MAX = 20000, /* what one turn of a process takes, at most */
     MACHINE_FIRST = 0,
     MACHINE_ELSEWHERE = 1, /* of those who were moved away */
 };
@@ -268,7 +268,7 @@ void
 sim_power_cut(struct sim_machine *machine)
 {
     machine->is_off = true;
-    LIST_EACH(link, &machine->sim->hosts) {
+    LIST_EACH (link, &machine->sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
         if (host->machine != machine)
             continue;
@@ -315,7 +315,7 @@ mortal_bury(struct host *host, struct mortal *mortal)
 static void
 empty_graveyard(struct host *host)
 {
-    LIST_EACH(link, &host->graveyard) {
+    LIST_EACH (link, &host->graveyard) {
         list_remove(link);
         free(LIST_ITEM(link, struct mortal, link));
     }
@@ -361,7 +361,7 @@ enum { MORTALS_MAX = 4096 }; /* that can be ready in one turn; the rest waits fo
 static size_t
 gather_ready(struct list *list, struct mortal **ready, size_t count)
 {
-    LIST_EACH(link, list) {
+    LIST_EACH (link, list) {
         struct mortal *mortal = LIST_ITEM(link, struct mortal, link);
         if (count < MORTALS_MAX && mortal->is_ready(mortal))
             ready[count++] = mortal;
@@ -372,7 +372,7 @@ gather_ready(struct list *list, struct mortal **ready, size_t count)
 static bool
 has_ready(const struct list *list)
 {
-    LIST_EACH(link, list) {
+    LIST_EACH (link, list) {
         struct mortal *mortal = LIST_ITEM(link, struct mortal, link);
         if (mortal->is_ready(mortal))
             return true;
@@ -459,7 +459,7 @@ choose_host(struct sim *sim)
     struct host *chosen = NULL;
     uint64_t count = 0;
 
-    LIST_EACH(link, &sim->hosts) {
+    LIST_EACH (link, &sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
         if (can_run(host) && sim_random(sim, ++count) == 0)
             chosen = host;
@@ -470,7 +470,7 @@ choose_host(struct sim *sim)
 static struct host *
 find_stopped(struct sim *sim)
 {
-    LIST_EACH(link, &sim->hosts) {
+    LIST_EACH (link, &sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
         if (host->is_stopped && !host->is_stop_told && !host->is_dead) {
             host->is_stop_told = true;
@@ -492,7 +492,7 @@ next_event(struct sim *sim)
     struct instant next = earlier(wires_next(sim), connections_next(sim));
 
     next = earlier(next, sockets_next(sim));
-    LIST_EACH(link, &sim->hosts) {
+    LIST_EACH (link, &sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
         if (!host->is_dead && !host->is_stopped)
             next = earlier(next, timers_next(&host->timers));
@@ -610,9 +610,8 @@ sim_open(uint64_t seed, const struct sim_options *options)
     list_init(&sim->wires);
     list_init(&sim->connections);
     list_init(&sim->sockets);
-    const struct sim_machine_options first = {.ipv4 = {127, 0, 0, 1},
-                                              .disk_bytes = options->disk_bytes,
-                                              .real_path = options->real_path};
+    const struct sim_machine_options first = {
+        .ipv4 = {127, 0, 0, 1}, .disk_bytes = options->disk_bytes, .real_path = options->real_path};
     const struct sim_machine_options elsewhere = {.ipv4 = {127, 0, 0, 1}};
     (void)sim_machine_open(sim, &first);
     (void)sim_machine_open(sim, &elsewhere);

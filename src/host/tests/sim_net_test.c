@@ -124,9 +124,8 @@ talk_open_from(struct talk *talk, struct sim *sim, bool has_server, struct sim_m
     buffer_init(&talk->echo, 1000000);
     buffer_init(&talk->got, 1000000);
     if (has_server)
-        talk->listener =
-            host_listener_open(talk->server_host, sim_listen(sim, talk->server_host, &server_at),
-                               on_accept, talk);
+        talk->listener = host_listener_open(
+            talk->server_host, sim_listen(sim, talk->server_host, &server_at), on_accept, talk);
     for (unsigned i = 0; i < 50000; i++)
         buffer_put_le32(&talk->to_send, i);
     assert_int_equal(host_stream_connect(talk->client_host, &server_at, &talk->client), 0);
@@ -484,8 +483,9 @@ last_words_are_heard_and_unsent_ones_are_not(void **state)
     send_numbers(&pair.left, 0, 10, 10);
     host_defer(pair.left.host, flush_turn, NULL);
     struct host *stopped;
-    assert_int_equal(sim_run(pair.sim, instant_after(sim_now(pair.sim), (struct duration){1}),
-                             &stopped), SIM_TIME);
+    assert_int_equal(
+        sim_run(pair.sim, instant_after(sim_now(pair.sim), (struct duration){1}), &stopped),
+        SIM_TIME);
     send_numbers(&pair.left, 10, 10, 10); /* its turn never ends */
     sim_host_kill(pair.left.host);
     assert_int_equal(sim_run(pair.sim, forever(), &stopped), SIM_IDLE);

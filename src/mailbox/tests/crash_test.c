@@ -260,7 +260,8 @@ a_crash_at_any_operation_loses_and_doubles_nothing(void **state)
             has_crashed = false;
             open_world(&world, 42);
             model = (struct model){0};
-            sim_crash_at(sim_machine(world.sim), sim_disk_operations(sim_machine(world.sim)) + at, cut == 1);
+            sim_crash_at(sim_machine(world.sim), sim_disk_operations(sim_machine(world.sim)) + at,
+                         cut == 1);
             if (!open_store(&world)) {
                 reopen(&world, &model, NULL, cut == 1);
                 has_crashed = true;
@@ -299,10 +300,12 @@ make_trouble(struct world *world, bool *ret_is_cut)
         sim_crash_at(sim_machine(world->sim), soon, true);
         break;
     case 2:
-        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_WRITE, 1 + (unsigned)sim_random(world->sim, 3), -EIO);
+        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_WRITE,
+                      1 + (unsigned)sim_random(world->sim, 3), -EIO);
         break;
     case 3:
-        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_SYNC, 1 + (unsigned)sim_random(world->sim, 2), -EIO);
+        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_SYNC,
+                      1 + (unsigned)sim_random(world->sim, 2), -EIO);
         break;
     case 4:
         sim_disk_set_free(sim_machine(world->sim), sim_random(world->sim, 30000));

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+#include "seeds.h"
+
+#include "reader.h"
+#include "sender.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- folders -------------------------------------------------------------------------------- */
+
+static int
+remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void
+seeds_make_folder(char ret_path[SEEDS_PATH_SIZE])
+{
+    memcpy(ret_path, "/tmp/simulation_XXXXXX", sizeof("/tmp/simulation_XXXXXX"));
+    if (!mkdtemp(ret_path)) {
+        perror("simulation: /tmp");
+        exit(2);
+    }
+}
+
+void
+seeds_remove_folder(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- the world ------------------------------------------------------------------------------ */
+
+static void
+print_log(void *context, const char *process, struct slice line)
+{
+    struct sim *const *sim = context;
+
+    printf("%12.6f %s %.*s\n", (double)sim_now(*sim).ns / 1e9, process, (int)line.len,
+           (const char *)line.at);
+}
+
+/* What kind of world it is comes from the seed, too. */
+void
+seeds_open_world(struct sim **ret_sim, uint64_t seed, bool is_verbose, const char *real_path)
+{
+    uint64_t kind = seed * 0x9E3779B97F4A7C15;
+    struct sim_options options = {
+        .real_path = real_path,
+        .note_delay_max = {(int64_t)(kind >> 8 & 0x3FFFFF)},     /* 4 ms */
+        .stream_delay_max = {(int64_t)(kind >> 16 & 0x1FFFFFF)}, /* 33 ms */
+        .stream_chunk_max = kind & 1 ? 0 : (unsigned)(kind >> 24 & 0xFFF) + 20,
+        .cut_per_million = kind & 6 ? 0 : 3000,
+    };
+
+    if (is_verbose) {
+        options.on_log = print_log;
+        options.log_context = ret_sim;
+    }
+    *ret_sim = sim_open(seed, &options);
+}
+
+void
+seeds_put_people(struct buffer *accounts, struct buffer *secrets, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        buffer_put(accounts, SLICE("account "));
+        sender_put_address(accounts, i);
+        buffer_put(accounts, SLICE(" id="));
+        buffer_put_decimal(accounts, i + 1);
+        buffer_put(accounts, SLICE("\n"));
+        buffer_put(secrets, SLICE("secret "));
+        sender_put_address(secrets, i);
+        buffer_put(secrets, SLICE(" id="));
+        buffer_put_decimal(secrets, i + 1);
+        buffer_put(secrets, SLICE(" apop="));
+        reader_put_secret(secrets, i);
+        buffer_put(secrets, SLICE("\n"));
+    }
+}
+
+/* ---- seeds ---------------------------------------------------------------------------------- */
+
+void
+seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,
+          const struct sim *sim)
+{
+    if (oracle_has_failed(oracle)) {
+        printf("seed %" PRIu64 " failed: %s\n", seed, oracle_reason(oracle));
+        totals->failed++;
+    }
+    totals->acknowledged += oracle_acknowledgements(oracle);
+    totals->read += oracle_messages_read(oracle);
+    totals->copies += oracle_copies(oracle);
+    totals->turns += sim_turns(sim);
+}
+
+static bool
+read_arguments(int argc, char **argv, uint64_t *ret_first, uint64_t *ret_last)
+{
+    char *rest = NULL;
+
+    if (argc == 1)
+        return true;
+    if (argc != 3)
+        return false;
+    *ret_first = *ret_last = strtoull(argv[2], &rest, 10);
+    if (strcmp(argv[1], "--seed") == 0)
+        return *rest == 0;
+    if (strcmp(argv[1], "--seeds") != 0 || strncmp(rest, "..", 2) != 0)
+        return false;
+    *ret_last = strtoull(rest + 2, &rest, 10);
+    return *rest == 0 && *ret_last >= *ret_first;
+}
+
+int
+seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn)
+{
+    struct seeds_totals totals = {0};
+    uint64_t first = 1, last = count_default;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!read_arguments(argc, argv, &first, &last)) {
+        fprintf(stderr, "usage: %s [--seed N | --seeds A..B]\n", argv[0]);
+        return 64;
+    }
+    for (uint64_t seed = first; seed <= last; seed++)
+        fn(seed, first == last, &totals);
+    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " deliveries acknowledged, %" PRIu64
+           " messages read, %" PRIu64 " copies too many but allowed, %" PRIu64 " turns\n",
+           last - first + 1, totals.failed, totals.acknowledged, totals.read, totals.copies,
+           totals.turns);
+    return totals.failed ? 1 : 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/* What every simulation has: seeds from the command line, totals, folders for the libraries that
+ * open files themselves, people who live there. */
+#ifndef TESTS_SIMULATION_SEEDS_H
+#define TESTS_SIMULATION_SEEDS_H
+
+#include "oracle.h"
+#include "host/sim/sim.h"
+
+struct seeds_totals {
+    uint64_t acknowledged;
+    uint64_t read;
+    uint64_t copies;
+    uint64_t turns;
+    unsigned failed;
+};
+
+/* Runs one seed and adds to the totals; prints its reason when it fails. */
+typedef void (*seeds_fn)(uint64_t seed, bool is_verbose, struct seeds_totals *totals);
+
+/* "", "--seed N" (one, with its log) or "--seeds A..B"; returns what main does. */
+int seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn);
+
+/* Adds what a run has found out. */
+void seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,
+               const struct sim *sim);
+
+/* A world that the seed draws. Its log goes to standard output if is_verbose; `ret_sim` must stay
+ * where it is. */
+void seeds_open_world(struct sim **ret_sim, uint64_t seed, bool is_verbose, const char *real_path);
+
+/* An empty folder below /tmp, and its end. */
+enum { SEEDS_PATH_SIZE = 64 };
+void seeds_make_folder(char ret_path[SEEDS_PATH_SIZE]);
+void seeds_remove_folder(const char *path);
+
+/* Lines of the directory's two files for the mailboxes from `first` to before `end`. */
+void seeds_put_people(struct buffer *accounts, struct buffer *secrets, unsigned first,
+                      unsigned end);
+
+#endif
