@@ -147,6 +147,8 @@ struct directory_target {
     const struct directory_account *account; /* NULL: an address of a foreign domain, in `name` */
     struct slice name;                       /* the account's, or the foreign address */
     bool is_file;                            /* `name` is the path of a file that an alias names */
+    bool is_program; /* `name` is KEY@DOMAIN (unix_aliases.h), KEY.LOGIN@DOMAIN of a .forward */
+    struct slice user; /* of a file of a .forward: whose it is; else empty */
     struct slice detail;                     /* behind the separator, case kept; may be empty */
     const struct directory_alias *list;      /* the innermost list that led here, or NULL */
     bool is_forwarded;                       /* by an alias, a list or a moved user */

@@ -197,7 +197,7 @@ read_members(struct arena *arena, struct slice value, struct directory_alias *al
     for (size_t i = 0; i < alias->count; i++) {
         if (alias->members[i].len > DIRECTORY_NAME_MAX)
             return "expected shorter addresses";
-        if (!directory_is_file(alias->members[i]) &&
+        if (!directory_is_file(alias->members[i]) && !directory_is_program(alias->members[i]) &&
             (!directory_address_parse(arena, alias->members[i], &address) ||
              address.domain.len == 0))
             return "expected addresses, each user@domain";

@@ -98,15 +98,53 @@ add_target(struct resolution *run, struct directory_target target)
 
 /* ---- one address --------------------------------------------------------------------------- */
 
+/* An alias NAME beside which there is owner-NAME: failures are the owner's, as with a list. */
+static bool
+has_owner(struct resolution *run, const struct directory_alias *alias)
+{
+    struct buffer name;
+    bool is_there = false;
+
+    buffer_init(&name, DIRECTORY_NAME_MAX + 8);
+    buffer_put_text(&name, "owner-");
+    buffer_put(&name, alias->name);
+    if (alias->name.len > 0 && alias->name.at[0] != '@' && alias->name.at[0] != '"')
+        is_there = map_find(&run->directory->aliases.by_name, buffer_slice(&name)) != NULL;
+    buffer_finish(&name);
+    return is_there;
+}
+
+/* KEY@DOMAIN, by which the store's queue knows the program. */
+static void
+add_program(struct resolution *run, const struct directory_alias *alias, struct slice key,
+            const struct directory_alias *list)
+{
+    struct slice domain = slice_skip(alias->name, slice_find_last_byte(alias->name, '@'));
+    struct buffer name;
+
+    buffer_init(&name, DIRECTORY_NAME_MAX + DIRECTORY_PROGRAM_KEY_LEN);
+    buffer_put(&name, key);
+    buffer_put(&name, domain);
+    add_target(run, (struct directory_target){.name = arena_copy(run->arena, buffer_slice(&name)),
+                                              .is_program = true,
+                                              .detail = SLICE(""),
+                                              .list = list,
+                                              .is_forwarded = true});
+    buffer_finish(&name);
+}
+
 static bool
 open_alias(struct resolution *run, const struct directory_alias *alias, const struct work *work,
            struct slice detail)
 {
     if (!is_new(run, 'a', alias->name, SLICE("")))
         return false;
+    const struct directory_alias *list =
+        alias->kind == DIRECTORY_LIST || has_owner(run, alias) ? alias : work->list;
     for (size_t i = 0; i < alias->count; i++) {
-        if (!add_work(run, alias->members[i], detail, work->depth + 1,
-                      alias->kind == DIRECTORY_LIST ? alias : work->list))
+        if (directory_is_program(alias->members[i]))
+            add_program(run, alias, alias->members[i], list);
+        else if (!add_work(run, alias->members[i], detail, work->depth + 1, list))
             break;
     }
     return true;
@@ -336,6 +374,7 @@ look_at(struct resolution *run, const struct work *work)
     if (work->depth > 0 && directory_is_file(work->address)) {
         add_target(run, (struct directory_target){.name = work->address,
                                                   .is_file = true,
+                                                  .user = SLICE(""),
                                                   .detail = SLICE(""),
                                                   .list = work->list});
         return DIRECTORY_FOUND;

@@ -2,6 +2,7 @@
 #include "directory/unix_aliases.h"
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "directory/line.h"
 
 /* The alias that is being read. */
@@ -14,6 +15,7 @@ struct reading {
     size_t problem_count;
     struct slice place;
     const char *damage; /* the first of this alias, or NULL */
+    struct slice login; /* of the user whose .forward it is */
 };
 
 /* ---- files --------------------------------------------------------------------------------- */
@@ -51,6 +53,30 @@ directory_file_is_below(struct slice path, const struct slice *folders, size_t c
     return false;
 }
 
+/* ---- programs ------------------------------------------------------------------------------ */
+
+static void
+put_key(struct slice command, struct buffer *out)
+{
+    uint64_t hash = hash64(command, 0);
+    uint8_t octets[8];
+
+    for (size_t i = 0; i < sizeof(octets); i++)
+        octets[i] = (uint8_t)(hash >> (8 * i));
+    buffer_put_byte(out, '|');
+    buffer_put_hex(out, slice_of(octets, sizeof(octets)));
+}
+
+bool
+directory_is_program(struct slice member)
+{
+    bool is_program = member.len == DIRECTORY_PROGRAM_KEY_LEN && member.at[0] == '|';
+
+    for (size_t i = 1; i < member.len && is_program; i++)
+        is_program = byte_is_digit(member.at[i]) || (member.at[i] >= 'a' && member.at[i] <= 'f');
+    return is_program;
+}
+
 /* ---- words --------------------------------------------------------------------------------- */
 
 static void
@@ -76,6 +102,12 @@ end_of(struct slice text, uint8_t mark)
             is_quoted = !is_quoted;
     }
     return i;
+}
+
+size_t
+directory_member_end(struct slice members)
+{
+    return end_of(members, ',');
 }
 
 /* "…" around the whole: what sendmail asks for around paths and commands with blanks. An address
@@ -143,13 +175,47 @@ read_file(struct reading *reading, struct slice path)
         put_member(reading, path);
 }
 
+/* "|command" and |"command" are the same. */
+static struct slice
+command_of(struct slice word)
+{
+    return unquote(slice_trim(slice_skip(word, 1)));
+}
+
+static void
+read_program(struct reading *reading, struct slice word)
+{
+    struct buffer key;
+
+    if (!reading->machine->may_run) {
+        damage(reading, word, "expected an address or a file: programs are not permitted here");
+        return;
+    }
+    buffer_init(&key, DIRECTORY_PROGRAM_KEY_LEN);
+    put_key(command_of(word), &key);
+    put_member(reading, buffer_slice(&key));
+    buffer_finish(&key);
+}
+
+/* \LOGIN, in LOGIN's own file: no further, into the mailbox. */
+static bool
+is_own_mailbox(const struct reading *reading, struct slice word)
+{
+    return reading->login.len > 0 && word.len > 1 && word.at[0] == '\\' &&
+           slice_equal(slice_skip(word, 1), reading->login);
+}
+
 static void
 read_member(struct reading *reading, struct slice written, bool is_included)
 {
     struct slice word = unquote(written), address;
 
-    if (word.len > 0 && word.at[0] == '|') {
-        damage(reading, word, "expected an address or a file: programs are not run");
+    if (word.len > 0 && word.at[0] == '|' && is_included) {
+        damage(reading, word, "expected an address: others may write to an included file");
+    } else if (word.len > 0 && word.at[0] == '|') {
+        read_program(reading, word);
+    } else if (is_own_mailbox(reading, word)) {
+        put_member(reading, SLICE("="));
     } else if (directory_is_file(word) && is_included) {
         damage(reading, word, "expected an address: others may write to an included file");
     } else if (directory_is_file(word)) {
@@ -171,7 +237,8 @@ read_included(struct reading *reading, struct slice path)
     const struct directory_unix *machine = reading->machine;
     struct slice text;
 
-    if (path.len == 0 || path.at[0] != '/' || !machine->include(machine->context, path, &text)) {
+    if (path.len == 0 || path.at[0] != '/' || !machine->include ||
+        !machine->include(machine->context, path, &text)) {
         damage(reading, path, "expected the path of a file that can be read behind :include:");
         return;
     }
@@ -270,4 +337,74 @@ directory_unix_aliases(struct slice text, const struct directory_unix *machine, 
     buffer_finish(&reading.members);
     buffer_finish(&joined);
     return reading.problem_count;
+}
+
+/* ---- .forward ------------------------------------------------------------------------------ */
+
+static struct slice
+take_line(struct slice *text)
+{
+    size_t end = slice_find_byte(*text, '\n');
+    struct slice line = slice_trim(slice_first(*text, end));
+
+    *text = slice_skip(*text, end + 1);
+    return line.len > 0 && line.at[0] == '#' ? SLICE("") : line;
+}
+
+const char *
+directory_unix_forward(struct slice text, const struct directory_unix *machine, struct slice login,
+                       struct buffer *out)
+{
+    struct reading reading = {.machine = machine, .login = login};
+
+    arena_init(&reading.arena, 16 * DIRECTORY_LINE_MAX);
+    buffer_init(&reading.members, DIRECTORY_LINE_MAX / 2);
+    while (text.len > 0 && !reading.damage)
+        read_members(&reading, take_line(&text), false);
+    if (!reading.damage)
+        buffer_put(out, buffer_slice(&reading.members));
+    buffer_finish(&reading.members);
+    arena_finish(&reading.arena);
+    return reading.damage;
+}
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static bool
+find_command(struct slice members, struct slice key, struct buffer *out)
+{
+    struct buffer made;
+    bool is_found = false;
+
+    while (members.len > 0 && !is_found) {
+        size_t end = end_of(members, ',');
+        struct slice word = unquote(slice_trim(slice_first(members, end)));
+        members = slice_skip(members, end + 1);
+        if (word.len == 0 || word.at[0] != '|')
+            continue;
+        buffer_init(&made, DIRECTORY_PROGRAM_KEY_LEN);
+        put_key(command_of(word), &made);
+        is_found = slice_equal(buffer_slice(&made), key);
+        buffer_finish(&made);
+        if (is_found)
+            buffer_put(out, command_of(word));
+    }
+    return is_found;
+}
+
+bool
+directory_unix_command(struct slice text, bool is_forward, struct slice key, struct buffer *out)
+{
+    struct buffer joined;
+    bool is_found = false;
+    size_t number = 0;
+
+    buffer_init(&joined, DIRECTORY_LINE_MAX);
+    while (text.len > 0 && !is_found) {
+        struct slice line = is_forward ? take_line(&text) : take_logical(&text, &number, &joined);
+        size_t colon = is_forward ? 0 : end_of(line, ':');
+        is_found = find_command(slice_skip(line, colon + !is_forward), key, out);
+    }
+    buffer_finish(&joined);
+    return is_found;
 }

@@ -96,7 +96,8 @@ verify_address(const struct directory *directory, struct slice query, struct gat
     directory_resolve(directory, query, gathering->arena, &answer);
     if (answer.verdict == DIRECTORY_HAS_MOVED)
         (void)!add_line(gathering, SLICE(""), answer.moved_to);
-    else if (answer.verdict == DIRECTORY_FOUND && answer.count == 1 && !answer.targets[0].is_file)
+    else if (answer.verdict == DIRECTORY_FOUND && answer.count == 1 && !answer.targets[0].is_file &&
+             !answer.targets[0].is_program)
         (void)!add_line(
             gathering, answer.targets[0].account ? answer.targets[0].account->full_name : SLICE(""),
             answer.targets[0].name);
@@ -180,8 +181,8 @@ directory_expand(const struct directory *directory, struct slice query, struct a
     for (size_t i = 0; i < alias->count; i++) {
         const struct directory_account *account =
             directory_account_find(directory, alias->members[i]);
-        /* Where files lie is nobody's affair. */
-        if (directory_is_file(alias->members[i]))
+        /* Where files lie, and what is run, is nobody's affair. */
+        if (directory_is_file(alias->members[i]) || directory_is_program(alias->members[i]))
             continue;
         if (!add_line(&gathering, account ? account->full_name : SLICE(""), alias->members[i]))
             break;

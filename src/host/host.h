@@ -292,6 +292,7 @@ struct host_file_info {
     uint64_t inode;
     struct wall modified;
     uint32_t owner; /* user number */
+    uint32_t mode;  /* permission bits */
     bool is_folder;
 };
 MUST_USE int host_file_info(struct host_file *file, struct host_file_info *ret_info);
@@ -318,6 +319,13 @@ MUST_USE int host_file_lock_record(struct host_file *file);
  * are are accepted: -EPERM. -ENOENT for a user that does not exist. */
 MUST_USE int host_user_assume(struct host *host, const char *user);
 void host_user_leave(struct host *host);
+/* The number and the home folder of a system user ("": of us); -ENOENT when there is none. */
+enum { HOST_HOME_MAX = 1024 };
+struct host_user {
+    uint32_t number;
+    char home[HOST_HOME_MAX];
+};
+MUST_USE int host_user_find(struct host *host, const char *user, struct host_user *ret_user);
 /* Free and total bytes of the file system. */
 MUST_USE int host_dir_space(struct host_dir *dir, uint64_t *ret_free, uint64_t *ret_total);
 

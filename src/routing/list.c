@@ -60,6 +60,11 @@ routing_list_put_sender(const struct directory_alias *list, struct buffer *out)
         buffer_put(out, list->owner);
         return;
     }
+    if (list->kind == DIRECTORY_ALIAS) { /* no list: an alias of a Unix machine with its owner */
+        buffer_put_text(out, "owner-");
+        buffer_put(out, list->name);
+        return;
+    }
     struct slice local = local_of(list->name);
     /* A quoted local part ends in its quote. */
     bool is_quoted = local.len > 0 && local.at[local.len - 1] == '"';
@@ -93,6 +98,8 @@ routing_list_put_fields(const struct directory_alias *list, struct buffer *out)
 {
     struct buffer owner;
 
+    if (list->kind == DIRECTORY_ALIAS)
+        return;
     put_list_id(list, out);
     buffer_put_text(out, "List-Post: ");
     put_mailto(list->name, out);

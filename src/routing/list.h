@@ -12,7 +12,8 @@ enum { ROUTING_LIST_FIELDS_MAX = 4096 };
 void routing_list_put_fields(const struct directory_alias *list, struct buffer *out);
 
 /* The reverse-path of what the list sends: its owner, or NAME-owner@DOMAIN, which the directory
- * leads to the postmaster. */
+ * leads to the postmaster. An alias stands for a list where there is an alias owner-NAME: that is
+ * its sender, and it puts no fields. */
 void routing_list_put_sender(const struct directory_alias *list, struct buffer *out);
 
 /* May this sender write to the list? Anybody, or its members and owner where it is closed. */

@@ -180,6 +180,18 @@ keep(struct routing_run *run)
     return ROUTING_FOUND;
 }
 
+/* What an alias or a .forward names: the recipient is the program's key (directory/unix_aliases.h).
+ * Nobody from outside gets that far with such a name: the directory does not know it. */
+static enum routing_outcome
+give_to_program(struct routing_run *run, struct slice recipient)
+{
+    run->hop->carrier = ROUTING_PIPE;
+    run->hop->path = slice_first(recipient, slice_find_last_byte(recipient, '@'));
+    run->hop->destination = run->hop->path;
+    routing_step(run->steps, run->facts->arena, "a program of this machine");
+    return ROUTING_FOUND;
+}
+
 static enum routing_outcome
 choose(struct routing_run *run, struct slice sender, struct slice recipient, struct slice domain)
 {
@@ -265,8 +277,9 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
     ret_hop->destination = domain;
     routing_step(steps, facts->arena, "recipient %.*s, domain %.*s", ROUTING_TEXT(to),
                  ROUTING_TEXT(domain));
-    enum routing_outcome outcome =
-        is_ours(settings, domain) ? keep(&run) : choose(&run, from, to, domain);
+    enum routing_outcome outcome = !is_ours(settings, domain) ? choose(&run, from, to, domain)
+                                   : to.at[0] == '|'          ? give_to_program(&run, to)
+                                                              : keep(&run);
     if (outcome == ROUTING_MISSING && facts->count >= ROUTING_FACTS_MAX)
         return routing_refuse(&run, "4.4.4", SLICE("the domain has too many hosts"));
     if (arena_failed(facts->arena))

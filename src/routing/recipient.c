@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "routing/recipient.h"
 
+#include "routing/forward.h"
+
 struct expansion {
     const struct routing_names *names;
     struct routing_facts *facts;
@@ -191,15 +193,12 @@ expand(struct expansion *run)
     return run->target_count > 0 ? ROUTING_FOUND : ROUTING_TEMPORARY;
 }
 
-enum routing_outcome
-routing_recipient(const struct routing_names *names, struct slice address,
-                  struct routing_facts *facts, struct routing_steps *steps,
-                  struct directory_answer *ret_answer)
+static enum routing_outcome
+find_targets(const struct routing_names *names, struct slice address, struct routing_facts *facts,
+             struct routing_steps *steps, struct directory_answer *ret_answer)
 {
     struct slice value;
 
-    facts->question_count = 0;
-    steps->count = 0;
     directory_resolve(names->directory, address, facts->arena, ret_answer);
     if (ret_answer->verdict != DIRECTORY_UNKNOWN || names->alias_table_count == 0)
         return ROUTING_FOUND;
@@ -230,5 +229,22 @@ routing_recipient(const struct routing_names *names, struct slice address,
     } else if (outcome == ROUTING_TEMPORARY) {
         ret_answer->verdict = DIRECTORY_BROKEN;
     }
+    return outcome;
+}
+
+enum routing_outcome
+routing_recipient(const struct routing_names *names, struct slice address,
+                  struct routing_facts *facts, struct routing_steps *steps,
+                  struct directory_answer *ret_answer)
+{
+    facts->question_count = 0;
+    steps->count = 0;
+    enum routing_outcome outcome = find_targets(names, address, facts, steps, ret_answer);
+    if (!names->has_forwards || outcome != ROUTING_FOUND ||
+        ret_answer->verdict != DIRECTORY_FOUND)
+        return outcome;
+    outcome = routing_forward(names, facts, steps, ret_answer);
+    if (outcome == ROUTING_TEMPORARY)
+        ret_answer->verdict = DIRECTORY_BROKEN;
     return outcome;
 }

@@ -14,6 +14,7 @@ struct routing_names {
     /* Asked for the address, for the address without its detail, and for @domain. */
     const struct slice *alias_tables;
     size_t alias_table_count;
+    bool has_forwards; /* ~/.forward of system users counts (forward.h) */
     struct slice separators; /* of the detail in user+detail; each octet is one */
 };
 

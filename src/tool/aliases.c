@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { ALIASES_FILE_MAX = 64 << 20, INCLUDED_FILE_MAX = 1 << 20, DONE_MAX = 128 };
 
@@ -48,6 +50,16 @@ tell(void *context, size_t line, struct slice place, const char *what)
                 (const char *)place.at, what);
 }
 
+/* What others may write to must neither run programs nor have files written. */
+static bool
+is_trusted(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && (info.st_uid == 0 || info.st_uid == geteuid()) &&
+           !(info.st_mode & 022);
+}
+
 static int
 replace(struct settings *settings, struct slice lines)
 {
@@ -73,13 +85,17 @@ aliases_build(struct settings *settings, const char *path)
     struct directory_unix machine = {
         .domain = settings_origin(settings),
         .folders = settings->config.letterbox_dirs.at,
-        .folder_count = settings->config.letterbox_dirs.count,
         .include = include,
         .problem = tell,
         .context = &build,
     };
     struct buffer text, lines;
     size_t problems = 0;
+
+    if (is_trusted(build.path)) {
+        machine.may_run = settings->config.alias_programs_user.len > 0;
+        machine.folder_count = settings->config.letterbox_dirs.count;
+    }
     int code = files_read(build.path, ALIASES_FILE_MAX, &text);
 
     buffer_init(&lines, PEOPLE_FILE_MAX);

@@ -152,8 +152,11 @@ const struct command command_alias_build = {
     .about =
         "Reads FILE, or the file of the option aliases_file, in the form that sendmail began: "
         "'NAME: MEMBER, MEMBER'. Members are names of this machine, addresses, :include:/PATH "
-        "(a file with members), and files below one of letterbox_dirs. Programs are not run. Names "
-        "without a domain are of the domain 'origin'. 'newaliases' does the same.\n\nA line that "
+        "(a file with members), files below one of letterbox_dirs, and programs "
+        "(\"|/PATH ARGUMENT…\", without a shell) where the option alias_programs_user permits "
+        "them; neither files nor programs where others may write to FILE. Beside owner-NAME, mail "
+        "for NAME has that as its sender. Names without a domain are of the domain 'origin'. "
+        "'newaliases' does the same.\n\nA line that "
         "cannot be used is told, and mail for its name waits until it is mended. Aliases made by "
         "'facteur alias add' stand before these.",
     .examples = "facteur alias build\nfacteur alias build /etc/mail/aliases",

@@ -194,7 +194,7 @@ class Aliases(unittest.TestCase):
         self.aliases.write_text("root: alice\nrobot: |/bin/cat\npasswd: /etc/passwd\n")
         said = self.run_it(self.newaliases, code=DATAERR)
         self.assertIn("line 2", said)
-        self.assertIn("programs are not run", said)
+        self.assertIn("programs are not permitted", said)
         self.assertIn("line 3", said)
         self.assertIn("letterbox_dirs", said)
         for name in ("robot", "passwd"):

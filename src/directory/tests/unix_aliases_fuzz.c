@@ -19,6 +19,24 @@ tell(void *context, size_t line, struct slice place, const char *what)
     assert(line > 0 && what && (place.len == 0 || place.at));
 }
 
+/* What a .forward has named can be found in it. */
+static void
+check_members(struct slice text, struct slice members)
+{
+    struct buffer command;
+
+    buffer_init(&command, 1 << 20);
+    while (members.len > 0) {
+        size_t end = directory_member_end(members);
+        struct slice member = slice_first(members, end);
+        members = slice_skip(members, end + 1);
+        if (directory_is_program(member))
+            assert(directory_unix_command(text, true, member, &command));
+        buffer_clear(&command);
+    }
+    buffer_finish(&command);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -43,6 +61,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                    directory_file_is_below(alias->members[k], &folder, 1));
     }
     directory_close(&directory);
+    buffer_clear(&lines);
+    machine.may_run = true;
+    if (!directory_unix_forward(text, &machine, SLICE("fred"), &lines))
+        check_members(text, buffer_slice(&lines));
     buffer_finish(&lines);
     return 0;
 }

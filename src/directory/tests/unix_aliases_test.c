@@ -169,6 +169,113 @@ test_lines_of_accounts_stand_before_these(void **state)
     directory_close(&directory);
 }
 
+/* ---- programs and .forward ----------------------------------------------------------------- */
+
+static const char *
+forward(const char *text, bool may_run, struct buffer *out)
+{
+    static const struct slice folders[] = {{(const uint8_t *)"/srv", 4}};
+    struct directory_unix machine = {
+        .domain = SLICE("host.test"), .folders = folders, .folder_count = 1, .may_run = may_run};
+
+    buffer_init(out, 1 << 16);
+    return directory_unix_forward(slice_of_string(text), &machine, SLICE("fred"), out);
+}
+
+static void
+test_a_forward_is_members_on_lines(void **state)
+{
+    static const struct {
+        const char *text, *members;
+    } rows[] = {
+        {"", ""},
+        {"# nothing\n\n", ""},
+        {"bob\n", "bob@host.test"},
+        {"\\fred, bob@x.test\n  # no\n\t/srv/fred/ \r\n", "=,bob@x.test,/srv/fred/"},
+        {"\\bob\nfred\n", "bob@host.test,fred@host.test"},
+        {"\"a,b\"@x.test,c", "\"a,b\"@x.test,c@host.test"},
+    };
+    static const char *const bad[] = {":include:/etc/team\n", "/etc/passwd\n", "a b\n",
+                                      "|/bin/cat\n", "bob\n\"|/bin/cat\"\n"};
+    struct buffer out;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_null(forward(rows[i].text, false, &out));
+        assert_slice(buffer_slice(&out), rows[i].members);
+        buffer_finish(&out);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_non_null(forward(bad[i], false, &out));
+        assert_int_equal(buffer_len(&out), 0);
+        buffer_finish(&out);
+    }
+}
+
+static void
+test_a_program_is_found_by_its_key(void **state)
+{
+    static const char text[] = "bob, \"|/bin/cat a, 'b c'\"\n|/bin/true\n|\"/bin/cat a, 'b c'\"\n";
+    struct buffer out, command;
+
+    (void)state;
+    assert_null(forward(text, true, &out));
+    struct slice members = slice_skip(buffer_slice(&out), directory_member_end(buffer_slice(&out)));
+    struct slice first = slice_between(members, 1, 1 + DIRECTORY_PROGRAM_KEY_LEN);
+    struct slice second =
+        slice_between(members, 2 + DIRECTORY_PROGRAM_KEY_LEN, 2 + 2 * DIRECTORY_PROGRAM_KEY_LEN);
+    assert_int_equal(members.len, 3 + 3 * DIRECTORY_PROGRAM_KEY_LEN);
+    assert_true(directory_is_program(first) && directory_is_program(second));
+    /* The two ways to write it are one. */
+    assert_true(slice_ends_with(members, first));
+    buffer_init(&command, 1024);
+    assert_true(directory_unix_command(slice_of_string(text), true, first, &command));
+    assert_slice(buffer_slice(&command), "/bin/cat a, 'b c'");
+    buffer_clear(&command);
+    assert_true(directory_unix_command(slice_of_string(text), true, second, &command));
+    assert_slice(buffer_slice(&command), "/bin/true");
+    buffer_clear(&command);
+    assert_true(
+        directory_unix_command(SLICE("x: y\nrobot: z,\n |/bin/true\n"), false, second, &command));
+    assert_slice(buffer_slice(&command), "/bin/true");
+    buffer_clear(&command);
+    assert_false(directory_unix_command(SLICE("robot: |/bin/false\n"), false, second, &command));
+    assert_false(directory_is_program(SLICE("|0123456789abcdeF")));
+    assert_false(directory_is_program(SLICE("|0123456789abcde")));
+    buffer_finish(&command);
+    buffer_finish(&out);
+}
+
+static void
+test_a_program_of_an_alias_is_a_target_and_its_owner_the_sender(void **state)
+{
+    static const char lines[] = "alias a@host.test to=|0123456789abcdef,b@x.test\n"
+                                "alias owner-a@host.test to=c@x.test\n";
+    struct directory_options options = {SLICE("+"), SLICE(""), 7};
+    struct directory_answer answer;
+    struct arena arena;
+
+    (void)state;
+    struct directory *directory =
+        directory_parse_both(slice_of_string(lines), SLICE("domain host.test\n"), &options);
+    assert_int_equal(directory_problem_count(directory), 0);
+    arena_init(&arena, 1 << 16);
+    directory_resolve(directory, SLICE("a@host.test"), &arena, &answer);
+    assert_int_equal(answer.verdict, DIRECTORY_FOUND);
+    assert_int_equal(answer.count, 2);
+    assert_true(answer.targets[0].is_program);
+    assert_slice(answer.targets[0].name, "|0123456789abcdef@host.test");
+    assert_false(answer.targets[1].is_program);
+    assert_slice(answer.targets[1].list->name, "a@host.test");
+    /* What a stranger writes behind RCPT TO is never a program. */
+    directory_resolve(directory, SLICE("|0123456789abcdef@host.test"), &arena, &answer);
+    assert_int_equal(answer.verdict, DIRECTORY_UNKNOWN);
+    directory_resolve(directory, SLICE("owner-a@host.test"), &arena, &answer);
+    assert_null(answer.targets[0].list);
+    arena_finish(&arena);
+    directory_close(&directory);
+}
+
 int
 main(void)
 {
@@ -177,6 +284,9 @@ main(void)
         cmocka_unit_test(test_what_cannot_be_used_is_told_and_waits),
         cmocka_unit_test(test_an_alias_has_a_thousand_members_and_no_more),
         cmocka_unit_test(test_lines_of_accounts_stand_before_these),
+        cmocka_unit_test(test_a_forward_is_members_on_lines),
+        cmocka_unit_test(test_a_program_is_found_by_its_key),
+        cmocka_unit_test(test_a_program_of_an_alias_is_a_target_and_its_owner_the_sender),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,7 @@ read_info(const struct stat *from, struct host_file_info *ret_info)
         .inode = from->st_ino,
         .modified = {(int64_t)from->st_mtim.tv_sec * 1000000000 + from->st_mtim.tv_nsec},
         .owner = from->st_uid,
+        .mode = from->st_mode & 07777,
         .is_folder = S_ISDIR(from->st_mode),
     };
 }

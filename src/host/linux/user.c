@@ -32,6 +32,25 @@ host_user_assume(struct host *host, const char *user)
     return 0;
 }
 
+int
+host_user_find(struct host *host, const char *user, struct host_user *ret_user)
+{
+    char text[PASSWD_BYTES_MAX];
+    struct passwd entry, *found;
+
+    (void)host;
+    int error = *user ? getpwnam_r(user, &entry, text, sizeof(text), &found)
+                      : getpwuid_r(geteuid(), &entry, text, sizeof(text), &found);
+    if (error || !found)
+        return error ? -error : -ENOENT;
+    size_t len = strlen(found->pw_dir);
+    if (len >= sizeof(ret_user->home))
+        return -ENAMETOOLONG;
+    ret_user->number = found->pw_uid;
+    memcpy(ret_user->home, found->pw_dir, len + 1);
+    return 0;
+}
+
 void
 host_user_leave(struct host *host)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The simulated machine has no programs and no unix sockets. */
+/* The simulated machine has no programs, no unix sockets and no users. */
 #include "host/host.h"
 
 #include <errno.h>
@@ -22,6 +22,13 @@ void
 host_errand_close(struct host_errand **errand)
 {
     *errand = NULL;
+}
+
+int
+host_user_find(struct host *host, const char *user, struct host_user *ret_user)
+{
+    (void)host, (void)user, (void)ret_user;
+    return -ENOENT;
 }
 
 int

@@ -137,6 +137,7 @@ hand_close(void *state)
     struct hand *hand = state;
 
     lose_store(hand);
+    forward_close(hand);
     for (size_t i = 0; i < HAND_TRANSPORTS_MAX; i++)
         lose_transport(&hand->transports[i]);
     arena_finish(&hand->arena);
@@ -182,6 +183,8 @@ hand_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
         struct hand_transport *transport = &hand->transports[peer_index];
         lose_transport(transport);
         transport->channel = host_channel_open(host, handle, &transport_handler, transport);
+    } else if (peer == ROLE_ROUTE) {
+        forward_attach(hand, handle);
     } else {
         host_handle_close(host, handle);
     }

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "delivery/program.h"
+#include "note/route_table.h"
 #include "note/store_transport.h"
 #include "note/transport_hand.h"
 #include "role/role.h"
@@ -26,7 +27,8 @@ struct hand_transport {
 struct hand {
     struct role_start start;
     struct host_channel *store;
-    struct note_ledger store_ledger;
+    struct host_channel *route;
+    struct note_ledger store_ledger, route_ledger;
     struct hand_transport transports[HAND_TRANSPORTS_MAX];
     struct arena arena; /* of the note in hand, but for tasks */
     struct buffer note;
@@ -48,5 +50,13 @@ struct hand_task *task_first(struct hand *hand);
 void task_work(struct hand *hand);
 /* What waits is not begun any more. */
 void task_stop_all(struct hand *hand);
+
+/* ---- forward.c */
+void forward_attach(struct hand *hand, host_handle handle);
+void forward_close(struct hand *hand);
+/* The program of an alias ("|KEY") or of a user's .forward ("|KEY.LOGIN"), as the file says now; in
+ * `arena`. NULL, or why there is none. */
+const char *forward_find_program(struct hand *hand, struct slice path, struct arena *arena,
+                                 struct program *ret_program);
 
 #endif

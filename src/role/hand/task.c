@@ -318,7 +318,12 @@ static const char *
 find_program(struct hand_task *task)
 {
     const struct config_strings *programs = &task->hand->start.config->programs;
+    struct slice path = task->carry.path;
 
+    if (path.len > 0 && path.at[0] == '|') {
+        arena_reset(&task->hand->arena);
+        return forward_find_program(task->hand, path, &task->arena, &task->program);
+    }
     for (size_t i = 0; i < programs->count; i++) {
         const char *problem = program_parse(programs->at[i], &task->arena, &task->program);
         if (!problem && slice_equal(task->program.name, task->carry.path))

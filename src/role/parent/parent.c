@@ -242,6 +242,13 @@ add_children(struct parent *parent, enum role_kind kind, unsigned count)
         child_init(&parent->children[parent->child_count++], parent, kind, i);
 }
 
+static bool
+needs_hand(const struct config *config)
+{
+    return config->programs.count || config->socket_dirs.count ||
+           config->alias_programs_user.len || config->forward_files != CONFIG_FORWARD_NO;
+}
+
 /* The store first and what needs it behind it: so their channels find somebody awake. */
 static bool
 start_children(struct parent *parent)
@@ -253,7 +260,7 @@ start_children(struct parent *parent)
     add_children(parent, ROLE_STORE, 1);
     if (parent->config.letterbox_dirs.count)
         add_children(parent, ROLE_LETTERBOX, 1);
-    if (parent->config.programs.count || parent->config.socket_dirs.count)
+    if (needs_hand(&parent->config))
         add_children(parent, ROLE_HAND, 1);
     add_children(parent, ROLE_DELIVER, parent->processes);
     if (parent->config.search_index)

@@ -170,7 +170,8 @@ static bool
 find_group(struct route *route, const struct directory_target *target, struct slice sender,
            struct groups *groups, uint16_t *ret_group)
 {
-    bool is_sent_on = !target->account && !target->is_file && target->is_forwarded && !target->list;
+    bool is_sent_on = !target->account && !target->is_file && !target->is_program &&
+                      target->is_forwarded && !target->list;
     size_t i = 0;
 
     *ret_group = 0;
@@ -215,10 +216,13 @@ fill_remote(struct slice address, struct smtp_route_target *to)
                                      .user = SLICE("")};
 }
 
-/* A file of /etc/aliases: an mbox, or with a slash at its end a Maildir, that belongs to nobody. */
+/* A file of /etc/aliases, which belongs to nobody, or of a user's .forward: an mbox, or with a
+ * slash at its end a Maildir. */
 static bool
-fill_file(struct route *route, struct slice path, struct smtp_route_target *to)
+fill_file(struct route *route, const struct directory_target *from,
+          struct smtp_route_target *to)
 {
+    struct slice path = from->name;
     const struct config *config = route->start.config;
     bool is_maildir = path.at[path.len - 1] == '/';
 
@@ -227,7 +231,7 @@ fill_file(struct route *route, struct slice path, struct smtp_route_target *to)
                                    .box = is_maildir ? SMTP_ROUTE_BOX_MAILDIR : SMTP_ROUTE_BOX_MBOX,
                                    .detail = SLICE(""),
                                    .path = slice_first(path, path.len - is_maildir),
-                                   .user = SLICE("")};
+                                   .user = from->user};
     return directory_file_is_below(to->path, config->letterbox_dirs.at,
                                    config->letterbox_dirs.count);
 }
@@ -239,7 +243,7 @@ fill_any(struct route *route, const struct directory_target *from,
          struct smtp_route_target *to)
 {
     if (from->is_file)
-        return fill_file(route, from->name, to)
+        return fill_file(route, from, to)
                    ? NULL
                    : "an alias leads to a file that is not below letterbox_dirs";
     if (!from->account && !recipient->takes_remote)
@@ -356,6 +360,7 @@ resolve(struct route *route, struct slice address, struct routing_facts *facts,
         .directory = route->tables.directory,
         .alias_tables = config->alias_tables.at,
         .alias_table_count = config->alias_tables.count,
+        .has_forwards = config->forward_files != CONFIG_FORWARD_NO,
         .separators = config->subaddress_separator,
     };
 

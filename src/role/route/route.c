@@ -3,6 +3,7 @@
 #include "role/route/route_private.h"
 
 #include "host/log.h"
+#include "routing/forward.h"
 #include "table/table.h"
 
 #include <stdlib.h>
@@ -308,6 +309,7 @@ name_others(struct route *route)
         if (i < tables->count && !table_spec_parse(tables->at[i], &spec))
             route->others[i].name = arena_copy(&route->others_arena, spec.name);
     }
+    route->others[ROUTE_TABLES_MAX].name = SLICE(ROUTING_FORWARD_TABLE);
 }
 
 static void *
@@ -378,8 +380,10 @@ route_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle 
     } else if (peer == ROLE_RESOLVE) {
         forget_resolve(route);
         route->resolve = host_channel_open(route->start.host, handle, &for_resolve, route);
-    } else if (peer == ROLE_TABLE && peer_index < COUNT_OF(route->others)) {
+    } else if (peer == ROLE_TABLE && peer_index < ROUTE_TABLES_MAX) {
         attach_table(route, peer_index, handle);
+    } else if (peer == ROLE_HAND) {
+        attach_table(route, ROUTE_TABLES_MAX, handle);
     } else {
         host_handle_close(route->start.host, handle);
     }

@@ -65,7 +65,7 @@ struct route {
     struct route_smtp locator; /* is_store */
     struct host_channel *store, *resolve;
     struct note_ledger store_ledger, resolve_ledger;
-    struct route_table others[ROUTE_TABLES_MAX];
+    struct route_table others[ROUTE_TABLES_MAX + 1]; /* the last is the role hand: .forward */
     struct arena others_arena; /* of their names */
     struct list decisions;     /* that wait for answers */
     size_t decision_count;

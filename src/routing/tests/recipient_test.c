@@ -87,7 +87,10 @@ open_setup(struct setup *setup)
     *setup = (struct setup){.directory = directory_parse(slice_of_string(accounts), &options)};
     assert_int_equal(directory_problem_count(setup->directory), 0);
     arena_init(&setup->arena, 1 << 24);
-    setup->names = (struct routing_names){setup->directory, tables, 2, SLICE("+")};
+    setup->names = (struct routing_names){.directory = setup->directory,
+                                          .alias_tables = tables,
+                                          .alias_table_count = 2,
+                                          .separators = SLICE("+")};
 }
 
 static void

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "routing/forward.h"
+
+static const char accounts[] = "domain a.test\n"
+                               "account alice@a.test id=1\n"
+                               "account carol@a.test id=2 system=carol\n"
+                               "account dave@a.test id=3 system=dd\n"
+                               "account erin@a.test id=4 system=erin\n"
+                               "account frank@a.test id=5 system=frank\n"
+                               "account gone@a.test id=6 system=gone disabled\n"
+                               "alias all@a.test to=alice@a.test,carol@a.test\n";
+
+/* What stands in the .forward of LOGIN@DOMAIN; "!" cannot be read now. */
+static const struct {
+    const char *key, *value;
+} files[] = {
+    {"carol@a.test", "alice@a.test,=,fred@truc.test"},
+    {"dd@a.test", "/srv/dave,|0123456789abcdef"},
+    {"erin@a.test", "frank@a.test,nobody@a.test"},
+    {"frank@a.test", "erin@a.test"},
+    {"gone@a.test", "alice@a.test"},
+};
+
+struct setup {
+    struct directory *directory;
+    struct routing_names names;
+    struct arena arena;
+    struct routing_facts facts;
+    struct routing_steps steps;
+    struct directory_answer answer;
+    bool is_down;
+};
+
+static void
+answer_questions(struct setup *setup)
+{
+    for (size_t i = 0; i < setup->facts.question_count; i++) {
+        struct routing_question question = setup->facts.questions[i];
+        struct slice value = SLICE("");
+        assert_true(slice_equal(question.table, SLICE(ROUTING_FORWARD_TABLE)));
+        for (size_t k = 0; k < COUNT_OF(files); k++) {
+            if (slice_equal(question.key, slice_of_string(files[k].key)))
+                value = slice_of_string(files[k].value);
+        }
+        assert_true(routing_facts_add_table(&setup->facts, question.table, question.key,
+                                            setup->is_down  ? ROUTING_TABLE_TEMPORARY
+                                            : value.len > 0 ? ROUTING_TABLE_FOUND
+                                                            : ROUTING_TABLE_NOT_FOUND,
+                                            value));
+    }
+}
+
+static enum routing_outcome
+resolve(struct setup *setup, const char *address)
+{
+    enum routing_outcome outcome;
+
+    arena_reset(&setup->arena);
+    routing_facts_init(&setup->facts, &setup->arena);
+    while ((outcome = routing_recipient(&setup->names, slice_of_string(address), &setup->facts,
+                                        &setup->steps, &setup->answer)) == ROUTING_MISSING) {
+        assert_true(setup->facts.question_count > 0);
+        answer_questions(setup);
+    }
+    return outcome;
+}
+
+static void
+open_setup(struct setup *setup)
+{
+    const struct directory_options options = {.separators = SLICE("+")};
+
+    *setup = (struct setup){.directory = directory_parse(slice_of_string(accounts), &options)};
+    assert_int_equal(directory_problem_count(setup->directory), 0);
+    arena_init(&setup->arena, 1 << 24);
+    setup->names = (struct routing_names){
+        .directory = setup->directory, .has_forwards = true, .separators = SLICE("+")};
+}
+
+static void
+close_setup(struct setup *setup)
+{
+    directory_close(&setup->directory);
+    arena_finish(&setup->arena);
+}
+
+static void
+expect(struct setup *setup, const char *address, const char *targets)
+{
+    struct buffer list;
+
+    assert_int_equal(resolve(setup, address), ROUTING_FOUND);
+    assert_int_equal(setup->answer.verdict, DIRECTORY_FOUND);
+    buffer_init(&list, 4096);
+    for (size_t i = 0; i < setup->answer.count; i++) {
+        buffer_put_text(&list, i > 0 ? " " : "");
+        buffer_put(&list, setup->answer.targets[i].name);
+    }
+    buffer_put_byte(&list, 0);
+    assert_string_equal((const char *)buffer_slice(&list).at, targets);
+    buffer_finish(&list);
+}
+
+static void
+a_forward_stands_in_the_place_of_its_user(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    expect(&setup, "alice@a.test", "alice@a.test");
+    expect(&setup, "carol+x@a.test", "fred@truc.test carol@a.test alice@a.test");
+    expect(&setup, "all@a.test", "alice@a.test fred@truc.test carol@a.test");
+    setup.names.has_forwards = false;
+    expect(&setup, "carol@a.test", "carol@a.test");
+    close_setup(&setup);
+}
+
+static void
+files_and_programs_are_the_users(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    expect(&setup, "dave@a.test", "/srv/dave |0123456789abcdef.dd@a.test");
+    assert_true(setup.answer.targets[0].is_file);
+    assert_true(slice_equal(setup.answer.targets[0].user, SLICE("dd")));
+    assert_true(setup.answer.targets[1].is_program);
+    assert_null(setup.answer.targets[1].account);
+    close_setup(&setup);
+}
+
+static void
+circles_and_dead_ends_come_home(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    expect(&setup, "erin@a.test", "erin@a.test");
+    expect(&setup, "frank@a.test", "erin@a.test frank@a.test");
+    assert_int_equal(resolve(&setup, "gone@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.verdict, DIRECTORY_DISABLED);
+    close_setup(&setup);
+}
+
+static void
+what_cannot_be_read_now_waits(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    setup.is_down = true;
+    assert_int_equal(resolve(&setup, "carol@a.test"), ROUTING_TEMPORARY);
+    assert_int_equal(setup.answer.verdict, DIRECTORY_BROKEN);
+    close_setup(&setup);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forward_stands_in_the_place_of_its_user),
+        cmocka_unit_test(files_and_programs_are_the_users),
+        cmocka_unit_test(circles_and_dead_ends_come_home),
+        cmocka_unit_test(what_cannot_be_read_now_waits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
