@@ -74,6 +74,7 @@ mailbox_account_remove(struct store *store, account_id account)
     buffer_clear(&store->scratch);
     buffer_put_le8(&store->scratch, ENTRY_VERSION);
     store_put_entry(store, key_purge(account, 0));
+    store_owner_forget(store, account);
     entry.bytes = entry.messages = 0;
     entry.modseq++;
     store_account_save(store, account, &entry);

@@ -136,6 +136,60 @@ key_annotation(account_id account, mailbox_id mailbox, struct slice name)
 }
 
 struct key
+key_acl(account_id account, mailbox_id mailbox, struct slice identifier)
+{
+    struct key key = key_prefix_mailbox(account, KEY_ACL, mailbox);
+
+    put_text(&key, identifier);
+    return key;
+}
+
+struct key
+key_owner(account_id account)
+{
+    return key_prefix_kind(account, KEY_OWNER);
+}
+
+struct key
+key_owned(struct slice name)
+{
+    struct key key = key_prefix_kind(0, KEY_OWNED);
+
+    put_text(&key, name);
+    return key;
+}
+
+struct key
+key_followed(account_id account, account_id owner, mailbox_id mailbox)
+{
+    struct key key = key_prefix_kind(account, KEY_FOLLOWED);
+
+    put_be(&key, owner, 8);
+    put_be(&key, mailbox, 4);
+    return key;
+}
+
+struct key
+key_shares(struct slice identifier)
+{
+    struct key key = key_prefix_kind(0, KEY_SHARE);
+
+    put_text(&key, identifier);
+    put_be(&key, 0, 1);
+    return key;
+}
+
+struct key
+key_share(struct slice identifier, account_id owner, mailbox_id mailbox)
+{
+    struct key key = key_shares(identifier);
+
+    put_be(&key, owner, 8);
+    put_be(&key, mailbox, 4);
+    return key;
+}
+
+struct key
 key_queued(uint64_t message)
 {
     struct key key = key_prefix_kind(0, KEY_QUEUED);
@@ -227,6 +281,8 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_QUEUED_RECIPIENT] = {8, 4, 0},
         [KEY_QUEUE_DUE] = {0, 0, QUEUE_DOMAIN_MAX + QUEUE_PLACE_LEN},
         [KEY_QUEUE_DONE] = {8, 8, 0},
+        [KEY_SHARE] = {0, 0, IDENTIFIER_MAX + SHARE_PLACE_LEN},
+        [KEY_OWNED] = {0, 0, IDENTIFIER_MAX},
         [KEY_ACCOUNT] = {0, 0, 0},
         [KEY_NAME] = {0, 0, MAILBOX_NAME_MAX},
         [KEY_MAILBOX] = {4, 0, 0},
@@ -235,10 +291,13 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_EXPUNGE] = {4, 8, 0},
         [KEY_IMPORT] = {0, 0, IMPORT_KEY_MAX},
         [KEY_ANNOTATION] = {4, 0, ANNOTATION_NAME_MAX},
+        [KEY_ACL] = {4, 0, IDENTIFIER_MAX},
+        [KEY_OWNER] = {0, 0, 0},
+        [KEY_FOLLOWED] = {8, 4, 0},
     };
 
     if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||
-        (kind > KEY_QUEUE_DONE && kind < KEY_ACCOUNT))
+        (kind > KEY_OWNED && kind < KEY_ACCOUNT))
         return false;
     *ret_number = shapes[kind].number;
     *ret_item = shapes[kind].item;
@@ -259,7 +318,7 @@ key_parse(struct slice key, struct key_parts *ret_parts)
         !take_be(&cursor, number, &parts.number) || !take_be(&cursor, item, &parts.item))
         return false;
     parts.kind = (enum key_kind)kind;
-    if ((parts.account == 0) != (parts.kind <= KEY_QUEUE_DONE))
+    if ((parts.account == 0) != (parts.kind <= KEY_OWNED))
         return false;
     parts.text = cursor_rest(&cursor);
     if (parts.text.len > text_max || (text_max > 0 && slice_is_empty(parts.text)))

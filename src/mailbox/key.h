@@ -14,6 +14,8 @@ enum {
     QUEUE_DOMAIN_MAX = 255, /* octets of the name of a domain in the queue */
     QUEUE_PLACE_LEN = 22,   /* octets behind it in a key by due time */
     ANNOTATION_NAME_MAX = 255,
+    IDENTIFIER_MAX = 321, /* octets: a name, and "-" before one that takes rights away */
+    SHARE_PLACE_LEN = 13, /* octets behind it in a key of what is shared */
     KEY_LEN_MAX = 9 + MAILBOX_NAME_MAX,
 };
 
@@ -26,6 +28,8 @@ enum key_kind {
     KEY_QUEUED_RECIPIENT = 6, /* shard, message, index */
     KEY_QUEUE_DUE = 7,        /* shard, domain, NUL, class, due time, message, index: nothing */
     KEY_QUEUE_DONE = 8,       /* shard, time, message: what became of it, if nothing else does */
+    KEY_SHARE = 9,            /* shard, identifier, NUL, account, mailbox: nothing */
+    KEY_OWNED = 10,           /* shard, an owner's name: the account */
     KEY_ACCOUNT = 16,         /* struct account_entry */
     KEY_NAME = 17,            /* name: the mailbox's number */
     KEY_MAILBOX = 18,         /* mailbox: struct mailbox_entry */
@@ -34,6 +38,9 @@ enum key_kind {
     KEY_EXPUNGE = 21,         /* mailbox, sequence: struct expunge_entry */
     KEY_IMPORT = 22,          /* idempotency key: mailbox and uid */
     KEY_ANNOTATION = 23,      /* mailbox (0: the account), name: version, octets */
+    KEY_ACL = 24,             /* mailbox, identifier: version, rights */
+    KEY_OWNER = 25,           /* version, what others call the account */
+    KEY_FOLLOWED = 26,        /* owner, mailbox of his: nothing; a subscription */
 };
 
 struct key {
@@ -63,6 +70,15 @@ struct key key_import(account_id account, struct slice id);
 
 /* name.len <= ANNOTATION_NAME_MAX */
 struct key key_annotation(account_id account, mailbox_id mailbox, struct slice name);
+
+/* identifier.len <= IDENTIFIER_MAX */
+struct key key_acl(account_id account, mailbox_id mailbox, struct slice identifier);
+struct key key_owner(account_id account);
+struct key key_owned(struct slice name);
+struct key key_followed(account_id account, account_id owner, mailbox_id mailbox);
+struct key key_share(struct slice identifier, account_id owner, mailbox_id mailbox);
+/* Up to the NUL. */
+struct key key_shares(struct slice identifier);
 
 struct key key_queued(uint64_t message);
 struct key key_queued_recipient(uint64_t message, uint32_t index);

@@ -2,6 +2,7 @@
 #include "mailbox/mailbox.h"
 
 #include "mailbox/account.h"
+#include "mailbox/acl.h"
 #include "mailbox/annotation.h"
 #include "mailbox/store_private.h"
 
@@ -273,8 +274,11 @@ mailbox_rename(struct store *store, account_id account, struct slice from, struc
         return result;
     owner.modseq++;
     /* INBOX goes with its messages, and a fresh one is put in its place. */
-    if (slice_equal(from, inbox))
-        return store_annotations_copy(store, account, mailbox, make(store, account, &owner, inbox));
+    if (slice_equal(from, inbox)) {
+        mailbox_id fresh = make(store, account, &owner, inbox);
+        result = mailbox_acl_copy(store, account, mailbox, fresh);
+        return result == STORE_OK ? store_annotations_copy(store, account, mailbox, fresh) : result;
+    }
     store_account_save(store, account, &owner);
     return STORE_OK;
 }

@@ -163,8 +163,8 @@ mailbox_import_find(struct store *store, account_id account, struct slice key, b
 
 /* Keywords are bits of names that belong to a mailbox: what goes to another is translated. */
 static enum store_result
-translate_keywords(struct store *store, account_id account, mailbox_id from, mailbox_id to,
-                   uint64_t keywords, uint64_t *ret_keywords)
+translate_keywords(struct store *store, const struct message_copy *copy, uint64_t keywords,
+                   uint64_t *ret_keywords)
 {
     uint64_t translated = 0, bit;
     struct slice name;
@@ -172,14 +172,15 @@ translate_keywords(struct store *store, account_id account, mailbox_id from, mai
     for (uint8_t i = 0; i < KEYWORDS_MAX; i++) {
         if (!(keywords >> i & 1))
             continue;
-        int result = store_draft_get(store, key_keyword(account, from, i), &name);
+        int result = store_draft_get(store, key_keyword(copy->from_account, copy->from, i), &name);
         if (result < 0)
             continue; /* a bit without a name means nothing */
         uint8_t memory[KEYWORD_LEN_MAX];
         if (name.len > sizeof(memory))
             continue;
         memcpy(memory, name.at, name.len);
-        if (mailbox_keyword(store, account, to, slice_of(memory, name.len), &bit) == STORE_OK)
+        if (mailbox_keyword(store, copy->to_account, copy->to, slice_of(memory, name.len), &bit) ==
+            STORE_OK)
             translated |= bit;
     }
     *ret_keywords = translated;
@@ -187,19 +188,23 @@ translate_keywords(struct store *store, account_id account, mailbox_id from, mai
 }
 
 enum store_result
-mailbox_message_copy(struct store *store, account_id account, mailbox_id from, uint32_t uid,
-                     mailbox_id to, uint32_t *ret_uid)
+mailbox_message_copy_some(struct store *store, const struct message_copy *copy, uint32_t *ret_uid)
 {
+    bool is_same = copy->from_account == copy->to_account && copy->from == copy->to;
     struct message_entry message;
     struct target target;
 
-    enum store_result result = store_message_load(store, account, from, uid, &message);
+    enum store_result result =
+        store_message_load(store, copy->from_account, copy->from, copy->uid, &message);
+    if (result != STORE_OK)
+        return result;
+    message.flags &= copy->flags;
+    message.keywords = copy->has_keywords ? message.keywords : 0;
+    result = mailbox_account_has_room(store, copy->to_account, message.len);
+    if (result == STORE_OK && !is_same)
+        result = translate_keywords(store, copy, message.keywords, &message.keywords);
     if (result == STORE_OK)
-        result = mailbox_account_has_room(store, account, message.len);
-    if (result == STORE_OK && from != to)
-        result = translate_keywords(store, account, from, to, message.keywords, &message.keywords);
-    if (result == STORE_OK)
-        result = load_target(store, account, to, &target);
+        result = load_target(store, copy->to_account, copy->to, &target);
     if (result == STORE_OK && target.entry.uid_next == UINT32_MAX)
         result = STORE_LIMIT;
     if (result != STORE_OK)
@@ -211,6 +216,15 @@ mailbox_message_copy(struct store *store, account_id account, mailbox_id from, u
         store_body_refer(store, message.body, 1);
     *ret_uid = enter_message(store, &target, &message);
     return STORE_OK;
+}
+
+enum store_result
+mailbox_message_copy(struct store *store, account_id account, mailbox_id from, uint32_t uid,
+                     mailbox_id to, uint32_t *ret_uid)
+{
+    struct message_copy copy = {account, account, from, to, uid, MESSAGE_FLAGS, true};
+
+    return mailbox_message_copy_some(store, &copy, ret_uid);
 }
 
 enum store_result

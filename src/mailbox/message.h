@@ -54,6 +54,18 @@ MUST_USE enum store_result mailbox_message_copy(struct store *store, account_id 
                                                 mailbox_id from, uint32_t uid, mailbox_id to,
                                                 uint32_t *ret_uid);
 
+/* The same into a mailbox of another account, too; of the flags, `flags` go along. */
+struct message_copy {
+    account_id from_account, to_account;
+    mailbox_id from, to;
+    uint32_t uid;
+    uint32_t flags;
+    bool has_keywords;
+};
+MUST_USE enum store_result mailbox_message_copy_some(struct store *store,
+                                                     const struct message_copy *copy,
+                                                     uint32_t *ret_uid);
+
 /* Flags and keywords after it: (before & ~cleared) | set. *ret_modseq is the message's new one; it
  * stays when nothing changed. */
 struct message_change {

@@ -32,7 +32,8 @@ drop_keys(struct store *store, struct key prefix, size_t room)
     struct slice key, value;
     struct message_entry message;
     size_t count = 0;
-    bool is_message = prefix.bytes[8] == KEY_MESSAGE;
+    bool is_message = prefix.bytes[8] == KEY_MESSAGE, is_acl = prefix.bytes[8] == KEY_ACL;
+    struct key_parts parts;
 
     if (room == 0 ||
         view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan) < 0)
@@ -41,6 +42,8 @@ drop_keys(struct store *store, struct key prefix, size_t room)
         draft_del(&store->draft, key);
         if (is_message && message_entry_take(value, &message))
             store_body_refer(store, message.body, -1);
+        if (is_acl && key_parse(key, &parts))
+            store_del(store, key_share(parts.text, parts.account, (mailbox_id)parts.number));
         count++;
     }
     view_scan_close(&scan);
@@ -50,7 +53,8 @@ drop_keys(struct store *store, struct key prefix, size_t room)
 enum store_result
 store_purge(struct store *store, size_t *ret_count)
 {
-    static const enum key_kind kinds[] = {KEY_MESSAGE, KEY_EXPUNGE, KEY_KEYWORD, KEY_ANNOTATION};
+    static const enum key_kind kinds[] = {KEY_MESSAGE, KEY_EXPUNGE, KEY_KEYWORD, KEY_ANNOTATION,
+                                          KEY_ACL};
     account_id account;
     mailbox_id mailbox;
     size_t count = 0;
@@ -65,6 +69,7 @@ store_purge(struct store *store, size_t *ret_count)
         count = drop_keys(store, key_prefix_kind(account, KEY_IMPORT), PURGE_STEP);
         count +=
             drop_keys(store, key_prefix_mailbox(account, KEY_ANNOTATION, 0), PURGE_STEP - count);
+        count += drop_keys(store, key_prefix_kind(account, KEY_FOLLOWED), PURGE_STEP - count);
     }
     for (size_t i = 0; mailbox != 0 && i < COUNT_OF(kinds); i++)
         count +=

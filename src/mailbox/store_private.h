@@ -108,6 +108,8 @@ void store_body_refer(struct store *store, body_id body, int difference);
 /* Takes a mailbox out of its account: names and record at once, messages by purge. */
 void store_mailbox_drop(struct store *store, account_id account, mailbox_id mailbox,
                         const struct mailbox_entry *entry, struct account_entry *owner);
+/* The account's name for others. */
+void store_owner_forget(struct store *store, account_id account);
 /* The body among those of this turn, or NULL. */
 struct turn_body *store_pending_body(struct store *store, body_id body);
 void store_del(struct store *store, struct key key);

@@ -93,6 +93,20 @@ key_of(const struct key_parts *parts)
         key.len = (uint16_t)(key.len + parts->text.len);
         return key;
     }
+    case KEY_SHARE: {
+        struct key key = key_prefix_kind(0, KEY_SHARE);
+        memcpy(key.bytes + key.len, parts->text.at, parts->text.len);
+        key.len = (uint16_t)(key.len + parts->text.len);
+        return key;
+    }
+    case KEY_OWNED:
+        return key_owned(parts->text);
+    case KEY_ACL:
+        return key_acl(parts->account, (mailbox_id)parts->number, parts->text);
+    case KEY_OWNER:
+        return key_owner(parts->account);
+    case KEY_FOLLOWED:
+        return key_followed(parts->account, parts->number, (mailbox_id)parts->item);
     case KEY_QUEUE_DONE:
         return key_queue_done(parts->number, parts->item);
     case KEY_ACCOUNT:
