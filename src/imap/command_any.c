@@ -2,6 +2,8 @@
 /* Commands about the session: CAPABILITY, NOOP, LOGOUT, ID, ENABLE, NAMESPACE, IDLE. */
 #include "imap/server_private.h"
 
+#include "text/utf7.h"
+
 void
 imap_put_capabilities(struct imap_server *server)
 {
@@ -27,7 +29,8 @@ imap_put_capabilities(struct imap_server *server)
         return;
     }
     buffer_put_text(out,
-                    " CHILDREN NAMESPACE UIDPLUS UNSELECT IDLE MOVE CONDSTORE QRESYNC ESEARCH"
+                    " ACL RIGHTS=texk LIST-MYRIGHTS CHILDREN NAMESPACE UIDPLUS UNSELECT IDLE MOVE "
+                    "CONDSTORE QRESYNC ESEARCH"
                     " SEARCHRES LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE BINARY"
                     " MULTIAPPEND STATUS=SIZE SAVEDATE PREVIEW OBJECTID WITHIN UTF8=ACCEPT"
                     " COMPRESS=DEFLATE METADATA LIST-METADATA CATENATE NOTIFY MULTISEARCH PARTIAL "
@@ -71,7 +74,8 @@ imap_command_noop(struct imap_server *server, struct cursor *cursor)
     } else if (server->state != IMAP_SELECTED) {
         imap_end(server, IMAP_OK, "done");
     } else {
-        server->note.as.account_ask = (struct access_store_account_ask){0};
+        server->note.as.account_ask = (struct access_store_account_ask){
+            .owner = server->mailbox_owner, .mailbox = server->mailbox_id};
         imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_heard);
     }
 }
@@ -165,6 +169,43 @@ imap_command_enable(struct imap_server *server, struct cursor *cursor)
     imap_end(server, IMAP_OK, "done");
 }
 
+/* A name as a string, never as an atom. */
+static void
+put_prefix(struct imap_server *server, struct slice name)
+{
+    struct buffer encoded;
+
+    if (imap_is_utf8(server)) {
+        imap_put_name(server, name);
+        return;
+    }
+    buffer_init(&encoded, (size_t)8 * ACCESS_STORE_MAILBOX_LIST_NAME_MAX);
+    if (utf7_encode(name, &encoded))
+        imap_put_string(&server->output, buffer_slice(&encoded));
+    else
+        imap_put_string(&server->output, name);
+    buffer_finish(&encoded);
+}
+
+/* " ((prefix delimiter))" */
+static void
+put_namespace(struct imap_server *server, struct slice prefix)
+{
+    struct buffer name;
+
+    if (slice_is_empty(prefix)) {
+        buffer_put_text(&server->output, " NIL");
+        return;
+    }
+    buffer_init(&name, ACCESS_STORE_MAILBOX_LIST_NAME_MAX);
+    buffer_put(&name, prefix);
+    buffer_put_byte(&name, '/');
+    buffer_put_text(&server->output, " ((");
+    put_prefix(server, buffer_slice(&name));
+    buffer_put_text(&server->output, " \"/\"))");
+    buffer_finish(&name);
+}
+
 /* RFC 2342. */
 void
 imap_command_namespace(struct imap_server *server, struct cursor *cursor)
@@ -173,7 +214,10 @@ imap_command_namespace(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, "NAMESPACE takes no arguments");
         return;
     }
-    buffer_put_text(&server->output, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    buffer_put_text(&server->output, "* NAMESPACE ((\"\" \"/\"))");
+    put_namespace(server, server->options.others);
+    put_namespace(server, server->options.shared);
+    buffer_put_text(&server->output, "\r\n");
     imap_end(server, IMAP_OK, "that is all");
 }
 

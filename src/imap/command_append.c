@@ -167,8 +167,10 @@ on_marked(struct imap_server *server, const struct access_store_note *note, stru
 
     (void)note;
     (void)blob;
-    server->note.as.expunge = (struct access_store_expunge){
-        .mailbox = server->mailbox_id, .ranges = replaced_list(server, task->replaced)};
+    server->note.as.expunge =
+        (struct access_store_expunge){.owner = server->mailbox_owner,
+                                      .mailbox = server->mailbox_id,
+                                      .ranges = replaced_list(server, task->replaced)};
     imap_ask(server, ACCESS_STORE_EXPUNGE, on_expunged);
 }
 
@@ -191,6 +193,7 @@ after_appends(struct imap_server *server)
         buffer_put_text(&server->output, "kept\r\n");
         buffer_clear(&server->text);
         server->note.as.flags_set = (struct access_store_flags_set){
+            .owner = server->mailbox_owner,
             .mailbox = server->mailbox_id,
             .mode = ACCESS_STORE_MODE_ADD,
             .flags = IMAP_DELETED,

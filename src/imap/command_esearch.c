@@ -2,6 +2,7 @@
 /* ESEARCH (RFC 7377): one search in many mailboxes. Each is opened in its turn, as if it were
  * selected; the selected one is lent for so long (imap_view_lend). */
 #include "imap/notify.h"
+#include "imap/rights.h"
 #include "imap/search_run.h"
 
 enum { SOURCES_MAX = 50 };
@@ -59,10 +60,13 @@ is_source(const struct imap_server *server, const struct access_store_mailbox_ro
 {
     const struct esearch_task *task = server->task;
 
-    if (task->has_selected && server->state == IMAP_SELECTED && row->mailbox == server->mailbox_id)
+    if (task->has_selected && server->state == IMAP_SELECTED &&
+        row->mailbox == server->mailbox_id && row->owner == server->mailbox_owner)
         return true;
+    if (!(row->rights & IMAP_RIGHT_READ))
+        return false;
     for (size_t i = 0; i < task->source_count; i++) {
-        if (imap_filter_matches(&task->sources[i], row->name, row->is_subscribed))
+        if (imap_filter_matches(&task->sources[i], row))
             return true;
     }
     return false;
@@ -168,17 +172,17 @@ next_mailbox(struct imap_server *server)
         return true;
     }
     task->row = task->rows.at[task->next++];
-    imap_view_lend(server, task->row.mailbox);
-    imap_view_open(&server->view, server->options.mailboxes, server->account, task->row.mailbox,
-                   on_view_change, server);
+    imap_view_lend(server, task->row.owner, task->row.mailbox);
+    imap_view_open(&server->view, server->options.mailboxes, imap_owner(server, task->row.owner),
+                   task->row.mailbox, on_view_change, server);
     struct imap_mailbox *mailbox = server->view.mailbox;
     server->more = opened;
     if (mailbox->is_loading || mailbox->is_loaded)
         return true;
     mailbox->is_loading = true;
     server->more = NULL;
-    server->note.as.watch =
-        (struct access_store_watch){.watch = mailbox->watch, .mailbox = task->row.mailbox};
+    server->note.as.watch = (struct access_store_watch){
+        .watch = mailbox->watch, .owner = task->row.owner, .mailbox = task->row.mailbox};
     imap_ask(server, ACCESS_STORE_WATCH, on_watched);
     return true;
 }

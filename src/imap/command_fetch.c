@@ -2,6 +2,7 @@
 /* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
 #include "imap/fetch.h"
 #include "imap/search_run.h"
+#include "imap/rights.h"
 #include "imap/server_private.h"
 #include "mime/decode.h"
 
@@ -282,7 +283,7 @@ mark_seen(struct imap_server *server, const struct imap_row *row)
     struct fetch_task *task = server->task;
     const struct imap_mailbox *mailbox = server->view.mailbox;
 
-    if (!task->is_peek && !server->is_read_only &&
+    if (!task->is_peek && !server->is_read_only && server->rights & IMAP_RIGHT_SEEN &&
         !(mailbox->flags[row->place] & (IMAP_SEEN | IMAP_VANISHED)))
         imap_set_builder_add(&server->gathered, row->message.uid, row->message.uid);
 }
@@ -352,6 +353,7 @@ after_rows(struct imap_server *server)
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct access_store_uid_range){seen.at[i].first, seen.at[i].last};
     server->note.as.flags_set = (struct access_store_flags_set){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .mode = ACCESS_STORE_MODE_ADD,
         .flags = IMAP_SEEN,
@@ -522,8 +524,10 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
         server->enabled |= IMAP_ENABLED_CONDSTORE;
     }
     if (task->wants_vanished) {
-        server->note.as.vanished_ask = (struct access_store_vanished_ask){
-            .mailbox = server->mailbox_id, .modseq = task->changed_since};
+        server->note.as.vanished_ask =
+            (struct access_store_vanished_ask){.owner = server->mailbox_owner,
+                                               .mailbox = server->mailbox_id,
+                                               .modseq = task->changed_since};
         imap_ask(server, ACCESS_STORE_VANISHED_ASK, on_vanished);
         return;
     }

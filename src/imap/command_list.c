@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* LIST and LSUB: RFC 9051 §6.3.9, RFC 5258 (selection and return options), RFC 5819 (STATUS),
- * RFC 6154 (SPECIAL-USE), RFC 9590 (METADATA). */
+ * RFC 6154 (SPECIAL-USE), RFC 8440 (MYRIGHTS), RFC 9590 (METADATA). */
 #include "imap/annotation.h"
+#include "imap/rights.h"
 #include "imap/status.h"
 #include "imap/use.h"
 
@@ -15,6 +16,7 @@ enum option {
     OPTION_CHILDREN = 16,
     OPTION_STATUS = 32,
     OPTION_METADATA = 64,
+    OPTION_MYRIGHTS = 128,
 };
 
 struct list_task {
@@ -45,6 +47,7 @@ take_option(struct cursor *cursor, unsigned *options)
         {{(const uint8_t *)"CHILDREN", 8}, OPTION_CHILDREN},
         {{(const uint8_t *)"STATUS", 6}, OPTION_STATUS},
         {{(const uint8_t *)"METADATA", 8}, OPTION_METADATA},
+        {{(const uint8_t *)"MYRIGHTS", 8}, OPTION_MYRIGHTS},
     };
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -69,7 +72,7 @@ take_selection(struct cursor *cursor, struct list_task *task)
             return false;
     }
     /* RECURSIVEMATCH needs something to look for (RFC 5258 §3). */
-    if (task->select & (OPTION_CHILDREN | OPTION_STATUS | OPTION_METADATA) ||
+    if (task->select & (OPTION_CHILDREN | OPTION_STATUS | OPTION_METADATA | OPTION_MYRIGHTS) ||
         (task->select & OPTION_RECURSIVE && !(task->select & OPTION_SUBSCRIBED)))
         return false;
     return imap_take_space(cursor);
@@ -223,9 +226,12 @@ put_entry(struct imap_server *server, const struct list_task *task, struct slice
     if (is_child_info)
         buffer_put_text(out, " (\"CHILDINFO\" (\"SUBSCRIBED\"))");
     buffer_put_text(out, "\r\n");
-    if (row && task->give & OPTION_STATUS)
+    if (row && task->give & OPTION_MYRIGHTS)
+        imap_put_my_rights(server, row);
+    if (row && task->give & OPTION_STATUS && row->rights & IMAP_RIGHT_READ)
         imap_put_status(server, row, task->items);
-    if (row && task->give & OPTION_METADATA)
+    /* Annotations of all mailboxes are those of the session's own. */
+    if (row && task->give & OPTION_METADATA && row->owner == 0)
         imap_put_metadata(server, row->name, row->mailbox, &task->entries, &task->annotations);
 }
 
@@ -307,10 +313,12 @@ on_rows(struct imap_server *server, const struct access_store_note *note, struct
     } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
         imap_end_result(server, note->as.done.result, "");
     } else if (task->give & OPTION_METADATA) {
+        imap_rows_sort(&task->rows);
         server->note.as.annotations_ask =
             (struct access_store_annotations_ask){.name = slice_of("", 0), .is_all = true};
         imap_ask(server, ACCESS_STORE_ANNOTATIONS_ASK, on_annotations);
     } else {
+        imap_rows_sort(&task->rows);
         server->on_note = NULL;
         server->more = put_rows;
     }

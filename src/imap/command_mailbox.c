@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* STATUS, CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3), GETQUOTA (RFC 9208). */
+#include "imap/rights.h"
 #include "imap/server_private.h"
 #include "imap/status.h"
 #include "imap/use.h"
@@ -24,6 +25,7 @@ take_mailbox(struct imap_server *server, struct cursor *cursor, struct slice *re
 
 struct status_task {
     uint32_t items;
+    uint16_t rights;
 };
 
 static void
@@ -33,8 +35,15 @@ on_status(struct imap_server *server, const struct access_store_note *note, stru
 
     (void)blob;
     if (note->kind == ACCESS_STORE_MAILBOXES) {
-        for (size_t i = 0; i < note->as.mailboxes.rows.count; i++)
-            imap_put_status(server, &note->as.mailboxes.rows.at[i], task->items);
+        for (size_t i = 0; i < note->as.mailboxes.rows.count; i++) {
+            const struct access_store_mailbox_row *row = &note->as.mailboxes.rows.at[i];
+            task->rights = row->rights;
+            if (row->rights & IMAP_RIGHT_READ)
+                imap_put_status(server, row, task->items);
+        }
+    } else if (note->as.done.result == ACCESS_STORE_RESULT_OK &&
+               !(task->rights & IMAP_RIGHT_READ)) {
+        imap_end_forbidden(server, task->rights);
     } else {
         imap_end_result(server, note->as.done.result, "done");
     }
@@ -63,13 +72,21 @@ imap_command_status(struct imap_server *server, struct cursor *cursor)
 /* ---- changes --------------------------------------------------------------------------------- */
 
 static void
+put_mailbox_id(struct buffer *text, const struct access_store_done *done)
+{
+    buffer_put_text(text, "[MAILBOXID (");
+    imap_put_mailbox_id(text, done->owner, done->number);
+    buffer_put_text(text, ")] ");
+}
+
+static void
 on_edited(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     const struct access_store_done *done = &note->as.done;
 
     (void)blob;
     if (done->result == ACCESS_STORE_RESULT_OK && done->number != 0) /* RFC 8474 §4.1 */
-        imap_put_number(&server->text, "[MAILBOXID (F", done->number, ")] ");
+        put_mailbox_id(&server->text, done);
     imap_end_result(server, done->result, "done");
 }
 
@@ -168,9 +185,32 @@ imap_command_unsubscribe(struct imap_server *server, struct cursor *cursor)
 
 /* ---- quota ----------------------------------------------------------------------------------- */
 
+/* The root of a quota is "" for the session's own account; for somebody else's it is a mailbox of
+ * his, whose quota it is. */
 struct quota_task {
-    struct slice mailbox; /* of GETQUOTAROOT; at == NULL: GETQUOTA */
+    bool wants_root; /* GETQUOTAROOT */
+    struct slice mailbox;
+    struct slice root;
+    struct access_store_mailbox_row row;
 };
+
+static bool
+is_foreign(const struct imap_server *server, struct slice name)
+{
+    struct slice others = server->options.others, shared = server->options.shared;
+
+    return (others.len > 0 && slice_starts_with(name, others)) ||
+           (shared.len > 0 && slice_starts_with(name, shared));
+}
+
+static void
+put_root(struct imap_server *server, struct slice root)
+{
+    if (root.len > 0)
+        imap_put_name(server, root);
+    else
+        buffer_put_text(&server->output, "\"\"");
+}
 
 static void
 on_account(struct imap_server *server, const struct access_store_note *note, struct slice blob)
@@ -180,12 +220,16 @@ on_account(struct imap_server *server, const struct access_store_note *note, str
     struct buffer *out = &server->output;
 
     (void)blob;
-    if (task->mailbox.at) {
+    if (task->wants_root) {
         buffer_put_text(out, "* QUOTAROOT ");
         imap_put_name(server, task->mailbox);
-        buffer_put_text(out, " \"\"\r\n");
+        buffer_put_byte(out, ' ');
+        put_root(server, task->root);
+        buffer_put_text(out, "\r\n");
     }
-    buffer_put_text(out, "* QUOTA \"\" (");
+    buffer_put_text(out, "* QUOTA ");
+    put_root(server, task->root);
+    buffer_put_text(out, " (");
     if (told->quota_bytes > 0) { /* STORAGE counts units of 1024 octets */
         imap_put_number(out, "STORAGE ", (told->bytes + 1023) / 1024, " ");
         buffer_put_decimal(out, told->quota_bytes / 1024);
@@ -198,21 +242,68 @@ on_account(struct imap_server *server, const struct access_store_note *note, str
     imap_end(server, IMAP_OK, "done");
 }
 
+static void
+ask_account(struct imap_server *server)
+{
+    struct quota_task *task = server->task;
+
+    server->note.as.account_ask =
+        (struct access_store_account_ask){.owner = task->row.owner, .mailbox = task->row.mailbox};
+    imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_account);
+}
+
+static void
+on_owner(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    struct quota_task *task = server->task;
+
+    (void)blob;
+    if (note->kind == ACCESS_STORE_MAILBOXES) {
+        for (size_t i = 0; i < note->as.mailboxes.rows.count; i++)
+            task->row = note->as.mailboxes.rows.at[i];
+    } else if (note->as.done.result == ACCESS_STORE_RESULT_NOT_FOUND &&
+               !is_foreign(server, task->root)) {
+        task->root = slice_of("", 0); /* as it will be, once it is made (RFC 9208 §4.1.3) */
+        ask_account(server);
+    } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
+        imap_end_result(server, note->as.done.result, "");
+    } else if (!(task->row.rights & IMAP_RIGHT_READ)) {
+        imap_end_forbidden(server, task->row.rights);
+    } else {
+        if (task->row.owner == 0)
+            task->root = slice_of("", 0);
+        ask_account(server);
+    }
+}
+
+/* Whose it is the store tells. */
+static void
+ask_owner(struct imap_server *server, struct slice name)
+{
+    struct quota_task *task = server->task;
+
+    task->root = name;
+    server->note.as.mailbox_list = (struct access_store_mailbox_list){.name = name};
+    imap_ask(server, ACCESS_STORE_MAILBOX_LIST, on_owner);
+}
+
 void
 imap_command_getquota(struct imap_server *server, struct cursor *cursor)
 {
     struct quota_task *task = imap_task(server, sizeof(*task));
-    struct slice root;
+    struct slice sent;
 
-    task->mailbox = slice_of(NULL, 0);
-    if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &root) ||
+    task->root = slice_of("", 0);
+    if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !imap_take_end(cursor)) {
         imap_bad(server, "expected: GETQUOTA root");
-    } else if (root.len > 0) {
-        imap_end(server, IMAP_NO, "[NONEXISTENT] the only quota root is \"\"");
+    } else if (sent.len == 0) {
+        ask_account(server);
+    } else if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, &task->root) ||
+               task->root.len > NAME_MAX_OCTETS || !is_foreign(server, task->root)) {
+        imap_end(server, IMAP_NO, "[NONEXISTENT] your own quota root is \"\"");
     } else {
-        server->note.as.account_ask = (struct access_store_account_ask){0};
-        imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_account);
+        ask_owner(server, task->root);
     }
 }
 
@@ -221,10 +312,11 @@ imap_command_getquotaroot(struct imap_server *server, struct cursor *cursor)
 {
     struct quota_task *task = imap_task(server, sizeof(*task));
 
-    if (!take_mailbox(server, cursor, &task->mailbox) || !imap_take_end(cursor)) {
+    task->wants_root = true;
+    if (!take_mailbox(server, cursor, &task->mailbox) || !imap_take_end(cursor))
         imap_bad(server, "expected: GETQUOTAROOT mailbox");
-        return;
-    }
-    server->note.as.account_ask = (struct access_store_account_ask){0};
-    imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_account);
+    else if (task->mailbox.len == 0)
+        imap_end_result(server, ACCESS_STORE_RESULT_NOT_FOUND, "");
+    else
+        ask_owner(server, task->mailbox);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.4), with CONDSTORE and QRESYNC (RFC 7162
  * §3.2.5). */
+#include "imap/rights.h"
 #include "imap/server_private.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct select_task {
     struct imap_set known; /* UIDs; none given: count 0 */
     bool has_known, has_match_data;
     struct access_store_mailbox_row row;
+    uint32_t rights_serial; /* when the rights were told */
     bool is_vanished_unknown;
     uint32_t place; /* how far the changed messages have been told */
 };
@@ -100,7 +102,9 @@ put_mailbox(struct imap_server *server, const struct select_task *task)
     imap_put_number(out, "* OK [UIDVALIDITY ", mailbox->uid_validity, "] UIDs are valid\r\n");
     imap_put_number(out, "* OK [UIDNEXT ", mailbox->uid_next, "] predicted next UID\r\n");
     imap_put_number(out, "* OK [HIGHESTMODSEQ ", mailbox->modseq, "] the last change\r\n");
-    imap_put_number(out, "* OK [MAILBOXID (F", mailbox->uid_validity, ")] its name for ever\r\n");
+    buffer_put_text(out, "* OK [MAILBOXID (");
+    imap_put_mailbox_id(out, task->row.owner, mailbox->uid_validity);
+    buffer_put_text(out, ")] its name for ever\r\n");
     if (server->enabled & IMAP_ENABLED_REV2) {
         buffer_put_text(out, "* LIST () \"/\" ");
         imap_put_name(server, task->row.name);
@@ -190,7 +194,8 @@ put_changed(struct imap_server *server)
         imap_put_flags(server, mailbox->flags[place], mailbox->keywords[place]);
         imap_put_number(out, " MODSEQ (", mailbox->modseqs[place], "))\r\n");
     }
-    imap_end(server, IMAP_OK, task->is_examine ? "[READ-ONLY] selected" : "[READ-WRITE] selected");
+    imap_end(server, IMAP_OK,
+             server->is_read_only ? "[READ-ONLY] selected" : "[READ-WRITE] selected");
     return true;
 }
 
@@ -242,17 +247,21 @@ opened(struct imap_server *server)
     imap_view_begin(&server->view);
     server->view.is_pinned = true;
     server->state = IMAP_SELECTED;
-    server->is_read_only = task->is_examine;
+    server->rights_serial = task->rights_serial;
+    server->is_read_only = task->is_examine || !(task->row.rights & IMAP_RIGHTS_CHANGE);
+    server->rights = task->row.rights;
     server->is_changed = false;
     server->mailbox_id = task->row.mailbox;
+    server->mailbox_owner = task->row.owner;
     if (task->has_resync && task->uid_validity == mailbox->uid_validity) {
         server->note.as.vanished_ask = (struct access_store_vanished_ask){
-            .mailbox = task->row.mailbox, .modseq = task->modseq};
+            .owner = task->row.owner, .mailbox = task->row.mailbox, .modseq = task->modseq};
         imap_ask(server, ACCESS_STORE_VANISHED_ASK, on_vanished);
         return true;
     }
     put_mailbox(server, task);
-    imap_end(server, IMAP_OK, task->is_examine ? "[READ-ONLY] selected" : "[READ-WRITE] selected");
+    imap_end(server, IMAP_OK,
+             server->is_read_only ? "[READ-ONLY] selected" : "[READ-WRITE] selected");
     return true;
 }
 
@@ -282,17 +291,22 @@ on_found(struct imap_server *server, const struct access_store_note *note, struc
         imap_end_result(server, note->as.done.result, "");
         return;
     }
-    imap_view_open(&server->view, server->options.mailboxes, server->account, task->row.mailbox,
-                   on_view_change, server);
+    if (!(task->row.rights & IMAP_RIGHT_READ)) {
+        imap_end_forbidden(server, task->row.rights);
+        return;
+    }
+    imap_view_open(&server->view, server->options.mailboxes, imap_owner(server, task->row.owner),
+                   task->row.mailbox, on_view_change, server);
     struct imap_mailbox *mailbox = server->view.mailbox;
+    task->rights_serial = mailbox->rights_serial;
     server->on_note = NULL;
     server->more = opened;
     if (mailbox->is_loading || mailbox->is_loaded)
         return;
     mailbox->is_loading = true;
     server->more = NULL;
-    server->note.as.watch =
-        (struct access_store_watch){.watch = mailbox->watch, .mailbox = task->row.mailbox};
+    server->note.as.watch = (struct access_store_watch){
+        .watch = mailbox->watch, .owner = task->row.owner, .mailbox = task->row.mailbox};
     imap_ask(server, ACCESS_STORE_WATCH, on_watched);
 }
 
@@ -380,11 +394,12 @@ imap_command_close(struct imap_server *server, struct cursor *cursor)
 {
     if (!imap_take_end(cursor)) {
         imap_bad(server, "CLOSE takes no arguments");
-    } else if (server->is_read_only) {
+    } else if (server->is_read_only || !(server->rights & IMAP_RIGHT_EXPUNGE)) {
         imap_deselect(server);
         imap_end(server, IMAP_OK, "closed");
     } else {
-        server->note.as.expunge = (struct access_store_expunge){.mailbox = server->mailbox_id,
+        server->note.as.expunge = (struct access_store_expunge){.owner = server->mailbox_owner,
+                                                                .mailbox = server->mailbox_id,
                                                                 .ranges = all_known(server)};
         imap_ask(server, ACCESS_STORE_EXPUNGE, on_closed);
     }
@@ -415,6 +430,7 @@ imap_command_expunge(struct imap_server *server, struct cursor *cursor)
         return;
     }
     server->note.as.expunge = (struct access_store_expunge){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .ranges = server->is_uid
                       ? imap_uid_ranges(server, &places, ACCESS_STORE_EXPUNGE_RANGES_MAX, &is_all)

@@ -161,6 +161,7 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
         return;
     }
     server->note.as.flags_set = (struct access_store_flags_set){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .mode = task->mode,
         .flags = task->flags.bits,
@@ -258,6 +259,7 @@ copy(struct imap_server *server, struct cursor *cursor, bool is_move)
         return;
     }
     server->note.as.copy = (struct access_store_copy){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .to = name,
         .is_move = is_move,

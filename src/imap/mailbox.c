@@ -303,6 +303,8 @@ on_changes(struct imap_mailbox *mailbox, const struct access_store_changes *note
         mailbox->modseq = note->modseq;
     if (note->uid_next > mailbox->uid_next)
         mailbox->uid_next = note->uid_next;
+    if (note->are_rights)
+        mailbox->rights_serial++;
     if (note->is_gone) {
         struct access_store_uid_range all = {1, UINT32_MAX};
         mailbox->is_gone = true;

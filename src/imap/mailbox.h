@@ -42,6 +42,7 @@ struct imap_mailbox {
     enum access_store_result result; /* why it could not be loaded */
     uint32_t uid_validity, uid_next;
     uint64_t modseq;
+    uint32_t rights_serial; /* counts what became of who may do what */
     /* Columns, by rising UID. */
     uint32_t count, size;
     uint32_t *uids;

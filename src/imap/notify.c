@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "imap/fetch.h"
+#include "imap/rights.h"
 
 #include <stdlib.h>
 
@@ -46,10 +47,12 @@ on_rows(struct imap_server *server, const struct access_store_note *note, struct
     } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
         imap_end_result(server, note->as.done.result, "");
     } else if (server->notify->others & METADATA_EVENTS) {
+        imap_rows_sort(&look->rows);
         server->note.as.annotations_ask =
             (struct access_store_annotations_ask){.name = slice_of("", 0), .is_all = true};
         imap_ask(server, ACCESS_STORE_ANNOTATIONS_ASK, on_annotations);
     } else {
+        imap_rows_sort(&look->rows);
         server->on_note = NULL;
         server->more = look->then;
     }
@@ -72,6 +75,8 @@ compare_rows(const void *left, const void *right)
 {
     const struct access_store_mailbox_row *a = left, *b = right;
 
+    if (a->owner != b->owner)
+        return a->owner < b->owner ? -1 : 1;
     return a->mailbox < b->mailbox ? -1 : a->mailbox > b->mailbox;
 }
 
@@ -123,14 +128,15 @@ is_named(enum imap_notify_filter_kind kind, struct slice name, struct slice filt
 }
 
 bool
-imap_filter_matches(const struct imap_notify_filter *filter, struct slice name, bool is_subscribed)
+imap_filter_matches(const struct imap_notify_filter *filter,
+                    const struct access_store_mailbox_row *row)
 {
     if (filter->kind == IMAP_NOTIFY_PERSONAL)
-        return true;
+        return row->owner == 0;
     if (filter->kind == IMAP_NOTIFY_SUBSCRIBED)
-        return is_subscribed;
+        return row->is_subscribed;
     for (size_t i = 0; i < filter->name_count; i++) {
-        if (is_named(filter->kind, name, filter->names[i]))
+        if (is_named(filter->kind, row->name, filter->names[i]))
             return true;
     }
     return false;
@@ -141,14 +147,16 @@ static unsigned
 events_of(const struct imap_server *server, const struct access_store_mailbox_row *row)
 {
     const struct imap_notify *notify = server->notify;
-    bool is_selected = server->state == IMAP_SELECTED && server->mailbox_id == row->mailbox;
+    bool is_selected = server->state == IMAP_SELECTED && server->mailbox_id == row->mailbox &&
+                       server->mailbox_owner == row->owner;
     unsigned events = 0;
 
     for (size_t i = 0; i < notify->filter_count; i++) {
-        if (imap_filter_matches(&notify->filters[i], row->name, row->is_subscribed))
+        if (imap_filter_matches(&notify->filters[i], row))
             events |= notify->filters[i].events;
     }
-    return is_selected ? events & ~(unsigned)MESSAGE_EVENTS : events;
+    bool has_none = is_selected || !(row->rights & IMAP_RIGHT_READ);
+    return has_none ? events & ~(unsigned)MESSAGE_EVENTS : events;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -196,9 +204,9 @@ put_list(struct imap_server *server, const struct access_store_mailbox_row *row,
 }
 
 static const struct access_store_mailbox_row *
-find_known(const struct imap_notify *notify, uint32_t mailbox)
+find_known(const struct imap_notify *notify, const struct access_store_mailbox_row *row)
 {
-    struct access_store_mailbox_row key = {.mailbox = mailbox};
+    struct access_store_mailbox_row key = {.owner = row->owner, .mailbox = row->mailbox};
 
     return notify->row_count == 0
                ? NULL
@@ -220,8 +228,7 @@ went_along(struct imap_server *server, const struct imap_notify_look *look,
 {
     struct slice now = parent_of(row->name), before = parent_of(known->name);
     const struct access_store_mailbox_row *parent = imap_rows_find(&look->rows, now);
-    const struct access_store_mailbox_row *old =
-        parent ? find_known(server->notify, parent->mailbox) : NULL;
+    const struct access_store_mailbox_row *old = parent ? find_known(server->notify, parent) : NULL;
 
     return old && before.len > 0 && slice_equal(old->name, before) && !slice_equal(now, before);
 }
@@ -230,7 +237,7 @@ static void
 compare_row(struct imap_server *server, const struct imap_notify_look *look,
             const struct access_store_mailbox_row *row)
 {
-    const struct access_store_mailbox_row *known = find_known(server->notify, row->mailbox);
+    const struct access_store_mailbox_row *known = find_known(server->notify, row);
     unsigned events = events_of(server, row);
 
     if (!known) {
@@ -269,9 +276,9 @@ compare_gone(struct imap_server *server, const struct imap_notify_look *look)
         qsort(there, look->rows.count, sizeof(*there), compare_rows);
     for (size_t i = 0, at = 0; i < notify->row_count; i++) {
         const struct access_store_mailbox_row *known = &notify->rows[i];
-        while (at < look->rows.count && there[at].mailbox < known->mailbox)
+        while (at < look->rows.count && compare_rows(&there[at], known) < 0)
             at++;
-        bool is_there = at < look->rows.count && there[at].mailbox == known->mailbox;
+        bool is_there = at < look->rows.count && compare_rows(&there[at], known) == 0;
         if (!is_there && events_of(server, known) & IMAP_NOTIFY_NAME)
             put_list(server, known, false, slice_of("", 0));
     }
@@ -289,7 +296,7 @@ wants_mark(struct imap_server *server, const struct imap_notify_look *look, uint
         return server->notify->others & IMAP_NOTIFY_SERVER_METADATA;
     for (size_t i = 0; i < look->rows.count; i++) {
         const struct access_store_mailbox_row *row = &look->rows.at[i];
-        if (row->mailbox != mailbox)
+        if (row->mailbox != mailbox || row->owner != 0)
             continue;
         *ret_name = row->name;
         return events_of(server, row) & IMAP_NOTIFY_METADATA;

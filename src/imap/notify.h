@@ -67,8 +67,8 @@ struct imap_notify {
 /* filter-mailboxes-other of RFC 5465 and RFC 7377; names are kept in the arena. */
 MUST_USE bool imap_take_filter(struct imap_server *server, struct cursor *cursor,
                                struct arena *arena, struct imap_notify_filter *ret_filter);
-bool imap_filter_matches(const struct imap_notify_filter *filter, struct slice name,
-                         bool is_subscribed);
+bool imap_filter_matches(const struct imap_notify_filter *filter,
+                         const struct access_store_mailbox_row *row);
 
 void imap_notify_close(struct imap_notify **notify);
 

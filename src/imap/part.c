@@ -141,8 +141,11 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
     }
     buffer_init(&part->header, HEADER_MAX);
     part->left = part->len;
-    server->note.as.read = (struct access_store_read){
-        .mailbox = part->mailbox, .uid = part->url.uid, .offset = part->offset, .len = part->len};
+    server->note.as.read = (struct access_store_read){.owner = part->owner,
+                                                      .mailbox = part->mailbox,
+                                                      .uid = part->url.uid,
+                                                      .offset = part->offset,
+                                                      .len = part->len};
     imap_ask(server, ACCESS_STORE_READ, on_octets);
 }
 
@@ -155,7 +158,7 @@ ask_message(struct imap_server *server)
     assert(range);
     *range = (struct access_store_uid_range){part->url.uid, part->url.uid};
     server->note.as.messages_ask = (struct access_store_messages_ask){
-        .mailbox = part->mailbox, .has_records = true, .ranges = {range, 1}};
+        .owner = part->owner, .mailbox = part->mailbox, .has_records = true, .ranges = {range, 1}};
     imap_ask(server, ACCESS_STORE_MESSAGES_ASK, on_message);
 }
 
@@ -170,8 +173,10 @@ on_mailbox(struct imap_server *server, const struct access_store_note *note, str
     if (note->kind == ACCESS_STORE_MAILBOXES) {
         for (size_t i = 0; i < note->as.mailboxes.rows.count; i++) {
             const struct access_store_mailbox_row *row = &note->as.mailboxes.rows.at[i];
-            if (part->url.uid_validity == 0 || part->url.uid_validity == row->uid_validity)
+            if (part->url.uid_validity == 0 || part->url.uid_validity == row->uid_validity) {
                 part->mailbox = row->mailbox;
+                part->owner = row->owner;
+            }
         }
         return;
     }
@@ -188,6 +193,7 @@ imap_part_begin(struct imap_server *server, struct imap_part *part)
     server->more = NULL;
     if (part->url.mailbox.len == 0) {
         part->mailbox = server->mailbox_id;
+        part->owner = server->mailbox_owner;
         ask_message(server);
         return;
     }

@@ -12,6 +12,7 @@ struct imap_part {
     struct imap_fetch_item item; /* the section */
     struct buffer *into;         /* the octets are put behind what is there */
     void (*then)(struct imap_server *server, bool is_found);
+    uint64_t owner; /* 0: the session's own account */
     uint32_t mailbox;
     bool is_found;
     uint32_t offset, len, left;

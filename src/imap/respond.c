@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Pieces of responses (RFC 9051 §9). */
+#include "imap/rights.h"
 #include "imap/server_private.h"
 
 #include "text/date.h"
@@ -173,9 +174,21 @@ imap_put_known_flags(struct imap_server *server, bool is_forced)
         buffer_put_text(out, "()] none can be changed\r\n");
         return;
     }
-    imap_put_flags(server, 31, keywords);
-    buffer_truncate(out, buffer_len(out) - 1); /* the bracket */
-    buffer_put_text(out, " \\*)] these are kept\r\n");
+    bool has_keywords = server->rights & IMAP_RIGHT_WRITE;
+    imap_put_flags(server, imap_rights_flags(server->rights), has_keywords ? keywords : 0);
+    if (has_keywords) {
+        buffer_truncate(out, buffer_len(out) - 1); /* the bracket */
+        buffer_put_text(out, " \\*)");
+    }
+    buffer_put_text(out, "] these are kept\r\n");
+}
+
+void
+imap_put_mailbox_id(struct buffer *out, uint64_t owner, uint32_t uid_validity)
+{
+    imap_put_number(out, "F", uid_validity, "");
+    if (owner != 0)
+        imap_put_number(out, "_", owner, "");
 }
 
 void

@@ -172,8 +172,11 @@ imap_scan_ask(struct imap_server *server, uint32_t uid, uint64_t offset, uint64_
     scan->octets_left = len;
     if (!is_streamed)
         buffer_clear(&scan->octets);
-    server->note.as.read = (struct access_store_read){
-        .mailbox = server->mailbox_id, .uid = uid, .offset = offset, .len = len};
+    server->note.as.read = (struct access_store_read){.owner = server->mailbox_owner,
+                                                      .mailbox = server->mailbox_id,
+                                                      .uid = uid,
+                                                      .offset = offset,
+                                                      .len = len};
     imap_ask(server, ACCESS_STORE_READ, on_octets);
 }
 
@@ -199,6 +202,7 @@ ask_batch(struct imap_server *server)
     }
     scan->is_asked = true;
     server->note.as.messages_ask = (struct access_store_messages_ask){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .has_records = scan->wants_records,
         .octets_max = scan->octets_max,

@@ -180,6 +180,7 @@ ask_index(struct imap_server *server)
         abort();
     imap_set_builder_init(term->found);
     server->note.as.text_search = (struct access_store_text_search){
+        .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
         .scope = term->kind == IMAP_TERM_TEXT ? ACCESS_STORE_TEXT_SCOPE_TEXT
                                               : ACCESS_STORE_TEXT_SCOPE_BODY,

@@ -254,6 +254,10 @@ tell_between(struct imap_server *server)
     if (server->is_running || server->has_event || server->is_auth_open ||
         server->state == IMAP_LOGGED_OUT || !imap_has_room(server))
         return false;
+    if (imap_is_rights_stale(server)) {
+        imap_ask_rights(server);
+        return false;
+    }
     if (server->is_changed && imap_is_pushing(server, &may_expunge))
         server->is_changed = !imap_sync(server, may_expunge);
     return server->notify && is_line_empty && imap_notify_step(server);
@@ -298,6 +302,12 @@ imap_server_on_note(struct imap_server *server, const struct access_store_note *
 void
 imap_server_store_lost(struct imap_server *server)
 {
+    if (server->is_asking_rights) {
+        server->is_asking_rights = false;
+        server->on_note = NULL;
+        imap_shut(server, IMAP_CLOSE_SERVER, "[UNAVAILABLE] the store is away, try again later");
+        return;
+    }
     if (!server->is_running || !server->on_note)
         return;
     imap_scan_finish(server);
@@ -318,9 +328,9 @@ imap_server_is_busy(const struct imap_server *server)
 static bool
 can_take(const struct imap_server *server)
 {
-    return !server->has_event && !server->is_running && !server->is_auth_open && !server->is_held &&
-           server->state != IMAP_LOGGED_OUT && imap_has_room(server) &&
-           server->expects != IMAP_LINE_AFTER_TLS;
+    return !server->has_event && !server->is_running && !imap_is_rights_stale(server) &&
+           !server->is_auth_open && !server->is_held && server->state != IMAP_LOGGED_OUT &&
+           imap_has_room(server) && server->expects != IMAP_LINE_AFTER_TLS;
 }
 
 /* literal = "{" number64 ["+"] "}" CRLF at the end of a line. */

@@ -37,6 +37,7 @@ struct imap_server_options {
     struct slice mechanisms[IMAP_MECHANISMS_MAX]; /* SASL names, best first */
     size_t mechanisms_count;
     struct slice uses[IMAP_USES]; /* names of special-use mailboxes, see imap/use.h; may be empty */
+    struct slice others, shared;                  /* namespaces (RFC 2342); may be empty */
     bool is_tls_available;        /* STARTTLS is offered in the clear */
     bool is_secure;               /* TLS from the first byte */
     bool allows_clear_password;   /* for loopback only */

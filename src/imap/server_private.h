@@ -128,6 +128,10 @@ struct imap_server {
     /* The selected mailbox. */
     struct imap_view view;
     uint32_t mailbox_id;
+    uint64_t mailbox_owner; /* 0: the session's own account */
+    uint16_t rights;        /* in it; bits of enum imap_right */
+    uint32_t rights_serial; /* of the view's mailbox, when the rights were asked for */
+    bool is_asking_rights;
     uint32_t sync_place; /* how far the changed flags have been told */
     uint64_t sync_modseq;
     uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
@@ -135,6 +139,7 @@ struct imap_server {
     /* While another is searched, the selected one lies here. */
     struct imap_view lent_view;
     uint32_t lent_mailbox;
+    uint64_t lent_owner;
     bool is_lent;
     struct imap_set saved; /* SEARCHRES: UIDs; at is owned */
     bool is_saved;
@@ -183,6 +188,11 @@ void imap_put_number(struct buffer *out, const char *before, uint64_t number, co
 void imap_put_fetch(struct imap_server *server, uint32_t place, uint32_t number, bool has_uid);
 /* "* FLAGS (…)" and PERMANENTFLAGS, when there are keywords that the client does not know. */
 void imap_put_known_flags(struct imap_server *server, bool is_forced);
+/* "F7": a mailbox's name for ever (RFC 8474 §4); in that of somebody else stands his number, too.
+ */
+void imap_put_mailbox_id(struct buffer *out, uint64_t owner, uint32_t uid_validity);
+/* NO because rights lack: a mailbox that may not be looked up is not there. */
+void imap_end_forbidden(struct imap_server *server, uint16_t rights);
 
 /* ---- sync.c ---- */
 /* Tells what has changed in the selected mailbox; false when output is full: call again. */
@@ -190,8 +200,15 @@ MUST_USE bool imap_sync(struct imap_server *server, bool may_expunge);
 /* True when changes of the selected mailbox are to be told now, between commands. */
 bool imap_is_pushing(const struct imap_server *server, bool *ret_may_expunge);
 void imap_deselect(struct imap_server *server);
+/* The account whose mailbox it is, for imap_view_open. */
+uint64_t imap_owner(const struct imap_server *server, uint64_t owner);
+/* True when it must be asked first what may be done in the selected mailbox, now that somebody has
+ * changed that; nothing is told or taken until then. */
+bool imap_is_rights_stale(const struct imap_server *server);
+/* Asks, if nothing else waits to be asked. */
+void imap_ask_rights(struct imap_server *server);
 /* Puts the selected mailbox aside, for the view of another one. */
-void imap_view_lend(struct imap_server *server, uint32_t mailbox);
+void imap_view_lend(struct imap_server *server, uint64_t owner, uint32_t mailbox);
 /* Closes that view, and takes the selected mailbox back; nothing when none was lent. */
 void imap_view_return(struct imap_server *server);
 
@@ -281,6 +298,11 @@ IMAP_COMMAND(getmetadata);
 IMAP_COMMAND(setmetadata);
 IMAP_COMMAND(getquota);
 IMAP_COMMAND(getquotaroot);
+IMAP_COMMAND(setacl);
+IMAP_COMMAND(deleteacl);
+IMAP_COMMAND(getacl);
+IMAP_COMMAND(listrights);
+IMAP_COMMAND(myrights);
 #undef IMAP_COMMAND
 
 /* After a response to a challenge has come in. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/status.h"
 
+#include <stdlib.h>
+
 enum item {
     MESSAGES,
     RECENT,
@@ -84,6 +86,14 @@ value_of(const struct imap_server *server, const struct access_store_mailbox_row
     }
 }
 
+static void
+put_mailbox_id(struct buffer *out, const struct access_store_mailbox_row *row)
+{
+    buffer_put_text(out, " (");
+    imap_put_mailbox_id(out, row->owner, row->uid_validity);
+    buffer_put_byte(out, ')');
+}
+
 void
 imap_put_status(struct imap_server *server, const struct access_store_mailbox_row *row,
                 uint32_t items)
@@ -102,7 +112,7 @@ imap_put_status(struct imap_server *server, const struct access_store_mailbox_ro
         is_first = false;
         buffer_put(out, names[item]);
         if (item == MAILBOXID)
-            imap_put_number(out, " (F", row->uid_validity, ")");
+            put_mailbox_id(out, row);
         else
             imap_put_number(out, " ", value_of(server, row, item), "");
     }
@@ -132,6 +142,21 @@ imap_rows_add(struct imap_server *server, struct imap_rows *rows,
         rows->at[rows->count++] = row;
     }
     return !arena_failed(&server->arena);
+}
+
+static int
+compare_names(const void *left, const void *right)
+{
+    const struct access_store_mailbox_row *a = left, *b = right;
+
+    return slice_compare(a->name, b->name);
+}
+
+void
+imap_rows_sort(struct imap_rows *rows)
+{
+    if (rows->count > 0 && rows->at[rows->count - 1].owner != 0)
+        qsort(rows->at, rows->count, sizeof(*rows->at), compare_names);
 }
 
 const struct access_store_mailbox_row *

@@ -12,6 +12,9 @@ bool imap_status_wants_deleted(uint32_t items);
 void imap_put_status(struct imap_server *server, const struct access_store_mailbox_row *row,
                      uint32_t items);
 
+/* "* MYRIGHTS name rights" (RFC 4314, RFC 8440) */
+void imap_put_my_rights(struct imap_server *server, const struct access_store_mailbox_row *row);
+
 /* Gathers the rows of `mailboxes`, their names copied into the command's arena. */
 struct imap_rows {
     struct access_store_mailbox_row *at;
@@ -19,6 +22,8 @@ struct imap_rows {
 };
 MUST_USE bool imap_rows_add(struct imap_server *server, struct imap_rows *rows,
                             const struct access_store_mailboxes *note);
+/* By name, when all have come: those of others come behind the session's own. */
+void imap_rows_sort(struct imap_rows *rows);
 /* The row of that name, or NULL. */
 const struct access_store_mailbox_row *imap_rows_find(const struct imap_rows *rows,
                                                       struct slice name);

@@ -2,6 +2,7 @@
 /* What has changed in the selected mailbox since the client was told last: EXPUNGE or VANISHED,
  * EXISTS, FETCH (RFC 9051 §7.5, RFC 7162 §3). */
 #include "imap/notify.h"
+#include "imap/rights.h"
 
 /* True when the client shall hear of this tomb now. */
 static bool
@@ -147,6 +148,49 @@ imap_sync(struct imap_server *server, bool may_expunge)
     return true;
 }
 
+uint64_t
+imap_owner(const struct imap_server *server, uint64_t owner)
+{
+    return owner ? owner : server->account;
+}
+
+bool
+imap_is_rights_stale(const struct imap_server *server)
+{
+    return server->is_asking_rights ||
+           (server->state == IMAP_SELECTED && server->mailbox_owner != 0 && !server->is_lent &&
+            server->view.mailbox->rights_serial != server->rights_serial);
+}
+
+/* RFC 4314 §5.1.1: who may no longer read is sent away; who may do other things hears of that. */
+static void
+on_rights(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    uint16_t before = server->rights;
+
+    (void)blob;
+    server->on_note = NULL;
+    server->is_asking_rights = false;
+    server->rights = note->as.account_told.rights;
+    if (!(server->rights & IMAP_RIGHT_READ)) {
+        imap_shut(server, IMAP_CLOSE_SERVER, "[NOPERM] you may no longer read this mailbox");
+    } else if (server->rights != before) {
+        imap_put_known_flags(server, true);
+    }
+}
+
+void
+imap_ask_rights(struct imap_server *server)
+{
+    if (server->is_asking_rights || server->has_event)
+        return;
+    server->is_asking_rights = true;
+    server->rights_serial = server->view.mailbox->rights_serial;
+    server->note.as.account_ask = (struct access_store_account_ask){.owner = server->mailbox_owner,
+                                                                    .mailbox = server->mailbox_id};
+    imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_rights);
+}
+
 void
 imap_deselect(struct imap_server *server)
 {
@@ -160,12 +204,14 @@ imap_deselect(struct imap_server *server)
 }
 
 void
-imap_view_lend(struct imap_server *server, uint32_t mailbox)
+imap_view_lend(struct imap_server *server, uint64_t owner, uint32_t mailbox)
 {
     assert(!server->is_lent);
     imap_view_move(&server->lent_view, &server->view);
     server->lent_mailbox = server->mailbox_id;
+    server->lent_owner = server->mailbox_owner;
     server->mailbox_id = mailbox;
+    server->mailbox_owner = owner;
     server->is_lent = true;
 }
 
@@ -177,5 +223,6 @@ imap_view_return(struct imap_server *server)
     imap_view_close(&server->view);
     imap_view_move(&server->view, &server->lent_view);
     server->mailbox_id = server->lent_mailbox;
+    server->mailbox_owner = server->lent_owner;
     server->is_lent = false;
 }

@@ -134,8 +134,10 @@ unsigned
 mailbox_rights(struct store *store, account_id account, mailbox_id mailbox, struct slice user)
 {
     uint8_t memory[IDENTIFIER_MAX];
+    /* A name that begins with "-" would be taken for what takes rights away. */
+    bool has_entry = !slice_starts_with(user, SLICE("-"));
     unsigned given = mailbox_acl_get(store, account, mailbox, SLICE("anyone")) |
-                     mailbox_acl_get(store, account, mailbox, user);
+                     (has_entry ? mailbox_acl_get(store, account, mailbox, user) : 0);
 
     if (given == 0 || user.len >= IDENTIFIER_MAX) /* no name is so long */
         return 0;

@@ -22,6 +22,7 @@ enum store_result {
     STORE_EXISTS,
     STORE_QUOTA,
     STORE_LIMIT, /* a bound of this page: too many mailboxes, keywords, a name too long … */
+    STORE_FORBIDDEN, /* by the rights of who asks (mailbox/acl.h) */
     STORE_BUSY,  /* the turn being built touches the same things: commit it, then ask again */
     STORE_NO_SPACE,
     STORE_FENCED,

@@ -255,6 +255,7 @@ on_list(struct lobby *lobby, const struct access_store_mailbox_list *ask)
         if (ask->name.len > 0 && !slice_equal(ask->name, box->name))
             continue;
         rows[count++] = (struct access_store_mailbox_row){.mailbox = (uint32_t)i + 1,
+                                                          .rights = 2047,
                                                           .name = box->name,
                                                           .uid_validity = (uint32_t)i + 10,
                                                           .uid_next = box->uid_next,
@@ -441,10 +442,9 @@ on_text_search(struct lobby *lobby)
                                                .as.text_found = {0, {&range, 1}}});
     give(lobby, (struct access_store_note){
                     .kind = ACCESS_STORE_TEXT_SEARCHED,
-                    .as.text_searched = {0,
-                                         is_there ? ACCESS_STORE_RESULT_OK
-                                                  : ACCESS_STORE_RESULT_TEMPORARY,
-                                         lobby->indexed_below}});
+                    .as.text_searched = {
+                        0, is_there ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_TEMPORARY,
+                        lobby->indexed_below}});
 }
 
 static void
@@ -469,9 +469,9 @@ on_store(struct lobby *lobby, const struct access_store_note *note, struct slice
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         on_text_search(lobby);
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
-        give(lobby,
-             (struct access_store_note){.kind = ACCESS_STORE_ACCOUNT_TOLD,
-                                        .as.account_told = {.bytes = 2048, .quota_bytes = 10240}});
+        give(lobby, (struct access_store_note){
+                        .kind = ACCESS_STORE_ACCOUNT_TOLD,
+                        .as.account_told = {.bytes = 2048, .quota_bytes = 10240, .rights = 2047}});
     else
         done(lobby, ACCESS_STORE_RESULT_OK);
 }

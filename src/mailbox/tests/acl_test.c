@@ -75,6 +75,8 @@ what_is_given_counts_less_what_is_taken_away(void **state)
     assert_int_equal(rights_of_bob(folder, mailbox), RIGHT_LOOKUP | RIGHT_READ | RIGHT_INSERT);
     set(folder, mailbox, "-bob@example.test", RIGHT_READ);
     assert_int_equal(rights_of_bob(folder, mailbox), RIGHT_LOOKUP | RIGHT_INSERT);
+    assert_int_equal(mailbox_rights(folder->store, OWNER, mailbox, SLICE("-bob@example.test")),
+                     RIGHT_LOOKUP | RIGHT_READ);
     assert_int_equal(mailbox_rights(folder->store, OWNER, mailbox, SLICE("eve@example.test")),
                      RIGHT_LOOKUP | RIGHT_READ);
     set(folder, mailbox, "-anyone", RIGHT_LOOKUP);

@@ -211,6 +211,10 @@ role_open(const struct role_start *start)
     buffer_init(&role->note_buffer, HOST_NOTE_MAX);
     buffer_init(&role->hostname, HOSTNAME_MAX);
     buffer_put(&role->hostname, slice_first(start->config->hostname, HOSTNAME_MAX));
+    buffer_init(&role->others, HOSTNAME_MAX);
+    buffer_put(&role->others, slice_first(start->config->imap_others, HOSTNAME_MAX));
+    buffer_init(&role->namespace_shared, HOSTNAME_MAX);
+    buffer_put(&role->namespace_shared, slice_first(start->config->imap_shared, HOSTNAME_MAX));
     host_random(role->host, &seed, sizeof(seed));
     map_init(&role->last_logins, seed);
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
@@ -324,6 +328,8 @@ role_close(void *state)
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
     buffer_finish(&role->hostname);
+    buffer_finish(&role->others);
+    buffer_finish(&role->namespace_shared);
     slots_finish(&role->sessions);
     free(role);
 }

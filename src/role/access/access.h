@@ -38,6 +38,7 @@ struct access_role {
     struct tls_context *tls;
     struct connection_shared *shared;
     struct buffer hostname; /* owned: engines borrow it beyond a reload */
+    struct buffer others, namespace_shared; /* names of IMAP's namespaces; the same */
     struct pop3_server_options options;
     struct acceptors acceptors;
     struct slots sessions;

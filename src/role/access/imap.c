@@ -76,6 +76,8 @@ access_imap_open(struct access_session *session, bool is_secure, bool allows_cle
     struct imap_server_options options = {
         .hostname = role->options.hostname,
         .mechanisms_count = role->options.mechanisms_count,
+        .others = buffer_slice(&role->others),
+        .shared = buffer_slice(&role->namespace_shared),
         .is_tls_available = role->tls != NULL,
         .is_secure = is_secure,
         .allows_clear_password = allows_clear_password,
@@ -124,6 +126,8 @@ put_note(struct access_session *session, struct access_store_note *note, uint64_
     PUT(MAILBOX_LIST, mailbox_list)
     PUT(MAILBOX_EDIT, mailbox_edit)
     PUT(ACCOUNT_ASK, account_ask)
+    PUT(ACL_ASK, acl_ask)
+    PUT(ACL_SET, acl_set)
     PUT(ANNOTATIONS_ASK, annotations_ask)
     PUT(ANNOTATIONS_SET, annotations_set)
     PUT(WATCH, watch)
@@ -270,6 +274,7 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, bool *ret_is_
     ANSWER(DONE, done, true)
     ANSWER(MAILBOXES, mailboxes, false)
     ANSWER(ANNOTATIONS, annotations, false)
+    ANSWER(ACL, acl, false)
     ANSWER(VANISHED_TOLD, vanished_told, false)
     ANSWER(TEXT_FOUND, text_found, false)
     ANSWER(TEXT_SEARCHED, text_searched, true)

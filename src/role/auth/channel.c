@@ -209,6 +209,7 @@ auth_send_grant(struct auth_session *session)
         .access_index = session->client->index,
         .session = session->id,
         .account = session->account,
+        .name = slice_of(session->name, session->name_len),
     };
 
     if (!auth->store || !auth_store_put_grant(&auth->note, &auth->store_ledger, &grant)) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What IMAP sessions ask of the store: lists, columns, messages. Changes: imap_job.c. */
+#include "mailbox/sharing.h"
 #include "role/store/indexing.h"
+#include "role/store/reach.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -16,7 +18,14 @@ void
 imap_answer_done(struct store_access *access, uint64_t id, enum access_store_result result,
                  uint32_t number)
 {
-    struct access_store_done note = {id, result, number};
+    imap_answer_made(access, id, result, number, 0);
+}
+
+void
+imap_answer_made(struct store_access *access, uint64_t id, enum access_store_result result,
+                 uint32_t number, account_id owner)
+{
+    struct access_store_done note = {id, result, number, owner};
 
     buffer_clear(&access->role->note);
     send_note(access, access_store_put_done(&access->role->note, &access->ledger, &note));
@@ -33,36 +42,94 @@ new_reading(struct store_access *access, account_id account, enum reading_kind k
     return reading;
 }
 
+static struct reach
+reach_for(const struct store_access *access, const struct grant *grant)
+{
+    return reach_of(access->role, grant->account, grant_user(grant));
+}
+
+static enum access_store_result
+result_of(enum store_result result)
+{
+    return result == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND : access_result_of(result);
+}
+
+static struct slice
+own_copy(struct slice text)
+{
+    uint8_t *copy = malloc(text.len + 1);
+
+    if (!copy)
+        abort();
+    memcpy(copy, text.at, text.len);
+    return slice_of(copy, text.len);
+}
+
 void
-imap_list_mailboxes(struct store_access *access, account_id account,
+imap_list_mailboxes(struct store_access *access, account_id account, struct slice user,
                     const struct access_store_mailbox_list *note)
 {
-    mailbox_id mailbox = 0;
+    struct reach reach = reach_of(access->role, account, user);
+    struct reached reached = {.account = account};
 
     if (note->name.len > 0) {
-        enum store_result result = mailbox_find(access->role->store, account, note->name, &mailbox);
+        enum store_result result = reach_find(&reach, note->name, RIGHTS_VISIBLE, &reached);
         if (result != STORE_OK) {
-            imap_answer_done(access, note->id,
-                             result == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND
-                                                       : access_result_of(result),
-                             0);
+            imap_answer_done(access, note->id, result_of(result), 0);
             return;
         }
     }
     struct reading *reading =
-        new_reading(access, account, READING_IMAP_MAILBOXES, note->id, mailbox);
+        new_reading(access, reached.account, READING_IMAP_MAILBOXES, note->id, reached.mailbox);
+    reading->user = own_copy(user);
+    reading->asker = account;
     reading->wants_more = note->wants_deleted;
     reading_start(reading);
+}
+
+/* Refuses what may not be read with `done`; true when it may. */
+static bool
+may_read(struct store_access *access, const struct grant *grant, account_id owner,
+         mailbox_id mailbox, uint64_t id, struct reached *ret_reached)
+{
+    struct reach reach = reach_for(access, grant);
+    enum store_result result = reach_get(&reach, owner, mailbox, RIGHT_READ, ret_reached);
+
+    if (result == STORE_OK)
+        return true;
+    imap_answer_done(access, id, result_of(result), 0);
+    return false;
+}
+
+/* Who may not read a mailbox finds no columns in it. */
+static void
+refuse_watch(struct store_access *access, const struct access_store_watch *note,
+             enum store_result result)
+{
+    struct access_store_columns columns = {
+        .id = note->id, .watch = note->watch, .result = result_of(result), .is_last = true};
+
+    buffer_clear(&access->role->note);
+    send_note(access, access_store_put_columns(&access->role->note, &access->ledger, &columns));
+    imap_answer_done(access, note->id, result_of(result), 0);
 }
 
 static void
 on_watch(struct store_access *access, const struct grant *grant,
          const struct access_store_watch *note)
 {
-    watching_open(access, note->watch, grant->account, note->mailbox);
-    watching_tell_keywords(access, note->watch, grant->account, note->mailbox);
+    struct reach reach = reach_for(access, grant);
+    struct reached reached;
+    enum store_result result = reach_get(&reach, note->owner, note->mailbox, RIGHT_READ, &reached);
+
+    if (result != STORE_OK) {
+        refuse_watch(access, note, result);
+        return;
+    }
+    watching_open(access, note->watch, grant, reached.account, note->mailbox);
+    watching_tell_keywords(access, note->watch, reached.account, note->mailbox);
     struct reading *reading =
-        new_reading(access, grant->account, READING_IMAP_COLUMNS, note->id, note->mailbox);
+        new_reading(access, reached.account, READING_IMAP_COLUMNS, note->id, note->mailbox);
     reading->watch = note->watch;
     reading_start(reading);
 }
@@ -71,9 +138,12 @@ static void
 on_vanished_ask(struct store_access *access, const struct grant *grant,
                 const struct access_store_vanished_ask *note)
 {
-    struct reading *reading =
-        new_reading(access, grant->account, READING_IMAP_VANISHED, note->id, note->mailbox);
+    struct reached reached;
 
+    if (!may_read(access, grant, note->owner, note->mailbox, note->id, &reached))
+        return;
+    struct reading *reading =
+        new_reading(access, reached.account, READING_IMAP_VANISHED, note->id, note->mailbox);
     reading->modseq = note->modseq;
     reading_start(reading);
 }
@@ -82,16 +152,42 @@ static void
 on_annotations_ask(struct store_access *access, const struct grant *grant,
                    const struct access_store_annotations_ask *note)
 {
-    mailbox_id mailbox = 0;
+    struct reach reach = reach_for(access, grant);
+    struct reached reached = {.account = grant->account};
+    enum store_result result =
+        note->name.len > 0 ? reach_find(&reach, note->name, RIGHT_READ, &reached) : STORE_OK;
 
-    if (note->name.len > 0 &&
-        mailbox_find(access->role->store, grant->account, note->name, &mailbox) != STORE_OK) {
-        imap_answer_done(access, note->id, ACCESS_STORE_RESULT_NOT_FOUND, 0);
+    if (result != STORE_OK) {
+        imap_answer_done(access, note->id, result_of(result), 0);
         return;
     }
     struct reading *reading =
-        new_reading(access, grant->account, READING_IMAP_ANNOTATIONS, note->id, mailbox);
-    reading->wants_more = note->is_all;
+        new_reading(access, reached.account, READING_IMAP_ANNOTATIONS, note->id, reached.mailbox);
+    reading->is_foreign = reached.account != grant->account;
+    reading->wants_more = note->is_all && !reading->is_foreign;
+    reading_start(reading);
+}
+
+static void
+on_acl_ask(struct store_access *access, const struct grant *grant,
+           const struct access_store_acl_ask *note)
+{
+    struct reach reach = reach_for(access, grant);
+    struct reached reached;
+    enum store_result result = reach_find(&reach, note->name, RIGHT_ADMINISTER, &reached);
+
+    if (result != STORE_OK) {
+        imap_answer_done(access, note->id, result_of(result), 0);
+        return;
+    }
+    struct slice owner = grant_user(grant);
+    if (reached.account != grant->account &&
+        mailbox_owner_name(access->role->store, reached.account, &owner) != STORE_OK)
+        owner = slice_of("", 0);
+    struct reading *reading =
+        new_reading(access, reached.account, READING_IMAP_ACL, note->id, reached.mailbox);
+    reading->user = own_copy(owner);
+    reading->has_owner = true;
     reading_start(reading);
 }
 
@@ -99,9 +195,12 @@ static void
 on_messages_ask(struct store_access *access, const struct grant *grant,
                 const struct access_store_messages_ask *note)
 {
-    struct reading *reading =
-        new_reading(access, grant->account, READING_IMAP_MESSAGES, note->id, note->mailbox);
+    struct reached reached;
 
+    if (!may_read(access, grant, note->owner, note->mailbox, note->id, &reached))
+        return;
+    struct reading *reading =
+        new_reading(access, reached.account, READING_IMAP_MESSAGES, note->id, note->mailbox);
     reading->wants_more = note->has_records;
     reading->octets_max = note->octets_max < ACCESS_STORE_MESSAGE_OCTETS_MAX
                               ? note->octets_max
@@ -116,20 +215,43 @@ on_messages_ask(struct store_access *access, const struct grant *grant,
 }
 
 static void
-on_account_ask(struct store_access *access, const struct grant *grant, uint64_t id)
+on_account_ask(struct store_access *access, const struct grant *grant,
+               const struct access_store_account_ask *ask)
 {
+    struct reach reach = reach_for(access, grant);
     struct account_entry entry = {0};
-    struct access_store_account_told note = {.id = id};
+    struct reached reached = {0};
+    struct access_store_account_told note = {.id = ask->id};
 
-    if (mailbox_account_get(access->role->store, grant->account, &entry) == STORE_OK) {
+    if (reach_get(&reach, ask->owner, ask->mailbox, RIGHT_READ, &reached) == STORE_OK &&
+        mailbox_account_get(access->role->store, reached.account, &entry) == STORE_OK) {
         note.bytes = entry.bytes;
         note.messages = entry.messages;
         note.quota_bytes = entry.quota_bytes;
         note.quota_messages = entry.quota_messages;
         note.created_ns = entry.created.ns;
     }
+    note.rights = (uint16_t)reached.rights;
     buffer_clear(&access->role->note);
     send_note(access, access_store_put_account_told(&access->role->note, &access->ledger, &note));
+}
+
+static void
+on_text_search(struct store_access *access, const struct grant *grant,
+               const struct access_store_text_search *note)
+{
+    struct reach reach = reach_for(access, grant);
+    struct reached reached;
+    enum store_result result = reach_get(&reach, note->owner, note->mailbox, RIGHT_READ, &reached);
+
+    if (result == STORE_OK) {
+        indexing_find(access, reached.account, note);
+        return;
+    }
+    struct access_store_text_searched answer = {.id = note->id, .result = result_of(result)};
+    buffer_clear(&access->role->note);
+    send_note(access,
+              access_store_put_text_searched(&access->role->note, &access->ledger, &answer));
 }
 
 /* What opens a request, with its session; false for other notes. */
@@ -146,6 +268,8 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, uint64_t *ret
     REQUEST(MAILBOX_LIST, mailbox_list)
     REQUEST(MAILBOX_EDIT, mailbox_edit)
     REQUEST(ACCOUNT_ASK, account_ask)
+    REQUEST(ACL_ASK, acl_ask)
+    REQUEST(ACL_SET, acl_set)
     REQUEST(ANNOTATIONS_ASK, annotations_ask)
     REQUEST(ANNOTATIONS_SET, annotations_set)
     REQUEST(WATCH, watch)
@@ -192,6 +316,30 @@ refuse(struct store_access *access, const struct access_store_note *note, uint64
         imap_answer_done(access, id, result, 0);
 }
 
+/* What changes nothing; false for the rest. */
+static bool
+on_question(struct store_access *access, const struct grant *grant,
+            const struct access_store_note *note)
+{
+    if (note->kind == ACCESS_STORE_WATCH)
+        on_watch(access, grant, &note->as.watch);
+    else if (note->kind == ACCESS_STORE_VANISHED_ASK)
+        on_vanished_ask(access, grant, &note->as.vanished_ask);
+    else if (note->kind == ACCESS_STORE_ANNOTATIONS_ASK)
+        on_annotations_ask(access, grant, &note->as.annotations_ask);
+    else if (note->kind == ACCESS_STORE_ACL_ASK)
+        on_acl_ask(access, grant, &note->as.acl_ask);
+    else if (note->kind == ACCESS_STORE_MESSAGES_ASK)
+        on_messages_ask(access, grant, &note->as.messages_ask);
+    else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
+        on_text_search(access, grant, &note->as.text_search);
+    else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
+        on_account_ask(access, grant, &note->as.account_ask);
+    else
+        return false;
+    return true;
+}
+
 bool
 imap_on_note(struct store_access *access, const struct access_store_note *note, host_handle handle)
 {
@@ -215,23 +363,12 @@ imap_on_note(struct store_access *access, const struct access_store_note *note, 
     } else if (is_list && is_new) {
         imap_job_start(access, grant, note);
     } else if (is_list) {
-        imap_list_mailboxes(access, grant->account, &note->as.mailbox_list);
-    } else if (note->kind == ACCESS_STORE_WATCH) {
-        on_watch(access, grant, &note->as.watch);
-    } else if (note->kind == ACCESS_STORE_VANISHED_ASK) {
-        on_vanished_ask(access, grant, &note->as.vanished_ask);
-    } else if (note->kind == ACCESS_STORE_ANNOTATIONS_ASK) {
-        on_annotations_ask(access, grant, &note->as.annotations_ask);
-    } else if (note->kind == ACCESS_STORE_MESSAGES_ASK) {
-        on_messages_ask(access, grant, &note->as.messages_ask);
-    } else if (note->kind == ACCESS_STORE_TEXT_SEARCH) {
-        indexing_find(access, grant->account, &note->as.text_search);
-    } else if (note->kind == ACCESS_STORE_ACCOUNT_ASK) {
-        on_account_ask(access, grant, id);
-    } else if (note->kind == ACCESS_STORE_APPEND) {
-        imap_append(access, grant, &note->as.append, handle);
-    } else {
-        imap_job_start(access, grant, note);
+        imap_list_mailboxes(access, grant->account, grant_user(grant), &note->as.mailbox_list);
+    } else if (!on_question(access, grant, note)) {
+        if (note->kind == ACCESS_STORE_APPEND)
+            imap_append(access, grant, &note->as.append, handle);
+        else
+            imap_job_start(access, grant, note);
     }
     return true;
 }

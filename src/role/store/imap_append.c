@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* APPEND: messages that a session hands in. Those of one MULTIAPPEND (RFC 3502) are parsed each for
  * itself and go in one turn, all or none; the last of them leads the group. */
+#include "role/store/reach.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -47,7 +48,8 @@ new_parcel(struct store_access *access, const struct grant *grant,
     assert(parcel->recipients && parcel->keywords);
     for (size_t i = 0; i < note->keywords.count; i++)
         parcel->keywords[i] = arena_copy(&parcel->arena, note->keywords.at[i].name);
-    parcel->recipients[0].account = grant->account;
+    parcel->recipients[0].account = parcel->asker = grant->account;
+    parcel->user = arena_copy(&parcel->arena, grant_user(grant));
     parcel->recipient_count = 1;
     list_append(&access->parcels, &parcel->sender_link);
     return parcel;
@@ -127,37 +129,42 @@ imap_append_forget(struct grant *grant)
 
 /* ---- filing ---------------------------------------------------------------------------------- */
 
+/* With the flags that may be set there (RFC 4314 §4). */
 static enum store_result
-file_one(struct parcel *parcel, mailbox_id mailbox)
+file_one(struct parcel *parcel, const struct reached *target)
 {
     struct store *store = parcel->role->store;
-    account_id account = parcel->recipients[0].account;
-    struct message_new message = {.flags = parcel->flags, .internal = parcel->internal};
-    enum store_result result = parcel_keywords(parcel, mailbox, &message.keywords);
+    struct message_new message = {.flags = parcel->flags & reach_flags(target->rights),
+                                  .internal = parcel->internal};
+    enum store_result result = STORE_OK;
 
+    parcel->recipients[0].account = target->account;
+    if (target->rights & RIGHT_WRITE)
+        result = parcel_keywords(parcel, target->mailbox, &message.keywords);
     if (result == STORE_OK)
         result = mailbox_body_add(store, parcel->head, parcel_tail(parcel), parcel->record,
                                   &message.body);
     if (result == STORE_OK)
-        result =
-            mailbox_message_append(store, account, mailbox, &message, &parcel->recipients[0].uid);
+        result = mailbox_message_append(store, target->account, target->mailbox, &message,
+                                        &parcel->recipients[0].uid);
     return result;
 }
 
 static enum store_result
-check(struct parcel *parcel, mailbox_id *ret_mailbox)
+check(struct parcel *parcel, struct reached *ret_target)
 {
+    struct reach reach = reach_of(parcel->role, parcel->asker, parcel->user);
     struct store *store = parcel->role->store;
-    account_id account = parcel->recipients[0].account;
     uint64_t bytes = parcel_len(parcel);
     struct mailbox_entry entry;
 
     LIST_EACH (link, &parcel->group)
         bytes += parcel_len(LIST_ITEM(link, struct parcel, group_link));
-    enum store_result result = mailbox_find(store, account, parcel->mailbox, ret_mailbox);
+    enum store_result result = reach_find(&reach, parcel->mailbox, RIGHT_INSERT, ret_target);
     if (result == STORE_OK)
-        result = mailbox_account_has_room(store, account, bytes);
-    if (result == STORE_OK && mailbox_get(store, account, *ret_mailbox, &entry) == STORE_OK) {
+        result = mailbox_account_has_room(store, ret_target->account, bytes);
+    if (result == STORE_OK &&
+        mailbox_get(store, ret_target->account, ret_target->mailbox, &entry) == STORE_OK) {
         parcel->uid_validity = entry.uid_validity;
         LIST_EACH (link, &parcel->group)
             LIST_ITEM(link, struct parcel, group_link)->uid_validity = entry.uid_validity;
@@ -168,21 +175,21 @@ check(struct parcel *parcel, mailbox_id *ret_mailbox)
 bool
 imap_append_file(struct parcel *parcel)
 {
-    mailbox_id mailbox;
-    enum store_result result = check(parcel, &mailbox);
+    struct reached target;
+    enum store_result result = check(parcel, &target);
     bool is_begun = false;
 
     parcel->store_result = result;
     if (result != STORE_OK)
         return result != STORE_TEMPORARY;
     LIST_EACH (link, &parcel->group) {
-        result = file_one(LIST_ITEM(link, struct parcel, group_link), mailbox);
+        result = file_one(LIST_ITEM(link, struct parcel, group_link), &target);
         if (result != STORE_OK)
             break;
         is_begun = true;
     }
     if (result == STORE_OK)
-        result = file_one(parcel, mailbox);
+        result = file_one(parcel, &target);
     parcel->store_result = result;
     return result == STORE_OK || !is_begun;
 }

@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* What IMAP sessions change: each is a job of the next turn, and is answered when that is durable.
+/* What IMAP sessions change of messages, and how a change is kept (of mailboxes: imap_edit.c). Each
+ * is a job of the next turn, and is answered when that is durable.
  */
-#include "mailbox/annotation.h"
-#include "role/store/store_role.h"
+#include "role/store/imap_change.h"
 
 #include <stdlib.h>
 
 enum {
     RANGES_MAX = ACCESS_STORE_FLAGS_SET_RANGES_MAX,
     SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX
-};
-
-/* A request, kept until its turn is durable. */
-struct imap_change {
-    struct access_store_note note; /* its slices and lists lie in the arena */
-    struct arena arena;
-    mailbox_id mailbox; /* that was made, or copied to */
-    uint64_t modseq_first, modseq_last;
-    uint32_t number; /* messages that went; uid of the first copy */
-    uint32_t uid_validity;
-    struct buffer told; /* struct access_store_uid_range: modified, or sources */
 };
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -31,10 +20,29 @@ send_note(struct store_access *access, bool is_put)
     host_channel_send(access->channel, buffer_slice(&access->role->note), HOST_HANDLE_NONE);
 }
 
-static enum access_store_result
-result_of(enum store_result result)
+enum access_store_result
+imap_result_of(enum store_result result)
 {
     return result == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND : access_result_of(result);
+}
+
+struct reach
+imap_reach_for(const struct job *job)
+{
+    return reach_of(job->role, job->asker, job->change->user);
+}
+
+/* A mailbox by number; job->account becomes its owner. */
+static bool
+reach_number(struct job *job, account_id owner, mailbox_id mailbox, unsigned needed,
+             struct reached *ret_reached)
+{
+    struct reach reach = imap_reach_for(job);
+
+    job->result = reach_get(&reach, owner, mailbox, needed, ret_reached);
+    if (job->result == STORE_OK)
+        job->account = ret_reached->account;
+    return job->result == STORE_OK;
 }
 
 static void
@@ -97,144 +105,6 @@ gather(struct job *job, mailbox_id mailbox, const struct access_store_uid_range_
     return result;
 }
 
-/* ---- mailboxes ------------------------------------------------------------------------------- */
-
-/* With superior levels (RFC 9051 §6.3.4). */
-static enum store_result
-create(struct job *job, struct slice name, uint8_t use)
-{
-    struct store *store = job->role->store;
-    mailbox_id mailbox;
-
-    for (size_t i = 1; i < name.len; i++) {
-        if (name.at[i] != '/')
-            continue;
-        enum store_result result =
-            mailbox_open(store, job->account, slice_first(name, i), &mailbox);
-        if (result != STORE_OK)
-            return result;
-    }
-    enum store_result result = mailbox_create(store, job->account, name, &mailbox);
-    if (result == STORE_OK && use != 0)
-        result = mailbox_set_use(store, job->account, mailbox, use);
-    job->change->number = result == STORE_OK ? mailbox : 0;
-    return result;
-}
-
-/* ---- a new account --------------------------------------------------------------------------- */
-
-/* The numbers are those of imap/use.h. */
-enum { USE_ARCHIVE = 1, USE_DRAFTS, USE_JUNK, USE_SENT, USE_TRASH };
-
-bool
-imap_is_account_new(struct store_role *role, account_id account)
-{
-    struct account_entry entry;
-    mailbox_id inbox;
-
-    /* Nothing but INBOX was ever made, or not even that. */
-    if (mailbox_account_get(role->store, account, &entry) != STORE_OK ||
-        mailbox_find(role->store, account, SLICE("INBOX"), &inbox) != STORE_OK)
-        return true;
-    return entry.next_mailbox <= 2 && role->config->mailbox_drafts.len > 0;
-}
-
-static enum store_result
-provide(struct job *job, struct slice name, uint8_t use)
-{
-    struct store *store = job->role->store;
-    mailbox_id mailbox;
-
-    if (slice_is_empty(name))
-        return STORE_OK;
-    enum store_result result = mailbox_open(store, job->account, name, &mailbox);
-    if (result == STORE_OK)
-        result = mailbox_set_use(store, job->account, mailbox, use);
-    if (result == STORE_OK)
-        result = mailbox_set_subscribed(store, job->account, mailbox, true);
-    return result == STORE_LIMIT ? STORE_OK : result; /* a name that cannot be is passed over */
-}
-
-static void
-welcome_file(struct job *job)
-{
-    const struct config *config = job->role->config;
-    const struct {
-        struct slice name;
-        uint8_t use;
-    } mailboxes[] = {
-        {SLICE("INBOX"), 0},
-        {config->mailbox_archive, USE_ARCHIVE},
-        {config->mailbox_drafts, USE_DRAFTS},
-        {config->mailbox_junk, USE_JUNK},
-        {config->mailbox_sent, USE_SENT},
-        {config->mailbox_trash, USE_TRASH},
-    };
-
-    job->result = STORE_OK;
-    for (size_t i = 0; job->result == STORE_OK && i < COUNT_OF(mailboxes); i++)
-        job->result = provide(job, mailboxes[i].name, mailboxes[i].use);
-}
-
-/* The list that was asked for, if one was, is told when its mailboxes are there. */
-static void
-welcome_answer(struct job *job, enum store_result result)
-{
-    (void)result;
-    if (job->id != 0)
-        imap_list_mailboxes(job->access, job->account, &job->change->note.as.mailbox_list);
-}
-
-static const struct job_kind welcome_kind = {welcome_file, welcome_answer};
-
-static void
-edit_file(struct job *job)
-{
-    const struct access_store_mailbox_edit *note = &job->change->note.as.mailbox_edit;
-    struct store *store = job->role->store;
-    mailbox_id mailbox;
-
-    switch (note->edit) {
-    case ACCESS_STORE_EDIT_CREATE:
-        job->result = create(job, note->name, note->use);
-        break;
-    case ACCESS_STORE_EDIT_REMOVE:
-        job->result = mailbox_remove(store, job->account, note->name);
-        break;
-    case ACCESS_STORE_EDIT_RENAME:
-        job->result = mailbox_rename(store, job->account, note->name, note->to);
-        break;
-    case ACCESS_STORE_EDIT_SUBSCRIBE:
-    case ACCESS_STORE_EDIT_UNSUBSCRIBE:
-        job->result = mailbox_find(store, job->account, note->name, &mailbox);
-        if (job->result == STORE_OK)
-            job->result = mailbox_set_subscribed(store, job->account, mailbox,
-                                                 note->edit == ACCESS_STORE_EDIT_SUBSCRIBE);
-        break;
-    case ACCESS_STORE_EDIT_COUNT:
-        break;
-    }
-}
-
-static void
-done_answer(struct job *job, enum store_result result)
-{
-    imap_answer_done(job->access, job->id, result_of(result), job->change->number);
-}
-
-static void
-edit_answer(struct job *job, enum store_result result)
-{
-    struct mailbox_entry entry;
-
-    if (result == STORE_OK && job->change->number != 0 &&
-        mailbox_get(job->role->store, job->account, job->change->number, &entry) == STORE_OK)
-        job->change->number = entry.uid_validity;
-    done_answer(job, result);
-}
-
-static const struct job_kind edit_kind = {edit_file, edit_answer};
-
 /* ---- flags ----------------------------------------------------------------------------------- */
 
 /* The bits of the named keywords; new names are made unless flags are only taken away. */
@@ -255,22 +125,38 @@ keyword_bits(struct job *job, mailbox_id mailbox, const struct access_store_keyw
     return STORE_OK;
 }
 
+/* What the rights allow of it. */
 static struct message_change
-change_of(const struct access_store_flags_set *note, uint64_t keywords)
+change_of(const struct access_store_flags_set *note, uint64_t keywords, unsigned rights)
 {
+    uint32_t flags = reach_flags(rights);
+    uint64_t words = rights & RIGHT_WRITE ? UINT64_MAX : 0;
+
+    keywords &= words;
     switch (note->mode) {
     case ACCESS_STORE_MODE_ADD:
-        return (struct message_change){.flags_set = note->flags, .keywords_set = keywords};
+        return (struct message_change){.flags_set = note->flags & flags, .keywords_set = keywords};
     case ACCESS_STORE_MODE_REMOVE:
-        return (struct message_change){.flags_cleared = note->flags, .keywords_cleared = keywords};
+        return (struct message_change){.flags_cleared = note->flags & flags,
+                                       .keywords_cleared = keywords};
     case ACCESS_STORE_MODE_REPLACE:
     case ACCESS_STORE_MODE_COUNT:
         break;
     }
-    return (struct message_change){.flags_set = note->flags,
-                                   .flags_cleared = MESSAGE_FLAGS,
+    return (struct message_change){.flags_set = note->flags & flags,
+                                   .flags_cleared = flags,
                                    .keywords_set = keywords,
-                                   .keywords_cleared = UINT64_MAX};
+                                   .keywords_cleared = words};
+}
+
+/* STORE fails only when nothing of what was asked for is allowed (RFC 4314 §4). */
+static bool
+may_change(const struct access_store_flags_set *note, unsigned rights)
+{
+    bool is_allowed =
+        note->flags & reach_flags(rights) || (note->keywords.count > 0 && rights & RIGHT_WRITE);
+
+    return is_allowed || (note->flags == 0 && note->keywords.count == 0);
 }
 
 static void
@@ -304,12 +190,21 @@ flags_file(struct job *job)
     const struct access_store_flags_set *note = &job->change->note.as.flags_set;
     struct buffer uids;
     struct walk walk = {.uids = &uids};
+    struct reached reached;
     uint64_t keywords = 0;
 
-    buffer_init(&uids, SIZE_MAX / 2);
     buffer_clear(&job->change->told);
-    job->result = keyword_bits(job, note->mailbox, &note->keywords, &keywords);
-    struct message_change change = change_of(note, keywords);
+    if (!reach_number(job, note->owner, note->mailbox, RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE,
+                      &reached))
+        return;
+    if (!may_change(note, reached.rights)) {
+        job->result = STORE_FORBIDDEN;
+        return;
+    }
+    buffer_init(&uids, SIZE_MAX / 2);
+    if (reached.rights & RIGHT_WRITE)
+        job->result = keyword_bits(job, note->mailbox, &note->keywords, &keywords);
+    struct message_change change = change_of(note, keywords, reached.rights);
     if (job->result == STORE_OK)
         job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
     struct slice bytes = buffer_slice(&uids);
@@ -324,7 +219,7 @@ flags_answer(struct job *job, enum store_result result)
     struct buffer *buffer = &job->role->note;
     struct access_store_flags_were_set note = {
         .id = job->id,
-        .result = result_of(result),
+        .result = imap_result_of(result),
         .modseq_first = job->change->modseq_first,
         .modseq_last = job->change->modseq_last,
         .modified = told_list(&job->change->told),
@@ -359,7 +254,10 @@ expunge_file(struct job *job)
     const struct access_store_expunge *note = &job->change->note.as.expunge;
     struct buffer uids;
     struct walk walk = {.uids = &uids};
+    struct reached reached;
 
+    if (!reach_number(job, note->owner, note->mailbox, RIGHT_EXPUNGE, &reached))
+        return;
     buffer_init(&uids, SIZE_MAX / 2);
     job->result = gather(job, note->mailbox, &note->ranges, MESSAGE_DELETED, &walk);
     struct slice bytes = buffer_slice(&uids);
@@ -369,20 +267,27 @@ expunge_file(struct job *job)
     buffer_finish(&uids);
 }
 
-static const struct job_kind expunge_kind = {expunge_file, done_answer};
+static const struct job_kind expunge_kind = {expunge_file, imap_done_answer};
 
 /* ---- copy and move --------------------------------------------------------------------------- */
 
 static void
-copy_all(struct job *job, mailbox_id target, const uint32_t *uids, size_t count)
+copy_all(struct job *job, const struct reached *target, const uint32_t *uids, size_t count)
 {
     const struct access_store_copy *note = &job->change->note.as.copy;
-    struct store *store = job->role->store;
+    struct message_copy copy = {
+        .from_account = job->account,
+        .to_account = target->account,
+        .from = note->mailbox,
+        .to = target->mailbox,
+        .flags = reach_flags(target->rights),
+        .has_keywords = target->rights & RIGHT_WRITE,
+    };
     uint32_t uid;
 
     for (size_t i = 0; job->result == STORE_OK && i < count; i++) {
-        enum store_result result =
-            mailbox_message_copy(store, job->account, note->mailbox, uids[i], target, &uid);
+        copy.uid = uids[i];
+        enum store_result result = mailbox_message_copy_some(job->role->store, &copy, &uid);
         if (result == STORE_NOT_FOUND)
             continue; /* it went in this very turn */
         job->result = result;
@@ -399,6 +304,24 @@ copy_all(struct job *job, mailbox_id target, const uint32_t *uids, size_t count)
     }
 }
 
+/* Both mailboxes, and what may be done there: MOVE also takes messages away (RFC 6851 §4.4). */
+static bool
+reach_both(struct job *job, struct reached *ret_target)
+{
+    const struct access_store_copy *note = &job->change->note.as.copy;
+    const unsigned to_move = RIGHT_DELETE | RIGHT_EXPUNGE;
+    struct reach reach = imap_reach_for(job);
+    struct reached source;
+
+    if (!reach_number(job, note->owner, note->mailbox, RIGHT_READ, &source))
+        return false;
+    if (note->is_move && (source.rights & to_move) != to_move)
+        job->result = STORE_FORBIDDEN;
+    else
+        job->result = reach_find(&reach, note->to, RIGHT_INSERT, ret_target);
+    return job->result == STORE_OK;
+}
+
 static void
 copy_file(struct job *job)
 {
@@ -407,21 +330,23 @@ copy_file(struct job *job)
     struct mailbox_entry entry;
     struct buffer uids;
     struct walk walk = {.uids = &uids};
-    mailbox_id target;
+    struct reached target;
 
-    buffer_init(&uids, SIZE_MAX / 2);
     buffer_clear(&job->change->told);
     job->change->number = 0;
-    job->result = mailbox_find(store, job->account, note->to, &target);
-    if (job->result == STORE_OK && mailbox_get(store, job->account, target, &entry) == STORE_OK)
+    if (!reach_both(job, &target))
+        return;
+    if (mailbox_get(store, target.account, target.mailbox, &entry) == STORE_OK)
         job->change->uid_validity = entry.uid_validity;
-    if (job->result == STORE_OK)
-        job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
-    if (job->result == STORE_OK && !note->is_move && walk.bytes > 0)
-        job->result = mailbox_account_has_room(store, job->account, walk.bytes);
+    job->filed_to = target.account;
+    buffer_init(&uids, SIZE_MAX / 2);
+    bool is_kept = note->is_move && target.account == job->account;
+    job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
+    if (job->result == STORE_OK && !is_kept && walk.bytes > 0)
+        job->result = mailbox_account_has_room(store, target.account, walk.bytes);
     struct slice bytes = buffer_slice(&uids);
     if (job->result == STORE_OK)
-        copy_all(job, target, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
+        copy_all(job, &target, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
     buffer_finish(&uids);
 }
 
@@ -431,7 +356,7 @@ copy_answer(struct job *job, enum store_result result)
     struct buffer *buffer = &job->role->note;
     struct access_store_copied note = {
         .id = job->id,
-        .result = result_of(result),
+        .result = imap_result_of(result),
         .uid_validity = job->change->uid_validity,
         .uid_first = job->change->number,
         .sources = told_list(&job->change->told),
@@ -442,28 +367,6 @@ copy_answer(struct job *job, enum store_result result)
 }
 
 static const struct job_kind copy_kind = {copy_file, copy_answer};
-
-/* ---- annotations ----------------------------------------------------------------------------- */
-
-static void
-annotations_file(struct job *job)
-{
-    const struct access_store_annotations_set *note = &job->change->note.as.annotations_set;
-    struct annotation rows[ACCESS_STORE_ANNOTATIONS_SET_ROWS_MAX];
-    struct store *store = job->role->store;
-    mailbox_id mailbox = 0;
-
-    job->result =
-        note->name.len > 0 ? mailbox_find(store, job->account, note->name, &mailbox) : STORE_OK;
-    for (size_t i = 0; i < note->rows.count; i++) {
-        const struct access_store_annotation *row = &note->rows.at[i];
-        rows[i] = (struct annotation){row->name, row->has_value ? row->value : slice_of(NULL, 0)};
-    }
-    if (job->result == STORE_OK)
-        job->result = mailbox_annotations_set(store, job->account, mailbox, rows, note->rows.count);
-}
-
-static const struct job_kind annotations_kind = {annotations_file, done_answer};
 
 static void
 keep_annotations(struct arena *arena, struct access_store_annotations_set *set)
@@ -512,6 +415,10 @@ keep(struct imap_change *change, const struct access_store_note *note)
         keep_ranges(arena, &set->ranges);
     } else if (note->kind == ACCESS_STORE_ANNOTATIONS_SET) {
         keep_annotations(arena, &change->note.as.annotations_set);
+    } else if (note->kind == ACCESS_STORE_ACL_SET) {
+        struct access_store_acl_set *set = &change->note.as.acl_set;
+        set->name = arena_copy(arena, set->name);
+        set->identifier = arena_copy(arena, set->identifier);
     } else if (note->kind == ACCESS_STORE_COPY) {
         change->note.as.copy.to = arena_copy(arena, note->as.copy.to);
         keep_ranges(arena, &change->note.as.copy.ranges);
@@ -534,19 +441,23 @@ imap_job_start(struct store_access *access, const struct grant *grant,
     keep(job->change, note);
     job->role = access->role;
     job->access = access;
-    job->account = grant->account;
+    job->account = job->asker = grant->account;
+    job->change->user = arena_copy(&job->change->arena, grant_user(grant));
     if (note->kind == ACCESS_STORE_MAILBOX_LIST) {
-        job->kind = &welcome_kind;
+        job->kind = &imap_welcome_kind;
         job->id = note->as.mailbox_list.id;
     } else if (note->kind == ACCESS_STORE_MAILBOX_EDIT) {
-        job->kind = &edit_kind;
+        job->kind = &imap_edit_kind;
         job->id = note->as.mailbox_edit.id;
     } else if (note->kind == ACCESS_STORE_FLAGS_SET) {
         job->kind = &flags_kind;
         job->id = note->as.flags_set.id;
     } else if (note->kind == ACCESS_STORE_ANNOTATIONS_SET) {
-        job->kind = &annotations_kind;
+        job->kind = &imap_annotations_kind;
         job->id = note->as.annotations_set.id;
+    } else if (note->kind == ACCESS_STORE_ACL_SET) {
+        job->kind = &imap_acl_kind;
+        job->id = note->as.acl_set.id;
     } else if (note->kind == ACCESS_STORE_COPY) {
         job->kind = &copy_kind;
         job->id = note->as.copy.id;

@@ -193,6 +193,7 @@ file_for(struct parcel *parcel, size_t index)
         return true;
     case STORE_NOT_FOUND:
     case STORE_EXISTS:
+    case STORE_FORBIDDEN:
     case STORE_BUSY:
     case STORE_NO_SPACE:
     case STORE_FENCED:

@@ -2,6 +2,7 @@
 /* auth says which session speaks for which account; access reads and empties maildrops for such
  * sessions, and for no others. */
 #include "role/store/indexing.h"
+#include "role/store/reach.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct reader_key {
 struct reader_count {
     struct reader_key key;
     size_t count;
+    uint8_t user[STORE_USER_MAX];
+    uint16_t user_len;
 };
 
 static struct grant *
@@ -55,12 +58,14 @@ count_in(struct store_role *role, const struct grant *grant)
         if (!readers)
             abort();
         readers->key = key;
+        memcpy(readers->user, grant->user, grant->user_len);
+        readers->user_len = grant->user_len;
         (void)!map_set(&role->readers, slice_of(&readers->key, sizeof(key)), readers);
     }
     readers->count++;
 }
 
-/* With the last session of an account its watches end, too. */
+/* With the last session of an account its watches end, too, if no other may have them. */
 static void
 count_out(struct store_role *role, const struct grant *grant)
 {
@@ -72,7 +77,22 @@ count_out(struct store_role *role, const struct grant *grant)
     (void)!map_remove(&role->readers, slice_of(&key, sizeof(key)));
     free(readers);
     if (role->access[grant->access_index])
-        watchings_drop(role->access[grant->access_index], grant->account);
+        watchings_leave(role->access[grant->access_index], grant->account);
+}
+
+bool
+readers_next(struct store_role *role, unsigned access, size_t *place, account_id *ret_account,
+             struct slice *ret_user)
+{
+    for (const struct map_item *item; (item = map_next(&role->readers, place));) {
+        const struct reader_count *readers = item->value;
+        if (readers->key.access != access)
+            continue;
+        *ret_account = readers->key.account;
+        *ret_user = slice_of(readers->user, readers->user_len);
+        return true;
+    }
+    return false;
 }
 
 static void
@@ -134,6 +154,8 @@ on_grant(struct store_role *role, const struct auth_store_grant *note)
         grant->access_index = note->access_index;
         grant->session = note->session;
         grant->account = note->account;
+        grant->user_len = (uint16_t)note->name.len;
+        memcpy(grant->user, note->name.at, note->name.len);
         buffer_init(&grant->uids, GRANT_UIDS_MAX);
         list_init(&grant->appends);
         count_in(role, grant);
@@ -207,6 +229,8 @@ access_result_of(enum store_result result)
         return ACCESS_STORE_RESULT_NO_SPACE;
     case STORE_DAMAGED:
         return ACCESS_STORE_RESULT_DAMAGED;
+    case STORE_FORBIDDEN:
+        return ACCESS_STORE_RESULT_NO_PERMISSION;
     case STORE_BUSY:
     case STORE_FENCED:
     case STORE_TEMPORARY:
@@ -277,23 +301,38 @@ answer_read(struct store_access *access, uint64_t id, enum access_store_result r
     host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
 }
 
+/* The mailbox, and the account that it belongs to. */
+static enum store_result
+find_mailbox(const struct reach *reach, const struct access_store_read *note,
+             struct reached *ret_reached)
+{
+    mailbox_id inbox;
+
+    if (note->mailbox != 0)
+        return reach_get(reach, note->owner, note->mailbox, RIGHT_READ, ret_reached);
+    enum store_result result = mailbox_find(reach->store, reach->account, SLICE("INBOX"), &inbox);
+    if (result == STORE_OK)
+        *ret_reached = (struct reached){reach->account, inbox, RIGHTS_ALL};
+    return result;
+}
+
 static void
 on_read(struct store_access *access, const struct access_store_read *note)
 {
     struct store_role *role = access->role;
     struct grant *grant = find_grant(role, access->index, note->session);
     struct message_entry entry;
-    mailbox_id inbox;
+    struct reached reached;
 
     if (!grant) {
         answer_read(access, note->id, ACCESS_STORE_RESULT_NO_PERMISSION);
         return;
     }
-    inbox = note->mailbox;
-    enum store_result result =
-        inbox ? STORE_OK : mailbox_find(role->store, grant->account, SLICE("INBOX"), &inbox);
+    struct reach reach = reach_of(role, grant->account, grant_user(grant));
+    enum store_result result = find_mailbox(&reach, note, &reached);
     if (result == STORE_OK)
-        result = mailbox_message_get(role->store, grant->account, inbox, note->uid, &entry);
+        result =
+            mailbox_message_get(role->store, reached.account, reached.mailbox, note->uid, &entry);
     if (result != STORE_OK) {
         answer_read(access, note->id, access_result_of(result));
         return;
@@ -414,7 +453,7 @@ job_answer(struct job **job, enum store_result result)
     enum store_result told = result == STORE_OK ? old->result : result;
 
     if (told == STORE_OK && old->kind)
-        indexing_touch(role, old->account); /* a copy, maybe */
+        indexing_touch(role, old->filed_to ? old->filed_to : old->account); /* a copy, maybe */
 
     list_remove(&old->link);
     if (old->kind && old->access) {
@@ -464,7 +503,7 @@ lose_access(struct store_access *access)
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
     }
-    watchings_drop(access, 0);
+    watchings_drop(access);
     drop_grants_of(role, access->index);
     host_channel_close(&access->channel);
     note_ledger_finish(&access->ledger);

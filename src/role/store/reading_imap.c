@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Pages of mailboxes, columns and messages on their way to IMAP sessions. */
 #include "mailbox/annotation.h"
+#include "mailbox/sharing.h"
+#include "role/store/reach.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -47,21 +49,12 @@ struct mailbox_page {
     size_t count, passed;
 };
 
-static bool
-add_mailbox(void *context, mailbox_id mailbox, const struct mailbox_entry *entry)
+static void
+add_row(struct mailbox_page *page, mailbox_id mailbox, const struct mailbox_entry *entry)
 {
-    struct mailbox_page *page = context;
-    struct reading *reading = page->reading;
-
-    if (page->count == MAILBOXES_PER_NOTE)
-        return false;
-    if (page->passed < reading->offset) {
-        page->passed++;
-        return true;
-    }
     page->rows[page->count++] = (struct access_store_mailbox_row){
         .mailbox = mailbox,
-        .name = arena_copy(&reading->role->note_arena, entry->name),
+        .name = arena_copy(&page->reading->role->note_arena, entry->name),
         .uid_validity = entry->uid_validity,
         .uid_next = entry->uid_next,
         .messages = entry->messages,
@@ -70,8 +63,110 @@ add_mailbox(void *context, mailbox_id mailbox, const struct mailbox_entry *entry
         .modseq = entry->modseq,
         .is_subscribed = entry->is_subscribed,
         .use = entry->use,
+        .rights = RIGHTS_ALL,
     };
+}
+
+static bool
+add_mailbox(void *context, mailbox_id mailbox, const struct mailbox_entry *entry)
+{
+    struct mailbox_page *page = context;
+
+    if (page->count == MAILBOXES_PER_NOTE)
+        return false;
+    if (page->passed < page->reading->offset)
+        page->passed++;
+    else
+        add_row(page, mailbox, entry);
     return true;
+}
+
+/* A mailbox of somebody else, under the name that it has for the session. It is nobody's Sent or
+ * Trash but its owner's; and who may not read it hears no numbers. */
+static void
+add_share(struct mailbox_page *page, const struct reached *share)
+{
+    struct reading *reading = page->reading;
+    struct store *store = reading->role->store;
+    struct reach reach = reach_of(reading->role, reading->asker, reading->user);
+    struct mailbox_entry entry;
+    struct buffer name;
+
+    if (mailbox_get(store, share->account, share->mailbox, &entry) != STORE_OK)
+        return;
+    buffer_init(&name, (size_t)4 * MAILBOX_NAME_MAX);
+    if (reach_put_name(&reach, share->account, entry.name, &name)) {
+        bool is_readable = share->rights & RIGHT_READ;
+        entry.name = buffer_slice(&name);
+        entry.use = 0;
+        entry.is_subscribed =
+            mailbox_is_followed(store, reading->asker, share->account, share->mailbox);
+        if (!is_readable)
+            entry = (struct mailbox_entry){.name = entry.name,
+                                           .uid_validity = entry.uid_validity,
+                                           .is_subscribed = entry.is_subscribed};
+        add_row(page, share->mailbox, &entry);
+        page->rows[page->count - 1].owner = share->account;
+        page->rows[page->count - 1].rights = (uint16_t)share->rights;
+    }
+    buffer_finish(&name);
+}
+
+/* Behind the session's own mailboxes come those of others. */
+static void
+add_shares(struct reading *reading, struct mailbox_page *page)
+{
+    struct reach reach = reach_of(reading->role, reading->asker, reading->user);
+
+    if (!reading->has_shares)
+        reach_list(&reach, &reading->shares);
+    reading->has_shares = true;
+    struct slice rest =
+        slice_skip(buffer_slice(&reading->shares), reading->shares_next * sizeof(struct reached));
+    for (; rest.len > 0 && page->count < MAILBOXES_PER_NOTE;
+         rest = slice_skip(rest, sizeof(struct reached))) {
+        struct reached share;
+        memcpy(&share, rest.at, sizeof(share));
+        reading->shares_next++;
+        add_share(page, &share);
+    }
+    reading->is_done = rest.len == 0;
+}
+
+static void
+add_named(struct reading *reading, struct mailbox_page *page)
+{
+    struct reach reach = reach_of(reading->role, reading->asker, reading->user);
+    struct reached reached;
+    struct mailbox_entry entry;
+
+    reading->is_done = true;
+    reading->result =
+        reach_get(&reach, reading->account, reading->mailbox, RIGHTS_VISIBLE, &reached);
+    if (reading->result != STORE_OK)
+        return;
+    if (reached.account != reading->asker) {
+        add_share(page, &reached);
+        return;
+    }
+    reading->result = mailbox_get(reading->role->store, reading->account, reading->mailbox, &entry);
+    if (reading->result == STORE_OK)
+        add_row(page, reading->mailbox, &entry);
+}
+
+/* The session's own, then those of others. */
+static void
+add_all(struct reading *reading, struct mailbox_page *page)
+{
+    size_t before = page->count;
+
+    if (!reading->has_shares)
+        reading->result = mailbox_list(reading->role->store, reading->account, add_mailbox, page);
+    reading->offset += page->count - before;
+    if (reading->result != STORE_OK)
+        reading->is_done = true;
+    else if (page->count < MAILBOXES_PER_NOTE)
+        add_shares(reading, page);
 }
 
 static void
@@ -80,22 +175,19 @@ page_of_mailboxes(struct reading *reading, struct arena *arena)
     struct store *store = reading->role->store;
     struct mailbox_page page = {
         reading, ARENA_ARRAY(arena, struct access_store_mailbox_row, MAILBOXES_PER_NOTE), 0, 0};
-    struct mailbox_entry entry;
 
     assert(page.rows);
-    if (reading->mailbox != 0) {
-        reading->result = mailbox_get(store, reading->account, reading->mailbox, &entry);
-        if (reading->result == STORE_OK)
-            (void)add_mailbox(&page, reading->mailbox, &entry);
-        reading->is_done = true;
-    } else {
-        reading->result = mailbox_list(store, reading->account, add_mailbox, &page);
-        reading->offset += page.count;
-        reading->is_done = reading->result != STORE_OK || page.count < MAILBOXES_PER_NOTE;
+    if (reading->mailbox != 0)
+        add_named(reading, &page);
+    else
+        add_all(reading, &page);
+    for (size_t i = 0; reading->wants_more && i < page.count; i++) {
+        struct access_store_mailbox_row *row = &page.rows[i];
+        account_id account = row->owner ? row->owner : reading->account;
+        if (row->rights & RIGHT_READ)
+            (void)!mailbox_message_list(store, account, row->mailbox, 0, count_deleted,
+                                        &row->deleted);
     }
-    for (size_t i = 0; reading->wants_more && i < page.count; i++)
-        (void)!mailbox_message_list(store, reading->account, page.rows[i].mailbox, 0, count_deleted,
-                                    &page.rows[i].deleted);
     if (page.count == 0)
         return;
     struct access_store_mailboxes note = {reading->id, {page.rows, page.count}};
@@ -210,7 +302,7 @@ struct annotation_page {
     struct arena *arena;
     size_t count, bytes;
     uint64_t passed, left_out;
-    bool is_full;
+    bool is_full, is_foreign;
 };
 
 static bool
@@ -218,6 +310,8 @@ add_annotation(void *context, mailbox_id mailbox, struct slice name, struct slic
 {
     struct annotation_page *page = context;
 
+    if (page->is_foreign && slice_starts_with(name, SLICE("/private/")))
+        return true;
     if (page->passed++ < page->left_out)
         return true;
     page->bytes += name.len + value.len + ANNOTATION_ROW_BYTES;
@@ -236,6 +330,7 @@ page_of_annotations(struct reading *reading, struct arena *arena)
         .rows = ARENA_ARRAY(arena, struct access_store_annotation, ANNOTATIONS_PER_NOTE),
         .arena = arena,
         .left_out = reading->offset,
+        .is_foreign = reading->is_foreign,
     };
 
     assert(page.rows);
@@ -250,6 +345,53 @@ page_of_annotations(struct reading *reading, struct arena *arena)
     buffer_clear(&reading->role->note);
     reading_send(reading, access_store_put_annotations(&reading->role->note,
                                                        &reading->access->ledger, &note));
+}
+
+/* ---- rights -------------------------------------------------------------------------------- */
+
+struct acl_page {
+    struct access_store_acl_entry *rows;
+    struct arena *arena;
+    size_t count;
+    uint64_t passed, left_out;
+};
+
+static bool
+add_entry(void *context, struct slice identifier, unsigned rights)
+{
+    struct acl_page *page = context;
+
+    if (page->passed++ < page->left_out)
+        return true;
+    if (page->count == ACCESS_STORE_ACL_ROWS_MAX)
+        return false;
+    page->rows[page->count++] =
+        (struct access_store_acl_entry){arena_copy(page->arena, identifier), (uint16_t)rights};
+    return true;
+}
+
+static void
+page_of_acl(struct reading *reading, struct arena *arena)
+{
+    struct acl_page page = {
+        .rows = ARENA_ARRAY(arena, struct access_store_acl_entry, ACCESS_STORE_ACL_ROWS_MAX),
+        .arena = arena,
+        .left_out = reading->offset,
+    };
+
+    assert(page.rows);
+    if (reading->has_owner)
+        page.rows[page.count++] = (struct access_store_acl_entry){reading->user, RIGHTS_ALL};
+    size_t before = page.count;
+    reading->has_owner = false;
+    reading->result = mailbox_acl_list(reading->role->store, reading->account, reading->mailbox,
+                                       add_entry, &page);
+    reading->offset += page.count - before;
+    reading->is_done = reading->result != STORE_OK || page.count < ACCESS_STORE_ACL_ROWS_MAX;
+    struct access_store_acl note = {reading->id, {page.rows, page.count}};
+    buffer_clear(&reading->role->note);
+    reading_send(reading,
+                 access_store_put_acl(&reading->role->note, &reading->access->ledger, &note));
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -451,6 +593,8 @@ reading_imap_next(struct reading *reading)
         page_of_vanished(reading, arena);
     else if (reading->kind == READING_IMAP_ANNOTATIONS)
         page_of_annotations(reading, arena);
+    else if (reading->kind == READING_IMAP_ACL)
+        page_of_acl(reading, arena);
     else
         page_of_messages(reading);
 }
@@ -474,5 +618,8 @@ reading_imap_finish(struct reading *reading)
         arena_finish(&reading->page->arena);
         free(reading->page);
     }
+    if (reading->has_shares)
+        buffer_finish(&reading->shares);
+    free((void *)(uintptr_t)reading->user.at);
     free(reading->ranges);
 }

@@ -395,6 +395,7 @@ role_open(const struct role_start *start)
     map_init(&role->readers, seed);
     map_init(&role->watched, seed);
     list_init(&role->watched_touched);
+    list_init(&role->watched_accounts);
     arena_init(&role->note_arena, STORE_NOTE_ARENA_MAX);
     buffer_init(&role->note, HOST_NOTE_MAX);
     turns_open(role);

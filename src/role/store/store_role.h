@@ -37,6 +37,7 @@ enum {
     STORE_PARSE_WAIT_S = 60, /* a deliver process that is silent so long is given up */
     STORE_PARSE_DEATHS_MAX = 2,
     STORE_TOOLS_MAX = 32,
+    STORE_USER_MAX = AUTH_STORE_GRANT_NAME_MAX,
 };
 
 struct store_role;
@@ -105,6 +106,8 @@ struct parcel {
     bool is_parsed;
     /* for PARCEL_APPENDED and PARCEL_IMAP */
     struct slice mailbox, key;
+    account_id asker; /* of PARCEL_IMAP: the session's own account, and what it is called */
+    struct slice user;
     uint32_t flags;
     struct wall internal;
     struct slice *keywords;
@@ -185,6 +188,8 @@ struct grant {
     unsigned access_index;
     uint64_t session;
     account_id account;
+    uint8_t user[STORE_USER_MAX]; /* what the account is called */
+    uint16_t user_len;
     bool has_maildrop;  /* it holds the account's lock */
     struct buffer uids; /* marked for the update that is being told */
     struct list appends; /* parcels that wait for the last of their group */
@@ -206,6 +211,8 @@ struct job {
     struct store_tool *tool;
     uint64_t id;
     account_id account;
+    account_id asker;    /* with kind: the session's own account; `account` is what it changes */
+    account_id filed_to; /* that a copy went to, or 0 */
     uint64_t session; /* whose lock ends, with access */
     uint32_t *uids; /* owned; NULL: remove the account */
     size_t count;
@@ -259,6 +266,7 @@ struct store_role {
     struct map locks;  /* by account: the grant that holds the maildrop */
     struct map readers; /* by access process and account: how many grants (struct reader_count) */
     struct map watched; /* by account and mailbox: struct watched */
+    struct list watched_accounts; /* those with mailbox 0 */
     struct list watched_touched; /* by the turn that is being told */
 
     struct host_timer *view_timer, *background_timer, *watch_timer;
@@ -321,6 +329,7 @@ enum reading_kind {
     READING_IMAP_COLUMNS,
     READING_IMAP_VANISHED,
     READING_IMAP_ANNOTATIONS,
+    READING_IMAP_ACL,
     READING_IMAP_MESSAGES, /* with or without their records */
 };
 
@@ -349,6 +358,13 @@ struct reading {
     uint64_t modseq;
     uint64_t watch;
     uint32_t octets_max;
+    struct slice user;    /* owned; mailboxes: who asks */
+    account_id asker;     /* mailboxes: his own account */
+    struct buffer shares; /* struct reached: those of others, at the end of the list */
+    size_t shares_next;
+    bool has_shares;
+    bool has_owner;  /* acl: `user`, who comes first */
+    bool is_foreign; /* annotations: /private is the owner's own */
     bool wants_more; /* records; counts of deleted messages; annotations of all mailboxes */
     struct imap_page *page; /* owned; being filled */
 };
@@ -371,10 +387,18 @@ void reading_imap_finish(struct reading *reading);
 /* imap.c: what IMAP asks; false when the note is none of its. */
 bool imap_on_note(struct store_access *access, const struct access_store_note *note,
                   host_handle handle);
-void imap_list_mailboxes(struct store_access *access, account_id account,
+void imap_list_mailboxes(struct store_access *access, account_id account, struct slice user,
                          const struct access_store_mailbox_list *note);
 /* True when the mailboxes that each account begins with are still to be made. */
 bool imap_is_account_new(struct store_role *role, account_id account);
+static inline struct slice
+grant_user(const struct grant *grant)
+{
+    return slice_of(grant->user, grant->user_len);
+}
+/* Walks over the accounts that speak through a process; begin with *place 0. */
+MUST_USE bool readers_next(struct store_role *role, unsigned access, size_t *place,
+                           account_id *ret_account, struct slice *ret_user);
 struct grant *readers_find_grant(struct store_role *role, unsigned access, uint64_t session);
 /* imap_job.c: what IMAP changes. */
 void imap_job_start(struct store_access *access, const struct grant *grant,
@@ -397,13 +421,18 @@ void imap_append_answer(struct parcel *parcel, enum store_result result);
 /* Ends a request that `done` ends. */
 void imap_answer_done(struct store_access *access, uint64_t id, enum access_store_result result,
                       uint32_t number);
+void imap_answer_made(struct store_access *access, uint64_t id, enum access_store_result result,
+                      uint32_t number, account_id owner);
 
 /* watching.c: mailboxes that access processes watch. */
-void watching_open(struct store_access *access, uint64_t id, account_id account,
-                   mailbox_id mailbox);
+void watching_open(struct store_access *access, uint64_t id, const struct grant *grant,
+                   account_id account, mailbox_id mailbox);
 void watching_close(struct store_access *access, uint64_t id);
-/* All of a process, or (account not 0) those of one account. */
-void watchings_drop(struct store_access *access, account_id account);
+/* All of a process. */
+void watchings_drop(struct store_access *access);
+/* The process has no session of that account any more: those of its watches end that no other may
+ * have. */
+void watchings_leave(struct store_access *access, account_id account);
 void watchings_start(struct store_role *role);
 void watchings_close(struct store_role *role);
 /* Tells the names of all keywords that the mailbox has. */

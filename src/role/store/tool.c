@@ -24,6 +24,7 @@ tool_result_of(enum store_result result)
     case STORE_LIMIT:
     case STORE_EXISTS:
         return TOOL_STORE_RESULT_BAD;
+    case STORE_FORBIDDEN:
     case STORE_BUSY:
     case STORE_FENCED:
     case STORE_TEMPORARY:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Mailboxes that access processes watch: each turn's changes, told once to each process however
  * many of its sessions have the mailbox selected. */
+#include "role/store/reach.h"
 #include "role/store/store_role.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct watch {
     struct store_access *access;
     struct watched *watched;
     uint64_t id;
+    account_id holder; /* has a session in the process, and may read the mailbox */
 };
 
 struct watched_key {
@@ -32,9 +34,19 @@ struct watched {
     struct buffer vanished; /* uint32_t */
     uint64_t modseq;
     uint32_t uid_next;
-    bool has_keyword, is_gone;
-    bool is_account; /* mailbox 0: that something of the account has changed is all that is told */
+    bool has_keyword, is_gone, has_rights;
+    /* Mailbox 0: that something of the account has changed is all that is told. */
+    bool is_account;
+    struct list account_link; /* in role->watched_accounts */
+    uint8_t *user;            /* owned; what the account is called */
+    size_t user_len;
 };
+
+static struct slice
+user_of(const struct watched *watched)
+{
+    return slice_of(watched->user, watched->user_len);
+}
 
 static void
 drop(struct watch *watch)
@@ -50,8 +62,10 @@ drop(struct watch *watch)
         return;
     (void)!map_remove(&role->watched, slice_of(&watched->key, sizeof(watched->key)));
     list_remove(&watched->touched);
+    list_remove(&watched->account_link);
     buffer_finish(&watched->rows);
     buffer_finish(&watched->vanished);
+    free(watched->user);
     free(watched);
 }
 
@@ -68,11 +82,53 @@ watching_close(struct store_access *access, uint64_t id)
 }
 
 void
-watchings_drop(struct store_access *access, account_id account)
+watchings_drop(struct store_access *access)
+{
+    LIST_EACH (link, &access->watches)
+        drop(LIST_ITEM(link, struct watch, sibling));
+}
+
+static bool
+may_hold(struct store_role *role, const struct watched_key *key, account_id account,
+         struct slice user)
+{
+    struct reach reach = reach_of(role, account, user);
+    struct reached reached;
+
+    return reach_get(&reach, key->account, (mailbox_id)key->mailbox, RIGHT_READ, &reached) ==
+           STORE_OK;
+}
+
+/* Another account that speaks through the process takes the watch over, if one may. */
+static bool
+find_holder(struct watch *watch)
+{
+    const struct watched_key *key = &watch->watched->key;
+    struct store_access *access = watch->access;
+    account_id account;
+    struct slice user;
+    size_t place = 0;
+
+    if (key->mailbox == 0)
+        return false;
+    if (watch->holder == key->account &&
+        !reach_is_shared(access->role->store, key->account, (mailbox_id)key->mailbox))
+        return false;
+    while (readers_next(access->role, access->index, &place, &account, &user)) {
+        if (may_hold(access->role, key, account, user)) {
+            watch->holder = account;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+watchings_leave(struct store_access *access, account_id account)
 {
     LIST_EACH (link, &access->watches) {
         struct watch *watch = LIST_ITEM(link, struct watch, sibling);
-        if (account == 0 || watch->watched->key.account == account)
+        if (watch->holder == account && !find_holder(watch))
             drop(watch);
     }
 }
@@ -92,14 +148,27 @@ find_or_make(struct store_role *role, account_id account, mailbox_id mailbox)
     watched->is_account = mailbox == 0;
     list_init(&watched->watches);
     list_init(&watched->touched);
+    list_init(&watched->account_link);
     buffer_init(&watched->rows, SIZE_MAX / 2);
     buffer_init(&watched->vanished, SIZE_MAX / 2);
     (void)!map_set(&role->watched, slice_of(&watched->key, sizeof(key)), watched);
     return watched;
 }
 
+static void
+name_account(struct store_role *role, struct watched *watched, struct slice user)
+{
+    watched->user = malloc(user.len + 1);
+    if (!watched->user)
+        abort();
+    memcpy(watched->user, user.at, user.len);
+    watched->user_len = user.len;
+    list_append(&role->watched_accounts, &watched->account_link);
+}
+
 void
-watching_open(struct store_access *access, uint64_t id, account_id account, mailbox_id mailbox)
+watching_open(struct store_access *access, uint64_t id, const struct grant *grant,
+              account_id account, mailbox_id mailbox)
 {
     if (access->watch_count == WATCHES_MAX)
         return; /* it will not be told of changes; it asked for more than it can want */
@@ -108,7 +177,10 @@ watching_open(struct store_access *access, uint64_t id, account_id account, mail
         abort();
     watch->access = access;
     watch->id = id;
+    watch->holder = grant->account;
     watch->watched = find_or_make(access->role, account, mailbox);
+    if (watch->watched->is_account && !watch->watched->user)
+        name_account(access->role, watch->watched, grant_user(grant));
     list_append(&watch->watched->watches, &watch->link);
     list_prepend(&access->watches, &watch->sibling);
     access->watch_count++;
@@ -158,6 +230,7 @@ tell_changes(struct watched *watched, const struct access_store_column *rows, si
             .rows = {rows, row_count},
             .vanished = {ranges, range_count},
             .is_gone = watched->is_gone,
+            .are_rights = watched->has_rights,
         };
         if (!watch->access->channel)
             continue;
@@ -219,10 +292,28 @@ tell_vanished(struct watched *watched)
         }
         ranges[ranges_count++] = (struct access_store_uid_range){uids[i], uids[i]};
     }
-    if (ranges_count > 0 || watched->is_gone || watched->is_account)
+    if (ranges_count > 0 || watched->is_gone || watched->is_account || watched->has_rights)
         tell_changes(watched, NULL, 0, ranges, ranges_count);
     free(ranges);
     buffer_finish(&watched->vanished);
+}
+
+/* All processes have been told; those in which nobody may read the mailbox any more hear no more.
+ * With its last watch `watched` goes. */
+static void
+review_holders(struct watched *watched)
+{
+    size_t left = 0;
+
+    LIST_EACH (link, &watched->watches)
+        left++;
+    for (; left > 0; left--) {
+        struct watch *watch = LIST_ITEM(watched->watches.next, struct watch, link);
+        list_remove(&watch->link);
+        list_append(&watched->watches, &watch->link);
+        if (watch->holder != watched->key.account && !find_holder(watch))
+            drop(watch);
+    }
 }
 
 static void
@@ -238,7 +329,10 @@ tell(struct watched *watched)
     }
     tell_rows(watched);
     tell_vanished(watched);
-    watched->has_keyword = watched->is_gone = false;
+    bool has_rights = watched->has_rights;
+    watched->has_keyword = watched->is_gone = watched->has_rights = false;
+    if (has_rights)
+        review_holders(watched);
 }
 
 /* ---- what a turn did ------------------------------------------------------------------------- */
@@ -271,11 +365,51 @@ take_change(struct watched *watched, const struct key_parts *parts,
         take_message(watched, (uint32_t)parts->item, change);
     } else if (parts->kind == KEY_KEYWORD) {
         watched->has_keyword = true;
+    } else if (parts->kind == KEY_ACL) {
+        watched->has_rights = true;
     } else if (!change->is_put) {
         watched->is_gone = true;
     } else if (mailbox_entry_take(change->value, &entry)) {
         watched->modseq = entry.modseq;
         watched->uid_next = entry.uid_next;
+    }
+}
+
+static void
+touch(struct store_role *role, struct watched *watched)
+{
+    list_remove(&watched->touched);
+    list_append(&role->watched_touched, &watched->touched);
+}
+
+/* What others share with the account is among what it may want to hear of. */
+static void
+touch_friends(struct store_role *role, const struct key_parts *parts)
+{
+    mailbox_id mailbox = (mailbox_id)parts->number;
+
+    if (list_is_empty(&role->watched_accounts) ||
+        !reach_is_shared(role->store, parts->account, mailbox))
+        return;
+    LIST_EACH (link, &role->watched_accounts) {
+        struct watched *watched = LIST_ITEM(link, struct watched, account_link);
+        if (watched->key.account != parts->account &&
+            mailbox_rights(role->store, parts->account, mailbox, user_of(watched)) != 0)
+            touch(role, watched);
+    }
+}
+
+/* Those whose rights have changed. */
+static void
+touch_named(struct store_role *role, struct slice identifier)
+{
+    if (slice_starts_with(identifier, SLICE("-")))
+        identifier = slice_skip(identifier, 1);
+    bool is_anyone = slice_equal(identifier, SLICE("anyone"));
+    LIST_EACH (link, &role->watched_accounts) {
+        struct watched *watched = LIST_ITEM(link, struct watched, account_link);
+        if (is_anyone || slice_equal(user_of(watched), identifier))
+            touch(role, watched);
     }
 }
 
@@ -285,14 +419,16 @@ touch_account(struct store_role *role, const struct key_parts *parts)
 {
     struct watched_key key = {parts->account, 0};
     bool is_telling = parts->kind == KEY_MAILBOX || parts->kind == KEY_NAME ||
-                      parts->kind == KEY_ANNOTATION;
+                      parts->kind == KEY_ANNOTATION || parts->kind == KEY_FOLLOWED;
     struct watched *watched =
         is_telling ? map_find(&role->watched, slice_of(&key, sizeof(key))) : NULL;
 
-    if (!watched)
-        return;
-    list_remove(&watched->touched);
-    list_append(&role->watched_touched, &watched->touched);
+    if (watched)
+        touch(role, watched);
+    if (parts->kind == KEY_MAILBOX)
+        touch_friends(role, parts);
+    else if (parts->kind == KEY_ACL)
+        touch_named(role, parts->text);
 }
 
 static void
@@ -307,15 +443,15 @@ on_turn(void *context, const struct turn_change *changes, size_t count)
         if (!key_parse(changes[i].key, &parts))
             continue;
         touch_account(role, &parts);
-        if (parts.kind != KEY_MESSAGE && parts.kind != KEY_KEYWORD && parts.kind != KEY_MAILBOX)
+        if (parts.kind != KEY_MESSAGE && parts.kind != KEY_KEYWORD && parts.kind != KEY_MAILBOX &&
+            parts.kind != KEY_ACL)
             continue;
         struct watched_key key = {parts.account, parts.number};
         struct watched *watched = map_find(&role->watched, slice_of(&key, sizeof(key)));
         if (!watched)
             continue;
         take_change(watched, &parts, &changes[i]);
-        list_remove(&watched->touched);
-        list_append(&role->watched_touched, &watched->touched);
+        touch(role, watched);
     }
     LIST_EACH (link, &role->watched_touched) {
         list_remove(link);
@@ -334,7 +470,7 @@ watchings_close(struct store_role *role)
 {
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
         if (role->access[i])
-            watchings_drop(role->access[i], 0);
+            watchings_drop(role->access[i]);
     }
     map_finish(&role->watched);
 }
