@@ -421,6 +421,7 @@ job_advance(struct transport_job *job)
         job_finish(job);
     } else if (transport->session_count >= TRANSPORT_SESSIONS_MAX) {
         list_append(&transport->waiting, &job->waiting_link);
+        session_quit_oldest(transport); /* its end brings the job back */
     } else if (is_on_this_machine(job)) {
         job->host++;
         reach_begin(job);

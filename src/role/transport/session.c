@@ -247,7 +247,8 @@ keep(struct transport_session *session)
     struct transport *transport = session->transport;
     struct instant now = host_now(transport->start.host);
 
-    if (session->messages >= TRANSPORT_MESSAGES_MAX || transport->is_stopping) {
+    if (session->messages >= TRANSPORT_MESSAGES_MAX || transport->is_stopping ||
+        !list_is_empty(&transport->waiting)) {
         smtp_client_quit(session->client, now);
         return;
     }
@@ -546,6 +547,13 @@ quit(struct transport_session *session)
     list_remove(&session->idle_link);
     smtp_client_quit(session->client, host_now(session->transport->start.host));
     connection_wake(session->connection);
+}
+
+void
+session_quit_oldest(struct transport *transport)
+{
+    if (!list_is_empty(&transport->idle))
+        quit(LIST_ITEM(transport->idle.next, struct transport_session, idle_link));
 }
 
 void

@@ -175,6 +175,8 @@ struct transport_session *session_first(struct transport *transport);
 void session_close(struct transport_session **session);
 /* Says QUIT in all that are kept. */
 void session_quit_idle(struct transport *transport);
+/* Says QUIT in the one that has been kept longest, if there is one: its place is needed. */
+void session_quit_oldest(struct transport *transport);
 /* Ends those that have been kept for long enough, and sets the timer. */
 void session_expire_idle(struct transport *transport);
 /* The session is done with this job: it ended, or is kept. */

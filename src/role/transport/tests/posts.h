@@ -10,7 +10,7 @@
 #include "role/connection.h"
 #include "smtp/tests/office.h"
 
-enum { POSTS_MAX = 4, TALKS_MAX = 64, DIGEST_SIZE = 32 };
+enum { POSTS_MAX = 4, TALKS_MAX = 1100, DIGEST_SIZE = 32 };
 
 struct post;
 

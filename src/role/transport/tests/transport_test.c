@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The role carries messages: results, hosts in turn, connections that are kept, TLS. */
 #include "role/transport/tests/posts.h"
+#include "role/transport/transport_role.h"
 
 #include <stdio.h>
 
@@ -50,6 +51,43 @@ a_connection_serves_the_next_message_and_then_ends(void **state)
     note.destination = SLICE("elsewhere");
     assert_false(carry(setup, &note).attempts.at[0].is_reused);
     assert_int_equal(post->office.message_count, 4);
+}
+
+/* Messages for as many destinations; returns the milliseconds until all are answered. */
+static unsigned
+carry_to_many(struct setup *setup, unsigned first, unsigned count)
+{
+    struct store_transport_carry note = carry_of(setup, 1);
+    size_t wanted = setup->store.count + count;
+    unsigned ms = 0;
+    char name[32];
+
+    for (unsigned i = 0; i < count; i++) {
+        note.id = setup->id++;
+        snprintf(name, sizeof(name), "d%u", first + i);
+        note.destination = slice_of_string(name);
+        give(setup, &note, HOST_HANDLE_NONE);
+    }
+    for (; setup->store.count < wanted && ms < 2 * TRANSPORT_IDLE_MS; ms += 50)
+        world_run(&setup->world, 50);
+    assert_int_equal(setup->store.count, wanted);
+    return ms;
+}
+
+static void
+connections_that_are_kept_make_room_for_other_destinations(void **state)
+{
+    enum { MORE = 20 };
+    struct setup *setup = *state;
+    struct post *post = open_post(setup, 1);
+
+    /* They are kept when the others come. */
+    (void)carry_to_many(setup, 0, TRANSPORT_SESSIONS_MAX);
+    assert_true(carry_to_many(setup, TRANSPORT_SESSIONS_MAX, MORE) < TRANSPORT_IDLE_MS / 4);
+    world_run(&setup->world, 2 * TRANSPORT_IDLE_MS);
+    /* They are at work when the others come. */
+    assert_true(carry_to_many(setup, 0, TRANSPORT_SESSIONS_MAX + MORE) < TRANSPORT_IDLE_MS / 4);
+    assert_int_equal(post->talk_count, 2 * (TRANSPORT_SESSIONS_MAX + MORE));
 }
 
 static void
@@ -361,6 +399,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
         TEST(each_recipient_has_a_result_and_each_address_a_line_of_history),
         TEST(a_connection_serves_the_next_message_and_then_ends),
+        TEST(connections_that_are_kept_make_room_for_other_destinations),
         TEST(the_next_host_is_tried_when_one_cannot_be_reached_or_refuses),
         TEST(hosts_that_cannot_be_had_make_it_temporary),
         TEST(a_mute_host_costs_its_time_and_no_more),
