@@ -406,6 +406,9 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         ret_answer->verdict = SMTP_ROUTE_VERDICT_RELAY_DENIED;
         if (may_relay(recipient))
             answer_foreign(route, recipient, recipient->address, ret_answer);
+        /* The domain alone has decided, unless tables elsewhere were asked. */
+        ret_answer->is_for_domain =
+            ret_answer->verdict == SMTP_ROUTE_VERDICT_LOCAL && !ret_answer->is_passing;
         break;
     case DIRECTORY_RELAYED:
         answer_foreign(route, recipient, recipient->address, ret_answer);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "role/smtp/answers.h"
 
+enum { OF_DOMAIN = 2 }; /* no question about an address begins so */
+
 void
 answers_init(struct answers *answers, uint64_t seed)
 {
@@ -37,8 +39,58 @@ put_question(struct buffer *buffer, const struct smtp_route_recipient *question)
     return !buffer_overflowed(buffer);
 }
 
+static bool
+is_plain_byte(uint8_t byte)
+{
+    return byte_is_alpha(byte) || byte_is_digit(byte) || byte == '.' || byte == '-';
+}
+
+/* The domain of an address that can only be read in one way, in lower case, and who asks. False for
+ * all others: no source route, percent hack, quotes, literals. */
+static bool
+put_domain_question(struct buffer *buffer, const struct smtp_route_recipient *question)
+{
+    struct slice address = question->address;
+    size_t at = slice_find_byte(address, '@');
+    struct slice domain = slice_skip(address, at + 1);
+
+    buffer_put_byte(buffer, OF_DOMAIN);
+    buffer_put_byte(buffer, question->is_authenticated);
+    buffer_put_byte(buffer, question->is_trusted_network);
+    for (size_t i = 0; i < at; i++) {
+        if (!is_plain_byte(address.at[i]) && address.at[i] != '_' && address.at[i] != '+')
+            return false;
+    }
+    for (size_t i = 0; i < domain.len; i++) {
+        if (!is_plain_byte(domain.at[i]))
+            return false;
+        buffer_put_byte(buffer, byte_to_lower(domain.at[i]));
+    }
+    return at > 0 && domain.len > 0 && address.len <= SMTP_ROUTE_TARGET_NAME_MAX &&
+           !buffer_overflowed(buffer);
+}
+
+static const struct smtp_route_route *
+find_domain(struct answers *answers, const struct smtp_route_recipient *question)
+{
+    const struct smtp_route_route *found = NULL;
+    struct buffer key;
+
+    buffer_init(&key, ANSWERS_QUESTION_MAX);
+    if (put_domain_question(&key, question))
+        found = map_find(&answers->map, buffer_slice(&key));
+    buffer_finish(&key);
+    if (!found)
+        return NULL;
+    answers->foreign = *found;
+    answers->foreign_target = found->targets.at[0];
+    answers->foreign_target.name = question->address;
+    answers->foreign.targets.at = &answers->foreign_target;
+    return &answers->foreign;
+}
+
 const struct smtp_route_route *
-answers_find(const struct answers *answers, const struct smtp_route_recipient *question)
+answers_find(struct answers *answers, const struct smtp_route_recipient *question)
 {
     const struct smtp_route_route *found = NULL;
     struct buffer key;
@@ -49,7 +101,7 @@ answers_find(const struct answers *answers, const struct smtp_route_recipient *q
     if (put_question(&key, question))
         found = map_find(&answers->map, buffer_slice(&key));
     buffer_finish(&key);
-    return found;
+    return found ? found : find_domain(answers, question);
 }
 
 static bool
@@ -84,6 +136,23 @@ copy_answer(struct arena *arena, const struct smtp_route_route *answer)
     return arena_failed(arena) ? NULL : copy;
 }
 
+static bool
+is_about_domain(const struct smtp_route_route *answer)
+{
+    return answer->is_for_domain && answer->targets.count == 1 &&
+           answer->targets.at[0].box == SMTP_ROUTE_BOX_REMOTE;
+}
+
+static bool
+put_key(struct buffer *key, const struct smtp_route_recipient *question,
+        const struct smtp_route_route *answer)
+{
+    if (is_about_domain(answer) && put_domain_question(key, question))
+        return true;
+    buffer_clear(key);
+    return put_question(key, question);
+}
+
 void
 answers_keep(struct answers *answers, const struct smtp_route_recipient *question,
              const struct smtp_route_route *answer)
@@ -96,7 +165,7 @@ answers_keep(struct answers *answers, const struct smtp_route_recipient *questio
         answers_forget(answers);
     buffer_init(&key, ANSWERS_QUESTION_MAX);
     /* The second try is in an empty arena. */
-    for (int tries = 0; tries < 2 && put_question(&key, question); tries++) {
+    for (int tries = 0; tries < 2 && put_key(&key, question, answer); tries++) {
         struct smtp_route_route *copy = copy_answer(&answers->arena, answer);
         if (copy) {
             (void)!map_set(&answers->map, buffer_slice(&key), copy);

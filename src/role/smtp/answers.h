@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Answers of route that still hold: mail to one address comes again and again, and asking costs two
  * wakings. Kept are only plain ones (taken, without lists or rewritten senders), each under the
- * whole question; route says `changed` when its tables have changed, and then all are forgotten.
- * Private to this folder. */
+ * whole question. Where route says that another host's whole domain may be written to, one answer
+ * stands for all of its plain addresses. Route says `changed` when its tables have changed, and
+ * then all are forgotten. Private to this folder. */
 #ifndef ROLE_SMTP_ANSWERS_H
 #define ROLE_SMTP_ANSWERS_H
 
@@ -20,14 +21,17 @@ struct answers {
     struct map map; /* from question to struct smtp_route_route, in the arena */
     struct arena arena;
     uint64_t seed;
+    struct smtp_route_route foreign; /* what was found for a domain, about one address */
+    struct smtp_route_target foreign_target;
 };
 
 /* In the caller's memory; finish frees what is kept. */
 void answers_init(struct answers *answers, uint64_t seed);
 void answers_finish(struct answers *answers);
 
-/* What route answered to the same question (but for its id), or NULL. Valid until the next call. */
-const struct smtp_route_route *answers_find(const struct answers *answers,
+/* What route answered to the same question (but for its id), or NULL. Valid until the next call,
+ * and while the question is. */
+const struct smtp_route_route *answers_find(struct answers *answers,
                                             const struct smtp_route_recipient *question);
 
 /* Copies an answer, if it is of a kind that is kept. */

@@ -65,15 +65,23 @@ exchange(struct setup *setup, struct buffer *note)
 }
 
 static struct smtp_route_route
-ask(struct setup *setup, const char *address)
+ask_as(struct setup *setup, const char *address, bool is_trusted)
 {
     struct smtp_route_recipient recipient = {.id = setup->id++,
-                                             .address = slice_of_string(address)};
+                                             .address = slice_of_string(address),
+                                             .is_trusted_network = is_trusted,
+                                             .takes_remote = is_trusted};
     struct buffer note;
 
     buffer_init(&note, HOST_NOTE_MAX);
     assert_true(smtp_route_put_recipient(&note, &setup->ledger, &recipient));
     return exchange(setup, &note).as.route;
+}
+
+static struct smtp_route_route
+ask(struct setup *setup, const char *address)
+{
+    return ask_as(setup, address, false);
 }
 
 static struct smtp_route_verified
@@ -122,6 +130,34 @@ recipients_get_their_verdict(void **state)
         assert_int_equal(answer.targets.count, rows[i].targets);
         assert_true(slice_equal(answer.text, slice_of_string(rows[i].text)));
     }
+    close_setup(&setup);
+}
+
+/* What smtp may keep for all of a domain: nothing that a row about one address could change. */
+static void
+only_foreign_domains_are_answered_as_a_whole(void **state)
+{
+    static struct setup setup;
+
+    (void)state;
+    open_setup(&setup,
+               "domain a.test\naccount alice@a.test id=1\nalias out@a.test to=fred@b.test\n"
+               "relay primary.test\n",
+               NULL);
+    struct smtp_route_route answer = ask_as(&setup, "fred@elsewhere.test", true);
+    assert_int_equal(answer.verdict, SMTP_ROUTE_VERDICT_LOCAL);
+    assert_int_equal(answer.targets.at[0].box, SMTP_ROUTE_BOX_REMOTE);
+    assert_true(answer.is_for_domain);
+    answer = ask_as(&setup, "fred@elsewhere.test", false);
+    assert_int_equal(answer.verdict, SMTP_ROUTE_VERDICT_RELAY_DENIED);
+    assert_false(answer.is_for_domain);
+    assert_false(ask_as(&setup, "alice@a.test", true).is_for_domain);
+    answer = ask_as(&setup, "out@a.test", true);
+    assert_int_equal(answer.targets.at[0].box, SMTP_ROUTE_BOX_REMOTE);
+    assert_false(answer.is_for_domain);
+    answer = ask_as(&setup, "fred@primary.test", true);
+    assert_int_equal(answer.targets.at[0].box, SMTP_ROUTE_BOX_REMOTE);
+    assert_false(answer.is_for_domain);
     close_setup(&setup);
 }
 
@@ -245,6 +281,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recipients_get_their_verdict),
+        cmocka_unit_test(only_foreign_domains_are_answered_as_a_whole),
         cmocka_unit_test(targets_say_where_the_mail_lies),
         cmocka_unit_test(no_name_leaves_the_folder_of_letter_boxes),
         cmocka_unit_test(queries_get_lines),

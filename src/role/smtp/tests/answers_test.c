@@ -97,6 +97,53 @@ only_plain_answers_are_kept(void **state)
 }
 
 static void
+an_answer_about_another_hosts_domain_is_one_for_its_plain_addresses(void **state)
+{
+    static const struct {
+        const char *address;
+        bool is_found;
+    } rows[] = {
+        {"fred@far.test", true},     {"a.b-c_d+e9@FAR.test", true}, {"fred@near.test", false},
+        {"a%b@far.test", false},     {"a!b@far.test", false},       {"\"a@b\"@far.test", false},
+        {"fred@far.test.", false},   {"@far.test", false},          {"far.test", false},
+        {"fred@[192.0.2.1]", false}, {"a@b@far.test", false},       {"@a.test:b@far.test", false},
+        {"<fred@far.test>", false},
+    };
+    struct smtp_route_target remote = {.box = SMTP_ROUTE_BOX_REMOTE,
+                                       .name = {(const uint8_t *)"x@far.test", 10}};
+    struct smtp_route_route answer = {
+        .verdict = SMTP_ROUTE_VERDICT_LOCAL, .targets = {&remote, 1}, .is_for_domain = true};
+    struct smtp_route_recipient asked = question("x@far.test");
+    struct answers answers;
+
+    (void)state;
+    asked.is_trusted_network = true;
+    answers_init(&answers, 1);
+    answers_keep(&answers, &asked, &answer);
+    asked.sender = SLICE("other");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        asked.address = slice_of_string(rows[i].address);
+        const struct smtp_route_route *found = answers_find(&answers, &asked);
+        if (!found != !rows[i].is_found)
+            fail_msg("%s", rows[i].address);
+        if (found)
+            assert_true(slice_equal(found->targets.at[0].name, asked.address));
+    }
+    /* A stranger is another question. */
+    asked = question("fred@far.test");
+    assert_null(answers_find(&answers, &asked));
+    answers_forget(&answers);
+    asked.is_trusted_network = true;
+    assert_null(answers_find(&answers, &asked));
+    /* An odd address says nothing of others. */
+    asked.address = SLICE("a%b@far.test");
+    answers_keep(&answers, &asked, &answer);
+    asked.address = SLICE("b@far.test");
+    assert_null(answers_find(&answers, &asked));
+    answers_finish(&answers);
+}
+
+static void
 memory_is_bounded(void **state)
 {
     static char address[ANSWERS_QUESTION_MAX + 1];
@@ -152,6 +199,7 @@ main(void)
         cmocka_unit_test(a_plain_answer_is_found_again_until_forgotten),
         cmocka_unit_test(whoever_asks_otherwise_gets_no_answer),
         cmocka_unit_test(only_plain_answers_are_kept),
+        cmocka_unit_test(an_answer_about_another_hosts_domain_is_one_for_its_plain_addresses),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(an_answer_that_does_not_fit_makes_room),
     };
