@@ -116,6 +116,7 @@ static const struct {
     TEXT_KEY("password-command", password_command),
     TEXT_KEY("trust", trust),
     TEXT_KEY("sent", sent),
+    TEXT_KEY("copy", copy),
     TEXT_KEY("certificate", certificate),
 };
 

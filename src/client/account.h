@@ -12,6 +12,7 @@
  *     trust = /etc/ssl/mine.pem
  *     password-command = pass show mail/home
  *     sent = Sent
+ *     copy = /srv/mail/home
  *
  * Lines that begin with # are comments. Schemes: imap, imaps, pop3, pop3s; smtp, smtps. Those with
  * an s have TLS from the first byte, the others require STARTTLS, unless `tls = offered` or
@@ -46,6 +47,7 @@ struct client_account {
     const char *password_command;
     const char *trust;
     const char *sent; /* folder for what was sent; "" for none; as "Sent" when nothing was said */
+    const char *copy; /* where sync.h keeps a copy; NULL: ~/Mail/NAME */
     const char *organization;
     const char *certificate; /* S/MIME: PEM file with certificate and key */
     enum client_tls tls;

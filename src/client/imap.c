@@ -16,7 +16,7 @@ struct client_imap {
     client_imap_fn fn;
     void *context;
     struct slice message; /* of APPEND: what is left of it */
-    char code[128];
+    char code[4096]; /* COPYUID has sets */
     enum client_problem_kind end;
     char why[512];
 };
@@ -243,14 +243,18 @@ client_imap_ask(struct client_imap *imap, const struct imap_client_question *que
 }
 
 bool
-client_imap_append(struct client_imap *imap, struct slice mailbox, struct slice flags,
-                   struct slice message, uint32_t *ret_uid, struct client_problem *problem)
+client_imap_put(struct client_imap *imap, const struct client_imap_letter *letter,
+                uint32_t *ret_uid, struct client_problem *problem)
 {
-    struct imap_client_question question = {
-        .command = IMAP_CLIENT_APPEND, .mailbox = mailbox, .flags = flags, .octets = message.len};
+    struct imap_client_question question = {.command = IMAP_CLIENT_APPEND,
+                                            .mailbox = letter->mailbox,
+                                            .flags = letter->flags,
+                                            .has_date = letter->received.ns != 0,
+                                            .date = letter->received,
+                                            .octets = letter->message.len};
     uint32_t validity, uid = 0;
 
-    imap->message = message;
+    imap->message = letter->message;
     bool is_done = client_imap_ask(imap, &question, NULL, NULL, problem);
     imap->message = SLICE("");
     if (!is_done)
@@ -260,6 +264,15 @@ client_imap_append(struct client_imap *imap, struct slice mailbox, struct slice 
     else
         *ret_uid = 0;
     return true;
+}
+
+bool
+client_imap_append(struct client_imap *imap, struct slice mailbox, struct slice flags,
+                   struct slice message, uint32_t *ret_uid, struct client_problem *problem)
+{
+    struct client_imap_letter letter = {.mailbox = mailbox, .flags = flags, .message = message};
+
+    return client_imap_put(imap, &letter, ret_uid, problem);
 }
 
 bool
@@ -290,6 +303,12 @@ struct slice
 client_imap_code(const struct client_imap *imap)
 {
     return slice_of_string(imap->code);
+}
+
+bool
+client_imap_is_open(const struct client_imap *imap)
+{
+    return !imap->is_over;
 }
 
 struct imap_client_facts

@@ -26,6 +26,14 @@ MUST_USE bool client_imap_append(struct client_imap *imap, struct slice mailbox,
                                  struct slice message, uint32_t *ret_uid,
                                  struct client_problem *problem);
 
+/* The same with the time when it was received; flags as in a question. */
+struct client_imap_letter {
+    struct slice mailbox, flags, message;
+    struct wall received; /* 0: now */
+};
+MUST_USE bool client_imap_put(struct client_imap *imap, const struct client_imap_letter *letter,
+                              uint32_t *ret_uid, struct client_problem *problem);
+
 /* The code of the last reply ("COPYUID 1 2 3"); valid until the next question. */
 struct slice client_imap_code(const struct client_imap *imap);
 
@@ -33,6 +41,9 @@ struct slice client_imap_code(const struct client_imap *imap);
  * deadline; fn sees the changes. Without IDLE: NOOP at the deadline. */
 MUST_USE bool client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_fn fn,
                                void *context, struct client_problem *problem);
+
+/* False when the session is over; a question that was refused does not end it. */
+bool client_imap_is_open(const struct client_imap *imap);
 
 /* What the server has said of itself; the selected mailbox. */
 struct imap_client_facts client_imap_facts(const struct client_imap *imap);

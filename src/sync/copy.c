@@ -267,9 +267,8 @@ copy_list(struct arena *arena, const char *root, struct copy_folders *ret_folder
 
 /* ---- making -------------------------------------------------------------------------------- */
 
-/* Makes one folder and those above it. */
-static bool
-make_path(char *path, struct client_problem *problem)
+bool
+copy_make_path(char *path, struct client_problem *problem)
 {
     for (char *at = path + 1;; at++) {
         char before = *at;
@@ -301,7 +300,7 @@ copy_make_folder(struct arena *arena, const char *root, const char *name, const 
     *ret_path = is_good ? arena_copy_string(arena, buffer_slice(&place)) : NULL;
     for (size_t i = 0; i < COUNT_OF(parts) && *ret_path; i++) {
         char *path = join(*ret_path, parts[i]);
-        if (!make_path(path, problem))
+        if (!copy_make_path(path, problem))
             *ret_path = NULL;
         free(path);
     }

@@ -50,4 +50,7 @@ uint8_t copy_delimiter(const char *root);
 MUST_USE bool copy_make_folder(struct arena *arena, const char *root, const char *name,
                                const char **ret_path, struct client_problem *problem);
 
+/* Makes a folder and those above it. The path is changed meanwhile. */
+MUST_USE bool copy_make_path(char *path, struct client_problem *problem);
+
 #endif

@@ -71,6 +71,7 @@ static const struct command *const commands[] = {
     &command_reply,
     &command_forward, &command_bounce,
     &command_fetch,
+    &command_sync,
     &command_list,
     &command_search,
     &command_show,

@@ -27,7 +27,7 @@ struct command_option {
         "json", NULL, "Print JSON instead of text."                                                \
     }
 
-enum { COMMAND_OPTIONS_MAX = 16, COMMAND_ARGUMENTS_ANY = 1 << 20 };
+enum { COMMAND_OPTIONS_MAX = 20, COMMAND_ARGUMENTS_ANY = 1 << 20 };
 
 struct command_call;
 
@@ -102,8 +102,8 @@ extern const struct command command_serve, command_demo, command_check, command_
 
 /* A person's own mail: tool/mail. */
 extern const struct command command_account_add, command_account_list, command_account_remove,
-    command_account_test, command_send, command_fetch, command_list, command_search, command_show,
-    command_save, command_reply, command_forward, command_bounce, command_move, command_flag,
-    command_delete;
+    command_account_test, command_send, command_fetch, command_sync, command_list, command_search,
+    command_show, command_save, command_reply, command_forward, command_bounce, command_move,
+    command_flag, command_delete;
 
 #endif

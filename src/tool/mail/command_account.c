@@ -163,6 +163,7 @@ gather(struct desk *desk, const struct command_call *call, struct client_account
         .password_command = command_value(call, "password-command"),
         .trust = command_value(call, "trust"),
         .sent = command_value(call, "sent"),
+        .copy = command_value(call, "copy"),
         .certificate = command_value(call, "certificate"),
     };
 
@@ -269,6 +270,7 @@ const struct command command_account_add = {
                 {"sent", "FOLDER",
                  "Where copies of sent mail go: a folder of the server, or the "
                  "path of an mbox or Maildir; default: Sent; '' for none."},
+                {"copy", "PATH", "Where 'facteur sync' keeps a copy; default: ~/Mail/NAME."},
                 {"password-command", "COMMAND", "Prints the password; then none is stored."},
                 {"password-stdin", NULL, "Read the password from standard input."},
                 {"untested", NULL, "Do not log in."},

@@ -50,6 +50,26 @@ desk_state_path(const char *name)
     return path_below("XDG_STATE_HOME", ".local/state", name);
 }
 
+char *
+desk_copy_root(const struct client_account *account)
+{
+    const char *home = getenv("HOME");
+
+    if (account->copy && account->copy[0] == '/')
+        return files_path("", account->copy + 1);
+    if (account->copy && account->copy[0]) {
+        say_error(EX_CONFIG, "copy = %s: write the path from the root on", account->copy);
+        return NULL;
+    }
+    if (!home || home[0] != '/') {
+        say_error(EX_CONFIG, "HOME is not set; set it, or the account's copy");
+        return NULL;
+    }
+    char *mail = files_path(home, "Mail"), *path = files_path(mail, account->name);
+    free(mail);
+    return path;
+}
+
 /* ---- problems ------------------------------------------------------------------------------ */
 
 int

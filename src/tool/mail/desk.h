@@ -56,6 +56,10 @@ int desk_code(enum client_problem_kind kind);
 MUST_USE char *desk_config_path(const char *name);
 MUST_USE char *desk_state_path(const char *name);
 
+/* Where the copy of an account lies (sync/copy.h): as the account says, else ~/Mail/NAME. Owned by
+ * the caller; NULL after having said why. */
+MUST_USE char *desk_copy_root(const struct client_account *account);
+
 /* Changes the file of accounts: writes all of them. */
 MUST_USE int desk_write_accounts(const struct client_accounts *accounts);
 
