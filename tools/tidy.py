@@ -27,6 +27,7 @@ IO_HEADERS = re.compile(r"^(sys/(?!types\.h)|netinet/|net/|linux/|unistd|fcntl|d
 
 # Who may know a library: paths that may include its headers. Public headers never do.
 LIBRARIES = {
+    r"gpgme\.h": ("src/openpgp/gnupg.c",),
     r"unbound\.h": ("src/dns/resolver.c",),
     r"confuse\.h": ("src/config/parse.c",),
     r"uv\.h": ("src/host/linux/*",),

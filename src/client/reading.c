@@ -100,7 +100,8 @@ reading_is_attachment(const struct mime_tree *tree, uint32_t index)
     if (part->kind == MIME_PART_MULTIPART || index == text)
         return false;
     if (mime_content_type_is(&part->content_type, "application", "pkcs7-signature") ||
-        mime_content_type_is(&part->content_type, "application", "x-pkcs7-signature"))
+        mime_content_type_is(&part->content_type, "application", "x-pkcs7-signature") ||
+        mime_content_type_is(&part->content_type, "application", "pgp-signature"))
         return false;
     /* The other forms of what is shown, but not a file. */
     bool is_text = mime_content_type_is(&part->content_type, "text", "");

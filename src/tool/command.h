@@ -27,7 +27,7 @@ struct command_option {
         "json", NULL, "Print JSON instead of text."                                                \
     }
 
-enum { COMMAND_OPTIONS_MAX = 20, COMMAND_ARGUMENTS_ANY = 1 << 20 };
+enum { COMMAND_OPTIONS_MAX = 24, COMMAND_ARGUMENTS_ANY = 1 << 20 };
 
 struct command_call;
 

@@ -2,23 +2,22 @@
 # SPDX-License-Identifier: ISC
 """S/MIME of the writing desk (case D8): with itself, and with `openssl cms` as everybody else."""
 import json
-import os
 import shutil
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main, skip_all
+from correspondents import Correspondents
+from office import ALICE, BOB, CLIENT_S, main, skip_all
 
 NOINPUT, CONFIG = 66, 78
 EVE = "eve@example.test"
 
 
-class Smime(unittest.TestCase):
+class Smime(Correspondents):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.temporary = tempfile.TemporaryDirectory(prefix="fs-")
         cls.pki = Path(cls.temporary.name)
         cls.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3", "-subj", "/CN=Example Authority",
@@ -28,8 +27,8 @@ class Smime(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.office.close()
         cls.temporary.cleanup()
+        super().tearDownClass()
 
     @classmethod
     def openssl(cls, *words, data=b"", code=0):
@@ -51,44 +50,15 @@ class Smime(unittest.TestCase):
                                               + (cls.pki / f"{who}.pem").read_bytes())
 
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory(prefix="fd-")
-        self.addCleanup(temporary.cleanup)
-        self.home = Path(temporary.name)
-        for name, who in (("alice", ALICE), ("bob", BOB)):
-            self.run_it("account", "add", who, "--as", name, "--incoming", f"imaps://localhost:{self.office.base + 993}",
-                        "--outgoing", f"smtps://localhost:{self.office.base + 465}",
-                        "--trust", str(self.office.folder / "tls/chain.pem"),
-                        "--certificate", str(self.pki / f"{who}.both"), "--password-stdin", "--untested",
-                        text=self.office.people[who] + "\n")
-        self.config = self.home / ".config/facteur"
+        super().setUp()
         shutil.copy(self.pki / "ca.pem", self.config / "authorities.pem")
 
-    def run_it(self, *words, text="", code=0):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
-        environment.update(HOME=str(self.home), LANG="C.UTF-8")
-        done = subprocess.run([FACTEUR, *words], input=text.encode(), capture_output=True, env=environment,
-                              cwd=self.home, check=False, timeout=CLIENT_S)
-        self.said = done.stderr.decode(errors="replace")
-        self.assertEqual(done.returncode, code, done.stdout.decode(errors="replace") + self.said)
-        return done.stdout
-
-    def send(self, subject, *words, text="Déjà vu.\n", code=0):
-        return self.run_it("send", "-s", subject, "--account", "alice", BOB, *words, text=text, code=code)
-
-    def show(self, subject, account="bob"):
-        rows = json.loads(self.run_it("list", "--last", "0", "--account", account, "--json"))["messages"]
-        found = [str(m["id"]) for m in rows if m["subject"] == subject]
-        self.assertEqual(len(found), 1, rows)
-        return json.loads(self.run_it("show", found[0], "--account", account, "--json")), found[0]
+    def account_words(self, who):
+        return "--certificate", str(self.pki / f"{who}.both")
 
     def know(self, who):
         (self.config / "certificates").mkdir(exist_ok=True)
         shutil.copy(self.pki / f"{who}.pem", self.config / "certificates" / f"{who}.pem")
-
-    def deliver(self, message, subject, sender=ALICE):
-        head = f"From: <{sender}>\r\nTo: <{BOB}>\r\nSubject: {subject}\r\n".encode()
-        with self.office.smtp() as client:
-            client.sendmail(sender, [BOB], head + b"\r\n".join(message.splitlines()) + b"\r\n")
 
     # ---- with itself
 
@@ -97,7 +67,7 @@ class Smime(unittest.TestCase):
         self.send("signed", "--sign", "-a", "octets.bin")
         shown, mark = self.show("signed")
         self.assertEqual(shown["signature"], "good")
-        self.assertEqual(shown["seals"], f"Signed:   yes, by {ALICE} (The Real alice), vouched for by Example Authority\n")
+        self.assertEqual(shown["seals"], f"Signed:   yes, all below, by {ALICE} (The Real alice), vouched for by Example Authority\n")
         self.assertEqual(shown["text"], "Déjà vu.\n")
         self.assertEqual([a["name"] for a in shown["attachments"]], ["octets.bin"])
         # Alice's certificate is known now.

@@ -229,6 +229,7 @@ send_answer(struct answer *answer, bool is_quoted)
     const struct command_call *call = answer->call;
     struct compose *compose = answer->compose;
     struct composed composed;
+    struct seal_wish wish;
     struct buffer text;
     const char *file;
 
@@ -236,6 +237,8 @@ send_answer(struct answer *answer, bool is_quoted)
                            compose->files_count < COMPOSE_FILES_MAX;)
         compose->files[compose->files_count++] = file;
     int code = write_text(answer, is_quoted, &text);
+    if (code == EX_OK)
+        code = seal_read_options(call, &wish);
     if (code == EX_OK) {
         compose->account = answer->desk.login.account;
         compose->from = command_value(call, "from");
@@ -244,11 +247,10 @@ send_answer(struct answer *answer, bool is_quoted)
         compose->subject = buffer_slice(&answer->subject);
         compose->text = buffer_slice(&text);
         code = compose_put(compose, &composed);
-        if (code == EX_OK && command_has(call, "sign"))
-            code = seal_sign(compose->account, &composed);
         /* What came secretly is not quoted in the open. */
-        if (code == EX_OK && (command_has(call, "encrypt") || answer->view.is_encrypted))
-            code = seal_encrypt(compose->account, &composed);
+        wish.is_encrypted = wish.is_encrypted || answer->view.is_encrypted;
+        if (code == EX_OK)
+            code = seal_put(compose->account, &wish, &composed);
         if (code == EX_OK)
             code = departure_send(&answer->desk, &composed);
         composed_finish(&composed);
@@ -315,8 +317,7 @@ const struct command command_reply = {
                 {"attach", "FILE", "Attach a file; as often as you like.", .letter = 'a',
                  .is_repeatable = true},
                 {"from", "ADDRESS", "Who writes; default: the account's name and address."},
-                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
-                {"encrypt", NULL, "Encrypt it for all recipients (S/MIME)."},
+                SEAL_OPTIONS,
                 DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,
                 DESK_OPTION_BOX,
@@ -359,8 +360,7 @@ const struct command command_forward = {
     .options = {{"attach", "FILE", "Attach a file; as often as you like.", .letter = 'a',
                  .is_repeatable = true},
                 {"from", "ADDRESS", "Who writes; default: the account's name and address."},
-                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
-                {"encrypt", NULL, "Encrypt it for all recipients (S/MIME)."},
+                SEAL_OPTIONS,
                 DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,
                 DESK_OPTION_BOX,

@@ -22,7 +22,8 @@ join_option(const struct command_call *call, const char *option, struct buffer *
 }
 
 static int
-send_message(struct desk *desk, const struct command_call *call, struct compose *compose)
+send_message(struct desk *desk, const struct command_call *call, const struct seal_wish *wish,
+             struct compose *compose)
 {
     struct buffer text;
     struct composed composed;
@@ -43,10 +44,8 @@ send_message(struct desk *desk, const struct command_call *call, struct compose 
         compose->subject = slice_of_string(subject ? subject : "");
         compose->text = buffer_slice(&text);
         code = compose_put(compose, &composed);
-        if (code == EX_OK && command_has(call, "sign"))
-            code = seal_sign(compose->account, &composed);
-        if (code == EX_OK && command_has(call, "encrypt"))
-            code = seal_encrypt(compose->account, &composed);
+        if (code == EX_OK)
+            code = seal_put(compose->account, wish, &composed);
         if (code == EX_OK && command_has(call, "print")) {
             struct slice content = buffer_slice(&composed.outgoing.content);
             bool is_out = fwrite(content.at, 1, content.len, stdout) == content.len;
@@ -64,6 +63,7 @@ static int
 send_new(struct desk *desk, const struct command_call *call)
 {
     struct compose *compose = calloc(1, sizeof(*compose));
+    struct seal_wish wish;
     struct buffer to, cc, bcc;
 
     if (!compose)
@@ -80,7 +80,12 @@ send_new(struct desk *desk, const struct command_call *call)
     compose->to = buffer_slice(&to);
     compose->cc = buffer_slice(&cc);
     compose->bcc = buffer_slice(&bcc);
-    int code = send_message(desk, call, compose);
+    int code = seal_read_options(call, &wish);
+    if (code == EX_OK && wish.is_encrypted && compose->bcc.len > 0)
+        code = say_error(EX_USAGE, "--bcc with --encrypt: who can read an encrypted message can "
+                                   "see for whom else it is; send the hidden copy by itself");
+    if (code == EX_OK)
+        code = send_message(desk, call, &wish, compose);
     buffer_finish(&to);
     buffer_finish(&cc);
     buffer_finish(&bcc);
@@ -147,10 +152,7 @@ const struct command command_send = {
                 {"reply-to", "ADDRESS", "Where answers are to go."},
                 {"html", "FILE", "The same in HTML, as an alternative for those who show it."},
                 {"flowed", NULL, "Let the reader's window break the lines (format=flowed)."},
-                {"sign", NULL, "Sign it with the account's certificate (S/MIME)."},
-                {"encrypt", NULL,
-                 "Encrypt it for all recipients (S/MIME); the subject stays "
-                 "readable."},
+                SEAL_OPTIONS,
                 {"print", NULL, "Write the message to standard output instead of sending it."},
                 {"retry", NULL, "Send what waits."},
                 DESK_OPTION_ACCOUNT,

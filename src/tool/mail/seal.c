@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/mail/seal.h"
 
+#include "client/openpgp.h"
 #include "client/wire.h"
 #include "mime/downgrade.h"
 #include "text/base64.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { PEM_FILE_MAX = 1 << 20, WORDS_MAX = 4096, WORK_MAX = 256 << 20, BOUNDARY_OCTETS = 16 };
+enum { WORK_MAX = 256 << 20, BOUNDARY_OCTETS = 16, LIST_MAX = 4096 };
 
 /* ---- parts of a message -------------------------------------------------------------------- */
 
@@ -51,57 +52,49 @@ seal_put_entity(struct slice message, struct buffer *out)
     arena_finish(&arena);
 }
 
-/* ---- certificates -------------------------------------------------------------------------- */
-
-struct smime_identity *
-seal_identity(const struct client_account *account, bool is_quiet)
+void
+seal_put_base64(struct slice bytes, struct buffer *out)
 {
-    struct buffer pem, problem;
-    struct smime_identity *identity = NULL;
+    struct base64_encoder encoder;
 
-    if (!account->certificate && !is_quiet)
-        say_error(EX_CONFIG,
-                  "the account %s has no certificate; set it with 'facteur account add "
-                  "--certificate FILE'",
-                  account->name);
-    if (!account->certificate || (is_quiet && !files_exists(account->certificate)))
-        return NULL;
-    buffer_init(&problem, WORDS_MAX);
-    if (files_read(account->certificate, PEM_FILE_MAX, &pem) == EX_OK) {
-        identity = smime_identity_open(buffer_slice(&pem), &problem);
-        if (!identity && !is_quiet)
-            say_error(EX_DATAERR, "%s: %.*s", account->certificate,
-                      CLIENT_TEXT(buffer_slice(&problem)));
+    base64_encoder_init(&encoder);
+    base64_encoder_feed(&encoder, bytes, out);
+    base64_encoder_finish(&encoder, out);
+    if (!slice_ends_with(buffer_slice(out), SLICE("\r\n")))
+        buffer_put_text(out, "\r\n");
+}
+
+void
+seal_put_pair(struct slice message, const struct seal_pair *pair, struct buffer *out)
+{
+    const struct slice parts[] = {pair->first, pair->second};
+    uint8_t random[BOUNDARY_OCTETS];
+    struct buffer boundary;
+
+    files_random(random, sizeof(random));
+    buffer_init(&boundary, 128);
+    buffer_put_text(&boundary, "=_");
+    buffer_put_hex(&boundary, slice_of(random, sizeof(random)));
+    seal_put_outer(message, out);
+    buffer_put_text(out, "MIME-Version: 1.0\r\nContent-Type: ");
+    buffer_put(out, pair->type);
+    buffer_put_text(out, ";\r\n boundary=\"");
+    buffer_put(out, buffer_slice(&boundary));
+    buffer_put_text(out, "\"\r\n\r\n");
+    buffer_put(out, pair->preamble);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        buffer_put_text(out, "\r\n--");
+        buffer_put(out, buffer_slice(&boundary));
+        buffer_put_text(out, "\r\n");
+        buffer_put(out, parts[i]);
     }
-    files_wipe(&pem);
-    buffer_finish(&problem);
-    return identity;
+    buffer_put_text(out, "\r\n--");
+    buffer_put(out, buffer_slice(&boundary));
+    buffer_put_text(out, "--\r\n");
+    buffer_finish(&boundary);
 }
 
-char *
-seal_certificate_path(struct slice address)
-{
-    char *folder = desk_config_path("certificates"), *path = NULL;
-    struct buffer name;
-
-    buffer_init(&name, 512);
-    for (size_t i = 0; i < address.len; i++)
-        buffer_put_byte(&name, byte_to_lower(address.at[i]));
-    buffer_put_text(&name, ".pem");
-    buffer_put_byte(&name, '\0');
-    bool is_sound = !buffer_overflowed(&name) && address.len > 0 && address.at[0] != '.' &&
-                    slice_find_byte(address, '/') == address.len &&
-                    slice_find_byte(address, '\0') == address.len;
-    if (folder && is_sound && files_make_folder(folder, 0700) == EX_OK)
-        path = files_path(folder, (const char *)buffer_slice(&name).at);
-    buffer_finish(&name);
-    free(folder);
-    return path;
-}
-
-/* ---- signing ------------------------------------------------------------------------------- */
-
-/* What stands behind the signer must arrive as it was: 7 bits, which no relay changes. */
+/* What stands behind a signer must arrive as it was: 7 bits, which no relay changes. */
 static int
 make_7bit(struct buffer *content)
 {
@@ -126,157 +119,99 @@ make_7bit(struct buffer *content)
     return code;
 }
 
-static void
-put_base64(struct slice bytes, struct buffer *out)
-{
-    struct base64_encoder encoder;
-
-    base64_encoder_init(&encoder);
-    base64_encoder_feed(&encoder, bytes, out);
-    base64_encoder_finish(&encoder, out);
-    if (!slice_ends_with(buffer_slice(out), SLICE("\r\n")))
-        buffer_put_text(out, "\r\n");
-}
-
-/* RFC 8551 §3.5.3. */
-static void
-put_signed(struct slice message, struct slice entity, struct slice signature, struct buffer *out)
-{
-    uint8_t random[BOUNDARY_OCTETS];
-    struct buffer boundary;
-
-    files_random(random, sizeof(random));
-    buffer_init(&boundary, 128);
-    buffer_put_text(&boundary, "=_");
-    buffer_put_hex(&boundary, slice_of(random, sizeof(random)));
-    struct slice mark = buffer_slice(&boundary);
-    seal_put_outer(message, out);
-    buffer_put_text(out, "MIME-Version: 1.0\r\nContent-Type: multipart/signed; micalg=sha-256;\r\n"
-                         " protocol=\"application/pkcs7-signature\";\r\n boundary=\"");
-    buffer_put(out, mark);
-    buffer_put_text(out, "\"\r\n\r\nThis message is signed (S/MIME).\r\n--");
-    buffer_put(out, mark);
-    buffer_put_text(out, "\r\n");
-    buffer_put(out, entity);
-    buffer_put_text(out, "\r\n--");
-    buffer_put(out, mark);
-    buffer_put_text(out, "\r\nContent-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n"
-                         "Content-Transfer-Encoding: base64\r\n"
-                         "Content-Disposition: attachment; filename=\"smime.p7s\"\r\n\r\n");
-    put_base64(signature, out);
-    buffer_put_text(out, "--");
-    buffer_put(out, mark);
-    buffer_put_text(out, "--\r\n");
-    buffer_finish(&boundary);
-}
+/* ---- which form ---------------------------------------------------------------------------- */
 
 int
-seal_sign(const struct client_account *account, struct composed *composed)
+seal_read_options(const struct command_call *call, struct seal_wish *ret_wish)
 {
-    struct smime_identity *identity = seal_identity(account, false);
-    struct buffer *content = &composed->outgoing.content;
-    struct buffer entity, signature, sealed, problem;
-    int code = identity ? make_7bit(content) : EX_CONFIG;
+    const char *form = command_value(call, "seal");
+    struct seal_wish wish = {.is_signed = command_has(call, "sign"),
+                             .is_encrypted = command_has(call, "encrypt")};
 
-    buffer_init(&entity, LETTER_MAX);
-    buffer_init(&signature, LETTER_MAX);
-    buffer_init(&sealed, LETTER_MAX);
-    buffer_init(&problem, WORDS_MAX);
-    if (code == EX_OK) {
-        seal_put_entity(buffer_slice(content), &entity);
-        if (!smime_sign(identity, buffer_slice(&entity), &signature, &problem))
-            code = say_error(EX_SOFTWARE, "%.*s", CLIENT_TEXT(buffer_slice(&problem)));
-    }
-    if (code == EX_OK) {
-        put_signed(buffer_slice(content), buffer_slice(&entity), buffer_slice(&signature), &sealed);
-        buffer_clear(content);
-        buffer_put(content, buffer_slice(&sealed));
-    }
-    smime_identity_close(&identity);
-    buffer_finish(&entity);
-    buffer_finish(&signature);
-    buffer_finish(&sealed);
-    buffer_finish(&problem);
-    return code;
+    if (form && strcmp(form, "smime") == 0)
+        wish.form = SEAL_SMIME;
+    else if (form && strcmp(form, "openpgp") == 0)
+        wish.form = SEAL_OPENPGP;
+    else if (form)
+        return say_error(EX_USAGE, "--seal: expected smime or openpgp, not '%s'", form);
+    if (form && !wish.is_signed && !wish.is_encrypted)
+        return say_error(EX_USAGE, "--seal: with --sign, --encrypt or both");
+    *ret_wish = wish;
+    return EX_OK;
 }
 
-/* ---- encrypting ---------------------------------------------------------------------------- */
-
-static int
-read_certificate(struct slice address, struct buffer *ret_pem)
+static bool
+can_smime(const struct client_account *account, const struct seal_wish *wish,
+          const struct outgoing *outgoing)
 {
-    char *path = seal_certificate_path(address);
-    int code;
+    bool is_known = account->certificate || !wish->is_signed;
 
-    if (path && files_exists(path))
-        code = files_read(path, PEM_FILE_MAX, ret_pem);
-    else
+    for (size_t i = 0; i < outgoing->count && wish->is_encrypted; i++)
+        is_known = is_known && seal_has_certificate(outgoing->recipients[i]);
+    return is_known;
+}
+
+/* EX_OK when there are OpenPGP keys for all of it. */
+static int
+find_openpgp(const struct client_account *account, const struct seal_wish *wish,
+             const struct composed *composed)
+{
+    struct openpgp_question question = {.verb = OPENPGP_FIND};
+    struct client_problem problem = {0};
+    struct openpgp_answer answer;
+    struct buffer missing;
+    struct arena arena;
+
+    if (wish->is_signed)
+        question.signer = buffer_slice(&composed->sender);
+    question.recipients = composed->outgoing.recipients;
+    question.recipients_count = wish->is_encrypted ? composed->outgoing.count : 0;
+    arena_init(&arena, WORK_MAX);
+    buffer_init(&missing, LIST_MAX);
+    bool is_answered = client_openpgp_ask(&question, &arena, &answer, &problem) && answer.is_done;
+    for (size_t i = 0; is_answered && i < answer.missing_count; i++) {
+        buffer_put_text(&missing, i > 0 ? ", " : "");
+        buffer_put(&missing, answer.missing[i]);
+    }
+    struct slice names = buffer_slice(&missing);
+    int code = EX_OK;
+    if (wish->is_signed && !account->certificate && (!is_answered || names.len > 0) &&
+        !wish->is_encrypted)
+        code = say_error(EX_CONFIG,
+                         "the account %s has no certificate (S/MIME), and there is no OpenPGP key "
+                         "of yours; set the one with 'facteur account add --certificate FILE', or "
+                         "make the other with 'gpg --quick-gen-key %.*s'",
+                         account->name, CLIENT_TEXT(buffer_slice(&composed->sender)));
+    else if (!is_answered || names.len > 0)
         code = say_error(EX_NOINPUT,
-                         "no certificate of %.*s is known: nothing was sent. Show a message of "
-                         "theirs that is signed, or put their certificate into %s",
-                         CLIENT_TEXT(address), path ? path : "a file");
-    free(path);
-    return code;
-}
-
-/* RFC 8551 §3.3. */
-static int
-put_encrypted(const struct buffer *cards, size_t count, struct slice message, struct buffer *out)
-{
-    struct slice *slices = calloc(count, sizeof(*slices));
-    struct buffer entity, envelope, problem;
-    int code = EX_OK;
-
-    if (!slices)
-        abort();
-    buffer_init(&entity, LETTER_MAX);
-    buffer_init(&envelope, LETTER_MAX);
-    buffer_init(&problem, WORDS_MAX);
-    for (size_t i = 0; i < count; i++)
-        slices[i] = buffer_slice(&cards[i]);
-    seal_put_entity(message, &entity);
-    if (!smime_encrypt(slices, count, buffer_slice(&entity), &envelope, &problem))
-        code = say_error(EX_DATAERR, "%.*s; nothing was sent", CLIENT_TEXT(buffer_slice(&problem)));
-    seal_put_outer(message, out);
-    buffer_put_text(out, "MIME-Version: 1.0\r\n"
-                         "Content-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n"
-                         " name=\"smime.p7m\"\r\n"
-                         "Content-Transfer-Encoding: base64\r\n"
-                         "Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n");
-    put_base64(buffer_slice(&envelope), out);
-    free(slices);
-    buffer_finish(&entity);
-    buffer_finish(&envelope);
-    buffer_finish(&problem);
+                         "nothing was sent: not everybody has a certificate (S/MIME), and no "
+                         "OpenPGP key that is vouched for is known of: %.*s. Show a message of "
+                         "theirs that is signed, or import their key into GnuPG and sign it",
+                         CLIENT_TEXT(names));
+    arena_finish(&arena);
+    buffer_finish(&missing);
     return code;
 }
 
 int
-seal_encrypt(const struct client_account *account, struct composed *composed)
+seal_put(const struct client_account *account, const struct seal_wish *wish,
+         struct composed *composed)
 {
-    struct outgoing *outgoing = &composed->outgoing;
-    struct buffer *cards = calloc(outgoing->count + 1, sizeof(*cards));
-    size_t count = 0;
-    struct buffer sealed;
+    struct seal_wish chosen = *wish;
     int code = EX_OK;
 
-    if (!cards)
-        abort();
-    buffer_init(&sealed, LETTER_MAX);
-    for (; count < outgoing->count && code == EX_OK; count++)
-        code = read_certificate(outgoing->recipients[count], &cards[count]);
-    /* What is kept among the sent must be readable for its writer. */
-    if (code == EX_OK && account->certificate)
-        code = files_read(account->certificate, PEM_FILE_MAX, &cards[count++]);
-    if (code == EX_OK)
-        code = put_encrypted(cards, count, buffer_slice(&outgoing->content), &sealed);
-    if (code == EX_OK) {
-        buffer_clear(&outgoing->content);
-        buffer_put(&outgoing->content, buffer_slice(&sealed));
+    if (!wish->is_signed && !wish->is_encrypted)
+        return EX_OK;
+    if (wish->form == SEAL_ANY && can_smime(account, wish, &composed->outgoing)) {
+        chosen.form = SEAL_SMIME;
+    } else if (wish->form == SEAL_ANY) {
+        chosen.form = SEAL_OPENPGP;
+        code = find_openpgp(account, wish, composed);
     }
-    for (size_t i = 0; i < count; i++)
-        files_wipe(&cards[i]);
-    free(cards);
-    buffer_finish(&sealed);
-    return code;
+    if (code == EX_OK)
+        code = make_7bit(&composed->outgoing.content);
+    if (code != EX_OK)
+        return code;
+    return chosen.form == SEAL_SMIME ? seal_put_smime(account, &chosen, composed)
+                                     : seal_put_openpgp(&chosen, composed);
 }

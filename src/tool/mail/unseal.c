@@ -1,40 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading what is sealed with S/MIME. */
+/* Reading what is sealed: which layers there are, and what a verdict is in words. */
 #include "client/reading.h"
-#include "client/wire.h"
 #include "message/summary.h"
 #include "text/utf8.h"
-#include "tool/files.h"
 #include "tool/letter.h"
-#include "tool/mail/desk.h"
 #include "tool/mail/seal_private.h"
-#include "tool/say.h"
 
-#include <stdlib.h>
+#include <sysexits.h>
 
-enum { TRUST_MAX = 16 << 20, WORDS_MAX = 4096, LAYERS_MAX = 4 };
+enum { WORDS_MAX = 4096, LAYERS_MAX = 4 };
 
-/* ---- signatures ---------------------------------------------------------------------------- */
-
-/* authorities.pem, or what the system trusts. */
-static void
-read_trust(struct buffer *out)
-{
-    char *path = desk_config_path("authorities.pem");
-
-    buffer_finish(out);
-    if (path && files_exists(path))
-        (void)!files_read(path, TRUST_MAX, out);
-    else {
-        buffer_init(out, TRUST_MAX);
-        (void)!client_read_system_trust(out);
-    }
-    free(path);
-}
+/* ---- verdicts ------------------------------------------------------------------------------ */
 
 /* True when the one address of From is among the certificate's. */
 static bool
-is_of_sender(struct view *view, const struct smime_verdict *verdict)
+is_of_sender(struct view *view, const struct seal_verdict *verdict)
 {
     struct summary summary;
     struct buffer from;
@@ -60,52 +40,58 @@ put_words(struct view *view, const char *before, struct slice words)
     utf8_put_printable(&view->seals, words);
 }
 
-/* "alice@example.org (Alice), vouched for by Example Authority" */
+/* "alice@example.org (Alice)" */
 static void
-put_signer(struct view *view, const struct smime_verdict *verdict)
+put_signer(struct view *view, const struct seal_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->addresses_count; i++)
         put_words(view, i > 0 ? ", " : "", verdict->addresses[i]);
     put_words(view, verdict->addresses_count > 0 ? " (" : "(", verdict->name);
-    put_words(view, "), vouched for by ", verdict->issuer);
-}
-
-/* A certificate that a good signature has shown is kept, to encrypt with. */
-static void
-keep_certificate(const struct smime_verdict *verdict)
-{
-    static const struct files_owner owner = {.user = FILES_NOBODY, .mode = 0600};
-
-    for (size_t i = 0; i < verdict->addresses_count; i++) {
-        char *path = seal_certificate_path(verdict->addresses[i]);
-        if (path && !files_exists(path))
-            (void)!files_replace(path, verdict->certificate, &owner);
-        free(path);
-    }
+    buffer_put_byte(&view->seals, ')');
 }
 
 static void
-tell_verdict(struct view *view, const struct smime_verdict *verdict)
+put_bond(struct view *view, const struct seal_verdict *verdict)
 {
-    static const enum view_signature kinds[] = {
-        [SMIME_GOOD] = VIEW_GOOD,           [SMIME_CHANGED] = VIEW_CHANGED,
-        [SMIME_UNTRUSTED] = VIEW_UNTRUSTED, [SMIME_EXPIRED] = VIEW_EXPIRED,
-        [SMIME_BROKEN] = VIEW_BROKEN,
-    };
+    put_signer(view, verdict);
+    put_words(view, ", ", verdict->bond);
+}
 
-    view->signature = kinds[verdict->kind];
-    if (verdict->kind == SMIME_GOOD && !is_of_sender(view, verdict))
+/* What exactly was signed. */
+static void
+put_extent(struct view *view, uint32_t index, bool is_cut)
+{
+    if (is_cut)
+        buffer_put_text(&view->seals, "ONLY WHAT STANDS ABOVE THE MARK, by ");
+    else if (index == 0)
+        buffer_put_text(&view->seals, "yes, all below, by ");
+    if (is_cut || index == 0)
+        return;
+    buffer_put_text(&view->seals, "ONLY PART ");
+    view_put_number(view, index, &view->seals);
+    buffer_put_text(&view->seals, " of the message, by ");
+}
+
+void
+seal_tell(struct view *view, const struct seal_verdict *verdict, uint32_t index)
+{
+    view->signature = verdict->kind;
+    view->signed_part = index;
+    if (verdict->kind == VIEW_GOOD && !is_of_sender(view, verdict))
         view->signature = VIEW_OF_ANOTHER;
+    else if (verdict->kind == VIEW_GOOD && (index > 0 || verdict->is_cut))
+        view->signature = VIEW_PARTIAL;
     buffer_put_text(&view->seals, "Signed:   ");
-    if (view->signature == VIEW_GOOD) {
-        buffer_put_text(&view->seals, "yes, by ");
-        put_signer(view, verdict);
-        keep_certificate(verdict);
+    if (view->signature == VIEW_GOOD || view->signature == VIEW_PARTIAL) {
+        put_extent(view, index, verdict->is_cut);
+        put_bond(view, verdict);
     } else if (view->signature == VIEW_OF_ANOTHER) {
         buffer_put_text(&view->seals, "NOT BY THE SENDER, but by ");
-        put_signer(view, verdict);
-    } else if (verdict->kind == SMIME_CHANGED || verdict->kind == SMIME_BROKEN) {
+        put_bond(view, verdict);
+    } else if (verdict->kind == VIEW_CHANGED || verdict->kind == VIEW_BROKEN) {
         put_words(view, "DO NOT TRUST IT: ", verdict->why);
+    } else if (verdict->kind == VIEW_UNKNOWN) {
+        put_words(view, "nobody knows by whom: ", verdict->why);
     } else {
         buffer_put_text(&view->seals, "nobody knows by whom: it says ");
         put_signer(view, verdict);
@@ -116,22 +102,22 @@ tell_verdict(struct view *view, const struct smime_verdict *verdict)
 
 /* ---- layers -------------------------------------------------------------------------------- */
 
-static void
-put_part(const struct view *view, uint32_t index, struct buffer *out)
-{
-    buffer_init(out, LETTER_MAX);
-    reading_put_part(&view->tree, index, out);
-}
-
-/* The message's own fields, and below them the entity that was inside. */
+/* The message, with an entity in the place of a part. */
 static int
-replace_content(struct view *view, const struct buffer *inside)
+replace_part(struct view *view, uint32_t index, struct slice entity)
 {
+    const struct mime_part *part = &view->tree.parts[index];
+    struct slice message = buffer_slice(&view->content);
     struct buffer whole;
 
     buffer_init(&whole, LETTER_MAX);
-    seal_put_outer(buffer_slice(&view->content), &whole);
-    buffer_put(&whole, buffer_slice(inside));
+    if (index == 0)
+        seal_put_outer(message, &whole);
+    else
+        buffer_put(&whole, slice_first(message, part->header_start));
+    buffer_put(&whole, entity);
+    if (index != 0)
+        buffer_put(&whole, slice_skip(message, part->body_end));
     buffer_finish(&view->content);
     view->content = whole;
     arena_reset(&view->arena);
@@ -139,110 +125,102 @@ replace_content(struct view *view, const struct buffer *inside)
 }
 
 static bool
-is_pkcs7(const struct mime_part *part, const char *kind)
+is_application(const struct mime_part *part, const char *subtype)
 {
     char old[64];
 
-    (void)snprintf(old, sizeof(old), "x-%s", kind);
-    return mime_content_type_is(&part->content_type, "application", kind) ||
+    (void)snprintf(old, sizeof(old), "x-%s", subtype);
+    return mime_content_type_is(&part->content_type, "application", subtype) ||
            mime_content_type_is(&part->content_type, "application", old);
 }
 
-static void
-verify_detached(struct view *view)
+/* The second part of a multipart of this subtype, which has one; NULL for others. */
+static const struct mime_part *
+second_of(const struct view *view, uint32_t index, const char *subtype)
 {
-    const struct mime_part *first = &view->tree.parts[1];
-    uint32_t second = first->after;
-    struct slice entity = slice_between(view->tree.message, first->header_start, first->body_end);
-    struct buffer signature, trust = {0};
-    struct arena arena;
+    const struct mime_part *part = &view->tree.parts[index];
 
-    put_part(view, second, &signature);
-    read_trust(&trust);
-    arena_init(&arena, TRUST_MAX);
-    struct smime_verdict verdict = smime_verify(buffer_slice(&signature), entity,
-                                                buffer_slice(&trust), client_wall(), &arena, NULL);
-    tell_verdict(view, &verdict);
-    arena_finish(&arena);
-    buffer_finish(&signature);
-    buffer_finish(&trust);
-}
-
-/* Signed data that hold their content; true when there is something to read inside. */
-static bool
-verify_opaque(struct view *view, struct slice data, struct buffer *inside)
-{
-    struct buffer trust = {0};
-    struct arena arena;
-
-    read_trust(&trust);
-    arena_init(&arena, TRUST_MAX);
-    struct smime_verdict verdict =
-        smime_verify(data, SLICE(""), buffer_slice(&trust), client_wall(), &arena, inside);
-    tell_verdict(view, &verdict);
-    arena_finish(&arena);
-    buffer_finish(&trust);
-    return buffer_len(inside) > 0;
+    if (part->kind != MIME_PART_MULTIPART ||
+        !mime_content_type_is(&part->content_type, "multipart", subtype) ||
+        part->after - index < 3 || view->tree.parts[index + 1].after >= part->after)
+        return NULL;
+    return &view->tree.parts[view->tree.parts[index + 1].after];
 }
 
 static bool
-decrypt(struct view *view, const struct client_accounts *accounts, struct slice data,
-        struct buffer *inside)
+verify(struct view *view, uint32_t index)
 {
-    struct buffer problem;
-    bool is_open = false;
+    const struct mime_part *second = second_of(view, index, "signed");
 
-    buffer_init(&problem, WORDS_MAX);
-    for (size_t i = 0; i < accounts->count && !is_open; i++) {
-        struct smime_identity *identity = seal_identity(&accounts->accounts[i], true);
-        buffer_clear(&problem);
-        is_open = identity && smime_decrypt(identity, data, inside, &problem);
-        smime_identity_close(&identity);
-    }
-    view->is_encrypted = true;
-    buffer_put_text(&view->seals, is_open ? "Secret:   yes, it was encrypted for you\n"
-                                          : "Secret:   it cannot be opened: no account has the "
-                                            "certificate that it is for\n");
-    buffer_finish(&problem);
-    return is_open;
-}
-
-/* One layer off; false when there is none that can be taken off. */
-static bool
-open_layer(struct view *view, const struct client_accounts *accounts, int *ret_code)
-{
-    const struct mime_part *root = &view->tree.parts[0];
-    struct slice type = mime_parameters_find(root->content_type.parameters, SLICE("smime-type"));
-    struct buffer data, inside;
-    bool is_open;
-
-    if (root->kind == MIME_PART_MULTIPART &&
-        mime_content_type_is(&root->content_type, "multipart", "signed") && view->tree.count > 2 &&
-        view->tree.parts[1].after < view->tree.count &&
-        is_pkcs7(&view->tree.parts[view->tree.parts[1].after], "pkcs7-signature")) {
-        verify_detached(view);
+    if (second && is_application(second, "pkcs7-signature"))
+        seal_verify_smime(view, index);
+    else if (second && is_application(second, "pgp-signature"))
+        seal_verify_openpgp(view, index);
+    else
         return false;
-    }
-    if (!is_pkcs7(root, "pkcs7-mime"))
-        return false;
-    put_part(view, 0, &data);
+    return true;
+}
+
+/* Only what is encrypted as a whole is opened: of a message that somebody made around a part that
+ * was not for them, an answer would quote what they must not know. */
+static bool
+open_root(struct view *view, const struct client_accounts *accounts, struct buffer *inside)
+{
+    if (is_application(&view->tree.parts[0], "pkcs7-mime"))
+        return seal_open_smime(view, accounts, inside);
+    if (second_of(view, 0, "encrypted") && is_application(&view->tree.parts[1], "pgp-encrypted"))
+        return seal_open_openpgp(view, inside);
+    return false;
+}
+
+/* Text that is signed in itself, or, as the whole message, encrypted. */
+static int
+open_inline(struct view *view)
+{
+    uint32_t index = mime_tree_find_text(&view->tree);
+    struct buffer inside;
+    int code = EX_OK;
+
+    if (index == MIME_NO_PART || !seal_is_inline(view, index))
+        return EX_OK;
     buffer_init(&inside, LETTER_MAX);
-    is_open = slice_equal_nocase(type, SLICE("signed-data"))
-                  ? verify_opaque(view, buffer_slice(&data), &inside)
-                  : decrypt(view, accounts, buffer_slice(&data), &inside);
-    if (is_open)
-        *ret_code = replace_content(view, &inside);
-    buffer_finish(&data);
+    if (seal_open_inline(view, index, &inside))
+        code = replace_part(view, index, buffer_slice(&inside));
     buffer_finish(&inside);
-    return is_open && *ret_code == EX_OK;
+    return code;
+}
+
+/* A signature over a part alone: mailing lists put a part of their own beside it. */
+static bool
+verify_within(struct view *view)
+{
+    uint32_t index = 1;
+
+    while (index < view->tree.count) {
+        if (verify(view, index))
+            return true;
+        /* Messages that are attached have their own signatures. */
+        const struct mime_part *part = &view->tree.parts[index];
+        index = part->kind == MIME_PART_MESSAGE ? part->after : index + 1;
+    }
+    return false;
 }
 
 int
 seal_open(struct view *view, const struct client_accounts *accounts)
 {
+    struct buffer inside;
+    bool is_open = true;
     int code = EX_OK;
 
-    for (int layer = 0; layer < LAYERS_MAX && open_layer(view, accounts, &code); layer++) {
+    for (int layer = 0; layer < LAYERS_MAX && is_open && code == EX_OK; layer++) {
+        buffer_init(&inside, LETTER_MAX);
+        is_open = open_root(view, accounts, &inside);
+        if (is_open)
+            code = replace_part(view, 0, buffer_slice(&inside));
+        buffer_finish(&inside);
     }
-    return code;
+    if (code != EX_OK || view->signature != VIEW_UNSIGNED)
+        return code;
+    return verify(view, 0) || verify_within(view) ? EX_OK : open_inline(view);
 }

@@ -42,6 +42,7 @@ view_signature_name(enum view_signature signature)
 {
     static const char *const names[] = {
         [VIEW_UNSIGNED] = "none",       [VIEW_GOOD] = "good",       [VIEW_OF_ANOTHER] = "other",
+        [VIEW_PARTIAL] = "partial",     [VIEW_UNKNOWN] = "unknown", [VIEW_REVOKED] = "revoked",
         [VIEW_UNTRUSTED] = "untrusted", [VIEW_EXPIRED] = "expired", [VIEW_CHANGED] = "changed",
         [VIEW_BROKEN] = "broken",
     };
@@ -157,6 +158,10 @@ write_json(const struct view *view, uint32_t id)
         report_text(report, shown[i].json, buffer_slice(&text));
     }
     report_text(report, "signature", slice_of_string(view_signature_name(view->signature)));
+    buffer_clear(&text);
+    if (view->signed_part != 0)
+        view_put_number(view, view->signed_part, &text);
+    report_text(report, "signed_part", buffer_slice(&text));
     report_bool(report, "encrypted", view->is_encrypted);
     report_lines(report, "seals", buffer_slice(&view->seals));
     report_attachments(view, report);

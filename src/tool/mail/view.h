@@ -6,13 +6,16 @@
 #include "mime/part.h"
 #include "tool/report.h"
 
-/* What a signature of S/MIME is worth. */
+/* What a signature is worth. */
 enum view_signature {
     VIEW_UNSIGNED,
     VIEW_GOOD,
     VIEW_OF_ANOTHER, /* good, but of somebody who is not in From */
-    VIEW_UNTRUSTED,
+    VIEW_PARTIAL,    /* good, but of a part of the message only */
+    VIEW_UNTRUSTED,  /* nobody who is trusted vouches for the signer */
+    VIEW_UNKNOWN,    /* the signer's key is not known */
     VIEW_EXPIRED,
+    VIEW_REVOKED, /* the key was called back */
     VIEW_CHANGED,
     VIEW_BROKEN
 };
@@ -24,6 +27,7 @@ struct view {
     struct mime_tree tree;
     /* After unseal (seal.h). */
     enum view_signature signature;
+    uint32_t signed_part; /* its index; 0: all below the header */
     bool is_encrypted;
     struct buffer seals; /* a sentence a line, for people */
 };
