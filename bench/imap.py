@@ -168,6 +168,8 @@ class Facteur:
         subprocess.run([self.program, "import", self.user, f"{self.dir}.mbox", "--mailbox", "bench", "--config",
                         self.dir / "facteur.conf"], check=True, stdout=subprocess.DEVNULL)
         self.stop()
+        with open(self.dir / "facteur.conf", "a", encoding="ascii") as config:
+            config.write("connections_max = 100000\nconnections_per_account_max = 100000\n")
 
     def forget(self):
         """Nothing that could be forgotten is kept outside of the store."""

@@ -209,6 +209,7 @@ refuse(struct imap_server *server, const struct imap_answer *answer, struct inst
         [IMAP_ANSWER_MECHANISM] = "[CANNOT] no such mechanism",
         [IMAP_ANSWER_MALFORMED] = "that is not how this mechanism goes",
         [IMAP_ANSWER_WEAK] = "[PRIVACYREQUIRED] begin TLS first",
+        [IMAP_ANSWER_LIMIT] = "[LIMIT] too many sessions of this account", /* RFC 5530 */
         [IMAP_ANSWER_TEMPORARY] = "[UNAVAILABLE] not now, try again later",
     };
 

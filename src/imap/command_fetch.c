@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
+#include "imap/binary.h"
 #include "imap/fetch.h"
 #include "imap/search_run.h"
 #include "imap/rights.h"
 #include "imap/server_private.h"
 #include "mime/decode.h"
 
-enum { OCTETS_INLINE = 32768, STREAM_PIECE = 256 * 1024 };
+enum {
+    OCTETS_INLINE = 32768,
+    STREAM_PIECE = 256 * 1024,
+    FIELDS_MAX = 4 << 20, /* of a header; what is behind is not looked at for fields */
+};
 
 struct fetch_task {
     struct imap_fetch_items items;
@@ -22,6 +27,8 @@ struct fetch_task {
     size_t item;
     bool is_asked; /* for octets of the item */
     uint32_t streamed;
+    struct imap_binary binary;
+    bool is_sending, has_piece; /* of binary: the second time; octets have come */
 };
 
 /* ---- what needs no store --------------------------------------------------------------------- */
@@ -99,7 +106,16 @@ put_item_name(struct buffer *out, const struct imap_fetch_item *item)
     buffer_put_byte(out, ' ');
 }
 
-/* A literal; with octet 0 in it a literal8 where the client asked for binary (RFC 3516 §4.3). */
+/* With octet 0 in it a literal8, where the client asked for binary (RFC 3516 §4.3). */
+static void
+begin_literal(struct buffer *out, const struct imap_fetch_item *item, uint32_t len, bool has_zero)
+{
+    put_item_name(out, item);
+    if (item->kind == IMAP_FETCH_BINARY && has_zero)
+        buffer_put_byte(out, '~');
+    imap_put_number(out, "{", len, "}\r\n");
+}
+
 static void
 put_octets(struct buffer *out, const struct imap_fetch_item *item, struct slice octets)
 {
@@ -107,10 +123,7 @@ put_octets(struct buffer *out, const struct imap_fetch_item *item, struct slice 
 
     clip(item, &offset, &len);
     octets = slice_between(octets, offset, (size_t)offset + len);
-    put_item_name(out, item);
-    if (item->kind == IMAP_FETCH_BINARY && slice_find_byte(octets, 0) < octets.len)
-        buffer_put_byte(out, '~');
-    imap_put_number(out, "{", octets.len, "}\r\n");
+    begin_literal(out, item, len, slice_find_byte(octets, 0) < octets.len);
     buffer_put(out, octets);
 }
 
@@ -171,8 +184,80 @@ stream(struct imap_server *server, const struct imap_row *row, const struct imap
         return false;
     uint32_t some =
         len - task->streamed < STREAM_PIECE ? len - task->streamed : (uint32_t)STREAM_PIECE;
-    imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some, true);
+    imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some,
+                  IMAP_ASK_STREAM);
     task->streamed += some;
+    return false;
+}
+
+static bool
+is_binary(const struct imap_fetch_item *item)
+{
+    return item->kind == IMAP_FETCH_BINARY || item->kind == IMAP_FETCH_BINARY_SIZE;
+}
+
+/* The part was read once, and its length is known; true when no more is wanted of it. */
+static bool
+begin_sending(struct imap_server *server, const struct imap_fetch_item *item)
+{
+    struct fetch_task *task = server->task;
+    struct imap_binary *binary = &task->binary;
+    uint32_t offset = 0, len = (uint32_t)binary->made;
+
+    if (item->kind == IMAP_FETCH_BINARY_SIZE) {
+        buffer_put(&server->output, item->name);
+        imap_put_number(&server->output, " ", len, "");
+        return true;
+    }
+    clip(item, &offset, &len);
+    begin_literal(&server->output, item, len, binary->has_zero);
+    imap_binary_begin(binary, binary->encoding, offset, (uint64_t)offset + len, &server->output);
+    task->is_sending = true;
+    task->streamed = 0;
+    return len == 0;
+}
+
+/* True when the item has ended: it is whole, or its octets cannot be had. */
+static bool
+take_piece(struct imap_server *server, const struct imap_fetch_item *item, bool is_last)
+{
+    struct fetch_task *task = server->task;
+
+    if (server->scan->is_broken) {
+        if (task->is_sending) /* the literal that was begun cannot be ended */
+            imap_shut(server, IMAP_CLOSE_ERRORS,
+                      "[EXPUNGEISSUED] a message went while it was sent");
+        else
+            put_nothing(server, item);
+        return true;
+    }
+    imap_binary_feed(&task->binary, buffer_slice(&server->scan->octets));
+    if (!is_last)
+        return false;
+    imap_binary_finish(&task->binary);
+    return task->is_sending || begin_sending(server, item);
+}
+
+/* Sends a large part without its encoding, for which it is read twice. */
+static bool
+stream_binary(struct imap_server *server, const struct imap_row *row,
+              const struct imap_fetch_item *item, uint32_t offset, uint32_t len)
+{
+    struct fetch_task *task = server->task;
+
+    if (task->has_piece) {
+        task->has_piece = false;
+        if (take_piece(server, item, task->streamed == len))
+            return true;
+    }
+    if (task->is_sending && !imap_has_room(server))
+        return false;
+    uint32_t some =
+        len - task->streamed < STREAM_PIECE ? len - task->streamed : (uint32_t)STREAM_PIECE;
+    imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some,
+                  IMAP_ASK_PIECE);
+    task->streamed += some;
+    task->has_piece = true;
     return false;
 }
 
@@ -192,9 +277,21 @@ put_section(struct imap_server *server, const struct imap_row *row,
     }
     if (octets.len < row->message.len && !is_made(item))
         return stream(server, row, item, offset, len);
-    if (octets.len < row->message.len && len > 0 && !task->is_asked) {
+    bool is_there = octets.len == row->message.len || len == 0;
+    if (!is_there && is_binary(item) && imap_binary_can(encoding)) {
+        if (!task->is_asked) {
+            imap_binary_begin(&task->binary, encoding, 0, 0, NULL);
+            task->is_sending = task->has_piece = false;
+            task->streamed = 0;
+            task->is_asked = true;
+        }
+        return stream_binary(server, row, item, offset, len);
+    }
+    if (!is_there && !task->is_asked) {
         task->is_asked = true;
-        imap_scan_ask(server, row->message.uid, offset, len, false);
+        if (!is_binary(item) && len > FIELDS_MAX)
+            len = FIELDS_MAX;
+        imap_scan_ask(server, row->message.uid, offset, len, IMAP_ASK_PIECE);
         return false;
     }
     octets = task->is_asked ? buffer_slice(&server->scan->octets)

@@ -15,6 +15,7 @@ imap_mailboxes_init(struct imap_mailboxes *all, uint64_t seed,
     map_init(&all->map, seed);
     map_init(&all->watches, seed);
     list_init(&all->headlined);
+    list_init(&all->gatherers);
 }
 
 void

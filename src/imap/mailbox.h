@@ -82,6 +82,7 @@ struct imap_mailboxes {
     uint64_t watch_count;
     struct list headlined; /* mailboxes with headlines, the longest unused first */
     size_t headline_bytes;
+    struct list gatherers; /* sessions that read large messages into memory; see scan.c */
     void (*unwatch)(void *context, uint64_t watch);
     void *context;
 };

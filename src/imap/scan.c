@@ -11,6 +11,9 @@ enum {
     BATCH_ARENA_MAX = 96 << 20, /* a batch of the longest records */
     ROW_BYTES = 48,
     PROGRESS_S = 10, /* between two INPROGRESS */
+    /* Who needs more of a message in memory at once waits until no other session of the process
+     * does: so large messages take memory once, however many are looking through them. */
+    GATHER_FREE = 256 * 1024,
 };
 
 static bool step(struct imap_server *server);
@@ -43,8 +46,45 @@ imap_scan_begin(struct imap_server *server, const struct imap_set *places, bool 
     scan->told_s = now_s(server);
     arena_init(&scan->arena, BATCH_ARENA_MAX);
     buffer_init(&scan->octets, (size_t)UINT32_MAX);
+    list_init(&scan->gatherer);
+    scan->server = server;
     server->scan = scan;
     server->more = step;
+}
+
+static struct list *
+gatherers_of(const struct imap_scan *scan)
+{
+    return &scan->server->options.mailboxes->gatherers;
+}
+
+static bool
+is_gathering(const struct imap_scan *scan)
+{
+    return !list_is_empty(&scan->gatherer);
+}
+
+static bool
+is_first_gatherer(const struct imap_scan *scan)
+{
+    return gatherers_of(scan)->next == &scan->gatherer;
+}
+
+/* Gives the memory back, and lets the next one go on. */
+static void
+end_gathering(struct imap_scan *scan)
+{
+    struct list *all = gatherers_of(scan);
+
+    if (!is_gathering(scan))
+        return;
+    bool was_first = is_first_gatherer(scan);
+    list_remove(&scan->gatherer);
+    buffer_finish(&scan->octets);
+    if (!was_first || list_is_empty(all))
+        return;
+    struct imap_server *next = LIST_ITEM(all->next, struct imap_scan, gatherer)->server;
+    next->options.wake(next->options.wake_context);
 }
 
 void
@@ -53,6 +93,7 @@ imap_scan_finish(struct imap_server *server)
     if (!server->scan)
         return;
     arena_finish(&server->scan->arena);
+    end_gathering(server->scan);
     buffer_finish(&server->scan->octets);
     free(server->scan);
     server->scan = NULL;
@@ -160,24 +201,40 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
         imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
 }
 
+/* Nothing while others gather. */
+static void
+ask_in_turn(struct imap_server *server)
+{
+    struct imap_scan *scan = server->scan;
+
+    if (!scan->is_queued || (is_gathering(scan) && !is_first_gatherer(scan)))
+        return;
+    scan->is_queued = false;
+    server->note.as.read = scan->queued;
+    imap_ask(server, ACCESS_STORE_READ, on_octets);
+}
+
 void
 imap_scan_ask(struct imap_server *server, uint32_t uid, uint64_t offset, uint64_t len,
-              bool is_streamed)
+              enum imap_ask ask)
 {
     struct imap_scan *scan = server->scan;
 
     scan->is_waiting = true;
-    scan->is_streamed = is_streamed;
+    scan->is_streamed = ask == IMAP_ASK_STREAM;
     scan->is_broken = false;
     scan->octets_left = len;
-    if (!is_streamed)
+    scan->queued = (struct access_store_read){.owner = server->mailbox_owner,
+                                              .mailbox = server->mailbox_id,
+                                              .uid = uid,
+                                              .offset = offset,
+                                              .len = len};
+    scan->is_queued = true;
+    if (!scan->is_streamed)
         buffer_clear(&scan->octets);
-    server->note.as.read = (struct access_store_read){.owner = server->mailbox_owner,
-                                                      .mailbox = server->mailbox_id,
-                                                      .uid = uid,
-                                                      .offset = offset,
-                                                      .len = len};
-    imap_ask(server, ACCESS_STORE_READ, on_octets);
+    if (ask == IMAP_ASK_WHOLE && len > GATHER_FREE && !is_gathering(scan))
+        list_append(gatherers_of(scan), &scan->gatherer);
+    ask_in_turn(server);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
@@ -263,11 +320,14 @@ step(struct imap_server *server)
 {
     struct imap_scan *scan = server->scan;
 
+    ask_in_turn(server);
     if (scan->is_waiting || (scan->is_asked && scan->octets_max > 0))
         return false;
     if (scan->row_next < scan->row_count) {
-        if (scan->take(server, &scan->rows[scan->row_next]))
+        if (scan->take(server, &scan->rows[scan->row_next])) {
+            end_gathering(scan);
             scan->row_next++;
+        }
         return !scan->is_waiting;
     }
     if (scan->is_asked)

@@ -81,7 +81,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
         candidate.octets = row->message.octets;
         if (candidate.octets.len < row->message.len && !run->is_asked) {
             run->is_asked = true;
-            imap_scan_ask(server, row->message.uid, 0, row->message.len, false);
+            imap_scan_ask(server, row->message.uid, 0, row->message.len, IMAP_ASK_WHOLE);
             return false;
         }
         if (run->is_asked)

@@ -83,6 +83,7 @@ enum imap_answer_kind {
     IMAP_ANSWER_MECHANISM,
     IMAP_ANSWER_MALFORMED,
     IMAP_ANSWER_WEAK, /* would need TLS */
+    IMAP_ANSWER_LIMIT, /* the account has too many sessions */
     IMAP_ANSWER_TEMPORARY
 };
 

@@ -70,8 +70,11 @@ struct imap_scan {
     struct arena arena;  /* of the batch */
     /* Octets that take has asked for. */
     struct buffer octets;
+    struct list gatherer; /* among all that gather much, which is done one after another */
+    struct imap_server *server;
+    struct access_store_read queued; /* while is_queued: what to ask for when it is our turn */
     uint64_t octets_left;
-    bool is_streamed, is_broken; /* is_broken: they could not be read */
+    bool is_streamed, is_queued, is_broken; /* is_broken: they could not be read */
 };
 
 struct imap_server {
@@ -218,10 +221,14 @@ void imap_scan_begin(struct imap_server *server, const struct imap_set *places, 
                      uint32_t octets_max,
                      bool (*take)(struct imap_server *server, const struct imap_row *row),
                      void (*end)(struct imap_server *server));
-/* Asks for octets of a message; they are gathered in scan->octets, or, when `is_streamed`, put into
- * the output as they come. Then take is called again. A stream that breaks ends the session. */
+enum imap_ask {
+    IMAP_ASK_STREAM, /* octets go into the output as they come; a break ends the session */
+    IMAP_ASK_PIECE,  /* they are gathered in scan->octets */
+    IMAP_ASK_WHOLE,  /* so, however many: sessions that need many wait for each other */
+};
+/* Asks for octets of a message. When all have come, take is called again. */
 void imap_scan_ask(struct imap_server *server, uint32_t uid, uint64_t offset, uint64_t len,
-                   bool is_streamed);
+                   enum imap_ask ask);
 void imap_scan_finish(struct imap_server *server);
 
 /* Takes a set of sequence numbers, or UIDs with server->is_uid, or "$", as places. */

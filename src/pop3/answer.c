@@ -34,6 +34,8 @@ refusal_text(enum pop3_answer_kind kind)
         return "that message is gone";
     case POP3_ANSWER_DAMAGED:
         return "[SYS/PERM] that message is damaged";
+    case POP3_ANSWER_LIMIT:
+        return "[SYS/TEMP] too many sessions of this account";
     case POP3_ANSWER_OK:
     case POP3_ANSWER_CHALLENGE:
     case POP3_ANSWER_TEMPORARY:

@@ -90,6 +90,7 @@ enum pop3_answer_kind {
     POP3_ANSWER_EXPUNGED,     /* READ: it is not there any more */
     POP3_ANSWER_DAMAGED,      /* READ: what is on disk is not what was stored; [SYS/PERM] */
     POP3_ANSWER_NOT_PERMITTED, /* OPEN: [SYS/PERM] */
+    POP3_ANSWER_LIMIT,        /* AUTH, APOP: the account has too many sessions; [SYS/TEMP] */
     POP3_ANSWER_TEMPORARY     /* anything: try later; [SYS/TEMP] */
 };
 

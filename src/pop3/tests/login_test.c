@@ -293,6 +293,7 @@ a_maildrop_that_cannot_be_opened_says_why(void **state)
         {POP3_ANSWER_IN_USE, "-ERR [IN-USE] another session holds the maildrop\r\n"},
         {POP3_ANSWER_LOGIN_DELAY, "-ERR [LOGIN-DELAY] too soon after the last login\r\n"},
         {POP3_ANSWER_NOT_PERMITTED, "-ERR [SYS/PERM] this maildrop cannot be opened\r\n"},
+        {POP3_ANSWER_LIMIT, "-ERR [SYS/TEMP] too many sessions of this account\r\n"},
         {POP3_ANSWER_TEMPORARY, "-ERR [SYS/TEMP] not now, try again later\r\n"},
     };
     struct conversation *conversation = *state;

@@ -21,6 +21,8 @@ kind_of_failure(enum access_auth_failure failure)
         return POP3_ANSWER_MALFORMED;
     case ACCESS_AUTH_FAILURE_WEAK:
         return POP3_ANSWER_WEAK;
+    case ACCESS_AUTH_FAILURE_LIMIT:
+        return POP3_ANSWER_LIMIT;
     case ACCESS_AUTH_FAILURE_TEMPORARY:
     case ACCESS_AUTH_FAILURE_COUNT:
         break;

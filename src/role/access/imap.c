@@ -245,6 +245,7 @@ access_imap_answer(struct access_session *session, const struct pop3_answer *ans
         [POP3_ANSWER_EXPUNGED] = IMAP_ANSWER_TEMPORARY,
         [POP3_ANSWER_DAMAGED] = IMAP_ANSWER_TEMPORARY,
         [POP3_ANSWER_NOT_PERMITTED] = IMAP_ANSWER_TEMPORARY,
+        [POP3_ANSWER_LIMIT] = IMAP_ANSWER_LIMIT,
         [POP3_ANSWER_TEMPORARY] = IMAP_ANSWER_TEMPORARY,
     };
     struct imap_answer told = {.kind = kinds[answer->kind],

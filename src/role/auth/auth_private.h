@@ -123,6 +123,7 @@ enum auth_failure {
     AUTH_FAILURE_MECHANISM = SMTP_AUTH_FAILURE_MECHANISM,
     AUTH_FAILURE_MALFORMED = SMTP_AUTH_FAILURE_MALFORMED,
     AUTH_FAILURE_WEAK = SMTP_AUTH_FAILURE_WEAK,
+    AUTH_FAILURE_LIMIT = SMTP_AUTH_FAILURE_LIMIT,
 };
 
 /* ---- tables.c ------------------------------------------------------------------------------ */
@@ -146,7 +147,12 @@ void auth_session_on_proof(struct auth_session *session, bool is_right);
 /* Nobody could be asked. */
 void auth_session_on_proof_failed(struct auth_session *session);
 /* store knows the grant, or cannot be told. */
-void auth_session_on_grant(struct auth_session *session, bool is_granted);
+enum auth_grant {
+    AUTH_GRANTED,
+    AUTH_REFUSED, /* the account has too many sessions */
+    AUTH_LOST,    /* store has gone */
+};
+void auth_session_on_grant(struct auth_session *session, enum auth_grant grant);
 /* Timer: ends those whose time is over. */
 void auth_sessions_expire(void *context);
 

@@ -165,7 +165,7 @@ auth_send_failed(struct auth_session *session, enum auth_failure failure, struct
     struct buffer *note = &client->auth->note;
     uint32_t delay_ms = (uint32_t)(delay.ns / 1000000);
 
-    static_assert((int)AUTH_FAILURE_WEAK == (int)ACCESS_AUTH_FAILURE_WEAK &&
+    static_assert((int)AUTH_FAILURE_LIMIT == (int)ACCESS_AUTH_FAILURE_LIMIT &&
                       (int)SMTP_AUTH_FAILURE_COUNT == (int)ACCESS_AUTH_FAILURE_COUNT,
                   "both channels number failures alike");
     if (client->kind == ROLE_SMTP)
@@ -240,7 +240,7 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
     struct auth_session *session = map_find(&auth->grants, map_key_u64(&note.as.granted.id));
     /* Its client may have gone away in between. */
     if (session)
-        auth_session_on_grant(session, true);
+        auth_session_on_grant(session, note.as.granted.is_granted ? AUTH_GRANTED : AUTH_REFUSED);
 }
 
 static void
@@ -267,7 +267,7 @@ auth_store_close(struct auth *auth)
     LIST_EACH (link, &auth->sessions) {
         struct auth_session *session = LIST_ITEM(link, struct auth_session, by_age);
         if (session->wait == AUTH_WAIT_STORE)
-            auth_session_on_grant(session, false);
+            auth_session_on_grant(session, AUTH_LOST);
     }
     map_finish(&auth->grants);
 }

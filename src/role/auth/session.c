@@ -378,12 +378,16 @@ auth_session_on_proof_failed(struct auth_session *session)
 }
 
 void
-auth_session_on_grant(struct auth_session *session, bool is_granted)
+auth_session_on_grant(struct auth_session *session, enum auth_grant grant)
 {
     struct auth *auth = session->client->auth;
 
-    if (!is_granted) {
+    if (grant == AUTH_LOST) {
         fail_temporarily(session, "store has gone");
+        return;
+    }
+    if (grant == AUTH_REFUSED) {
+        fail(session, AUTH_FAILURE_LIMIT, "too many sessions of this account");
         return;
     }
     auth->granted++;

@@ -188,6 +188,7 @@ smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_fail
         [SMTP_AUTH_FAILURE_LOCKED] = {454, {4, 7, 0}, "too many failures, try again later"},
         [SMTP_AUTH_FAILURE_MECHANISM] = {504, {5, 5, 4}, "this mechanism is not for this account"},
         [SMTP_AUTH_FAILURE_MALFORMED] = {501, {5, 5, 2}, "that response cannot be read"},
+        [SMTP_AUTH_FAILURE_LIMIT] = {454, {4, 7, 0}, "too many sessions of this account"},
         [SMTP_AUTH_FAILURE_WEAK] = {534, {5, 7, 9}, "this mechanism is too weak"},
     };
 

@@ -65,6 +65,20 @@ count_in(struct store_role *role, const struct grant *grant)
     readers->count++;
 }
 
+static bool
+has_room(struct store_role *role, account_id account)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        struct reader_key key = {account, i};
+        const struct reader_count *readers =
+            role->access[i] ? map_find(&role->readers, slice_of(&key, sizeof(key))) : NULL;
+        count += readers ? readers->count : 0;
+    }
+    return count < role->config->connections_per_account_max && role->grants.count < GRANTS_MAX;
+}
+
 /* With the last session of an account its watches end, too, if no other may have them. */
 static void
 count_out(struct store_role *role, const struct grant *grant)
@@ -142,11 +156,12 @@ static void
 on_grant(struct store_role *role, const struct auth_store_grant *note)
 {
     struct grant *grant = find_grant(role, note->access_index, note->session);
-    struct auth_store_granted granted = {note->id};
+    struct auth_store_granted granted = {.id = note->id};
 
     if (grant)
         drop_grant(role, grant);
-    if (role->grants.count < GRANTS_MAX) {
+    granted.is_granted = has_room(role, note->account);
+    if (granted.is_granted) {
         struct grant_key key = {note->session, note->access_index};
         grant = calloc(1, sizeof(*grant));
         if (!grant)

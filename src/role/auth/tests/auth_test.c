@@ -259,11 +259,36 @@ access_hears_after_store(void **state)
     assert_int_equal(grant.as.grant.account, 2);
     world_run(&setup.world, 1000);
     assert_int_equal(setup.access.count, 0);
-    struct auth_store_granted granted = {grant.as.grant.id};
+    struct auth_store_granted granted = {grant.as.grant.id, true};
     send(&setup, &setup.store, auth_store_put_granted(&setup.note, &setup.store_ledger, &granted));
     struct access_auth_note answer = next_access(&setup);
     assert_int_equal(answer.kind, ACCESS_AUTH_GRANTED);
     assert_int_equal(answer.as.granted.account, 2);
+    close_setup(&setup);
+}
+
+static void
+who_has_too_many_sessions_hears_it(void **state)
+{
+    static struct setup setup;
+    struct access_auth_begin note = {.session = 77,
+                                     .mechanism = SLICE("PLAIN"),
+                                     .has_initial = true,
+                                     .initial = SLICE("\0bob@a.test\0pencil"),
+                                     .is_secure = true,
+                                     .peer = home};
+    struct auth_store_note grant;
+
+    (void)state;
+    open_setup(&setup);
+    send(&setup, &setup.access, access_auth_put_begin(&setup.note, &setup.access_ledger, &note));
+    assert_true(auth_store_take(world_next(&setup.store), -1, 0, &setup.store_ledger, &setup.arena,
+                                &grant));
+    struct auth_store_granted granted = {grant.as.grant.id, false};
+    send(&setup, &setup.store, auth_store_put_granted(&setup.note, &setup.store_ledger, &granted));
+    struct access_auth_note answer = next_access(&setup);
+    assert_int_equal(answer.kind, ACCESS_AUTH_FAILED);
+    assert_int_equal(answer.as.failed.failure, ACCESS_AUTH_FAILURE_LIMIT);
     close_setup(&setup);
 }
 
@@ -480,6 +505,7 @@ main(void)
         cmocka_unit_test(plain_logins_are_told_apart_by_the_password_alone),
         cmocka_unit_test(scram_logins_show_strangers_salts_that_stay),
         cmocka_unit_test(access_hears_after_store),
+        cmocka_unit_test(who_has_too_many_sessions_hears_it),
         cmocka_unit_test(access_hears_of_no_grant_when_store_goes),
         cmocka_unit_test(apop_wants_the_digest_of_a_kept_secret),
         cmocka_unit_test(guesses_are_delayed_and_then_locked),
