@@ -103,6 +103,8 @@ MUST_USE int64_t host_stream_write(struct host_stream *stream, struct slice byte
 void host_stream_shut(struct host_stream *stream);
 void host_stream_close(struct host_stream **stream);
 
+/* A proxy has said for whom it speaks: that is the peer from here on. */
+void host_stream_set_peer(struct host_stream *stream, const struct host_address *peer);
 /* Who is at the other end, and to which of our addresses it came. */
 void host_stream_peer(const struct host_stream *stream, struct host_address *ret_address);
 void host_stream_local(const struct host_stream *stream, struct host_address *ret_address);

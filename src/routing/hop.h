@@ -63,6 +63,7 @@ struct routing_hop {
     enum routing_tls tls;
     struct slice auth; /* name of the credentials to log in with, or empty */
     struct routing_address source_ipv4, source_ipv6; /* our own to bind to; len 0: any */
+    uint8_t proxy; /* version of the PROXY header that the host wants first; 0: none */
     const struct routing_host *hosts; /* SMTP, LMTP without path: in order of trial */
     size_t host_count;
     /* MTA-STS (RFC 8461): the domain whose policy counts, or empty; what its record says, empty

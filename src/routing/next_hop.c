@@ -143,6 +143,7 @@ follow(struct routing_run *run, const struct routing_transport *transport, struc
     hop->auth = transport->auth;
     hop->source_ipv4 = transport->source_ipv4;
     hop->source_ipv6 = transport->source_ipv6;
+    hop->proxy = transport->proxy;
     hop->status = transport->status ? transport->status : "";
     hop->code = hop->status[0] == '4' ? 450 : 550;
     hop->text = transport->text;

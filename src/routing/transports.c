@@ -219,7 +219,12 @@ parse_option(struct slice word, struct arena *arena, struct routing_transport *t
     if (slice_equal(key, SLICE("source")))
         return parse_source(value, transport) ? NULL
                                               : "expected an address of ours: source=ADDRESS";
-    return "expected tls=, auth= or source=";
+    if (slice_equal(key, SLICE("proxy"))) {
+        bool is_known = value.len == 1 && (value.at[0] == '1' || value.at[0] == '2');
+        transport->proxy = is_known ? (uint8_t)(value.at[0] - '0') : 0;
+        return is_known ? NULL : "expected a version of the PROXY protocol: proxy=1 or proxy=2";
+    }
+    return "expected tls=, auth=, source= or proxy=";
 }
 
 const char *

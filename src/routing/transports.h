@@ -10,6 +10,7 @@
  *     void.test            discard:
  *     fax.test             pipe:fax
  *     direct.test          smtp:                           source=192.0.2.7
+ *     behind.test          smtp:[192.0.2.8]                proxy=2
  *     *                    smtp:[smart.test]:587           auth=smart tls=verify
  *
  * Patterns: an address, a domain, *.domain (all below it, not itself); `from:` in front of an
@@ -37,6 +38,7 @@ struct routing_transport {
     enum routing_tls tls;
     struct slice auth;
     struct routing_address source_ipv4, source_ipv6;
+    uint8_t proxy; /* version of the PROXY protocol, 0: none */
     const char *status; /* ERROR */
     struct slice text;
     struct slice written; /* the row's next hop as it stands in the file, for the steps */

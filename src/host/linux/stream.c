@@ -225,6 +225,12 @@ host_stream_peer(const struct host_stream *stream, struct host_address *ret_addr
 }
 
 void
+host_stream_set_peer(struct host_stream *stream, const struct host_address *peer)
+{
+    stream->peer = *peer;
+}
+
+void
 host_stream_local(const struct host_stream *stream, struct host_address *ret_address)
 {
     struct sockaddr_storage local = {0};

@@ -402,6 +402,13 @@ host_stream_peer(const struct host_stream *stream, struct host_address *ret_addr
 }
 
 void
+host_stream_set_peer(struct host_stream *stream, const struct host_address *peer)
+{
+    if (stream->connection)
+        stream->connection->addresses[1 - stream->end] = *peer;
+}
+
+void
 host_stream_local(const struct host_stream *stream, struct host_address *ret_address)
 {
     *ret_address = stream->connection ? stream->connection->addresses[stream->end]

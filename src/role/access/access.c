@@ -220,8 +220,7 @@ role_open(const struct role_start *start)
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
     role->shared = connection_shared_open(role->host);
-    role->acceptors =
-        (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
+    acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
     return role;

@@ -190,6 +190,7 @@ conclude(struct decision *decision, enum routing_outcome outcome, const struct r
         .tls = (enum store_route_tls)hop->tls,
         .source_ipv4 = slice_of(hop->source_ipv4.bytes, hop->source_ipv4.len),
         .source_ipv6 = slice_of(hop->source_ipv6.bytes, hop->source_ipv6.len),
+        .proxy = hop->proxy,
         .code = hop->code,
         .status = slice_of_string(hop->status),
         .text = slice_first(hop->text, STORE_ROUTE_HOP_TEXT_MAX),

@@ -323,7 +323,7 @@ role_open(const struct role_start *start)
     role->peers = peers_open(seed);
     answers_init(&role->answers, seed);
     role->shared = connection_shared_open(role->host);
-    role->acceptors = (struct acceptors){.host = role->host, .accept = on_accept, .owner = role};
+    acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
     return role;

@@ -214,6 +214,7 @@ send_carriage(struct store_role *role, struct carriage *carriage)
         .auth_secret = hop->auth_secret,
         .source_ipv4 = hop->source_ipv4,
         .source_ipv6 = hop->source_ipv6,
+        .proxy = hop->proxy,
         .code = hop->code,
         .status = hop->status,
         .text = hop->text,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A race for a connection to one host: its addresses are tried one after another, families in turn,
  * the next as soon as one fails or takes longer than a moment (RFC 8305 §5); the first wins. */
+#include "role/haproxy.h"
 #include "role/transport/socks.h"
 #include "role/transport/transport_role.h"
 
@@ -135,6 +136,26 @@ win(struct runner *runner, const struct transport_stream *won)
     job_dialled(runner->dial->job, &stream);
 }
 
+/* What a host wants to hear first that believes it is behind a proxy; a stream that is new has room
+ * for it. To the host of a policy nothing is said. */
+static bool
+announce(const struct transport_dial *dial, const struct transport_stream *stream)
+{
+    struct host_address from;
+    struct buffer header;
+
+    if (dial->job->carry.proxy == HAPROXY_NONE || dial->job->fetch)
+        return true;
+    host_stream_local(stream->stream, &from);
+    buffer_init(&header, HAPROXY_LINE_MAX);
+    haproxy_put(&header, dial->job->carry.proxy == HAPROXY_1 ? HAPROXY_1 : HAPROXY_2, &from,
+                &stream->address);
+    int64_t written = host_stream_write(stream->stream, buffer_slice(&header));
+    bool is_whole = written == (int64_t)buffer_len(&header);
+    buffer_finish(&header);
+    return is_whole;
+}
+
 static void
 lose(struct runner *runner, const char *why)
 {
@@ -173,6 +194,8 @@ on_proxy(void *context, unsigned events)
     }
     if (why)
         lose(runner, why);
+    else if (!announce(runner->dial, &runner->stream))
+        lose(runner, "the PROXY header could not be sent");
     else
         win(runner, &runner->stream);
 }
@@ -191,7 +214,10 @@ on_stream(void *context, unsigned events)
         return;
     }
     won.early_len = len > 0 ? (size_t)len : 0;
-    win(runner, &won);
+    if (announce(runner->dial, &won))
+        win(runner, &won);
+    else
+        lose(runner, "the PROXY header could not be sent");
 }
 
 static void

@@ -29,6 +29,7 @@ make_key(struct transport_job *job)
     buffer_put(&key, carry->source_ipv6);
     buffer_put_byte(&key, 0);
     buffer_put_le16(&key, carry->port);
+    buffer_put_byte(&key, carry->proxy);
     buffer_put_byte(&key, (uint8_t)carry->carrier);
     buffer_put_byte(&key, (uint8_t)carry->tls);
     buffer_put_byte(&key, (uint8_t)job->policy.mode);

@@ -60,6 +60,7 @@ what_is_no_next_hop_is_named(void **state)
         "uucp:x",     "pipe:",           "pipe:/bin/sh",  "pipe:a;b",
         "discard:x",  "lmtp:",           "lmtp:unix:rel", "error:5.x.1 y",
         "smtp: tls=", "smtp: tls=maybe", "smtp: auth=",   "smtp: source=1.2.3",
+        "smtp: proxy=3", "smtp: proxy=",
         "smtp: x=y",  "smtp:[a b]:25",   "smtp:[-]:25x",
     };
     struct routing_transport transport;
