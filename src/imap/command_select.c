@@ -105,6 +105,7 @@ put_mailbox(struct imap_server *server, const struct select_task *task)
     buffer_put_text(out, "* OK [MAILBOXID (");
     imap_put_mailbox_id(out, task->row.owner, mailbox->uid_validity);
     buffer_put_text(out, ")] its name for ever\r\n");
+    buffer_put_text(out, "* OK [URLMECH INTERNAL] for URLs with a permission\r\n");
     if (server->enabled & IMAP_ENABLED_REV2) {
         buffer_put_text(out, "* LIST () \"/\" ");
         imap_put_name(server, task->row.name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/part.h"
 
-enum { HEADER_MAX = 4 << 20 };
+enum { HEADER_MAX = 4 << 20, PIECE_MAX = 256 * 1024 };
 
 static bool
 take_section(struct imap_server *server, struct imap_part *part)
@@ -27,9 +27,15 @@ bool
 imap_part_parse(struct imap_server *server, struct slice text, struct imap_part *ret_part)
 {
     *ret_part = (struct imap_part){0};
-    if (!imap_url_parse(text, &server->arena, &ret_part->url) || !take_section(server, ret_part))
+    struct imap_url *url = &ret_part->url;
+    bool is_absolute = text.len >= 7 && slice_equal_nocase(slice_first(text, 7), SLICE("imap://"));
+    bool is_url = is_absolute ? imap_url_parse_authorized(text, true, &server->arena, url)
+                              : imap_url_parse(text, &server->arena, url);
+    if (!is_url || !take_section(server, ret_part) ||
+        url->owner.len > ACCESS_STORE_URL_ASK_OWNER_MAX ||
+        url->user.len > ACCESS_STORE_URL_ASK_USER_MAX)
         return false;
-    struct slice *name = &ret_part->url.mailbox;
+    struct slice *name = &url->mailbox;
     if (name->len == 0)
         return server->state == IMAP_SELECTED;
     return imap_name_decode(*name, true, &server->arena, name) &&
@@ -85,6 +91,37 @@ put_fields(struct imap_part *part)
     buffer_finish(&made);
 }
 
+enum access_store_url_reach
+imap_url_reach(enum imap_url_access access)
+{
+    static const enum access_store_url_reach reaches[] = {
+        [IMAP_URL_USER] = ACCESS_STORE_URL_REACH_USER,
+        [IMAP_URL_SUBMIT] = ACCESS_STORE_URL_REACH_SUBMIT,
+        [IMAP_URL_AUTHUSER] = ACCESS_STORE_URL_REACH_AUTHUSER,
+        [IMAP_URL_ANONYMOUS] = ACCESS_STORE_URL_REACH_ANONYMOUS,
+    };
+
+    return reaches[access];
+}
+
+/* The note that asks for what the URL permits. */
+static struct access_store_url_ask
+permission(const struct imap_url *url)
+{
+    return (struct access_store_url_ask){
+        .owner = url->owner,
+        .name = url->mailbox,
+        .uid = url->uid,
+        .expires_s = url->expires_s,
+        .reach = imap_url_reach(url->access),
+        .user = url->user,
+        .rump = url->rump,
+        .token = url->token,
+    };
+}
+
+static bool next_piece(struct imap_server *server);
+
 static void
 on_octets(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
@@ -92,15 +129,53 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
 
     (void)blob;
     if (note->kind == ACCESS_STORE_BYTES) {
-        struct slice bytes = slice_first(note->as.bytes.bytes, part->left);
-        buffer_put(is_fields(part) ? &part->header : part->into, bytes);
+        struct slice bytes = slice_first(note->as.bytes.bytes, part->piece_left);
+        buffer_put(is_fields(part)     ? &part->header
+                   : part->is_streamed ? &server->output
+                                       : part->into,
+                   bytes);
+        part->piece_left -= (uint32_t)bytes.len;
         part->left -= (uint32_t)bytes.len;
         return;
     }
-    bool is_whole = note->as.read_done.result == ACCESS_STORE_RESULT_OK && part->left == 0;
-    if (is_whole && is_fields(part))
-        put_fields(part);
-    end(server, is_whole);
+    enum access_store_result result =
+        part->url.is_authorized ? note->as.done.result : note->as.read_done.result;
+    bool is_good = result == ACCESS_STORE_RESULT_OK && part->piece_left == 0;
+    if (!is_good && part->is_streamed) {
+        imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
+    } else if (is_good && part->left > 0) {
+        server->on_note = NULL;
+        server->more = next_piece;
+    } else {
+        if (is_good && is_fields(part))
+            put_fields(part);
+        end(server, is_good);
+    }
+}
+
+static bool
+next_piece(struct imap_server *server)
+{
+    struct imap_part *part = server->part;
+    uint32_t offset = part->offset + part->len - part->left;
+
+    part->piece_left = part->left < PIECE_MAX ? part->left : (uint32_t)PIECE_MAX;
+    server->more = NULL;
+    if (part->url.is_authorized) {
+        struct access_store_url_ask ask = permission(&part->url);
+        ask.offset = offset;
+        ask.len = part->piece_left;
+        server->note.as.url_ask = ask;
+        imap_ask(server, ACCESS_STORE_URL_ASK, on_octets);
+    } else {
+        server->note.as.read = (struct access_store_read){.owner = part->owner,
+                                                          .mailbox = part->mailbox,
+                                                          .uid = part->url.uid,
+                                                          .offset = offset,
+                                                          .len = part->piece_left};
+        imap_ask(server, ACCESS_STORE_READ, on_octets);
+    }
+    return true;
 }
 
 /* ---- the message ----------------------------------------------------------------------------- */
@@ -132,7 +207,10 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
         find(part, note->as.message_big.len, blob);
         return;
     }
-    bool has_room = is_fields(part) || part->len <= buffer_room(part->into);
+    part->is_streamed = part->begin && !is_fields(part) && part->is_found;
+    bool has_room = is_fields(part) || part->is_streamed || part->len <= buffer_room(part->into);
+    if (part->is_streamed)
+        part->begin(server, part->len);
     if (!part->is_found || part->len == 0 || !has_room) {
         if (part->is_found && !has_room)
             part->into->overflowed = true;
@@ -141,12 +219,8 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
     }
     buffer_init(&part->header, HEADER_MAX);
     part->left = part->len;
-    server->note.as.read = (struct access_store_read){.owner = part->owner,
-                                                      .mailbox = part->mailbox,
-                                                      .uid = part->url.uid,
-                                                      .offset = part->offset,
-                                                      .len = part->len};
-    imap_ask(server, ACCESS_STORE_READ, on_octets);
+    server->on_note = NULL;
+    server->more = next_piece;
 }
 
 static void
@@ -191,6 +265,13 @@ imap_part_begin(struct imap_server *server, struct imap_part *part)
 {
     server->part = part;
     server->more = NULL;
+    if (part->url.is_authorized) {
+        struct access_store_url_ask ask = permission(&part->url);
+        ask.has_record = true;
+        server->note.as.url_ask = ask;
+        imap_ask(server, ACCESS_STORE_URL_ASK, on_message);
+        return;
+    }
     if (part->url.mailbox.len == 0) {
         part->mailbox = server->mailbox_id;
         part->owner = server->mailbox_owner;

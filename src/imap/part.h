@@ -11,11 +11,16 @@ struct imap_part {
     struct imap_url url;
     struct imap_fetch_item item; /* the section */
     struct buffer *into;         /* the octets are put behind what is there */
+    /* When not NULL: octets that lie in the message are streamed into the output, after `begin` has
+     * said that so many come. A stream that breaks ends the session. */
+    void (*begin)(struct imap_server *server, uint32_t len);
+    bool is_streamed;
     void (*then)(struct imap_server *server, bool is_found);
     uint64_t owner; /* 0: the session's own account */
     uint32_t mailbox;
     bool is_found;
     uint32_t offset, len, left;
+    uint32_t piece_left;  /* octets that were asked for */
     struct buffer header; /* of FIELDS, which are made of it */
 };
 
@@ -24,5 +29,7 @@ MUST_USE bool imap_part_parse(struct imap_server *server, struct slice text,
                               struct imap_part *ret_part);
 /* As the command's next step: fetches, then calls `then`. Until then server->part is it. */
 void imap_part_begin(struct imap_server *server, struct imap_part *part);
+
+enum access_store_url_reach imap_url_reach(enum imap_url_access access);
 
 #endif

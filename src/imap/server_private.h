@@ -310,6 +310,9 @@ IMAP_COMMAND(deleteacl);
 IMAP_COMMAND(getacl);
 IMAP_COMMAND(listrights);
 IMAP_COMMAND(myrights);
+IMAP_COMMAND(genurlauth);
+IMAP_COMMAND(urlfetch);
+IMAP_COMMAND(resetkey);
 #undef IMAP_COMMAND
 
 /* After a response to a challenge has come in. */

@@ -170,6 +170,16 @@ key_followed(account_id account, account_id owner, mailbox_id mailbox)
 }
 
 struct key
+key_url(account_id account, account_id owner, mailbox_id mailbox)
+{
+    struct key key = key_prefix_kind(account, KEY_URL);
+
+    put_be(&key, owner, 8);
+    put_be(&key, mailbox, 4);
+    return key;
+}
+
+struct key
 key_shares(struct slice identifier)
 {
     struct key key = key_prefix_kind(0, KEY_SHARE);
@@ -294,6 +304,7 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_ACL] = {4, 0, IDENTIFIER_MAX},
         [KEY_OWNER] = {0, 0, 0},
         [KEY_FOLLOWED] = {8, 4, 0},
+        [KEY_URL] = {8, 4, 0},
     };
 
     if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||

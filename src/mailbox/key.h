@@ -41,6 +41,7 @@ enum key_kind {
     KEY_ACL = 24,             /* mailbox, identifier: version, rights */
     KEY_OWNER = 25,           /* version, what others call the account */
     KEY_FOLLOWED = 26,        /* owner, mailbox of his: nothing; a subscription */
+    KEY_URL = 27,             /* owner, mailbox: version, key of URLs (RFC 4467) */
 };
 
 struct key {
@@ -76,6 +77,7 @@ struct key key_acl(account_id account, mailbox_id mailbox, struct slice identifi
 struct key key_owner(account_id account);
 struct key key_owned(struct slice name);
 struct key key_followed(account_id account, account_id owner, mailbox_id mailbox);
+struct key key_url(account_id account, account_id owner, mailbox_id mailbox);
 struct key key_share(struct slice identifier, account_id owner, mailbox_id mailbox);
 /* Up to the NUL. */
 struct key key_shares(struct slice identifier);

@@ -70,6 +70,7 @@ store_purge(struct store *store, size_t *ret_count)
         count +=
             drop_keys(store, key_prefix_mailbox(account, KEY_ANNOTATION, 0), PURGE_STEP - count);
         count += drop_keys(store, key_prefix_kind(account, KEY_FOLLOWED), PURGE_STEP - count);
+        count += drop_keys(store, key_prefix_kind(account, KEY_URL), PURGE_STEP - count);
     }
     for (size_t i = 0; mailbox != 0 && i < COUNT_OF(kinds); i++)
         count +=

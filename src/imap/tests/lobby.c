@@ -468,6 +468,10 @@ on_store(struct lobby *lobby, const struct access_store_note *note, struct slice
         on_read(lobby, &note->as.read);
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         on_text_search(lobby);
+    else if (note->kind == ACCESS_STORE_URL_SIGN)
+        give(lobby, (struct access_store_note){
+                        .kind = ACCESS_STORE_URL_SIGNED,
+                        .as.url_signed = {.token = SLICE("0123456789abcdef0123456789abcdef")}});
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_ACCOUNT_TOLD,

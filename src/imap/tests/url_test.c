@@ -73,12 +73,117 @@ other_urls_are_not(void **state)
     arena_finish(&arena);
 }
 
+#define TOKEN "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
+
+static bool
+parse_authorized(const char *text, bool has_token, struct arena *arena, struct imap_url *ret_url)
+{
+    return imap_url_parse_authorized(slice_of_string(text), has_token, arena, ret_url);
+}
+
+static void
+urls_may_carry_a_permission(void **state)
+{
+    struct arena arena;
+    struct imap_url url;
+
+    (void)state;
+    arena_init(&arena, 1 << 16);
+    assert_true(
+        parse_authorized("imap://joe%40example.com;AUTH=*@mail.example.com:143/a%20b/;uid=20"
+                         "/;section=1.2;expire=2001-09-09T01:46:40Z;urlauth=submit+fred"
+                         ":internal:" TOKEN,
+                         true, &arena, &url));
+    assert_true(url.is_authorized);
+    assert_true(slice_equal(url.owner, SLICE("joe@example.com")));
+    assert_true(slice_equal(url.mailbox, SLICE("a b")));
+    assert_true(slice_equal(url.section, SLICE("1.2")));
+    assert_int_equal(url.uid, 20);
+    assert_int_equal(url.expires_s, 1000000000);
+    assert_int_equal(url.access, IMAP_URL_SUBMIT);
+    assert_true(slice_equal(url.user, SLICE("fred")));
+    assert_true(slice_ends_with(url.rump, SLICE(";urlauth=submit+fred")));
+    assert_int_equal(url.token.len, IMAP_URL_TOKEN);
+    assert_int_equal(url.token.at[15], 0xEF);
+    assert_true(parse_authorized("imap://joe@h/INBOX/;UID=1/;PARTIAL=0.5;URLAUTH=anonymous", false,
+                                 &arena, &url));
+    assert_int_equal(url.access, IMAP_URL_ANONYMOUS);
+    assert_int_equal(url.expires_s, 0);
+    assert_int_equal(url.partial_len, 5);
+    assert_true(slice_ends_with(url.rump, SLICE("=anonymous")));
+    assert_true(parse_authorized("imap://joe@h/INBOX/;UID=1;EXPIRE=1970-01-01T00:00:01.25-01:30"
+                                 ";URLAUTH=authuser",
+                                 false, &arena, &url));
+    assert_int_equal(url.expires_s, 5401);
+    assert_int_equal(url.access, IMAP_URL_AUTHUSER);
+    arena_finish(&arena);
+}
+
+static void
+other_permissions_are_none(void **state)
+{
+    static const char *const rumps[] = {
+        "imap://h/INBOX/;UID=1;URLAUTH=anonymous",
+        "imap://@h/INBOX/;UID=1;URLAUTH=anonymous",
+        "imap://joe@/INBOX/;UID=1;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1",
+        "imap://joe@h/INBOX;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=user+",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=nobody",
+        "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-13-01T00:00:00Z;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-01-01T00:00:00;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-01-01;URLAUTH=anonymous",
+        "http://joe@h/INBOX/;UID=1;URLAUTH=anonymous",
+    };
+    static const char *const tokens[] = {
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:00",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:other:" TOKEN,
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:" TOKEN "00",
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:g" TOKEN,
+    };
+    struct arena arena;
+    struct imap_url url;
+
+    (void)state;
+    arena_init(&arena, 1 << 16);
+    for (size_t i = 0; i < COUNT_OF(rumps); i++)
+        assert_false(parse_authorized(rumps[i], false, &arena, &url));
+    for (size_t i = 0; i < COUNT_OF(tokens); i++)
+        assert_false(parse_authorized(tokens[i], true, &arena, &url));
+    arena_finish(&arena);
+}
+
+/* "imap://joe@h/" is 13 octets, "/;UID=1;URLAUTH=anonymous" 25. */
+static void
+a_url_may_have_four_thousand_octets(void **state)
+{
+    struct arena arena;
+    struct imap_url url;
+    char text[IMAP_URL_RUMP_MAX + 2];
+
+    (void)state;
+    arena_init(&arena, 1 << 16);
+    for (size_t over = 0; over < 2; over++) {
+        size_t name = IMAP_URL_RUMP_MAX - 38 + over;
+        memcpy(text, "imap://joe@h/", 13);
+        memset(text + 13, 'a', name);
+        memcpy(text + 13 + name, "/;UID=1;URLAUTH=anonymous", 26);
+        assert_int_equal(parse_authorized(text, false, &arena, &url), over == 0);
+    }
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_of_messages_are_understood),
         cmocka_unit_test(other_urls_are_not),
+        cmocka_unit_test(urls_may_carry_a_permission),
+        cmocka_unit_test(other_permissions_are_none),
+        cmocka_unit_test(a_url_may_have_four_thousand_octets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

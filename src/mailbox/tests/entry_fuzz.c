@@ -105,6 +105,8 @@ key_of(const struct key_parts *parts)
         return key_acl(parts->account, (mailbox_id)parts->number, parts->text);
     case KEY_OWNER:
         return key_owner(parts->account);
+    case KEY_URL:
+        return key_url(parts->account, parts->number, (mailbox_id)parts->item);
     case KEY_FOLLOWED:
         return key_followed(parts->account, parts->number, (mailbox_id)parts->item);
     case KEY_QUEUE_DONE:

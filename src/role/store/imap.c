@@ -270,6 +270,9 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, uint64_t *ret
     REQUEST(ACCOUNT_ASK, account_ask)
     REQUEST(ACL_ASK, acl_ask)
     REQUEST(ACL_SET, acl_set)
+    REQUEST(URL_SIGN, url_sign)
+    REQUEST(URL_ASK, url_ask)
+    REQUEST(URL_RESET, url_reset)
     REQUEST(ANNOTATIONS_ASK, annotations_ask)
     REQUEST(ANNOTATIONS_SET, annotations_set)
     REQUEST(WATCH, watch)
@@ -308,6 +311,10 @@ refuse(struct store_access *access, const struct access_store_note *note, uint64
         send_note(access,
                   access_store_put_appended(
                       buffer, ledger, &(struct access_store_appended){.id = id, .result = result}));
+    else if (note->kind == ACCESS_STORE_URL_SIGN)
+        send_note(access, access_store_put_url_signed(
+                              buffer, ledger,
+                              &(struct access_store_url_signed){.id = id, .result = result}));
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         send_note(access, access_store_put_text_searched(
                               buffer, ledger,
@@ -335,6 +342,8 @@ on_question(struct store_access *access, const struct grant *grant,
         on_text_search(access, grant, &note->as.text_search);
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
         on_account_ask(access, grant, &note->as.account_ask);
+    else if (note->kind == ACCESS_STORE_URL_ASK)
+        imap_url_ask(access, grant, &note->as.url_ask);
     else
         return false;
     return true;

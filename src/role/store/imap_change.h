@@ -18,7 +18,7 @@ struct imap_change {
 
 /* imap_edit.c */
 extern const struct job_kind imap_welcome_kind, imap_edit_kind, imap_annotations_kind,
-    imap_acl_kind;
+    imap_acl_kind, imap_url_sign_kind, imap_url_reset_kind;
 void imap_done_answer(struct job *job, enum store_result result);
 
 /* imap_job.c */

@@ -419,6 +419,14 @@ keep(struct imap_change *change, const struct access_store_note *note)
         struct access_store_acl_set *set = &change->note.as.acl_set;
         set->name = arena_copy(arena, set->name);
         set->identifier = arena_copy(arena, set->identifier);
+    } else if (note->kind == ACCESS_STORE_URL_SIGN) {
+        struct access_store_url_sign *sign = &change->note.as.url_sign;
+        sign->owner = arena_copy(arena, sign->owner);
+        sign->name = arena_copy(arena, sign->name);
+        sign->user = arena_copy(arena, sign->user);
+        sign->rump = arena_copy(arena, sign->rump);
+    } else if (note->kind == ACCESS_STORE_URL_RESET) {
+        change->note.as.url_reset.name = arena_copy(arena, note->as.url_reset.name);
     } else if (note->kind == ACCESS_STORE_COPY) {
         change->note.as.copy.to = arena_copy(arena, note->as.copy.to);
         keep_ranges(arena, &change->note.as.copy.ranges);
@@ -458,6 +466,12 @@ imap_job_start(struct store_access *access, const struct grant *grant,
     } else if (note->kind == ACCESS_STORE_ACL_SET) {
         job->kind = &imap_acl_kind;
         job->id = note->as.acl_set.id;
+    } else if (note->kind == ACCESS_STORE_URL_SIGN) {
+        job->kind = &imap_url_sign_kind;
+        job->id = note->as.url_sign.id;
+    } else if (note->kind == ACCESS_STORE_URL_RESET) {
+        job->kind = &imap_url_reset_kind;
+        job->id = note->as.url_reset.id;
     } else if (note->kind == ACCESS_STORE_COPY) {
         job->kind = &copy_kind;
         job->id = note->as.copy.id;

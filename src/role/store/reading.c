@@ -56,7 +56,7 @@ tell_end(struct reading *reading)
     struct store_role *role = reading->role;
     bool is_put = false;
 
-    if (reading->kind >= READING_IMAP_MAILBOXES) {
+    if (reading->kind >= READING_IMAP_MAILBOXES || reading->ends_in_done) {
         reading_imap_tell_end(reading);
         return;
     }

@@ -363,6 +363,7 @@ struct reading {
     struct buffer shares; /* struct reached: those of others, at the end of the list */
     size_t shares_next;
     bool has_shares;
+    bool ends_in_done; /* octets: of a URL */
     bool has_owner;  /* acl: `user`, who comes first */
     bool is_foreign; /* annotations: /private is the owner's own */
     bool wants_more; /* records; counts of deleted messages; annotations of all mailboxes */
@@ -406,6 +407,10 @@ void imap_job_start(struct store_access *access, const struct grant *grant,
 /* Has the mailboxes made that each account begins with. */
 void imap_job_welcome(struct store_access *access, const struct grant *grant);
 void imap_change_close(struct imap_change **change);
+
+/* imap_url.c */
+void imap_url_ask(struct store_access *access, const struct grant *grant,
+                  const struct access_store_url_ask *note);
 
 /* imap_append.c */
 void imap_append(struct store_access *access, struct grant *grant,
