@@ -38,7 +38,7 @@ break_place(struct slice line)
     if (line.len <= FLOWED_COLUMNS)
         return line.len;
     for (size_t i = 0; i < line.len && (i < FLOWED_COLUMNS || place == 0); i++) {
-        if (line.at[i] == ' ')
+        if (line.at[i] == ' ' && !is_signature(slice_first(line, i + 1)))
             place = i + 1;
     }
     return place > 0 ? place : line.len;
@@ -55,6 +55,30 @@ put_stuffed(struct slice line, struct buffer *out)
     buffer_put_text(out, "\r\n");
 }
 
+/* Each line of a paragraph has the marks of its depth, and a blank behind them (§4.5). */
+static void
+put_quoted(struct slice line, size_t depth, struct buffer *out)
+{
+    struct slice marks = slice_first(line, depth), rest = slice_skip(line, depth);
+    size_t place;
+
+    if (line.len <= FLOWED_COLUMNS || rest.len == 0) {
+        buffer_put(out, line);
+        buffer_put_text(out, "\r\n");
+        return;
+    }
+    if (slice_starts_with(rest, SLICE(" ")))
+        rest = slice_skip(rest, 1);
+    do {
+        place = break_place(rest);
+        buffer_put(out, marks);
+        buffer_put_byte(out, ' ');
+        buffer_put(out, slice_first(rest, place));
+        buffer_put_text(out, "\r\n");
+        rest = slice_skip(rest, place);
+    } while (rest.len > 0);
+}
+
 void
 flowed_put(struct slice text, struct buffer *out)
 {
@@ -68,8 +92,7 @@ flowed_put(struct slice text, struct buffer *out)
         while (line.len > 0 && line.at[line.len - 1] == ' ')
             line.len--; /* a blank at the end would join the next line to this one */
         if (depth > 0) {
-            buffer_put(out, line);
-            buffer_put_text(out, "\r\n");
+            put_quoted(line, depth, out);
             continue;
         }
         size_t place;

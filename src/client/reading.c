@@ -73,13 +73,47 @@ put_text_part(const struct mime_tree *tree, const struct mime_part *part, struct
     buffer_finish(&shown);
 }
 
+/* Other texts of the message that are no files and no other form of one that is shown: the words
+ * behind a picture, what a mailing list adds. */
+static bool
+is_more_text(const struct mime_tree *tree, uint32_t first, uint32_t index)
+{
+    const struct mime_part *part = &tree->parts[index];
+
+    if (index <= first || part->kind != MIME_PART_LEAF ||
+        mime_file_name(&part->disposition, &part->content_type).at != NULL ||
+        slice_equal_nocase(part->disposition.type, SLICE("attachment")) ||
+        !(mime_content_type_is(&part->content_type, "text", "plain") ||
+          mime_content_type_is(&part->content_type, "text", "html")))
+        return false;
+    for (uint32_t above = part->parent; above != MIME_NO_PART; above = tree->parts[above].parent) {
+        const struct mime_content_type *type = &tree->parts[above].content_type;
+        if (tree->parts[above].kind == MIME_PART_MESSAGE ||
+            mime_content_type_is(type, "multipart", "alternative") ||
+            mime_content_type_is(type, "multipart", "related") ||
+            mime_content_type_is(type, "multipart", "report") ||
+            slice_equal_nocase(tree->parts[above].disposition.type, SLICE("attachment")))
+            return false;
+    }
+    return true;
+}
+
 void
 reading_put_text(const struct mime_tree *tree, struct buffer *out)
 {
-    uint32_t index = mime_tree_find_text(tree);
+    uint32_t first = mime_tree_find_text(tree);
 
-    if (index != MIME_NO_PART)
-        put_text_part(tree, &tree->parts[index], out);
+    if (first == MIME_NO_PART)
+        return;
+    /* What calendars say to calendars is told in other words (notice.h). */
+    if (!mime_content_type_is(&tree->parts[first].content_type, "text", "calendar"))
+        put_text_part(tree, &tree->parts[first], out);
+    for (uint32_t i = first + 1; i < tree->count; i++) {
+        if (!is_more_text(tree, first, i))
+            continue;
+        buffer_put_byte(out, '\n');
+        put_text_part(tree, &tree->parts[i], out);
+    }
 }
 
 /* ---- attachments --------------------------------------------------------------------------- */
@@ -97,7 +131,7 @@ reading_is_attachment(const struct mime_tree *tree, uint32_t index)
     }
     if (part->kind == MIME_PART_MESSAGE)
         return true;
-    if (part->kind == MIME_PART_MULTIPART || index == text)
+    if (part->kind == MIME_PART_MULTIPART || index == text || is_more_text(tree, text, index))
         return false;
     if (mime_content_type_is(&part->content_type, "application", "pkcs7-signature") ||
         mime_content_type_is(&part->content_type, "application", "x-pkcs7-signature") ||

@@ -9,8 +9,9 @@
 /* Puts the body of a field as one line: encoded words decoded, control characters taken out. */
 void reading_put_line(struct slice body, struct buffer *out);
 
-/* Puts the text of the message: its first text part, charset and encoding undone, paragraphs of
- * format=flowed joined, HTML as text. Lines end in LF; control characters but TAB are taken out. */
+/* Puts the text of the message: its first text part and others that are no files and no other form
+ * of it, charset and encoding undone, paragraphs of format=flowed joined, HTML as text. Lines end
+ * in LF; control characters but TAB are taken out. */
 void reading_put_text(const struct mime_tree *tree, struct buffer *out);
 
 /* True for a part that is an attachment: a leaf that is not the text, or a message; nothing inside

@@ -59,6 +59,23 @@ test_what_would_be_misread_is_stuffed(void **state)
 }
 
 static void
+test_long_quotations_are_broken_below_their_marks(void **state)
+{
+    (void)state;
+    assert_flowed(">> 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123\n",
+                  ">> 123456789 123456789 123456789 123456789 123456789 123456789 123456789 \r\n"
+                  ">> 123\r\n");
+    assert_read(">> 123456789 \r\n>> 123\r\n", false, ">> 123456789 123\n");
+    /* Marks alone do not become a paragraph, a dash at the start no signature. */
+    assert_flowed(
+        ">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>\n",
+        ">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>\r\n");
+    assert_flowed(
+        "-- 1234567890123456789012345678901234567890123456789012345678901234567890123\n",
+        "-- 1234567890123456789012345678901234567890123456789012345678901234567890123\r\n");
+}
+
+static void
 test_long_lines_are_broken_behind_a_blank_and_come_back(void **state)
 {
     char text[400] = "", wanted[400];
@@ -116,6 +133,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_would_be_misread_is_stuffed),
+        cmocka_unit_test(test_long_quotations_are_broken_below_their_marks),
         cmocka_unit_test(test_long_lines_are_broken_behind_a_blank_and_come_back),
         cmocka_unit_test(test_paragraphs_end_where_the_depth_changes),
         cmocka_unit_test(test_a_page_is_text_with_its_links),

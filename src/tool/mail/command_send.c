@@ -34,6 +34,11 @@ send_message(struct desk *desk, const struct command_call *call, const struct se
             return say_error(EX_USAGE, "a message takes at most %d files", COMPOSE_FILES_MAX);
         compose->files[compose->files_count++] = file;
     }
+    for (size_t place = 0; (file = command_next_value(call, "picture", &place));) {
+        if (compose->pictures_count == COMPOSE_FILES_MAX || !command_has(call, "html"))
+            return say_error(EX_USAGE, "--picture: with --html, at most %d", COMPOSE_FILES_MAX);
+        compose->pictures[compose->pictures_count++] = file;
+    }
     int code = compose_read_text(SLICE(""), &text);
     if (code == EX_OK) {
         compose->account = desk->login.account;
@@ -41,6 +46,7 @@ send_message(struct desk *desk, const struct command_call *call, const struct se
         compose->reply_to = command_value(call, "reply-to");
         compose->html = command_value(call, "html");
         compose->is_flowed = command_has(call, "flowed");
+        compose->wants_receipt = command_has(call, "receipt");
         compose->subject = slice_of_string(subject ? subject : "");
         compose->text = buffer_slice(&text);
         code = compose_put(compose, &composed);
@@ -151,6 +157,10 @@ const struct command command_send = {
                 {"from", "ADDRESS", "Who writes; default: the account's name and address."},
                 {"reply-to", "ADDRESS", "Where answers are to go."},
                 {"html", "FILE", "The same in HTML, as an alternative for those who show it."},
+                {"picture", "FILE",
+                 "A picture that the HTML shows as <img src=\"cid:FILE\">; as often as you like.",
+                 .is_repeatable = true},
+                {"receipt", NULL, "Ask for a receipt when it is shown; few readers send one."},
                 {"flowed", NULL, "Let the reader's window break the lines (format=flowed)."},
                 SEAL_OPTIONS,
                 {"print", NULL, "Write the message to standard output instead of sending it."},

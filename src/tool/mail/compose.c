@@ -25,12 +25,14 @@
 
 enum { ARENA_MAX = 256 << 20, FIELD_MAX = 1 << 20 };
 
+enum { ID_OCTETS = 16 };
+
 struct building {
     const struct compose *compose;
     struct composed *composed;
     struct arena arena;
     struct buffer text, html;
-    struct buffer *files;
+    struct buffer *files, *pictures;
     struct mime_draft *draft;
     struct slice domain; /* of the writer's address */
 };
@@ -61,6 +63,113 @@ put_utf8(struct slice text, struct buffer *out)
     charset_to_utf8(charset, text, out);
 }
 
+/* ---- HTML with its pictures ---------------------------------------------------------------- */
+
+static struct slice
+name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slice_of_string(slash ? slash + 1 : path);
+}
+
+/* The HTML says "cid:NAME" where it means a picture; ids are unique for ever (RFC 2392). */
+static void
+name_picture(struct building *building, struct slice name, struct slice id)
+{
+    struct buffer found, named;
+
+    buffer_init(&found, FIELD_MAX);
+    buffer_init(&named, LETTER_MAX);
+    buffer_put_text(&found, "cid:");
+    buffer_put(&found, name);
+    for (struct slice rest = buffer_slice(&building->html); rest.len > 0;) {
+        size_t at = slice_find(rest, buffer_slice(&found));
+        buffer_put(&named, slice_first(rest, at));
+        if (at < rest.len) {
+            buffer_put_text(&named, "cid:");
+            buffer_put(&named, id);
+        }
+        rest = slice_skip(rest, at + buffer_len(&found));
+    }
+    buffer_finish(&found);
+    buffer_finish(&building->html);
+    building->html = named;
+}
+
+static struct slice
+new_id(struct building *building)
+{
+    struct buffer text;
+    uint8_t random[ID_OCTETS];
+
+    files_random(random, sizeof(random));
+    buffer_init(&text, FIELD_MAX);
+    buffer_put_hex(&text, slice_of(random, sizeof(random)));
+    buffer_put_byte(&text, '@');
+    buffer_put(&text, building->domain);
+    struct slice id = arena_copy(&building->arena, buffer_slice(&text));
+    buffer_finish(&text);
+    return id;
+}
+
+static int
+new_picture(struct building *building, size_t index, struct mime_draft **ret_part)
+{
+    const char *path = building->compose->pictures[index];
+    struct slice name = name_of(path), id = new_id(building);
+    struct buffer field, *bytes = &building->pictures[index];
+    int code = files_read(path, LETTER_MAX, bytes);
+
+    if (code != EX_OK)
+        return code;
+    struct mime_draft *part =
+        mime_draft_new_bytes(&building->arena, mime_file_type(name), buffer_slice(bytes));
+    if (!part)
+        return too_large();
+    buffer_init(&field, FIELD_MAX);
+    buffer_put_byte(&field, '<');
+    buffer_put(&field, id);
+    buffer_put_byte(&field, '>');
+    mime_draft_add_field(part, "Content-ID", arena_copy(&building->arena, buffer_slice(&field)));
+    buffer_finish(&field);
+    mime_draft_set_disposition(part, "inline", name);
+    name_picture(building, name, id);
+    *ret_part = part;
+    return EX_OK;
+}
+
+/* The HTML, or multipart/related with what it shows (RFC 2387). */
+static int
+add_html(struct building *building, struct mime_draft **ret_part)
+{
+    size_t count = building->compose->pictures_count;
+    struct mime_draft **pictures = ARENA_ARRAY(&building->arena, struct mime_draft *, count + 1);
+    struct mime_draft *related = mime_draft_new_multipart(&building->arena, "related");
+    int code = EX_OK;
+
+    building->pictures = calloc(count + 1, sizeof(*building->pictures));
+    if (!pictures || !related || !building->pictures)
+        return too_large();
+    for (size_t i = 0; i < count && code == EX_OK; i++)
+        code = new_picture(building, i, &pictures[i]);
+    if (code != EX_OK)
+        return code;
+    struct mime_draft *html =
+        mime_draft_new_text(&building->arena, "html", buffer_slice(&building->html));
+    *ret_part = html;
+    if (!html)
+        return too_large();
+    if (count == 0)
+        return EX_OK;
+    *ret_part = related;
+    mime_draft_add_parameter(related, "type", SLICE("text/html"));
+    mime_draft_append(related, html);
+    for (size_t i = 0; i < count; i++)
+        mime_draft_append(related, pictures[i]);
+    return EX_OK;
+}
+
 static int
 add_texts(struct building *building)
 {
@@ -82,9 +191,10 @@ add_texts(struct building *building)
     if (!compose->html || !plain)
         return plain ? EX_OK : too_large();
     int code = files_read(compose->html, LETTER_MAX, &building->html);
+    if (code == EX_OK)
+        code = add_html(building, &rich);
     if (code != EX_OK)
         return code;
-    rich = mime_draft_new_text(&building->arena, "html", buffer_slice(&building->html));
     building->draft = mime_draft_new_multipart(&building->arena, "alternative");
     if (!rich || !building->draft)
         return too_large();
@@ -99,8 +209,7 @@ add_texts(struct building *building)
 static struct mime_draft *
 new_attachment(struct building *building, const char *path, struct slice bytes)
 {
-    const char *slash = strrchr(path, '/');
-    struct slice name = slice_of_string(slash ? slash + 1 : path);
+    struct slice name = name_of(path);
     const char *type = mime_file_type(name);
     bool is_text = strncmp(type, "text/", 5) == 0;
 
@@ -117,13 +226,41 @@ new_attachment(struct building *building, const char *path, struct slice bytes)
 }
 
 static int
+add_parts(struct building *building)
+{
+    const struct compose *compose = building->compose;
+    struct mime_draft *whole = building->draft, *part;
+
+    if (compose->parts_count == 0)
+        return EX_OK;
+    building->draft = mime_draft_new_multipart(&building->arena, compose->multipart);
+    if (!building->draft)
+        return too_large();
+    if (compose->report)
+        mime_draft_add_parameter(building->draft, "report-type", slice_of_string(compose->report));
+    mime_draft_append(building->draft, whole);
+    for (size_t i = 0; i < compose->parts_count; i++) {
+        const struct compose_part *given = &compose->parts[i];
+        bool is_text = strncmp(given->type, "text/", 5) == 0;
+        part = is_text ? mime_draft_new_text(&building->arena, given->type + 5, given->octets)
+                       : mime_draft_new_verbatim(&building->arena, given->type, given->octets);
+        if (!part)
+            return too_large();
+        if (given->parameter)
+            mime_draft_add_parameter(part, given->parameter, slice_of_string(given->value));
+        mime_draft_append(building->draft, part);
+    }
+    return EX_OK;
+}
+
+static int
 add_attachments(struct building *building)
 {
     const struct compose *compose = building->compose;
     struct mime_draft *mixed = mime_draft_new_multipart(&building->arena, "mixed"), *part;
 
     if (compose->files_count == 0 && compose->forwarded.len == 0)
-        return EX_OK;
+        return add_parts(building);
     building->files = calloc(compose->files_count + 1, sizeof(*building->files));
     if (!mixed || !building->files)
         return too_large();
@@ -207,14 +344,10 @@ static void
 add_message_id(struct building *building)
 {
     struct buffer text;
-    uint8_t random[16];
 
-    files_random(random, sizeof(random));
     buffer_init(&text, FIELD_MAX);
     buffer_put_byte(&text, '<');
-    buffer_put_hex(&text, slice_of(random, sizeof(random)));
-    buffer_put_byte(&text, '@');
-    buffer_put(&text, building->domain);
+    buffer_put(&text, new_id(building));
     buffer_put_byte(&text, '>');
     mime_draft_add_field(building->draft, "Message-ID",
                          arena_copy(&building->arena, buffer_slice(&text)));
@@ -280,10 +413,12 @@ add_fields(struct building *building)
     const struct {
         const char *field;
         struct slice text;
-    } rows[] = {{"From", from_text(building)},
-                {"Reply-To", slice_of_string(reply_to ? reply_to : "")},
-                {"To", compose->to},
-                {"Cc", compose->cc}};
+    } rows[] = {
+        {"From", from_text(building)},
+        {"Reply-To", slice_of_string(reply_to ? reply_to : "")},
+        {"To", compose->to},
+        {"Cc", compose->cc},
+        {"Disposition-Notification-To", compose->wants_receipt ? from_text(building) : SLICE("")}};
     int code = EX_OK;
 
     add_date(building);
@@ -295,6 +430,8 @@ add_fields(struct building *building)
         mime_draft_add_field(building->draft, "In-Reply-To", compose->in_reply_to);
     if (compose->references.len > 0)
         mime_draft_add_field(building->draft, "References", compose->references);
+    if (compose->is_from_nobody) /* RFC 3834 §5: no answering machine answers it */
+        mime_draft_add_field(building->draft, "Auto-Submitted", SLICE("auto-replied"));
     if (compose->account->organization)
         mime_draft_add_text_field(building->draft, "Organization",
                                   slice_of_string(compose->account->organization));
@@ -368,7 +505,12 @@ compose_put(const struct compose *compose, struct composed *ret_composed)
         code = put_message(&building);
     for (size_t i = 0; building.files && i < compose->files_count; i++)
         buffer_finish(&building.files[i]);
+    for (size_t i = 0; building.pictures && i < compose->pictures_count; i++)
+        buffer_finish(&building.pictures[i]);
     free(building.files);
+    free(building.pictures);
+    if (compose->is_from_nobody)
+        buffer_clear(&ret_composed->sender);
     buffer_finish(&building.text);
     buffer_finish(&building.html);
     arena_finish(&building.arena);

@@ -9,6 +9,13 @@
 
 enum { COMPOSE_LISTS = 3, COMPOSE_FILES_MAX = 500 };
 
+/* A part that is put as it is, behind the text: what programs say to programs. */
+struct compose_part {
+    const char *type;
+    const char *parameter, *value; /* of its Content-Type; NULL: none */
+    struct slice octets;           /* of message/…: no more than 7 bits; text is UTF-8 */
+};
+
 struct compose {
     const struct client_account *account;
     const char *from;                     /* NULL: the account's */
@@ -19,9 +26,17 @@ struct compose {
     const char *html;                     /* file; NULL: none */
     const char *files[COMPOSE_FILES_MAX]; /* attachments */
     size_t files_count;
-    struct slice in_reply_to, references; /* as they stand in fields; may be empty */
-    struct slice forwarded;               /* a whole message, attached; may be empty */
-    bool is_flowed;                       /* format=flowed (RFC 3676) */
+    struct slice in_reply_to, references;    /* as they stand in fields; may be empty */
+    struct slice forwarded;                  /* a whole message, attached; may be empty */
+    bool is_flowed;                          /* format=flowed (RFC 3676) */
+    bool wants_receipt;                      /* asks for one, to be sent to From (RFC 8098 §2.1) */
+    const char *pictures[COMPOSE_FILES_MAX]; /* that the HTML shows: src="cid:NAME" (RFC 2387) */
+    size_t pictures_count;
+    const struct compose_part *parts;
+    size_t parts_count;
+    const char *multipart; /* of text and parts: "mixed"; "alternative" or "report" */
+    const char *report;    /* report-type of the latter (RFC 6522) */
+    bool is_from_nobody;   /* an empty sender in the envelope: nothing comes back */
 };
 
 /* What is to be sent: content without Bcc, and everybody who gets it. */

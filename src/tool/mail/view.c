@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/mail/view.h"
 
+#include "client/notice.h"
 #include "client/reading.h"
 #include "mime/part_number.h"
 #include "tool/letter.h"
@@ -71,6 +72,12 @@ void
 view_put_text(const struct view *view, struct buffer *out)
 {
     reading_put_text(&view->tree, out);
+}
+
+void
+view_put_notices(const struct view *view, struct buffer *out)
+{
+    notice_put(&view->tree, out);
 }
 
 bool
@@ -164,6 +171,9 @@ write_json(const struct view *view, uint32_t id)
     report_text(report, "signed_part", buffer_slice(&text));
     report_bool(report, "encrypted", view->is_encrypted);
     report_lines(report, "seals", buffer_slice(&view->seals));
+    buffer_clear(&text);
+    view_put_notices(view, &text);
+    report_lines(report, "notices", buffer_slice(&text));
     report_attachments(view, report);
     buffer_clear(&text);
     view_put_text(view, &text);
@@ -214,6 +224,7 @@ view_write(const struct view *view, uint32_t id, bool is_json)
     buffer_init(&page, LETTER_MAX);
     put_fields(view, &page);
     buffer_put(&page, buffer_slice(&view->seals));
+    view_put_notices(view, &page);
     buffer_put_byte(&page, '\n');
     view_put_text(view, &page);
     if (has_attachments(view))

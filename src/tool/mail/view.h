@@ -46,6 +46,9 @@ void view_put_head_field(const struct header *header, enum field_id id, struct b
  * format=flowed joined, HTML as text. Control characters are taken out. */
 void view_put_text(const struct view *view, struct buffer *out);
 
+/* Puts what it tells besides (client/notice.h). */
+void view_put_notices(const struct view *view, struct buffer *out);
+
 /* True for a part that is shown as an attachment: a leaf that is not the text, or a message. */
 bool view_is_attachment(const struct view *view, uint32_t index);
 

@@ -45,6 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (view_parse(&view) == 0) {
         view_put_field(&view, FIELD_SUBJECT, &out);
         view_put_text(&view, &out);
+        view_put_notices(&view, &out);
         for (uint32_t i = 0; i < view.tree.count; i++) {
             if (view_is_attachment(&view, i))
                 view_put_name(&view, i, &out);
