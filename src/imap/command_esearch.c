@@ -219,7 +219,7 @@ imap_command_esearch(struct imap_server *server, struct cursor *cursor)
                    imap_take_returns(cursor, &task->returns) &&
                    imap_take_charset(server, cursor, true, &is_known) && !cursor_is_done(cursor);
     bool is_saving = is_good && task->returns.give & IMAP_GIVE_SAVE;
-    if (!is_good || (is_saving && task->source_count > 0)) {
+    if (!is_good || task->returns.wants_update || (is_saving && task->source_count > 0)) {
         imap_bad(server, "expected: ESEARCH [IN (mailboxes)] [RETURN (options)] keys");
     } else if (!is_known) {
         imap_end(server, IMAP_NO, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* SEARCH (RFC 9051 §6.4.4): ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), MODSEQ
- * (RFC 7162 §3.1.5). */
-#include "imap/search_run.h"
+/* SEARCH (RFC 9051 §6.4.4): ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), UPDATE
+ * (RFC 5267 §4.3), MODSEQ (RFC 7162 §3.1.5). */
+#include "imap/context.h"
 
 struct search_task {
     struct imap_search_run run;
@@ -11,6 +11,10 @@ struct search_task {
     struct imap_set_builder uids;
     uint32_t count;
     uint64_t modseq;
+    /* For UPDATE: the keys, and how far the mailbox was when the search began. */
+    struct slice program;
+    uint64_t begun_modseq;
+    uint32_t begun_uid;
     size_t range; /* how far a plain answer is told */
     uint32_t next;
 };
@@ -52,6 +56,19 @@ put_plain(struct imap_server *server)
     return true;
 }
 
+/* Message numbers mean what they meant when the command came; to keep them would tell nothing. */
+static void
+keep_context(struct imap_server *server)
+{
+    struct search_task *task = server->task;
+
+    if (task->run.search.has_numbers)
+        imap_context_refuse(server);
+    else
+        imap_context_open(server, task->program, imap_set_builder_set(&task->uids),
+                          task->begun_modseq, task->begun_uid);
+}
+
 static bool
 show(struct imap_server *server)
 {
@@ -65,7 +82,7 @@ show(struct imap_server *server)
     while (imap_walk_next(&walk, &place, &number)) {
         uint32_t uid = mailbox->uids[place], shown = server->is_uid ? uid : number;
         imap_set_builder_add(&task->shown, shown, shown);
-        if (task->returns.give & IMAP_GIVE_SAVE)
+        if (task->returns.give & IMAP_GIVE_SAVE || task->returns.wants_update)
             imap_set_builder_add(&task->uids, uid, uid);
         task->count++;
         if (mailbox->modseqs[place] > task->modseq)
@@ -78,6 +95,8 @@ show(struct imap_server *server)
         server->more = put_plain;
         return true;
     }
+    if (task->returns.wants_update)
+        keep_context(server);
     if (task->returns.give != IMAP_GIVE_SAVE) {
         struct imap_set shown = imap_set_builder_set(&task->shown);
         imap_put_esearch(server);
@@ -127,10 +146,18 @@ imap_command_search(struct imap_server *server, struct cursor *cursor)
         refuse(server, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
         return;
     }
+    task->program = cursor_rest(cursor);
     if (!is_good || !imap_take_search(server, cursor, &task->run.search, &problem) ||
         !imap_take_end(cursor)) {
         refuse(server, problem);
         return;
     }
+    if (task->returns.wants_update && imap_context_is_there(server)) {
+        imap_bad(server, "the tag is that of a search that goes on");
+        return;
+    }
+    const struct imap_view *view = &server->view;
+    task->begun_modseq = view->mailbox->modseq;
+    task->begun_uid = view->known ? view->mailbox->uids[view->known - 1] : 0;
     imap_search_run_begin(server, show);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* SORT and THREAD (RFC 5256), SORT=DISPLAY (RFC 5957), THREAD=REFS. */
+#include "imap/context.h"
 #include "imap/search_run.h"
 #include "message/sort.h"
 #include "message/thread.h"
@@ -287,6 +288,8 @@ after_rows(struct imap_server *server)
     }
     if (task->returns.give & IMAP_GIVE_SAVE)
         save(server);
+    if (task->returns.wants_update) /* RFC 5267 §4.3.1: only what has no order is kept */
+        imap_context_refuse(server);
     if (task->returns.is_extended) {
         put_extended(server);
         return;

@@ -47,6 +47,7 @@ static const struct imap_command commands[] = {
     COMMAND("GENURLAUTH", IN, genurlauth),
     COMMAND("URLFETCH", IN, urlfetch),
     COMMAND("RESETKEY", IN, resetkey),
+    COMMAND("CANCELUPDATE", IMAP_SELECTED, cancelupdate),
     COMMAND("NOTIFY", IN, notify),
     COMMAND("GETMETADATA", IN, getmetadata),
     COMMAND("SETMETADATA", IN, setmetadata),

@@ -285,6 +285,7 @@ take_key(struct reader *reader, bool *ret_is_operand)
             return false;
         }
         struct imap_term *term = add(reader, IMAP_TERM_NUMBERS);
+        reader->search->has_numbers = true;
         return term && take_numbers(reader, term, false);
     }
     return take_named(reader);

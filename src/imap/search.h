@@ -75,6 +75,7 @@ struct imap_search {
     size_t count;
     enum imap_search_need need; /* the most that a term needs */
     bool has_modseq;            /* MODSEQ was among the keys */
+    bool has_numbers;           /* message numbers were, or "$": they mean what they meant then */
     bool has_headline;          /* a key was that headlines can tell */
 };
 

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* Return options of RFC 5267 that give nothing themselves. */
+enum { GIVE_UPDATE = 1 << 16, GIVE_CONTEXT = 1 << 17 };
+
 enum { INDEX_WORTH = 20, OCTETS_INLINE = 32768, WORK_MAX = 256 << 20 };
 
 void
@@ -115,6 +118,12 @@ walk_whole(struct imap_server *server)
     struct imap_range *whole = arena_new(&server->arena, sizeof(*whole));
 
     assert(whole);
+    if (run->has_within) {
+        run->places = run->within;
+        imap_walk_init(&run->walk, &server->view, &run->places);
+        server->more = test_columns;
+        return;
+    }
     *whole = (struct imap_range){0, server->view.known ? server->view.known - 1 : 0};
     run->places = (struct imap_set){whole, server->view.known > 0};
     imap_walk_init(&run->walk, &server->view, &run->places);
@@ -293,6 +302,8 @@ imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns)
         {{(const uint8_t *)"COUNT", 5}, IMAP_GIVE_COUNT},
         {{(const uint8_t *)"SAVE", 4}, IMAP_GIVE_SAVE},
         {{(const uint8_t *)"PARTIAL", 7}, IMAP_GIVE_PARTIAL},
+        {{(const uint8_t *)"UPDATE", 6}, GIVE_UPDATE},
+        {{(const uint8_t *)"CONTEXT", 7}, GIVE_CONTEXT},
     };
 
     *ret_returns = (struct imap_returns){.give = IMAP_GIVE_ALL};
@@ -309,11 +320,13 @@ imap_take_returns(struct cursor *cursor, struct imap_returns *ret_returns)
         if (i == COUNT_OF(options))
             return false;
         ret_returns->give |= options[i].bit;
+        ret_returns->wants_update = ret_returns->wants_update || options[i].bit == GIVE_UPDATE;
         if (options[i].bit == IMAP_GIVE_PARTIAL && !imap_take_partial(cursor, ret_returns))
             return false;
     }
     if (ret_returns->give == 0)
         ret_returns->give = IMAP_GIVE_ALL;
+    ret_returns->give &= ~(unsigned)(GIVE_UPDATE | GIVE_CONTEXT); /* a hint: all is quick here */
     return imap_take_space(cursor) &&
            !(ret_returns->give & IMAP_GIVE_PARTIAL && ret_returns->give & IMAP_GIVE_ALL);
 }

@@ -19,6 +19,7 @@ enum imap_give {
 struct imap_returns {
     unsigned give;
     bool is_extended;   /* RETURN was there */
+    bool wants_update;  /* UPDATE (RFC 5267 §4.3) */
     bool is_last_first; /* PARTIAL -1:-100 */
     struct imap_range partial;
 };
@@ -53,6 +54,8 @@ struct imap_search_run {
     struct imap_set places;
     struct imap_walk walk;
     bool is_asked;
+    struct imap_set within; /* with has_within: places that are tried; else all */
+    bool has_within;
     size_t term_at;  /* the next that the index may know */
     bool is_indexed; /* it was asked about all */
     /* The next step when all are known: imap_search_run_places. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of a session: framer, output, timers, the end of commands. */
+#include "imap/context.h"
 #include "imap/part.h"
 #include "imap/server_private.h"
 
@@ -57,6 +58,7 @@ imap_server_close(struct imap_server **server)
     drop_task(old);
     imap_compress_end(old);
     imap_notify_close(&old->notify);
+    imap_contexts_close(old);
     imap_view_close(&old->view);
     free((void *)(uintptr_t)old->saved.at);
     buffer_finish(&old->command);
@@ -260,6 +262,8 @@ tell_between(struct imap_server *server)
     }
     if (server->is_changed && imap_is_pushing(server, &may_expunge))
         server->is_changed = !imap_sync(server, may_expunge);
+    if (is_line_empty && imap_context_step(server))
+        return true;
     return server->notify && is_line_empty && imap_notify_step(server);
 }
 

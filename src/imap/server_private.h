@@ -112,11 +112,12 @@ struct imap_server {
     void (*drop)(struct imap_server *server); /* of what the task owns; may be NULL */
     struct imap_search_run *search_run;       /* of the task; see search_run.h */
     struct imap_scan *scan;
-    struct imap_notify *notify;    /* NULL: NOTIFY was never used; see notify.h */
-    struct imap_notify_look *look; /* of the task */
-    uint32_t new_from;             /* UID of the first new message that was not told of; 0: none */
-    bool is_internal;              /* what runs is no command: its end says nothing */
-    struct imap_part *part;        /* that is being fetched; see part.h */
+    struct imap_contexts *contexts; /* NULL: none; see context.h */
+    struct imap_notify *notify;     /* NULL: NOTIFY was never used; see notify.h */
+    struct imap_notify_look *look;  /* of the task */
+    uint32_t new_from;              /* UID of the first new message that was not told of; 0: none */
+    bool is_internal;               /* what runs is no command: its end says nothing */
+    struct imap_part *part;         /* that is being fetched; see part.h */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;
@@ -313,6 +314,7 @@ IMAP_COMMAND(myrights);
 IMAP_COMMAND(genurlauth);
 IMAP_COMMAND(urlfetch);
 IMAP_COMMAND(resetkey);
+IMAP_COMMAND(cancelupdate);
 #undef IMAP_COMMAND
 
 /* After a response to a challenge has come in. */

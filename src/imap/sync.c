@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What has changed in the selected mailbox since the client was told last: EXPUNGE or VANISHED,
  * EXISTS, FETCH (RFC 9051 §7.5, RFC 7162 §3). */
+#include "imap/context.h"
 #include "imap/notify.h"
 #include "imap/rights.h"
 
@@ -123,6 +124,7 @@ imap_sync(struct imap_server *server, bool may_expunge)
     if (server->sync_place == 0) {
         imap_put_known_flags(server, false);
         if (may_expunge && has_new_tombs(view)) {
+            imap_contexts_expunge(server);
             if (server->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY))
                 put_vanished(server);
             else
@@ -194,6 +196,7 @@ imap_ask_rights(struct imap_server *server)
 void
 imap_deselect(struct imap_server *server)
 {
+    imap_contexts_close(server);
     imap_view_close(&server->view);
     server->sync_place = 0;
     server->announced = 0;

@@ -8,6 +8,7 @@
 
 #include <zlib.h>
 
+#include "imap/context.h"
 #include "imap/tests/lobby.h"
 
 static const char letter[] = "From: Ann <ann@example.test>\r\nTo: bob@example.test\r\n"
@@ -327,6 +328,43 @@ little_does_not_become_much(void **state)
     lobby_finish(&lobby);
 }
 
+/* A search whose keys have this many octets, with their CRLF. */
+static bool
+is_kept_up_to_date(size_t keys)
+{
+    static const char head[] = "c UID SEARCH RETURN (UPDATE COUNT) ";
+    struct lobby lobby;
+    struct buffer line;
+
+    begin(&lobby, SELECT);
+    buffer_init(&line, IMAP_COMMAND_MAX);
+    buffer_put_text(&line, head);
+    /* Two, for one text may have 4,096 octets. */
+    buffer_put_text(&line, "SUBJECT \"");
+    for (size_t i = 0; i < 4090; i++)
+        buffer_put_byte(&line, 'x');
+    buffer_put_text(&line, "\" SUBJECT \"");
+    while (buffer_len(&line) < sizeof(head) - 1 + keys - 3)
+        buffer_put_byte(&line, 'x');
+    buffer_put_text(&line, "\"\r\n");
+    buffer_clear(&lobby.said);
+    lobby_say(&lobby, buffer_slice(&line));
+    expect_in(buffer_slice(&lobby.said), "c OK", true);
+    struct slice said = buffer_slice(&lobby.said);
+    bool is_refused = slice_find(said, SLICE("[NOUPDATE \"c\"]")) < said.len;
+    buffer_finish(&line);
+    lobby_finish(&lobby);
+    return !is_refused;
+}
+
+static void
+a_search_of_any_length_is_not_kept(void **state)
+{
+    (void)state;
+    assert_true(is_kept_up_to_date(IMAP_CONTEXT_PROGRAM_MAX));
+    assert_false(is_kept_up_to_date(IMAP_CONTEXT_PROGRAM_MAX + 1));
+}
+
 static void
 a_client_hears_between_its_commands(void **state)
 {
@@ -412,6 +450,7 @@ main(void)
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
         cmocka_unit_test(both_sides_pack),
         cmocka_unit_test(little_does_not_become_much),
+        cmocka_unit_test(a_search_of_any_length_is_not_kept),
         cmocka_unit_test(a_client_hears_between_its_commands),
     };
 
