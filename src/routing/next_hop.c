@@ -2,6 +2,7 @@
 /* The decision: which way a recipient's mail goes. RFC 5321 §2.3.5, §4.1.3, §5.1. */
 #include "directory/address.h"
 #include "routing/run.h"
+#include "routing/source_route.h"
 
 enum { VALID_MIN_S = 10, VALID_MAX_S = 300, TEXT_MAX = 400, KEY_MAX = 1024 };
 
@@ -250,6 +251,12 @@ canonicalise(struct routing_run *run, struct slice address, struct slice *ret_te
     return ret_text->len > 0 && ret_domain->len > 0;
 }
 
+static bool
+canonicalise_host(struct routing_run *run, struct slice host, struct slice *ret_domain)
+{
+    return directory_domain_parse(run->facts->arena, host, ret_domain) && ret_domain->len > 0;
+}
+
 enum routing_outcome
 routing_next_hop(const struct routing_settings *settings, struct slice sender,
                  struct slice recipient, uint64_t seed, struct routing_facts *facts,
@@ -273,6 +280,10 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
         steps->count = 0;
     if (!canonicalise(&run, recipient, &to, &domain))
         return routing_refuse(&run, "5.1.3", SLICE("that is no address"));
+    /* Only who may have it followed gets a route this far (role/route/answer.c). */
+    if (routing_route_first(recipient).len > 0 &&
+        !canonicalise_host(&run, routing_route_first(recipient), &domain))
+        return routing_refuse(&run, "5.1.3", SLICE("that is no source route"));
     if (!canonicalise(&run, sender, &from, &unused))
         from = SLICE("");
     ret_hop->destination = domain;

@@ -219,6 +219,41 @@ class Lab(unittest.TestCase):
         self.assertIn("by mail.foo.com", message.get_all("Received")[1])
         self.assertEqual(message["Return-Path"].lower(), "<jqp@bar.com>")
 
+    def follow(self, what):
+        """What mail.foo.com does with source routes from now on."""
+        path = self.folder / "mail.foo.com" / "facteur.conf"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("source_routes")]
+        path.write_text("\n".join([*lines, f"source_routes = {what}", ""]))
+        self.tool("mail.foo.com", "reload")
+
+    def routed(self, subject, form):
+        with self.smtp("alice@foo.com") as client:
+            client.ehlo()
+            client.docmd("MAIL", "FROM:<JQP@bar.com>")
+            code = client.docmd("RCPT", f"TO:<{form}>")[0]
+            if code == 250:
+                self.assertEqual(client.data(self.LETTER.format(subject))[0], 250)
+        return code
+
+    def test_a_source_route_is_followed_or_refused_where_the_operator_wants_it(self):
+        log = self.folder / "mail.foo.com" / "log"
+        self.addCleanup(self.follow, "drop")
+        self.follow("honour")
+        self.assertEqual(self.routed("honoured", "@foo.com:Jones@XYZ.COM"), 250)
+        self.assertTrue(wait_for(lambda: self.find("honoured", "jones@xyz.com")))
+        said = log.read_text(errors="replace")
+        self.assertIn("MAIL FROM:<@foo.com:JQP@bar.com>", said)
+        self.assertIn("RCPT TO:<Jones@xyz.com>", said)
+        # Over one more host: it is given the rest of the way, and drops it, as it is set up.
+        self.assertEqual(self.routed("further", "@foo.com,@bar.com:Jones@XYZ.COM"), 250)
+        self.assertTrue(wait_for(lambda: "RCPT TO:<@bar.com:Jones@xyz.com>" in log.read_text(errors="replace")))
+        # What comes back goes straight to the sender.
+        self.assertEqual(self.routed("returned", "@foo.com:nobody@XYZ.COM"), 250)
+        self.assertTrue(wait_for(lambda: self.find("Undelivered: returned", "jqp@bar.com")))
+        self.follow("refuse")
+        self.assertEqual(self.routed("refused", "@foo.com:Jones@XYZ.COM"), 553)
+        self.assertEqual(self.routed("plain", "Jones@XYZ.COM"), 250)
+
     def test_strangers_have_no_route(self):
         with self.smtp("alice@foo.com", source=self.address("jqp@bar.com")) as client:
             client.ehlo()

@@ -6,6 +6,7 @@
 #include "host/log.h"
 #include "routing/list.h"
 #include "routing/recipient.h"
+#include "routing/source_route.h"
 #include "routing/srs.h"
 
 /* One text of the answer, in the arena. */
@@ -310,6 +311,44 @@ answer_foreign(struct route *route, const struct smtp_route_recipient *recipient
     answer->targets.count = 1;
 }
 
+/* <@us,@next:user@domain>, where the operator has that followed: on to the next host, with the way
+ * back in the sender. False: not to be followed. */
+static bool
+answer_routed(struct route *route, const struct smtp_route_recipient *recipient,
+              struct smtp_route_route *answer)
+{
+    const struct config *config = route->start.config;
+    struct smtp_route_group *group = ARENA_NEW(&route->arena, struct smtp_route_group);
+    struct smtp_route_target *target = ARENA_NEW(&route->arena, struct smtp_route_target);
+    struct slice first = routing_route_first(recipient->address);
+    struct slice left =
+        routing_route_peel(&route->tables.settings, recipient->address, &route->arena);
+    /* We go into the way back by the name that we were called. */
+    bool is_called = left.len < recipient->address.len;
+
+    if (config->source_routes != CONFIG_ROUTES_HONOUR || !recipient->takes_remote ||
+        first.len == 0 || !group || !target ||
+        left.len > SMTP_ROUTE_TARGET_NAME_MAX)
+        return false;
+    fill_remote(routing_route_drop(left), target);
+    target->name = left;
+    *group = (struct smtp_route_group){
+        .has_sender = recipient->sender.len > 0,
+        .sender = routing_route_prepend(is_called ? first : config->hostname, recipient->sender,
+                                        &route->arena),
+        .fields = SLICE("")};
+    if (group->sender.len > SMTP_ROUTE_GROUP_SENDER_MAX)
+        return false;
+    target->group = 1;
+    answer->verdict = SMTP_ROUTE_VERDICT_LOCAL;
+    answer->targets.at = target;
+    answer->targets.count = 1;
+    answer->groups.at = group;
+    answer->groups.count = 1;
+    answer->is_passing = true; /* the sender is in it */
+    return true;
+}
+
 /* A bounce to an address that SRS has made: on to whom it was made from. True when the address is
  * one of these, good or not. */
 static bool
@@ -404,7 +443,7 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         break;
     case DIRECTORY_FOREIGN:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_RELAY_DENIED;
-        if (may_relay(recipient))
+        if (may_relay(recipient) && !answer_routed(route, recipient, ret_answer))
             answer_foreign(route, recipient, recipient->address, ret_answer);
         /* The domain alone has decided, unless tables elsewhere were asked. */
         ret_answer->is_for_domain =

@@ -44,11 +44,31 @@ on_mail(struct smtp_session *session, const struct smtp_event *event)
     smtp_session_answer(session, &(struct smtp_verdict){0});
 }
 
+/* Source routes stay behind (RFC 5321 §4.1.1.3), unless the operator has them followed. */
+static struct slice
+address_in_question(const struct smtp_session *session)
+{
+    const struct envelope_path *path = session->rcpt_path;
+    struct buffer text;
+
+    if (path->route.len == 0 || session->role->config->source_routes != CONFIG_ROUTES_HONOUR)
+        return path->canonical;
+    buffer_init(&text, SMTP_ROUTE_RECIPIENT_ADDRESS_MAX);
+    buffer_put(&text, path->route);
+    buffer_put_byte(&text, ':');
+    buffer_put(&text, path->canonical);
+    struct slice address = buffer_overflowed(&text)
+                               ? path->canonical
+                               : arena_copy(&session->transaction->arena, buffer_slice(&text));
+    buffer_finish(&text);
+    return address;
+}
+
 struct smtp_route_recipient
 smtp_session_question(const struct smtp_session *session)
 {
     return (struct smtp_route_recipient){
-        .address = session->rcpt_path->canonical,
+        .address = address_in_question(session),
         .is_authenticated = session->account != 0,
         .account = session->account,
         .is_trusted_network = session->is_relay,
@@ -64,6 +84,13 @@ on_rcpt(struct smtp_session *session, const struct smtp_event *event)
 
     session->rcpt_path = event->rcpt.path;
     session->rcpt_parameters = event->rcpt.parameters;
+    if (event->rcpt.path->route.len > 0 && role->config->source_routes == CONFIG_ROUTES_REFUSE) {
+        smtp_session_answer(session,
+                            &(struct smtp_verdict){.code = 553,
+                                                   .status = ENVELOPE_STATUS(5, 1, 3),
+                                                   .text = SLICE("no source routes here")});
+        return;
+    }
     struct smtp_route_recipient note = smtp_session_question(session);
     const struct smtp_route_route *known = answers_find(&role->answers, &note);
     if (known) {

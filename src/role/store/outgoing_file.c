@@ -5,13 +5,16 @@
 #include "base/hash.h"
 #include "envelope/parameter.h"
 #include "mailbox/message.h"
+#include "routing/source_route.h"
 
 #include <stdlib.h>
 
 struct slice
 outgoing_domain(struct slice address, uint8_t ret_domain[QUEUE_DOMAIN_MAX])
 {
-    struct slice domain = slice_first(queue_domain(address), QUEUE_DOMAIN_MAX);
+    struct slice routed = routing_route_first(address);
+    struct slice domain =
+        slice_first(routed.len > 0 ? routed : queue_domain(address), QUEUE_DOMAIN_MAX);
 
     for (size_t i = 0; i < domain.len; i++) {
         uint8_t octet = domain.at[i];

@@ -4,6 +4,7 @@
 #include "role/store/outgoing.h"
 
 #include "mailbox/message.h"
+#include "routing/source_route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,7 +347,7 @@ enter_report(struct report *report)
         .open = 1,
     };
     struct queue_recipient recipient = {
-        .address = report->facts.reverse_path,
+        .address = routing_route_drop(report->facts.reverse_path),
         .original_type = SLICE(""),
         .original = SLICE(""),
         .class = QUEUE_ORDINARY,
