@@ -123,7 +123,7 @@ smtp_policy_allows(const struct smtp_server *server, enum smtp_verify_policy pol
 {
     return policy == SMTP_VERIFY_EVERYBODY ||
            (policy == SMTP_VERIFY_AUTHENTICATED &&
-            (server->identity.len > 0 || server->peer.is_trusted));
+            (server->identity.len > 0 || server->peer.may_relay));
 }
 
 /* Commands that bring no mail are free up to a number; RFC 5321 §4.5.4.2's idle clients stay well

@@ -386,6 +386,30 @@ class Lab(unittest.TestCase):
             self.assertTrue(wait_for(lambda: client.docmd("ETRN", "machin.com")[0] == 251))
         self.assertEqual(len(self.find("etrn", "marc@machin.com")), 1)
 
+    def test_a_primary_that_connects_gets_its_mail(self):
+        """The secondary's own next try is far away; the primary says no more than EHLO."""
+        config = self.folder / "backup2.machin.com/facteur.conf"
+        table = self.folder / "mail.truc.fr/data/directory/transports"
+        before, place = table.read_text(), f"127.{self.net}.2.3"
+        config.write_text(config.read_text().replace('queue_interval_max = "2 s"', 'queue_interval_max = "1 h"'))
+        self.tool("backup2.machin.com", "reload")
+        table.write_text(f"machin.com smtp:[{place}]:{PORT}\n{before}")
+        self.tool("mail.truc.fr", "reload")
+        self.lab("stop", "machin.com")
+        try:
+            self.send("--subject", "connects", "--wait", "2")
+            log = self.folder / "backup2.machin.com/log"
+            self.assertTrue(wait_for(lambda: "outcome=temporary" in log.read_text(errors="replace")))
+        finally:
+            table.write_text(before)
+            self.tool("mail.truc.fr", "reload")
+            self.lab("start", "machin.com")
+        for source in (self.address("jqp@bar.com"), self.address("marc@machin.com")):
+            self.assertEqual(self.find("connects", "marc@machin.com"), [])
+            with smtplib.SMTP(place, PORT, timeout=60, source_address=(source, 0)) as client:
+                client.ehlo()
+        self.assertTrue(wait_for(lambda: self.find("connects", "marc@machin.com")))
+
     def test_a_domain_that_is_down_gets_its_mail_later_and_once(self):
         self.lab("stop", "xyz.com")
         try:

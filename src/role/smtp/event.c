@@ -411,12 +411,29 @@ log_close(struct smtp_session *session, enum smtp_close_reason reason)
     log_end(&line);
 }
 
+/* Who connects is up again: mail may wait for it. Said once; when there is no room, not at all. */
+static void
+tell_of_arrival(struct smtp_session *session)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_store_arrived note = {.address = host_address_bytes(&session->peer)};
+
+    if (session->is_arrival_told || session->peer.family == HOST_FAMILY_UNIX ||
+        !role->store.channel || host_channel_is_full(role->store.channel))
+        return;
+    session->is_arrival_told = send(
+        role, &role->store, smtp_store_put_arrived(&role->note_buffer, &role->store.ledger, &note));
+}
+
 void
 smtp_session_on_event(struct smtp_session *session, const struct smtp_event *event)
 {
     switch (event->kind) {
     case SMTP_EVENT_CONNECT:
+        smtp_session_answer(session, &(struct smtp_verdict){0});
+        break;
     case SMTP_EVENT_HELLO:
+        tell_of_arrival(session);
         smtp_session_answer(session, &(struct smtp_verdict){0});
         break;
     case SMTP_EVENT_STARTTLS:

@@ -72,6 +72,7 @@ struct smtp_session {
     struct transaction *transaction; /* NULL outside of one */
     struct list room_link;           /* in store.waiting */
     struct host_address peer;
+    bool is_arrival_told; /* to the store */
     enum role_service service;
     enum smtp_waiting waiting;
     uint32_t slot;

@@ -525,6 +525,7 @@ outgoing_open(struct store_role *role)
     outgoing->timer = host_timer_open(role->host, on_timer, role);
     outgoing->ride_timer = host_timer_open(role->host, on_ride_timer, role);
     hops_init(&outgoing->hops, seed);
+    outgoing_back_init(outgoing, seed);
 }
 
 static bool
@@ -565,6 +566,7 @@ outgoing_close(struct store_role *role)
     host_timer_close(&outgoing->timer);
     host_timer_close(&outgoing->ride_timer);
     hops_finish(&outgoing->hops);
+    outgoing_back_finish(outgoing);
     lanes_finish(&outgoing->lanes);
     map_finish(&outgoing->in_flight);
     map_finish(&outgoing->destinations);

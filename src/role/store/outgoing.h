@@ -161,6 +161,8 @@ struct outgoing {
     struct map destinations; /* by hash */
     struct map asks;         /* letters, by ask */
     struct map carriages;    /* that a transport has, by id */
+    struct map missed;       /* struct missed (outgoing_back.c), by address */
+    uint64_t missed_seed;
     struct map locating;     /* carriages, by the question to route */
     struct host_channel *route;
     struct note_ledger route_ledger;
@@ -272,6 +274,15 @@ bool askings_wait(const struct store_role *role);
 MUST_USE bool askings_file(struct store_role *role);
 void askings_filed(struct store_role *role, bool is_durable);
 void askings_close(struct store_role *role);
+
+/* outgoing_back.c: hosts that did not answer and are heard of again */
+void outgoing_back_init(struct outgoing *outgoing, uint64_t seed);
+void outgoing_back_finish(struct outgoing *outgoing);
+/* Remembers where nobody answered for the domain. */
+void outgoing_missed(struct store_role *role, struct slice domain,
+                     const struct store_transport_carried *carried);
+/* Somebody at this address has connected to us. */
+void outgoing_arrived(struct store_role *role, struct slice address);
 
 /* outgoing_carry.c: transport */
 void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);

@@ -443,6 +443,7 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
     end_flow(role, carriage, ends[carried->reach]);
     if (carried->reach != STORE_TRANSPORT_REACH_REACHED)
         remember_why(destination, carried);
+    outgoing_missed(role, carriage->batch->domain, carried);
     give_results(role, carriage);
     outgoing_kick(role, destination);
     return true;

@@ -328,6 +328,9 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
         } else if (note.kind == SMTP_STORE_FLUSH) {
             on_flush(smtp, &note.as.flush);
             is_good = true;
+        } else if (note.kind == SMTP_STORE_ARRIVED) {
+            outgoing_arrived(smtp->role, note.as.arrived.address);
+            is_good = true;
         }
     }
     if (!is_good) {
