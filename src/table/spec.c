@@ -9,6 +9,7 @@ static const struct kind {
 } kinds[] = {
     [TABLE_FILE] = {.name = "file", .takes_bytes = true},
     [TABLE_REGEX] = {.name = "regex", .takes_bytes = true},
+    [TABLE_CDB] = {.name = "cdb", .takes_bytes = true},
     [TABLE_SQLITE] = {.name = "sqlite", .wants_query = true},
     [TABLE_LMDB] = {.name = "lmdb"},
     [TABLE_LDAP] = {.name = "ldap", .is_remote = true},
@@ -61,7 +62,7 @@ table_spec_parse(struct slice text, struct table_spec *ret_spec)
     if (!is_name(ret_spec->name))
         return "expected a name of letters, digits, - and _ first: \"NAME KIND PLACE [QUERY]\"";
     if (!find_kind(table_take_word(&rest), &ret_spec->kind))
-        return "expected file, regex, sqlite, lmdb, ldap or postgresql behind the name";
+        return "expected file, regex, cdb, sqlite, lmdb, ldap or postgresql behind the name";
     const struct kind *kind = &kinds[ret_spec->kind];
     ret_spec->place = table_take_word(&rest);
     ret_spec->query = rest;

@@ -5,6 +5,7 @@
 
 static const struct table_driver *const drivers[] = {
     [TABLE_FILE] = &table_driver_file,     [TABLE_REGEX] = &table_driver_regex,
+    [TABLE_CDB] = &table_driver_cdb,
     [TABLE_SQLITE] = &table_driver_sqlite, [TABLE_LMDB] = &table_driver_lmdb,
     [TABLE_LDAP] = &table_driver_ldap,     [TABLE_POSTGRESQL] = &table_driver_postgresql,
 };

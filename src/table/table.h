@@ -16,6 +16,7 @@ enum {
 enum table_kind {
     TABLE_FILE,
     TABLE_REGEX,
+    TABLE_CDB,
     TABLE_SQLITE,
     TABLE_LMDB,
     TABLE_LDAP,

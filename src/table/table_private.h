@@ -22,8 +22,8 @@ struct table_driver {
     void (*close)(void *state);
 };
 
-extern const struct table_driver table_driver_file, table_driver_regex, table_driver_sqlite,
-    table_driver_lmdb, table_driver_ldap, table_driver_postgresql;
+extern const struct table_driver table_driver_file, table_driver_regex, table_driver_cdb,
+    table_driver_sqlite, table_driver_lmdb, table_driver_ldap, table_driver_postgresql;
 
 void table_add_problem(struct table *table, size_t line, const char *what);
 /* Keeps why the table cannot be asked. */

@@ -5,6 +5,7 @@ cannot be opened. Strangers ask at port 25 where addresses lead."""
 import os
 import signal
 import sqlite3
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -12,11 +13,35 @@ from pathlib import Path
 from office import ALICE, BOB, Office, main, wait_for
 
 CONFIG = '''
-tables = {{"names file {0}/names", "patterns regex {0}/patterns",
+tables = {{"names file {0}/names", "patterns regex {0}/patterns", "constant cdb {0}/constant",
     "people sqlite {0}/people.db SELECT target FROM people WHERE address = ?",
     "lost sqlite {0}/lost.db SELECT 1 WHERE ? = 2"}}
-alias_tables = {{"names", "patterns", "people"{1}}}
+alias_tables = {{"names", "patterns", "people", "constant"{1}}}
 '''
+
+
+def constant_database(rows):
+    """As `cdb -c` makes it."""
+    def hash_of(key):
+        value = 5381
+        for octet in key:
+            value = value * 33 & 0xffffffff ^ octet
+        return value
+    tables, body = [[] for _ in range(256)], b""
+    for key, value in rows.items():
+        tables[hash_of(key) % 256].append((hash_of(key), 2048 + len(body)))
+        body += struct.pack("<II", len(key), len(value)) + key + value
+    heads = b""
+    for table in tables:
+        slots = [(0, 0)] * (2 * len(table))
+        for value, place in table:
+            slot = value // 256 % len(slots)
+            while slots[slot][1]:
+                slot = (slot + 1) % len(slots)
+            slots[slot] = (value, place)
+        heads += struct.pack("<II", 2048 + len(body), len(slots))
+        body += b"".join(struct.pack("<II", *slot) for slot in slots)
+    return heads + body
 
 
 class Tables(unittest.TestCase):
@@ -27,6 +52,7 @@ class Tables(unittest.TestCase):
         (cls.folder / "names").write_text(f"sales@example.test {ALICE}, {BOB}\n"
                                           "circle@example.test circle@example.test\n")
         (cls.folder / "patterns").write_text("/^(alice|bob)-[0-9]+@example\\.test$/ $1@example.test\n")
+        cls.put("constant", constant_database({b"const@example.test": ALICE.encode()}))
         cls.database = sqlite3.connect(cls.folder / "people.db")
         cls.database.execute("CREATE TABLE people (address TEXT PRIMARY KEY, target TEXT)")
         cls.add("info@example.test", BOB)
@@ -39,6 +65,12 @@ class Tables(unittest.TestCase):
         for path in cls.folder.iterdir():
             path.unlink()
         cls.folder.rmdir()
+
+    @classmethod
+    def put(cls, name, octets):
+        """As programs do it that make tables: a new file takes the old one's place."""
+        (cls.folder / "new").write_bytes(octets)
+        (cls.folder / "new").rename(cls.folder / name)
 
     @classmethod
     def add(cls, address, target):
@@ -72,6 +104,27 @@ class Tables(unittest.TestCase):
         self.database.execute("DELETE FROM people WHERE address = 'later@example.test'")
         self.database.commit()
         self.assertEqual(self.ask("later@example.test"), 550)
+
+    def test_a_constant_database_is_read_and_damage_refuses_nobody(self):
+        self.assertEqual(self.ask("const@example.test"), 250)
+        self.assertEqual(self.ask("other@example.test"), 550)
+        octets = (self.folder / "constant").read_bytes()
+        self.addCleanup(self.put, "constant", octets)
+        self.put("constant", octets[:-1])
+        self.assertTrue(wait_for(lambda: self.ask("const@example.test") in (250, 451)))
+        self.put("constant", b"no database")
+        self.assertTrue(wait_for(lambda: self.ask("nobody-knows@example.test") == 451))
+
+    def test_files_that_are_replaced_count_without_a_restart(self):
+        before = (self.folder / "names").read_bytes()
+        self.assertEqual(self.ask("new-file@example.test"), 550)
+        self.put("names", before + f"new-file@example.test {BOB}\n".encode())
+        self.assertTrue(wait_for(lambda: self.ask("new-file@example.test") == 250))
+        self.assertEqual(self.ask("new-cdb@example.test"), 550)
+        self.put("constant", constant_database({b"const@example.test": ALICE.encode(),
+                                                b"new-cdb@example.test": BOB.encode()}))
+        self.assertTrue(wait_for(lambda: self.ask("new-cdb@example.test") == 250))
+        self.assertEqual(self.ask("const@example.test"), 250)
 
     def test_what_the_directory_has_no_table_takes(self):
         self.assertEqual(self.ask(ALICE), 250)

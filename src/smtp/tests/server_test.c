@@ -270,7 +270,7 @@ verification_is_for_those_whom_the_policy_lets(void **state)
     talk->options.verify = talk->options.expand = SMTP_VERIFY_AUTHENTICATED;
     conversation_run(talk, SLICE(HELLO "VRFY crispin\r\nEXPN exemple-email-list\r\n"));
     conversation_expect_codes(talk, "220 250 252 502");
-    talk->peer.is_trusted = true;
+    talk->peer.may_relay = true;
     conversation_run(talk, SLICE(HELLO "VRFY crispin\r\nEXPN exemple-email-list\r\n"
                                        "VRFY \xC3\xA9\r\nVRFY \xC3\xA9 SMTPUTF8\r\n"));
     conversation_expect_codes(talk, "220 250 250 250 501 250");

@@ -107,6 +107,115 @@ specs_are_understood_or_refused(void **state)
     assert_true(slice_equal(spec.query, SLICE("SELECT hop FROM hops WHERE name = ?")));
 }
 
+/* ---- constant databases -------------------------------------------------------------------- */
+
+enum { CDB_HEAD = 2048, CDB_ROWS_MAX = 8 };
+
+static uint32_t
+cdb_hash(struct slice key)
+{
+    uint32_t hash = 5381;
+
+    for (size_t i = 0; i < key.len; i++)
+        hash = ((hash << 5) + hash) ^ key.at[i];
+    return hash;
+}
+
+/* Makes one of rows of key and value: one hash table, twice as long as there are rows. */
+static void
+put_cdb(struct buffer *file, const struct slice (*rows)[2], size_t count)
+{
+    uint32_t heads[256][2] = {0};
+    uint32_t places[CDB_ROWS_MAX];
+    struct buffer body;
+
+    buffer_init(&body, 65536);
+    for (size_t i = 0; i < count; i++) {
+        places[i] = CDB_HEAD + (uint32_t)buffer_len(&body);
+        buffer_put_le32(&body, (uint32_t)rows[i][0].len);
+        buffer_put_le32(&body, (uint32_t)rows[i][1].len);
+        buffer_put(&body, rows[i][0]);
+        buffer_put(&body, rows[i][1]);
+    }
+    for (uint32_t table = 0; table < 256; table++) {
+        uint32_t slots[2 * CDB_ROWS_MAX][2] = {0}, used = 0, size;
+        for (size_t i = 0; i < count; i++)
+            used += cdb_hash(rows[i][0]) % 256 == table;
+        size = heads[table][1] = 2 * used;
+        heads[table][0] = CDB_HEAD + (uint32_t)buffer_len(&body);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t hash = cdb_hash(rows[i][0]), slot = size ? hash / 256 % size : 0;
+            if (hash % 256 != table)
+                continue;
+            while (slots[slot][1])
+                slot = (slot + 1) % size;
+            slots[slot][0] = hash;
+            slots[slot][1] = places[i];
+        }
+        for (uint32_t i = 0; i < size; i++) {
+            buffer_put_le32(&body, slots[i][0]);
+            buffer_put_le32(&body, slots[i][1]);
+        }
+    }
+    for (size_t i = 0; i < 256; i++) {
+        buffer_put_le32(file, heads[i][0]);
+        buffer_put_le32(file, heads[i][1]);
+    }
+    buffer_put(file, buffer_slice(&body));
+    buffer_finish(&body);
+}
+
+static enum table_outcome
+ask_cdb(struct slice file, const char *key, struct buffer *value)
+{
+    struct table_spec spec = {.kind = TABLE_CDB};
+    char why[TABLE_WHY_MAX + 1];
+    struct table *table = table_open(&spec, file, NULL, why);
+
+    assert_non_null(table);
+    enum table_outcome outcome = table_look_up(table, slice_of_string(key), value);
+    table_close(&table);
+    return outcome;
+}
+
+static void
+rows_of_a_constant_database_are_found(void **state)
+{
+    static const struct slice rows[][2] = {
+        {SLICE("a.test"), SLICE("smtp:[h]")}, {SLICE("with-nul\0"), SLICE("value\0")},
+        {SLICE("twice"), SLICE("first")},     {SLICE("twice"), SLICE("second")},
+        {SLICE(""), SLICE("empty")},          {SLICE("b.test"), SLICE("other")},
+    };
+    struct buffer file, value;
+    char why[TABLE_WHY_MAX + 1];
+    const struct table_spec spec = {.kind = TABLE_CDB};
+    (void)state;
+
+    buffer_init(&file, 65536);
+    buffer_init(&value, TABLE_VALUE_MAX);
+    put_cdb(&file, rows, COUNT_OF(rows));
+    static const char *const cases[][2] = {
+        {"a.test", "smtp:[h]"}, {"with-nul", "value"}, {"twice", "first"}, {"b.test", "other"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(ask_cdb(buffer_slice(&file), cases[i][0], &value), TABLE_FOUND);
+        assert_true(slice_equal(buffer_slice(&value), slice_of_string(cases[i][1])));
+    }
+    assert_int_equal(ask_cdb(buffer_slice(&file), "A.test", &value), TABLE_NOT_FOUND);
+    assert_int_equal(ask_cdb(buffer_slice(&file), "nobody", &value), TABLE_NOT_FOUND);
+    assert_null(table_open(&spec, slice_first(buffer_slice(&file), CDB_HEAD - 1), NULL, why));
+    /* Cut off anywhere it says that it is damaged, or what is right. */
+    size_t damaged = 0;
+    for (size_t len = CDB_HEAD; len < buffer_len(&file); len++) {
+        enum table_outcome outcome =
+            ask_cdb(slice_first(buffer_slice(&file), len), "a.test", &value);
+        assert_true(outcome == TABLE_TEMPORARY || outcome == TABLE_FOUND);
+        damaged += outcome == TABLE_TEMPORARY;
+    }
+    assert_true(damaged > 0);
+    buffer_finish(&file);
+    buffer_finish(&value);
+}
+
 static void
 lines_of_a_file_are_found_in_any_case(void **state)
 {
@@ -285,6 +394,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specs_are_understood_or_refused),
+        cmocka_unit_test(rows_of_a_constant_database_are_found),
         cmocka_unit_test(lines_of_a_file_are_found_in_any_case),
         cmocka_unit_test(patterns_catch_harmless_pieces_only),
         cmocka_unit_test(a_key_never_becomes_part_of_a_query),
