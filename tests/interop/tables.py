@@ -105,15 +105,15 @@ class Tables(unittest.TestCase):
         self.database.commit()
         self.assertEqual(self.ask("later@example.test"), 550)
 
-    def test_a_constant_database_is_read_and_damage_refuses_nobody(self):
+    def test_a_constant_database_is_read_and_what_is_none_does_not_take_its_place(self):
         self.assertEqual(self.ask("const@example.test"), 250)
         self.assertEqual(self.ask("other@example.test"), 550)
         octets = (self.folder / "constant").read_bytes()
         self.addCleanup(self.put, "constant", octets)
-        self.put("constant", octets[:-1])
-        self.assertTrue(wait_for(lambda: self.ask("const@example.test") in (250, 451)))
         self.put("constant", b"no database")
-        self.assertTrue(wait_for(lambda: self.ask("nobody-knows@example.test") == 451))
+        self.assertTrue(wait_for(lambda: self.ask("nobody-knows@example.test") == 550
+                                 and "table_not_opened" in self.office.log_text()))
+        self.assertEqual(self.ask("const@example.test"), 250)
 
     def test_files_that_are_replaced_count_without_a_restart(self):
         before = (self.folder / "names").read_bytes()
@@ -136,11 +136,11 @@ class Tables(unittest.TestCase):
 
     def test_a_process_that_is_killed_comes_back(self):
         before = self.office.processes("table")
-        self.assertEqual(len(before), 4)
+        self.assertEqual(len(before), 5)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         self.assertTrue(wait_for(lambda: self.ask("info@example.test") == 250))
-        self.assertTrue(wait_for(lambda: len(self.office.processes("table")) == 4))
+        self.assertTrue(wait_for(lambda: len(self.office.processes("table")) == 5))
 
     def test_each_is_confined(self):
         for entry in self.office.tool_data("status")["processes"]:
@@ -158,6 +158,7 @@ class Lost(unittest.TestCase):
             folder.chmod(0o755)
             (folder / "names").write_text("")
             (folder / "patterns").write_text("")
+            (folder / "constant").write_bytes(constant_database({}))
             with sqlite3.connect(folder / "people.db") as database:
                 database.execute("CREATE TABLE people (address TEXT PRIMARY KEY, target TEXT)")
             office = Office(config=CONFIG.format(folder, ', "lost"'))
