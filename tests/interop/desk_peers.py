@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 from office import CLIENT_S, FACTEUR, free_port_base, main, skip_all, wait_for
+from peers import postfix_begin, postfix_end
 
 ALICE, BOB, PASSWORD = "alice@peer.test", "bob@peer.test", "püssword with blanks"
 REFUSED = 69
@@ -97,58 +98,20 @@ service auth {{
     def start_postfix(self):
         user = pwd.getpwnam("mail")
         boxes = ", ".join(f"{{{who} = {who}/}}" for who in (ALICE, BOB))
-        (self.etc / "main.cf").write_text(f"""compatibility_level = 3.6
-queue_directory = {self.folder}/queue
-data_directory = {self.folder}/lib
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = peer.test
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks =
-virtual_mailbox_domains = peer.test
-virtual_mailbox_maps = inline:{{ {boxes} }}
+        postfix_begin(self.folder, f"""127.0.0.1:{self.base + 587} inet n - n - - smtpd
+127.0.0.1:{self.base + 465} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+""", f"""virtual_mailbox_maps = inline:{{ {boxes} }}
 virtual_mailbox_base = {self.mail}
 virtual_uid_maps = static:{user.pw_uid}
 virtual_gid_maps = static:{user.pw_gid}
-virtual_minimum_uid = 1
-smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
-smtpd_tls_cert_file = {self.folder}/cert.pem
-smtpd_tls_key_file = {self.folder}/key.pem
 smtpd_tls_auth_only = yes
 smtpd_tls_security_level = encrypt
-smtputf8_enable = yes
-maillog_file = {self.folder}/log
-maillog_file_prefixes = {self.folder}
 """)
-        (self.etc / "master.cf").write_text(f"""127.0.0.1:{self.base + 587} inet n - n - - smtpd
-127.0.0.1:{self.base + 465} inet n - n - - smtpd
-  -o smtpd_tls_wrappermode=yes
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-tlsmgr unix - - n 1000? 1 tlsmgr
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
-""")
-        subprocess.run(["postfix", "-c", self.etc, "set-permissions"], capture_output=True, check=False)
-        subprocess.run(["postfix", "-c", self.etc, "start"], check=True, capture_output=True)
         self.wait(self.base + 465)
 
     @staticmethod
@@ -159,7 +122,7 @@ postlog unix-dgram n - n - 1 postlogd
         assert wait_for(listens), port
 
     def close(self):
-        subprocess.run(["postfix", "-c", self.etc, "stop"], capture_output=True, check=False)
+        postfix_end(self.etc)
         self.dovecot.send_signal(signal.SIGTERM)
         self.dovecot.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -101,6 +101,17 @@ class Relay(unittest.TestCase):
             self.assertEqual(client.data(letter("told"))[0], 250)
         self.assertTrue(wait_for(lambda: self.arrived("told", FAR)))
 
+    def test_success_here_is_reported_too(self):
+        with self.near.smtp(ALICE) as client:
+            client.ehlo()
+            client.mail(ALICE, ["RET=HDRS", "ENVID=here-1"])
+            client.rcpt(ALICE, ["NOTIFY=SUCCESS", f"ORCPT=rfc822;{ALICE}"])
+            self.assertEqual(client.data(letter("told here"))[0], 250)
+        self.assertTrue(wait_for(lambda: self.reports("told here")), self.near.log_text()[-3000:])
+        [report] = self.reports("told here")
+        for line in (b"Action: delivered", b"Original-Envelope-Id: here-1", b"Status: 2.0.0"):
+            self.assertIn(line, report)
+
     def test_a_host_that_was_down_gets_its_mail_later_and_once(self):
         self.far.stop()
         for number in range(20):

@@ -5,12 +5,14 @@ import email
 import email.policy
 import os
 import pwd
+import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main
+from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main, wait_for
 
 USAGE, DATAERR, NOUSER, TEMPFAIL = 64, 65, 67, 75
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -127,6 +129,59 @@ class Sendmail(unittest.TestCase):
         self.run_it("-n", "-S", f"mta={self.sendmail}", "-S", "sendcharsets=utf-8", "-s", "by s-nail", ALICE,
                     text="Hello\n", program="s-nail")
         self.letter("by s-nail")
+
+    def test_bsd_mailx(self):
+        if not shutil.which("bsd-mailx"):
+            self.skipTest("bsd-mailx is not installed")
+        (self.folder / ".mailrc").write_text(f"set sendmail={self.sendmail}\nset append\n")
+        self.run_it("-s", "by mailx", ALICE, text="Hello\n", program="bsd-mailx")
+        self.assertEqual(self.letter("by mailx").get_content(), "Hello\n")
+
+    def test_php_mail(self):
+        if not shutil.which("php"):
+            self.skipTest("PHP is not installed")
+        script = ('exit(mail("alice@example.test, bob@example.test", "=?UTF-8?Q?par_PHP?=", "ligne 1\\r\\n.\\r\\nété\\r\\n", '
+                  '"From: bob@example.test\\r\\nBcc: alice+hidden@example.test\\r\\nMIME-Version: 1.0\\r\\n'
+                  'Content-Type: text/plain; charset=utf-8", "-fbounce@example.test") ? 0 : 1);')
+        self.run_it("-n", "-d", f"sendmail_path={self.sendmail} -t -i", "-r", script, program="php")
+        for who in (ALICE, BOB):
+            letter = self.letter("=?UTF-8?Q?par_PHP?=", who)
+            self.assertEqual(letter.get_content().rstrip(), "ligne 1\n.\nété")
+            self.assertEqual(letter["Return-Path"], "<bounce@example.test>")
+            self.assertIsNone(letter["Bcc"])
+        self.assertEqual(letter["From"], "bob@example.test")
+
+    def test_cron_mails_what_a_job_says(self):
+        """Debian's cron itself, with a table and a sendmail that only it sees; it starts jobs at each full minute."""
+        cron = shutil.which("cron") or "/usr/sbin/cron"
+        if not Path(cron).exists() or os.geteuid() != 0 or not Path("/usr/sbin/sendmail").exists():
+            self.skipTest("needs root, cron, and some sendmail in whose place ours is put")
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+            self.skipTest("needs the right to mount")
+        (self.folder / "wrapper").write_text(
+            f"#!/bin/sh\nFACTEUR_CONFIG={self.office.folder}/facteur.conf exec {self.sendmail} \"$@\"\n")
+        (self.folder / "wrapper").chmod(0o755)
+        (self.folder / "table").write_text(f"MAILTO={ALICE}\n* * * * * echo said by a job\n")
+        (self.folder / "begin").write_text(f"""set -e
+mount -t tmpfs none /var/spool/cron
+mkdir -m 1730 /var/spool/cron/crontabs
+install -m 600 {self.folder}/table /var/spool/cron/crontabs/root
+mount -t tmpfs none /etc/cron.d
+mount --bind /dev/null /etc/crontab
+mount -t tmpfs none /run
+mount --bind {self.folder}/wrapper /usr/sbin/sendmail
+exec {cron} -f
+""")
+        process = subprocess.Popen(["unshare", "--mount", "sh", str(self.folder / "begin")], start_new_session=True)
+        try:
+            found = wait_for(lambda: [m for m in self.office.messages() if b"said by a job" in m], 150)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.assertTrue(found)
+        letter = email.message_from_bytes(found[0], policy=email.policy.default)
+        self.assertTrue(str(letter["Subject"]).startswith("Cron <root@"))
+        self.assertEqual(letter["To"], ALICE)
 
     def test_git_send_email(self):
         tree = self.folder / "tree"

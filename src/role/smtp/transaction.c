@@ -169,11 +169,35 @@ enter_target(struct transaction *transaction, const struct envelope_path *path,
     return true;
 }
 
+/* The sender wants to hear when it has been delivered (RFC 3461 §4.1): the queue, which tells,
+ * takes the recipient over before it is delivered here. */
+static bool
+is_to_be_told(const struct transaction *transaction, const struct envelope_path *path,
+              const struct envelope_rcpt_parameters *parameters,
+              const struct smtp_route_route *route)
+{
+    bool is_here = route->targets.count > 0 && route->groups.count == 0;
+
+    for (size_t i = 0; i < route->targets.count && is_here; i++)
+        is_here = route->targets.at[i].box != SMTP_ROUTE_BOX_REMOTE;
+    return is_here && parameters->notify & ENVELOPE_NOTIFY_SUCCESS &&
+           transaction->reverse_path.len > 0 && path->canonical.len <= SMTP_ROUTE_TARGET_NAME_MAX &&
+           slice_find_byte(path->canonical, '@') < path->canonical.len;
+}
+
 bool
 transaction_add(struct transaction *transaction, const struct envelope_path *path,
                 const struct envelope_rcpt_parameters *parameters,
-                const struct smtp_route_route *route)
+                const struct smtp_route_route *answer)
 {
+    const struct smtp_route_target queued = {.name = path->canonical,
+                                             .detail = SLICE(""),
+                                             .box = SMTP_ROUTE_BOX_REMOTE,
+                                             .path = SLICE(""),
+                                             .user = SLICE("")};
+    const struct smtp_route_route instead = {.targets = {&queued, 1}};
+    const struct smtp_route_route *route =
+        is_to_be_told(transaction, path, parameters, answer) ? &instead : answer;
     uint32_t before = transaction->target_count, count = (uint32_t)route->targets.count;
     uint32_t *indexes = ARENA_ARRAY(&transaction->arena, uint32_t, count);
     bool is_good = indexes != NULL && count > 0;
