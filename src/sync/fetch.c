@@ -30,6 +30,25 @@ struct fetching {
     bool has_failed;
 };
 
+/* What nobody has seen is new; all else is in cur. */
+char *
+work_path(const struct run_item *item, const char *file, uint32_t flags)
+{
+    struct buffer name;
+    char *path = NULL;
+
+    buffer_init(&name, PATH_MAX);
+    if (flags == 0)
+        buffer_put_text(&name, file);
+    else
+        scan_put_name(&name, slice_of_string(file), flags, SLICE(""));
+    if (asprintf(&path, "%s/%s/%.*s", item->path, flags ? "cur" : "new",
+                 CLIENT_TEXT(buffer_slice(&name))) < 0)
+        abort();
+    buffer_finish(&name);
+    return path;
+}
+
 /* ---- places -------------------------------------------------------------------------------- */
 
 static char *
@@ -39,25 +58,6 @@ path_before(const struct fetching *fetching, const char *file)
 
     if (asprintf(&path, "%s/.facteur/tmp/%s", fetching->work->run->options->root, file) < 0)
         abort();
-    return path;
-}
-
-/* What nobody has seen is new; all else is in cur. */
-static char *
-path_after(const struct fetching *fetching, const struct arrival *arrival)
-{
-    struct buffer name;
-    char *path = NULL;
-
-    buffer_init(&name, PATH_MAX);
-    if (arrival->flags == 0)
-        buffer_put_text(&name, arrival->file);
-    else
-        scan_put_name(&name, slice_of_string(arrival->file), arrival->flags, SLICE(""));
-    if (asprintf(&path, "%s/%s/%.*s", fetching->work->item->path, arrival->flags ? "cur" : "new",
-                 CLIENT_TEXT(buffer_slice(&name))) < 0)
-        abort();
-    buffer_finish(&name);
     return path;
 }
 
@@ -89,7 +89,8 @@ make_durable(struct fetching *fetching)
 static void
 place(struct fetching *fetching, struct arrival *arrival)
 {
-    char *from = path_before(fetching, arrival->file), *to = path_after(fetching, arrival);
+    char *from = path_before(fetching, arrival->file);
+    char *to = work_path(fetching->work->item, arrival->file, arrival->flags);
 
     if (rename(from, to) != 0)
         fail(fetching, to);
@@ -97,29 +98,32 @@ place(struct fetching *fetching, struct arrival *arrival)
     free(to);
 }
 
-/* Only when all of them are on the disk, in their places, are they pairs. */
+/* They are pairs as soon as they are on the disk; what a run that dies has not moved to its place
+ * the next one moves (sync.c). So nobody can have deleted what we do not know to be a pair. */
 static void
 finish_batch(struct fetching *fetching)
 {
     struct work *work = fetching->work;
 
-    if (fetching->count > 0 && !fetching->has_failed && make_durable(fetching)) {
-        for (size_t i = 0; i < fetching->count && !fetching->has_failed; i++)
-            place(fetching, &fetching->batch[i]);
-        scan_sync(work->scan);
-    }
-    for (size_t i = 0; i < fetching->count; i++) {
+    fetching->has_failed = fetching->has_failed || (fetching->count > 0 && !make_durable(fetching));
+    for (size_t i = 0; i < fetching->count && !fetching->has_failed; i++) {
         struct arrival *arrival = &fetching->batch[i];
-        if (!fetching->has_failed) {
-            (void)state_pair(work->state, arrival->uid, arrival->flags, arrival->file);
-            work_tell(work, SYNC_FETCHED, arrival->uid, arrival->file, NULL);
-        }
-        free(arrival->file);
+        (void)state_pair(work->state, arrival->uid, arrival->flags, arrival->file);
     }
-    fetching->count = 0;
-    fetching->bytes = 0;
     if (!fetching->has_failed && !state_commit(work->state, &work->problem))
         fetching->has_failed = true;
+    for (size_t i = 0; i < fetching->count; i++) {
+        struct arrival *arrival = &fetching->batch[i];
+        if (!fetching->has_failed)
+            place(fetching, arrival);
+        if (!fetching->has_failed)
+            work_tell(work, SYNC_FETCHED, arrival->uid, arrival->file, NULL);
+        free(arrival->file);
+    }
+    if (fetching->count > 0)
+        scan_sync(work->scan);
+    fetching->count = 0;
+    fetching->bytes = 0;
 }
 
 static bool

@@ -161,6 +161,27 @@ take_notice(void *context, const struct imap_client_event *event)
 
 /* ---- moving -------------------------------------------------------------------------------- */
 
+/* As messages that are sent: see state.h. A file that cannot be read is not announced. */
+static bool
+announce(const struct move *move, struct client_problem *problem)
+{
+    struct state_sent sent = {.flags = move->entry->flags, .file = move->file->unique};
+    struct client_problem unused = {0};
+    struct buffer message;
+    struct wall received;
+    bool is_gone, is_good = true;
+
+    buffer_init(&message, CLIENT_MESSAGE_MAX);
+    if (scan_read(&move->to->scan, move->file, &message, &received, &is_gone, &unused)) {
+        struct scan_mark mark = scan_mark(buffer_slice(&message));
+        sent.size = mark.size;
+        sent.header = mark.header;
+        is_good = state_sending(&move->to->state, &sent, problem);
+    }
+    buffer_finish(&message);
+    return is_good;
+}
+
 /* Some of them, all from one folder to one other. */
 static bool
 move_some(struct run *run, struct moving *moving, struct client_problem *problem)
@@ -171,11 +192,13 @@ move_some(struct run *run, struct moving *moving, struct client_problem *problem
                                                 has_move ? IMAP_CLIENT_MOVE : IMAP_CLIENT_COPY,
                                             .mailbox = slice_of_string(to->name)};
     struct run_uids uids = {0};
-    bool is_good = state_sending(&to->state, problem);
+    bool is_good = true;
 
-    for (size_t i = 0; i < moving->count; i++) {
-        if (moving->moves[i].entry->uid != 0) /* else it has gone to another place already */
-            run_uids_add(&uids, moving->moves[i].entry->uid);
+    for (size_t i = 0; i < moving->count && is_good; i++) {
+        if (moving->moves[i].entry->uid == 0) /* it has gone to another place already */
+            continue;
+        run_uids_add(&uids, moving->moves[i].entry->uid);
+        is_good = announce(&moving->moves[i], problem);
     }
     bool is_asked = is_good && uids.count > 0;
     is_good = is_good && run_ask_of_each(run, &uids, question, take_notice, moving, problem);
@@ -201,7 +224,6 @@ select_source(struct run *run, struct run_item *item, struct client_problem *pro
     struct imap_client_question question = {.command = IMAP_CLIENT_SELECT,
                                             .mailbox = slice_of_string(item->name)};
 
-    work_wait_for_the_last(&item->state);
     if (!client_imap_ask(run->imap, &question, NULL, NULL, problem))
         return false;
     struct imap_client_mailbox mailbox = client_imap_mailbox(run->imap);
@@ -222,7 +244,6 @@ move_from(struct run *run, struct move *moves, size_t count)
             moving.count++;
             i++;
         }
-        work_wait_for_the_last(&moving.moves[0].to->state);
         is_good = move_some(run, &moving, &problem);
     }
     /* What was not moved is sent and deleted: that is no failure. */

@@ -115,6 +115,18 @@ bool work_fetch(struct work *work);     /* fetch.c: what is new there */
 bool work_flag(struct work *work);      /* flag.c: flags of what both have */
 bool work_delete(struct work *work);    /* flag.c: what one side has no more */
 
+/* Where a message that has come lies: owned by the caller. */
+char *work_path(const struct run_item *item, const char *file, uint32_t flags); /* fetch.c */
+
+/* Opens the folder on the server. */
+bool work_select(struct work *work);
+
+/* What the last run was sending, and the server has: they become pairs (send.c). */
+bool work_pair_sent(struct work *work);
+
+/* The same for all folders; false when the run cannot go on. */
+MUST_USE bool resolve_all(struct run *run); /* work.c */
+
 /* What a run that was cut off was sending may still be on its way into the server: waits until
  * that is some seconds ago. */
 void work_wait_for_the_last(const struct state *state);

@@ -8,7 +8,8 @@
 enum { COMMIT_EACH = 16 };
 
 struct candidate {
-    struct scan_file *file;
+    struct scan_file *file; /* or, of the last run: */
+    struct state_sent *sent;
     struct scan_mark mark;
 };
 
@@ -48,6 +49,12 @@ by_mark(const void *left, const void *right)
     if (l->mark.size != r->mark.size)
         return l->mark.size < r->mark.size ? -1 : 1;
     return l->mark.header < r->mark.header ? -1 : l->mark.header > r->mark.header;
+}
+
+static bool
+is_mark(const struct candidate *candidate, struct scan_mark mark)
+{
+    return candidate->mark.size == mark.size && candidate->mark.header == mark.header;
 }
 
 static bool
@@ -111,6 +118,25 @@ make_pair(struct work *work, struct work_new *new, struct scan_file *file, enum 
     work_tell(work, deed, new->uid, file->unique, NULL);
 }
 
+static bool
+is_free(const struct candidate *candidate)
+{
+    return candidate->file ? !candidate->file->is_taken : candidate->sent != NULL;
+}
+
+static void
+pair_candidate(struct work *work, struct work_new *new, struct candidate *candidate)
+{
+    if (candidate->file) {
+        make_pair(work, new, candidate->file, SYNC_PAIRED);
+        return;
+    }
+    (void)state_pair(work->state, new->uid, candidate->sent->flags, candidate->sent->file);
+    run_tell(work->run, work->item, SYNC_PAIRED, new->uid, candidate->sent->file, NULL);
+    new->is_taken = true;
+    candidate->sent = NULL;
+}
+
 static void
 take_header(void *context, const struct imap_client_event *event)
 {
@@ -129,14 +155,11 @@ take_header(void *context, const struct imap_client_event *event)
         if (pairing->is_weak)
             mark = weak_mark(header);
         size_t at = find_mark(pairing, mark);
-        while (at < pairing->count && pairing->candidates[at].file->is_taken &&
-               by_mark(&pairing->candidates[at], &(struct candidate){.mark = mark}) == 0)
+        struct candidate *candidates = pairing->candidates;
+        while (at < pairing->count && !is_free(&candidates[at]) && is_mark(&candidates[at], mark))
             at++;
-        if (new && !new->is_taken &&
-            at < pairing->count &&by_mark(&pairing->candidates[at],
-                                          &(struct candidate){.mark = mark}) ==
-                0)
-            make_pair(pairing->work, new, pairing->candidates[at].file, SYNC_PAIRED);
+        if (new && !new->is_taken && at < pairing->count &&is_mark(&candidates[at], mark))
+            pair_candidate(pairing->work, new, &candidates[at]);
         pairing->has_header = false;
     }
 }
@@ -170,6 +193,19 @@ has_news(const struct work *work)
     return false;
 }
 
+/* Finds the partners of the candidates. */
+static bool
+search(struct pairing *pairing)
+{
+    struct work *work = pairing->work;
+
+    qsort(pairing->candidates, pairing->count, sizeof(*pairing->candidates), by_mark);
+    buffer_init(&pairing->header, CLIENT_MESSAGE_MAX);
+    bool is_good = work_ask_sizes(work) && compare(pairing);
+    buffer_finish(&pairing->header);
+    return is_good;
+}
+
 static bool
 pair(struct work *work, bool is_weak)
 {
@@ -186,12 +222,28 @@ pair(struct work *work, bool is_weak)
         if (!file->is_taken && (!is_weak || file->was_sent))
             is_good = add_candidate(&pairing, file);
     }
-    if (is_good && pairing.count > 0) {
-        qsort(pairing.candidates, pairing.count, sizeof(*pairing.candidates), by_mark);
-        buffer_init(&pairing.header, CLIENT_MESSAGE_MAX);
-        is_good = work_ask_sizes(work) && compare(&pairing);
-        buffer_finish(&pairing.header);
+    is_good = is_good && (pairing.count == 0 || search(&pairing));
+    free(pairing.candidates);
+    return is_good;
+}
+
+bool
+work_pair_sent(struct work *work)
+{
+    struct state *state = work->state;
+    struct pairing pairing = {.work = work, .count = state->sent_count};
+
+    if (!has_news(work) || state->sent_count == 0)
+        return true;
+    pairing.candidates = calloc(pairing.count, sizeof(*pairing.candidates));
+    if (!pairing.candidates)
+        abort();
+    for (size_t i = 0; i < pairing.count; i++) {
+        struct state_sent *sent = &state->sent[i];
+        pairing.candidates[i] =
+            (struct candidate){.sent = sent, .mark = {.size = sent->size, .header = sent->header}};
     }
+    bool is_good = search(&pairing);
     free(pairing.candidates);
     return is_good;
 }
@@ -246,6 +298,16 @@ put(struct work *work, struct scan_file *file, struct slice message, struct wall
 }
 
 static bool
+announce(struct work *work, const struct scan_file *file, struct slice message)
+{
+    struct scan_mark mark = scan_mark(message);
+    struct state_sent sent = {
+        .flags = file->flags, .size = mark.size, .header = mark.header, .file = file->unique};
+
+    return state_sending(work->state, &sent, &work->problem);
+}
+
+static bool
 send_one(struct work *work, struct scan_file *file)
 {
     struct client_problem found = {0};
@@ -260,7 +322,7 @@ send_one(struct work *work, struct scan_file *file)
     buffer_init(&message, CLIENT_MESSAGE_MAX);
     if (scan_read(work->scan, file, &message, &received, &is_gone, &found))
         is_good = buffer_len(&message) == 0 || /* that is no message */
-                  (state_sending(work->state, &work->problem) &&
+                  (announce(work, file, buffer_slice(&message)) &&
                    put(work, file, buffer_slice(&message), received));
     else if (!is_gone)
         work_tell(work, SYNC_PASSED_OVER, 0, file->unique, found.text);

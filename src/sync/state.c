@@ -53,7 +53,7 @@ fail(const char *path, struct client_problem *problem)
 }
 
 static bool
-write_all(int descriptor, struct slice bytes)
+write_all(int descriptor, struct slice bytes, bool is_durable)
 {
     while (bytes.len > 0) {
         ssize_t count = write(descriptor, bytes.at, bytes.len);
@@ -61,7 +61,7 @@ write_all(int descriptor, struct slice bytes)
             return false;
         bytes = slice_skip(bytes, count > 0 ? (size_t)count : 0);
     }
-    return fdatasync(descriptor) == 0;
+    return !is_durable || fdatasync(descriptor) == 0;
 }
 
 static bool
@@ -182,6 +182,50 @@ put_end(struct buffer *out, const struct state_end *end)
     put_number(out, " ", end->messages);
 }
 
+static void
+put_sent(struct buffer *out, const struct state_sent *sent)
+{
+    buffer_put_text(out, "s ");
+    buffer_put_decimal(out, sent->flags);
+    buffer_put_byte(out, ' ');
+    buffer_put_decimal(out, sent->size);
+    buffer_put_byte(out, ' ');
+    buffer_put_decimal(out, sent->header);
+    buffer_put_byte(out, ' ');
+    buffer_put_text(out, sent->file);
+    buffer_put_byte(out, '\n');
+}
+
+static void
+add_sent(struct state *state, struct state_sent sent, struct slice file)
+{
+    if (state->sent_count == state->sent_room) {
+        state->sent_room = state->sent_room ? state->sent_room * 2 : 16;
+        struct state_sent *more = realloc(state->sent, state->sent_room * sizeof(*more));
+        if (!more)
+            abort();
+        state->sent = more;
+    }
+    sent.file = arena_copy_string(&state->arena, file);
+    if (!sent.file)
+        abort();
+    state->sent[state->sent_count++] = sent;
+}
+
+static bool
+take_sent(struct state *state, struct cursor *line)
+{
+    struct state_sent sent = {0};
+
+    if (!cursor_take_u32(line, 0, STATE_FLAGS, &sent.flags) || !cursor_take_byte(line, ' ') ||
+        !cursor_take_u64(line, 0, UINT64_MAX, &sent.size) || !cursor_take_byte(line, ' ') ||
+        !cursor_take_u64(line, 0, UINT64_MAX, &sent.header) || !cursor_take_byte(line, ' ') ||
+        cursor_is_done(line))
+        return false;
+    add_sent(state, sent, cursor_rest(line));
+    return true;
+}
+
 static bool
 take_pair(struct state *state, struct cursor *line)
 {
@@ -219,7 +263,7 @@ take_end(struct state *state, struct cursor *line)
         !cursor_take_u32(line, 0, UINT32_MAX, &end.messages) || !cursor_is_done(line))
         return false;
     state->end = end;
-    state->was_sending = false;
+    state->sent_count = 0;
     return true;
 }
 
@@ -228,10 +272,12 @@ take_line(struct state *state, struct slice text)
 {
     struct cursor line = cursor_of(text);
 
-    if (slice_equal(text, SLICE("s"))) {
-        state->was_sending = true;
+    if (slice_equal(text, SLICE("r"))) {
+        state->sent_count = 0;
         return true;
     }
+    if (cursor_take_text(&line, SLICE("s ")))
+        return take_sent(state, &line);
     if (cursor_take_text(&line, SLICE("+ ")))
         return take_pair(state, &line);
     if (cursor_take_text(&line, SLICE("- ")))
@@ -259,6 +305,19 @@ take_lines(struct state *state, struct slice text)
         text = slice_skip(text, line.len + 1);
     }
     state->must_be_written = false;
+}
+
+/* Of what was sent only that whose answer did not come. */
+static void
+drop_answered(struct state *state)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < state->sent_count; i++) {
+        if (!state_of_file(state, state->sent[i].file))
+            state->sent[kept++] = state->sent[i];
+    }
+    state->sent_count = kept;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -294,10 +353,13 @@ write_anew(struct state *state, struct client_problem *problem)
             put_pair(&text, state->entries[i]);
     }
     put_end(&text, &state->end);
-    buffer_put_text(&text, state->was_sending || state->is_sending ? "s\n" : "");
+    drop_answered(state);
+    for (size_t i = 0; i < state->sent_count; i++)
+        put_sent(&text, &state->sent[i]);
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool is_good = descriptor >= 0 && !buffer_overflowed(&text) &&
-                   write_all(descriptor, buffer_slice(&text)) && rename(path, state->path) == 0;
+                   write_all(descriptor, buffer_slice(&text), true) &&
+                   rename(path, state->path) == 0;
     if (!is_good)
         fail(path, problem);
     if (descriptor >= 0)
@@ -311,15 +373,16 @@ write_anew(struct state *state, struct client_problem *problem)
     return is_good;
 }
 
-bool
-state_commit(struct state *state, struct client_problem *problem)
+static bool
+write_lines(struct state *state, bool is_durable, struct client_problem *problem)
 {
     if (state->is_dry || (buffer_len(&state->lines) == 0 && !state->must_be_written))
         return true;
     if (state->must_be_written || buffer_overflowed(&state->lines))
         return write_anew(state, problem);
     int descriptor = open(state->path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    bool is_good = descriptor >= 0 && write_all(descriptor, buffer_slice(&state->lines));
+    bool is_good =
+        descriptor >= 0 && write_all(descriptor, buffer_slice(&state->lines), is_durable);
     if (!is_good)
         fail(state->path, problem);
     if (descriptor >= 0)
@@ -327,6 +390,12 @@ state_commit(struct state *state, struct client_problem *problem)
     state->must_be_written = !is_good;
     buffer_clear(&state->lines);
     return is_good;
+}
+
+bool
+state_commit(struct state *state, struct client_problem *problem)
+{
+    return write_lines(state, true, problem);
 }
 
 /* ---- what may be said ---------------------------------------------------------------------- */
@@ -354,29 +423,37 @@ state_begin(struct state *state, uint32_t validity)
         if (state->entries[i]->uid != 0)
             drop(state, state->entries[i]);
     }
+    if (state->validity != 0)
+        state->sent_count = 0;
     state->validity = validity;
     state->end = (struct state_end){0};
     state->must_be_written = true;
 }
 
 bool
-state_sending(struct state *state, struct client_problem *problem)
+state_sending(struct state *state, const struct state_sent *sent, struct client_problem *problem)
 {
-    if (!state->is_sending)
-        buffer_put_text(&state->lines, "s\n");
     state->is_sending = true;
-    return state_commit(state, problem);
+    add_sent(state, *sent, slice_of_string(sent->file));
+    put_sent(&state->lines, sent);
+    return write_lines(state, false, problem);
+}
+
+void
+state_resolved(struct state *state)
+{
+    state->sent_count = 0;
+    buffer_put_text(&state->lines, "r\n");
 }
 
 bool
 state_done(struct state *state, struct state_end end, struct client_problem *problem)
 {
     size_t live = state->count - state->forgotten;
-    bool is_same =
-        memcmp(&end, &state->end, sizeof(end)) == 0 && !state->was_sending && !state->is_sending;
+    bool is_same = memcmp(&end, &state->end, sizeof(end)) == 0 && state->sent_count == 0;
 
     state->end = end;
-    state->was_sending = state->is_sending = false;
+    state->sent_count = 0;
     if (!is_same)
         put_end(&state->lines, &end);
     if (state->forgotten > live + WASTE_MAX)
@@ -413,6 +490,7 @@ state_open(struct state *ret_state, const char *root, const char *place, bool is
     bool is_good = read_file(ret_state->path, &text, problem);
     if (is_good)
         take_lines(ret_state, buffer_slice(&text));
+    drop_answered(ret_state);
     buffer_finish(&text);
     return is_good;
 }
@@ -425,6 +503,7 @@ state_finish(struct state *state)
     arena_finish(&state->arena);
     buffer_finish(&state->lines);
     free(state->entries);
+    free(state->sent);
     free(state->path);
     *state = (struct state){0};
 }

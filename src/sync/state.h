@@ -8,7 +8,8 @@
  *     v 1763740000                UIDVALIDITY
  *     + 17 8 1763740001.x.host    UID, flags, unique name of the file
  *     - 17                        no longer
- *     s                           a message is about to be sent
+ *     s 8 4711 99 1763740001.y.h  is about to be sent: flags, size and header (scan.h), name
+ *     r                           what was sent before has been looked for
  *     e 5120 18 1                 all of it was done: HIGHESTMODSEQ, UIDNEXT, messages */
 #ifndef SYNC_STATE_H
 #define SYNC_STATE_H
@@ -37,6 +38,13 @@ struct state_end {
     uint32_t uid_next, messages;
 };
 
+/* A message on its way to the server when the last run was cut off: it may be there or not. */
+struct state_sent {
+    uint32_t flags;
+    uint64_t size, header;
+    const char *file; /* unique name; in the arena */
+};
+
 struct state {
     char *path;
     const char *place;
@@ -46,9 +54,10 @@ struct state {
     struct map by_uid, by_file;
     uint32_t validity; /* 0: not known yet */
     struct state_end end;
-    bool was_sending; /* the last run was cut off within a message that it sent */
-    bool is_sending;  /* this one sends */
-    bool is_known;    /* there was a file, and its first line is right */
+    struct state_sent *sent; /* owned */
+    size_t sent_count, sent_room;
+    bool is_sending; /* what was sent is of this run */
+    bool is_known;   /* there was a file, and its first line is right */
     bool must_be_written, is_dry;
     struct buffer lines; /* to be added */
 };
@@ -70,8 +79,12 @@ void state_forget(struct state *state, struct state_entry *entry);
 /* Forgets all, and begins anew with another UIDVALIDITY. */
 void state_begin(struct state *state, uint32_t validity);
 
-/* A message is about to be sent: commits. */
-MUST_USE bool state_sending(struct state *state, struct client_problem *problem);
+/* A message is about to be sent: writes that down, which a crash of the machine may lose. */
+MUST_USE bool state_sending(struct state *state, const struct state_sent *sent,
+                            struct client_problem *problem);
+
+/* What the last run was sending has been looked for: those that were found are pairs. */
+void state_resolved(struct state *state);
 
 /* Writes down what was said since the last time. */
 MUST_USE bool state_commit(struct state *state, struct client_problem *problem);

@@ -274,18 +274,71 @@ list_here(struct run *run)
     return true;
 }
 
+/* A file that a run has written, and perhaps not moved to its place. What is a pair gets there; of
+ * what is none the server is asked again. */
+static bool
+recover_file(struct run *run, const char *path, const char *name)
+{
+    bool is_wanted = false;
+
+    for (size_t i = 0; i < run->count && !is_wanted; i++) {
+        struct run_item *item = &run->items[i];
+        struct state_entry *entry = item->is_open ? state_of_file(&item->state, name) : NULL;
+        if (!entry)
+            continue;
+        is_wanted = true;
+        char *to = work_path(item, name, entry->flags);
+        bool is_done = rename(path, to) == 0;
+        if (!is_done && errno != ENOENT)
+            client_problem_set(run->problem, CLIENT_PROBLEM_FILE, "%s: %s", to, strerror(errno));
+        else if (!is_done) /* the folder has gone: it was not seen there */
+            state_forget(&item->state, entry);
+        free(to);
+        is_wanted = is_done || run->problem->kind != CLIENT_PROBLEM_NONE;
+    }
+    if (!is_wanted && run->options->folders_count == 0)
+        (void)unlink(path);
+    return run->problem->kind == CLIENT_PROBLEM_NONE;
+}
+
+static bool
+recover(struct run *run)
+{
+    char *folder = NULL;
+    bool is_good = true;
+
+    if (asprintf(&folder, "%s/.facteur/tmp", run->options->root) < 0)
+        abort();
+    DIR *dir = run->options->is_dry ? NULL : opendir(folder);
+    for (struct dirent *entry; dir && is_good && (entry = readdir(dir));) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
+            abort();
+        if (entry->d_name[0] != '.')
+            is_good = recover_file(run, path, entry->d_name);
+        free(path);
+    }
+    if (dir)
+        closedir(dir);
+    free(folder);
+    return is_good;
+}
+
 static bool
 open_items(struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         struct run_item *item = &run->items[i];
-        if (!item->is_chosen)
-            continue;
-        item->is_open = true;
-        bool is_read = state_open(&item->state, run->options->root, item->place,
-                                  run->options->is_dry, run->problem) &&
-                       scan_open(&item->scan, item->path, run->problem);
-        if (!is_read)
+        item->is_open = item->is_chosen;
+        if (item->is_open && !state_open(&item->state, run->options->root, item->place,
+                                         run->options->is_dry, run->problem))
+            return false;
+    }
+    if (!recover(run))
+        return false;
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_item *item = &run->items[i];
+        if (item->is_open && !scan_open(&item->scan, item->path, run->problem))
             return false;
     }
     return true;
@@ -496,20 +549,6 @@ enable(struct run *run)
 
 /* ---- beginning and end --------------------------------------------------------------------- */
 
-/* What a run that was killed had not moved to its place yet. */
-static void
-empty_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.')
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    if (dir)
-        closedir(dir);
-}
-
 static bool
 prepare(struct run *run)
 {
@@ -536,11 +575,6 @@ prepare(struct run *run)
     }
     if (run->lock < 0)
         client_problem_set(run->problem, CLIENT_PROBLEM_FILE, "%s: %s", path, strerror(errno));
-    free(path);
-    if (asprintf(&path, "%s/.facteur/tmp", root) < 0)
-        abort();
-    if (run->lock >= 0)
-        empty_folder(path);
     free(path);
     return run->lock >= 0;
 }
@@ -574,8 +608,8 @@ sync_run(const struct sync_options *options, struct sync_tally *ret_tally,
     if (is_good) {
         run.imap = client_imap_open(options->login, problem);
         is_good = run.imap && enable(&run) && list_there(&run) && write_delimiter(&run) &&
-                  list_here(&run) && open_items(&run) && make_folders(&run) && move_all(&run) &&
-                  work_on_all(&run);
+                  list_here(&run) && open_items(&run) && make_folders(&run) && resolve_all(&run) &&
+                  move_all(&run) && work_on_all(&run);
     }
     finish(&run);
     return is_good;

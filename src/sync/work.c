@@ -25,7 +25,8 @@ work_wait_for_the_last(const struct state *state)
 {
     struct stat info;
 
-    if (!state->was_sending || state->is_dry || stat(state->path, &info) != 0)
+    if (state->sent_count == 0 || state->is_sending || state->is_dry ||
+        stat(state->path, &info) != 0)
         return;
     int64_t over = info.st_mtim.tv_sec + SENDING_S - time(NULL);
     if (over > 0 && over <= SENDING_S) {
@@ -164,7 +165,7 @@ is_unchanged(struct work *work)
     struct client_problem unused = {0};
 
     if (!client_imap_facts(work->run->imap).has_condstore || end->modseq == 0 ||
-        work->state->was_sending || !is_same_here(work))
+        work->state->sent_count > 0 || !is_same_here(work))
         return false;
     return client_imap_ask(work->run->imap, &question, take_status, &status, &unused) &&
            status.uid_validity == work->state->validity && status.uid_next == end->uid_next &&
@@ -173,8 +174,8 @@ is_unchanged(struct work *work)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static bool
-select_folder(struct work *work)
+bool
+work_select(struct work *work)
 {
     struct run *run = work->run;
     bool has_condstore = client_imap_facts(run->imap).has_condstore;
@@ -219,7 +220,7 @@ static bool
 take_steps(struct work *work)
 {
     work_wait_for_the_last(work->state);
-    if (!select_folder(work) || !look_again(work) || !work_list(work))
+    if (!work_select(work) || !look_again(work) || !work_list(work))
         return false;
     judge_all(work);
     if (!work->can_write)
@@ -228,6 +229,34 @@ take_steps(struct work *work)
     return make_room(work) && work_pair(work) && (!work->can_write || work_send(work)) &&
            work_fetch(work) && work_flag(work) && work_delete(work) &&
            state_done(work->state, work->end, &work->problem);
+}
+
+/* What the last run was sending may be there, and may have been moved or deleted here since: that
+ * is known before anything else is decided. */
+static bool
+resolve(struct run *run, struct run_item *item)
+{
+    struct work work = {.run = run, .item = item, .state = &item->state, .scan = &item->scan};
+
+    work_wait_for_the_last(&item->state);
+    bool is_good = work_select(&work) && work_list(&work) && work_pair_sent(&work);
+    if (is_good)
+        state_resolved(&item->state);
+    is_good = is_good && state_commit(&item->state, &work.problem);
+    free(work.news);
+    return is_good || run_pass_over(run, item, &work.problem);
+}
+
+bool
+resolve_all(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_item *item = &run->items[i];
+        if (item->is_open && item->is_there && item->state.sent_count > 0 &&
+            !run->options->is_dry && !resolve(run, item))
+            return false;
+    }
+    return true;
 }
 
 bool

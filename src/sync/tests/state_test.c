@@ -65,23 +65,36 @@ what_was_said_is_read_again(void **unused)
     state_pair(&state, 8, 0, "two");
     state_pair(&state, 9, STATE_PASSED, "three");
     state_forget(&state, state_of_file(&state, "two"));
-    assert_true(state_sending(&state, &problem));
+    assert_true(state_sending(&state, &(struct state_sent){.size = 5, .file = "one"}, &problem));
+    assert_true(state_sending(
+        &state, &(struct state_sent){.flags = 1, .size = 5, .header = UINT64_MAX, .file = "x y"},
+        &problem));
     state_finish(&state);
 
     state = open_state(false);
-    assert_true(state.is_known && state.was_sending);
+    assert_true(state.is_known);
+    assert_int_equal(state.sent_count, 1); /* "one" has its answer */
+    assert_string_equal(state.sent[0].file, "x y");
+    assert_int_equal(state.sent[0].header, UINT64_MAX);
     assert_int_equal(state.end.modseq, 0);
     state_pair(&state, 7, CLIENT_SEEN | CLIENT_DRAFT, "one");
     assert_true(state_done(&state, end, &problem));
     state_finish(&state);
 
     state = open_state(false);
-    assert_false(state.was_sending);
+    assert_int_equal(state.sent_count, 0);
     assert_int_equal(state.validity, 1234);
     assert_memory_equal(&state.end, &end, sizeof(end));
     assert_int_equal(state_of_uid(&state, 7)->flags, CLIENT_SEEN | CLIENT_DRAFT);
     assert_int_equal(state_of_file(&state, "three")->uid, 9);
     assert_null(state_of_uid(&state, 8));
+    assert_true(state_sending(&state, &(struct state_sent){.file = "z"}, &problem));
+    state_resolved(&state);
+    assert_true(state_commit(&state, &problem));
+    state_finish(&state);
+
+    state = open_state(false);
+    assert_int_equal(state.sent_count, 0);
     state_begin(&state, 99);
     assert_null(state_of_uid(&state, 7));
     state_finish(&state);
