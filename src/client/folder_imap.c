@@ -236,6 +236,22 @@ struct search {
     size_t count;
 };
 
+/* The index of the first message whose id is not smaller: ids grow. */
+static size_t
+first_from(const struct client_folder *folder, uint32_t id)
+{
+    size_t low = 0, high = folder->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (folder->letters[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void
 take_numbers(void *context, const struct imap_client_event *event)
 {
@@ -244,10 +260,10 @@ take_numbers(void *context, const struct imap_client_event *event)
 
     if (event->kind != IMAP_CLIENT_EVENT_NUMBERS)
         return;
-    for (size_t i = 0; i < folder->count; i++) {
-        uint32_t id = folder->letters[i].id;
-        if (id >= event->first && id <= event->last && search->count < folder->count)
-            search->imap->found[search->count++] = i;
+    for (size_t i = first_from(folder, event->first); i < folder->count; i++) {
+        if (folder->letters[i].id > event->last || search->count == folder->count)
+            break;
+        search->imap->found[search->count++] = i;
     }
 }
 

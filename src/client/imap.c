@@ -13,10 +13,11 @@ struct client_imap {
     bool is_in, is_over;
     bool is_answered, is_ok; /* the question that runs */
     bool is_changed;         /* in IDLE: something came */
+    int watched;             /* a descriptor that ends a wait; -1: none */
     client_imap_fn fn;
     void *context;
     struct slice message; /* of APPEND: what is left of it */
-    char code[4096]; /* COPYUID has sets */
+    char code[4096];      /* COPYUID has sets */
     enum client_problem_kind end;
     char why[512];
 };
@@ -167,8 +168,9 @@ move(struct client_imap *imap, struct instant deadline)
     case CLIENT_WIRE_MOVED:
         imap_client_sent(imap->engine, sent);
         break;
-    case CLIENT_WIRE_SILENCE:
-        if (is_mine)
+    case CLIENT_WIRE_SILENCE: /* of the server; or the watched descriptor is not silent */
+        client_wire_watch(imap->wire, -1);
+        if (is_mine || instant_is_before(client_now(), own))
             imap_client_done(imap->engine, client_now());
         else
             imap_client_expire(imap->engine, client_now());
@@ -193,6 +195,7 @@ run(struct client_imap *imap, bool is_idle, struct instant deadline)
             continue;
         }
         if (!is_done && imap->is_changed) {
+            client_wire_watch(imap->wire, -1);
             imap_client_done(imap->engine, client_now());
             is_done = true;
         }
@@ -285,18 +288,29 @@ client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_
     struct slice input;
     size_t sent;
 
-    if (!has_idle) {
+    if (!imap->is_over)
+        client_wire_watch(imap->wire, imap->watched);
+    if (!has_idle && !imap->is_over) {
         enum client_wire_event event =
             client_wire_move(imap->wire, SLICE(""), &sent, &input, deadline);
         if (event == CLIENT_WIRE_MOVED)
             imap->input = input;
         else if (event == CLIENT_WIRE_ENDED)
             imap_client_input_ended(imap->engine);
+        client_wire_watch(imap->wire, -1);
     }
     if (!begin(imap, &question, fn, context, problem))
         return false;
     run(imap, has_idle, deadline);
+    if (!imap->is_over)
+        client_wire_watch(imap->wire, -1);
     return imap->is_ok || tell(imap, problem);
+}
+
+void
+client_imap_watch(struct client_imap *imap, int descriptor)
+{
+    imap->watched = descriptor;
 }
 
 struct slice
@@ -377,6 +391,7 @@ client_imap_open(const struct client_login *login, struct client_problem *proble
     if (!imap)
         abort();
     imap->login.from = login;
+    imap->watched = -1;
     imap->input = imap->message = SLICE("");
     if (!log_in(imap, problem))
         client_imap_close(&imap);

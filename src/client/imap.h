@@ -42,6 +42,9 @@ struct slice client_imap_code(const struct client_imap *imap);
 MUST_USE bool client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_fn fn,
                                void *context, struct client_problem *problem);
 
+/* From now on such a wait ends also when this descriptor has input; -1: no more. */
+void client_imap_watch(struct client_imap *imap, int descriptor);
+
 /* False when the session is over; a question that was refused does not end it. */
 bool client_imap_is_open(const struct client_imap *imap);
 

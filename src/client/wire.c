@@ -24,7 +24,7 @@ enum {
 };
 
 struct client_wire {
-    int descriptor;
+    int descriptor, watched;
     bool has_ended;   /* the server's data, or the connection */
     char *host;       /* owned */
     char *trust_file; /* owned, or NULL */
@@ -69,11 +69,13 @@ client_random(void *ret_bytes, size_t len)
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
-/* Waits for `events`; false when the deadline comes before. */
+/* Waits for `events`; false when the deadline, or input of `watched` (-1: nothing), comes before.
+ */
 static bool
-wait_for(int descriptor, short events, struct instant deadline)
+wait_watching(int descriptor, short events, int watched, struct instant deadline)
 {
-    struct pollfd poller = {.fd = descriptor, .events = events};
+    struct pollfd pollers[] = {{.fd = descriptor, .events = events},
+                               {.fd = watched, .events = POLLIN}};
 
     for (;;) {
         int64_t left_ms = -1;
@@ -82,10 +84,19 @@ wait_for(int descriptor, short events, struct instant deadline)
             if (left_ms <= 0)
                 return false;
         }
-        int count = poll(&poller, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+        int count =
+            poll(pollers, COUNT_OF(pollers), left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+        if (count > 0 && pollers[0].revents == 0)
+            return false;
         if (count > 0 || (count < 0 && errno != EINTR))
             return true;
     }
+}
+
+static bool
+wait_for(int descriptor, short events, struct instant deadline)
+{
+    return wait_watching(descriptor, events, -1, deadline);
 }
 
 /* A connected descriptor, or a negative errno. */
@@ -329,9 +340,16 @@ client_wire_move(struct client_wire *wire, struct slice output, size_t *ret_sent
             return CLIENT_WIRE_ENDED;
         bool has_more = wire->tls ? tls_engine_output(wire->tls).len > 0 : output.len > 0;
         if (wire->ciphertext.len == 0 &&
-            !wait_for(wire->descriptor, (short)(POLLIN | (has_more ? POLLOUT : 0)), deadline))
+            !wait_watching(wire->descriptor, (short)(POLLIN | (has_more ? POLLOUT : 0)),
+                           wire->watched, deadline))
             return CLIENT_WIRE_SILENCE;
     }
+}
+
+void
+client_wire_watch(struct client_wire *wire, int descriptor)
+{
+    wire->watched = descriptor;
 }
 
 /* ---- beginning and end --------------------------------------------------------------------- */
@@ -353,7 +371,7 @@ client_wire_open(const struct client_wire_options *options, struct client_proble
 
     if (!wire)
         abort();
-    wire->descriptor = -1;
+    wire->descriptor = wire->watched = -1;
     wire->host = copy_string(options->host);
     if (options->trust_file && options->trust_file[0])
         wire->trust_file = copy_string(options->trust_file);

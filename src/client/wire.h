@@ -49,6 +49,9 @@ enum client_wire_event client_wire_move(struct client_wire *wire, struct slice o
                                         size_t *ret_sent, struct slice *ret_input,
                                         struct instant deadline);
 
+/* From now on SILENCE is also said as soon as this descriptor has input; -1: no more. */
+void client_wire_watch(struct client_wire *wire, int descriptor);
+
 /* Sends what waits and the end of TLS, for at most some seconds; frees. Accepts a pointer to
  * NULL. */
 void client_wire_close(struct client_wire **wire);

@@ -69,4 +69,18 @@ struct sync_tally {
 MUST_USE bool sync_run(const struct sync_options *options, struct sync_tally *ret_tally,
                        struct client_problem *problem);
 
+/* ---- waiting for changes ---- */
+
+/* Sees what others change in a copy, from its opening on; also what a run changes there. */
+struct sync_watch;
+
+/* NULL, and the problem is set, when the system cannot watch files. */
+struct sync_watch *sync_watch_open(const char *root, struct client_problem *problem);
+void sync_watch_close(struct sync_watch **watch);
+
+/* Waits until something has changed in the copy, or changes in the server's INBOX (IDLE), or
+ * `seconds` are over. Begin with a run, and have a run after each wait. */
+MUST_USE bool sync_watch_wait(struct sync_watch *watch, const struct sync_options *options,
+                              unsigned seconds, struct client_problem *problem);
+
 #endif

@@ -73,6 +73,7 @@ static const struct command *const commands[] = {
     &command_fetch,
     &command_sync,
     &command_list,
+    &command_thread,
     &command_search,
     &command_show,
     &command_save,

@@ -240,6 +240,19 @@ class Reading(Desk):
                                           *place)["messages"])
                 self.run_it("save", mark, "9", "--to", str(folder), *place, code=NOINPUT)
 
+    def test_a_conversation_is_a_tree_everywhere(self):
+        self.send("tree", to=BOB)
+        self.run_it("reply", self.id("tree", "--account", "bob"), "--account", "bob", text="Yes.\n")
+        self.send("Re: tree", to=BOB)
+        for place in self.places():
+            with self.subTest(place=place):
+                found = [m for m in self.data("thread", "--last", "0", *place)["messages"]
+                         if m["subject"].endswith("tree")]
+                self.assertEqual([m["depth"] for m in found], [0, 1, 1])
+                self.assertEqual({m["parent"] for m in found[1:]}, {found[0]["id"]})
+                text = self.run_it("thread", "--last", "0", *place).decode()
+                self.assertRegex(text, "  tree\n.*├─> Re: tree\n.*└─> Re: tree\n")
+
     def test_flags_are_kept_everywhere_but_in_pop3(self):
         self.send("flags", to=BOB)
         for place in self.places():

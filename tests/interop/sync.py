@@ -7,7 +7,7 @@ import os
 import shutil
 import unittest
 
-from office import main
+from office import main, wait_for
 from sync_world import Dovecot, Facteur, Person, message, ok
 
 UNAVAILABLE = 69
@@ -245,6 +245,23 @@ class Alike:
         self.assertEqual(done, {"fetched": 1, "sent": 2, "deleted_here": 1, "deleted_there": 1, "folder_there": 2,
                                 "moved": 1})
         self.assertNotIn("Other", self.person.boxes())
+
+    def test_watching_does_at_once_what_changes(self):
+        self.begin(1)
+        process = self.person.start("sync", "--watch", "--verbose")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.person.append(2)
+        self.assertTrue(wait_for(lambda: len(self.person.files()) == 2))
+        self.person.mark_here(1, "F")
+        self.person.write_here(3, "Other")
+        said = b""
+        while not (b"flagged there 1 " in said and b"Other: sent 1 " in said):
+            line = process.stdout.readline()
+            self.assertTrue(line, said.decode())
+            said += line
+        self.assertEqual(self.person.there(), self.person.here())
 
     def test_one_folder_alone(self):
         self.person.append(1)

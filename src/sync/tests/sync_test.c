@@ -128,14 +128,16 @@ what_keeps_a_deleted_message(void **state)
     assert_false(work_is_rescued(0, CLIENT_FLAGGED));
 }
 
+static const struct client_account account = {
+    .name = "a",
+    .login = "a",
+    .incoming = {.protocol = CLIENT_IMAP, .is_secure = true, .port = 1, .host = "127.0.0.1"}};
+static const struct client_login login = {.account = &account,
+                                          .password = {(const uint8_t *)"x", 1}};
+
 static void
 without_a_server_nothing_is_changed(void **state)
 {
-    const struct client_account account = {
-        .name = "a",
-        .login = "a",
-        .incoming = {.protocol = CLIENT_IMAP, .is_secure = true, .port = 1, .host = "127.0.0.1"}};
-    const struct client_login login = {.account = &account, .password = SLICE("x")};
     struct sync_options options = {.login = &login, .root = root};
     struct client_problem found = {0};
     struct sync_tally tally;
@@ -150,6 +152,30 @@ without_a_server_nothing_is_changed(void **state)
     assert_true(copy_is_there(root));
 }
 
+static void
+changes_of_the_copy_end_a_wait_before_a_server_is_asked(void **state)
+{
+    struct sync_options options = {.login = &login, .root = root};
+    struct client_problem found = {0};
+    struct sync_watch *watch;
+    struct arena arena;
+    const char *path;
+
+    (void)state;
+    arena_init(&arena, 1 << 16);
+    assert_true(copy_make_folder(&arena, root, "INBOX", &path, &found));
+    watch = sync_watch_open(root, &found);
+    assert_non_null(watch);
+    assert_false(sync_watch_wait(watch, &options, 60, &found));
+    assert_int_equal(found.kind, CLIENT_PROBLEM_UNREACHABLE);
+    found = (struct client_problem){0};
+    assert_true(client_keep(path, CLIENT_KEEP_MAILDIR, SLICE("A: b\r\n\r\n"), 0, &found));
+    assert_true(sync_watch_wait(watch, &options, 60, &found));
+    sync_watch_close(&watch);
+    assert_null(watch);
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
@@ -160,6 +186,8 @@ main(void)
                                         remove_root),
         cmocka_unit_test(flags_have_the_names_of_the_server),
         cmocka_unit_test(what_keeps_a_deleted_message),
+        cmocka_unit_test_setup_teardown(changes_of_the_copy_end_a_wait_before_a_server_is_asked,
+                                        make_root, remove_root),
         cmocka_unit_test_setup_teardown(without_a_server_nothing_is_changed, make_root,
                                         remove_root),
     };

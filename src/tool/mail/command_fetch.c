@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur fetch: mail from servers into letter boxes of this machine (seed cases C5, C10). */
+#include "base/map.h"
 #include "client/imap.h"
 #include "client/keep.h"
 #include "tool/mail/departure.h"
@@ -19,6 +20,7 @@ struct fetching {
     uint32_t today;
     uint32_t delete_after; /* days; UINT32_MAX: never */
     size_t fetched, deleted;
+    size_t left; /* messages on the server of the (first) account */
 };
 
 /* ---- one message --------------------------------------------------------------------------- */
@@ -80,14 +82,28 @@ fetch_letters(struct fetching *fetching, size_t *due, size_t *ret_due_count)
 static bool
 is_on_server(void *context, const char *unique)
 {
-    struct fetching *fetching = context;
+    const struct map *there = context;
 
+    return map_find(there, slice_of_string(unique)) != NULL;
+}
+
+/* Forgets what the server has no more. */
+static int
+tidy(const struct fetching *fetching)
+{
+    struct map there;
+    uint64_t seed;
+
+    client_random(&seed, sizeof(seed));
+    map_init(&there, seed);
     for (size_t i = 0; i < client_folder_count(fetching->folder); i++) {
-        const char *there = client_folder_letter(fetching->folder, i)->unique;
-        if (there && strcmp(there, unique) == 0)
-            return true;
+        const char *unique = client_folder_letter(fetching->folder, i)->unique;
+        if (unique)
+            map_set(&there, slice_of_string(unique), fetching->folder);
     }
-    return false;
+    int code = seen_tidy(fetching->seen, is_on_server, &there);
+    map_finish(&there);
+    return code;
 }
 
 static int
@@ -108,8 +124,10 @@ fetch_folder(struct fetching *fetching)
         code = desk_tell(&problem);
     if (problem.kind == CLIENT_PROBLEM_NONE)
         fetching->deleted += count;
+    fetching->left =
+        client_folder_count(fetching->folder) - (problem.kind == CLIENT_PROBLEM_NONE ? count : 0);
     if (code == EX_OK)
-        code = seen_tidy(fetching->seen, is_on_server, fetching);
+        code = tidy(fetching);
     free(due);
     return code;
 }
@@ -155,13 +173,15 @@ fetch_accounts(struct fetching *fetching)
 {
     const struct command_call *call = fetching->call;
     int code = EX_OK;
-    size_t left;
+    size_t left = 0;
 
     fetching->today = (uint32_t)(wall_seconds(client_wall()) / DAY_S);
     for (size_t i = 0; i < call->count; i++) {
         int result = fetch_account(fetching, call->arguments[i]);
         code = code == EX_OK ? result : code;
+        left = i == 0 ? fetching->left : left;
     }
+    fetching->left = left;
     if (call->count == 0)
         code = fetch_account(fetching, NULL);
     if (code == EX_OK && departure_count() > 0)
@@ -191,8 +211,10 @@ wait_for_more(struct fetching *fetching)
         return EX_OK;
     }
     struct client_imap *imap = client_imap_open(&fetching->desk->login, &problem);
-    bool is_good = imap && client_imap_ask(imap, &examine, NULL, NULL, &problem) &&
-                   client_imap_wait(imap, deadline, NULL, NULL, &problem);
+    bool is_good = imap && client_imap_ask(imap, &examine, NULL, NULL, &problem);
+    /* What came since we looked is not waited for. */
+    if (is_good && client_imap_mailbox(imap).status.messages == fetching->left)
+        is_good = client_imap_wait(imap, deadline, NULL, NULL, &problem);
     client_imap_close(&imap);
     if (is_good)
         return EX_OK;

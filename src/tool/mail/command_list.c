@@ -39,7 +39,9 @@ list_folder(struct client_folder *folder, const struct command_call *call)
         code = pick_words(folder, call->arguments, call->count, &picked);
     else if (code == EX_OK)
         pick_last(folder, limit, &picked);
-    if (code == EX_OK)
+    if (code == EX_OK && call->command == &command_thread)
+        code = rows_write_threads(folder, &picked, command_has(call, "json"));
+    else if (code == EX_OK)
         code = rows_write(folder, &picked, command_has(call, "json"));
     pick_finish(&picked);
     if (code == EX_OK && !client_folder_finish(folder, &problem))
@@ -74,6 +76,25 @@ const struct command command_list = {
     .examples = "facteur list\n"
                 "facteur list unseen --account work\n"
                 "facteur list --box /var/mail/alice --last 10 --json",
+    .arguments_max = COMMAND_ARGUMENTS_ANY,
+    .options = {DESK_OPTION_ACCOUNT,
+                DESK_OPTION_FOLDER,
+                DESK_OPTION_BOX,
+                {"last", "NUMBER", "How many of the newest; 0: all; default: 50."},
+                DESK_OPTION_TRACE,
+                COMMAND_OPTION_JSON},
+    .run = run_list,
+};
+
+const struct command command_thread = {
+    .name = "thread",
+    .arguments = "[MESSAGE...]",
+    .summary = "List messages as conversations",
+    .about = "Lists messages as 'facteur list' does, each below the one that it answers, as "
+             "References and In-Reply-To say, or the subject where they say nothing (RFC 5256). "
+             "With --json each message names its parent.",
+    .examples = "facteur thread\n"
+                "facteur thread --box Mail/home/Lists/c --last 0",
     .arguments_max = COMMAND_ARGUMENTS_ANY,
     .options = {DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,

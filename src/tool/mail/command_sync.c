@@ -6,9 +6,15 @@
 #include "tool/report.h"
 #include "tool/say.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { FOLDERS_MAX = 1000 };
+enum { FOLDERS_MAX = 1000, WATCH_S = 300, RETRY_S = 30 };
 
 struct syncing {
     const struct command_call *call;
@@ -90,7 +96,7 @@ print_tally(const struct syncing *syncing, const struct sync_tally *tally)
     }
     if (is_any)
         printf("\n");
-    else
+    else if (!command_has(syncing->call, "watch"))
         printf("%s: nothing to do\n", syncing->account);
     (void)fflush(stdout);
 }
@@ -189,6 +195,66 @@ sync_account(struct syncing *syncing, const char *account, struct result *result
     return code;
 }
 
+/* ---- watching ------------------------------------------------------------------------------ */
+
+static bool
+may_pass(int code)
+{
+    return code == EX_OK || code == EX_TEMPFAIL || code == EX_UNAVAILABLE;
+}
+
+/* Runs again and again, until something is wrong that does not pass by itself. */
+static int
+watch(struct syncing *syncing, const struct sync_options *options)
+{
+    struct client_problem problem = {0};
+    struct sync_watch *watch = sync_watch_open(options->root, &problem);
+    int code = watch ? EX_OK : desk_tell(&problem);
+
+    while (watch && may_pass(code)) {
+        struct timespec pause = {.tv_sec = RETRY_S};
+        struct result result = {0};
+        problem = (struct client_problem){0};
+        code = sync_once(syncing, options, &result);
+        bool has_waited = code != EX_TEMPFAIL && sync_watch_wait(watch, options, WATCH_S, &problem);
+        if (!has_waited && problem.kind != CLIENT_PROBLEM_NONE)
+            code = desk_tell(&problem);
+        if (!has_waited && may_pass(code))
+            nanosleep(&pause, NULL);
+    }
+    sync_watch_close(&watch);
+    return code;
+}
+
+/* A process for each account; passwords are asked for before. The first that fails ends all. */
+static int
+watch_accounts(struct syncing *syncing)
+{
+    const struct command_call *call = syncing->call;
+    size_t count = call->count > 0 ? call->count : 1;
+    int code = EX_OK, status = 0;
+
+    for (size_t i = 0; i < count && code == EX_OK; i++) {
+        struct sync_options options;
+        code = prepare(syncing, call->count > 0 ? call->arguments[i] : NULL, &options);
+        pid_t child = code == EX_OK ? fork() : -1;
+        if (child == 0) {
+            (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+            _exit(watch(syncing, &options));
+        }
+        if (code == EX_OK && child < 0)
+            code = say_error(EX_OSERR, "fork: %s", strerror(errno));
+        free((char *)(uintptr_t)options.root);
+    }
+    while (code == EX_OK) {
+        if (wait(&status) > 0)
+            code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+        else if (errno != EINTR)
+            code = say_error(EX_OSERR, "wait: %s", strerror(errno));
+    }
+    return code;
+}
+
 /* ---- all of them --------------------------------------------------------------------------- */
 
 static void
@@ -244,7 +310,11 @@ run_sync(const struct command_call *call)
 
     if (command_has(call, "json"))
         syncing.report = report_open(true);
-    if (code == EX_OK)
+    if (code == EX_OK && command_has(call, "watch"))
+        code = syncing.report || command_has(call, "dry-run")
+                   ? say_error(EX_USAGE, "--watch has no end: leave --json and --dry-run out")
+                   : watch_accounts(&syncing);
+    else if (code == EX_OK)
         code = sync_accounts(&syncing);
     if (syncing.report) {
         int written = report_close(&syncing.report);
@@ -274,7 +344,8 @@ const struct command command_sync = {
     .examples = "facteur sync\n"
                 "facteur sync home work\n"
                 "facteur sync --dry-run # what would be done\n"
-                "facteur sync home --folder INBOX --folder Sent",
+                "facteur sync home --folder INBOX --folder Sent\n"
+                "facteur sync home work --watch",
     .arguments_max = COMMAND_ARGUMENTS_ANY,
     .options = {{"folder", "NAME", "This folder only; may be given more than once.",
                  .is_repeatable = true},
@@ -282,6 +353,9 @@ const struct command command_sync = {
                 {"when-gone", "WORD",
                  "When a folder's messages have gone from this machine: stop (default), delete "
                  "them on the server, or fetch them again."},
+                {"watch", NULL,
+                 "Do not end: run whenever something changes here or in the server's INBOX, and "
+                 "every five minutes."},
                 {"verbose", NULL, "Say each thing that is done."},
                 {"quiet", NULL, "Say nothing when all is well."},
                 DESK_OPTION_TRACE,

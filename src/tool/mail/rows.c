@@ -6,6 +6,7 @@
 #include "mime/encoded_word.h"
 #include "text/date.h"
 #include "text/utf8.h"
+#include "tool/mail/branches.h"
 #include "tool/mail/desk.h"
 #include "tool/mail/view.h"
 #include "tool/report.h"
@@ -18,11 +19,15 @@ enum { HEAD_ARENA_MAX = 16 << 20, CELL_MAX = 64 * 1024, FROM_COLUMNS = 24, SUBJE
 struct row {
     struct buffer from, subject;
     struct wall date;
+    bool has_come;
 };
 
 struct rows {
+    struct client_folder *folder;
     const struct picked *picked;
-    struct row *rows; /* as picked */
+    struct row *rows;          /* as picked */
+    struct branches *branches; /* of conversations; NULL: the order as picked */
+    bool is_json;
 };
 
 static void
@@ -66,9 +71,10 @@ take_head(void *context, size_t index, struct slice head)
         bsearch(&index, rows->picked->indexes, rows->picked->count, sizeof(index), by_index);
     size_t place = found ? (size_t)(found - rows->picked->indexes) : 0;
 
-    if (!found || buffer_len(&rows->rows[place].from) > 0)
+    if (!found || rows->rows[place].has_come)
         return;
     struct row *row = &rows->rows[place];
+    row->has_come = true;
     arena_init(&arena, HEAD_ARENA_MAX);
     header_parse(&arena, head, &header);
     summary_gather(&arena, &header, &summary);
@@ -76,6 +82,9 @@ take_head(void *context, size_t index, struct slice head)
     view_put_head_field(&header, FIELD_SUBJECT, &row->subject);
     if (summary.has_date)
         row->date = summary.date.wall;
+    if (rows->branches)
+        branches_add(rows->branches, place, &summary,
+                     client_folder_letter(rows->folder, index)->received);
     arena_finish(&arena);
 }
 
@@ -103,15 +112,12 @@ put_flags(uint32_t flags, struct buffer *out)
 }
 
 static void
-report_letter(struct report *report, const struct client_letter *letter, const struct row *row,
-              bool is_json)
+report_flags(struct report *report, const struct client_letter *letter, bool is_json)
 {
     struct buffer flags;
 
     buffer_init(&flags, 16);
     put_flags(letter->flags, &flags);
-    report_row(report);
-    report_number(report, "id", letter->id);
     if (is_json) {
         report_bool(report, "seen", (letter->flags & CLIENT_SEEN) != 0);
         report_bool(report, "answered", (letter->flags & CLIENT_ANSWERED) != 0);
@@ -121,40 +127,108 @@ report_letter(struct report *report, const struct client_letter *letter, const s
     } else {
         report_text(report, "flags", buffer_slice(&flags));
     }
+    buffer_finish(&flags);
+}
+
+static uint32_t
+id_of(const struct rows *rows, size_t place)
+{
+    return client_folder_letter(rows->folder, rows->picked->indexes[place])->id;
+}
+
+/* `branch` is NULL in a plain list. */
+static void
+report_letter(struct report *report, const struct rows *rows, size_t place,
+              const struct branch *branch)
+{
+    const struct client_letter *letter =
+        client_folder_letter(rows->folder, rows->picked->indexes[place]);
+    const struct row *row = &rows->rows[place];
+    struct buffer subject;
+
+    buffer_init(&subject, 2 * CELL_MAX);
+    report_row(report);
+    report_number(report, "id", letter->id);
+    if (branch && rows->is_json && branch->parent != SIZE_MAX)
+        report_number(report, "parent", id_of(rows, branch->parent));
+    else if (branch && rows->is_json)
+        report_nothing(report, "parent", "");
+    if (branch && rows->is_json)
+        report_number(report, "depth", branch->depth);
+    report_flags(report, letter, rows->is_json);
     report_time(report, "date", row->date);
     report_size(report, "size", letter->size);
-    report_text(report, "from", cut(buffer_slice(&row->from), FROM_COLUMNS, is_json));
-    report_text(report, "subject", cut(buffer_slice(&row->subject), SUBJECT_COLUMNS, is_json));
-    buffer_finish(&flags);
+    report_text(report, "from", cut(buffer_slice(&row->from), FROM_COLUMNS, rows->is_json));
+    if (branch && !rows->is_json)
+        buffer_put_text(&subject, branch->line);
+    buffer_put(&subject, buffer_slice(&row->subject));
+    report_text(report, "subject", cut(buffer_slice(&subject), SUBJECT_COLUMNS, rows->is_json));
+    buffer_finish(&subject);
+}
+
+static void
+report_letters(struct report *report, const struct rows *rows)
+{
+    size_t count = 0;
+
+    report_list(report, "messages");
+    if (rows->branches) {
+        const struct branch *drawn = branches_draw(rows->branches, &count);
+        for (size_t i = 0; i < count; i++)
+            report_letter(report, rows, drawn[i].place, &drawn[i]);
+    } else {
+        for (size_t i = 0; i < rows->picked->count; i++)
+            report_letter(report, rows, i, NULL);
+    }
+    report_list_end(report);
+}
+
+static int
+write_rows(struct rows *rows)
+{
+    const struct picked *picked = rows->picked;
+    struct client_problem problem = {0};
+
+    rows->rows = calloc(picked->count + 1, sizeof(*rows->rows));
+    if (!rows->rows)
+        abort();
+    for (size_t i = 0; i < picked->count; i++) {
+        buffer_init(&rows->rows[i].from, CELL_MAX);
+        buffer_init(&rows->rows[i].subject, CELL_MAX);
+    }
+    bool is_good =
+        client_folder_heads(rows->folder, pick_chosen(picked), take_head, rows, &problem);
+    int code = is_good ? EX_OK : desk_tell(&problem);
+    if (is_good) {
+        struct report *report = report_open(rows->is_json);
+        report_letters(report, rows);
+        code = report_close(&report);
+    }
+    for (size_t i = 0; i < picked->count; i++) {
+        buffer_finish(&rows->rows[i].from);
+        buffer_finish(&rows->rows[i].subject);
+    }
+    free(rows->rows);
+    return code;
 }
 
 int
 rows_write(struct client_folder *folder, const struct picked *picked, bool is_json)
 {
-    struct rows rows = {.picked = picked, .rows = calloc(picked->count + 1, sizeof(*rows.rows))};
-    struct client_problem problem = {0};
+    struct rows rows = {.folder = folder, .picked = picked, .is_json = is_json};
 
-    if (!rows.rows)
-        abort();
-    for (size_t i = 0; i < picked->count; i++) {
-        buffer_init(&rows.rows[i].from, CELL_MAX);
-        buffer_init(&rows.rows[i].subject, CELL_MAX);
-    }
-    bool is_good = client_folder_heads(folder, pick_chosen(picked), take_head, &rows, &problem);
-    int code = is_good ? EX_OK : desk_tell(&problem);
-    if (is_good) {
-        struct report *report = report_open(is_json);
-        report_list(report, "messages");
-        for (size_t i = 0; i < picked->count; i++)
-            report_letter(report, client_folder_letter(folder, picked->indexes[i]), &rows.rows[i],
-                          is_json);
-        report_list_end(report);
-        code = report_close(&report);
-    }
-    for (size_t i = 0; i < picked->count; i++) {
-        buffer_finish(&rows.rows[i].from);
-        buffer_finish(&rows.rows[i].subject);
-    }
-    free(rows.rows);
+    return write_rows(&rows);
+}
+
+int
+rows_write_threads(struct client_folder *folder, const struct picked *picked, bool is_json)
+{
+    struct rows rows = {.folder = folder,
+                        .picked = picked,
+                        .branches = branches_new(picked->count),
+                        .is_json = is_json};
+    int code = write_rows(&rows);
+
+    branches_finish(&rows.branches);
     return code;
 }

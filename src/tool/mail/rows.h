@@ -8,4 +8,8 @@
 /* Fetches the headers and writes the list. */
 MUST_USE int rows_write(struct client_folder *folder, const struct picked *picked, bool is_json);
 
+/* The same as trees of conversations. */
+MUST_USE int rows_write_threads(struct client_folder *folder, const struct picked *picked,
+                                bool is_json);
+
 #endif
