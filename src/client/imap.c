@@ -12,6 +12,7 @@ struct client_imap {
     struct slice input; /* what the engine has not taken yet */
     bool is_in, is_over;
     bool is_answered, is_ok; /* the question that runs */
+    bool is_idling;          /* the server has let IDLE begin: before that, DONE is not heard */
     bool is_changed;         /* in IDLE: something came */
     int watched;             /* a descriptor that ends a wait; -1: none */
     client_imap_fn fn;
@@ -147,6 +148,10 @@ take_event(struct client_imap *imap, const struct imap_client_event *event)
     case IMAP_CLIENT_EVENT_FETCH:
     case IMAP_CLIENT_EVENT_APPEND:
     case IMAP_CLIENT_EVENT_IDLING:
+        if (event->kind == IMAP_CLIENT_EVENT_IDLING) {
+            imap->is_idling = true;
+            client_wire_watch(imap->wire, imap->watched);
+        }
         imap->is_changed = imap->is_changed || (event->kind != IMAP_CLIENT_EVENT_IDLING &&
                                                 event->kind != IMAP_CLIENT_EVENT_NOTICE);
         if (imap->fn)
@@ -194,7 +199,7 @@ run(struct client_imap *imap, bool is_idle, struct instant deadline)
             take_event(imap, &event);
             continue;
         }
-        if (!is_done && imap->is_changed) {
+        if (!is_done && imap->is_idling && imap->is_changed) {
             client_wire_watch(imap->wire, -1);
             imap_client_done(imap->engine, client_now());
             is_done = true;
@@ -204,7 +209,7 @@ run(struct client_imap *imap, bool is_idle, struct instant deadline)
         size_t taken = imap_client_feed(imap->engine, imap->input, client_now());
         imap->input = slice_skip(imap->input, taken);
         if (taken == 0 && imap->input.len == 0)
-            move(imap, is_done ? INSTANT_NEVER : deadline);
+            move(imap, is_done || !imap->is_idling ? INSTANT_NEVER : deadline);
     }
 }
 
@@ -221,7 +226,7 @@ static bool
 begin(struct client_imap *imap, const struct imap_client_question *question, client_imap_fn fn,
       void *context, struct client_problem *problem)
 {
-    imap->is_answered = imap->is_ok = imap->is_changed = false;
+    imap->is_answered = imap->is_ok = imap->is_changed = imap->is_idling = false;
     imap->code[0] = '\0';
     if (imap->is_over)
         return tell(imap, problem);
@@ -288,9 +293,8 @@ client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_
     struct slice input;
     size_t sent;
 
-    if (!imap->is_over)
-        client_wire_watch(imap->wire, imap->watched);
     if (!has_idle && !imap->is_over) {
+        client_wire_watch(imap->wire, imap->watched);
         enum client_wire_event event =
             client_wire_move(imap->wire, SLICE(""), &sent, &input, deadline);
         if (event == CLIENT_WIRE_MOVED)

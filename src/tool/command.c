@@ -67,6 +67,7 @@ static const struct command *const commands[] = {
     &command_account_list,
     &command_account_remove,
     &command_account_test,
+    &command_mail,
     &command_send,
     &command_reply,
     &command_forward, &command_bounce, &command_receipt, &command_accept, &command_decline,

@@ -92,6 +92,8 @@ run_demo(const struct command_call *call)
     if (code == EX_OK)
         code = demo_make_people(&demo, &settings);
     if (code == EX_OK)
+        code = demo_make_desk(&demo, &settings);
+    if (code == EX_OK)
         code = serve(&demo, &settings);
     settings_finish(&settings);
     forget(&demo);

@@ -26,6 +26,12 @@ MUST_USE int demo_make_place(struct demo *demo);
  * writes `credentials`: "address password" a line. */
 MUST_USE int demo_make_people(struct demo *demo, const struct settings *settings);
 
+/* Writes accounts for `facteur mail --demo` into the folder desk: those of `credentials`. */
+MUST_USE int demo_make_desk(const struct demo *demo, const struct settings *settings);
+
+/* The port on 127.0.0.1 that a service has; 0 when it has none there. */
+uint16_t demo_port_of(const struct config_listeners *listeners);
+
 /* In a process of its own: waits until one byte comes from `ready`, delivers the welcome message if
  * this is the first start, and prints what to type next and then the line "ready". Returns an exit
  * code. */

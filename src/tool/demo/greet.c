@@ -13,9 +13,8 @@
 
 enum { TEXT_MAX = 65536, PATH_BYTES_MAX = 4096, ANSWER_TIMEOUT_S = 10 };
 
-/* The port on 127.0.0.1 that a service has; 0 when it has none there. */
-static uint16_t
-port_of(const struct config_listeners *listeners)
+uint16_t
+demo_port_of(const struct config_listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
         if (listeners->at[i].address.family == HOST_FAMILY_IPV4)
@@ -99,7 +98,7 @@ deliver_welcome(const struct demo *demo, const struct settings *settings)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
-        .sin_port = htons(port_of(&settings->config.lmtp_listen)),
+        .sin_port = htons(demo_port_of(&settings->config.lmtp_listen)),
         .sin_addr = {htonl(INADDR_LOOPBACK)},
     };
     struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
@@ -127,16 +126,16 @@ deliver_welcome(const struct demo *demo, const struct settings *settings)
 
 /* ---- what to type next ---------------------------------------------------------------------- */
 
-/* Who has built and not installed it needs to be told where the program is. */
-static void
-print_path(void)
+/* Who has built and not installed it needs to be told where the program is: the length of its
+ * folder in `path`; 0 when $PATH has it. */
+static size_t
+find_folder(char path[PATH_BYTES_MAX])
 {
-    char path[PATH_BYTES_MAX];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    ssize_t len = readlink("/proc/self/exe", path, PATH_BYTES_MAX - 1);
     const char *places = getenv("PATH");
 
     if (len <= 0 || !places)
-        return;
+        return 0;
     path[len] = '\0';
     char *slash = strrchr(path, '/');
     size_t folder = (size_t)(slash - path);
@@ -144,21 +143,23 @@ print_path(void)
         at += *at == ':';
         size_t span = strcspn(at, ":");
         if (span == folder && memcmp(at, path, folder) == 0)
-            return;
+            return 0;
     }
-    printf(" PATH=\"$PATH:%.*s\"", (int)folder, path);
+    return folder;
 }
 
 static void
 print_hints(const struct demo *demo, const struct settings *settings)
 {
     const struct config *config = &settings->config;
-    unsigned smtp = port_of(&config->smtp_listen), pop3 = port_of(&config->pop3_listen);
-    unsigned submission = port_of(&config->submission_listen);
-    unsigned submissions = port_of(&config->submissions_listen);
-    unsigned pop3s = port_of(&config->pop3s_listen), lmtp = port_of(&config->lmtp_listen);
-    unsigned imap = port_of(&config->imap_listen), imaps = port_of(&config->imaps_listen);
+    unsigned smtp = demo_port_of(&config->smtp_listen), pop3 = demo_port_of(&config->pop3_listen);
+    unsigned submission = demo_port_of(&config->submission_listen);
+    unsigned submissions = demo_port_of(&config->submissions_listen);
+    unsigned pop3s = demo_port_of(&config->pop3s_listen), lmtp = demo_port_of(&config->lmtp_listen);
+    unsigned imap = demo_port_of(&config->imap_listen), imaps = demo_port_of(&config->imaps_listen);
     const char *d = demo->domain;
+    char path[PATH_BYTES_MAX];
+    size_t folder = find_folder(path);
 
     printf("\nFacteur serves %s on 127.0.0.1:\n", d);
     printf("  SMTP %u, submission %u (STARTTLS) and %u (TLS), LMTP %u, POP3 %u and %u (TLS),\n"
@@ -176,10 +177,14 @@ print_hints(const struct demo *demo, const struct settings *settings)
     printf("\nRead alice's first letter:\n"
            "  curl -k -u \"$(sed -n '1s/ /:/p' %s)\" pop3s://127.0.0.1:%u/1\n",
            demo->credentials_path, pop3s);
+    printf("or read and write in the terminal, as alice and bob (? shows the keys):\n"
+           "  %.*s%sfacteur mail --demo --dir %s\n",
+           (int)folder, path, folder > 0 ? "/" : "", demo->folder);
     printf("\nLook around:\n"
            "  export FACTEUR_CONFIG=%s",
            demo->config_path);
-    print_path();
+    if (folder > 0)
+        printf(" PATH=\"$PATH:%.*s\"", (int)folder, path);
     printf("\n  facteur status; facteur user list; facteur mailbox show alice@%s\n", d);
     printf("\nEach message that passes is shown below. Ctrl-C ends it; everything stays in %s.\n",
            demo->folder);

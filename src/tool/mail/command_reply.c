@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur reply, forward: answers to messages, and messages passed on (RFC 5322 §3.6.4, §3.6.5). */
-#include "message/subject.h"
-#include "message/summary.h"
-#include "mime/encoded_word.h"
-#include "text/date.h"
 #include "tool/letter.h"
 #include "tool/mail/departure.h"
 #include "tool/mail/pick.h"
+#include "tool/mail/response.h"
 #include "tool/mail/seal.h"
 #include "tool/mail/view.h"
 #include "tool/say.h"
@@ -92,119 +89,6 @@ finish_answer(struct answer *answer)
     free(answer->compose);
 }
 
-/* ---- to whom ------------------------------------------------------------------------------- */
-
-static bool
-is_own(const struct answer *answer, const struct address *address)
-{
-    struct buffer spec;
-
-    buffer_init(&spec, FIELD_MAX);
-    address_put_spec(&spec, address);
-    bool is_mine = slice_equal_nocase(buffer_slice(&spec),
-                                      slice_of_string(answer->desk.login.account->address));
-    buffer_finish(&spec);
-    return is_mine;
-}
-
-/* Adds addresses, names decoded; without one's own where `is_others`. */
-static void
-add_list(const struct answer *answer, const struct address_list *list, bool is_others,
-         struct buffer *out)
-{
-    for (const struct address *address = list->first; address; address = address->next) {
-        struct address copy = *address;
-        struct buffer name;
-        if (address->kind != ADDRESS_MAILBOX || address->local.len == 0 ||
-            (is_others && is_own(answer, address)))
-            continue;
-        buffer_init(&name, FIELD_MAX);
-        mime_encoded_words_decode(&name, address_label(address));
-        copy.name = buffer_slice(&name);
-        copy.comment = SLICE("");
-        copy.has_encoded_word = false;
-        buffer_put_text(out, buffer_len(out) > 0 ? ", " : "");
-        address_format(&copy, out);
-        buffer_finish(&name);
-    }
-}
-
-/* RFC 5322 §3.6.3: Reply-To, else From; our own messages are answered to whom they went. */
-static void
-add_recipients(struct answer *answer, bool is_to_all)
-{
-    const struct address_list *back = summary_reply_to(&answer->summary);
-
-    if (back->first && is_own(answer, back->first))
-        back = &answer->summary.to;
-    add_list(answer, back, false, &answer->to);
-    if (!is_to_all)
-        return;
-    if (back != &answer->summary.to)
-        add_list(answer, &answer->summary.to, true, &answer->to);
-    add_list(answer, &answer->summary.cc, true, &answer->cc);
-}
-
-/* ---- what it says -------------------------------------------------------------------------- */
-
-static void
-put_subject(struct answer *answer, const char *prefix)
-{
-    struct buffer subject;
-
-    buffer_init(&subject, FIELD_MAX);
-    view_put_field(&answer->view, FIELD_SUBJECT, &subject);
-    struct subject_base base = subject_base(&answer->view.arena, buffer_slice(&subject));
-    buffer_put_text(&answer->subject, prefix);
-    buffer_put(&answer->subject, base.text);
-    buffer_finish(&subject);
-}
-
-/* RFC 5322 §3.6.4: References of the parent, or its In-Reply-To, and its Message-ID behind them. */
-static void
-put_references(struct answer *answer)
-{
-    const struct summary *summary = &answer->summary;
-    struct slice before = summary->references.len > 0 ? summary->references : summary->in_reply_to;
-
-    answer->compose->in_reply_to = summary->message_id;
-    if (summary->message_id.len == 0)
-        return;
-    buffer_put(&answer->references, before);
-    buffer_put_text(&answer->references, before.len > 0 ? " " : "");
-    buffer_put(&answer->references, summary->message_id);
-    answer->compose->references = buffer_slice(&answer->references);
-}
-
-static void
-put_quoted(struct answer *answer)
-{
-    struct buffer *out = &answer->draft;
-    struct buffer text, from;
-
-    buffer_init(&text, LETTER_MAX);
-    buffer_init(&from, FIELD_MAX);
-    view_put_field(&answer->view, FIELD_FROM, &from);
-    if (answer->summary.has_date) {
-        buffer_put_text(out, "On ");
-        date_format_rfc5322(answer->summary.date.wall, answer->summary.date.zone_minutes, out);
-        buffer_put_text(out, ", ");
-    }
-    buffer_put(out, buffer_slice(&from));
-    buffer_put_text(out, " wrote:\n");
-    view_put_text(&answer->view, &text);
-    for (struct slice rest = buffer_slice(&text); rest.len > 0;) {
-        struct slice line = slice_first(rest, slice_find_byte(rest, '\n'));
-        rest = slice_skip(rest, line.len + 1);
-        buffer_put_text(out, line.len > 0 && line.at[0] != '>' ? "> " : ">");
-        buffer_put(out, line);
-        buffer_put_byte(out, '\n');
-    }
-    buffer_put_byte(out, '\n');
-    buffer_finish(&text);
-    buffer_finish(&from);
-}
-
 /* ---- sending ------------------------------------------------------------------------------- */
 
 static int
@@ -287,11 +171,14 @@ run_reply(const struct command_call *call)
     if (code == EX_OK)
         gather(&answer);
     if (code == EX_OK) {
-        add_recipients(&answer, command_has(call, "all"));
-        put_subject(&answer, "Re: ");
-        put_references(&answer);
+        response_put_recipients(&answer.summary, answer.desk.login.account->address,
+                                command_has(call, "all"), &answer.to, &answer.cc);
+        response_put_subject(&answer.view, "Re: ", &answer.subject);
+        response_put_references(&answer.summary, &answer.references);
+        answer.compose->in_reply_to = answer.summary.message_id;
+        answer.compose->references = buffer_slice(&answer.references);
         if (is_quoted)
-            put_quoted(&answer);
+            response_put_quoted(&answer.view, &answer.summary, &answer.draft);
         code = send_answer(&answer, is_quoted);
     }
     if (code == EX_OK)
@@ -339,7 +226,7 @@ run_forward(const struct command_call *call)
             buffer_put_text(&answer.to, i > 1 ? ", " : "");
             buffer_put_text(&answer.to, call->arguments[i]);
         }
-        put_subject(&answer, "Fwd: ");
+        response_put_subject(&answer.view, "Fwd: ", &answer.subject);
         answer.compose->forwarded = buffer_slice(&answer.view.content);
         code = send_answer(&answer, false);
     }
@@ -370,39 +257,6 @@ const struct command command_forward = {
 
 /* ---- bounce -------------------------------------------------------------------------------- */
 
-/* RFC 5322 §3.6.6: fields about the resending stand before the others; nothing else changes. */
-static int
-put_resent(struct answer *answer, struct composed *composed)
-{
-    struct slice content = buffer_slice(&composed->outgoing.content);
-    static const struct {
-        enum field_id id;
-        const char *name;
-    } rows[] = {{FIELD_DATE, "Resent-Date: "},
-                {FIELD_FROM, "Resent-From: "},
-                {FIELD_TO, "Resent-To: "},
-                {FIELD_MESSAGE_ID, "Resent-Message-ID: "}};
-    struct header header;
-    struct buffer whole;
-
-    header_parse(&answer->view.arena, content, &header);
-    buffer_init(&whole, LETTER_MAX);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const struct field *field = header_find(&header, rows[i].id, NULL);
-        if (!field)
-            continue;
-        buffer_put_text(&whole, rows[i].name);
-        buffer_put(&whole, field->body);
-        buffer_put_text(&whole, "\r\n");
-    }
-    buffer_put(&whole, buffer_slice(&answer->view.content));
-    bool is_whole = !buffer_overflowed(&whole);
-    buffer_clear(&composed->outgoing.content);
-    buffer_put(&composed->outgoing.content, buffer_slice(&whole));
-    buffer_finish(&whole);
-    return is_whole ? EX_OK : say_error(EX_DATAERR, "the message becomes too large");
-}
-
 static int
 run_bounce(const struct command_call *call)
 {
@@ -421,7 +275,7 @@ run_bounce(const struct command_call *call)
         answer.compose->to = buffer_slice(&answer.to);
         code = compose_put(answer.compose, &composed);
         if (code == EX_OK)
-            code = put_resent(&answer, &composed);
+            code = response_put_resent(&answer.view, &composed);
         if (code == EX_OK)
             code = departure_send(&answer.desk, &composed);
         composed_finish(&composed);
