@@ -49,6 +49,7 @@ open_context(bool is_server)
     if (!context)
         abort();
     context->is_server = is_server;
+    context->holders = 1;
     /* What is allowed is said here; the machine's openssl.cnf is out of reach once the process is
      * confined, and must not matter before that either. */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
@@ -173,25 +174,32 @@ tls_context_has_certificate(const struct tls_context *context)
 }
 
 void
-tls_context_close(struct tls_context **context)
+tls_context_release(struct tls_context *context)
 {
     const struct map_item *item;
     size_t place = 0;
 
-    if (!*context)
+    if (--context->holders > 0)
         return;
-    while ((item = map_next(&(*context)->credentials, &place))) {
+    while ((item = map_next(&context->credentials, &place))) {
         struct tls_credential *credential = item->value;
         tls_credential_close(&credential);
     }
     place = 0;
-    while ((item = map_next(&(*context)->sessions, &place)))
+    while ((item = map_next(&context->sessions, &place)))
         SSL_SESSION_free(item->value);
-    map_finish(&(*context)->credentials);
-    map_finish(&(*context)->sessions);
-    SSL_CTX_free((*context)->ssl_context);
-    BIO_meth_free((*context)->bio_method);
-    OPENSSL_cleanse((*context)->ticket_secret, sizeof((*context)->ticket_secret));
-    free(*context);
+    map_finish(&context->credentials);
+    map_finish(&context->sessions);
+    SSL_CTX_free(context->ssl_context);
+    BIO_meth_free(context->bio_method);
+    OPENSSL_cleanse(context->ticket_secret, sizeof(context->ticket_secret));
+    free(context);
+}
+
+void
+tls_context_close(struct tls_context **context)
+{
+    if (*context)
+        tls_context_release(*context);
     *context = NULL;
 }

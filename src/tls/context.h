@@ -46,6 +46,7 @@ void tls_context_set_time(struct tls_context *context, struct wall now);
 struct tls_context *tls_context_open_client(bool is_verified, struct slice trust,
                                             struct buffer *problem);
 
+/* Engines that are open keep what they need of it. */
 void tls_context_close(struct tls_context **context);
 
 #endif

@@ -80,6 +80,7 @@ open_engine(struct tls_context *context)
     if (!engine)
         abort();
     engine->context = context;
+    context->holders++;
     buffer_init(&engine->output, TLS_OUTPUT_MAX);
     engine->ssl = SSL_new(context->ssl_context);
     BIO *bio = BIO_new(context->bio_method);
@@ -253,6 +254,7 @@ tls_engine_close(struct tls_engine **engine)
     if ((*engine)->state != TLS_FAILED)
         SSL_set_shutdown((*engine)->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free((*engine)->ssl);
+    tls_context_release((*engine)->context);
     buffer_finish(&(*engine)->output);
     free((*engine)->server_name_bytes);
     free(*engine);

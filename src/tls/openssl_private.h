@@ -22,6 +22,7 @@ struct tls_credential {
 struct tls_context {
     SSL_CTX *ssl_context;
     BIO_METHOD *bio_method;
+    size_t holders; /* its opener and its engines: the last one frees */
     bool is_server;
     bool is_verified;                               /* client */
     struct map credentials;                         /* server: name -> struct tls_credential */
@@ -50,6 +51,9 @@ struct tls_engine {
 /* ticket.c: makes the context give tickets and take them, and sets the secret from a key. */
 bool tls_ticket_enable(struct tls_context *context);
 bool tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key);
+
+/* context.c: one holder less. */
+void tls_context_release(struct tls_context *context);
 
 /* credential.c */
 void tls_credential_close(struct tls_credential **credential);

@@ -389,6 +389,23 @@ close_notify_ends_one_direction_and_what_follows_is_ignored(void **state)
 }
 
 static void
+an_engine_may_outlive_its_context(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_init(&pair, false);
+    connect_and_talk(&pair, "");
+    tls_context_close(&pair.server_context);
+    tls_context_close(&pair.client_context);
+    assert_int_equal(tls_engine_put(pair.client, SLICE("QUIT")), 4);
+    buffer_clear(&plaintext);
+    pair_carry(pair.client, pair.server, 0, SIZE_MAX, &plaintext);
+    assert_true(slice_equal(buffer_slice(&plaintext), SLICE("QUIT")));
+    pair_finish(&pair);
+}
+
+static void
 large_plaintext_arrives_whole_and_output_stays_in_its_bound(void **state)
 {
     enum { LEN = 1000000 };
@@ -525,6 +542,7 @@ main(void)
         cmocka_unit_test(wrong_keys_chains_and_names_are_refused_with_a_sentence),
         cmocka_unit_test(both_sides_know_the_same_facts_and_exporters_differ),
         cmocka_unit_test(close_notify_ends_one_direction_and_what_follows_is_ignored),
+        cmocka_unit_test(an_engine_may_outlive_its_context),
         cmocka_unit_test(large_plaintext_arrives_whole_and_output_stays_in_its_bound),
         cmocka_unit_test(garbage_fails_with_a_reason),
         cmocka_unit_test(a_changed_byte_fails_and_truncation_only_waits),
