@@ -159,6 +159,8 @@ dsn_status_put(struct buffer *buffer, const struct dsn_facts *facts,
     put_words(buffer, "Original-Envelope-Id", "", facts->envelope_id, false);
     put_words(buffer, "Reporting-MTA", "dns", facts->hostname, false);
     put_date(buffer, "Arrival-Date", facts->arrival);
+    put_date(buffer, "Deliver-By-Date", facts->deliver_by);
+    put_words(buffer, "Future-Release-Request", "", facts->hold, false);
     for (size_t i = 0; i < count; i++)
         put_recipient(buffer, facts, &recipients[i]);
 }

@@ -31,6 +31,8 @@ struct dsn_facts {
     struct slice envelope_id; /* ENVID, decoded; empty: none */
     struct slice queue_id;
     struct wall arrival;
+    struct wall deliver_by; /* Deliver-By-Date (RFC 2852 §5); 0: none */
+    struct slice hold;      /* Future-Release-Request (RFC 4865 §5.1.2); empty: none */
     bool is_utf8; /* the sender takes SMTPUTF8 */
 };
 

@@ -4,6 +4,7 @@
 
 #include "envelope/path.h"
 #include "envelope/xtext.h"
+#include "text/date.h"
 
 /* esmtp-keyword */
 static byte_set keyword_octets = {
@@ -139,6 +140,7 @@ parse_priority(struct slice value, struct parameter_context *context)
 
     if (cursor_left(&cursor) != 1 || !cursor_take_u32(&cursor, is_negative ? 1 : 0, 9, &number))
         return false;
+    context->mail->has_priority = true;
     context->mail->priority = (int8_t)(is_negative ? -(int)number : (int)number);
     return true;
 }
@@ -184,10 +186,9 @@ parse_hold_for(struct slice value, struct parameter_context *context)
 static bool
 parse_hold_until(struct slice value, struct parameter_context *context)
 {
-    /* "2004-10-01T15:18:00+10:00" is what RFC 3339 makes longest but for fractions. */
-    enum { DATE_TIME_MIN = 20, DATE_TIME_MAX = 40 };
-
-    if (context->mail->hold_for_s != 0 || value.len < DATE_TIME_MIN || value.len > DATE_TIME_MAX)
+    if (context->mail->hold_for_s != 0 || value.len > ENVELOPE_HOLD_UNTIL_MAX ||
+        !slice_ends_with(value, SLICE("Z")) ||
+        !date_parse_iso8601(value, &context->mail->hold_until_wall))
         return false;
     context->mail->hold_until = arena_copy(context->arena, value);
     return !arena_failed(context->arena);

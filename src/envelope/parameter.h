@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/cursor.h"
+#include "base/time.h"
 
 /* What a session offers: a parameter of an extension that is not offered is unknown (555). */
 enum envelope_extension {
@@ -25,6 +26,7 @@ enum {
     ENVELOPE_ORCPT_MAX = 500,              /* RFC 3461 §4.2, of the encoded form */
     ENVELOPE_AUTH_PARAMETER_MAX = 500,     /* RFC 4954 §5 */
     ENVELOPE_HOLD_SECONDS_MAX = 999999999, /* RFC 4865 §3 */
+    ENVELOPE_HOLD_UNTIL_MAX = 32,          /* "2004-10-01T15:18:00Z", with a fraction */
 };
 
 enum envelope_body { ENVELOPE_BODY_7BIT, ENVELOPE_BODY_8BITMIME, ENVELOPE_BODY_BINARYMIME };
@@ -47,13 +49,15 @@ struct envelope_mail_parameters {
     struct slice auth; /* decoded; empty for AUTH=<> */
     bool is_utf8;
     bool requires_tls;
-    int8_t priority; /* -9 … 9 */
+    bool has_priority;
+    int8_t priority; /* -9 … 9; 0 when it was not given */
     bool has_deliver_by;
     int32_t deliver_by_s;
     bool deliver_by_returns; /* mode R; otherwise N */
     bool deliver_by_traces;
     uint32_t hold_for_s;     /* 0: not given */
-    struct slice hold_until; /* an RFC 3339 date-time, not read here */
+    struct slice hold_until; /* an RFC 3339 date-time in UTC (RFC 4865 §3); empty: not given */
+    struct wall hold_until_wall;
 };
 
 struct envelope_rcpt_parameters {

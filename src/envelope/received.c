@@ -99,6 +99,10 @@ envelope_received_put(struct buffer *buffer, const struct envelope_received *rec
         }
         buffer_put_byte(buffer, '>');
     }
+    if (received->has_priority) {
+        buffer_put_text(buffer, received->priority < 0 ? "\r\n\tPRIORITY -" : "\r\n\tPRIORITY ");
+        buffer_put_decimal(buffer, (uint64_t)abs(received->priority));
+    }
     buffer_put_text(buffer, ";\r\n\t");
     date_format_rfc5322(received->date, received->zone_minutes, buffer);
     buffer_put_text(buffer, "\r\n");

@@ -23,6 +23,8 @@ struct envelope_received {
     bool is_utf8;     /* SMTPUTF8 was asked for */
     bool is_secure;
     bool is_authenticated;
+    bool has_priority; /* RFC 6710 §7 */
+    int8_t priority;
 };
 
 /* Puts one folded Received: line with CRLF. What comes from the client is kept inside the grammar:

@@ -92,6 +92,14 @@ replace_view(struct store *store)
     return result;
 }
 
+static void
+forget_map(void *context, struct slice map)
+{
+    struct store *store = context;
+
+    host_mapping_forget(store->options.host, map);
+}
+
 static int
 open_view(struct store *store, struct buffer *why)
 {
@@ -112,6 +120,8 @@ open_view(struct store *store, struct buffer *why)
     if (result < 0) {
         buffer_put_text(why, "cannot open the view (LMDB) in ");
         buffer_put_text(why, store->view_path);
+    } else {
+        view_set_forget(store->view, forget_map, store);
     }
     return result;
 }

@@ -13,11 +13,20 @@ struct view {
     MDB_txn *txn; /* NULL after an error that took it, until the next call */
     MDB_dbi dbi;
     unsigned snapshots; /* open; the map must not move under them */
+    view_forget_fn forget;
+    void *forget_context;
+    unsigned touched;                /* look-ups since the map was forgotten */
+    const uint8_t *lowest, *highest; /* places in the map, that were seen; NULL: none yet */
 };
 
 struct view_snapshot {
     struct view *view;
     MDB_txn *txn;
+};
+
+enum {
+    SMALL_BYTES = 128 << 20, /* of a view whose pages may all stay */
+    TOUCHED_MAX = 2048,      /* each brings sixteen pages of 4 KiB into the map at most */
 };
 
 /* LMDB's own codes are below -30000; the rest are positive errnos. */
@@ -127,12 +136,60 @@ view_close(struct view **view)
     *view = NULL;
 }
 
+void
+view_set_forget(struct view *view, view_forget_fn fn, void *context)
+{
+    view->forget = fn;
+    view->forget_context = context;
+}
+
+/* A place in the map: LMDB does not tell where it lies, but what a reader gets lies in it. (What
+ * the writer gets may be a page that it has changed, and that one is malloc's.) */
+static void
+see_place(struct view *view, struct slice key)
+{
+    MDB_val name = val_of(key), value;
+    MDB_txn *txn;
+
+    if (mdb_txn_begin(view->env, NULL, MDB_RDONLY, &txn) != 0)
+        return;
+    if (mdb_get(txn, view->dbi, &name, &value) == 0 && value.mv_size > 0) {
+        const uint8_t *at = value.mv_data;
+        if (!view->lowest || at < view->lowest)
+            view->lowest = at;
+        if (!view->highest || at > view->highest)
+            view->highest = at;
+    }
+    mdb_txn_abort(txn);
+}
+
+/* What was read stays in the map, and counts as ours: a walk through a large view would take its
+ * whole size. The pages stay in the page cache; what is needed again is mapped again. */
+static void
+touch(struct view *view, struct slice key)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (!view->forget || ++view->touched < TOUCHED_MAX)
+        return;
+    view->touched = 0;
+    if (mdb_env_info(view->env, &info) != 0 || mdb_env_stat(view->env, &stat) != 0 ||
+        (uint64_t)info.me_last_pgno * stat.ms_psize <= SMALL_BYTES)
+        return;
+    see_place(view, key);
+    if (view->lowest)
+        view->forget(view->forget_context,
+                     slice_of(view->lowest, (size_t)(view->highest - view->lowest) + 1));
+}
+
 int
 view_get(struct view *view, struct slice key, struct slice *ret_value)
 {
     MDB_val name = val_of(key), value;
     int result = begin(view);
 
+    touch(view, key);
     if (result == 0)
         result = error_of(mdb_get(view->txn, view->dbi, &name, &value));
     if (result == 0)
@@ -169,7 +226,10 @@ grow_map(struct view *view)
     if (view->snapshots > 0)
         return 0;
     view_space(view, &used, &size);
-    return used / 3 < size / 4 ? 0 : error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
+    if (used / 3 < size / 4)
+        return 0;
+    view->lowest = view->highest = NULL; /* it may lie elsewhere then */
+    return error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
 }
 
 int
@@ -231,6 +291,7 @@ int
 view_snapshot_get(struct view_snapshot *snapshot, struct slice key, struct slice *ret_value)
 {
     MDB_val name = val_of(key), value;
+    touch(snapshot->view, key);
     int result = error_of(mdb_get(snapshot->txn, snapshot->view->dbi, &name, &value));
 
     if (result == 0)
@@ -252,7 +313,8 @@ view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice p
     if (result < 0)
         return result;
     bool is_from_later = slice_compare(from, prefix) > 0;
-    *ret_scan = (struct view_scan){cursor, prefix, is_from_later ? from : prefix, false};
+    *ret_scan = (struct view_scan){snapshot ? snapshot->view : view, cursor, prefix,
+                                   is_from_later ? from : prefix, false};
     return 0;
 }
 
@@ -270,6 +332,7 @@ view_scan_next(struct view_scan *scan, struct slice *ret_key, struct slice *ret_
         return false;
     *ret_key = slice_of_val(key);
     *ret_value = slice_of_val(value);
+    touch(scan->view, *ret_key);
     return true;
 }
 

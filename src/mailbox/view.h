@@ -11,6 +11,11 @@
 
 struct view;
 
+/* Called with a part of the map when much of a large view has been looked at: its pages are clean and
+ * may leave the process, to be mapped again when they are read. */
+typedef void (*view_forget_fn)(void *context, struct slice map);
+void view_set_forget(struct view *view, view_forget_fn fn, void *context);
+
 /* Opens or makes the environment in the folder `path`, which exists. */
 MUST_USE int view_open(const char *path, uint64_t map_bytes, struct view **ret_view);
 
@@ -43,6 +48,7 @@ MUST_USE int view_snapshot_get(struct view_snapshot *snapshot, struct slice key,
 /* Keys in order that begin with a prefix. Of the view itself (snapshot NULL) no change may be made
  * while the scan is open. */
 struct view_scan {
+    struct view *view;
     void *cursor;
     struct slice prefix; /* borrowed */
     struct slice from;   /* borrowed; only until the first step */

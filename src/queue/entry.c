@@ -62,6 +62,21 @@ queue_message_put(struct buffer *buffer, const struct queue_message *message)
     buffer_put_le32(buffer, message->recipients);
     buffer_put_le32(buffer, message->open);
     buffer_put_le8(buffer, message->owed);
+    if (message->hold.len > 0) {
+        put_text(buffer, message->hold, QUEUE_HOLD_MAX);
+        put_wall(buffer, message->released);
+    }
+}
+
+/* Only messages that were to be held have them. */
+static bool
+take_hold(struct cursor *cursor, struct queue_message *message)
+{
+    message->hold = SLICE("");
+    message->released = message->arrival;
+    return cursor_is_done(cursor) ||
+           (take_text(cursor, QUEUE_HOLD_MAX, &message->hold) && message->hold.len > 0 &&
+            take_wall(cursor, &message->released) && cursor_is_done(cursor));
 }
 
 bool
@@ -80,7 +95,7 @@ queue_message_take(struct slice value, struct queue_message *ret_message)
         !take_wall(&cursor, &message.deliver_by) || !cursor_take_le16(&cursor, &message.skip) ||
         !cursor_take_le32(&cursor, &message.recipients) ||
         !cursor_take_le32(&cursor, &message.open) || message.open > message.recipients ||
-        !cursor_take_le8(&cursor, &owed) || owed > 1 || !cursor_is_done(&cursor))
+        !cursor_take_le8(&cursor, &owed) || owed > 1 || !take_hold(&cursor, &message))
         return false;
     message.priority = (int8_t)priority;
     message.owed = owed != 0;

@@ -20,6 +20,7 @@ enum {
     QUEUE_STATUS_MAX = 12,
     QUEUE_TEXT_MAX = 300, /* of a reply; what is longer is cut */
     QUEUE_TLS_MAX = 100,
+    QUEUE_HOLD_MAX = 48,
     QUEUE_HISTORY_MAX = 12, /* attempts that are remembered: the first, and the last ones */
 };
 
@@ -50,6 +51,8 @@ struct queue_message {
     uint32_t recipients; /* how many there are */
     uint32_t open;       /* of them: neither delivered nor failed */
     bool owed;           /* the sender is still to be told something */
+    struct wall released; /* when it was free to go: its arrival, or later (RFC 4865) */
+    struct slice hold;    /* "for;3600", "until;2030-01-01T00:00:00Z", or empty */
 };
 
 enum queue_state {

@@ -26,11 +26,18 @@ wall_plus(struct wall start, struct duration span)
     return __builtin_add_overflow(start.ns, span.ns, &sum.ns) ? (struct wall){INT64_MAX} : sum;
 }
 
+/* Patience and notices count from when it was free to go. */
+static struct wall
+released(const struct queue_message *message)
+{
+    return message->released.ns > message->arrival.ns ? message->released : message->arrival;
+}
+
 struct wall
 queue_end(const struct queue_policy *policy, const struct queue_message *message)
 {
     struct wall end =
-        wall_plus(message->arrival,
+        wall_plus(released(message),
                   message->flags & QUEUE_REPORT ? policy->report_lifetime : policy->lifetime);
 
     if (message->flags & QUEUE_DELIVER_BY && message->flags & QUEUE_BY_RETURNS &&
@@ -45,7 +52,7 @@ static bool
 must_tell(const struct queue_policy *policy, const struct queue_message *message,
           struct queue_recipient *recipient, struct wall now)
 {
-    int64_t age = now.ns - message->arrival.ns;
+    int64_t age = now.ns - released(message).ns;
     bool is_late = (policy->notice.ns > 0 && age >= policy->notice.ns) ||
                    (message->flags & QUEUE_DELIVER_BY && !(message->flags & QUEUE_BY_RETURNS) &&
                     now.ns >= message->deliver_by.ns);
@@ -72,6 +79,10 @@ queue_defer(const struct queue_policy *policy, const struct queue_message *messa
     /* The last attempt is made when patience ends, not after. */
     if (due.ns > recipient->ends.ns)
         due = recipient->ends;
+    /* By-mode N: its notice is due at its time (RFC 2852 §4.1.3). */
+    if (message->flags & QUEUE_DELIVER_BY && now.ns < message->deliver_by.ns &&
+        due.ns > message->deliver_by.ns)
+        due = message->deliver_by;
     /* Rounded up: a due time in whole seconds must not come before what it means. */
     recipient->due.ns =
         due.ns > INT64_MAX - 1000000000 ? due.ns : (due.ns + 999999999) / 1000000000 * 1000000000;

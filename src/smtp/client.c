@@ -209,6 +209,8 @@ smtp_client_next(struct smtp_client *client, struct smtp_client_event *ret_event
         event.is_too_many = verdict->is_too_many;
         event.dsn_passed =
             client->extensions & ENVELOPE_DSN && verdict->outcome == SMTP_CLIENT_DELIVERED;
+        event.by_passed =
+            client->extensions & ENVELOPE_DELIVERBY && verdict->outcome == SMTP_CLIENT_DELIVERED;
     } else if (client->has_event) {
         client->has_event = false;
         event.kind = client->event;

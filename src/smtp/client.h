@@ -125,6 +125,7 @@ struct smtp_client_event {
     enum smtp_client_outcome outcome;
     bool is_of_session; /* the host has not decided about this recipient: another host may */
     bool dsn_passed;    /* the server has DSN: a notification of success is its affair */
+    bool by_passed;     /* the server has DELIVERBY: the time is its affair */
     /* RESULT: 452 or 552 to a recipient behind others that were taken (RFC 5321 §4.5.3.1.10): the
      * rest may be carried at once. */
     bool is_too_many;

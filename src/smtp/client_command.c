@@ -84,7 +84,7 @@ smtp_client_put_mail(struct smtp_client *client)
         put_dsn(output, parameters);
     if (parameters->requires_tls)
         buffer_put_text(output, " REQUIRETLS");
-    if (parameters->priority != 0 && client->extensions & ENVELOPE_MT_PRIORITY)
+    if (parameters->has_priority && client->extensions & ENVELOPE_MT_PRIORITY)
         put_number(output, " MT-PRIORITY=", parameters->priority);
     if (parameters->has_deliver_by && client->extensions & ENVELOPE_DELIVERBY)
         put_deliver_by(output, parameters);
@@ -144,6 +144,19 @@ put_original(struct buffer *output, const struct envelope_rcpt_parameters *param
     buffer_finish(&text);
 }
 
+/* RFC 2852 §4.1.4.2: who does not know the time tells at least of delay. */
+static uint8_t
+notify_of(const struct smtp_client *client, uint8_t notify)
+{
+    const struct envelope_mail_parameters *parameters = &client->message->parameters;
+
+    if (!parameters->has_deliver_by || parameters->deliver_by_returns ||
+        parameters->deliver_by_s <= 0 || client->extensions & ENVELOPE_DELIVERBY ||
+        notify & ENVELOPE_NOTIFY_NEVER)
+        return notify;
+    return (notify ? notify : ENVELOPE_NOTIFY_FAILURE) | ENVELOPE_NOTIFY_DELAY;
+}
+
 void
 smtp_client_put_rcpt(struct smtp_client *client, size_t recipient)
 {
@@ -152,7 +165,7 @@ smtp_client_put_rcpt(struct smtp_client *client, size_t recipient)
     buffer_put_text(&client->output, "RCPT TO:");
     put_path(&client->output, to->address);
     if (client->extensions & ENVELOPE_DSN) {
-        put_notify(&client->output, to->parameters.notify);
+        put_notify(&client->output, notify_of(client, to->parameters.notify));
         put_original(&client->output, &to->parameters);
     }
     buffer_put_text(&client->output, "\r\n");

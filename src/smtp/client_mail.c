@@ -99,6 +99,28 @@ needs_utf8(const struct smtp_client *client)
     return false;
 }
 
+/* RFC 2852 §4.1.3, §4.1.4.1: what must come back when it does not arrive in time goes to nobody who
+ * would not see to that; and other hosts of the domain are not asked (§7). */
+static bool
+is_in_time(struct smtp_client *client)
+{
+    const struct envelope_mail_parameters *parameters = &client->message->parameters;
+
+    if (!parameters->has_deliver_by || !parameters->deliver_by_returns || client->options.is_lmtp)
+        return true;
+    if (parameters->deliver_by_s <= 0) {
+        refuse_all(client, SMTP_CLIENT_PERMANENT, false, ENVELOPE_STATUS(5, 4, 7),
+                   "The time in which it was to be delivered is over");
+        return false;
+    }
+    if (client->extensions & ENVELOPE_DELIVERBY &&
+        client->deliver_by_min_s <= (uint32_t)parameters->deliver_by_s)
+        return true;
+    refuse_all(client, SMTP_CLIENT_PERMANENT, false, ENVELOPE_STATUS(5, 3, 3),
+               "The host does not promise delivery in that time (DELIVERBY)");
+    return false;
+}
+
 /* False: the server cannot have this message at all, and all recipients were told. */
 static bool
 is_possible(struct smtp_client *client)
@@ -106,6 +128,8 @@ is_possible(struct smtp_client *client)
     const struct envelope_mail_parameters *parameters = &client->message->parameters;
 
     client->is_utf8 = needs_utf8(client);
+    if (!is_in_time(client))
+        return false;
     if (client->is_utf8 && !(client->extensions & ENVELOPE_SMTPUTF8)) {
         /* RFC 6531 §3.2: it is returned, not downgraded. */
         refuse_all(client, SMTP_CLIENT_PERMANENT, true, ENVELOPE_STATUS(5, 6, 7),

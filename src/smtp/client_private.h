@@ -108,6 +108,7 @@ struct smtp_client {
     unsigned session_extensions; /* SESSION_ bits */
     unsigned mechanisms;         /* 1 << enum sasl_mechanism */
     uint64_t size_max;
+    uint32_t deliver_by_min_s; /* for by-mode R */
     bool is_secure, is_verified, is_extended, has_tried, is_authenticated;
     struct buffer binding, binding_kind;
     struct sasl_client *sasl;

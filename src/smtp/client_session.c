@@ -19,6 +19,7 @@ put_hello(struct smtp_client *client, const char *verb, enum client_await kind)
 {
     client->extensions = client->session_extensions = client->mechanisms = 0;
     client->size_max = 0;
+    client->deliver_by_min_s = 0;
     buffer_put_text(&client->output, verb);
     buffer_put(&client->output, client->options.hostname);
     buffer_put_text(&client->output, "\r\n");
@@ -57,6 +58,17 @@ take_size(struct smtp_client *client, struct slice argument)
         client->size_max = size;
 }
 
+/* RFC 2852 §2: min-by-time, and perhaps more behind a comma */
+static void
+take_deliver_by(struct smtp_client *client, struct slice argument)
+{
+    struct cursor cursor = cursor_of(argument);
+    uint32_t seconds;
+
+    if (cursor_take_u32(&cursor, 1, ENVELOPE_HOLD_SECONDS_MAX, &seconds))
+        client->deliver_by_min_s = seconds;
+}
+
 void
 smtp_client_keyword(struct smtp_client *client, struct slice line)
 {
@@ -93,6 +105,8 @@ smtp_client_keyword(struct smtp_client *client, struct slice line)
             take_mechanisms(client, argument);
         if (rows[i].extension == ENVELOPE_SIZE)
             take_size(client, argument);
+        if (rows[i].extension == ENVELOPE_DELIVERBY)
+            take_deliver_by(client, argument);
     }
 }
 

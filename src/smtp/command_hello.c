@@ -3,6 +3,7 @@
 #include "smtp/server_private.h"
 
 #include "base/cursor.h"
+#include "text/date.h"
 
 void
 smtp_answered_connect(struct smtp_server *server, const struct smtp_verdict *verdict,
@@ -103,6 +104,21 @@ put_limits(struct smtp_server *server)
     buffer_finish(&line);
 }
 
+/* RFC 4865 §3 */
+static void
+put_hold(struct smtp_server *server)
+{
+    struct buffer line;
+
+    buffer_init(&line, SMTP_REPLY_TEXT_MAX);
+    buffer_put_text(&line, "FUTURERELEASE ");
+    buffer_put_decimal(&line, server->hold_s_max);
+    buffer_put_byte(&line, ' ');
+    date_format_iso8601(server->hold_latest, 0, &line);
+    smtp_put_line(server, 250, false, buffer_slice(&line));
+    buffer_finish(&line);
+}
+
 static void
 put_keywords(struct smtp_server *server)
 {
@@ -128,6 +144,12 @@ put_keywords(struct smtp_server *server)
         put_auth(server);
     if (offered & ENVELOPE_REQUIRETLS)
         put_keyword(server, "REQUIRETLS");
+    if (offered & ENVELOPE_DELIVERBY)
+        put_keyword(server, "DELIVERBY");
+    if (offered & ENVELOPE_MT_PRIORITY)
+        put_keyword(server, "MT-PRIORITY");
+    if (offered & ENVELOPE_FUTURERELEASE)
+        put_hold(server);
     put_limits(server);
     if (options->verify != SMTP_VERIFY_NOBODY)
         put_keyword(server, "VRFY");
@@ -175,4 +197,12 @@ smtp_answered_hello(struct smtp_server *server, const struct smtp_verdict *verdi
     buffer_finish(&text);
     if (is_extended)
         put_keywords(server);
+}
+
+void
+smtp_server_offer_hold(struct smtp_server *server, uint32_t hold_s_max, struct wall latest)
+{
+    assert(server->options->service == SMTP_SERVICE_SUBMISSION);
+    server->hold_s_max = hold_s_max;
+    server->hold_latest = latest;
 }

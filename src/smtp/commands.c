@@ -115,6 +115,12 @@ smtp_extensions_offered(const struct smtp_server *server)
     /* RFC 8689 §4.1: only under TLS. */
     if (server->is_secure && !options->is_requiretls_off)
         offered |= ENVELOPE_REQUIRETLS;
+    if (options->offers_deliver_by && !smtp_is_lmtp(server))
+        offered |= ENVELOPE_DELIVERBY;
+    if (options->offers_priority && !smtp_is_lmtp(server))
+        offered |= ENVELOPE_MT_PRIORITY;
+    if (server->hold_s_max > 0)
+        offered |= ENVELOPE_FUTURERELEASE;
     return offered;
 }
 

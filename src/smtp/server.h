@@ -84,6 +84,9 @@ struct smtp_server_options {
     bool allows_auth_on_loopback; /* AUTH without TLS for peers on loopback */
     bool is_obsolete_on;          /* SOML, SAML and SEND (RFC 821 §3.4) */
     bool is_chunking_off, is_utf8_off, is_dsn_off, is_pipelining_off, is_requiretls_off;
+    /* What only a caller can honour who keeps messages for other hosts; not in LMTP. */
+    bool offers_deliver_by; /* RFC 2852, without a least time */
+    bool offers_priority;   /* RFC 6710 */
 };
 
 /* What is known of a client when it connects. */
@@ -232,6 +235,11 @@ void smtp_server_input_ended(struct smtp_server *server);
 
 /* The service is going down: 421 as soon as no question is open (RFC 5321 §3.8). */
 void smtp_server_stop(struct smtp_server *server, struct instant now);
+
+/* Offers FUTURERELEASE (RFC 4865): messages are held for up to `hold_s_max` seconds, and until
+ * `latest` at the latest. For submission only; say it while HELLO is asked. Whether a message asks
+ * for more is for the answer to MAIL. */
+void smtp_server_offer_hold(struct smtp_server *server, uint32_t hold_s_max, struct wall latest);
 
 /* While under stress the short timers hold. */
 void smtp_server_set_stress(struct smtp_server *server, bool is_stressed);

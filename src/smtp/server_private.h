@@ -93,6 +93,8 @@ struct smtp_server {
     struct instant session_end;
     bool is_held;
     struct instant held_until;
+    uint32_t hold_s_max;      /* 0: FUTURERELEASE is not offered */
+    struct wall hold_latest;
 };
 
 /* ---- limits.c: options with their defaults */

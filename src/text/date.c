@@ -204,3 +204,78 @@ date_parse(struct slice text, struct date *ret_date)
     *ret_date = date_settle(parts);
     return true;
 }
+
+/* ---- RFC 3339 ------------------------------------------------------------------------------ */
+
+/* `digits` of them, between min and max. */
+static bool
+take_digits(struct cursor *cursor, size_t digits, int min, int max, int *ret_number)
+{
+    struct slice text;
+    int number = 0;
+
+    if (!cursor_take_bytes(cursor, digits, &text))
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!byte_is_digit(text.at[i]))
+            return false;
+        number = number * 10 + (text.at[i] - '0');
+    }
+    *ret_number = number;
+    return number >= min && number <= max;
+}
+
+/* time-secfrac: what is finer than nanoseconds is dropped. */
+static bool
+take_fraction(struct cursor *cursor, int64_t *ret_nanosecond)
+{
+    static byte_set digits = {['0' ... '9'] = true};
+    int64_t unit = 100000000;
+    struct slice fraction;
+
+    if (!cursor_take_byte(cursor, '.'))
+        return true;
+    if (!cursor_take_set(cursor, digits, DATE_TEXT_MAX, &fraction))
+        return false;
+    for (size_t i = 0; i < fraction.len && unit > 0; i++, unit /= 10)
+        *ret_nanosecond += (fraction.at[i] - '0') * unit;
+    return true;
+}
+
+/* time-offset */
+static bool
+take_offset(struct cursor *cursor, int *ret_minutes)
+{
+    bool is_west = cursor_peek(cursor) == '-';
+    int hours, minutes;
+
+    if (cursor_take_byte(cursor, 'Z') || cursor_take_byte(cursor, 'z'))
+        return true;
+    if (!cursor_take_byte(cursor, is_west ? '-' : '+') || !take_digits(cursor, 2, 0, 23, &hours) ||
+        !cursor_take_byte(cursor, ':') || !take_digits(cursor, 2, 0, 59, &minutes))
+        return false;
+    *ret_minutes = (is_west ? -1 : 1) * (hours * 60 + minutes);
+    return true;
+}
+
+bool
+date_parse_iso8601(struct slice text, struct wall *ret_wall)
+{
+    struct cursor cursor = cursor_of(text);
+    struct date_parts parts = {.weekday = -1};
+    int year;
+
+    if (!take_digits(&cursor, 4, YEAR_MIN, YEAR_MAX, &year) || !cursor_take_byte(&cursor, '-') ||
+        !take_digits(&cursor, 2, 1, 12, &parts.month) || !cursor_take_byte(&cursor, '-') ||
+        !take_digits(&cursor, 2, 1, date_month_days(year, parts.month), &parts.day) ||
+        (!cursor_take_byte(&cursor, 'T') && !cursor_take_byte(&cursor, 't')) ||
+        !take_digits(&cursor, 2, 0, 23, &parts.hour) || !cursor_take_byte(&cursor, ':') ||
+        !take_digits(&cursor, 2, 0, 59, &parts.minute) || !cursor_take_byte(&cursor, ':') ||
+        !take_digits(&cursor, 2, 0, 60, &parts.second) ||
+        !take_fraction(&cursor, &parts.nanosecond) || !take_offset(&cursor, &parts.zone_minutes) ||
+        !cursor_is_done(&cursor))
+        return false;
+    parts.year = year;
+    *ret_wall = date_settle(parts).wall;
+    return true;
+}

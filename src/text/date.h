@@ -46,6 +46,9 @@ void date_format_imap(struct wall wall, int zone_minutes, struct buffer *out);
 /* "1997-11-21T09:55:06-06:00", "…Z" for UTC (RFC 3339). */
 void date_format_iso8601(struct wall wall, int zone_minutes, struct buffer *out);
 
+/* Takes what that puts, and fractions of a second, which are cut; nothing else (RFC 3339 §5.6). */
+MUST_USE bool date_parse_iso8601(struct slice text, struct wall *ret_wall);
+
 /* "Fri Nov 21 15:55:06 1997", in UTC: RFC 4155's From line. */
 void date_format_asctime(struct wall wall, struct buffer *out);
 

@@ -107,3 +107,14 @@ host_blob_unmap(struct host *host, struct host_mapping *mapping)
         munmap((void *)(uintptr_t)mapping->bytes.at, mapping->bytes.len);
     mapping->bytes = SLICE("");
 }
+
+void
+host_mapping_forget(struct host *host, struct slice part)
+{
+    const uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+    uintptr_t start = (uintptr_t)part.at & ~mask;
+    uintptr_t end = ((uintptr_t)part.at + part.len + mask) & ~mask;
+
+    (void)host;
+    (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}

@@ -105,3 +105,9 @@ host_blob_unmap(struct host *host, struct host_mapping *mapping)
         free((void *)(uintptr_t)mapping->bytes.at);
     mapping->bytes = SLICE("");
 }
+
+void
+host_mapping_forget(struct host *host, struct slice part)
+{
+    (void)host, (void)part;
+}

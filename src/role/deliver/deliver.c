@@ -258,6 +258,8 @@ build_report(struct deliver *deliver, const struct store_deliver_report *note, s
                 .envelope_id = note->envelope_id,
                 .queue_id = note->queue_id,
                 .arrival = wall_of(note->arrival_s),
+                .deliver_by = wall_of(note->deliver_by_s),
+                .hold = note->hold,
                 .is_utf8 = note->is_utf8,
             },
         .recipients = rows,

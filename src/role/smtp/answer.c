@@ -98,6 +98,24 @@ smtp_session_take_room(struct smtp_session *session, bool has_room)
     connection_wake(session->connection);
 }
 
+/* What is to be held waits in the queue, and is asked about again when its time has come: an address
+ * can be, a file cannot. */
+static bool
+may_be_held(const struct transaction *transaction, const struct smtp_route_route *note)
+{
+    for (size_t i = 0; transaction->hold_until_s > 0 && i < note->targets.count; i++) {
+        if (note->targets.at[i].account == 0 && note->targets.at[i].box != SMTP_ROUTE_BOX_REMOTE)
+            return false;
+    }
+    return true;
+}
+
+static const struct smtp_verdict cannot_hold = {
+    .code = 550,
+    .status = ENVELOPE_STATUS(5, 3, 3),
+    .text = SLICE("mail for this address cannot be held"),
+};
+
 void
 smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note)
 {
@@ -106,7 +124,9 @@ smtp_session_take_route(struct smtp_session *session, const struct smtp_route_ro
                                                 note->verdict == SMTP_ROUTE_VERDICT_MOVED);
 
     struct smtp_verdict verdict =
-        is_taken ? add_recipient(session, note) : verdict_of_route(note->verdict, note->text);
+        !is_taken                              ? verdict_of_route(note->verdict, note->text)
+        : may_be_held(session->transaction, note) ? add_recipient(session, note)
+                                               : cannot_hold;
     if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
         verdict = smtp_try_later;
     if (!is_taken || !ask_for_room(session, note, before))
@@ -235,6 +255,11 @@ log_filed(struct smtp_session *session, const struct smtp_verdict *verdict)
     log_address(&line, "from", session->transaction->reverse_path);
     log_number(&line, "recipients", session->transaction->recipient_count);
     log_number(&line, "bytes", session->transaction->body_bytes);
+    if (session->transaction->parameters.has_priority) {
+        char priority[8];
+        snprintf(priority, sizeof(priority), "%d", session->transaction->parameters.priority);
+        log_string(&line, "priority", priority);
+    }
     if (!is_accepted)
         log_number(&line, "code", verdict->code);
     log_end(&line);

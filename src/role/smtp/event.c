@@ -38,10 +38,14 @@ send(struct smtp_role *role, struct smtp_peer_role *to, bool is_put)
 static void
 on_mail(struct smtp_session *session, const struct smtp_event *event)
 {
+    struct envelope_mail_parameters parameters = *event->mail.parameters;
+    struct smtp_verdict verdict = smtp_session_check_wishes(session, &parameters);
+
     smtp_session_drop_transaction(session);
-    session->transaction =
-        transaction_open(session->role->host, event->mail.path, event->mail.parameters);
-    smtp_session_answer(session, &(struct smtp_verdict){0});
+    if (verdict.code < 400)
+        session->transaction =
+            transaction_open(session->role->host, event->mail.path, &parameters);
+    smtp_session_answer(session, &verdict);
 }
 
 /* Source routes stay behind (RFC 5321 §4.1.1.3), unless the operator has them followed. */
@@ -320,6 +324,8 @@ put_prefix(struct smtp_session *session, struct buffer *prefix)
         .is_utf8 = session->transaction->parameters.is_utf8,
         .is_secure = tls != NULL,
         .is_authenticated = session->account != 0,
+        .has_priority = session->transaction->parameters.has_priority,
+        .priority = session->transaction->parameters.priority,
     };
 
     buffer_init(&client, 64);
@@ -434,6 +440,7 @@ smtp_session_on_event(struct smtp_session *session, const struct smtp_event *eve
         break;
     case SMTP_EVENT_HELLO:
         tell_of_arrival(session);
+        smtp_session_offer(session);
         smtp_session_answer(session, &(struct smtp_verdict){0});
         break;
     case SMTP_EVENT_STARTTLS:

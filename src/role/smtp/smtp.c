@@ -250,6 +250,8 @@ set_options(struct smtp_role *role)
             .is_auth_required = is_submission,
             .allows_auth_on_loopback = config->auth_plaintext_on_loopback,
             .is_obsolete_on = config->obsolete_commands,
+            .offers_deliver_by = true,
+            .offers_priority = true,
         };
     }
 }

@@ -136,6 +136,14 @@ void smtp_session_drop_transaction(struct smtp_session *session);
 /* Answers the open RCPT as route says. */
 void smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note);
 /* Answers it as the store says: whether the mailbox can have the message. */
+/* ---- wishes.c: what MAIL asks for beside delivery ---- */
+
+/* Makes known what is on offer now; while HELLO is asked. */
+void smtp_session_offer(struct smtp_session *session);
+/* The answer to MAIL; a priority that the client may not have is taken back. */
+struct smtp_verdict smtp_session_check_wishes(const struct smtp_session *session,
+                                              struct envelope_mail_parameters *parameters);
+
 void smtp_session_take_room(struct smtp_session *session, bool has_room);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_flushed *note);

@@ -28,6 +28,33 @@ make_queue_id(struct host *host, char *ret_id)
     ret_id[TRANSACTION_QUEUE_ID_LEN] = 0;
 }
 
+int64_t
+transaction_hold_until_s(const struct envelope_mail_parameters *parameters, struct wall now)
+{
+    if (parameters->hold_for_s > 0)
+        return wall_seconds(now) + parameters->hold_for_s;
+    return parameters->hold_until.len > 0 ? wall_seconds(parameters->hold_until_wall) : 0;
+}
+
+/* RFC 4865 §5.1.2 */
+static struct slice
+copy_hold(struct arena *arena, const struct envelope_mail_parameters *parameters)
+{
+    struct buffer text;
+
+    buffer_init(&text, SMTP_STORE_SUBMIT_HOLD_MAX);
+    if (parameters->hold_for_s > 0) {
+        buffer_put_text(&text, "for;");
+        buffer_put_decimal(&text, parameters->hold_for_s);
+    } else if (parameters->hold_until.len > 0) {
+        buffer_put_text(&text, "until;");
+        buffer_put(&text, parameters->hold_until);
+    }
+    struct slice copy = arena_copy(arena, buffer_slice(&text));
+    buffer_finish(&text);
+    return copy;
+}
+
 struct transaction *
 transaction_open(struct host *host, const struct envelope_path *reverse_path,
                  const struct envelope_mail_parameters *parameters)
@@ -42,6 +69,9 @@ transaction_open(struct host *host, const struct envelope_path *reverse_path,
     transaction->reverse_path = arena_copy(&transaction->arena, reverse_path->canonical);
     transaction->envelope_id = arena_copy(&transaction->arena, parameters->envid);
     transaction->parameters = *parameters;
+    transaction->begun = host_now(host);
+    transaction->hold_until_s = transaction_hold_until_s(parameters, host_wall(host));
+    transaction->hold = copy_hold(&transaction->arena, parameters);
     transaction->declared_bytes = parameters->size;
     make_queue_id(host, transaction->queue_id);
     envelope_completion_begin(&transaction->completion);
@@ -98,21 +128,23 @@ find_target(const struct transaction *transaction, const struct smtp_route_targe
 static void
 add_target(struct transaction *transaction, const struct envelope_path *path,
            const struct envelope_rcpt_parameters *parameters,
-           const struct smtp_route_target *target, uint16_t group)
+           const struct smtp_route_target *target, uint16_t group, bool is_direct)
 {
     struct arena *arena = &transaction->arena;
+    bool is_held = transaction->hold_until_s > 0;
     bool is_remote = target->box == SMTP_ROUTE_BOX_REMOTE;
+    bool is_named = is_remote || (is_held && !is_direct);
 
     transaction->targets = grow(transaction->targets, transaction->target_count,
                                 &transaction->target_room, sizeof(*transaction->targets));
     transaction->targets[transaction->target_count++] = (struct smtp_store_recipient){
-        .account = target->account,
+        .account = is_held ? 0 : target->account,
         .detail = arena_copy(arena, target->detail),
-        .address = arena_copy(arena, is_remote ? target->name : path->canonical),
+        .address = arena_copy(arena, is_named ? target->name : path->canonical),
         .original_type = arena_copy(arena, parameters->orcpt_type),
         .original = arena_copy(arena, parameters->orcpt),
         .notify = parameters->notify,
-        .box = (enum smtp_store_box)target->box,
+        .box = is_held ? SMTP_STORE_BOX_REMOTE : (enum smtp_store_box)target->box,
         .path = arena_copy(arena, target->path),
         .user = arena_copy(arena, target->user),
         .quota_bytes = target->quota_bytes,
@@ -165,7 +197,7 @@ enter_target(struct transaction *transaction, const struct envelope_path *path,
     if (*ret_at == TRANSACTION_TARGETS_MAX ||
         !find_group(transaction, route, target->group, &group))
         return false;
-    add_target(transaction, path, parameters, target, group);
+    add_target(transaction, path, parameters, target, group, route->targets.count == 1);
     return true;
 }
 
@@ -316,6 +348,13 @@ pack_body(struct transaction *transaction, size_t prefix_len, host_handle *ret_h
     return host_blob_seal(&transaction->blob, ret_handle);
 }
 
+/* What the message itself took to come is part of its time. */
+static int64_t
+seconds_since(const struct transaction *transaction)
+{
+    return instant_since(host_now(transaction->host), transaction->begun).ns / 1000000000;
+}
+
 bool
 transaction_submit(struct transaction *transaction, const struct transaction_submit *submit,
                    struct host_channel *channel, struct note_ledger *ledger, struct buffer *note)
@@ -337,15 +376,14 @@ transaction_submit(struct transaction *transaction, const struct transaction_sub
         .is_utf8 = parameters->is_utf8,
         .content = (enum smtp_store_content)parameters->body,
         .requires_tls = parameters->requires_tls,
-        .has_priority = parameters->priority != 0,
+        .has_priority = parameters->has_priority,
         .priority = parameters->priority,
         .has_deliver_by = parameters->has_deliver_by,
-        .deliver_by_s = parameters->deliver_by_s,
+        .deliver_by_s = parameters->deliver_by_s - seconds_since(transaction),
         .deliver_by_returns = parameters->deliver_by_returns,
         .deliver_by_traces = parameters->deliver_by_traces,
-        .hold_until_s = parameters->hold_for_s > 0
-                            ? wall_seconds(host_wall(transaction->host)) + parameters->hold_for_s
-                            : 0,
+        .hold_until_s = transaction->hold_until_s,
+        .hold = transaction->hold,
         .groups = {.at = transaction->groups, .count = transaction->group_count},
         .is_submission = submit->is_submission,
         .prefix = submit->prefix,

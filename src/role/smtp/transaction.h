@@ -40,6 +40,9 @@ struct transaction {
     struct smtp_store_group groups[TRANSACTION_GROUPS_MAX];
     uint32_t group_count;
     struct envelope_mail_parameters parameters; /* its slices are not kept */
+    struct instant begun;                       /* BY counts from here (RFC 2852 §4) */
+    int64_t hold_until_s;                       /* 0: it goes at once */
+    struct slice hold; /* "for;3600", "until;2030-01-01T00:00:00Z": as it was asked for */
     char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
     struct envelope_completion completion; /* of a message that a user hands in */
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
@@ -54,6 +57,10 @@ struct transaction *transaction_open(struct host *host, const struct envelope_pa
                                      const struct envelope_mail_parameters *parameters);
 /* Frees it and what it holds of the body; NULL is accepted. */
 void transaction_close(struct transaction **transaction);
+
+/* Until when MAIL wants the message to be held, in seconds since 1970; 0: it may go at once. */
+int64_t transaction_hold_until_s(const struct envelope_mail_parameters *parameters,
+                                 struct wall now);
 
 /* Adds a recipient and the targets it leads to. False when the targets or their groups would be too
  * many; the transaction is then as before. */

@@ -75,6 +75,7 @@ struct letter {
     uint8_t notify;
     enum letter_outcome outcome;
     bool is_reported_on; /* the next host sends the notification of success */
+    bool is_by_passed;   /* the next host looks after DELIVERBY, too */
     struct queue_attempt attempt;
     bool is_final;    /* delivered here, not only passed on */
     bool waits_again; /* written: it has a new place */

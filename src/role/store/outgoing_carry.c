@@ -396,6 +396,7 @@ fill_attempt(struct store_role *role, struct carriage *carriage,
         .duration_ms = attempt ? attempt->duration_ms : 0,
     };
     letter->is_reported_on = result->dsn_passed;
+    letter->is_by_passed = result->by_passed;
     letter->is_final = carriage->hop.carrier != STORE_ROUTE_CARRIER_SMTP;
     letter->outcome = result->outcome == STORE_TRANSPORT_OUTCOME_DELIVERED   ? LETTER_DELIVERED
                       : result->outcome == STORE_TRANSPORT_OUTCOME_PERMANENT ? LETTER_PERMANENT

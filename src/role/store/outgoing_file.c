@@ -93,8 +93,12 @@ facts_of(const struct parcel *parcel, const struct parcel_group *group, uint32_t
         .skip = group->fields.len > 0 ? 0 : parcel->skip,
         .recipients = count,
         .open = count,
+        .hold = parcel->hold,
     };
 
+    facts.released = facts.arrival;
+    if (parcel->hold.len > 0 && parcel->hold_until_s > wall_seconds(facts.arrival))
+        facts.released.ns = parcel->hold_until_s * 1000000000;
     return facts;
 }
 
@@ -135,14 +139,10 @@ enter_recipient(struct parcel *parcel, const struct queue_message *facts, uint64
         .original = recipient->original,
         .notify = recipient->notify,
         .class = queue_class_of(facts, index),
-        .due = parcel->hold_until_s > wall_seconds(facts->arrival)
-                   ? (struct wall){parcel->hold_until_s * 1000000000}
-                   : facts->arrival,
+        .due = facts->released,
         .ends = queue_end(&policy, facts),
     };
 
-    if (entry.due.ns > facts->arrival.ns) /* patience begins when it may go (RFC 4865 §4.1) */
-        entry.ends.ns += entry.due.ns - facts->arrival.ns;
     outgoing_put_recipient(role, message, index, &entry);
     struct queue_place place = outgoing_place(message, index, &entry, domain);
     mailbox_queue_put_due(role->store, &place);
@@ -278,6 +278,20 @@ log_attempt(struct store_role *role, const struct letter *letter,
     log_end(&line);
 }
 
+/* "relayed", though nobody asked for notices of success (RFC 2852 §4.1.4). */
+static bool
+must_tell_of_relay(const struct letter *letter, const struct queue_recipient *recipient)
+{
+    const struct queue_message *facts = &letter->batch->facts;
+    bool is_in_time = letter->attempt.at.ns < facts->deliver_by.ns;
+    bool is_lost_sight_of =
+        !(facts->flags & QUEUE_BY_RETURNS) && !letter->is_by_passed && is_in_time;
+
+    return !letter->is_final && facts->flags & QUEUE_DELIVER_BY && facts->reverse_path.len > 0 &&
+           !(recipient->notify & ENVELOPE_NOTIFY_NEVER) &&
+           (facts->flags & QUEUE_BY_TRACES || is_lost_sight_of);
+}
+
 static void
 write_success(struct store_role *role, struct letter *letter, struct queue_recipient *recipient)
 {
@@ -286,7 +300,9 @@ write_success(struct store_role *role, struct letter *letter, struct queue_recip
     role->outgoing->carried++;
     recipient->state = letter->is_final ? QUEUE_DELIVERED : QUEUE_RELAYED;
     /* A host with DSN has taken over the duty (RFC 3461 §5.2.2). */
-    if (!letter->is_reported_on && outgoing_must_report(facts, recipient, ENVELOPE_NOTIFY_SUCCESS))
+    if (must_tell_of_relay(letter, recipient) ||
+        (!letter->is_reported_on &&
+         outgoing_must_report(facts, recipient, ENVELOPE_NOTIFY_SUCCESS)))
         owe_report(role, letter, recipient);
 }
 

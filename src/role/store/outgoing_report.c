@@ -62,6 +62,14 @@ give_up_or_file(struct report *report)
 
 /* ---- gathering ----------------------------------------------------------------------------- */
 
+/* Its time is over, and it is tried on (RFC 2852 §4.1.3, by-mode N). */
+static bool
+is_late(const struct report *report, const struct queue_recipient *recipient)
+{
+    return recipient->state == QUEUE_WAITING && report->facts.flags & QUEUE_DELIVER_BY &&
+           host_wall(report->role->host).ns >= report->facts.deliver_by.ns;
+}
+
 static void
 fill_row(struct report *report, const struct queue_recipient *recipient)
 {
@@ -83,7 +91,9 @@ fill_row(struct report *report, const struct queue_recipient *recipient)
     if (!last)
         return;
     /* What was temporary to the end: delivery time expired (RFC 3463 §3.5). */
-    row->status = is_expired ? SLICE("5.4.7") : arena_copy(&report->arena, last->status);
+    row->status = is_expired                   ? SLICE("5.4.7")
+                  : is_late(report, recipient) ? SLICE("4.4.7")
+                                               : arena_copy(&report->arena, last->status);
     row->host = arena_copy(&report->arena, last->host);
     row->code = last->code;
     row->text = arena_copy(&report->arena, last->text);
@@ -156,6 +166,10 @@ send_to(struct report *report, struct store_deliver *deliver)
         .report_id = slice_of_string(report->report_id),
         .envelope_id = report->facts.envelope_id,
         .arrival_s = wall_seconds(report->facts.arrival),
+        .deliver_by_s = report->facts.flags & QUEUE_DELIVER_BY
+                            ? wall_seconds(report->facts.deliver_by)
+                            : 0,
+        .hold = report->facts.hold,
         .now_s = wall_seconds(host_wall(role->host)),
         .is_utf8 = report->facts.flags & QUEUE_UTF8,
         .returns_message = report->returns_message,
@@ -284,6 +298,7 @@ report_begin(struct store_role *role, uint64_t message, uint64_t due_s)
         report->facts.id = arena_copy(&report->arena, report->facts.id);
         report->facts.reverse_path = arena_copy(&report->arena, report->facts.reverse_path);
         report->facts.envelope_id = arena_copy(&report->arena, report->facts.envelope_id);
+        report->facts.hold = arena_copy(&report->arena, report->facts.hold);
         report->body = entry.body;
         gather_rows(report);
         choose_return(report, entry.len);
@@ -339,7 +354,9 @@ enter_report(struct report *report)
         .message_id = SLICE(""),
         .reverse_path = SLICE(""),
         .envelope_id = SLICE(""),
-        .flags = QUEUE_REPORT | (report->facts.flags & QUEUE_UTF8) |
+        /* As urgent as what it is about (RFC 6710 §4.6). */
+        .priority = report->facts.priority,
+        .flags = QUEUE_REPORT | (report->facts.flags & (QUEUE_UTF8 | QUEUE_PRIORITY)) |
                  (report->facts.flags & QUEUE_UTF8 ? QUEUE_EIGHT : 0),
         .arrival = now,
         .skip = sizeof(RETURN_PATH) - 1,
@@ -350,7 +367,7 @@ enter_report(struct report *report)
         .address = routing_route_drop(report->facts.reverse_path),
         .original_type = SLICE(""),
         .original = SLICE(""),
-        .class = QUEUE_ORDINARY,
+        .class = queue_class_of(&facts, 0),
         .due = now,
         .ends = queue_end(&policy, &facts),
     };
@@ -360,7 +377,7 @@ enter_report(struct report *report)
         return false;
     report->place = (struct queue_place){
         .domain = outgoing_domain(recipient.address, report->domain),
-        .class = QUEUE_ORDINARY,
+        .class = (uint8_t)recipient.class,
         .due_s = (uint64_t)wall_seconds(now),
         .message = body << OUTGOING_GROUP_BITS,
     };

@@ -74,6 +74,16 @@ carriage_for(struct batch *batch, const struct store_route_hop *hop)
     return outgoing_open_carriage(batch, &copy);
 }
 
+/* RFC 2852 §4.1.3: by-mode R, and no attempt any more. */
+static bool
+is_too_late(struct store_role *role, const struct batch *batch)
+{
+    const struct queue_message *facts = &batch->facts;
+
+    return facts->flags & QUEUE_DELIVER_BY && facts->flags & QUEUE_BY_RETURNS &&
+           host_wall(role->host).ns >= facts->deliver_by.ns;
+}
+
 /* Route has answered for all letters: each carriage goes its way. */
 static void
 dispatch(struct store_role *role, struct batch *batch)
@@ -88,6 +98,11 @@ dispatch(struct store_role *role, struct batch *batch)
             bool is_permanent = hop->outcome == STORE_ROUTE_OUTCOME_PERMANENT;
             outgoing_settle(role, carriage, is_permanent ? LETTER_PERMANENT : LETTER_TEMPORARY, 0,
                             hop->status, hop->text);
+            continue;
+        }
+        if (is_too_late(role, batch) && hop->carrier != STORE_ROUTE_CARRIER_LOCAL) {
+            outgoing_settle(role, carriage, LETTER_PERMANENT, 0, SLICE("5.4.7"),
+                            SLICE("the time in which it was to be delivered is over"));
             continue;
         }
         carriage->destination = outgoing_destination(role, hop->destination);

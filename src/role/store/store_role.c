@@ -195,12 +195,13 @@ keep_envelope(struct parcel *parcel, const struct smtp_store_submit *note)
     struct wall now = host_wall(parcel->role->host);
 
     if (note->prefix_return_path_len > note->prefix.len || note->priority < -9 ||
-        note->priority > 9 || note->deliver_by_s > 1000000000 || note->deliver_by_s < -1000000000)
+        note->priority > 9 || note->deliver_by_s > 1000000000 || note->deliver_by_s < -2000000000)
         return false;
     parcel->envelope_id = arena_copy(&parcel->arena, note->envelope_id);
     parcel->skip = note->prefix_return_path_len;
     parcel->priority = (int8_t)note->priority;
     parcel->hold_until_s = note->hold_until_s;
+    parcel->hold = arena_copy(&parcel->arena, note->hold);
     parcel->deliver_by.ns = now.ns + note->deliver_by_s * 1000000000;
     parcel->queue_flags =
         (note->ret == SMTP_STORE_RET_FULL ? QUEUE_RETURN_FULL : 0) |

@@ -84,6 +84,7 @@ struct parcel {
     int8_t priority;
     struct wall deliver_by;
     int64_t hold_until_s;
+    struct slice hold; /* what was asked for */
     struct parcel_group *groups;
     size_t group_count;
     struct slice head; /* prefix and, when it came inline, the body; owned */

@@ -86,6 +86,7 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
     list_init(&job->link);
     list_init(&job->waiting_link);
     job->reach = STORE_TRANSPORT_REACH_UNREACHABLE;
+    job->taken = host_now(transport->start.host);
     struct slice copy = arena_copy(&job->arena, note);
     if (!store_transport_take(copy, handle, SIDE_STORE, &transport->ledger, &job->arena, &taken) ||
         taken.kind != STORE_TRANSPORT_CARRY || taken.as.carry.recipients.count == 0) {
@@ -192,6 +193,7 @@ job_take_result(struct transport_job *job, const struct smtp_client_event *event
     set_result(job, place, outcomes[event->outcome], event->reply.code,
                format_status(job, event->reply.status), arena_copy(&job->arena, event->reply.text));
     job->results[place].dsn_passed = event->dsn_passed;
+    job->results[place].by_passed = event->by_passed;
     job->is_settled[place] = !event->is_of_session && !event->is_too_many;
     job->has_progress |= job->is_settled[place];
     job->wants_more |= event->is_too_many;
@@ -212,24 +214,29 @@ job_is_settled(const struct transport_job *job)
 /* ---- the transaction ----------------------------------------------------------------------- */
 
 static struct envelope_mail_parameters
-parameters_of(const struct store_transport_carry *carry)
+parameters_of(const struct transport_job *job)
 {
+    const struct store_transport_carry *carry = &job->carry;
+    struct instant now = host_now(job->transport->start.host);
+    /* What it has waited here is part of its time (RFC 2852 §4.1.4). */
+    int64_t deliver_by_s = carry->deliver_by_s - instant_since(now, job->taken).ns / 1000000000;
     static const enum envelope_ret rets[] = {
         [STORE_TRANSPORT_RET_NONE] = ENVELOPE_RET_NONE,
         [STORE_TRANSPORT_RET_FULL] = ENVELOPE_RET_FULL,
         [STORE_TRANSPORT_RET_HEADERS] = ENVELOPE_RET_HDRS,
     };
     bool is_priority_sound = carry->has_priority && carry->priority >= -9 && carry->priority <= 9;
-    bool is_time_sound = carry->deliver_by_s >= -999999999 && carry->deliver_by_s <= 999999999;
+    bool is_time_sound = deliver_by_s >= -999999999 && deliver_by_s <= 999999999;
 
     return (struct envelope_mail_parameters){
         .ret = rets[carry->ret],
         .envid = carry->envelope_id,
         .is_utf8 = carry->is_utf8,
         .requires_tls = carry->requires_tls,
+        .has_priority = is_priority_sound,
         .priority = is_priority_sound ? (int8_t)carry->priority : (int8_t)0,
         .has_deliver_by = carry->has_deliver_by && is_time_sound,
-        .deliver_by_s = is_time_sound ? (int32_t)carry->deliver_by_s : 0,
+        .deliver_by_s = is_time_sound ? (int32_t)deliver_by_s : 0,
         .deliver_by_returns = carry->deliver_by_returns,
         .deliver_by_traces = carry->deliver_by_traces,
     };
@@ -256,7 +263,7 @@ job_make_message(struct transport_job *job)
     job->has_progress = job->wants_more = false;
     job->message = (struct smtp_client_message){
         .reverse_path = carry->reverse_path,
-        .parameters = parameters_of(carry),
+        .parameters = parameters_of(job),
         .recipients = job->recipients,
         .recipients_count = count,
         .content = job->content,

@@ -77,6 +77,7 @@ struct transport_job {
     bool is_sts_known;
     struct transport_fetch *fetch;
     struct slice key; /* sessions that it may use have the same */
+    struct instant taken; /* from the store */
     struct host_mapping mapping;
     bool is_mapped;
     struct slice content;

@@ -279,6 +279,51 @@ both_readers_agree_on_the_usual_form(void **state)
     buffer_finish(&out);
 }
 
+static void
+internet_dates_are_read_strictly(void **state)
+{
+    static const struct {
+        const char *text, *again; /* NULL: refused */
+    } rows[] = {
+        {"1985-04-12T23:20:50.52Z", "1985-04-12T23:20:50Z"},
+        {"1996-12-19T16:39:57-08:00", "1996-12-20T00:39:57Z"},
+        {"1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"},
+        {"2024-02-29t00:00:00z", "2024-02-29T00:00:00Z"},
+        {"2004-10-01T15:18:00.123456789012+10:00", "2004-10-01T05:18:00Z"},
+        {"2023-02-29T00:00:00Z", NULL},
+        {"2023-13-01T00:00:00Z", NULL},
+        {"2023-01-01T24:00:00Z", NULL},
+        {"2023-01-01T00:60:00Z", NULL},
+        {"2023-01-01T00:00:61Z", NULL},
+        {"2023-01-01T00:00:00", NULL},
+        {"2023-01-01T00:00:00.Z", NULL},
+        {"2023-01-01T00:00:00+1:00", NULL},
+        {"2023-01-01T00:00:00+24:00", NULL},
+        {"2023-01-01 00:00:00Z", NULL},
+        {"2023-1-01T00:00:00Z", NULL},
+        {"2023-01-01T00:00:00Z ", NULL},
+        {"23-01-01T00:00:00Z", NULL},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct wall wall = {7};
+        struct buffer out;
+        if (date_parse_iso8601(slice_of_string(rows[i].text), &wall) != (rows[i].again != NULL))
+            fail_msg("%s", rows[i].text);
+        if (!rows[i].again) {
+            assert_int_equal(wall.ns, 7);
+            continue;
+        }
+        buffer_init(&out, 100);
+        date_format_iso8601(wall, 0, &out);
+        if (!slice_equal(buffer_slice(&out), slice_of_string(rows[i].again)))
+            fail_msg("%s became %.*s", rows[i].text, (int)buffer_len(&out), buffer_slice(&out).at);
+        buffer_finish(&out);
+    }
+}
+
 int
 main(void)
 {
@@ -290,6 +335,7 @@ main(void)
         cmocka_unit_test(calendar_and_day_numbers_agree),
         cmocka_unit_test(what_is_formatted_parses_to_the_same),
         cmocka_unit_test(both_readers_agree_on_the_usual_form),
+        cmocka_unit_test(internet_dates_are_read_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
