@@ -230,8 +230,8 @@ struct host_mapping {
 MUST_USE int host_blob_map(struct host *host, host_handle handle, struct host_mapping *ret_mapping);
 void host_blob_unmap(struct host *host, struct host_mapping *mapping);
 
-/* A part of a mapping of a file that a library made: the pages that it touches can be read again from
- * the file, and need not count as this process's memory until then. */
+/* A part of a mapping of a file that a library made: the pages that it touches can be read again
+ * from the file, and need not count as this process's memory until then. */
 void host_mapping_forget(struct host *host, struct slice part);
 
 /* ---- descriptors of libraries -------------------------------------------------------------- */

@@ -11,8 +11,8 @@
 
 struct view;
 
-/* Called with a part of the map when much of a large view has been looked at: its pages are clean and
- * may leave the process, to be mapped again when they are read. */
+/* Called with a part of the map when much of a large view has been looked at: its pages are clean
+ * and may leave the process, to be mapped again when they are read. */
 typedef void (*view_forget_fn)(void *context, struct slice map);
 void view_set_forget(struct view *view, view_forget_fn fn, void *context);
 

@@ -47,10 +47,10 @@ struct queue_message {
     int8_t priority; /* -9 … 9 */
     struct wall arrival;
     struct wall deliver_by;
-    uint16_t skip;       /* octets of the body that do not travel: Return-Path: */
-    uint32_t recipients; /* how many there are */
-    uint32_t open;       /* of them: neither delivered nor failed */
-    bool owed;           /* the sender is still to be told something */
+    uint16_t skip;        /* octets of the body that do not travel: Return-Path: */
+    uint32_t recipients;  /* how many there are */
+    uint32_t open;        /* of them: neither delivered nor failed */
+    bool owed;            /* the sender is still to be told something */
     struct wall released; /* when it was free to go: its arrival, or later (RFC 4865) */
     struct slice hold;    /* "for;3600", "until;2030-01-01T00:00:00Z", or empty */
 };

@@ -30,7 +30,9 @@ groups_follow_the_fields_of_the_message(void **state)
     struct dsn_facts facts = {.hostname = SLICE("cs.utk.edu"),
                               .envelope_id = SLICE("QQ314159"),
                               .queue_id = SLICE("Q1"),
-                              .arrival = arrival};
+                              .arrival = arrival,
+                              .deliver_by = arrival,
+                              .hold = SLICE("for;3600")};
     struct dsn_recipient recipients[] = {
         {.address = SLICE("arathib@vnet.ibm.com"),
          .original = SLICE("arathib@ibm.com"),
@@ -52,6 +54,8 @@ groups_follow_the_fields_of_the_message(void **state)
                   "Original-Envelope-Id: QQ314159\r\n"
                   "Reporting-MTA: dns; cs.utk.edu\r\n"
                   "Arrival-Date: Fri, 21 Nov 1997 08:55:06 +0000\r\n"
+                  "Deliver-By-Date: Fri, 21 Nov 1997 08:55:06 +0000\r\n"
+                  "Future-Release-Request: for;3600\r\n"
                   "\r\n"
                   "Original-Recipient: rfc822; arathib@ibm.com\r\n"
                   "Final-Recipient: rfc822; arathib@vnet.ibm.com\r\n"

@@ -52,7 +52,19 @@ a_message_is_read_as_it_was_put(void **state)
     struct slice whole = buffer_slice(&buffer);
     for (size_t len = 0; len < whole.len; len++)
         assert_false(queue_message_take(slice_first(whole, len), &taken));
+    assert_int_equal(taken.hold.len, 0);
+    assert_int_equal(taken.released.ns, message.arrival.ns);
     buffer_clear(&buffer);
+    message.hold = SLICE("for;3600");
+    message.released.ns = message.arrival.ns + 3600;
+    queue_message_put(&buffer, &message);
+    assert_true(queue_message_take(buffer_slice(&buffer), &taken));
+    assert_true(slice_equal(taken.hold, message.hold));
+    assert_int_equal(taken.released.ns, message.released.ns);
+    assert_false(
+        queue_message_take(slice_first(buffer_slice(&buffer), buffer_len(&buffer) - 1), &taken));
+    buffer_clear(&buffer);
+    message.hold = SLICE("");
     message.open = 4;
     queue_message_put(&buffer, &message);
     assert_false(queue_message_take(buffer_slice(&buffer), &taken));

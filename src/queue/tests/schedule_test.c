@@ -94,17 +94,36 @@ deliver_by_shortens_patience_or_asks_for_a_notice(void **state)
     assert_true(age >= 10 * MINUTE && age < 11 * MINUTE);
     message.flags = QUEUE_DELIVER_BY;
     struct queue_recipient recipient = {.ends = queue_end(&policy, &message), .attempts = 1};
+    recipient.attempts = 9; /* hours would pass until the next */
     assert_int_equal(queue_defer(&policy, &message, &recipient, message.arrival, 0),
                      QUEUE_STEP_WAIT);
+    assert_int_equal(recipient.due.ns, message.deliver_by.ns); /* when the notice is due */
     assert_int_equal(queue_defer(&policy, &message, &recipient, message.deliver_by, 0),
                      QUEUE_STEP_TELL);
     assert_int_equal(queue_defer(&policy, &message, &recipient, message.deliver_by, 0),
                      QUEUE_STEP_WAIT);
 }
 
+static void
+what_was_held_has_its_time_from_its_release_on(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+
+    (void)state;
+    message.released.ns = message.arrival.ns + 30 * 24 * 60 * MINUTE;
+    assert_int_equal(queue_end(&policy, &message).ns, message.released.ns + policy.lifetime.ns);
+    struct queue_recipient recipient = {.ends = queue_end(&policy, &message), .attempts = 1};
+    assert_int_equal(queue_defer(&policy, &message, &recipient, message.released, 0),
+                     QUEUE_STEP_WAIT);
+    message.flags = QUEUE_DELIVER_BY | QUEUE_BY_RETURNS;
+    message.deliver_by.ns = message.released.ns + MINUTE;
+    assert_int_equal(queue_end(&policy, &message).ns, message.deliver_by.ns);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(intervals_double_up_to_their_bound_and_move_by_a_tenth),
     cmocka_unit_test(patience_ends_after_five_days_with_two_notices),
+    cmocka_unit_test(what_was_held_has_its_time_from_its_release_on),
     cmocka_unit_test(deliver_by_shortens_patience_or_asks_for_a_notice),
 };
 

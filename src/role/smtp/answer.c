@@ -98,8 +98,8 @@ smtp_session_take_room(struct smtp_session *session, bool has_room)
     connection_wake(session->connection);
 }
 
-/* What is to be held waits in the queue, and is asked about again when its time has come: an address
- * can be, a file cannot. */
+/* What is to be held waits in the queue, and is asked about again when its time has come: an
+ * address can be, a file cannot. */
 static bool
 may_be_held(const struct transaction *transaction, const struct smtp_route_route *note)
 {
@@ -123,10 +123,10 @@ smtp_session_take_route(struct smtp_session *session, const struct smtp_route_ro
     bool is_taken = note->targets.count > 0 && (note->verdict == SMTP_ROUTE_VERDICT_LOCAL ||
                                                 note->verdict == SMTP_ROUTE_VERDICT_MOVED);
 
-    struct smtp_verdict verdict =
-        !is_taken                              ? verdict_of_route(note->verdict, note->text)
-        : may_be_held(session->transaction, note) ? add_recipient(session, note)
-                                               : cannot_hold;
+    struct smtp_verdict verdict = !is_taken ? verdict_of_route(note->verdict, note->text)
+                                  : may_be_held(session->transaction, note)
+                                      ? add_recipient(session, note)
+                                      : cannot_hold;
     if (!is_taken && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
         verdict = smtp_try_later;
     if (!is_taken || !ask_for_room(session, note, before))

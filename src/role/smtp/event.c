@@ -43,8 +43,7 @@ on_mail(struct smtp_session *session, const struct smtp_event *event)
 
     smtp_session_drop_transaction(session);
     if (verdict.code < 400)
-        session->transaction =
-            transaction_open(session->role->host, event->mail.path, &parameters);
+        session->transaction = transaction_open(session->role->host, event->mail.path, &parameters);
     smtp_session_answer(session, &verdict);
 }
 

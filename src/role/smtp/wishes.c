@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What a client wishes for its message beside being delivered: when (RFC 4865, RFC 2852), and before
- * which others (RFC 6710). */
+/* What a client wishes for its message beside being delivered: when (RFC 4865, RFC 2852), and
+ * before which others (RFC 6710). */
 #include "role/smtp/smtp.h"
 #include "role/smtp/transaction.h"
 

@@ -35,14 +35,16 @@ enum {
     OUTGOING_INLINE_MAX = 24 * 1024,    /* a longer body travels as a blob */
     OUTGOING_ARENA_MAX = 4 << 20,
     OUTGOING_HAND = STORE_PEERS_MAX, /* its place among the transports */
-    OUTGOING_WAIT_S = 3600,  /* a transport that is silent for so long is given up */
-    OUTGOING_GROUP_BITS = 5, /* a message's number: its body's, and its group */
+    OUTGOING_WAIT_S = 3600,          /* a transport that is silent for so long is given up */
+    OUTGOING_GROUP_BITS = 5,         /* a message's number: its body's, and its group */
     OUTGOING_PURGE_STEP = 500,
     OUTGOING_REPORT_DELAY_S = 2, /* results that come together are told together */
 };
 
 /* No domain has this name: messages whose sender is to be told something. */
 #define OUTGOING_REPORTS "<report>"
+/* No recipient has this index: a notification and a recipient may be on their way at one time. */
+#define OUTGOING_REPORT_INDEX (UINT32_MAX - 1)
 
 struct outgoing_destination {
     uint64_t hash; /* of its name: its key */
@@ -135,7 +137,7 @@ struct report {
     struct list link;
     struct store_role *role;
     struct arena arena;
-    uint64_t key[2]; /* the message's number and 0: in in_flight */
+    uint64_t key[2]; /* the message's number and OUTGOING_REPORT_INDEX: in in_flight */
     uint64_t due_s;  /* of its place among the reports */
     uint64_t id;     /* of the note */
     struct queue_message facts;

@@ -241,6 +241,7 @@ outgoing_report_place(uint64_t message, struct wall at)
         .class = QUEUE_ORDINARY,
         .due_s = (uint64_t)wall_seconds(at) + OUTGOING_REPORT_DELAY_S,
         .message = message,
+        .index = OUTGOING_REPORT_INDEX,
     };
 }
 

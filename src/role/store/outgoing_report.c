@@ -166,9 +166,8 @@ send_to(struct report *report, struct store_deliver *deliver)
         .report_id = slice_of_string(report->report_id),
         .envelope_id = report->facts.envelope_id,
         .arrival_s = wall_seconds(report->facts.arrival),
-        .deliver_by_s = report->facts.flags & QUEUE_DELIVER_BY
-                            ? wall_seconds(report->facts.deliver_by)
-                            : 0,
+        .deliver_by_s =
+            report->facts.flags & QUEUE_DELIVER_BY ? wall_seconds(report->facts.deliver_by) : 0,
         .hold = report->facts.hold,
         .now_s = wall_seconds(host_wall(role->host)),
         .is_utf8 = report->facts.flags & QUEUE_UTF8,
@@ -285,6 +284,7 @@ report_begin(struct store_role *role, uint64_t message, uint64_t due_s)
         abort();
     report->role = role;
     report->key[0] = message;
+    report->key[1] = OUTGOING_REPORT_INDEX;
     report->due_s = due_s;
     list_init(&report->link);
     list_append(&outgoing->reports, &report->link);
@@ -441,6 +441,7 @@ report_file(struct report *report)
         .class = QUEUE_ORDINARY,
         .due_s = report->due_s,
         .message = report->key[0],
+        .index = OUTGOING_REPORT_INDEX,
     };
     struct queued_entry entry;
     struct queue_message facts;
@@ -481,7 +482,8 @@ report_filed(struct report *report, bool is_durable)
     if (report->is_built) {
         struct lane_place at = {report->place.due_s, report->place.message, 0};
         role->outgoing->told++;
-        lanes_note(&role->outgoing->lanes, report->place.domain, QUEUE_ORDINARY, &at);
+        lanes_note(&role->outgoing->lanes, report->place.domain,
+                   (enum queue_class)report->place.class, &at);
     }
     lanes_note(&role->outgoing->lanes, SLICE(OUTGOING_REPORTS), QUEUE_ORDINARY, &again);
     close_report(report);

@@ -19,7 +19,10 @@ message_of(struct slice content)
 {
     return (struct smtp_client_message){
         .reverse_path = SLICE(""),
-        .parameters = {.ret = ENVELOPE_RET_HDRS, .envid = SLICE("QQ 314"), .priority = -3},
+        .parameters = {.ret = ENVELOPE_RET_HDRS,
+                       .envid = SLICE("QQ 314"),
+                       .has_priority = true,
+                       .priority = -3},
         .recipients = &jones,
         .recipients_count = 1,
         .content = content,
@@ -187,6 +190,93 @@ requiretls_is_honoured(void **state)
                          "rest of the way (REQUIRETLS) session\nDONE\nCLOSE quit 221 Bye\n");
 }
 
+/* RFC 2852 §4.1.4 */
+static void
+a_time_is_passed_on_to_who_promises_it(void **state)
+{
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+
+    message.parameters = (struct envelope_mail_parameters){.has_deliver_by = true,
+                                                           .deliver_by_s = 120,
+                                                           .deliver_by_returns = true,
+                                                           .deliver_by_traces = true,
+                                                           .has_priority = true};
+    set_message(*state, &message);
+    client_play_dialogue(*state,
+                         OPENING "S: 250-MT-PRIORITY\n"
+                                 "S: 250 DELIVERBY 120\n"
+                                 "C: MAIL FROM:<> MT-PRIORITY=0 BY=120;RT\n"
+                                 "S: 501 5.5.4 No\n"
+                                 "C: QUIT\n"
+                                 "S: 221 Bye\n",
+                         "READY\nRESULT 0 permanent 501 5.5.4 No\nDONE\nCLOSE quit 221 Bye\n");
+}
+
+/* RFC 2852 §4.1.4.1: by-mode R goes to nobody else. */
+static void
+what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it(void **state)
+{
+    static const struct {
+        const char *keyword, *words;
+        int32_t seconds;
+    } rows[] = {
+        {"HELP", "5.3.3 The host does not promise delivery in that time (DELIVERBY)", 120},
+        {"DELIVERBY 121", "5.3.3 The host does not promise delivery in that time (DELIVERBY)", 120},
+        {"DELIVERBY", "5.4.7 The time in which it was to be delivered is over", 0},
+    };
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char dialogue[400], events[400];
+        message.parameters = (struct envelope_mail_parameters){
+            .has_deliver_by = true, .deliver_by_s = rows[i].seconds, .deliver_by_returns = true};
+        if (i > 0) {
+            client_play_teardown(state);
+            client_play_setup(state);
+        }
+        set_message(*state, &message);
+        snprintf(dialogue, sizeof(dialogue), OPENING "S: 250 %s\nC: QUIT\nS: 221 Bye\n",
+                 rows[i].keyword);
+        snprintf(events, sizeof(events),
+                 "READY\nRESULT 0 permanent 0 %s\nDONE\nCLOSE quit 221 Bye\n", rows[i].words);
+        client_play_dialogue(*state, dialogue, events);
+    }
+}
+
+/* RFC 2852 §4.1.4.2: by-mode N goes to all, and those without the extension tell of delay. */
+static void
+what_should_arrive_in_time_asks_for_notices_of_delay(void **state)
+{
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+    struct smtp_client_recipient three[] = {
+        {.address = SLICE("a@foo.com")},
+        {.address = SLICE("b@foo.com"), .parameters = {.notify = ENVELOPE_NOTIFY_SUCCESS}},
+        {.address = SLICE("c@foo.com"), .parameters = {.notify = ENVELOPE_NOTIFY_NEVER}},
+    };
+
+    message.parameters =
+        (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = 5};
+    message.recipients = three;
+    message.recipients_count = COUNT_OF(three);
+    set_message(*state, &message);
+    client_play_dialogue(*state,
+                         OPENING "S: 250 DSN\n"
+                                 "C: MAIL FROM:<>\n"
+                                 "S: 250 OK\n"
+                                 "C: RCPT TO:<a@foo.com> NOTIFY=FAILURE,DELAY\n"
+                                 "S: 550 5.1.1 No\n"
+                                 "C: RCPT TO:<b@foo.com> NOTIFY=SUCCESS,DELAY\n"
+                                 "S: 550 5.1.1 No\n"
+                                 "C: RCPT TO:<c@foo.com> NOTIFY=NEVER\n"
+                                 "S: 550 5.1.1 No\n"
+                                 "C: RSET\n"
+                                 "S: 250 OK\n"
+                                 "C: QUIT\n"
+                                 "S: 221 Bye\n",
+                         "READY\nRESULT 0 permanent 550 5.1.1 No\nRESULT 1 permanent 550 5.1.1 No\n"
+                         "RESULT 2 permanent 550 5.1.1 No\nDONE\nCLOSE quit 221 Bye\n");
+}
+
 int
 main(void)
 {
@@ -198,6 +288,9 @@ main(void)
         TEST(international_addresses_are_not_downgraded),
         TEST(what_is_too_large_is_not_tried),
         TEST(requiretls_is_honoured),
+        TEST(a_time_is_passed_on_to_who_promises_it),
+        TEST(what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it),
+        TEST(what_should_arrive_in_time_asks_for_notices_of_delay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,22 @@ requiretls_is_for_tls_only(void **state)
 }
 
 static void
+time_and_priority_are_for_callers_who_can_honour_them(void **state)
+{
+    struct conversation *talk = *state;
+
+    conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b> BY=5;N\r\nMAIL FROM:<a@b> MT-PRIORITY=1\r\n"
+                                       "MAIL FROM:<a@b> HOLDFOR=5\r\n"));
+    conversation_expect_codes(talk, "220 250 555 555 555");
+    talk->options.offers_deliver_by = talk->options.offers_priority = true;
+    conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b> BY=0;R\r\nMAIL FROM:<a@b> BY=5;N "
+                                       "MT-PRIORITY=1\r\n"));
+    conversation_expect_codes(talk, "220 250 501 250");
+    conversation_expect_said(talk, "250-DELIVERBY\r\n");
+    conversation_expect_said(talk, "250-MT-PRIORITY\r\n");
+}
+
+static void
 everything_pipelined_at_once_is_answered_in_order(void **state)
 {
     struct conversation *talk = *state;
@@ -312,6 +328,7 @@ static const struct CMUnitTest tests[] = {
     CASE(parameters_after_helo_are_unknown),
     CASE(parameters_reach_the_office),
     CASE(requiretls_is_for_tls_only),
+    CASE(time_and_priority_are_for_callers_who_can_honour_them),
     CASE(everything_pipelined_at_once_is_answered_in_order),
     CASE(commands_out_of_order_are_503),
     CASE(a_refused_greeting_changes_nothing),
