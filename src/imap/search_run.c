@@ -37,6 +37,8 @@ imap_take_charset(struct imap_server *server, struct cursor *cursor, bool has_wo
     *ret_is_known = true;
     if (has_word && !imap_take_word(cursor, SLICE("CHARSET")))
         return true;
+    if (has_word && server->enabled & IMAP_ENABLED_UTF8)
+        return false; /* RFC 6855 §3: all is UTF-8 */
     if ((has_word && !imap_take_space(cursor)) ||
         !imap_take_astring(cursor, &server->arena, &charset) || !imap_take_space(cursor))
         return false;

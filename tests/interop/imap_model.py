@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Many clients on few mailboxes, doing anything, against a model: a dictionary of mailboxes. Each client keeps
-what it was told; whatever it is told must fit, and after NOOP it knows exactly what the model has.
+what it was told; whatever it is told must fit, and after NOOP it knows exactly what the model has. The mailboxes
+are Alice's; every other client is Bob's, with whom she shares them. Each has a search that goes on (RFC 5267).
 $STEPS (default 3000) and $SEED may be given."""
 import os
 import random
@@ -10,7 +11,7 @@ import socket
 import time
 import unittest
 
-from office import ALICE, Office, main
+from office import ALICE, BOB, Office, main
 
 STEPS = int(os.environ.get("STEPS", "3000"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1000000)))
@@ -27,13 +28,18 @@ class Client:
         self.file = self.socket.makefile("rb")
         self.number, self.count, self.box, self.uids, self.flags = number, 0, None, [], {}
         self.is_resync = number % 3 == 2
+        self.user = BOB if number % 2 else ALICE
+        self.searches, self.flagged = 0, None
         self.file.readline()
-        self.do(f"LOGIN {ALICE} {office.people[ALICE]}")
+        self.do(f"LOGIN {self.user} {office.people[self.user]}")
         if self.is_resync:
             self.do("ENABLE QRESYNC")
 
     def close(self):
         self.socket.close()
+
+    def name(self, box):
+        return box if self.user == ALICE else f'"Other Users/{ALICE}/{box}"'
 
     def send(self, command, literal=None):
         self.count += 1
@@ -77,6 +83,24 @@ class Client:
             if flags := re.search(r"FLAGS \(([^)]*)\)", m[2]):
                 self.flags[self.uids[number - 1]] = set(flags[1].split())
 
+        elif m := re.match(r"\* ESEARCH \(TAG \"t(\d+)\"\) UID(.*)\r\n", line):
+            assert int(m[1]) == self.searches, line
+            if self.flagged is None: # it was on its way when the mailbox was closed
+                return
+            for word, uids in re.findall(r"(ALL|REMOVEFROM|ADDTO) (?:\(0 )?([\d:,]+)", m[2]):
+                uids = numbers(uids)
+                if word == "REMOVEFROM":
+                    assert uids <= self.flagged, (line, self.flagged)
+                    self.flagged -= uids
+                else:
+                    assert not uids & self.flagged, (line, self.flagged)
+                    self.flagged |= uids
+
+    def search_on(self):
+        """From now on the server tells which messages are flagged."""
+        self.searches, self.flagged = self.count + 1, set()
+        self.do(r"UID SEARCH RETURN (ALL UPDATE) FLAGGED")
+
     def learn(self):
         while None in self.uids or any(uid not in self.flags for uid in self.uids):
             self.do("FETCH 1:* (UID FLAGS)")
@@ -101,6 +125,8 @@ class Model(unittest.TestCase):
         self.clients = [Client(self.office, i) for i in range(6)]
         for client in self.clients:
             self.addCleanup(client.close)
+        for name in BOXES:
+            self.clients[0].do(f"SETACL {name} {BOB} lrswite")
         self.boxes["INBOX"][1], self.next["INBOX"] = set(), 2 # the welcome
         for client in self.clients:
             self.select(client, "INBOX")
@@ -109,21 +135,25 @@ class Model(unittest.TestCase):
 
     def select(self, client, name=None):
         client.box = name or self.random.choice(BOXES)
-        client.uids, client.flags = [], {}
-        client.do("SELECT " + client.box)
+        client.uids, client.flags, client.flagged = [], {}, None
+        client.do("SELECT " + client.name(client.box))
         self.assertEqual(len(client.uids), len(self.boxes[client.box]))
         if client.uids:
             client.learn()
             self.compare(client)
+        client.search_on()
 
     def compare(self, client):
         box = self.boxes[client.box]
         self.assertEqual(client.uids, sorted(box))
+        if client.flagged is not None:
+            self.assertEqual(client.flagged, {uid for uid in box if r"\Flagged" in box[uid]})
         for uid in client.uids:
             self.assertEqual(client.flags[uid], box[uid], (client.number, client.box, uid))
 
     def noop(self, client):
         client.do("NOOP")
+        client.do("NOOP") # what a search has to say comes behind a command
         if client.uids:
             client.learn()
         self.compare(client)
@@ -134,7 +164,7 @@ class Model(unittest.TestCase):
         text = f"Subject: {self.next[name]}\r\n\r\ntext\r\n".encode()
         head = b"".join(b" (%b) {%d+}\r\n%b" % (" ".join(flags).encode(), len(text), text)
                         for _ in range(count))
-        tag = f"APPEND {name}" + head.decode()
+        tag = f"APPEND {client.name(name)}" + head.decode()
         line, _ = client.do(tag)
         uids = sorted(numbers(re.search(r"\[APPENDUID \d+ (\S+)\]", line)[1]))
         self.assertEqual(uids, list(range(self.next[name], self.next[name] + count)))
@@ -183,7 +213,7 @@ class Model(unittest.TestCase):
             return
         uid, text, uids = self.some(client)
         move, name = self.random.choice(["COPY", "MOVE"]), self.random.choice(BOXES)
-        line, told = client.do(f"{uid}{move} {text} {name}")
+        line, told = client.do(f"{uid}{move} {text} {client.name(name)}")
         box = self.boxes[client.box]
         there = [one for one in uids if one in box]
         code = re.search(r"\[COPYUID \d+ (\S+) (\S+)\]", "".join(told) + line)
@@ -216,7 +246,7 @@ class Model(unittest.TestCase):
         self.noop(client)
         if not client.uids:
             return
-        line, _ = client.do(f"STATUS {client.box} (HIGHESTMODSEQ UIDVALIDITY)")[1], None
+        line, _ = client.do(f"STATUS {client.name(client.box)} (HIGHESTMODSEQ UIDVALIDITY)")[1], None
         values = dict(re.findall(r"(HIGHESTMODSEQ|UIDVALIDITY) (\d+)", line[0]))
         uids, flags, name = list(client.uids), dict(client.flags), client.box
         client.do("UNSELECT")
@@ -226,9 +256,9 @@ class Model(unittest.TestCase):
                 if other.uids:
                     other.learn()
                 self.random.choice([self.store, self.expunge, self.append])(other)
-        client.uids, client.flags = [], {}
+        client.uids, client.flags, client.flagged = [], {}, None
         known = f"{values['UIDVALIDITY']} {values['HIGHESTMODSEQ']}"
-        _, told = client.do(f"SELECT {name} (QRESYNC ({known}))")
+        _, told = client.do(f"SELECT {client.name(name)} (QRESYNC ({known}))")
         gone = set()
         for line in told:
             if m := re.match(r"\* VANISHED \(EARLIER\) (\S+)", line):
