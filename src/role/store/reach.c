@@ -156,6 +156,8 @@ reach_put_identifier(const struct reach *reach, struct slice sent, struct slice 
     struct slice name = slice_starts_with(sent, SLICE("-")) ? slice_skip(sent, 1) : sent;
     bool is_anyone = slice_equal_nocase(name, SLICE("anyone"));
 
+    if (slice_is_empty(name))
+        return false;
     for (size_t i = 0; i < sent.len; i++)
         buffer_put_byte(buffer, byte_to_lower(sent.at[i]));
     if (!is_anyone && slice_find_byte(name, '@') == name.len)
@@ -163,7 +165,7 @@ reach_put_identifier(const struct reach *reach, struct slice sent, struct slice 
     if (is_anyone)
         return reach->config->imap_share_with_anyone;
     name = slice_skip(buffer_slice(buffer), sent.len - name.len);
-    return name.len > 0 && !slice_equal(name, owner) && !buffer_overflowed(buffer) &&
+    return !slice_equal(name, owner) && !buffer_overflowed(buffer) &&
            mailbox_identifier_is_valid(buffer_slice(buffer));
 }
 

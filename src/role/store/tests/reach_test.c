@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/* What a session reaches, whatever a hijacked access says in its notes: nothing that its user has
+ * no right to; and what may not be known of is as what is not there. */
+#include "role/store/reach.h"
+
+#include "host/sim/sim.h"
+#include "mailbox/sharing.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ALICE = 7, BOB = 9 };
+
+#define ALICE_NAME SLICE("alice@example.test")
+#define BOB_NAME SLICE("bob@example.test")
+
+struct scene {
+    struct sim *sim;
+    struct host *host;
+    struct host_dir *dir;
+    struct store *store;
+    struct arena arena;
+    struct config config;
+    char view[128];
+    mailbox_id work, secret;
+};
+
+static void
+keep_result(void *context, enum store_result result)
+{
+    *(enum store_result *)context = result;
+}
+
+static void
+commit(struct scene *scene)
+{
+    enum store_result result = STORE_BUSY;
+
+    store_commit(scene->store, keep_result, &result);
+    assert_int_equal(result, STORE_OK);
+}
+
+static void
+share(struct scene *scene, mailbox_id mailbox, unsigned rights)
+{
+    assert_int_equal(mailbox_acl_set(scene->store, ALICE, mailbox, BOB_NAME, rights), STORE_OK);
+    commit(scene);
+}
+
+static int
+open_scene(void **state)
+{
+    static struct scene scene;
+    struct sim_options sim_options = {0};
+    const char *base = getenv("TMPDIR");
+    struct buffer why;
+
+    scene = (struct scene){.sim = sim_open(1, &sim_options)};
+    snprintf(scene.view, sizeof(scene.view), "%s/facteur-view-XXXXXX", base ? base : "/tmp");
+    assert_non_null(mkdtemp(scene.view));
+    scene.host = sim_host_open(scene.sim, "store");
+    assert_int_equal(host_dir_open(scene.host, "/", &scene.dir), 0);
+    struct store_options options = {
+        .host = scene.host, .dir = scene.dir, .view_path = scene.view, .map_bytes = 64 << 20};
+    buffer_init(&why, 1024);
+    assert_int_equal(store_open(&options, &why, &scene.store), 0);
+    buffer_finish(&why);
+    arena_init(&scene.arena, CONFIG_ARENA_MAX);
+    config_default(&scene.arena, &scene.config);
+    assert_int_equal(mailbox_open(scene.store, ALICE, SLICE("Work"), &scene.work), STORE_OK);
+    assert_int_equal(mailbox_open(scene.store, ALICE, SLICE("Work/Secret"), &scene.secret),
+                     STORE_OK);
+    assert_int_equal(mailbox_owner_set(scene.store, ALICE, ALICE_NAME), STORE_OK);
+    commit(&scene);
+    *state = &scene;
+    return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static int
+close_scene(void **state)
+{
+    struct scene *scene = *state;
+
+    store_abandon(&scene->store);
+    host_dir_close(&scene->dir);
+    sim_host_close(&scene->host);
+    nftw(scene->view, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    sim_close(&scene->sim);
+    arena_finish(&scene->arena);
+    return 0;
+}
+
+static struct reach
+bob(const struct scene *scene)
+{
+    return (struct reach){scene->store, &scene->config, BOB, BOB_NAME};
+}
+
+static enum store_result
+get(const struct scene *scene, mailbox_id mailbox, unsigned needed)
+{
+    struct reach reach = bob(scene);
+    struct reached reached;
+
+    return reach_get(&reach, ALICE, mailbox, needed, &reached);
+}
+
+static enum store_result
+find(const struct scene *scene, const char *name, unsigned needed)
+{
+    struct reach reach = bob(scene);
+    struct reached reached;
+
+    return reach_find(&reach, slice_of_string(name), needed, &reached);
+}
+
+static void
+without_rights_there_is_nothing(void **state)
+{
+    struct scene *scene = *state;
+
+    for (mailbox_id mailbox = 0; mailbox < 5; mailbox++)
+        assert_int_equal(get(scene, mailbox, RIGHTS_ALL), STORE_NOT_FOUND);
+    assert_int_equal(find(scene, "Other Users/alice@example.test/Work", RIGHTS_ALL),
+                     STORE_NOT_FOUND);
+    assert_int_equal(find(scene, "Other Users/alice@example.test/Nothing", RIGHTS_ALL),
+                     STORE_NOT_FOUND);
+    assert_int_equal(find(scene, "Other Users/nobody@example.test/Work", RIGHTS_ALL),
+                     STORE_NOT_FOUND);
+}
+
+static void
+each_right_opens_what_it_says(void **state)
+{
+    struct scene *scene = *state;
+
+    share(scene, scene->work, RIGHT_READ);
+    assert_int_equal(get(scene, scene->work, RIGHT_READ), STORE_OK);
+    assert_int_equal(get(scene, scene->work, RIGHT_WRITE), STORE_NOT_FOUND);
+    share(scene, scene->work, RIGHT_READ | RIGHT_LOOKUP);
+    assert_int_equal(get(scene, scene->work, RIGHT_WRITE), STORE_FORBIDDEN);
+    assert_int_equal(get(scene, scene->secret, RIGHT_READ), STORE_NOT_FOUND);
+    assert_int_equal(find(scene, "Other Users/alice@example.test/Work", RIGHT_READ), STORE_OK);
+    assert_int_equal(find(scene, "Other Users/alice@example.test/Work", RIGHT_REMOVE),
+                     STORE_FORBIDDEN);
+    share(scene, scene->work, 0);
+    assert_int_equal(get(scene, scene->work, RIGHT_READ), STORE_NOT_FOUND);
+}
+
+static void
+a_list_that_outlives_its_mailbox_opens_nothing(void **state)
+{
+    struct scene *scene = *state;
+
+    share(scene, scene->work, RIGHTS_ALL);
+    assert_int_equal(mailbox_remove(scene->store, ALICE, SLICE("Work")), STORE_OK);
+    commit(scene);
+    assert_int_equal(get(scene, scene->work, RIGHTS_ALL), STORE_NOT_FOUND);
+}
+
+static void
+new_mailboxes_need_a_right_above_them(void **state)
+{
+    struct scene *scene = *state;
+    struct reach reach = bob(scene);
+
+    share(scene, scene->work, RIGHT_LOOKUP | RIGHT_READ);
+    assert_int_equal(reach_check_new(&reach, ALICE, SLICE("Work/a/b")), STORE_FORBIDDEN);
+    share(scene, scene->work, RIGHT_CREATE);
+    assert_int_equal(reach_check_new(&reach, ALICE, SLICE("Work/a/b")), STORE_OK);
+    assert_int_equal(reach_check_new(&reach, ALICE, SLICE("Work/Secret/a")), STORE_FORBIDDEN);
+    assert_int_equal(reach_check_new(&reach, ALICE, SLICE("Top")), STORE_FORBIDDEN);
+    assert_int_equal(reach_check_new(&reach, BOB, SLICE("Top")), STORE_OK);
+}
+
+static void
+what_is_listed_can_be_looked_up(void **state)
+{
+    struct scene *scene = *state;
+    struct reach reach = bob(scene);
+    struct buffer shares, name;
+
+    share(scene, scene->work, RIGHT_READ);
+    reach_list(&reach, &shares);
+    assert_int_equal(buffer_len(&shares), 0);
+    buffer_finish(&shares);
+    /* to him and to all: it is listed once */
+    assert_int_equal(
+        mailbox_acl_set(scene->store, ALICE, scene->work, SLICE("anyone"), RIGHT_LOOKUP), STORE_OK);
+    share(scene, scene->work, RIGHT_READ | RIGHT_LOOKUP);
+    reach_list(&reach, &shares);
+    assert_int_equal(buffer_len(&shares), sizeof(struct reached));
+    buffer_finish(&shares);
+    buffer_init(&name, 1000);
+    assert_true(reach_put_name(&reach, ALICE, SLICE("Work"), &name));
+    assert_true(slice_equal(buffer_slice(&name), SLICE("Other Users/alice@example.test/Work")));
+    assert_false(reach_put_name(&reach, BOB, SLICE("Work"), &name)); /* he shares nothing */
+    buffer_finish(&name);
+}
+
+static void
+identifiers_have_one_form(void **state)
+{
+    struct scene *scene = *state;
+    struct reach reach = bob(scene);
+    static const struct {
+        const char *sent, *kept;
+    } rows[] = {
+        {"carl", "carl@example.test"},
+        {"-Carl", "-carl@example.test"},
+        {"Carl@Example.ORG", "carl@example.org"},
+        {"anyone", "anyone"},
+        {"-anyone", "-anyone"},
+        {"alice", NULL}, /* the owner */
+        {"-alice@example.test", NULL},
+        {"", NULL},
+        {"-", NULL},
+        {"a b", NULL},
+        {"a/b", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buffer kept;
+        buffer_init(&kept, 1000);
+        bool is_good =
+            reach_put_identifier(&reach, slice_of_string(rows[i].sent), ALICE_NAME, &kept);
+        assert_int_equal(is_good, rows[i].kept != NULL);
+        if (is_good)
+            assert_true(slice_equal(buffer_slice(&kept), slice_of_string(rows[i].kept)));
+        buffer_finish(&kept);
+    }
+    scene->config.imap_share_with_anyone = false;
+    struct buffer kept;
+    buffer_init(&kept, 1000);
+    assert_false(reach_put_identifier(&reach, SLICE("anyone"), ALICE_NAME, &kept));
+    buffer_finish(&kept);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(without_rights_there_is_nothing),
+        TEST(each_right_opens_what_it_says),
+        TEST(a_list_that_outlives_its_mailbox_opens_nothing),
+        TEST(new_mailboxes_need_a_right_above_them),
+        TEST(what_is_listed_can_be_looked_up),
+        TEST(identifiers_have_one_form),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
