@@ -47,6 +47,7 @@ LIBRARIES = {
     r"security/.*": ("src/role/auth/*.c", "src/directory/*.c", "src/host/linux/*.c"),
     r"jansson\.h": ("src/tool/json.c",),
     r"n?curses(w/.*)?\.h": ("src/tool/terminal/display.c",),
+    r"expat\.h": ("src/tool/mail/autoconfig.c",),
     r"iconv\.h": ("src/text/*.c",),
     r"(unistr|uninorm|unicase|uniwidth|unictype|unitypes|uniconv|unigbrk|unistring/.*)(\.h)?":
         ("src/text/*.c", "src/sasl/*.c", "src/directory/*.c"),

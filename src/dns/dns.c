@@ -21,6 +21,8 @@ dns_type_name(enum dns_type type)
         return "TXT";
     case DNS_AAAA:
         return "AAAA";
+    case DNS_SRV:
+        return "SRV";
     case DNS_TLSA:
         return "TLSA";
     }
@@ -152,6 +154,14 @@ dns_record_parse(enum dns_type type, struct slice wire, struct arena *arena,
         is_good = wire.len > 2 && parse_whole_name(slice_skip(wire, 2), arena, &record.name);
         if (is_good)
             record.preference = (uint16_t)(wire.at[0] << 8 | wire.at[1]);
+        break;
+    case DNS_SRV:
+        is_good = wire.len > 6 && parse_whole_name(slice_skip(wire, 6), arena, &record.name);
+        if (is_good) {
+            record.preference = (uint16_t)(wire.at[0] << 8 | wire.at[1]);
+            record.weight = (uint16_t)(wire.at[2] << 8 | wire.at[3]);
+            record.port = (uint16_t)(wire.at[4] << 8 | wire.at[5]);
+        }
         break;
     case DNS_PTR:
     case DNS_CNAME:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What the name system answers, as values. Reading of records off the wire: RFC 1035 §3.3, RFC 3596
- * §2.2 (AAAA), RFC 6698 §2.1 (TLSA). */
+ * §2.2 (AAAA), RFC 2782 (SRV), RFC 6698 §2.1 (TLSA). */
 #ifndef DNS_DNS_H
 #define DNS_DNS_H
 
@@ -22,6 +22,7 @@ enum dns_type {
     DNS_MX = 15,
     DNS_TXT = 16,
     DNS_AAAA = 28,
+    DNS_SRV = 33,
     DNS_TLSA = 52
 };
 
@@ -35,10 +36,11 @@ enum dns_outcome {
 
 /* One record; which members count depends on its type. */
 struct dns_record {
-    uint16_t preference; /* MX */
-    struct slice name;   /* MX, PTR, CNAME: lower case, no final dot; empty for the root */
+    uint16_t preference; /* MX, SRV */
+    struct slice name;     /* MX, SRV, PTR, CNAME: lower case, no final dot; empty for the root */
     struct slice data; /* A: 4 octets; AAAA: 16; TXT: its strings joined; TLSA: three octets (usage,
                           selector, matching type) and the association */
+    uint16_t weight, port; /* SRV */
 };
 
 struct dns_answer {

@@ -40,7 +40,7 @@ class Desk(unittest.TestCase):
         self.add("pop", BOB, "pop3s", 995)
 
     def run_it(self, *words, text="", code=0):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_"))}
         environment.update(HOME=str(self.home), LANG="C.UTF-8", EDITOR="false")
         data = text if isinstance(text, bytes) else text.encode()
         done = subprocess.run([FACTEUR, *words], input=data, capture_output=True, env=environment,

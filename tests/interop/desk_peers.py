@@ -150,7 +150,7 @@ class Peers(unittest.TestCase):
 
     @classmethod
     def run_it(cls, *words, text="", code=0):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_"))}
         environment.update(HOME=str(cls.home), LANG="C.UTF-8")
         done = subprocess.run([FACTEUR, *words], input=text.encode(), capture_output=True, env=environment,
                               cwd=cls.home, check=False, timeout=CLIENT_S)

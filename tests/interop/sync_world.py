@@ -97,7 +97,7 @@ class Person:
     # ---- the program
 
     def environment(self):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_"))}
         return dict(kept, HOME=str(self.home), LANG="C.UTF-8")
 
     def start(self, *words):

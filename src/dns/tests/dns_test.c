@@ -30,6 +30,9 @@ records_are_read_off_the_wire(void **state)
     assert_int_equal(record.data.len, 4);
     assert_true(dns_record_parse(DNS_TLSA, SLICE("\3\1\1abcd"), &arena, &record));
     IS(record.data, "\3\1\1abcd");
+    assert_true(dns_record_parse(DNS_SRV, SLICE("\0\1\0\2\3\341\1a\1B\0"), &arena, &record));
+    assert_true(record.preference == 1 && record.weight == 2 && record.port == 993);
+    IS(record.name, "a.b");
     assert_true(dns_record_parse(DNS_PTR, SLICE("\1a\0"), &arena, &record));
     IS(record.name, "a");
     arena_finish(&arena);
@@ -55,6 +58,7 @@ what_is_no_record_is_refused(void **state)
         {DNS_TXT, "\5hell", 5},
         {DNS_TXT, "", 0},
         {DNS_TLSA, "\3\1\1", 3},
+        {DNS_SRV, "\0\1\0\2\3\341", 6},
     };
     struct dns_record record;
     struct arena arena;

@@ -8,7 +8,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
     static const enum dns_type types[] = {DNS_A,   DNS_CNAME, DNS_PTR, DNS_MX,
-                                          DNS_TXT, DNS_AAAA,  DNS_TLSA};
+                                          DNS_TXT, DNS_AAAA,  DNS_TLSA, DNS_SRV};
     struct dns_record record;
     struct arena arena;
 

@@ -4,6 +4,7 @@
 #include "client/pop.h"
 #include "client/submit.h"
 #include "tool/mail/desk.h"
+#include "tool/mail/discover.h"
 #include "tool/report.h"
 #include "tool/say.h"
 
@@ -133,6 +134,49 @@ take_server(struct desk *desk, const struct command_call *call, const char *opti
     return say_error(EX_USAGE, "--%s: %s is for the other direction", option, url);
 }
 
+/* Shows what was found. True when it is to be used. */
+static bool
+agree(struct desk *desk, const struct command_call *call, const struct discovered *found)
+{
+    struct buffer text;
+
+    buffer_init(&text, 4096);
+    if (found->incoming.protocol != CLIENT_NONE)
+        client_server_format(&found->incoming, &text);
+    buffer_put_text(&text, buffer_len(&text) > 0 && found->outgoing.protocol ? ", " : "");
+    if (found->outgoing.protocol != CLIENT_NONE)
+        client_server_format(&found->outgoing, &text);
+    say_line("%s: %.*s", found->source, (int)buffer_len(&text),
+             (const char *)buffer_slice(&text).at);
+    buffer_finish(&text);
+    if (found->is_certain || command_has(call, "yes"))
+        return true;
+    say_warning("these servers are outside of your domain, and nothing proves that its owner has "
+                "named them; --yes takes them");
+    const char *answer = ask(&desk->arena, "use them? [y/N]");
+    return answer && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* When no server is named: those that the domain of the address names. */
+static void
+find_servers(struct desk *desk, const struct command_call *call, struct client_account *account)
+{
+    struct discover_options options = {.resolver = command_value(call, "resolver"),
+                                       .url = command_value(call, "settings"),
+                                       .trust = account->trust};
+    struct discovered found;
+
+    if (command_has(call, "incoming") || command_has(call, "outgoing"))
+        return;
+    discover(&desk->arena, account->address, &options, &found);
+    if (!found.source || !agree(desk, call, &found))
+        return;
+    account->incoming = found.incoming;
+    account->outgoing = found.outgoing;
+    if (!command_has(call, "login") && found.login)
+        account->login = found.login;
+}
+
 static int
 take_tls(const struct command_call *call, enum client_tls *ret_tls)
 {
@@ -173,8 +217,10 @@ gather(struct desk *desk, const struct command_call *call, struct client_account
         account.login = address;
     int code = take_tls(call, &account.tls);
     if (code == EX_OK)
+        find_servers(desk, call, &account);
+    if (code == EX_OK && account.incoming.protocol == CLIENT_NONE)
         code = take_server(desk, call, "incoming", &account.incoming);
-    if (code == EX_OK)
+    if (code == EX_OK && account.outgoing.protocol == CLIENT_NONE)
         code = take_server(desk, call, "outgoing", &account.outgoing);
     if (code == EX_OK && account.incoming.protocol == CLIENT_NONE &&
         account.outgoing.protocol == CLIENT_NONE)
@@ -242,13 +288,20 @@ const struct command command_account_add = {
     .arguments = "ADDRESS",
     .summary = "Store where your mail is, and try it",
     .about = "Writes an account into $XDG_CONFIG_HOME/facteur/accounts (mode 0600) and its "
-             "password into the file passwords beside it, then logs in at both servers. What is "
-             "not given is asked for on a terminal. An account of that name is replaced.\n\n"
+             "password into the keyring of your session (through secret-tool), or where there is "
+             "none, into the file passwords beside it; then logs in at both servers. An account of "
+             "that name is replaced.\n\n"
+             "When no server is given, the domain of the address is asked for them: by SRV records "
+             "(RFC 6186), then by its file https://autoconfig.DOMAIN/mail/config-v1.1.xml or "
+             "https://DOMAIN/.well-known/autoconfig/mail/config-v1.1.xml. Only servers with TLS "
+             "are taken, and those outside of the domain only when DNSSEC or you say so. What is "
+             "still not known is asked for on a terminal.\n\n"
              "Servers are URLs: imaps://HOST[:PORT], imap://, pop3s://, pop3:// for incoming and "
              "smtps://, smtp:// for outgoing mail. Those with an s have TLS from the first byte; "
              "the others must offer STARTTLS, unless --tls says otherwise. Certificates are always "
              "checked.",
-    .examples = "facteur account add alice@example.org --incoming imaps://mail.example.org "
+    .examples = "facteur account add alice@example.org\n"
+                "facteur account add alice@example.org --incoming imaps://mail.example.org "
                 "--outgoing smtps://mail.example.org\n"
                 "facteur account add bob@example.org --as work --login bob --incoming "
                 "pop3s://pop.example.org --outgoing smtp://smtp.example.org --password-command "
@@ -260,6 +313,10 @@ const struct command command_account_add = {
                 {"incoming", "URL", "Server that has your mail."},
                 {"outgoing", "URL", "Server that takes your mail."},
                 {"login", "NAME", "Name to log in with; default: the address."},
+                {"settings", "URL", "Where the file with the servers is (https)."},
+                {"resolver", "ADDRESS",
+                 "Name server to ask: ADDRESS[@PORT]; default: the system's."},
+                {"yes", NULL, "Take servers outside of the domain unasked."},
                 {"reply-to", "ADDRESS", "Where answers are to go, when not to the address."},
                 {"organization", "TEXT", "For the field Organization."},
                 {"tls", "WORD",

@@ -2,6 +2,7 @@
 #include "tool/mail/desk.h"
 
 #include "tool/files.h"
+#include "tool/mail/keyring.h"
 #include "tool/say.h"
 
 #include <errno.h>
@@ -186,8 +187,8 @@ find_password(struct slice text, const char *account, size_t *ret_start, struct 
     return false;
 }
 
-int
-desk_store_password(const char *account, struct slice password)
+static int
+write_password(const char *account, struct slice password)
 {
     static const struct files_owner owner = {.user = FILES_NOBODY, .mode = 0600};
     char *path = desk_config_path("passwords");
@@ -218,6 +219,19 @@ desk_store_password(const char *account, struct slice password)
     files_wipe(&text);
     free(path);
     return code;
+}
+
+/* Into the keyring of the session; where there is none, into the file. */
+int
+desk_store_password(const char *account, struct slice password)
+{
+    bool has_keyring = keyring_is_there();
+
+    if (has_keyring && password.len > 0 && keyring_store(account, password))
+        return write_password(account, SLICE(""));
+    if (has_keyring)
+        keyring_remove(account);
+    return write_password(account, password);
 }
 
 /* The first line that a command of the user's prints. */
@@ -276,6 +290,8 @@ get_password(const struct client_account *account, struct buffer *ret_password)
     files_wipe(&text);
     if (code != EX_OK || buffer_len(ret_password) > 0)
         return code;
+    if (keyring_is_there() && keyring_look_up(account->name, ret_password))
+        return EX_OK;
     if (!isatty(STDIN_FILENO))
         return say_error(EX_CONFIG,
                          "no password is stored for the account %s; store one with 'facteur "

@@ -63,7 +63,8 @@ MUST_USE char *desk_copy_root(const struct client_account *account);
 /* Changes the file of accounts: writes all of them. */
 MUST_USE int desk_write_accounts(const struct client_accounts *accounts);
 
-/* Sets or, with an empty password, removes the stored password of an account. */
+/* Sets or, with an empty password, removes the stored password of an account: in the keyring of
+ * the session, or where there is none, in a file. */
 MUST_USE int desk_store_password(const char *account, struct slice password);
 
 #endif
