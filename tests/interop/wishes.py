@@ -180,6 +180,24 @@ class Wishes(unittest.TestCase):
             office.close()
             slow.close()
 
+    def test_a_message_to_very_many_leaves_room_for_single_ones(self):
+        """One destination, one transaction a second: a thousand recipients take ten of them."""
+        slow = PlainHost()
+        office = Office(config='\nlocal_destinations = yes\nqueue_concurrency = 1\nqueue_rate = 60\n')
+        many = [f"user{i}@slow.test" for i in range(1000)]
+        try:
+            (office.folder / "data/directory/transports").write_text(f"slow.test smtp:[127.0.0.1]:{slow.port}\n")
+            office.tool("reload")
+            with office.smtp(ALICE) as client:
+                client.sendmail(ALICE, many, letter("to-many", "all@slow.test"))
+                client.sendmail(ALICE, ["one@slow.test"], letter("to-one", "one@slow.test"))
+            self.assertTrue(wait_for(lambda: "Subject: to-one" in slow.said))
+            before = slow.said[:slow.said.index("Subject: to-one")].count("Subject: to-many")
+            self.assertLess(before, 6, "of ten transactions")
+        finally:
+            office.close()
+            slow.close()
+
 
 if __name__ == "__main__":
     main()
