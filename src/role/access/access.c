@@ -136,7 +136,7 @@ set_options(struct access_role *role)
     role->options = (struct pop3_server_options){
         .hostname = buffer_slice(&role->hostname),
         .implementation = SLICE("Facteur"),
-        .is_tls_available = role->tls != NULL,
+        .is_tls_available = identity_is_there(&role->identity),
         .login_delay_s = (uint32_t)(config->pop3_login_delay.ns / 1000000000),
         .expire_days = POP3_EXPIRE_NEVER,
         .idle_ms = (uint32_t)(config->pop3_idle_timer.ns / 1000000),
@@ -183,8 +183,7 @@ on_sweep(void *context)
     }
     peers_sweep(role->peers, now);
     forget_logins(role, now);
-    if (role->tls)
-        tls_context_set_time(role->tls, host_wall(role->host));
+    identity_set_time(&role->identity);
     host_timer_set(role->sweep, instant_after(now, duration_s(ACCESS_SWEEP_S)));
 }
 
@@ -220,6 +219,7 @@ role_open(const struct role_start *start)
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
     role->shared = connection_shared_open(role->host);
+    identity_init(&role->identity, role->host);
     acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
@@ -240,17 +240,8 @@ static void
 role_tls(void *state, struct slice name, struct slice chain, struct slice key)
 {
     struct access_role *role = state;
-    struct buffer problem;
 
-    buffer_init(&problem, 512);
-    if (!role->tls) {
-        role->tls = tls_context_open_server();
-        tls_context_set_time(role->tls, host_wall(role->host));
-    }
-    if (!tls_context_set(role->tls, name, chain, key, &problem))
-        log_event(role->host, HOST_LEVEL_ERROR, "certificate_refused", "problem",
-                  buffer_slice(&problem));
-    buffer_finish(&problem);
+    identity_set(&role->identity, name, chain, key, false);
     set_options(role);
 }
 
@@ -322,7 +313,7 @@ role_close(void *state)
     note_ledger_finish(&role->store.ledger);
     host_timer_close(&role->sweep);
     connection_shared_close(&role->shared);
-    tls_context_close(&role->tls);
+    identity_finish(&role->identity);
     peers_close(&role->peers);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);

@@ -14,7 +14,7 @@
 #include "role/connection.h"
 #include "role/peers.h"
 #include "role/role.h"
-#include "tls/context.h"
+#include "role/identity.h"
 
 /* One of the two roles that this one asks. */
 struct access_peer_role {
@@ -35,7 +35,7 @@ struct access_role {
     const struct config *config;
     struct role_start start;
     struct access_peer_role auth, store;
-    struct tls_context *tls;
+    struct identity identity;
     struct connection_shared *shared;
     struct buffer hostname; /* owned: engines borrow it beyond a reload */
     struct buffer others, namespace_shared; /* names of IMAP's namespaces; the same */

@@ -261,7 +261,7 @@ access_session_on_event(struct access_session *session, const struct pop3_event 
             answer_temporary(session);
         break;
     case POP3_EVENT_STARTTLS:
-        connection_start_tls(session->connection, session->role->tls);
+        connection_start_tls(session->connection, identity_context(&session->role->identity));
         break;
     case POP3_EVENT_CLOSE:
         session->waiting = WAITING_NOT;

@@ -78,7 +78,7 @@ access_imap_open(struct access_session *session, bool is_secure, bool allows_cle
         .mechanisms_count = role->options.mechanisms_count,
         .others = buffer_slice(&role->others),
         .shared = buffer_slice(&role->namespace_shared),
-        .is_tls_available = role->tls != NULL,
+        .is_tls_available = identity_is_there(&role->identity),
         .is_secure = is_secure,
         .allows_clear_password = allows_clear_password,
         .idle_ms = (uint32_t)(role->config->imap_idle_timer.ns / 1000000),
@@ -209,7 +209,7 @@ on_event(struct access_session *session, const struct imap_event *event)
         on_store_event(session, event);
         break;
     case IMAP_EVENT_STARTTLS:
-        connection_start_tls(session->connection, session->role->tls);
+        connection_start_tls(session->connection, identity_context(&session->role->identity));
         break;
     case IMAP_EVENT_LOGGED_OUT:
         access_role_end_grant(session->role, session->granted);

@@ -333,7 +333,7 @@ begin(struct access_session *session, struct host_stream *stream)
     struct connection_options connection = {
         .shared = role->shared,
         .stream = stream,
-        .tls = is_secure ? role->tls : NULL,
+        .tls = is_secure ? identity_context(&role->identity) : NULL,
         .engine_kind = is_imap(session->service) ? &access_imap_engine_kind : &engine_kind,
         .owner_kind = &owner_kind,
         .owner = session,
@@ -370,7 +370,7 @@ access_session_open(struct access_role *role, enum role_service service,
     host_stream_peer(stream, &peer);
     bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
         config_networks_contain(&role->config->trusted_networks, &peer);
-    if (is_tls_at_once(service) && !role->tls) {
+    if (is_tls_at_once(service) && !identity_is_there(&role->identity)) {
         refuse(role, service, stream, &peer, "TLS is not available now");
         return;
     }

@@ -228,7 +228,7 @@ abort_auth(struct smtp_session *session)
 static void
 on_starttls(struct smtp_session *session)
 {
-    if (!session->role->tls) {
+    if (!identity_is_there(&session->role->identity)) {
         smtp_session_answer(session,
                             &(struct smtp_verdict){.code = 454,
                                                    .status = ENVELOPE_STATUS(4, 7, 0),
@@ -236,7 +236,7 @@ on_starttls(struct smtp_session *session)
         return;
     }
     smtp_session_answer(session, &(struct smtp_verdict){0});
-    connection_start_tls(session->connection, session->role->tls);
+    connection_start_tls(session->connection, identity_context(&session->role->identity));
 }
 
 /* Memory for bodies is shared by all sessions: beyond its bound new messages have to wait. */

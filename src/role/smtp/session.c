@@ -294,7 +294,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
     struct connection_options options = {
         .shared = role->shared,
         .stream = stream,
-        .tls = is_secure ? role->tls : NULL,
+        .tls = is_secure ? identity_context(&role->identity) : NULL,
         .engine_kind = &engine_kind,
         .owner_kind = &owner_kind,
         .owner = session,
@@ -316,7 +316,7 @@ smtp_session_open(struct smtp_role *role, enum role_service service, struct host
     bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
                       config_networks_contain(&role->config->trusted_networks, &peer);
     const char *reason = reason_to_refuse(role, &peer, is_trusted);
-    if (reason || (service == SERVICE_SUBMISSIONS && !role->tls)) {
+    if (reason || (service == SERVICE_SUBMISSIONS && !identity_is_there(&role->identity))) {
         refuse(role, stream, &peer, reason ? reason : "TLS is not available now");
         return;
     }

@@ -291,8 +291,7 @@ on_sweep(void *context)
     }
     peers_sweep(role->peers, now);
     set_stress(role);
-    if (role->tls)
-        tls_context_set_time(role->tls, host_wall(role->host));
+    identity_set_time(&role->identity);
     host_timer_set(role->sweep, instant_after(now, duration_s(SMTP_SWEEP_S)));
 }
 
@@ -325,6 +324,7 @@ role_open(const struct role_start *start)
     role->peers = peers_open(seed);
     answers_init(&role->answers, seed);
     role->shared = connection_shared_open(role->host);
+    identity_init(&role->identity, role->host);
     acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
@@ -343,17 +343,9 @@ static void
 role_tls(void *state, struct slice name, struct slice chain, struct slice key)
 {
     struct smtp_role *role = state;
-    struct buffer problem;
 
-    buffer_init(&problem, 512);
-    if (!role->tls) {
-        role->tls = tls_context_open_server();
-        tls_context_set_time(role->tls, host_wall(role->host));
-    }
-    if (!tls_context_set(role->tls, name, chain, key, &problem))
-        log_event(role->host, HOST_LEVEL_ERROR, "certificate_refused", "problem",
-                  buffer_slice(&problem));
-    buffer_finish(&problem);
+    /* The first process says it when one cannot be used. */
+    identity_set(&role->identity, name, chain, key, role->start.index == 0);
 }
 
 static bool
@@ -420,7 +412,7 @@ role_close(void *state)
     }
     host_timer_close(&role->sweep);
     connection_shared_close(&role->shared);
-    tls_context_close(&role->tls);
+    identity_finish(&role->identity);
     peers_close(&role->peers);
     answers_finish(&role->answers);
     arena_finish(&role->note_arena);

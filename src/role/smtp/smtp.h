@@ -16,7 +16,7 @@
 #include "role/smtp/answers.h"
 #include "role/smtp/transaction.h"
 #include "smtp/server.h"
-#include "tls/context.h"
+#include "role/identity.h"
 
 struct smtp_session;
 
@@ -36,7 +36,7 @@ struct smtp_role {
     const struct config *config;
     struct role_start start;
     struct smtp_peer_role route, auth, store;
-    struct tls_context *tls;
+    struct identity identity;
     struct connection_shared *shared;
     struct smtp_server_options options[SERVICES];
     struct acceptors acceptors;
