@@ -19,6 +19,7 @@ struct identity {
     bool is_there;
 };
 
+/* In the caller's memory, with no certificate; finish wipes the keys. */
 void identity_init(struct identity *identity, struct host *host);
 void identity_finish(struct identity *identity);
 

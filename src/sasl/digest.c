@@ -2,7 +2,6 @@
 /* Wraps OpenSSL's digests for this room and those above. */
 #include "sasl/digest.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -55,18 +54,4 @@ sasl_pbkdf2(enum sasl_hash hash, struct slice password, struct slice salt, unsig
                           (int)iterations, algorithm(hash), (int)sasl_hash_len(hash),
                           ret_digest) != 1)
         abort();
-}
-
-bool
-sasl_equal(struct slice left, struct slice right)
-{
-    return left.len == right.len &&
-           (left.len == 0 || CRYPTO_memcmp(left.at, right.at, left.len) == 0);
-}
-
-void
-sasl_wipe(void *at, size_t len)
-{
-    if (len > 0)
-        OPENSSL_cleanse(at, len);
 }

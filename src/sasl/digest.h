@@ -18,6 +18,9 @@ size_t sasl_hash_len(enum sasl_hash hash);
 void sasl_digest(enum sasl_hash hash, struct slice bytes, uint8_t *ret_digest);
 void sasl_hmac(enum sasl_hash hash, struct slice key, struct slice bytes, uint8_t *ret_digest);
 
+/* The same as sasl_hmac with SHA-256, without OpenSSL: for processes that hold no TLS. */
+void sasl_hmac_sha_256(struct slice key, struct slice bytes, uint8_t *ret_digest);
+
 /* Hi() of RFC 5802 §2.2: PBKDF2 (RFC 8018 §5.2) of one block. 1 <= iterations <= the maximum. */
 void sasl_pbkdf2(enum sasl_hash hash, struct slice password, struct slice salt, unsigned iterations,
                  uint8_t *ret_digest);

@@ -31,7 +31,7 @@ make_token(const uint8_t key[URL_KEY_LEN], const struct claim *claim, uint8_t re
     buffer_put(&bytes, claim->user);
     buffer_put(&bytes, claim->rump);
     assert(!buffer_overflowed(&bytes)); /* the note's bounds are below */
-    sasl_hmac(SASL_HASH_SHA_256, slice_of(key, URL_KEY_LEN), buffer_slice(&bytes), ret_token);
+    sasl_hmac_sha_256(slice_of(key, URL_KEY_LEN), buffer_slice(&bytes), ret_token);
     buffer_finish(&bytes);
 }
 

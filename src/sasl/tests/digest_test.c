@@ -58,6 +58,26 @@ an_empty_key_is_a_key(void **state)
 }
 
 static void
+both_libraries_make_the_same(void **state)
+{
+    static const char *const keys[] = {
+        "", "Jefe", "a key that is longer than a block of SHA-256, which is sixty-four octets"};
+    uint8_t left[SASL_DIGEST_MAX], right[SASL_DIGEST_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        for (size_t k = 0; k < COUNT_OF(keys); k++) {
+            sasl_hmac(SASL_HASH_SHA_256, slice_of_string(keys[i]), slice_of_string(keys[k]), left);
+            sasl_hmac_sha_256(slice_of_string(keys[i]), slice_of_string(keys[k]), right);
+            assert_memory_equal(left, right, sizeof(left));
+        }
+    }
+    sasl_hmac_sha_256((struct slice){0}, (struct slice){0}, right);
+    assert_digest(SASL_HASH_SHA_256, right,
+                  "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
+static void
 pbkdf2_is_that_of_rfc_6070(void **state)
 {
     uint8_t digest[SASL_DIGEST_MAX];
@@ -97,6 +117,7 @@ main(void)
         cmocka_unit_test(digests_are_those_of_the_standards),
         cmocka_unit_test(keyed_digests_are_those_of_the_standards),
         cmocka_unit_test(an_empty_key_is_a_key),
+        cmocka_unit_test(both_libraries_make_the_same),
         cmocka_unit_test(pbkdf2_is_that_of_rfc_6070),
         cmocka_unit_test(comparison_sees_length_and_every_octet),
         cmocka_unit_test(wiped_memory_is_zero),
