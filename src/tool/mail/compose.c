@@ -175,7 +175,7 @@ add_texts(struct building *building)
 {
     const struct compose *compose = building->compose;
     struct buffer utf8;
-    struct mime_draft *plain, *rich;
+    struct mime_draft *plain, *rich = NULL;
 
     buffer_init(&utf8, LETTER_MAX);
     put_utf8(compose->text, &utf8);
