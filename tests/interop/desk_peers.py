@@ -17,6 +17,7 @@ from pathlib import Path
 
 from office import CLIENT_S, FACTEUR, free_port_base, main, skip_all, wait_for
 from peers import postfix_begin, postfix_end
+from terminal import Screen
 
 ALICE, BOB, PASSWORD = "alice@peer.test", "bob@peer.test", "püssword with blanks"
 REFUSED = 69
@@ -197,6 +198,48 @@ class Peers(unittest.TestCase):
         self.run_it("delete", mark, "--account", "bob", "--folder", "Été")
         rows = json.loads(self.run_it("list", "--account", "bob", "--folder", "Été", "--json"))["messages"]
         self.assertEqual(rows, [])
+
+    def test_the_terminal_client_reads_moves_and_brings_back(self):
+        for subject in ("on the screen", "moved there"):
+            self.send(subject, ALICE, "bob")
+            self.find(subject, "--account", "alice")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        env.update(HOME=str(self.home), LANG="C.UTF-8", TZ="UTC")
+        with Screen([FACTEUR, "mail", "--account", "alice"], env, 30, 120) as screen:
+            screen.wait_until(lambda s: "on the screen" in s and "moved there" in s, "the list")
+            screen.wait_for("stls")
+            screen.press("/moved\r")
+            screen.wait_without("on the screen")
+            screen.press("s\x15Été\r")
+            screen.wait_for("moved to Été")
+            self.find("moved there", "--account", "alice", "--folder", "Été")
+            screen.press("u\x1b")
+            screen.wait_for("on the screen")
+            screen.wait_for("moved there")
+            self.assertTrue(wait_for(lambda: json.loads(self.run_it(
+                "list", "--account", "alice", "--folder", "Été", "--json"))["messages"] == []))
+            self.send("comes by itself", ALICE, "bob")
+            screen.wait_for("comes by itself")
+            screen.press("/screen\r")
+            screen.wait_without("moved there")
+            screen.press("\r")
+            screen.wait_for("Hello.")
+            screen.press("q\x1b")
+            screen.wait_for("moved there")
+
+    def test_the_terminal_client_reads_a_maildrop(self):
+        self.send("in the drop", BOB, "alice")
+        self.find("in the drop", "--account", "pop")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+        env.update(HOME=str(self.home), LANG="C.UTF-8", TZ="UTC")
+        with Screen([FACTEUR, "mail", "--account", "pop"], env, 30, 120) as screen:
+            screen.wait_for("in the drop")
+            screen.press("\r")
+            screen.wait_for("Hello.")
+            screen.press("qd$")
+            screen.wait_for("for good? (y/n)")
+            screen.press("y")
+            screen.wait_without("in the drop")
 
     def test_pop3_fetches_only_what_is_new_and_deletes(self):
         for account in ("pop", "stls"):
