@@ -76,6 +76,18 @@ check_tls(struct check *check, const struct config *config)
 }
 
 static void
+check_tokens(struct check *check, const struct config *config)
+{
+    const uint32_t bearers = CONFIG_MECHANISM_OAUTHBEARER | CONFIG_MECHANISM_XOAUTH2;
+
+    if (config->auth_mechanisms & bearers && config->oauth_issuer.len == 0)
+        complain(check, "oauth_issuer",
+                 "OAUTHBEARER and XOAUTH2 need it; set it, or take them out of auth_mechanisms");
+    if (config->oauth_issuer.len > 0 && config->oauth_claim.len == 0)
+        complain(check, "oauth_claim", "names nobody; set it to a claim, as email");
+}
+
+static void
 check_delivery(struct check *check, const struct config *config)
 {
     struct slice target = config->delivery_default;
@@ -132,6 +144,7 @@ config_check(const struct config *config, struct slice name, struct buffer *erro
     struct check check = {.name = name, .errors = errors, .is_good = true};
 
     check_names(&check, config);
+    check_tokens(&check, config);
     check_tls(&check, config);
     check_delivery(&check, config);
     check_pop3(&check, config);

@@ -53,6 +53,8 @@ enum config_mechanism {
     CONFIG_MECHANISM_SCRAM_SHA_256 = 1 << 2,
     CONFIG_MECHANISM_SCRAM_SHA_256_PLUS = 1 << 3,
     CONFIG_MECHANISM_SCRAM_SHA_1 = 1 << 4,
+    CONFIG_MECHANISM_OAUTHBEARER = 1 << 5,
+    CONFIG_MECHANISM_XOAUTH2 = 1 << 6,
 };
 
 /* A file larger than this is not a configuration; the encoded form always fits in it too. */

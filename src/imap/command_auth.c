@@ -66,6 +66,14 @@ ask_auth(struct imap_server *server, enum imap_event_kind kind, bool has_initial
     imap_raise(server, kind);
 }
 
+bool
+imap_is_clear(struct slice mechanism)
+{
+    struct slice first = slice_first(mechanism, 6);
+
+    return !slice_equal_nocase(first, SLICE("SCRAM-"));
+}
+
 /* True when the mechanism is offered as things are. */
 static bool
 keep_mechanism(struct imap_server *server, struct slice name)
@@ -112,9 +120,7 @@ imap_command_authenticate(struct imap_server *server, struct cursor *cursor)
         imap_end(server, IMAP_NO, "[CANNOT] no such mechanism");
         return;
     }
-    bool is_clear =
-        slice_equal_nocase(name, SLICE("PLAIN")) || slice_equal_nocase(name, SLICE("LOGIN"));
-    if (is_clear && !may_send_password(server)) {
+    if (imap_is_clear(name) && !may_send_password(server)) {
         imap_end(server, IMAP_NO, "[PRIVACYREQUIRED] begin TLS first");
         return;
     }

@@ -317,6 +317,8 @@ IMAP_COMMAND(resetkey);
 IMAP_COMMAND(cancelupdate);
 #undef IMAP_COMMAND
 
+/* True for a mechanism that sends a password or a token as it is. */
+bool imap_is_clear(struct slice mechanism);
 /* After a response to a challenge has come in. */
 void imap_auth_response(struct imap_server *server, struct slice line, struct instant now);
 

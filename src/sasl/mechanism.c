@@ -12,6 +12,8 @@ static const struct {
     [SASL_SCRAM_SHA_1_PLUS] = {{(const uint8_t *)"SCRAM-SHA-1-PLUS", 16}, false, true},
     [SASL_SCRAM_SHA_256] = {{(const uint8_t *)"SCRAM-SHA-256", 13}, false, false},
     [SASL_SCRAM_SHA_256_PLUS] = {{(const uint8_t *)"SCRAM-SHA-256-PLUS", 18}, false, true},
+    [SASL_OAUTHBEARER] = {{(const uint8_t *)"OAUTHBEARER", 11}, true, false},
+    [SASL_XOAUTH2] = {{(const uint8_t *)"XOAUTH2", 7}, true, false},
 };
 
 bool
@@ -36,6 +38,12 @@ bool
 sasl_mechanism_is_plaintext(enum sasl_mechanism mechanism)
 {
     return mechanisms[mechanism].is_plaintext;
+}
+
+bool
+sasl_mechanism_is_bearer(enum sasl_mechanism mechanism)
+{
+    return mechanism == SASL_OAUTHBEARER || mechanism == SASL_XOAUTH2;
 }
 
 bool

@@ -15,6 +15,8 @@ enum sasl_mechanism {
     SASL_SCRAM_SHA_1_PLUS,
     SASL_SCRAM_SHA_256,
     SASL_SCRAM_SHA_256_PLUS,
+    SASL_OAUTHBEARER, /* the server's side only, as the next */
+    SASL_XOAUTH2,
     SASL_MECHANISMS
 };
 
@@ -24,8 +26,11 @@ MUST_USE bool sasl_mechanism_parse(struct slice name, enum sasl_mechanism *ret_m
 /* The registered name; of static storage, and followed by a NUL. */
 struct slice sasl_mechanism_name(enum sasl_mechanism mechanism);
 
-/* True when the password itself travels: only for encrypted connections. */
+/* True when the password itself, or a token, travels: only for encrypted connections. */
 bool sasl_mechanism_is_plaintext(enum sasl_mechanism mechanism);
+
+/* True when what travels is a token. */
+bool sasl_mechanism_is_bearer(enum sasl_mechanism mechanism);
 
 /* True for -PLUS: needs the channel binding of the TLS connection. */
 bool sasl_mechanism_is_bound(enum sasl_mechanism mechanism);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The frame of the server's side, and the two mechanisms that send the password: PLAIN (RFC 4616)
- * and LOGIN (draft-murchison-sasl-login). SCRAM is in scram_server.c. */
+ * and LOGIN (draft-murchison-sasl-login). SCRAM is in scram_server.c, tokens in bearer_server.c. */
 #include "sasl/server_private.h"
 
 #include <stdlib.h>
@@ -135,6 +135,8 @@ sasl_server_feed(struct sasl_server *server, struct slice response)
         return feed_plain(server, response);
     if (server->mechanism == SASL_LOGIN)
         return feed_login(server, response);
+    if (sasl_mechanism_is_bearer(server->mechanism))
+        return sasl_bearer_server_feed(server, response);
     return server->stage == SASL_STAGE_FIRST ? sasl_scram_server_first(server, response)
                                              : sasl_scram_server_final(server, response);
 }

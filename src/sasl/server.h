@@ -6,6 +6,7 @@
  *     SASL_SERVER_CHALLENGE      send sasl_server_message(), then sasl_server_feed() the response
  *     SASL_SERVER_ASK_PASSWORD   look at authcid and password, then sasl_server_answer_password()
  *     SASL_SERVER_ASK_KEYS       find the user's keys, then sasl_server_answer_keys()
+ *     SASL_SERVER_ASK_TOKEN      verify the token, then sasl_server_answer_token()
  *     SASL_SERVER_GRANTED        proven; sasl_server_message() may hold the last words (SCRAM's v=)
  *     SASL_SERVER_FAILED         over; sasl_server_failure() says why
  *
@@ -22,6 +23,7 @@ enum sasl_server_status {
     SASL_SERVER_CHALLENGE,
     SASL_SERVER_ASK_PASSWORD,
     SASL_SERVER_ASK_KEYS,
+    SASL_SERVER_ASK_TOKEN,
     SASL_SERVER_GRANTED,
     SASL_SERVER_FAILED,
 };
@@ -56,6 +58,10 @@ enum sasl_server_status sasl_server_feed(struct sasl_server *server, struct slic
 /* After SASL_SERVER_ASK_PASSWORD; the password is wiped. */
 enum sasl_server_status sasl_server_answer_password(struct sasl_server *server, bool is_right);
 
+/* After SASL_SERVER_ASK_TOKEN. When it is not right, the client is told why in a challenge, which
+ * it answers, and then the exchange fails (RFC 7628 §3.2.3). The token is wiped. */
+enum sasl_server_status sasl_server_answer_token(struct sasl_server *server, bool is_right);
+
 /* After SASL_SERVER_ASK_KEYS. `keys` are of sasl_server_hash(); `is_real` false (sasl_scram_fake)
  * lets the exchange go on and fail at its end. Copied. */
 enum sasl_server_status sasl_server_answer_keys(struct sasl_server *server,
@@ -70,6 +76,10 @@ struct slice sasl_server_authzid(const struct sasl_server *server);
 
 /* The password as it was sent, while the status is SASL_SERVER_ASK_PASSWORD. */
 struct slice sasl_server_password(const struct sasl_server *server);
+
+/* The token, while the status is SASL_SERVER_ASK_TOKEN. Who it is for is the authzid, if anybody.
+ */
+struct slice sasl_server_token(const struct sasl_server *server);
 
 /* Which keys are asked for. */
 enum sasl_hash sasl_server_hash(const struct sasl_server *server);

@@ -14,6 +14,7 @@ enum sasl_stage {
     SASL_STAGE_SECOND,   /* LOGIN's password, SCRAM's client-final-message */
     SASL_STAGE_PASSWORD, /* sasl_server_answer_password */
     SASL_STAGE_KEYS,     /* sasl_server_answer_keys */
+    SASL_STAGE_TOKEN,    /* sasl_server_answer_token */
     SASL_STAGE_OVER,
 };
 
@@ -36,6 +37,9 @@ struct sasl_server {
 
 /* Ends the exchange. */
 enum sasl_server_status sasl_server_fail(struct sasl_server *server, enum sasl_failure failure);
+
+/* OAUTHBEARER and XOAUTH2. */
+enum sasl_server_status sasl_bearer_server_feed(struct sasl_server *server, struct slice message);
 
 /* client-first-message, the answer of keys, and client-final-message. */
 enum sasl_server_status sasl_scram_server_first(struct sasl_server *server, struct slice message);

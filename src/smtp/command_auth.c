@@ -17,6 +17,8 @@ static const struct mechanism mechanisms[] = {
     {SLICE("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256, false, false},
     {SLICE("PLAIN"), SMTP_AUTH_PLAIN, false, false},
     {SLICE("LOGIN"), SMTP_AUTH_LOGIN, false, false},
+    {SLICE("OAUTHBEARER"), SMTP_AUTH_OAUTHBEARER, false, false},
+    {SLICE("XOAUTH2"), SMTP_AUTH_XOAUTH2, false, false},
     {SLICE("EXTERNAL"), SMTP_AUTH_EXTERNAL, true, false},
 };
 

@@ -36,7 +36,9 @@ enum {
     SMTP_AUTH_LOGIN = 2,
     SMTP_AUTH_SCRAM_SHA_256 = 4,
     SMTP_AUTH_SCRAM_SHA_256_PLUS = 8, /* offered under TLS only */
-    SMTP_AUTH_EXTERNAL = 16           /* offered under TLS only */
+    SMTP_AUTH_EXTERNAL = 16,          /* offered under TLS only */
+    SMTP_AUTH_OAUTHBEARER = 32,
+    SMTP_AUTH_XOAUTH2 = 64
 };
 
 /* Who may use VRFY and EXPN; AUTHENTICATED includes trusted peers. Others get 252 and 502. */

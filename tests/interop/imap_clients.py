@@ -12,7 +12,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, Office, main
+from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
+from terminal import Terminal
 
 LETTER = (b"From: Ann <ann@example.test>\r\nTo: alice@example.test\r\nSubject: =?utf-8?q?caf=C3=A9?= %d\r\n"
           b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <%d@example.test>\r\n\r\nBody number %d\r\n")
@@ -189,6 +190,39 @@ SyncState *
         self.assertEqual((self.home / "box").read_text().count("Body number"), 3)
         self.ok(client.select("fetch"))
         self.assertEqual(self.ok(client.search(None, "ALL"))[0], b"")
+
+    @needs("mutt")
+    def test_mutt(self):
+        """A person flags a letter, saves another to Trash, deletes one, and hears of a new one by IDLE."""
+        client = self.login()
+        self.fill(client, "mutt", 4)
+        user = f"alice%40example.test@localhost:{self.base + 993}"
+        (self.home / "muttrc").write_text(
+            f'set folder="imaps://{user}/" spoolfile="=mutt" imap_pass="{self.office.people[ALICE]}"\n'
+            f'set certificate_file="{self.chain}" ssl_ca_certificates_file="{self.chain}"\n'
+            'set imap_authenticators="scram-sha-256:plain:login" imap_idle=yes imap_qresync=yes imap_condstore=yes\n'
+            'set quit=yes delete=yes move=no confirmappend=no confirmcreate=no sort=mailbox-order\n')
+        env = dict(self.env, LANG="C.UTF-8", TERM="xterm")
+        with Terminal(["mutt", "-F", self.home / "muttrc"], env) as mutt:
+            mutt.wait_for("Msgs:4")
+            mutt.press("1\r")
+            mutt.press("F")
+            mutt.press("2\r")
+            mutt.press("s")
+            mutt.wait_for("Save to mailbox")
+            mutt.press("\x15=Trash\r")
+            self.assertTrue(wait_for(lambda: self.ok(client.status("Trash", "(MESSAGES)"))[0].endswith(b"(MESSAGES 1)")))
+            mutt.press("4\r")
+            mutt.press("d")
+            mutt.press("$")
+            mutt.wait_for("Msgs:2")
+            self.ok(client.append("mutt", None, None, letter(9)))
+            mutt.wait_for("Msgs:3")
+            mutt.press("x")
+        self.ok(client.select("mutt"))
+        self.assertEqual(self.ok(client.search(None, "ALL"))[0], b"1 2 3")
+        self.assertEqual(self.ok(client.search(None, "FLAGGED"))[0], b"1")
+        self.assertIn(b"Body number 2", self.ok(client.fetch("2", "(BODY.PEEK[])"))[0][1])
 
     @needs("offlineimap")
     def test_offlineimap(self):

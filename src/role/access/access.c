@@ -117,6 +117,8 @@ set_mechanisms(struct pop3_server_options *options, uint32_t configured)
         {CONFIG_MECHANISM_SCRAM_SHA_1, {(const uint8_t *)"SCRAM-SHA-1", 11}},
         {CONFIG_MECHANISM_PLAIN, {(const uint8_t *)"PLAIN", 5}},
         {CONFIG_MECHANISM_LOGIN, {(const uint8_t *)"LOGIN", 5}},
+        {CONFIG_MECHANISM_OAUTHBEARER, {(const uint8_t *)"OAUTHBEARER", 11}},
+        {CONFIG_MECHANISM_XOAUTH2, {(const uint8_t *)"XOAUTH2", 7}},
     };
 
     options->mechanisms_count = 0;

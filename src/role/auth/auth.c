@@ -39,7 +39,7 @@ auth_open(const struct role_start *start)
     sasl_wipe(key, sizeof(key));
     auth->timer = host_timer_open(start->host, auth_sessions_expire, auth);
     /* Before anything secret is in memory: helpers inherit it. */
-    if (auth_helpers_open(auth) < 0)
+    if (auth_helpers_open(auth) < 0 || auth_bearer_open(auth) < 0)
         return give_up(auth, "the helper processes of auth cannot be started");
     snprintf(path, sizeof(path), "%.*s/directory", (int)start->config->data_dir.len,
              (const char *)start->config->data_dir.at);
@@ -111,6 +111,7 @@ auth_close(void *state)
     }
     auth_store_close(auth);
     auth_helpers_close(auth);
+    auth_bearer_close(auth);
     host_timer_close(&auth->timer);
     auth_tables_finish(auth);
     lockouts_close(&auth->lockouts);

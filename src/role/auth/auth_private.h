@@ -53,10 +53,14 @@ struct auth {
     struct directory *directory;       /* NULL: could never be read */
     struct directory_secrets *secrets; /* the same */
     uint64_t accounts_stamp, secrets_stamp;
+    struct buffer oauth_keys; /* a JWK set; bearer.c */
+    uint64_t oauth_keys_stamp;
     struct instant looked;
     uint8_t installation_key[DIRECTORY_KEY_LEN];
     /* proof.c */
     struct auth_helper helpers[AUTH_HELPERS];
+    struct auth_helper token; /* verifies tokens; channel NULL: none are taken */
+    struct list jobs_token;
     struct auth_helper pam;                         /* channel NULL: system_users is off */
     struct list jobs_known, jobs_unknown, jobs_pam; /* sessions that wait */
     size_t job_count;
@@ -89,6 +93,7 @@ struct auth_session {
     bool is_queued;
     struct instant deadline;
     struct sasl_server *sasl; /* NULL for APOP */
+    const char *refusal;      /* why a token was not good */
     enum sasl_mechanism mechanism;
     bool is_secure;
     struct host_address peer;
@@ -144,6 +149,8 @@ void auth_session_abort(struct auth_session *session);
 void auth_session_forget(struct auth_session *session);
 /* A helper has answered; `is_right` is already false for who is not real. */
 void auth_session_on_proof(struct auth_session *session, bool is_right);
+/* The token is good, and of this name; or it is not, because of `refusal`. */
+void auth_session_on_token(struct auth_session *session, struct slice name, const char *refusal);
 /* Nobody could be asked. */
 void auth_session_on_proof_failed(struct auth_session *session);
 /* store knows the grant, or cannot be told. */
@@ -176,6 +183,17 @@ void auth_helper_hash(void *context, struct slice question, struct buffer *answe
 void auth_helper_pam(void *context, struct slice question, struct buffer *answer);
 /* Wraps libpam: is it the password of this system user, and may they log in now? */
 MUST_USE bool auth_pam_verify(const char *login, const char *password);
+
+/* ---- bearer.c ------------------------------------------------------------------------------ */
+
+/* A negative errno. */
+MUST_USE int auth_bearer_open(struct auth *auth);
+void auth_bearer_close(struct auth *auth);
+/* Has the session's token verified; auth_session_on_token follows. */
+void auth_bearer_ask(struct auth_session *session);
+/* What the helper does: the question is le64 the time, then issuer, audience, claim, keys and
+ * token, each behind its le32 length; the answer an octet of enum token_result and the name. */
+void auth_helper_token(void *context, struct slice question, struct buffer *answer);
 
 /* ---- channel.c ----------------------------------------------------------------------------- */
 

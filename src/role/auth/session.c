@@ -215,7 +215,11 @@ on_failed(struct auth_session *session)
 {
     switch (sasl_server_failure(session->sasl)) {
     case SASL_FAILURE_CREDENTIALS:
-        fail_guess(session);
+        /* Nobody guesses signatures: what is refused is old, mostly, and not counted. */
+        if (session->refusal)
+            fail(session, AUTH_FAILURE_CREDENTIALS, session->refusal);
+        else
+            fail_guess(session);
         break;
     case SASL_FAILURE_MALFORMED:
         fail(session, AUTH_FAILURE_MALFORMED, "malformed");
@@ -250,6 +254,9 @@ go_on(struct auth_session *session, enum sasl_server_status status)
                      sasl_server_authzid(session->sasl)))
             auth_proof_ask(session);
         break;
+    case SASL_SERVER_ASK_TOKEN:
+        auth_bearer_ask(session);
+        break;
     case SASL_SERVER_GRANTED:
         grant(session);
         break;
@@ -270,6 +277,8 @@ mechanism_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
         [SASL_SCRAM_SHA_1] = CONFIG_MECHANISM_SCRAM_SHA_1,
         [SASL_SCRAM_SHA_256] = CONFIG_MECHANISM_SCRAM_SHA_256,
         [SASL_SCRAM_SHA_256_PLUS] = CONFIG_MECHANISM_SCRAM_SHA_256_PLUS,
+        [SASL_OAUTHBEARER] = CONFIG_MECHANISM_OAUTHBEARER,
+        [SASL_XOAUTH2] = CONFIG_MECHANISM_XOAUTH2,
     };
 
     return (auth->start.config->auth_mechanisms & bits[mechanism]) != 0;
@@ -369,6 +378,18 @@ void
 auth_session_on_proof(struct auth_session *session, bool is_right)
 {
     go_on(session, sasl_server_answer_password(session->sasl, is_right));
+}
+
+void
+auth_session_on_token(struct auth_session *session, struct slice name, const char *refusal)
+{
+    session->refusal = refusal;
+    if (!refusal) {
+        if (!identify(session, name, sasl_server_authzid(session->sasl)))
+            return;
+        session->refusal = session->is_real ? NULL : "unknown or not allowed";
+    }
+    go_on(session, sasl_server_answer_token(session->sasl, !session->refusal));
 }
 
 void

@@ -71,6 +71,82 @@ scram_examples_of_the_rfcs_run_byte_for_byte(void **state)
     }
 }
 
+static void
+tokens_are_taken_as_both_mechanisms_send_them(void **state)
+{
+    static const struct {
+        enum sasl_mechanism mechanism;
+        const char *message, *authzid, *token; /* NULL: malformed */
+    } cases[] = {
+        {SASL_OAUTHBEARER,
+         "n,a=ann@example.test,\1host=server.example.com\1port=143\1auth=Bearer vF9dft4q==\1\1",
+         "ann@example.test", "vF9dft4q=="},
+        {SASL_OAUTHBEARER, "n,,\1auth=bearer  a.b.c\1\1", "", "a.b.c"},
+        {SASL_OAUTHBEARER, "y,a=a=2Cb=3Dc,\1auth=Bearer x\1\1", "a,b=c", "x"},
+        {SASL_OAUTHBEARER, "n,a=a=2,\1auth=Bearer x\1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "p=tls-exporter,,\1auth=Bearer x\1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Basic x\1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1auth=Bearer y\1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1\1x", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,auth=Bearer x\1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "", NULL, NULL},
+        {SASL_XOAUTH2, "user=ann@example.test\1auth=Bearer ya29.x\1\1", "ann@example.test",
+         "ya29.x"},
+        {SASL_XOAUTH2, "user=ann\1auth=Bearer\1\1", NULL, NULL},
+        {SASL_XOAUTH2, "user\1auth=Bearer x\1\1", NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct sasl_server *server = open_server((struct setup){.mechanism = cases[i].mechanism});
+        enum sasl_server_status status =
+            sasl_server_start(server, true, slice_of_string(cases[i].message));
+        if (!cases[i].token) {
+            assert_int_equal(status, SASL_SERVER_FAILED);
+            assert_int_equal(sasl_server_failure(server), SASL_FAILURE_MALFORMED);
+        } else {
+            assert_int_equal(status, SASL_SERVER_ASK_TOKEN);
+            assert_slice(sasl_server_token(server), cases[i].token);
+            assert_slice(sasl_server_authzid(server), cases[i].authzid);
+            assert_int_equal(sasl_server_answer_token(server, true), SASL_SERVER_GRANTED);
+            assert_slice(sasl_server_token(server), "");
+        }
+        sasl_server_close(&server);
+    }
+}
+
+/* RFC 7628 §3.2.3: the server says why, the client says something, the exchange fails. */
+static void
+a_bad_token_is_told_of_before_the_end(void **state)
+{
+    static const struct {
+        enum sasl_mechanism mechanism;
+        const char *message, *told;
+    } cases[] = {
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1\1", "{\"status\":\"invalid_token\"}"},
+        {SASL_OAUTHBEARER, "n,,\1\1", "{\"status\":\"invalid_token\"}"}, /* asks what there is */
+        {SASL_XOAUTH2, "user=a\1auth=Bearer x\1\1",
+         "{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail\"}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct sasl_server *server = open_server((struct setup){.mechanism = cases[i].mechanism});
+        assert_int_equal(sasl_server_start(server, false, SLICE("")), SASL_SERVER_CHALLENGE);
+        assert_slice(sasl_server_message(server), "");
+        enum sasl_server_status status =
+            sasl_server_feed(server, slice_of_string(cases[i].message));
+        if (status == SASL_SERVER_ASK_TOKEN)
+            status = sasl_server_answer_token(server, false);
+        assert_int_equal(status, SASL_SERVER_CHALLENGE);
+        assert_slice(sasl_server_message(server), cases[i].told);
+        assert_int_equal(sasl_server_feed(server, SLICE("\1")), SASL_SERVER_FAILED);
+        assert_int_equal(sasl_server_failure(server), SASL_FAILURE_CREDENTIALS);
+        sasl_server_close(&server);
+    }
+}
+
 /* Runs example 1 with one message replaced; returns why it failed. */
 static enum sasl_failure
 spoiled(const char *first, const char *final, bool is_real)
@@ -321,6 +397,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_taken_as_both_mechanisms_send_them),
+        cmocka_unit_test(a_bad_token_is_told_of_before_the_end),
         cmocka_unit_test(scram_examples_of_the_rfcs_run_byte_for_byte),
         cmocka_unit_test(scram_refuses_every_other_final_message),
         cmocka_unit_test(scram_refuses_first_messages_outside_the_grammar),
