@@ -10,6 +10,7 @@ or each command; SELECT is what the client waits for. Every answer is checked. P
 Needs root: Dovecot runs under several users.
 """
 import argparse
+import multiprocessing
 import os
 import pwd
 import random
@@ -345,18 +346,41 @@ def measure_logins(server):
     return (cpu_with_ended(server.process.pid) - begin) / LOGINS * 1e6
 
 
-def measure_idle(server, count, is_secure):
+def sleep_in_idle(server, count, is_secure, line):
+    """In a process of its own, since one may have only so many files open."""
     port = server.secure_port if is_secure else server.port
-    clients = [Client(port, server.user, server.password, is_secure)]
-    begin = pss_kib(server.process.pid)
+    clients = []
     for _ in range(count):
         client = Client(port, server.user, server.password, is_secure)
         client.ask("SELECT bench")
         client.socket.sendall(b"i IDLE\r\n")
         client.until(b"+")
         clients.append(client)
+    line.send(len(clients))
+    line.recv()
+
+
+def measure_idle(server, count, is_secure):
+    port = server.secure_port if is_secure else server.port
+    probe = Client(port, server.user, server.password, is_secure)
+    begin = pss_kib(server.process.pid)
+    sleepers, left = [], count
+    while left > 0:
+        near, far = multiprocessing.Pipe()
+        some = min(left, 5000)
+        sleeper = multiprocessing.Process(target=sleep_in_idle, args=(server, some, is_secure, far))
+        sleeper.start()
+        sleepers.append((sleeper, near))
+        left -= some
+    if sum(line.recv() for _, line in sleepers) != count:
+        sys.exit("bench: not all sleep")
     time.sleep(1)
-    return (pss_kib(server.process.pid) - begin) / count
+    found = (pss_kib(server.process.pid) - begin) / count
+    for sleeper, line in sleepers:
+        line.send(True)
+        sleeper.join()
+    probe.close()
+    return found
 
 
 def measure(server, messages, sessions):
@@ -373,6 +397,8 @@ def measure(server, messages, sessions):
     found |= measure_changes(server, client)
     client.close()
     found["login, connect to LOGOUT"] = measure_logins(server)
+    server.stop()  # what came before has left memory behind
+    server.start()
     found["idle session, KiB"] = measure_idle(server, sessions if server.secure_port else sessions // 10, False)
     if server.secure_port:
         found["idle session with TLS, KiB"] = measure_idle(server, sessions, True)

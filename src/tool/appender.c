@@ -34,6 +34,41 @@ appender_finish(struct appender *appender)
     buffer_finish(&appender->note);
 }
 
+/* ---- mailboxes ------------------------------------------------------------------------------- */
+
+static enum client_next
+on_made(void *context, const struct tool_store_note *note)
+{
+    enum tool_store_result *result = context;
+
+    if (note->kind != TOOL_STORE_DONE)
+        return CLIENT_WAIT;
+    *result = note->as.done.result;
+    return CLIENT_DONE;
+}
+
+int
+appender_make(struct appender *appender, const struct tool_store_mailbox_make *make)
+{
+    struct client *client = appender->client;
+    enum tool_store_result result = TOOL_STORE_RESULT_OK;
+    struct tool_store_mailbox_make note = *make;
+
+    note.id = client_next_id(client);
+    note.account = appender->account;
+    bool is_put = tool_store_put_mailbox_make(&appender->note, client_ledger(client), &note);
+    assert(is_put); /* the name has its bound */
+    client_send(client, &appender->note, HOST_HANDLE_NONE);
+    int code = client_wait_store(client, on_made, &result);
+    if (code != EX_OK || result == TOOL_STORE_RESULT_OK)
+        return code;
+    return say_error(client_store_result_code(result), "the mailbox %.*s cannot be made: %s",
+                     (int)make->mailbox.len, (const char *)make->mailbox.at,
+                     client_store_result_text(result));
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
 static void
 count_in(struct appender *appender, uint64_t id, size_t len)
 {

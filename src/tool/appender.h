@@ -36,6 +36,10 @@ struct appender {
 void appender_init(struct appender *appender);
 void appender_finish(struct appender *appender);
 
+/* Makes a mailbox (note/tool_store); the ids are put in here. Nothing may be on its way. Says what
+ * is wrong. */
+MUST_USE int appender_make(struct appender *appender, const struct tool_store_mailbox_make *make);
+
 /* Sends it; waits for answers when many are on their way. EX_OK also when the store refuses: see
  * `refused`. What it borrows is needed during the call only. */
 MUST_USE int appender_put(struct appender *appender, const struct appender_message *message);

@@ -14,32 +14,48 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* A file of a Maildir. */
+struct entry {
+    char *path; /* owned */
+    uint32_t uid;
+};
+
 struct box {
     enum box_kind kind;
     struct buffer content; /* of the message at hand */
     struct slice file;     /* mbox: mapped */
     size_t offset;
-    char **paths; /* Maildir: sorted, owned */
+    struct entry *entries; /* Maildir: sorted, owned */
+    struct uidlist uids;
     size_t count;
     size_t next;
 };
 
+/* Those that have a UID come first, by it: UIDs rise. */
 static int
-by_name(const void *left, const void *right)
+by_order(const void *left, const void *right)
 {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+    const struct entry *a = left, *b = right;
+
+    if (a->uid != b->uid)
+        return a->uid == 0 ? 1 : b->uid == 0 ? -1 : a->uid < b->uid ? -1 : 1;
+    return strcmp(a->path, b->path);
 }
 
 static void
-add_path(struct box *box, char *path)
+add_entry(struct box *box, char *path)
 {
+    struct slice unique;
+    unsigned flags;
+
     if ((box->count & (box->count - 1)) == 0) {
-        char **paths = realloc(box->paths, (box->count ? box->count * 2 : 1) * sizeof(*paths));
-        if (!paths)
+        box->entries =
+            reallocarray(box->entries, box->count ? box->count * 2 : 1, sizeof(*box->entries));
+        if (!box->entries)
             abort();
-        box->paths = paths;
     }
-    box->paths[box->count++] = path;
+    maildir_parse_name(slice_of_string(strrchr(path, '/') + 1), &unique, &flags);
+    box->entries[box->count++] = (struct entry){path, uidlist_find(&box->uids, unique)};
 }
 
 /* new/ and cur/ hold messages, tmp/ what is not yet one. */
@@ -48,6 +64,7 @@ list_maildir(struct box *box, const char *path)
 {
     static const char *const parts[] = {"cur", "new"};
 
+    uidlist_open(&box->uids, path);
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         char *folder = files_path(path, parts[i]);
         DIR *dir = opendir(folder);
@@ -61,13 +78,13 @@ list_maildir(struct box *box, const char *path)
         }
         for (struct dirent *entry; (entry = readdir(dir));) {
             if (entry->d_name[0] != '.')
-                add_path(box, files_path(folder, entry->d_name));
+                add_entry(box, files_path(folder, entry->d_name));
         }
         closedir(dir);
         free(folder);
     }
     if (box->count > 0)
-        qsort(box->paths, box->count, sizeof(*box->paths), by_name);
+        qsort(box->entries, box->count, sizeof(*box->entries), by_order);
     return EX_OK;
 }
 
@@ -125,8 +142,9 @@ box_close(struct box **box)
     if (b->file.len > 0)
         munmap((void *)(uintptr_t)b->file.at, b->file.len);
     for (size_t i = 0; i < b->count; i++)
-        free(b->paths[i]);
-    free(b->paths);
+        free(b->entries[i].path);
+    free(b->entries);
+    uidlist_finish(&b->uids);
     buffer_finish(&b->content);
     free(b);
     *box = NULL;
@@ -202,6 +220,17 @@ flags_of_maildir(unsigned maildir)
            (maildir & MAILDIR_DRAFT ? (uint32_t)BOX_DRAFT : 0);
 }
 
+/* Dovecot keeps the arrival as the time of the file. */
+static struct wall
+received_of(const struct box *box, const char *path, struct slice name)
+{
+    struct stat info;
+
+    if (box->uids.uid_validity == 0 || stat(path, &info) != 0)
+        return maildir_name_time(name);
+    return (struct wall){(int64_t)info.st_mtim.tv_sec * 1000000000};
+}
+
 static bool
 next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
 {
@@ -211,7 +240,8 @@ next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
 
     if (box->next == box->count)
         return false;
-    const char *path = box->paths[box->next++];
+    const struct entry *entry = &box->entries[box->next++];
+    const char *path = entry->path;
     struct slice name = slice_of_string(strrchr(path, '/') + 1);
     *ret_code = files_read(path, BOX_MESSAGE_MAX, &file);
     if (*ret_code == EX_OK)
@@ -223,8 +253,10 @@ next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
     *ret_message = (struct box_message){
         .content = buffer_slice(&box->content),
         .flags = flags_of_maildir(flags),
-        .received = maildir_name_time(name),
+        .received = received_of(box, path, name),
+        .uid = entry->uid,
     };
+    ret_message->keyword_count = uidlist_keywords(&box->uids, name, ret_message->keywords);
     return true;
 }
 
@@ -242,6 +274,12 @@ box_next(struct box *box, struct box_message *ret_message, int *ret_code)
         return false;
     }
     return is_any;
+}
+
+uint32_t
+box_uid_validity(const struct box *box)
+{
+    return box->uids.uid_validity;
 }
 
 uint64_t

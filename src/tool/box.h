@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/time.h"
 #include "delivery/mbox.h"
+#include "tool/uidlist.h"
 
 /* Flags as note/tool_store has them. */
 enum box_flag {
@@ -25,6 +26,9 @@ struct box_message {
     struct slice content; /* CRLF line ends; valid until the next call */
     uint32_t flags;
     struct wall received; /* 0: not known */
+    uint32_t uid;         /* in a Maildir of Dovecot's; 0: not known */
+    struct slice keywords[UIDLIST_KEYWORDS_MAX];
+    size_t keyword_count;
 };
 
 struct box;
@@ -36,6 +40,9 @@ void box_close(struct box **box);
 /* The next message; false at the end, with *ret_code other than EX_OK when it is a failure that
  * was told. */
 MUST_USE bool box_next(struct box *box, struct box_message *ret_message, int *ret_code);
+
+/* The UIDVALIDITY of a Maildir of Dovecot's; 0: not known. */
+uint32_t box_uid_validity(const struct box *box);
 
 /* How far it is: bytes of an mbox, files of a Maildir. */
 uint64_t box_done(const struct box *box);

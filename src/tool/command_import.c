@@ -53,15 +53,33 @@ send_message(struct import *import, const struct box_message *message)
 {
     char key[KEY_MAX];
     size_t key_len = make_key(import, message->content, key);
+    struct tool_store_keyword keywords[UIDLIST_KEYWORDS_MAX];
+
+    for (size_t i = 0; i < message->keyword_count; i++)
+        keywords[i].name = message->keywords[i];
     struct appender_message append = {
         .mailbox = import->mailbox,
         .content = message->content,
         .key = slice_of(key, key_len),
         .flags = message->flags,
         .received = message->received,
+        .keywords = keywords,
+        .keyword_count = message->keyword_count,
+        .uid = message->uid,
     };
 
     return appender_put(&import->appender, &append);
+}
+
+/* Dovecot's numbers are kept as long as nothing was in the mailbox here. */
+static int
+make_mailbox(struct import *import)
+{
+    struct tool_store_mailbox_make make = {.mailbox = import->mailbox,
+                                           .is_subscribed = true,
+                                           .uid_validity = box_uid_validity(import->box)};
+
+    return make.uid_validity != 0 ? appender_make(&import->appender, &make) : EX_OK;
 }
 
 /* The store files them in the order in which they are sent. What is on its way arrives, whatever
@@ -70,7 +88,7 @@ static int
 send_all(struct import *import)
 {
     struct box_message message;
-    int code = EX_OK, sent = EX_OK;
+    int code = EX_OK, sent = make_mailbox(import);
 
     while (code == EX_OK && sent == EX_OK && appender_goes_on(&import->appender) &&
            box_next(import->box, &message, &code))
@@ -172,7 +190,10 @@ const struct command command_import = {
     .about =
         "Reads PATH, an mbox file or a Maildir, and puts its messages with their flags and times "
         "into a mailbox of the account, which is made if it is not there. The server must be "
-        "running.\n\nAn import that was cut off can be begun again: what is there already is "
+        "running.\n\nFrom a Maildir of Dovecot (dovecot-uidlist, dovecot-keywords) keywords come "
+        "along, and, into a mailbox that had no message yet, UIDs and UIDVALIDITY: mail programs "
+        "go on as before. Subfolders (.Sent) are Maildirs of their own.\n\nAn import that was cut "
+        "off can be begun again: what is there already is "
         "passed over.",
     .examples = "facteur import alice@example.org /var/mail/alice\n"
                 "facteur import alice@example.org ~/Maildir/.Sent --mailbox Sent",

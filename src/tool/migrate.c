@@ -62,17 +62,6 @@ connect_again(struct migrate *migrate)
 
 /* ---- one mailbox ----------------------------------------------------------------------------- */
 
-static enum client_next
-on_made(void *context, const struct tool_store_note *note)
-{
-    enum tool_store_result *result = context;
-
-    if (note->kind != TOOL_STORE_DONE)
-        return CLIENT_WAIT;
-    *result = note->as.done.result;
-    return CLIENT_DONE;
-}
-
 static uint8_t
 use_of(uint32_t attributes)
 {
@@ -95,27 +84,14 @@ use_of(uint32_t attributes)
 static int
 make_mailbox(struct migrate *migrate, uint32_t uid_validity)
 {
-    struct client *client = migrate->options->store;
-    struct buffer *note = &migrate->appender.note;
-    enum tool_store_result result = TOOL_STORE_RESULT_OK;
     struct tool_store_mailbox_make make = {
-        .id = client_next_id(client),
-        .account = migrate->options->account,
         .mailbox = migrate->box->name,
         .use = use_of(migrate->box->attributes),
         .is_subscribed = migrate->box->is_subscribed,
         .uid_validity = uid_validity,
     };
 
-    bool is_put = tool_store_put_mailbox_make(note, client_ledger(client), &make);
-    assert(is_put); /* the name has its bound */
-    client_send(client, note, HOST_HANDLE_NONE);
-    int code = client_wait_store(client, on_made, &result);
-    if (code != EX_OK || result == TOOL_STORE_RESULT_OK)
-        return code;
-    return say_error(client_store_result_code(result), "the mailbox %.*s cannot be made: %s",
-                     (int)migrate->box->name.len, (const char *)migrate->box->name.at,
-                     client_store_result_text(result));
+    return appender_make(&migrate->appender, &make);
 }
 
 /* Whose messages they are, for their keys. */

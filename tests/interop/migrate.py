@@ -241,6 +241,18 @@ class Migrate(unittest.TestCase):
         ours.logout()
         self.office.tool("check")
 
+    def test_its_maildirs_are_imported_as_they_lie(self):
+        server = self.dovecot()
+        theirs = server.client(self.office.context)
+        self.fill(theirs)
+        mail = server.folder / "mail/old"
+        for folder, name in ((mail, "INBOX"), (mail / ".Sent", "Sent"), (mail / ".Work.2026", "Work/2026")):
+            found = office.json.loads(self.office.tool("import", NEW, str(folder), "--mailbox", name, "--json"))
+            self.assertEqual((found["imported"], found["refused"]), (5, 0))
+        self.compare(theirs, self.imap(), {"INBOX": "INBOX", "Sent": "Sent", "Work.2026": "Work/2026"})
+        found = office.json.loads(self.office.tool("import", NEW, str(mail), "--json"))
+        self.assertEqual((found["imported"], found["already_there"]), (0, 5))
+
     def test_a_prefix_of_all_names_is_taken_off(self):
         server = self.dovecot("INBOX.")
         theirs = server.client(self.office.context)

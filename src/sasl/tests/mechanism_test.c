@@ -32,12 +32,13 @@ other_names_are_refused(void **state)
 }
 
 static void
-only_plain_and_login_send_the_password(void **state)
+some_send_a_password_or_a_token(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < SASL_MECHANISMS; i++)
         assert_int_equal(sasl_mechanism_is_plaintext((enum sasl_mechanism)i),
-                         i == SASL_PLAIN || i == SASL_LOGIN);
+                         i == SASL_PLAIN || i == SASL_LOGIN ||
+                             sasl_mechanism_is_bearer((enum sasl_mechanism)i));
 }
 
 int
@@ -46,7 +47,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_is_found_again_in_any_case),
         cmocka_unit_test(other_names_are_refused),
-        cmocka_unit_test(only_plain_and_login_send_the_password),
+        cmocka_unit_test(some_send_a_password_or_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
