@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -80,7 +81,8 @@ class Programs(unittest.TestCase):
         cls.place = Path(tempfile.mkdtemp(prefix="fo-run-", dir="/tmp"))
         cls.place.chmod(0o1777)
         for name, text in (("keep", KEEP.replace("$OUT", str(cls.place))), ("exit", EXIT),
-                           ("hang", "#!/bin/sh\ncat > /dev/null\nsleep 1000 & sleep 1000\n")):
+                           ("hang", "#!/bin/sh\ncat > /dev/null\nsleep 1000 & sleep 1000\n"),
+                           ("slow", "#!/bin/sh\ncat > /dev/null\nsleep 30\nexit 0\n")):
             (cls.place / name).write_text(text)
             (cls.place / name).chmod(0o755)
         (cls.place / "sockets").mkdir()
@@ -90,11 +92,11 @@ class Programs(unittest.TestCase):
                     f"nouser {USER} {cls.place}/exit 67 ''", f"busy {USER} {cls.place}/exit 75 'come back'",
                     f"spam {USER} {cls.place}/exit 1 '5.7.1 no, thank you'",
                     f"missing {USER} {cls.place}/missing", f"root root {cls.place}/keep",
-                    f"hang {USER} {cls.place}/hang", f"option {USER} {cls.place}/keep $local"]
+                    f"hang {USER} {cls.place}/hang", f"slow {USER} {cls.place}/slow", f"option {USER} {cls.place}/keep $local"]
         cls.office = Office(config="programs = {" + ", ".join(json.dumps(p) for p in programs) + "}\n"
-                            f'socket_dirs = {{"{cls.place}/sockets"}}\nprogram_timer = "2 s"\n')
+                            f'socket_dirs = {{"{cls.place}/sockets"}}\nprogram_timer = "10 s"\n')
         rows = [f"{name}.test pipe:{name}" for name in
-                ("keep", "nouser", "busy", "spam", "missing", "root", "hang", "option", "unknown")]
+                ("keep", "nouser", "busy", "spam", "missing", "root", "hang", "slow", "option", "unknown")]
         rows += [f"lmtp.test lmtp:unix:{cls.place}/sockets/lmtp", "gone.test lmtp:unix:/tmp/elsewhere/lmtp",
                  f"away.test lmtp:unix:{cls.place}/sockets/away"]
         (cls.office.folder / "data/directory/transports").write_text("\n".join(rows) + "\n")
@@ -163,6 +165,28 @@ class Programs(unittest.TestCase):
         self.assertIn("program_timer", self.waiting("h@hang.test"))
         counters = {r["role"]: r for r in self.office.tool_data("status")["processes"]}
         self.assertIn("hand", counters)
+
+    def running(self, program):
+        """Processes that run this program of ours."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and str(self.place / program).encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue  # it has ended
+        return found
+
+    def test_a_role_that_is_killed_takes_its_programs_along_and_loses_nothing(self):
+        self.send("k@slow.test")
+        self.assertTrue(wait_for(lambda: self.running("slow")), self.office.log_text()[-3000:])
+        [hand] = self.office.processes("hand")
+        os.kill(hand, signal.SIGKILL)
+        self.assertTrue(wait_for(lambda: not self.running("slow")))
+        self.assertIn("the process that carried it ended", self.waiting("k@slow.test"))
+        self.assertTrue(wait_for(lambda: hand not in self.office.processes("hand") and self.office.processes("hand")))
+        self.send("after@keep.test")
+        self.assertTrue(wait_for((self.place / "kept.after@keep.test").exists))
 
     def test_a_large_message_arrives_whole(self):
         body = b"0123456789" * 7 + b"\r\n"
