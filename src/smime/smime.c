@@ -52,9 +52,8 @@ fail(struct buffer *problem, const char *what)
     return false;
 }
 
-/* Nobody is asked for a passphrase. */
-static int
-no_passphrase(char *at, int room, int is_writing, void *context)
+int
+smime_no_passphrase(char *at, int room, int is_writing, void *context)
 {
     (void)at;
     (void)room;
@@ -72,7 +71,7 @@ take_certificates(struct smime_identity *identity, BIO *pem)
     X509 *certificate;
 
     while (sk_X509_num(identity->others) < CERTIFICATES_MAX &&
-           (certificate = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL))) {
+           (certificate = PEM_read_bio_X509(pem, NULL, smime_no_passphrase, NULL))) {
         bool is_own =
             !identity->certificate && X509_check_private_key(certificate, identity->key) == 1;
         if (is_own)
@@ -92,7 +91,7 @@ smime_identity_open(struct slice pem, struct buffer *problem)
 
     if (!identity || !(identity->others = sk_X509_new_null()))
         abort();
-    identity->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    identity->key = PEM_read_bio_PrivateKey(bio, NULL, smime_no_passphrase, NULL);
     if (!identity->key)
         fail(problem, "no private key without a passphrase is in it");
     BIO_free(bio);
@@ -159,7 +158,7 @@ static STACK_OF(X509) * read_recipients(const struct slice *certificates, size_t
 
     for (size_t i = 0; stack && i < count; i++) {
         BIO *bio = smime_bio(certificates[i]);
-        X509 *certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+        X509 *certificate = PEM_read_bio_X509(bio, NULL, smime_no_passphrase, NULL);
         BIO_free(bio);
         if (certificate && sk_X509_push(stack, certificate))
             continue;

@@ -7,56 +7,18 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
-enum { AUTHORITIES_MAX = 10000, NAME_MAX_LEN = 1024, PEM_MAX = 64 * 1024 };
-
-/* ---- what a certificate says --------------------------------------------------------------- */
-
-/* Common name, or organization, of a subject or issuer. */
-static struct slice
-name_of(X509_NAME *name, struct arena *arena)
-{
-    static const int kinds[] = {NID_commonName, NID_organizationName, NID_organizationalUnitName};
-
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        int place = X509_NAME_get_index_by_NID(name, kinds[i], -1);
-        unsigned char *text = NULL;
-        if (place < 0)
-            continue;
-        int len =
-            ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, place)));
-        if (len < 0)
-            continue;
-        struct slice copy =
-            arena_copy(arena, slice_first(slice_of(text, (size_t)len), NAME_MAX_LEN));
-        OPENSSL_free(text);
-        return copy;
-    }
-    ERR_clear_error();
-    return SLICE("");
-}
+enum { AUTHORITIES_MAX = 10000 };
 
 static void
 describe(X509 *certificate, struct arena *arena, struct smime_verdict *verdict)
 {
-    STACK_OF(OPENSSL_STRING) *emails = X509_get1_email(certificate);
-    int count = sk_OPENSSL_STRING_num(emails);
-    struct slice *addresses = ARENA_ARRAY(arena, struct slice, count > 0 ? (size_t)count : 1);
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *at = NULL;
+    struct smime_card card = smime_card_of(certificate, arena);
 
-    for (int i = 0; addresses && i < count; i++)
-        addresses[verdict->addresses_count++] =
-            arena_copy(arena, slice_of_string(sk_OPENSSL_STRING_value(emails, i)));
-    verdict->addresses = addresses;
-    X509_email_free(emails);
-    verdict->name = name_of(X509_get_subject_name(certificate), arena);
-    verdict->issuer = name_of(X509_get_issuer_name(certificate), arena);
-    if (bio && PEM_write_bio_X509(bio, certificate) == 1) {
-        long len = BIO_get_mem_data(bio, &at);
-        if (len > 0 && len <= PEM_MAX)
-            verdict->certificate = arena_copy(arena, slice_of(at, (size_t)len));
-    }
-    BIO_free(bio);
+    verdict->name = card.name;
+    verdict->issuer = card.issuer;
+    verdict->addresses = card.addresses;
+    verdict->addresses_count = card.addresses_count;
+    verdict->certificate = card.certificate;
 }
 
 /* ---- trust --------------------------------------------------------------------------------- */
@@ -70,7 +32,8 @@ open_store(struct slice trust, struct wall now)
 
     if (!store)
         abort();
-    for (int i = 0; i < AUTHORITIES_MAX && (authority = PEM_read_bio_X509(bio, NULL, NULL, NULL));
+    for (int i = 0; i < AUTHORITIES_MAX &&
+                    (authority = PEM_read_bio_X509(bio, NULL, smime_no_passphrase, NULL));
          i++) {
         (void)X509_STORE_add_cert(store, authority);
         X509_free(authority);

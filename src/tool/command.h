@@ -98,14 +98,14 @@ extern const struct command command_serve, command_demo, command_check, command_
     command_relay_add, command_relay_remove, command_relay_list, command_relay_export,
     command_relay_import, command_lab_start, command_lab_send, command_lab_stop, command_lab_status,
     command_mime_tree, command_mime_part, command_mime_check, command_mime_build,
-    command_mime_split, command_mime_join,
-    command_completion, command_man, command_version, command_help;
+    command_mime_split, command_mime_join, command_completion, command_man, command_version,
+    command_help;
 
 /* A person's own mail: tool/mail. */
 extern const struct command command_account_add, command_account_list, command_account_remove,
-    command_account_test, command_mail, command_send, command_fetch, command_sync, command_list,
-    command_thread, command_search, command_show, command_save, command_reply, command_forward,
-    command_bounce, command_receipt, command_accept, command_decline, command_move, command_flag,
-    command_delete;
+    command_account_test, command_certificate_add, command_certificate_list, command_mail,
+    command_send, command_fetch, command_sync, command_list, command_thread, command_search,
+    command_show, command_save, command_reply, command_forward, command_bounce, command_receipt,
+    command_accept, command_decline, command_move, command_flag, command_delete;
 
 #endif

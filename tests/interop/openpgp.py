@@ -231,7 +231,7 @@ class OpenPgp(Correspondents):
     def test_mutt_reads_ours(self):
         box = mailbox.mbox(self.home / "ours")
         for words in (("--sign",), ("--sign", "--encrypt")):
-            box.add(self.send(" ".join(words), *words, "--print", text="Déjà vu par mutt.\n"))
+            box.add(self.send(" ".join(words), *words, "--print", text="Déjà vu par mutt.\n").replace(b"\r\n", b"\n"))
         box.flush()
         words, env = self.mutt(BOB, "set pager_stop=yes")
         with Terminal([*words, "-f", self.home / "ours"], env) as mutt:

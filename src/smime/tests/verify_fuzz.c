@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Signatures of strangers: whatever they are, none is good without an authority. */
+#include "smime/card.h"
 #include "smime/smime.h"
 
 #include <stdlib.h>
@@ -18,6 +19,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_init(&inside, 4 << 20);
     if (smime_verify(input, SLICE(""), SLICE(""), now, &arena, &inside).kind == SMIME_GOOD ||
         smime_verify(input, SLICE("x"), SLICE(""), now, &arena, &inside).kind == SMIME_GOOD)
+        abort();
+    struct smime_card card;
+    bool is_passphrase;
+    if (smime_card_read(input, &arena, &card) && card.certificate.len == 0)
+        abort();
+    if (smime_pkcs12_read(input, "", &inside, &is_passphrase, &inside) && buffer_len(&inside) == 0)
         abort();
     buffer_finish(&inside);
     arena_finish(&arena);

@@ -179,7 +179,7 @@ find_openpgp(const struct client_account *account, const struct seal_wish *wish,
         !wish->is_encrypted)
         code = say_error(EX_CONFIG,
                          "the account %s has no certificate (S/MIME), and there is no OpenPGP key "
-                         "of yours; set the one with 'facteur account add --certificate FILE', or "
+                         "of yours; set the one with 'facteur certificate add FILE', or "
                          "make the other with 'gpg --quick-gen-key %.*s'",
                          account->name, CLIENT_TEXT(buffer_slice(&composed->sender)));
     else if (!is_answered || names.len > 0)

@@ -20,8 +20,8 @@ seal_identity(const struct client_account *account, bool is_quiet)
 
     if (!account->certificate && !is_quiet)
         say_error(EX_CONFIG,
-                  "the account %s has no certificate; set it with 'facteur account add "
-                  "--certificate FILE'",
+                  "the account %s has no certificate; set it with 'facteur certificate add "
+                  "FILE'",
                   account->name);
     if (!account->certificate || (is_quiet && !files_exists(account->certificate)))
         return NULL;
