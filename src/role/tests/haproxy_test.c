@@ -34,7 +34,7 @@ static void
 expect_client(struct slice bytes, const char *client)
 {
     struct haproxy header;
-    size_t used;
+    size_t used = 0;
 
     for (size_t step = 1; step <= 128; step++) {
         struct buffer text;
@@ -132,7 +132,7 @@ what_is_no_header_is_refused(void **state)
 #undef BAD
     };
     struct haproxy header;
-    size_t used;
+    size_t used = 0;
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -146,7 +146,7 @@ a_line_has_a_hundred_and_seven_octets_and_no_more(void **state)
 {
     struct buffer line;
     struct haproxy header;
-    size_t used;
+    size_t used = 0;
 
     (void)state;
     for (size_t len = HAPROXY_LINE_MAX; len <= HAPROXY_LINE_MAX + 1; len++) {
