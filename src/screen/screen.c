@@ -222,6 +222,11 @@ take_folders(struct screen *screen, struct news *news)
     account->folders_count = news->folders_count;
     news->folders = NULL;
     news->folders_count = 0;
+    /* A place without an INBOX, or a folder that has gone: another one is opened. */
+    if (news->account == screen->account && !screen->is_opening && account->folders_count > 0 &&
+        screen->pane == PANE_LIST && screen->roster.count == 0 &&
+        !screen_find_folder(screen, screen->account, screen->folder))
+        open_folder(screen, screen->account, account->folders[0].name);
 }
 
 static void

@@ -183,7 +183,7 @@ put_date(const struct screen *screen, struct wall date, struct buffer *out)
     if (date.ns == 0)
         return;
     if (then.year == now.year && then.month == now.month && then.day == now.day)
-        (void)snprintf(text, sizeof(text), "%02u:%02u", then.hour, then.minute);
+        (void)snprintf(text, sizeof(text), " %02u:%02u", then.hour, then.minute);
     else if (then.year == now.year)
         (void)snprintf(text, sizeof(text), "%2u %s", then.day, months[(then.month - 1) % 12]);
     else

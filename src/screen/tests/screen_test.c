@@ -382,6 +382,28 @@ news_of_another_folder_changes_nothing(void **state)
     stage_close(&stage);
 }
 
+static void
+a_place_without_an_inbox_shows_its_first_folder(void **state)
+{
+    struct stage stage;
+    struct news *news;
+
+    (void)state;
+    stage_open(&stage, 24, 100, 1);
+    assert_true(stage_wished(&stage, WISH_OPEN));
+    news = news_new(NEWS_FAILED, 0);
+    news->wish = WISH_OPEN;
+    traffic_set(&news->text, SLICE("no such folder"));
+    screen_tell(stage.screen, news);
+    news = news_new(NEWS_FOLDERS, 0);
+    news_add_folder(news, "Lists/a");
+    screen_tell(stage.screen, news);
+    struct wish *wish = stage_wish(&stage, WISH_OPEN);
+    assert_string_equal(wish->folder, "Lists/a");
+    wish_free(wish);
+    stage_close(&stage);
+}
+
 int
 main(void)
 {
@@ -401,6 +423,7 @@ main(void)
         cmocka_unit_test(every_size_can_be_drawn),
         cmocka_unit_test(the_mouse_opens_folders_and_messages),
         cmocka_unit_test(news_of_another_folder_changes_nothing),
+        cmocka_unit_test(a_place_without_an_inbox_shows_its_first_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
