@@ -215,8 +215,12 @@ on_appended(struct imap_server *server, const struct access_store_note *note, st
     if (told->result != ACCESS_STORE_RESULT_OK)
         task->result = told->result;
     task->uid_validity = told->uid_validity;
-    if (task->answered == task->count)
+    if (task->answered == task->count) {
+        if (task->result == ACCESS_STORE_RESULT_OK)
+            imap_notify_own_messages(server, task->name, told->uid_validity, told->uid,
+                                     (uint32_t)task->count);
         after_appends(server);
+    }
 }
 
 /* ---- notes ----------------------------------------------------------------------------------- */

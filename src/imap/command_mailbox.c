@@ -71,6 +71,10 @@ imap_command_status(struct imap_server *server, struct cursor *cursor)
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
+struct edit_task {
+    struct slice name, to;
+};
+
 static void
 put_mailbox_id(struct buffer *text, const struct access_store_done *done)
 {
@@ -83,10 +87,15 @@ static void
 on_edited(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     const struct access_store_done *done = &note->as.done;
+    const struct edit_task *task = server->task;
 
     (void)blob;
     if (done->result == ACCESS_STORE_RESULT_OK && done->number != 0) /* RFC 8474 §4.1 */
         put_mailbox_id(&server->text, done);
+    if (done->result == ACCESS_STORE_RESULT_OK) {
+        imap_notify_own_name(server, task->name);
+        imap_notify_own_name(server, task->to);
+    }
     imap_end_result(server, done->result, "done");
 }
 
@@ -98,6 +107,8 @@ edit(struct imap_server *server, const struct access_store_mailbox_edit *change)
         imap_end(server, IMAP_NO, "[CANNOT] that is no name for a mailbox");
         return;
     }
+    struct edit_task *task = imap_task(server, sizeof(*task));
+    *task = (struct edit_task){change->name, change->to};
     server->note.as.mailbox_edit = *change;
     imap_ask(server, ACCESS_STORE_MAILBOX_EDIT, on_edited);
 }

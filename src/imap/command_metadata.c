@@ -354,6 +354,10 @@ static void
 on_set(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     (void)blob;
+    const struct set_task *task = server->task;
+
+    for (size_t i = 0; note->as.done.result == ACCESS_STORE_RESULT_OK && i < task->count; i++)
+        imap_notify_own_entry(server, task->name, task->rows[i].name);
     if (note->as.done.result == ACCESS_STORE_RESULT_LIMIT)
         imap_end(server, IMAP_NO, "[METADATA TOOMANY] there are too many");
     else

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { ASKED_MAX = 2 << 20, KEPT_MAX = 64 << 20 };
+enum { ASKED_MAX = 2 << 20, KEPT_MAX = 64 << 20 , OWN_MAX = 64 << 10};
 
 enum outcome { GOOD, MALFORMED, UNKNOWN_EVENT };
 
@@ -24,6 +24,7 @@ imap_notify_close(struct imap_notify **notify)
     imap_view_close(&old->view);
     arena_finish(&old->arena);
     arena_finish(&old->kept);
+    arena_finish(&old->own_arena);
     free(old);
     *notify = NULL;
 }
@@ -37,6 +38,7 @@ new_notify(void)
         abort();
     arena_init(&notify->arena, ASKED_MAX);
     arena_init(&notify->kept, KEPT_MAX);
+    arena_init(&notify->own_arena, OWN_MAX);
     list_init(&notify->view.link);
     return notify;
 }

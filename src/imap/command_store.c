@@ -182,6 +182,7 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
 
 struct copy_task {
     bool is_move;
+    struct slice to;
 };
 
 /* resp-code-copy = "COPYUID" SP nz-number SP uid-set SP uid-set (RFC 4315) */
@@ -223,6 +224,12 @@ on_copied(struct imap_server *server, const struct access_store_note *note, stru
         imap_end_result(server, told->result, "");
         return;
     }
+    uint32_t count = 0;
+    for (size_t i = 0; i < told->sources.count; i++)
+        count += told->sources.at[i].last - told->sources.at[i].first + 1;
+    if (has_code)
+        imap_notify_own_messages(server, task->to, told->uid_validity, told->uid_first + count - 1,
+                                 count);
     if (has_code && task->is_move) { /* before the messages go (RFC 6851 §4.3) */
         buffer_put_text(&server->output, "* OK ");
         put_copyuid(&server->output, told);
@@ -258,6 +265,7 @@ copy(struct imap_server *server, struct cursor *cursor, bool is_move)
         imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
         return;
     }
+    task->to = name;
     server->note.as.copy = (struct access_store_copy){
         .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,

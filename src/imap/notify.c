@@ -159,6 +159,97 @@ events_of(const struct imap_server *server, const struct access_store_mailbox_ro
     return has_none ? events & ~(unsigned)MESSAGE_EVENTS : events;
 }
 
+/* ---- the client's own changes --------------------------------------------------------------- */
+
+static void
+add_own(struct imap_server *server, struct imap_notify_own own)
+{
+    struct imap_notify *notify = server->notify;
+
+    if (!notify || !(notify->others & own.events) || notify->own_count == IMAP_NOTIFY_OWN_MAX)
+        return;
+    own.name = arena_copy(&notify->own_arena, own.name);
+    own.entry = arena_copy(&notify->own_arena, own.entry);
+    if (!arena_failed(&notify->own_arena))
+        notify->own[notify->own_count++] = own;
+    notify->is_stale = true; /* looked at now, it hides nothing later */
+}
+
+void
+imap_notify_own_name(struct imap_server *server, struct slice name)
+{
+    add_own(server, (struct imap_notify_own){
+                        .name = name,
+                        .events = IMAP_NOTIFY_NAME | IMAP_NOTIFY_SUBSCRIPTION,
+                        .entry = slice_of("", 0),
+                    });
+}
+
+void
+imap_notify_own_entry(struct imap_server *server, struct slice name, struct slice entry)
+{
+    add_own(server, (struct imap_notify_own){
+                        .name = name,
+                        .events = METADATA_EVENTS,
+                        .entry = entry,
+                    });
+}
+
+void
+imap_notify_own_messages(struct imap_server *server, struct slice name, uint32_t uid_validity,
+                         uint32_t uid_last, uint32_t count)
+{
+    if (server->state == IMAP_SELECTED && server->notify && server->notify->items.at &&
+        server->view.mailbox->uid_validity == uid_validity)
+        imap_set_builder_add(&server->own, uid_last - count + 1, uid_last);
+    add_own(server, (struct imap_notify_own){
+                        .name = name,
+                        .events = IMAP_NOTIFY_NEW,
+                        .entry = slice_of("", 0),
+                        .uid_next = uid_last + 1,
+                        .count = count,
+                    });
+}
+
+static bool
+is_own_name(const struct imap_notify *notify, struct slice name)
+{
+    for (size_t i = 0; i < notify->own_count; i++) {
+        if (notify->own[i].events & IMAP_NOTIFY_NAME && slice_equal(notify->own[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_own_entry(const struct imap_notify *notify, struct slice name, struct slice entry)
+{
+    for (size_t i = 0; i < notify->own_count; i++) {
+        const struct imap_notify_own *own = &notify->own[i];
+        if (own->events & METADATA_EVENTS && slice_equal(own->name, name) &&
+            slice_equal(own->entry, entry))
+            return true;
+    }
+    return false;
+}
+
+/* True when what was put into the mailbox is all that has come to it or gone. */
+static bool
+is_own_growth(const struct imap_notify *notify, const struct access_store_mailbox_row *row,
+              uint32_t messages_before)
+{
+    uint32_t count = 0, uid_next = 0;
+
+    for (size_t i = 0; i < notify->own_count; i++) {
+        const struct imap_notify_own *own = &notify->own[i];
+        if (!(own->events & IMAP_NOTIFY_NEW) || !slice_equal(own->name, row->name))
+            continue;
+        count += own->count;
+        uid_next = own->uid_next;
+    }
+    return count > 0 && row->uid_next == uid_next && row->messages == messages_before + count;
+}
+
 /* ---- telling --------------------------------------------------------------------------------- */
 
 static void
@@ -240,14 +331,20 @@ compare_row(struct imap_server *server, const struct imap_notify_look *look,
     const struct access_store_mailbox_row *known = find_known(server->notify, row);
     unsigned events = events_of(server, row);
 
+    bool is_own = is_own_name(server->notify, row->name);
+    bool is_own_mail = is_own_growth(server->notify, row, known ? known->messages : 0);
     if (!known) {
-        if (events & IMAP_NOTIFY_NAME)
+        if (events & IMAP_NOTIFY_NAME && !is_own)
             put_list(server, row, true, slice_of("", 0));
-        if (events & IMAP_NOTIFY_NEW && row->messages > 0)
+        if (events & IMAP_NOTIFY_NEW && row->messages > 0 && !is_own_mail)
             put_status(server, row, false);
         return;
     }
     bool is_renamed = !slice_equal(known->name, row->name);
+    if (is_own)
+        events &= ~(unsigned)(IMAP_NOTIFY_NAME | IMAP_NOTIFY_SUBSCRIPTION);
+    if (is_own_mail)
+        events &= ~(unsigned)MESSAGE_EVENTS;
     if (is_renamed && events & IMAP_NOTIFY_NAME && !went_along(server, look, row, known))
         put_list(server, row, true, known->name);
     else if (known->is_subscribed != row->is_subscribed && events & IMAP_NOTIFY_SUBSCRIPTION)
@@ -279,7 +376,8 @@ compare_gone(struct imap_server *server, const struct imap_notify_look *look)
         while (at < look->rows.count && compare_rows(&there[at], known) < 0)
             at++;
         bool is_there = at < look->rows.count && compare_rows(&there[at], known) == 0;
-        if (!is_there && events_of(server, known) & IMAP_NOTIFY_NAME)
+        if (!is_there && events_of(server, known) & IMAP_NOTIFY_NAME &&
+            !is_own_name(notify, known->name))
             put_list(server, known, false, slice_of("", 0));
     }
 }
@@ -310,7 +408,7 @@ put_mark(struct imap_server *server, const struct imap_notify_look *look, uint32
 {
     struct slice name;
 
-    if (!wants_mark(server, look, mailbox, &name))
+    if (!wants_mark(server, look, mailbox, &name) || is_own_entry(server->notify, name, entry))
         return;
     buffer_put_text(&server->output, "* METADATA ");
     if (name.len > 0)
@@ -370,6 +468,8 @@ tell(struct imap_server *server)
 
     imap_notify_compare(server, look);
     imap_notify_keep(server, look);
+    server->notify->own_count = 0;
+    arena_reset(&server->notify->own_arena);
     imap_end(server, IMAP_OK, "");
     return true;
 }
@@ -386,14 +486,29 @@ find_new(struct imap_server *server, struct imap_range *ret_range)
     return ret_range->first < server->view.known;
 }
 
-static void
+/* §5.2: but for those that the client has put there itself. False when there are no others. */
+static bool
 fetch_new(struct imap_server *server, struct imap_range places)
 {
-    struct imap_range *range = arena_new(&server->arena, sizeof(*range));
+    struct imap_set own = imap_set_builder_set(&server->own);
+    struct imap_set_builder others;
+    struct imap_range *copy = NULL;
 
-    assert(range);
-    *range = places;
-    imap_fetch_places(server, server->notify->items, &(struct imap_set){range, 1});
+    imap_set_builder_init(&others);
+    for (uint32_t place = places.first; place <= places.last; place++) {
+        if (!imap_set_has(&own, server->view.mailbox->uids[place]))
+            imap_set_builder_add(&others, place, place);
+    }
+    struct imap_set set = imap_set_builder_set(&others);
+    if (set.count > 0)
+        copy = ARENA_ARRAY(&server->arena, struct imap_range, set.count);
+    if (copy) {
+        memcpy(copy, set.at, set.count * sizeof(*copy));
+        imap_fetch_places(server, server->notify->items, &(struct imap_set){copy, set.count});
+    }
+    imap_set_builder_finish(&others);
+    imap_set_builder_finish(&server->own);
+    return copy;
 }
 
 bool
@@ -408,7 +523,8 @@ imap_notify_step(struct imap_server *server)
     server->is_uid = server->may_expunge = false;
     server->view.is_pinned = true;
     if (has_new) {
-        fetch_new(server, places);
+        if (!fetch_new(server, places))
+            imap_end(server, IMAP_OK, "");
     } else {
         struct imap_notify_look *look = imap_task(server, sizeof(*look));
         server->notify->is_stale = false;

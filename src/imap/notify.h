@@ -45,6 +45,17 @@ struct imap_notify_mark {
     uint64_t hash;
 };
 
+/* A change that the client made itself: it need not be told of it. */
+struct imap_notify_own {
+    struct slice name; /* of the mailbox */
+    unsigned events;
+    struct slice entry; /* of METADATA */
+    uint32_t uid_next;  /* of NEW: what the mailbox has then, if nobody else changed it, */
+    uint32_t count;     /* and by how many messages it has grown */
+};
+
+enum { IMAP_NOTIFY_OWN_MAX = 50 }; /* until the next look; of more the client hears */
+
 struct imap_notify {
     struct arena arena; /* of what was asked for */
     bool has_selected, is_delayed;
@@ -62,6 +73,9 @@ struct imap_notify {
     size_t row_count;
     struct imap_notify_mark *marks; /* by mailbox and name */
     size_t mark_count;
+    struct arena own_arena;
+    struct imap_notify_own own[IMAP_NOTIFY_OWN_MAX];
+    size_t own_count;
 };
 
 /* filter-mailboxes-other of RFC 5465 and RFC 7377; names are kept in the arena. */

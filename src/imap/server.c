@@ -38,6 +38,7 @@ imap_server_open(const struct imap_server_options *options, struct instant now)
     buffer_init(&server->output, IMAP_OUTPUT_MAX);
     arena_init(&server->arena, IMAP_ARENA_MAX);
     imap_set_builder_init(&server->gathered);
+    imap_set_builder_init(&server->own);
     list_init(&server->view.link);
     touch(server, now);
     buffer_put_text(&server->output, "* OK [");
@@ -59,6 +60,7 @@ imap_server_close(struct imap_server **server)
     imap_compress_end(old);
     imap_notify_close(&old->notify);
     imap_contexts_close(old);
+    imap_set_builder_finish(&old->own);
     imap_view_close(&old->view);
     free((void *)(uintptr_t)old->saved.at);
     buffer_finish(&old->command);

@@ -118,6 +118,7 @@ struct imap_server {
     uint32_t new_from;              /* UID of the first new message that was not told of; 0: none */
     bool is_internal;               /* what runs is no command: its end says nothing */
     struct imap_part *part;         /* that is being fetched; see part.h */
+    struct imap_set_builder own;    /* UIDs in the selected mailbox: the client put them there */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;
@@ -257,6 +258,12 @@ void imap_compress_taken(struct imap_server *server, size_t len);
 /* Between commands: tells what NOTIFY asks for; true when it has begun something. */
 bool imap_notify_step(struct imap_server *server);
 void imap_notify_close(struct imap_notify **notify);
+/* What the client has done itself: to the names of mailboxes, to an annotation, or that messages up
+ * to `uid_last` were put into a mailbox (`uid_validity` tells whether it is the selected one). */
+void imap_notify_own_name(struct imap_server *server, struct slice name);
+void imap_notify_own_entry(struct imap_server *server, struct slice name, struct slice entry);
+void imap_notify_own_messages(struct imap_server *server, struct slice name, uint32_t uid_validity,
+                              uint32_t uid_last, uint32_t count);
 
 /* ---- command_fetch.c ---- */
 /* FETCH of these places, with items as a client writes them. */

@@ -197,6 +197,7 @@ void
 imap_deselect(struct imap_server *server)
 {
     imap_contexts_close(server);
+    imap_set_builder_finish(&server->own);
     imap_view_close(&server->view);
     server->sync_place = 0;
     server->announced = 0;
