@@ -278,11 +278,14 @@ COMMANDS = [
     ("FETCH 1:* BODYSTRUCTURE, first", "FETCH 1:* BODYSTRUCTURE", 1, 60, 2),
     ("FETCH 1:* BODY.PEEK[]", "FETCH 1:* BODY.PEEK[]", 3, 2600, 4),
     ("SEARCH SUBJECT", "SEARCH SUBJECT harbour", 5, 0, 0.4),
-    ("SEARCH BODY, first", "SEARCH BODY captain", 1, 0, None),
-    ("SEARCH BODY, with its index", "SEARCH BODY captain", 5, 0, 1),
     ("SORT (SUBJECT)", "SORT (SUBJECT) UTF-8 ALL", 5, 2, 0.6),
     ("THREAD REFERENCES", "THREAD REFERENCES UTF-8 ALL", 3, 2, 3),
     ("COPY 1:*", "COPY 1:* copy", 1, 0, 3),
+]
+# At the end: the first of them has a text index made, which is kept up from then on.
+SEARCHES = [
+    ("SEARCH BODY, first", "SEARCH BODY captain", 1, 0, None),
+    ("SEARCH BODY, with its index", "SEARCH BODY captain", 5, 0, 1),
 ]
 
 
@@ -301,9 +304,9 @@ def settle(server):
         quiet, before = quiet + 1 if now - before < 10e6 else 0, now
 
 
-def measure_commands(server, client, messages):
+def measure_commands(server, client, messages, commands):
     found = {}
-    for name, command, times, least, _ in COMMANDS:
+    for name, command, times, least, _ in commands:
         def do(command=command, times=times, least=least):
             for _ in range(times):
                 answer = client.ask(command)
@@ -362,7 +365,12 @@ def sleep_in_idle(server, count, is_secure, line):
 
 def measure_idle(server, count, is_secure):
     port = server.secure_port if is_secure else server.port
-    probe = Client(port, server.user, server.password, is_secure)
+    server.stop()  # what came before has left memory behind
+    server.start()
+    for _ in range(8):  # all processes have loaded what the first session loads
+        probe = Client(port, server.user, server.password, is_secure)
+        probe.ask("SELECT bench")
+        probe.ask("FETCH 1:* FLAGS")
     begin = pss_kib(server.process.pid)
     sleepers, left = [], count
     while left > 0:
@@ -379,7 +387,6 @@ def measure_idle(server, count, is_secure):
     for sleeper, line in sleepers:
         line.send(True)
         sleeper.join()
-    probe.close()
     return found
 
 
@@ -393,12 +400,11 @@ def measure(server, messages, sessions):
     found["SELECT, cold"] = (time.perf_counter() - begin) * 1e6
     if b"* %d EXISTS" % messages not in answer:
         sys.exit(f"bench: SELECT said {answer!r}")
-    found |= measure_commands(server, client, messages)
+    found |= measure_commands(server, client, messages, COMMANDS)
     found |= measure_changes(server, client)
-    client.close()
     found["login, connect to LOGOUT"] = measure_logins(server)
-    server.stop()  # what came before has left memory behind
-    server.start()
+    found |= measure_commands(server, client, messages, SEARCHES)
+    client.close()
     found["idle session, KiB"] = measure_idle(server, sessions if server.secure_port else sessions // 10, False)
     if server.secure_port:
         found["idle session with TLS, KiB"] = measure_idle(server, sessions, True)
@@ -406,7 +412,7 @@ def measure(server, messages, sessions):
     return found
 
 
-WANTED = {name: wanted for name, _, _, _, wanted in COMMANDS} | {
+WANTED = {name: wanted for name, _, _, _, wanted in COMMANDS + SEARCHES} | {
     "SELECT, cold": 10000, "STORE, one after another": 150, "APPEND, one after another": 200,
     "login, connect to LOGOUT": 300, "idle session, KiB": 8, "idle session with TLS, KiB": 40}
 
