@@ -36,8 +36,7 @@ take_word(struct cursor *cursor, struct word *ret_word)
         return false;
     at.end = at.at + slice_first(cursor_rest(&at), MIME_ENCODED_WORD_DECODE_MAX).len;
     if (!cursor_take_until(&at, '?', &charset) || !cursor_take_byte(&at, '?') ||
-        !cursor_take_until(&at, '?', &encoding) || !cursor_take_byte(&at, '?') ||
-        encoding.len != 1)
+        !cursor_take_until(&at, '?', &encoding) || !cursor_take_byte(&at, '?') || encoding.len != 1)
         return false;
     ret_word->charset = charset_find(slice_first(charset, slice_find_byte(charset, '*')));
     if (!ret_word->charset)
@@ -85,9 +84,9 @@ put_q_decoded(struct buffer *octets, struct slice text)
 
 struct word_decoder {
     struct buffer *out;
-    struct buffer octets;  /* of the run of words being gathered */
-    struct buffer digits;  /* base64 of its last words, while they do not end a group of four */
-    size_t digits_start;   /* where in octets that begins */
+    struct buffer octets; /* of the run of words being gathered */
+    struct buffer digits; /* base64 of its last words, while they do not end a group of four */
+    size_t digits_start;  /* where in octets that begins */
     struct buffer scratch;
 };
 
@@ -104,8 +103,8 @@ static bool
 put_base64_decoded(struct word_decoder *decoder, struct slice text)
 {
     size_t open = buffer_len(&decoder->digits) % 4;
-    bool goes_on = open > 0 && ((open + text.len) % 4 == 0 ||
-                                slice_find_byte(text, '=') == text.len);
+    bool goes_on =
+        open > 0 && ((open + text.len) % 4 == 0 || slice_find_byte(text, '=') == text.len);
 
     if (!goes_on) {
         buffer_clear(&decoder->digits);
@@ -185,8 +184,7 @@ take_run(struct word_decoder *decoder, struct cursor *cursor)
     for (;;) {
         *cursor = at;
         skip_gap(&at);
-        if (!take_word(&at, &next) || next.charset != word.charset ||
-            !put_octets(decoder, &next))
+        if (!take_word(&at, &next) || next.charset != word.charset || !put_octets(decoder, &next))
             break;
     }
     put_converted(decoder->out, word.charset, buffer_slice(&decoder->octets), &decoder->scratch);
@@ -311,21 +309,23 @@ struct word_writer {
 };
 
 /* The longest piece of text, of whole characters, that fits a word of `room` octets; at least one
- * character. */
+ * character. A word of base64 that others follow ends where no padding is needed, if it can: some
+ * readers (GMime) join such words before they decode them, and stop at the first '='. */
 static struct slice
 piece_that_fits(const struct word_writer *writer, struct slice text, size_t room)
 {
-    size_t len = 0;
+    size_t len = 0, unpadded = 0;
 
     for (size_t next = 0; next < text.len;) {
         do
             next++;
         while (next < text.len && (text.at[next] & 0xC0) == 0x80);
-        size_t cost = writer->is_base64 ? (next + 2) / 3 * 4
-                                        : q_len(slice_first(text, next), writer->place);
+        size_t cost =
+            writer->is_base64 ? (next + 2) / 3 * 4 : q_len(slice_first(text, next), writer->place);
         if (len > 0 && cost + WORD_FRAME > room)
-            break;
+            return slice_first(text, writer->is_base64 && unpadded > 0 ? unpadded : len);
         len = next;
+        unpadded = len % 3 == 0 ? len : unpadded;
     }
     return slice_first(text, len);
 }

@@ -56,9 +56,21 @@ static void
 bad_words_stay_as_they_are(void **state)
 {
     static const char *const texts[] = {
-        "", "=?", "=?utf-8", "=?utf-8?Q", "=?utf-8?Q?a", "=?utf-8?Q?a?", "=?utf-8?X?a?=",
-        "=?utf-8?QQ?a?=", "=?x-none?Q?a?=", "=??Q?a?=", "=?utf-8?B?!!!!?=", "=?utf-8?Q?=G1?=",
-        "=?=?=?", "a =? b ?= c", "=?utf-8?Q?a\x01",
+        "",
+        "=?",
+        "=?utf-8",
+        "=?utf-8?Q",
+        "=?utf-8?Q?a",
+        "=?utf-8?Q?a?",
+        "=?utf-8?X?a?=",
+        "=?utf-8?QQ?a?=",
+        "=?x-none?Q?a?=",
+        "=??Q?a?=",
+        "=?utf-8?B?!!!!?=",
+        "=?utf-8?Q?=G1?=",
+        "=?=?=?",
+        "a =? b ?= c",
+        "=?utf-8?Q?a\x01",
     };
 
     (void)state;
@@ -80,7 +92,9 @@ what_many_senders_do_wrong_is_read(void **state)
     check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?jZ?= =?utf-8?B?A==?=", "abcd");
     check_decoded("=?utf-8?B?YWI?= =?utf-8?B?Y2Q=?=", "abcd");
     check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?!?= =?utf-8?Q?c?=", "ab =?utf-8?B?!?= c");
-    check_decoded("=?utf-8?Q?" "?=", "");
+    check_decoded("=?utf-8?Q?"
+                  "?=",
+                  "");
     check_decoded("caf\xC3\xA9", "caf\xC3\xA9");
     check_decoded("caf\xE9", "caf\xC3\xA9");
     check_decoded("=?windows-1252?Q?=93quoted=94?=", "\xE2\x80\x9Cquoted\xE2\x80\x9D");
@@ -126,9 +140,22 @@ static void
 text_that_was_encoded_decodes_to_itself(void **state)
 {
     static const char *const texts[] = {
-        "", "plain", "two words", "double  blanks   inside", " leading", "trailing ", " ", "   ",
-        "\xC3\xA9", "a \xC3\xA9 b", "Hello \xC3\xA9", "=?utf-8?Q?not_a_word?=", "=?", "a=?b",
-        "Re: r\xC3\xA9union du 3 \xC3\xA0 l'\xC3\xA9" "cole, apport\xC3\xA9 par "
+        "",
+        "plain",
+        "two words",
+        "double  blanks   inside",
+        " leading",
+        "trailing ",
+        " ",
+        "   ",
+        "\xC3\xA9",
+        "a \xC3\xA9 b",
+        "Hello \xC3\xA9",
+        "=?utf-8?Q?not_a_word?=",
+        "=?",
+        "a=?b",
+        "Re: r\xC3\xA9union du 3 \xC3\xA0 l'\xC3\xA9"
+        "cole, apport\xC3\xA9 par "
         "\xE4\xB8\xAD\xE6\x96\x87\xE4\xB8\xAD\xE6\x96\x87 et \xF0\x9F\x98\x80",
     };
 
@@ -178,6 +205,33 @@ display_names_are_atoms_quoted_or_encoded(void **state)
     check_phrase("two  blanks", "\"two  blanks\"");
 }
 
+/* Characters of two, three and four octets, so that words end at any place in a group of three. */
+static void
+words_of_base64_are_padded_at_the_end_alone(void **state)
+{
+    struct buffer text, encoded, decoded;
+
+    (void)state;
+    for (size_t shift = 0; shift < 8; shift++) {
+        buffer_init(&text, 4096);
+        buffer_init(&encoded, 8192);
+        buffer_init(&decoded, 4096);
+        for (size_t i = 0; i < shift; i++)
+            buffer_put_text(&text, "\xC3\xA9");
+        for (size_t i = 0; i < 40; i++)
+            buffer_put_text(&text, i % 3 == 0 ? "\xF0\xA0\x80\x80" : "\xE4\xB8\x96\xC3\xA9");
+        mime_encoded_words_put(&encoded, buffer_slice(&text), MIME_WORD_TEXT, 9);
+        struct slice words = buffer_slice(&encoded);
+        assert_true(slice_find(words, SLICE("?B?")) < words.len);
+        assert_int_equal(slice_find(words, SLICE("=?=\r\n")), words.len);
+        mime_encoded_words_decode(&decoded, words);
+        assert_true(slice_equal(buffer_slice(&decoded), buffer_slice(&text)));
+        buffer_finish(&text);
+        buffer_finish(&encoded);
+        buffer_finish(&decoded);
+    }
+}
+
 static void
 octets_that_are_not_utf_8_become_replacement_characters(void **state)
 {
@@ -205,6 +259,7 @@ main(void)
         cmocka_unit_test(text_that_was_encoded_decodes_to_itself),
         cmocka_unit_test(long_texts_are_folded_without_cutting_characters),
         cmocka_unit_test(display_names_are_atoms_quoted_or_encoded),
+        cmocka_unit_test(words_of_base64_are_padded_at_the_end_alone),
         cmocka_unit_test(octets_that_are_not_utf_8_become_replacement_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
