@@ -65,14 +65,14 @@ reading_makes_seen_and_scrolls(void **state)
     (void)state;
     open_five(&stage);
     stage_press(&stage, "j\r");
-    struct wish *wish = stage_wish(&stage, WISH_READ);
+    struct wish *wish = stage_get_wish(&stage, WISH_READ);
     assert_int_equal(wish->id, 4);
     wish_free(wish);
     STAGE_SHOWS(&stage, "Reading…");
     stage_tell_sheet(&stage, 4,
                      "line 1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n"
                      "> quoted\nhttps://example.test/\nlast line\n");
-    wish = stage_wish(&stage, WISH_FLAG);
+    wish = stage_get_wish(&stage, WISH_FLAG);
     assert_int_equal(wish->add, MARK_SEEN);
     assert_int_equal(wish->ids[0], 4);
     wish_free(wish);
@@ -114,7 +114,7 @@ attachments_are_saved_under_the_name_that_is_typed(void **state)
     stage_press(&stage, "vs");
     STAGE_SHOWS(&stage, "Save to file: map.pdf");
     stage_press(&stage, "\x7f\x7f\x7fxyz\r");
-    struct wish *wish = stage_wish(&stage, WISH_SAVE);
+    struct wish *wish = stage_get_wish(&stage, WISH_SAVE);
     assert_string_equal(wish->text, "map.xyz");
     assert_int_equal(wish->part, 4);
     assert_int_equal(wish->id, 5);
@@ -137,7 +137,7 @@ nothing_is_deleted_before_yes(void **state)
     stage_press(&stage, "x\x1b");
     assert_null(screen_next_wish(stage.screen));
     stage_press(&stage, "u$y");
-    struct wish *wish = stage_wish(&stage, WISH_MOVE);
+    struct wish *wish = stage_get_wish(&stage, WISH_MOVE);
     assert_int_equal(wish->ids_count, 1);
     assert_int_equal(wish->ids[0], 5);
     assert_string_equal(wish->folder, "Trash");
@@ -165,7 +165,7 @@ what_was_moved_comes_back(void **state)
     screen_tell(stage.screen, news);
     STAGE_SHOWS_NOT(&stage, "Subject 5");
     stage_press(&stage, "u");
-    struct wish *wish = stage_wish(&stage, WISH_BRING);
+    struct wish *wish = stage_get_wish(&stage, WISH_BRING);
     assert_string_equal(wish->folder, "Sent");
     assert_int_equal(wish->first, 77);
     assert_int_equal(wish->count, 1);
@@ -183,12 +183,12 @@ flags_are_set_and_taken_back(void **state)
     (void)state;
     open_five(&stage);
     stage_press(&stage, "F");
-    struct wish *wish = stage_wish(&stage, WISH_FLAG);
+    struct wish *wish = stage_get_wish(&stage, WISH_FLAG);
     assert_int_equal(wish->add, MARK_FLAGGED);
     wish_free(wish);
     STAGE_SHOWS(&stage, "N!");
     stage_press(&stage, "u");
-    wish = stage_wish(&stage, WISH_FLAG);
+    wish = stage_get_wish(&stage, WISH_FLAG);
     assert_int_equal(wish->remove, MARK_FLAGGED);
     assert_int_equal(wish->add, 0);
     wish_free(wish);
@@ -207,13 +207,13 @@ the_list_narrows_as_one_types(void **state)
     stage_press(&stage, "/ject 2");
     STAGE_SHOWS(&stage, "Subject 2");
     STAGE_SHOWS_NOT(&stage, "Subject 5");
-    struct wish *wish = stage_wish(&stage, WISH_SEARCH);
+    struct wish *wish = stage_get_wish(&stage, WISH_SEARCH);
     assert_string_equal(wish->text, "jec"); /* it was asked when three letters stood there */
     news = news_new(NEWS_FOUND, 0);
     news->serial = wish->serial;
     wish_free(wish);
     screen_tell(stage.screen, news);
-    wish = stage_wish(&stage, WISH_SEARCH); /* and is asked again for what stands there now */
+    wish = stage_get_wish(&stage, WISH_SEARCH); /* and is asked again for what stands there now */
     assert_string_equal(wish->text, "ject 2");
     news = news_new(NEWS_FOUND, 0);
     news->serial = wish->serial;
@@ -235,10 +235,10 @@ a_message_is_written_and_stays_until_it_is_sent(void **state)
     (void)state;
     open_five(&stage);
     stage_press(&stage, "mbo");
-    struct wish *wish = stage_wish(&stage, WISH_COMPLETE);
+    struct wish *wish = stage_get_wish(&stage, WISH_COMPLETE);
     assert_string_equal(wish->text, "b");
     wish_free(wish);
-    wish = stage_wish(&stage, WISH_COMPLETE);
+    wish = stage_get_wish(&stage, WISH_COMPLETE);
     news = news_new(NEWS_ADDRESSES, 0);
     traffic_set(&news->text, slice_of_string(wish->text));
     wish_free(wish);
@@ -246,7 +246,7 @@ a_message_is_written_and_stays_until_it_is_sent(void **state)
     screen_tell(stage.screen, news);
     STAGE_SHOWS(&stage, "  Bob <bob@example.test>");
     stage_press(&stage, "\t\rHello\r");
-    wish = stage_wish(&stage, WISH_EDIT);
+    wish = stage_get_wish(&stage, WISH_EDIT);
     assert_string_equal(wish->draft->to, "Bob <bob@example.test>");
     assert_string_equal(wish->draft->subject, "Hello");
     news = news_new(NEWS_DRAFT, 0);
@@ -258,7 +258,7 @@ a_message_is_written_and_stays_until_it_is_sent(void **state)
     screen_tell(stage.screen, news);
     STAGE_SHOWS(&stage, "Dear Bob");
     stage_press(&stage, "ymap.pdf\x1b"); /* while it is sent, keys do nothing */
-    wish = stage_wish(&stage, WISH_SEND);
+    wish = stage_get_wish(&stage, WISH_SEND);
     assert_string_equal(wish->draft->text, "Dear Bob\n");
     wish_free(wish);
     news = news_new(NEWS_FAILED, 0);
@@ -269,7 +269,7 @@ a_message_is_written_and_stays_until_it_is_sent(void **state)
     STAGE_SHOWS(&stage, "Dear Bob");
     STAGE_SHOWS(&stage, "the server says no");
     stage_press(&stage, "amap.pdf\ry");
-    wish = stage_wish(&stage, WISH_SEND);
+    wish = stage_get_wish(&stage, WISH_SEND);
     assert_int_equal(wish->draft->files_count, 1);
     wish_free(wish);
     screen_tell(stage.screen, news_new(NEWS_SENT, 0));
@@ -294,7 +294,7 @@ what_comes_later_is_told_and_shown(void **state)
     STAGE_SHOWS(&stage, "Subject 6");
     /* The cursor has stayed on its message. */
     stage_press(&stage, "\r");
-    struct wish *wish = stage_wish(&stage, WISH_READ);
+    struct wish *wish = stage_get_wish(&stage, WISH_READ);
     assert_int_equal(wish->id, 5);
     wish_free(wish);
     stage_close(&stage);
@@ -354,13 +354,13 @@ the_mouse_opens_folders_and_messages(void **state)
     (void)state;
     open_five(&stage);
     screen_press(stage.screen, &click);
-    struct wish *wish = stage_wish(&stage, WISH_OPEN);
+    struct wish *wish = stage_get_wish(&stage, WISH_OPEN);
     assert_true(wish && strcmp(wish->folder, "Sent") == 0);
     wish_free(wish);
     stage_tell_opened(&stage, "Sent", 2);
     click = (struct key){.kind = PRESS_DOUBLE_CLICK, .row = 2, .column = 60};
     screen_press(stage.screen, &click);
-    wish = stage_wish(&stage, WISH_READ);
+    wish = stage_get_wish(&stage, WISH_READ);
     assert_true(wish && wish->id == 1);
     wish_free(wish);
     stage_close(&stage);
@@ -398,7 +398,7 @@ a_place_without_an_inbox_shows_its_first_folder(void **state)
     news = news_new(NEWS_FOLDERS, 0);
     news_add_folder(news, "Lists/a");
     screen_tell(stage.screen, news);
-    struct wish *wish = stage_wish(&stage, WISH_OPEN);
+    struct wish *wish = stage_get_wish(&stage, WISH_OPEN);
     assert_string_equal(wish->folder, "Lists/a");
     wish_free(wish);
     stage_close(&stage);

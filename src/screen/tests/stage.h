@@ -71,6 +71,17 @@ stage_wish(struct stage *stage, enum wish_kind kind)
     return wish;
 }
 
+/* The same where there must be one. */
+static inline struct wish *
+stage_get_wish(struct stage *stage, enum wish_kind kind)
+{
+    struct wish *wish = stage_wish(stage, kind);
+
+    if (!wish)
+        abort();
+    return wish;
+}
+
 /* True when there was such a wish. */
 static inline bool
 stage_wished(struct stage *stage, enum wish_kind kind)
