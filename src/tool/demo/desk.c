@@ -55,6 +55,20 @@ put_people(const struct demo *demo, const struct settings *settings, struct slic
     }
 }
 
+/* Not when the file begins with it: a person may have added to it, and the disk may be full. */
+static int
+put_file(const char *path, const struct buffer *content)
+{
+    struct buffer found;
+    int code = files_read_if_any(path, TEXT_MAX, &found);
+
+    if (code == EX_OK && (buffer_len(&found) == 0 ||
+                          !slice_starts_with(buffer_slice(&found), buffer_slice(content))))
+        code = files_replace(path, buffer_slice(content), &own);
+    files_wipe(&found);
+    return code;
+}
+
 int
 demo_make_desk(const struct demo *demo, const struct settings *settings)
 {
@@ -71,10 +85,10 @@ demo_make_desk(const struct demo *demo, const struct settings *settings)
         code = files_read(demo->credentials_path, TEXT_MAX, &credentials);
     if (code == EX_OK) {
         put_people(demo, settings, buffer_slice(&credentials), &accounts, &passwords);
-        code = files_replace(accounts_path, buffer_slice(&accounts), &own);
+        code = put_file(accounts_path, &accounts);
     }
     if (code == EX_OK)
-        code = files_replace(passwords_path, buffer_slice(&passwords), &own);
+        code = put_file(passwords_path, &passwords);
     files_wipe(&credentials);
     files_wipe(&passwords);
     buffer_finish(&accounts);
