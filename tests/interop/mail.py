@@ -172,9 +172,9 @@ class Reading(Mail):
         self.put("other")
         self.put("Re: root", extra=f"References: <{number}@x>\r\n")
         screen = self.open()
-        screen.wait_for("└─›Re: root")
-        rows = [next(i for i, line in enumerate(screen.lines()) if text in line)
-                for text in (" root", "└─›Re: root", "other")]
+        texts = (" root", "└─›Re: root", "other")
+        screen.wait_until(lambda shown: all(text in shown for text in texts), "the three")
+        rows = [next(i for i, line in enumerate(screen.lines()) if text in line) for text in texts]
         self.assertEqual(rows, sorted(rows))
 
     def test_attachments_are_saved_and_nothing_is_overwritten(self):
