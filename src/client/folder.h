@@ -71,8 +71,9 @@ MUST_USE bool client_folder_flag(struct client_folder *folder, struct client_cho
 MUST_USE bool client_folder_delete(struct client_folder *folder, struct client_chosen chosen,
                                    struct client_problem *problem);
 
-/* IMAP: into another folder of the account, which is made when it is not there. Elsewhere it
- * cannot: read, keep (keep.h) and delete. */
+/* IMAP: into another folder of the account. Maildir: into another Maildir, `to` is its path; the
+ * files keep their names, so that a copy (sync/copy.h) is known to have been changed by a move.
+ * What is not there is made. Elsewhere it cannot: read, keep (keep.h) and delete. */
 bool client_folder_can_move(const struct client_folder *folder);
 MUST_USE bool client_folder_move(struct client_folder *folder, struct client_chosen chosen,
                                  const char *to, struct client_problem *problem);

@@ -2,6 +2,7 @@
 /* A Maildir: new/ and cur/ hold messages, flags stand in the names of files. Others deliver into it
  * and rename files meanwhile: what is no longer where it was is looked for by its unique name. */
 #include "client/folder_private.h"
+#include "client/keep.h"
 #include "delivery/maildir.h"
 
 #include <dirent.h>
@@ -174,6 +175,50 @@ remove_letters(struct client_folder *folder, struct client_chosen chosen,
     return true;
 }
 
+/* On another file system it becomes another file. */
+static bool
+copy_letter(struct client_folder *folder, size_t index, const char *to,
+            struct client_problem *problem)
+{
+    struct buffer message;
+
+    buffer_init(&message, CLIENT_MESSAGE_MAX);
+    bool is_kept = read_letter(folder, index, &message, problem) &&
+                   client_keep(to, CLIENT_KEEP_MAILDIR, buffer_slice(&message),
+                               folder->letters[index].flags, problem);
+    buffer_finish(&message);
+    return is_kept && remove_letters(folder, (struct client_chosen){&index, 1}, problem);
+}
+
+static bool
+move_letters(struct client_folder *folder, struct client_chosen chosen, const char *to,
+             struct client_problem *problem)
+{
+    struct maildir *maildir = folder->state;
+
+    if (!client_keep_make_maildir(to, problem))
+        return false;
+    for (size_t i = 0; i < chosen.count; i++) {
+        size_t index = chosen.indexes[i];
+        char *from = present_path(folder, index, problem), *path = NULL;
+        if (!from)
+            return false;
+        const struct file *file = &maildir->files[index];
+        if (asprintf(&path, "%s/%s/%s", to, file->is_new ? "new" : "cur", file->name) < 0)
+            abort();
+        bool is_done = rename(from, path) == 0;
+        if (!is_done && errno == EXDEV)
+            is_done = copy_letter(folder, index, to, problem);
+        else if (!is_done)
+            client_problem_set(problem, CLIENT_PROBLEM_FILE, "%s: %s", path, strerror(errno));
+        free(from);
+        free(path);
+        if (!is_done)
+            return false;
+    }
+    return true;
+}
+
 static void
 close_folder(struct client_folder *folder)
 {
@@ -183,8 +228,11 @@ close_folder(struct client_folder *folder)
     free(maildir);
 }
 
-static const struct folder_kind kind = {
-    .read = read_letter, .flag = flag_letters, .remove = remove_letters, .close = close_folder};
+static const struct folder_kind kind = {.read = read_letter,
+                                        .flag = flag_letters,
+                                        .remove = remove_letters,
+                                        .move = move_letters,
+                                        .close = close_folder};
 
 /* ---- opening ------------------------------------------------------------------------------- */
 

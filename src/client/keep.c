@@ -67,8 +67,8 @@ keep_mbox(const char *path, struct slice message, struct client_problem *problem
 
 /* ---- Maildir ------------------------------------------------------------------------------- */
 
-static bool
-make_maildir(const char *path, struct client_problem *problem)
+bool
+client_keep_make_maildir(const char *path, struct client_problem *problem)
 {
     static const char *const parts[] = {"", "/tmp", "/new", "/cur"};
 
@@ -131,7 +131,7 @@ keep_maildir(const char *path, struct slice message, uint32_t flags, struct clie
     uint64_t random;
     char *from = NULL, *to = NULL, *folder = NULL;
 
-    if (!make_maildir(path, problem))
+    if (!client_keep_make_maildir(path, problem))
         return false;
     buffer_init(&name, NAME_MAX + 1);
     buffer_init(&content, message.len + 1);

@@ -17,6 +17,9 @@ enum client_keep_kind client_keep_kind_of(const char *path);
 MUST_USE bool client_keep(const char *path, enum client_keep_kind kind, struct slice message,
                           uint32_t flags, struct client_problem *problem);
 
+/* Makes a Maildir; one that is there stays as it is. */
+MUST_USE bool client_keep_make_maildir(const char *path, struct client_problem *problem);
+
 /* Gives it (LF lines) to a shell command on standard input; true when that ends with 0. */
 MUST_USE bool client_keep_pipe(const char *command, struct slice message,
                                struct client_problem *problem);

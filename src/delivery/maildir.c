@@ -30,7 +30,7 @@ maildir_put_name(struct buffer *buffer, struct wall now, uint64_t random, struct
 {
     buffer_put_decimal(buffer, (uint64_t)wall_seconds(now));
     buffer_put_text(buffer, ".M");
-    buffer_put_decimal(buffer, (uint64_t)(now.ns / 1000 % 1000000));
+    buffer_put_padded(buffer, (uint64_t)(now.ns / 1000 % 1000000), 6); /* names sort by time */
     buffer_put_byte(buffer, 'R');
     buffer_put_hex(buffer, slice_of(&random, sizeof(random)));
     buffer_put_byte(buffer, '.');

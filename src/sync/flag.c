@@ -174,8 +174,11 @@ delete_there(struct work *work)
         if (entry->uid != 0 && !entry->is_here && entry->is_there && !entry->is_moved)
             run_uids_add(&uids, entry->uid);
     }
+    for (size_t i = 0; i < uids.count; i++) /* judge in work.c says why */
+        state_deleting(work->state, state_of_uid(work->state, uids.at[i]));
     if (uids.count > 0 && !work->run->options->is_dry)
-        is_good = store(work, &uids, "+", "\\Deleted") && expunge(work, &uids, &is_done);
+        is_good = state_commit(work->state, &work->problem) &&
+                  store(work, &uids, "+", "\\Deleted") && expunge(work, &uids, &is_done);
     for (size_t i = 0; i < uids.count && is_good; i++) {
         struct state_entry *entry = state_of_uid(work->state, uids.at[i]);
         if (is_done && entry) {

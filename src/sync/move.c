@@ -35,7 +35,8 @@ collect_lost(struct run *run, struct map *map, struct arena *arena)
         struct run_item *item = &run->items[i];
         for (size_t k = 0; item->is_open && item->is_there && k < item->state.count; k++) {
             struct state_entry *entry = item->state.entries[k];
-            if (entry->uid == 0 || scan_find(&item->scan, entry->file))
+            /* What was being deleted there may be marked so: it is sent anew. */
+            if (entry->uid == 0 || entry->is_dying || scan_find(&item->scan, entry->file))
                 continue;
             struct lost *lost = ARENA_NEW(arena, struct lost);
             if (!lost)

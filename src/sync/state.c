@@ -125,6 +125,7 @@ add(struct state *state, uint32_t uid, uint32_t flags, struct slice file)
 
     if (entry && entry == other) {
         entry->flags = flags;
+        entry->is_dying = false;
         return entry;
     }
     if (entry)
@@ -254,6 +255,20 @@ take_forgotten(struct state *state, struct cursor *line)
 }
 
 static bool
+take_dying(struct state *state, struct cursor *line)
+{
+    struct state_entry *entry;
+    uint32_t uid;
+
+    if (!cursor_take_u32(line, 1, UINT32_MAX, &uid) || !cursor_is_done(line))
+        return false;
+    entry = state_of_uid(state, uid);
+    if (entry)
+        entry->is_dying = state->has_dying = true;
+    return true;
+}
+
+static bool
 take_end(struct state *state, struct cursor *line)
 {
     struct state_end end;
@@ -282,6 +297,8 @@ take_line(struct state *state, struct slice text)
         return take_pair(state, &line);
     if (cursor_take_text(&line, SLICE("- ")))
         return take_forgotten(state, &line);
+    if (cursor_take_text(&line, SLICE("d ")))
+        return take_dying(state, &line);
     if (cursor_take_text(&line, SLICE("e ")))
         return take_end(state, &line);
     return cursor_take_text(&line, SLICE("v ")) &&
@@ -349,8 +366,11 @@ write_anew(struct state *state, struct client_problem *problem)
     buffer_put_text(&text, state->place);
     put_number(&text, "\nv ", state->validity);
     for (size_t i = 0; i < state->count; i++) {
-        if (state->entries[i]->uid != 0)
-            put_pair(&text, state->entries[i]);
+        const struct state_entry *entry = state->entries[i];
+        if (entry->uid != 0)
+            put_pair(&text, entry);
+        if (entry->uid != 0 && entry->is_dying)
+            put_number(&text, "d ", entry->uid);
     }
     put_end(&text, &state->end);
     drop_answered(state);
@@ -437,6 +457,13 @@ state_sending(struct state *state, const struct state_sent *sent, struct client_
     add_sent(state, *sent, slice_of_string(sent->file));
     put_sent(&state->lines, sent);
     return write_lines(state, false, problem);
+}
+
+void
+state_deleting(struct state *state, struct state_entry *entry)
+{
+    entry->is_dying = true;
+    put_number(&state->lines, "d ", entry->uid);
 }
 
 void

@@ -8,6 +8,7 @@
  *     v 1763740000                UIDVALIDITY
  *     + 17 8 1763740001.x.host    UID, flags, unique name of the file
  *     - 17                        no longer
+ *     d 17                        is about to be deleted on the server
  *     s 8 4711 99 1763740001.y.h  is about to be sent: flags, size and header (scan.h), name
  *     r                           what was sent before has been looked for
  *     e 5120 18 1                 all of it was done: HIGHESTMODSEQ, UIDNEXT, messages */
@@ -29,6 +30,7 @@ struct state_entry {
     /* What a run finds out, before it decides. */
     bool is_here, is_there;
     bool is_moved;  /* to another folder, here */
+    bool is_dying;  /* the last run was cut off while it was deleted on the server */
     uint32_t there; /* flags on the server */
 };
 
@@ -57,6 +59,7 @@ struct state {
     struct state_sent *sent; /* owned */
     size_t sent_count, sent_room;
     bool is_sending; /* what was sent is of this run */
+    bool has_dying;  /* some entry is */
     bool is_known;   /* there was a file, and its first line is right */
     bool must_be_written, is_dry;
     struct buffer lines; /* to be added */
@@ -82,6 +85,9 @@ void state_begin(struct state *state, uint32_t validity);
 /* A message is about to be sent: writes that down, which a crash of the machine may lose. */
 MUST_USE bool state_sending(struct state *state, const struct state_sent *sent,
                             struct client_problem *problem);
+
+/* It is about to be deleted on the server. */
+void state_deleting(struct state *state, struct state_entry *entry);
 
 /* What the last run was sending has been looked for: those that were found are pairs. */
 void state_resolved(struct state *state);

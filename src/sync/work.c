@@ -25,7 +25,7 @@ work_wait_for_the_last(const struct state *state)
 {
     struct stat info;
 
-    if (state->sent_count == 0 || state->is_sending || state->is_dry ||
+    if ((state->sent_count == 0 && !state->has_dying) || state->is_sending || state->is_dry ||
         stat(state->path, &info) != 0)
         return;
     int64_t over = info.st_mtim.tv_sec + SENDING_S - time(NULL);
@@ -79,7 +79,16 @@ judge(struct work *work, struct state_entry *entry, struct scan_file *file)
 {
     uint32_t uid = entry->uid;
 
-    if (!file && !entry->is_there) {
+    if (file && entry->is_dying) {
+        /* It was being deleted there when a run was cut off, and is here again. If it has gone
+         * there that was us: it is sent anew. */
+        if (entry->is_there)
+            entry->flags |= entry->there & CLIENT_DELETED; /* which is taken off */
+        else
+            state_forget(work->state, entry);
+        file->is_taken = entry->uid != 0;
+        work->run->whole++;
+    } else if (!file && !entry->is_there) {
         state_forget(work->state, entry);
     } else if (!file && work_is_rescued(entry->there & work->mask, entry->flags) && !work->spares) {
         run_tell(work->run, work->item, SYNC_KEPT, uid, NULL, NULL);
@@ -165,7 +174,7 @@ is_unchanged(struct work *work)
     struct client_problem unused = {0};
 
     if (!client_imap_facts(work->run->imap).has_condstore || end->modseq == 0 ||
-        work->state->sent_count > 0 || !is_same_here(work))
+        work->state->sent_count > 0 || work->state->has_dying || !is_same_here(work))
         return false;
     return client_imap_ask(work->run->imap, &question, take_status, &status, &unused) &&
            status.uid_validity == work->state->validity && status.uid_next == end->uid_next &&

@@ -135,6 +135,36 @@ test_a_maildir_is_read_and_changed(void **state)
 }
 
 static void
+test_a_file_moves_to_another_maildir_under_its_name(void **state)
+{
+    struct place place = new_place("maildir");
+    struct client_problem problem = {0};
+    size_t index = 0;
+    struct client_chosen chosen = {.indexes = &index, .count = 1};
+    char unique[256], path[128];
+
+    (void)state;
+    keep(&place, CLIENT_KEEP_MAILDIR, "one");
+    struct client_folder *folder = open_place(&place);
+    flag(folder, 0, CLIENT_FLAGGED, 0);
+    (void)snprintf(unique, sizeof(unique), "%s", client_folder_letter(folder, 0)->unique);
+    (void)snprintf(path, sizeof(path), "%s/other", place.folder);
+    assert_true(client_folder_can_move(folder));
+    assert_true(client_folder_move(folder, chosen, path, &problem));
+    client_folder_close(&folder);
+    folder = open_place(&place);
+    assert_int_equal(client_folder_count(folder), 0);
+    client_folder_close(&folder);
+    (void)snprintf(place.path, sizeof(place.path), "%s/other", place.folder);
+    folder = open_place(&place);
+    assert_int_equal(client_folder_count(folder), 1);
+    assert_string_equal(client_folder_letter(folder, 0)->unique, unique);
+    assert_int_equal(client_folder_letter(folder, 0)->flags, CLIENT_FLAGGED);
+    client_folder_close(&folder);
+    remove_place(&place);
+}
+
+static void
 test_an_mbox_that_somebody_rewrote_is_left_alone(void **state)
 {
     struct place place = new_place("inbox");
@@ -205,6 +235,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_mbox_is_read_and_changed),
         cmocka_unit_test(test_a_maildir_is_read_and_changed),
+        cmocka_unit_test(test_a_file_moves_to_another_maildir_under_its_name),
         cmocka_unit_test(test_an_mbox_that_somebody_rewrote_is_left_alone),
         cmocka_unit_test(test_a_file_that_another_reader_renamed_is_found_again),
         cmocka_unit_test(test_what_is_no_box_is_told),

@@ -63,7 +63,7 @@ what_was_said_is_read_again(void **unused)
     state_begin(&state, 1234);
     state_pair(&state, 7, CLIENT_SEEN, "one");
     state_pair(&state, 8, 0, "two");
-    state_pair(&state, 9, STATE_PASSED, "three");
+    state_deleting(&state, state_pair(&state, 9, STATE_PASSED, "three"));
     state_forget(&state, state_of_file(&state, "two"));
     assert_true(state_sending(&state, &(struct state_sent){.size = 5, .file = "one"}, &problem));
     assert_true(state_sending(
@@ -73,6 +73,7 @@ what_was_said_is_read_again(void **unused)
 
     state = open_state(false);
     assert_true(state.is_known);
+    assert_true(state.has_dying && state_of_uid(&state, 9)->is_dying);
     assert_int_equal(state.sent_count, 1); /* "one" has its answer */
     assert_string_equal(state.sent[0].file, "x y");
     assert_int_equal(state.sent[0].header, UINT64_MAX);

@@ -164,6 +164,12 @@ keep_letters(struct client_folder *folder, const char *path, const struct picked
     return is_good ? EX_OK : desk_tell(&problem);
 }
 
+static bool
+is_maildir(const char *path)
+{
+    return path && client_keep_kind_of(path) == CLIENT_KEEP_MAILDIR;
+}
+
 static int
 move_letters(struct client_folder *folder, const struct command_call *call,
              const struct picked *picked)
@@ -173,9 +179,12 @@ move_letters(struct client_folder *folder, const struct command_call *call,
 
     if (!to == !box)
         return say_error(EX_USAGE, "where to? Give --to FOLDER or --to-box PATH");
+    if (box && is_maildir(command_value(call, "box")) && is_maildir(box))
+        return client_folder_move(folder, pick_chosen(picked), box, &problem) ? EX_OK
+                                                                              : desk_tell(&problem);
     if (box)
         return keep_letters(folder, box, picked);
-    if (!client_folder_can_move(folder))
+    if (!client_folder_can_move(folder) || command_has(call, "box"))
         return say_error(EX_USAGE, "only IMAP has folders; give --to-box PATH");
     return client_folder_move(folder, pick_chosen(picked), to, &problem) ? EX_OK
                                                                          : desk_tell(&problem);
