@@ -196,7 +196,9 @@ take_message(void *context, const struct imap_client_event *event)
                (event->message.said & IMAP_CLIENT_SAID_UID) &&
                (event->message.said & IMAP_CLIENT_SAID_FLAGS) && fetching->has_message) {
         new = work_find_new(fetching->work, event->message.uid);
-        if (new && !new->is_taken && !buffer_overflowed(&fetching->message)) {
+        /* Some servers tell an empty message of one that another client has just taken away. */
+        bool is_gone = new && new->size > 0 && buffer_len(&fetching->message) == 0;
+        if (new && !new->is_taken && !is_gone && !buffer_overflowed(&fetching->message)) {
             new->is_taken = true;
             keep(fetching, &event->message);
         }
