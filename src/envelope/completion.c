@@ -31,6 +31,30 @@ note_field(struct envelope_completion *completion)
     completion->has_date = completion->has_date || is_name(completion, SLICE("date"));
     completion->has_message_id =
         completion->has_message_id || is_name(completion, SLICE("message-id"));
+    completion->received += is_name(completion, SLICE("received"));
+    completion->is_list_id = is_name(completion, SLICE("list-id"));
+}
+
+/* Case does not matter (RFC 2919 §3). */
+static void
+add_to_list_id(struct envelope_completion *completion, uint8_t octet)
+{
+    if (completion->list_id_len < ENVELOPE_COMPLETION_LISTS_MAX)
+        completion->list_ids[completion->list_id_len++] =
+            octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet + ('a' - 'A')) : octet;
+}
+
+bool
+envelope_completion_has_list(const struct envelope_completion *completion, struct slice id)
+{
+    struct slice all = slice_of(completion->list_ids, completion->list_id_len);
+    uint8_t lower[ENVELOPE_COMPLETION_LISTS_MAX];
+
+    if (id.len == 0 || id.len > sizeof(lower))
+        return false;
+    for (size_t i = 0; i < id.len; i++)
+        lower[i] = byte_to_lower(id.at[i]);
+    return slice_find(all, slice_of(lower, id.len)) < all.len;
 }
 
 /* A name that is longer than all that matter stays longer than they are. */
@@ -51,6 +75,7 @@ begin_line(struct envelope_completion *completion, uint8_t octet)
         return EMPTY;
     if (octet == ' ' || octet == '\t')
         return REST; /* the field before goes on */
+    completion->is_list_id = false;
     if (octet <= ' ' || octet >= 127 || octet == ':')
         return DONE;
     add_to_name(completion, octet);
@@ -82,6 +107,8 @@ step(struct envelope_completion *completion, uint8_t octet)
     default:
         break;
     }
+    if (completion->is_list_id)
+        add_to_list_id(completion, octet);
     return octet == '\r' ? REST_CR : REST;
 }
 

@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: ISC */
-/* What a submission server adds to a message that lacks it: Date: and Message-ID: (RFC 6409 §8.2,
- * §8.3; RFC 5322 §3.6). Looks at a message while it streams through, in pieces of any size; keeps
- * nothing of it but the beginning of one line. A header that is none (a line that is no field) is
- * left alone: what is to be added would land in the text. */
+/* What a server has to know of a header: what a submission server adds when it is missing, Date:
+ * and Message-ID: (RFC 6409 §8.2, §8.3; RFC 5322 §3.6); how many servers it has come through
+ * already (RFC 5321 §6.3), and which mailing lists. Looks at a message while it streams through, in
+ * pieces of any size; keeps nothing of it but the beginning of one line. A header that is none (a
+ * line that is no field) is left alone: what is to be added would land in the text. */
 #ifndef ENVELOPE_COMPLETION_H
 #define ENVELOPE_COMPLETION_H
 
 #include "base/buffer.h"
 #include "base/time.h"
 
-enum { ENVELOPE_COMPLETION_NAME_MAX = 12 };
+enum {
+    ENVELOPE_COMPLETION_NAME_MAX = 12,
+    ENVELOPE_COMPLETION_LISTS_MAX = 512, /* octets of List-Id that are kept */
+};
 
 struct envelope_completion {
     uint8_t name[ENVELOPE_COMPLETION_NAME_MAX]; /* the line's first octets, in lower case */
     uint8_t name_len;
     uint8_t state;
-    bool has_date, has_message_id;
+    bool has_date, has_message_id, is_list_id;
+    uint32_t received; /* how many Received: fields */
+    uint16_t list_id_len;
+    uint8_t
+        list_ids[ENVELOPE_COMPLETION_LISTS_MAX]; /* what List-Id: fields say, one after another */
 };
+
+/* Has the message come through the list with this identifier, "<team.example.org>"? */
+MUST_USE bool envelope_completion_has_list(const struct envelope_completion *completion,
+                                           struct slice id);
 
 /* Nothing of the message has been seen. */
 void envelope_completion_begin(struct envelope_completion *completion);

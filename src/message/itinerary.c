@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "message/itinerary.h"
 
+enum { ADDRESS_LEN_MAX = 45 }; /* of IPv6, with IPv4 at its end */
+
 /* ---- what one station wrote ---------------------------------------------------------------- */
 
 /* The first text in square brackets: "mail.example.org [IPv6:2001:db8::1]". */
@@ -16,12 +18,64 @@ bracketed(struct slice text)
     return slice_skip(inside, slice_starts_with_nocase(inside, SLICE("IPv6:")) ? 5 : 0);
 }
 
+/* An address without brackets, as Exchange and qmail write it. */
+static bool
+is_bare_address(struct slice text)
+{
+    size_t dots = 0, colons = 0, others = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t octet = byte_to_lower(text.at[i]);
+        dots += octet == '.';
+        colons += octet == ':';
+        others += !byte_is_digit(octet) && octet != '.' && octet != ':' &&
+                  !(octet >= 'a' && octet <= 'f');
+    }
+    return text.len <= ADDRESS_LEN_MAX && others == 0 &&
+           (colons >= 2 || (colons == 0 && dots == 3));
+}
+
+static bool
+is_blank(uint8_t octet)
+{
+    return octet == ' ' || octet == '\t' || octet == '\r' || octet == '\n';
+}
+
+/* Does the word `by` stand here? */
+static bool
+is_by(struct slice body, size_t at)
+{
+    return at > 0 && slice_starts_with_nocase(slice_skip(body, at), SLICE("by")) &&
+           is_blank(body.at[at - 1]) && at + 2 < body.len && is_blank(body.at[at + 2]);
+}
+
+/* The first comment in front of `by` that is nothing but an address. */
 static struct slice
-client_address(const struct trace_received *station)
+bare_address(struct slice body)
+{
+    size_t start = 0;
+    int depth = 0;
+
+    for (size_t i = 0; i < body.len && !(depth == 0 && is_by(body, i)); i++) {
+        if (body.at[i] == '(' && depth++ == 0)
+            start = i + 1;
+        if (body.at[i] != ')' || --depth != 0)
+            continue;
+        struct slice comment = slice_trim(slice_between(body, start, i));
+        if (is_bare_address(comment))
+            return comment;
+    }
+    return slice_of(NULL, 0);
+}
+
+static struct slice
+client_address(const struct trace_received *station, struct slice body)
 {
     struct slice seen = bracketed(station->from_comment);
 
-    return slice_is_empty(seen) ? bracketed(station->from) : seen;
+    if (slice_is_empty(seen))
+        seen = bracketed(station->from);
+    return slice_is_empty(seen) ? bare_address(body) : seen;
 }
 
 static bool
@@ -95,10 +149,12 @@ read_station(struct arena *arena, struct slice body, struct itinerary_hop *hop)
     trace_received_parse(arena, body, &hop->written);
     struct slice letters = protocol_letters(hop->written.with);
 
-    hop->address = client_address(&hop->written);
+    hop->address = client_address(&hop->written, body);
     hop->tls_version = tls_version(arena, body);
     hop->is_authenticated = has_letter(letters, 'a');
-    if (has_letter(letters, 's') || !slice_is_empty(hop->tls_version))
+    /* "with Microsoft SMTP Server (TLS)" has no version. */
+    if (has_letter(letters, 's') || !slice_is_empty(hop->tls_version) ||
+        slice_find(body, SLICE("Server (TLS)")) < body.len)
         hop->tls = ITINERARY_TLS_YES;
     else if (!slice_is_empty(hop->written.with))
         hop->tls = ITINERARY_TLS_NO;
@@ -117,6 +173,13 @@ count_stations(const struct header *header)
     return count;
 }
 
+/* Years that no clock shows make no delay. */
+static bool
+is_between(struct wall from, struct wall to, struct duration *ret_span)
+{
+    return !__builtin_sub_overflow(to.ns, from.ns, &ret_span->ns);
+}
+
 /* Legs whose station wrote no date are passed over: the next one's delay covers both. */
 static void
 set_delays(struct itinerary *itinerary, struct itinerary_hop *hops)
@@ -125,15 +188,18 @@ set_delays(struct itinerary *itinerary, struct itinerary_hop *hops)
     struct wall before = itinerary->date.wall, first = before;
 
     for (size_t i = 0; i < itinerary->count; i++) {
+        struct wall now = hops[i].written.date.wall;
+        struct duration delay = {0}, total = {0};
         if (hops[i].written.defects & TRACE_NO_DATE)
             continue;
-        struct wall now = hops[i].written.date.wall;
-        hops[i].has_delay = has_before;
-        hops[i].delay = (struct duration){has_before ? now.ns - before.ns : 0};
         if (!has_before)
             first = now;
+        else if (!is_between(before, now, &delay) || !is_between(first, now, &total))
+            continue;
+        hops[i].has_delay = has_before;
+        hops[i].delay = delay;
         itinerary->has_total = has_before;
-        itinerary->total = (struct duration){now.ns - first.ns};
+        itinerary->total = total;
         has_before = true;
         before = now;
     }

@@ -6,6 +6,38 @@
 #include "tool/report.h"
 #include "tool/say.h"
 
+static struct slice
+value_of(const struct command_call *call, const char *option)
+{
+    return slice_of_string(command_has(call, option) ? command_value(call, option) : "");
+}
+
+/* What stands in header fields of a list's messages. NULL, or what is wrong. */
+static const char *
+check_list(const struct directory_alias *alias)
+{
+    struct slice url = alias->unsubscribe;
+    struct directory_address address;
+    struct arena arena;
+    bool is_good = url.len == 0 || slice_starts_with(url, SLICE("https://")) ||
+                   slice_starts_with(url, SLICE("mailto:"));
+
+    for (size_t i = 0; i < url.len; i++)
+        is_good =
+            is_good && url.at[i] > ' ' && url.at[i] < 127 && url.at[i] != ',' && url.at[i] != '<' && url.at[i] != '>';
+    if (!is_good)
+        return "--unsubscribe takes an address that begins with https:// or mailto:";
+    arena_init(&arena, 64 * 1024);
+    bool is_owner =
+        alias->owner.len == 0 || directory_address_parse(&arena, alias->owner, &address);
+    arena_finish(&arena);
+    if (!is_owner)
+        return "--owner takes an address like anna@example.org";
+    if (alias->kind != DIRECTORY_LIST && (alias->owner.len > 0 || url.len > 0 || alias->is_closed))
+        return "--owner, --unsubscribe and --closed are for lists: add --list";
+    return NULL;
+}
+
 static int
 add_alias(const struct command_call *call, struct people *people)
 {
@@ -13,15 +45,20 @@ add_alias(const struct command_call *call, struct people *people)
     struct directory_alias alias = {
         .kind = command_has(call, "list") ? DIRECTORY_LIST : DIRECTORY_ALIAS,
         .name = slice_of_string(call->arguments[0]),
-        .full_name =
-            slice_of_string(command_has(call, "full-name") ? command_value(call, "full-name") : ""),
+        .full_name = value_of(call, "full-name"),
+        .owner = value_of(call, "owner"),
+        .unsubscribe = value_of(call, "unsubscribe"),
         .is_private = command_has(call, "private"),
+        .is_closed = command_has(call, "closed"),
         .members = members,
         .count = call->count - 1,
     };
+    const char *wrong = check_list(&alias);
     struct buffer line;
     int code;
 
+    if (wrong)
+        return say_error(EX_USAGE, "%s", wrong);
     for (size_t i = 0; i < alias.count; i++)
         members[i] = slice_of_string(call->arguments[i + 1]);
     if (directory_account_find(people->directory, alias.name))
@@ -123,12 +160,17 @@ const struct command command_alias_add = {
              "address elsewhere. @DOMAIN catches all names of a domain that nobody has. An alias "
              "that is there already is replaced.",
     .examples = "facteur alias add sales@example.org alice@example.org bob@example.org\n"
-                "facteur alias add @example.org alice@example.org",
+                "facteur alias add @example.org alice@example.org\n"
+                "facteur alias add --list team@example.org alice@example.org bob@example.org "
+                "--owner bob@example.org --unsubscribe https://example.org/leave",
     .arguments_min = 2,
     .arguments_max = DIRECTORY_MEMBERS_MAX + 1,
     .options = {COMMAND_OPTION_CONFIG,
                 {"list", NULL, "It is a mailing list: EXPN shows its members where allowed."},
                 {"private", NULL, "EXPN never shows the members."},
+                {"closed", NULL, "Only members may write to the list."},
+                {"owner", "ADDRESS", "Who gets the list's bounces; else the postmaster."},
+                {"unsubscribe", "URL", "Where a member leaves the list (https: with one click)."},
                 {"full-name", "TEXT", "What the list is called."}},
     .run = run_add,
 };

@@ -73,6 +73,32 @@ what_is_missing_is_added_at_the_end_of_the_header(void **state)
 }
 
 static void
+servers_and_lists_behind_a_message_are_counted(void **state)
+{
+    static const struct slice message =
+        SLICE("Received: from a by b; x\r\n\tReceived: no field\r\nX-Received: x\r\n"
+              "received : from b by c; y\r\nList-Id: \"The team\"\r\n <Team.Example.ORG>\r\n"
+              "Subject: <other.example.org>\r\nList-ID: <second.example.org>\r\n\r\n"
+              "Received: in the text\r\nList-Id: <third.example.org>\r\n");
+    (void)state;
+
+    for (size_t step = 1; step <= message.len; step++) {
+        struct envelope_completion completion;
+        size_t offset;
+        envelope_completion_begin(&completion);
+        for (size_t at = 0; at < message.len; at += step)
+            (void)!envelope_completion_scan(&completion,
+                                            slice_first(slice_skip(message, at), step), &offset);
+        assert_int_equal(completion.received, 2);
+        assert_true(envelope_completion_has_list(&completion, SLICE("<team.example.org>")));
+        assert_true(envelope_completion_has_list(&completion, SLICE("<SECOND.example.org>")));
+        assert_false(envelope_completion_has_list(&completion, SLICE("<other.example.org>")));
+        assert_false(envelope_completion_has_list(&completion, SLICE("<third.example.org>")));
+        assert_false(envelope_completion_has_list(&completion, SLICE("")));
+    }
+}
+
+static void
 a_header_that_is_none_is_left_alone(void **state)
 {
     static const struct slice cases[] = {
@@ -98,6 +124,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing_is_added_at_the_end_of_the_header),
+        cmocka_unit_test(servers_and_lists_behind_a_message_are_counted),
         cmocka_unit_test(a_header_that_is_none_is_left_alone),
     };
 

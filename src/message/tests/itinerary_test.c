@@ -116,6 +116,67 @@ tls_is_told_in_many_ways(void **state)
     }
 }
 
+/* As the mail servers of this world write it. */
+static void
+stations_of_many_makes_are_understood(void **state)
+{
+    static const struct {
+        const char *station, *by, *address, *version;
+        enum itinerary_tls tls;
+    } stations[] = {
+        {"from a.example (2001:db8:1::19) by b.example (2001:db8:2::7) with Microsoft SMTP Server "
+         "(version=TLS1_2, cipher=X) id 15.20.1",
+         "b.example", "2001:db8:1::19", "1.2", ITINERARY_TLS_YES},
+        {"from EXCH01.example (10.1.2.3) by EDGE.example (10.1.2.4) with Microsoft SMTP Server "
+         "(TLS) "
+         "id 14.3",
+         "EDGE.example", "10.1.2.3", "", ITINERARY_TLS_YES},
+        {"from unknown (HELO mail.truc.fr) (192.0.2.9)\r\n  by mx.machin.com with SMTP",
+         "mx.machin.com", "192.0.2.9", "", ITINERARY_TLS_NO},
+        {"from mail.truc.fr ([192.0.2.9]:51514 helo=mail)\r\n\tby mx.machin.com with esmtps  "
+         "(TLS1.3) tls TLS_AES_256_GCM_SHA384\r\n\t(Exim 4.96)",
+         "mx.machin.com", "192.0.2.9", "1.3", ITINERARY_TLS_YES},
+        {"by 2002:a05:6a10::77b1 with SMTP id k4", "2002:a05:6a10::77b1", "", "", ITINERARY_TLS_NO},
+        {"from localhost (fred@localhost) by mail.truc.fr (8.12.9/8.12.9/Submit) with ESMTP",
+         "mail.truc.fr", "", "", ITINERARY_TLS_NO},
+        {"from smtp.truc.fr (smtp.truc.fr [192.0.2.25])\r\n\t(using TLSv1.3 with cipher X)\r\n\t"
+         "by mx.machin.com (Postfix) with ESMTPS",
+         "mx.machin.com", "192.0.2.25", "1.3", ITINERARY_TLS_YES},
+        {"(qmail 28012 invoked by uid 1002)", "", "", "", ITINERARY_TLS_UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(stations); i++) {
+        char message[400];
+        struct reading reading;
+        snprintf(message, sizeof(message), "Received: %s; 3 Mar 2026 10:00:00 -0000\r\n\r\n",
+                 stations[i].station);
+        read_way(&reading, slice_of_string(message));
+        const struct itinerary_hop *hop = &reading.itinerary.hops[0];
+        assert_slice(hop->written.by, slice_of_string(stations[i].by));
+        assert_slice(hop->address, slice_of_string(stations[i].address));
+        assert_slice(hop->tls_version, slice_of_string(stations[i].version));
+        assert_int_equal(hop->tls, stations[i].tls);
+        arena_finish(&reading.arena);
+    }
+}
+
+static void
+years_that_no_clock_shows_make_no_delay(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    read_way(&reading, SLICE("Received: from b by c; Tue, 3 Mar 2026 10:00:12 +0000\r\n"
+                             "Received: from a by b; Tue, 3 Mar 2250 10:00:12 +0000\r\n"
+                             "Received: from a by b; Tue, 3 Mar 1690 10:00:12 +0000\r\n"
+                             "Date: Tue, 3 Mar 2026 10:00:10 +0000\r\n\r\n"));
+    assert_int_equal(reading.itinerary.count, 3);
+    assert_true(reading.itinerary.has_total);
+    assert_int_equal(reading.itinerary.total.ns, duration_s(2).ns);
+    arena_finish(&reading.arena);
+}
+
 static void
 of_a_loop_the_newest_stations_are_kept(void **state)
 {
@@ -159,6 +220,8 @@ main(void)
         cmocka_unit_test(clocks_that_differ_make_negative_delays),
         cmocka_unit_test(stations_without_a_date_are_passed_over),
         cmocka_unit_test(tls_is_told_in_many_ways),
+        cmocka_unit_test(stations_of_many_makes_are_understood),
+        cmocka_unit_test(years_that_no_clock_shows_make_no_delay),
         cmocka_unit_test(of_a_loop_the_newest_stations_are_kept),
         cmocka_unit_test(a_message_that_never_travelled_has_no_stations),
     };

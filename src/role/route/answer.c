@@ -220,8 +220,7 @@ fill_remote(struct slice address, struct smtp_route_target *to)
 /* A file of /etc/aliases, which belongs to nobody, or of a user's .forward: an mbox, or with a
  * slash at its end a Maildir. */
 static bool
-fill_file(struct route *route, const struct directory_target *from,
-          struct smtp_route_target *to)
+fill_file(struct route *route, const struct directory_target *from, struct smtp_route_target *to)
 {
     struct slice path = from->name;
     const struct config *config = route->start.config;
@@ -235,6 +234,31 @@ fill_file(struct route *route, const struct directory_target *from,
                                    .user = from->user};
     return directory_file_is_below(to->path, config->letterbox_dirs.at,
                                    config->letterbox_dirs.count);
+}
+
+/* A member of a list that lives here gets the list's own copy, with its fields and its owner as
+ * sender, as all members do: by the queue, which makes that copy. */
+static void
+send_by_queue(struct route *route, const struct directory_target *from,
+              struct smtp_route_target *to)
+{
+    struct slice name = from->account->name, separators = route->start.config->subaddress_separator;
+    size_t at = slice_find_last_byte(name, '@');
+    struct buffer text;
+
+    fill_remote(name, to);
+    to->account = from->account->id; /* so that it gets one copy, however it is reached */
+    to->detail = from->detail;
+    if (from->detail.len == 0 || separators.len == 0)
+        return;
+    buffer_init(&text, SMTP_ROUTE_TARGET_NAME_MAX);
+    buffer_put(&text, slice_first(name, at));
+    buffer_put(&text, slice_first(separators, 1));
+    buffer_put(&text, from->detail);
+    buffer_put(&text, slice_skip(name, at));
+    if (!buffer_overflowed(&text))
+        to->name = arena_copy(&route->arena, buffer_slice(&text));
+    buffer_finish(&text);
 }
 
 /* Why this target cannot be had, or NULL. */
@@ -253,6 +277,8 @@ fill_any(struct route *route, const struct directory_target *from,
         fill_remote(from->name, to);
     else if (!fill_target(route, from, to))
         return "delivery_default gives this account no letter box";
+    else if (from->list && recipient->takes_remote)
+        send_by_queue(route, from, to);
     if (to->name.len > SMTP_ROUTE_TARGET_NAME_MAX)
         return "an address is too long";
     return find_group(route, from, recipient->sender, groups, &to->group)
@@ -327,8 +353,7 @@ answer_routed(struct route *route, const struct smtp_route_recipient *recipient,
     bool is_called = left.len < recipient->address.len;
 
     if (config->source_routes != CONFIG_ROUTES_HONOUR || !recipient->takes_remote ||
-        first.len == 0 || !group || !target ||
-        left.len > SMTP_ROUTE_TARGET_NAME_MAX)
+        first.len == 0 || !group || !target || left.len > SMTP_ROUTE_TARGET_NAME_MAX)
         return false;
     fill_remote(routing_route_drop(left), target);
     target->name = left;

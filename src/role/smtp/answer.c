@@ -282,6 +282,18 @@ answer_one(struct smtp_session *session, struct smtp_verdict verdict)
 }
 
 void
+smtp_session_refuse_body(struct smtp_session *session, const struct smtp_verdict *verdict)
+{
+    uint32_t count =
+        session->service == SERVICE_LMTP ? session->transaction->recipient_count : 1;
+
+    log_filed(session, verdict);
+    for (uint32_t i = 0; i < count; i++)
+        answer_one(session, *verdict);
+    smtp_session_drop_transaction(session);
+}
+
+void
 smtp_session_answer_body(struct smtp_session *session, const struct smtp_store_filed *note)
 {
     static const struct smtp_store_filed none = {0};

@@ -3,10 +3,14 @@
  * or answered here. */
 #include "envelope/received.h"
 #include "host/address.h"
-#include "role/smtp/smtp.h"
+#include "role/smtp/head.h"
 #include "tls/facts.h"
 
-enum { PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX, MISSING_FIELDS_MAX = 512 };
+enum {
+    PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX,
+    MISSING_FIELDS_MAX = 512,
+    RECEIVED_MAX = 100, /* servers behind a message (RFC 5321 §6.3) */
+};
 
 /* A new request id: it finds its session again, and is never used twice. */
 static uint64_t
@@ -42,8 +46,11 @@ on_mail(struct smtp_session *session, const struct smtp_event *event)
     struct smtp_verdict verdict = smtp_session_check_wishes(session, &parameters);
 
     smtp_session_drop_transaction(session);
-    if (verdict.code < 400)
+    if (verdict.code < 400) {
         session->transaction = transaction_open(session->role->host, event->mail.path, &parameters);
+        session->transaction->reverse_path =
+            head_address(session, session->transaction->reverse_path);
+    }
     smtp_session_answer(session, &verdict);
 }
 
@@ -55,7 +62,7 @@ address_in_question(const struct smtp_session *session)
     struct buffer text;
 
     if (path->route.len == 0 || session->role->config->source_routes != CONFIG_ROUTES_HONOUR)
-        return path->canonical;
+        return head_address(session, path->canonical);
     buffer_init(&text, SMTP_ROUTE_RECIPIENT_ADDRESS_MAX);
     buffer_put(&text, path->route);
     buffer_put_byte(&text, ':');
@@ -285,15 +292,27 @@ is_submission(const struct smtp_session *session)
 static void
 on_body_piece(struct smtp_session *session, struct slice piece)
 {
-    size_t offset;
+    size_t offset = piece.len;
+    bool has_ended = envelope_completion_scan(&session->transaction->completion, piece, &offset);
 
-    if (is_submission(session) &&
-        envelope_completion_scan(&session->transaction->completion, piece, &offset)) {
-        keep(session, slice_first(piece, offset));
+    head_take(session, slice_first(piece, offset), has_ended, keep);
+    if (has_ended && is_submission(session))
         keep_missing_fields(session);
-        piece = slice_skip(piece, offset);
-    }
-    keep(session, piece);
+    keep(session, slice_skip(piece, offset));
+}
+
+/* The message is over; its header may be all of it. */
+static void
+end_head(struct smtp_session *session)
+{
+    bool is_all = envelope_completion_end(&session->transaction->completion);
+
+    if (is_all)
+        head_take(session, SLICE(""), true, keep);
+    if (is_all && is_submission(session))
+        keep_missing_fields(session);
+    if (!session->transaction->is_head_over)
+        head_give_up(session, keep);
 }
 
 void
@@ -380,14 +399,44 @@ smtp_session_submit(struct smtp_session *session)
     smtp_session_answer_body(session, NULL);
 }
 
+/* "<team.example.org>" of the fields that a list adds; empty when they are none. */
+static struct slice
+list_id_of(struct slice fields)
+{
+    struct slice rest = slice_skip(fields, slice_find(fields, SLICE("List-Id:")));
+    struct slice line = slice_first(rest, slice_find_byte(rest, '\n'));
+
+    line = slice_skip(line, slice_find_last_byte(line, '<'));
+    return slice_first(line, slice_find_byte(line, '>') + 1);
+}
+
+/* A message that runs in a circle must not run on: each turn may make many of one. */
+static bool
+is_in_circle(const struct transaction *transaction)
+{
+    if (transaction->completion.received > RECEIVED_MAX)
+        return true;
+    for (uint32_t i = 0; i < transaction->group_count; i++) {
+        if (envelope_completion_has_list(&transaction->completion,
+                                         list_id_of(transaction->groups[i].fields)))
+            return true;
+    }
+    return false;
+}
+
 static void
 on_body_end(struct smtp_session *session)
 {
     struct smtp_peer_role *store = &session->role->store;
 
-    if (is_submission(session) && envelope_completion_end(&session->transaction->completion))
-        keep_missing_fields(session);
-    if (!store->channel) {
+    end_head(session);
+    if (is_in_circle(session->transaction)) {
+        smtp_session_refuse_body(
+            session, &(struct smtp_verdict){.code = 554,
+                                            .status = ENVELOPE_STATUS(5, 4, 6),
+                                            .text = SLICE("the message runs in a circle: it has "
+                                                          "been through here before")});
+    } else if (!store->channel) {
         smtp_session_answer_body(session, NULL);
     } else if (host_channel_is_full(store->channel)) {
         wait_for(session, WAITING_ROOM, new_request(session));

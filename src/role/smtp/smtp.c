@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The role `smtp`: its channels, its listeners, its limits as a whole. */
-#include "role/smtp/smtp.h"
+#include "role/smtp/head.h"
 
 #include <stdlib.h>
 
@@ -330,6 +330,7 @@ role_open(const struct role_start *start)
     acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
     role->sweep = host_timer_open(role->host, on_sweep, role);
     set_options(role);
+    head_set_rules(role);
     return role;
 }
 
@@ -367,6 +368,7 @@ role_reload(void *state, const struct config *config)
 
     role->config = config;
     set_options(role);
+    head_set_rules(role);
 }
 
 static void
@@ -418,6 +420,7 @@ role_close(void *state)
     peers_close(&role->peers);
     answers_finish(&role->answers);
     arena_finish(&role->note_arena);
+    head_forget_rules(role);
     buffer_finish(&role->note_buffer);
     slots_finish(&role->sessions);
     free(role);

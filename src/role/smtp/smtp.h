@@ -11,6 +11,7 @@
 #include "note/smtp_store.h"
 #include "role/acceptors.h"
 #include "role/connection.h"
+#include "message/rewrite.h"
 #include "role/peers.h"
 #include "role/role.h"
 #include "role/smtp/answers.h"
@@ -43,6 +44,8 @@ struct smtp_role {
     struct slots sessions;
     uint64_t request_count;
     struct peers *peers;
+    struct rewrite_rules rewrites; /* option rewrite */
+    struct arena rewrite_arena;
     struct answers answers; /* of route */
     struct host_timer *sweep;
     struct arena note_arena;                    /* of the note in hand */
@@ -152,6 +155,8 @@ void smtp_session_on_challenge(struct smtp_session *session,
                                const struct smtp_auth_challenge *note);
 void smtp_session_on_failed(struct smtp_session *session, const struct smtp_auth_failed *note);
 void smtp_session_on_granted(struct smtp_session *session, const struct smtp_auth_granted *note);
+/* The whole message is not wanted, whatever its recipients. */
+void smtp_session_refuse_body(struct smtp_session *session, const struct smtp_verdict *verdict);
 /* NULL: the message could not be handed over. Answers once, or in LMTP once for each recipient. */
 void smtp_session_answer_body(struct smtp_session *session, const struct smtp_store_filed *note);
 

@@ -66,6 +66,7 @@ transaction_open(struct host *host, const struct envelope_path *reverse_path,
     transaction->host = host;
     arena_init(&transaction->arena, TRANSACTION_ARENA_MAX);
     buffer_init(&transaction->body, TRANSACTION_INLINE_MAX);
+    buffer_init(&transaction->head, TRANSACTION_ARENA_MAX);
     transaction->reverse_path = arena_copy(&transaction->arena, reverse_path->canonical);
     transaction->envelope_id = arena_copy(&transaction->arena, parameters->envid);
     transaction->parameters = *parameters;
@@ -85,6 +86,7 @@ transaction_close(struct transaction **transaction)
         return;
     host_blob_close(&(*transaction)->blob);
     buffer_finish(&(*transaction)->body);
+    buffer_finish(&(*transaction)->head);
     free((*transaction)->recipients);
     free((*transaction)->targets);
     arena_finish(&(*transaction)->arena);
@@ -110,9 +112,15 @@ grow(void *at, uint32_t count, uint32_t *room, size_t size)
 static bool
 is_same_box(const struct smtp_store_recipient *left, const struct smtp_route_target *right)
 {
-    return left->box == (enum smtp_store_box)right->box && left->account == right->account &&
-           slice_equal(left->detail, right->detail) && slice_equal(left->path, right->path) &&
-           (right->box != SMTP_ROUTE_BOX_REMOTE || slice_equal(left->address, right->name));
+    /* A list's copy waits in the queue, but it is for the same account. */
+    bool is_by_list = right->account != 0 &&
+                      (left->box == SMTP_STORE_BOX_REMOTE || right->box == SMTP_ROUTE_BOX_REMOTE);
+
+    if (left->account != right->account || !slice_equal(left->detail, right->detail))
+        return false;
+    return is_by_list ||
+           (left->box == (enum smtp_store_box)right->box && slice_equal(left->path, right->path) &&
+            (right->box != SMTP_ROUTE_BOX_REMOTE || slice_equal(left->address, right->name)));
 }
 
 static uint32_t

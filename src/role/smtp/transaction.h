@@ -45,6 +45,8 @@ struct transaction {
     struct slice hold; /* "for;3600", "until;2030-01-01T00:00:00Z": as it was asked for */
     char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
     struct envelope_completion completion; /* of a message that a user hands in */
+    struct buffer head; /* what is held of the header (head.h) */
+    bool is_head_over;
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
     uint64_t declared_bytes; /* SIZE; 0: not said */

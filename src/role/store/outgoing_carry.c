@@ -311,6 +311,9 @@ outgoing_read(struct store_role *role, struct carriage *carriage)
         settle_later(role, carriage, "4.3.1", "no memory for the message");
         return;
     }
+    /* Another Return-Path comes in front of what is delivered here (outgoing_local.c). */
+    if (carriage->hop.carrier == STORE_ROUTE_CARRIER_LOCAL)
+        carriage->read = carriage->batch->facts.skip;
     read_on(carriage);
 }
 

@@ -4,6 +4,10 @@
  * An import key makes sure that a crash between its turn and ours does not deliver it twice. */
 #include "role/store/outgoing.h"
 
+#include "envelope/received.h"
+
+enum { RETURN_PATH_MAX = 2048 };
+
 static void
 settle_as(struct store_role *role, struct carriage *carriage, enum letter_outcome outcome,
           const char *status, struct slice text)
@@ -103,13 +107,18 @@ local_deliver(struct store_role *role, struct carriage *carriage)
     const struct queue_message *facts = &carriage->batch->facts;
     struct letter *letter = LIST_ITEM(carriage->letters.next, struct letter, link);
     host_handle handle = HOST_HANDLE_NONE;
+    struct buffer prefix;
 
     if (carriage->blob && host_blob_seal(&carriage->blob, &handle) < 0) {
         settle_as(role, carriage, LETTER_TEMPORARY, "4.3.1", SLICE("no memory for the message"));
         return;
     }
-    struct parcel *parcel =
-        parcel_open(role, PARCEL_QUEUED, SLICE(""), buffer_slice(&carriage->body), handle);
+    buffer_init(&prefix, RETURN_PATH_MAX);
+    envelope_return_path_put(&prefix, facts->reverse_path);
+    size_t skip = buffer_len(&prefix);
+    struct parcel *parcel = parcel_open(role, PARCEL_QUEUED, buffer_slice(&prefix),
+                                        buffer_slice(&carriage->body), handle);
+    buffer_finish(&prefix);
     if (!parcel) {
         settle_as(role, carriage, LETTER_TEMPORARY, "4.3.0", SLICE("the message cannot be read"));
         return;
@@ -119,7 +128,7 @@ local_deliver(struct store_role *role, struct carriage *carriage)
     parcel->queue_id = arena_copy(&parcel->arena, facts->id);
     parcel->reverse_path = arena_copy(&parcel->arena, facts->reverse_path);
     parcel->envelope_id = SLICE("");
-    parcel->skip = facts->skip;
+    parcel->skip = (uint16_t)skip;
     parcel->key = arena_copy(&parcel->arena, slice_of(letter->key, sizeof(letter->key)));
     parcel->recipients =
         ARENA_ARRAY(&parcel->arena, struct parcel_recipient, carriage->target_count);
