@@ -23,8 +23,8 @@ check_list(const struct directory_alias *alias)
                    slice_starts_with(url, SLICE("mailto:"));
 
     for (size_t i = 0; i < url.len; i++)
-        is_good =
-            is_good && url.at[i] > ' ' && url.at[i] < 127 && url.at[i] != ',' && url.at[i] != '<' && url.at[i] != '>';
+        is_good = is_good && url.at[i] > ' ' && url.at[i] < 127 && url.at[i] != ',' &&
+                  url.at[i] != '<' && url.at[i] != '>';
     if (!is_good)
         return "--unsubscribe takes an address that begins with https:// or mailto:";
     arena_init(&arena, 64 * 1024);
