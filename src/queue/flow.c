@@ -4,11 +4,14 @@
 enum { ONE = 64 };
 
 void
-flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute)
+flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute, struct duration interval_max)
 {
+    struct duration longest = duration_s(FLOW_PAUSE_MAX_S);
+
     *flow = (struct flow){
         .window_64ths = (window > 0 ? window : 1) * ONE,
         .is_willing = true,
+        .pause_max = interval_max.ns < longest.ns ? interval_max : longest,
         .shut_until = {INT64_MIN},
         .gap = {rate_a_minute > 0 ? INT64_C(60000000000) / rate_a_minute : 0},
         .start_after = {INT64_MIN},
@@ -52,12 +55,11 @@ flow_started(struct flow *flow, struct instant now)
 static void
 shut(struct flow *flow, struct instant now)
 {
-    int64_t pause = FLOW_PAUSE_FIRST_S;
+    struct duration pause = duration_s(FLOW_PAUSE_FIRST_S);
 
-    for (uint32_t i = FLOW_SHUT_AFTER; i < flow->failures && pause < FLOW_PAUSE_MAX_S; i++)
-        pause *= 2;
-    flow->shut_until =
-        instant_after(now, duration_s(pause < FLOW_PAUSE_MAX_S ? pause : FLOW_PAUSE_MAX_S));
+    for (uint32_t i = FLOW_SHUT_AFTER; i < flow->failures && pause.ns < flow->pause_max.ns; i++)
+        pause.ns *= 2;
+    flow->shut_until = instant_after(now, pause.ns < flow->pause_max.ns ? pause : flow->pause_max);
 }
 
 void
@@ -103,7 +105,7 @@ bool
 flow_is_idle(const struct flow *flow, struct instant now)
 {
     struct instant forgiven =
-        flow->failures == 0 ? now : instant_after(flow->shut_until, duration_s(FLOW_PAUSE_MAX_S));
+        flow->failures == 0 ? now : instant_after(flow->shut_until, flow->pause_max);
 
     return flow->in_flight == 0 && !instant_is_before(now, forgiven) &&
            !instant_is_before(now, flow->start_after);

@@ -28,13 +28,16 @@ struct flow {
     uint32_t in_flight;
     uint32_t failures; /* to connect, in a row */
     bool is_willing;   /* it has not refused anything yet */
+    struct duration pause_max;
     struct instant shut_until;
     struct duration gap;        /* between two starts, of a rate limit; 0: none */
     struct instant start_after; /* by the gap */
 };
 
-/* rate_a_minute 0: no limit. */
-void flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute);
+/* rate_a_minute 0: no limit. No pause is longer than interval_max, the longest time between two
+ * attempts, nor than FLOW_PAUSE_MAX_S. */
+void flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute,
+               struct duration interval_max);
 
 /* Whether one more transaction may begin now. */
 bool flow_may_start(const struct flow *flow, struct instant now);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """The small Internet of `facteur lab`: servers of their own and a real name server on loopback, and
 the courses' cases of routing and transport (A5, A14, B1 to B9) on it."""
+import contextlib
 import email
 import email.policy
 import json
@@ -356,59 +357,63 @@ class Lab(unittest.TestCase):
         self.assertEqual(stranger.rcpt("nobody@machin.com")[0], 550)
         stranger.quit()
 
-    def test_who_may_has_waiting_mail_tried_at_once(self):
-        """ETRN (RFC 1985) at the secondary, whose own next try is far away."""
-        config = self.folder / "backup1.machin.com/facteur.conf"
+    @contextlib.contextmanager
+    def patient(self, host):
+        """The host's own next try is far away."""
+        config = self.folder / host / "facteur.conf"
+        before = config.read_text()
+        config.write_text(before.replace('queue_interval_max = "2 s"', 'queue_interval_max = "1 h"'))
+        self.tool(host, "reload")
+        try:
+            yield
+        finally:
+            config.write_text(before)
+            self.tool(host, "reload")
+
+    def leave_at(self, host, place, subject):
+        """Fred's message to marc waits at a secondary: the primary was away."""
         table = self.folder / "mail.truc.fr/data/directory/transports"
         before = table.read_text()
-        config.write_text(config.read_text().replace('queue_interval_max = "2 s"', 'queue_interval_max = "1 h"'))
-        self.tool("backup1.machin.com", "reload")
-        table.write_text(f"machin.com smtp:[127.{self.net}.2.2]:{PORT}\n{before}")
-        self.tool("mail.truc.fr", "reload")
-        self.lab("stop", "machin.com")
-        try:
-            way = self.send("--subject", "etrn", "--wait", "2")
-            self.assertIn(("accepted", "backup1.machin.com"), self.kinds(way))
-        finally:
-            table.write_text(before)
-            self.tool("mail.truc.fr", "reload")
-            self.lab("start", "machin.com")
-        self.assertEqual(self.find("etrn", "marc@machin.com"), [])
-        place = f"127.{self.net}.2.2"
-        with smtplib.SMTP(place, PORT, timeout=60, source_address=(self.address("jqp@bar.com"), 0)) as stranger:
-            stranger.ehlo()
-            self.assertEqual(stranger.docmd("ETRN", "machin.com")[0], 502)
-        with smtplib.SMTP(place, PORT, timeout=60) as client:
-            self.assertTrue(client.ehlo()[0] == 250 and client.has_extn("etrn"))
-            self.assertEqual(client.docmd("ETRN", "xyz.com")[0], 251)
-            self.assertEqual(client.docmd("ETRN", "MACHIN.com")[0], 250)
-            self.assertTrue(wait_for(lambda: self.find("etrn", "marc@machin.com")))
-            self.assertTrue(wait_for(lambda: client.docmd("ETRN", "machin.com")[0] == 251))
-        self.assertEqual(len(self.find("etrn", "marc@machin.com")), 1)
-
-    def test_a_primary_that_connects_gets_its_mail(self):
-        """The secondary's own next try is far away; the primary says no more than EHLO."""
-        config = self.folder / "backup2.machin.com/facteur.conf"
-        table = self.folder / "mail.truc.fr/data/directory/transports"
-        before, place = table.read_text(), f"127.{self.net}.2.3"
-        config.write_text(config.read_text().replace('queue_interval_max = "2 s"', 'queue_interval_max = "1 h"'))
-        self.tool("backup2.machin.com", "reload")
         table.write_text(f"machin.com smtp:[{place}]:{PORT}\n{before}")
         self.tool("mail.truc.fr", "reload")
         self.lab("stop", "machin.com")
         try:
-            self.send("--subject", "connects", "--wait", "2")
-            log = self.folder / "backup2.machin.com/log"
+            way = self.send("--subject", subject, "--wait", "2")
+            self.assertIn(("accepted", host), self.kinds(way))
+            log = self.folder / host / "log"
             self.assertTrue(wait_for(lambda: "outcome=temporary" in log.read_text(errors="replace")))
         finally:
             table.write_text(before)
             self.tool("mail.truc.fr", "reload")
             self.lab("start", "machin.com")
-        for source in (self.address("jqp@bar.com"), self.address("marc@machin.com")):
-            self.assertEqual(self.find("connects", "marc@machin.com"), [])
-            with smtplib.SMTP(place, PORT, timeout=60, source_address=(source, 0)) as client:
-                client.ehlo()
-        self.assertTrue(wait_for(lambda: self.find("connects", "marc@machin.com")))
+
+    def test_who_may_has_waiting_mail_tried_at_once(self):
+        """ETRN (RFC 1985)."""
+        place = f"127.{self.net}.2.2"
+        with self.patient("backup1.machin.com"):
+            self.leave_at("backup1.machin.com", place, "etrn")
+            self.assertEqual(self.find("etrn", "marc@machin.com"), [])
+            with smtplib.SMTP(place, PORT, timeout=60, source_address=(self.address("jqp@bar.com"), 0)) as stranger:
+                stranger.ehlo()
+                self.assertEqual(stranger.docmd("ETRN", "machin.com")[0], 502)
+            with smtplib.SMTP(place, PORT, timeout=60) as client:
+                self.assertTrue(client.ehlo()[0] == 250 and client.has_extn("etrn"))
+                self.assertEqual(client.docmd("ETRN", "xyz.com")[0], 251)
+                self.assertEqual(client.docmd("ETRN", "MACHIN.com")[0], 250)
+                self.assertTrue(wait_for(lambda: self.find("etrn", "marc@machin.com")))
+                self.assertTrue(wait_for(lambda: client.docmd("ETRN", "machin.com")[0] == 251))
+        self.assertEqual(len(self.find("etrn", "marc@machin.com")), 1)
+
+    def test_a_primary_that_connects_gets_its_mail(self):
+        """It says no more than EHLO."""
+        place = f"127.{self.net}.2.3"
+        with self.patient("backup2.machin.com"):
+            self.leave_at("backup2.machin.com", place, "connects")
+            for source in (self.address("jqp@bar.com"), self.address("marc@machin.com")):
+                self.assertEqual(self.find("connects", "marc@machin.com"), [])
+                with smtplib.SMTP(place, PORT, timeout=60, source_address=(source, 0)) as client:
+                    client.ehlo()
+            self.assertTrue(wait_for(lambda: self.find("connects", "marc@machin.com")))
 
     def test_a_domain_that_is_down_gets_its_mail_later_and_once(self):
         self.lab("stop", "xyz.com")

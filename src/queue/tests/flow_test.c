@@ -7,6 +7,8 @@
 
 #include "queue/flow.h"
 
+#define HOURS_4 duration_s(4 * 3600)
+
 static struct instant
 at_s(int64_t seconds)
 {
@@ -29,7 +31,7 @@ the_window_widens_with_success_and_narrows_with_refusals(void **state)
     struct flow flow;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
     assert_int_equal(start_all(&flow, at_s(1)), 5);
     assert_true(instant_is_never(flow_next(&flow, at_s(1))));
     for (int i = 0; i < 1000; i++) {
@@ -53,7 +55,7 @@ a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly(void **stat
     unsigned ended = 0;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
     for (; start_all(&flow, at_s(1)), flow.in_flight < FLOW_WINDOW_MAX; ended++)
         flow_ended(&flow, at_s(1), FLOW_REACHED);
     assert_int_equal(ended, FLOW_WINDOW_MAX - FLOW_WINDOW_FIRST);
@@ -71,7 +73,7 @@ a_destination_that_is_silent_is_left_alone_then_asked_once(void **state)
     int64_t now = 10, longest = 0;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
     flow_started(&flow, at_s(now));
     flow_ended(&flow, at_s(now), FLOW_UNREACHABLE);
     assert_false(flow_is_shut(&flow, at_s(now)));
@@ -99,7 +101,7 @@ failures_of_one_moment_count_once(void **state)
     struct flow flow;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
     assert_int_equal(start_all(&flow, at_s(5)), FLOW_WINDOW_FIRST);
     while (flow.in_flight > 0)
         flow_ended(&flow, at_s(6), FLOW_UNREACHABLE);
@@ -110,12 +112,28 @@ failures_of_one_moment_count_once(void **state)
 }
 
 static void
+no_pause_is_longer_than_the_time_between_two_attempts(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, duration_s(2));
+    for (unsigned i = 0; i < 20; i++) {
+        flow_open(&flow);
+        flow_started(&flow, at_s(i));
+        flow_ended(&flow, at_s(i), FLOW_UNREACHABLE);
+        assert_int_equal(flow_is_shut(&flow, at_s(i)), i + 1 >= FLOW_SHUT_AFTER);
+        assert_false(flow_is_shut(&flow, at_s(i + 2)));
+    }
+}
+
+static void
 what_failed_long_ago_is_forgotten(void **state)
 {
     struct flow flow;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 0);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
     for (unsigned i = 0; i < FLOW_SHUT_AFTER; i++) {
         flow_started(&flow, at_s(1));
         flow_ended(&flow, at_s(1), FLOW_UNREACHABLE);
@@ -130,7 +148,7 @@ a_rate_keeps_starts_apart(void **state)
     struct flow flow;
 
     (void)state;
-    flow_init(&flow, FLOW_WINDOW_FIRST, 30);
+    flow_init(&flow, FLOW_WINDOW_FIRST, 30, HOURS_4);
     flow_started(&flow, at_s(1));
     assert_false(flow_may_start(&flow, at_s(2)));
     assert_int_equal(flow_next(&flow, at_s(2)).ns, at_s(3).ns);
@@ -144,6 +162,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly),
     cmocka_unit_test(a_destination_that_is_silent_is_left_alone_then_asked_once),
     cmocka_unit_test(failures_of_one_moment_count_once),
+    cmocka_unit_test(no_pause_is_longer_than_the_time_between_two_attempts),
     cmocka_unit_test(what_failed_long_ago_is_forgotten),
     cmocka_unit_test(a_rate_keeps_starts_apart),
 };

@@ -39,7 +39,8 @@ outgoing_destination(struct store_role *role, struct slice name)
     if (!found)
         abort();
     found->hash = hash;
-    flow_init(&found->flow, role->config->queue_concurrency, role->config->queue_rate);
+    flow_init(&found->flow, role->config->queue_concurrency, role->config->queue_rate,
+              role->config->queue_interval_max);
     list_init(&found->waiting);
     list_init(&found->link);
     map_set(&outgoing->destinations, map_key_u64(&found->hash), found);
