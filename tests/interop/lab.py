@@ -278,6 +278,7 @@ class Lab(unittest.TestCase):
         self.tool("mail.foo.com", "alias", "add", "sales@foo.com", "alice@foo.com")
         self.tool("mail.foo.com", "alias", "add", "info@foo.com", "alice@foo.com")
         way = self.send("--to", "alice@foo.com,sales@foo.com,info@foo.com,bob@cnam.fr", "--subject", "many")
+        self.assertTrue(way["settled"])
         dialogue = self.lines(way, "dialogue", "mail.truc.fr")
         self.assertEqual(len([line for line in dialogue if line.startswith("C: RCPT TO:<") and "foo.com" in line]), 3)
         self.assertEqual(len([line for line in dialogue if line.startswith("C: BDAT")]), 2)
@@ -287,7 +288,7 @@ class Lab(unittest.TestCase):
     def test_a_list_sends_one_copy_to_each_and_takes_the_bounces(self):
         self.tool("mail.foo.com", "alias", "add", "--list", "team@foo.com", "alice@foo.com", "jones@xyz.com",
                   "bob@cnam.fr", "bob@cnam.fr", "marc@machin.com")
-        self.send("--to", "team@foo.com,alice@foo.com", "--subject", "list")
+        self.assertTrue(self.send("--to", "team@foo.com,alice@foo.com", "--subject", "list")["settled"])
         for who in ("jones@xyz.com", "bob@cnam.fr", "marc@machin.com"):
             self.assertTrue(wait_for(lambda who=who: self.find("list", who)), who)
             message, = self.find("list", who)

@@ -254,6 +254,8 @@ log_filed(struct smtp_session *session, const struct smtp_verdict *verdict)
                      is_accepted ? "accepted" : "deferred");
     log_address(&line, "from", session->transaction->reverse_path);
     log_number(&line, "recipients", session->transaction->recipient_count);
+    /* Several of them may lead to one mailbox, and one of them to many. */
+    log_number(&line, "leads_to", session->transaction->target_count);
     log_number(&line, "bytes", session->transaction->body_bytes);
     if (session->transaction->parameters.has_priority) {
         char priority[8];

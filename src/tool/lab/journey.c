@@ -241,8 +241,7 @@ take_delivered(struct reading *reading, const struct lab_log_line *line)
     struct journey_station *station = &journey->stations[reading->station];
     struct slice to = lab_log_value(line, "to");
 
-    station->known++;
-
+    station->known += !is_recipient(reading, to); /* else it was counted when it was queued */
     add_titled(reading, JOURNEY_DELIVERED, line->time, SLICE(""), "%.*s: in %.*s, uid %.*s",
                SHOWN(to), SHOWN(lab_log_value(line, "mailbox")), SHOWN(lab_log_value(line, "uid")));
     if (journey->box_count < JOURNEY_STATIONS_MAX)
@@ -266,10 +265,10 @@ take_accepted(struct reading *reading, const struct lab_log_line *line)
 {
     struct journey_station *station = &reading->journey->stations[reading->station];
     struct slice count = lab_log_value(line, "recipients");
-    struct cursor cursor = cursor_of(count);
+    struct cursor leads = cursor_of(lab_log_value(line, "leads_to"));
     uint32_t taken = 1;
 
-    (void)!cursor_take_u32(&cursor, 1, UINT32_MAX, &taken);
+    (void)!cursor_take_u32(&leads, 1, UINT32_MAX, &taken);
     station->taken = taken;
     add_titled(reading, JOURNEY_ACCEPTED, line->time, SLICE(""),
                "took it from %.*s for %.*s recipient(s), id %.*s",
@@ -294,6 +293,8 @@ take_line(struct reading *reading, const struct lab_log_line *line)
         take_dialogue(reading, line, slice_equal(event, SLICE("heard")));
     else if (slice_equal(event, SLICE("delivered")) && lab_log_value(line, "mailbox").len > 0)
         take_delivered(reading, line);
+    else if (slice_equal(event, SLICE("delivered")) && lab_log_value(line, "attempts").len > 0)
+        station->waiting -= station->waiting > 0; /* out of the queue, to somebody here */
     else if (slice_equal(event, SLICE("relayed")) || slice_equal(event, SLICE("delayed")) ||
              slice_equal(event, SLICE("failed")))
         take_result(reading, line, event);

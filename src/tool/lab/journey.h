@@ -34,7 +34,7 @@ struct journey_part {
 struct journey_station {
     const struct lab_host *host;
     struct slice id;
-    size_t taken;   /* recipients of the message as it came; 0: it is not in the log yet */
+    size_t taken;   /* where its recipients lead, each once; 0: it is not in the log yet */
     size_t known;   /* of which it is known what becomes of them: queued or delivered */
     size_t waiting; /* queued ones without a result */
 };
