@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """`facteur sync` dies by kill -9 at random points, again and again, while both sides change at random. Then
-both sides must be alike, with every message once and where its side has put it. $SYNC_KILL_SECONDS (12) is for
+both sides must be alike, with every message once and where its side has put it. $SYNC_KILL_SECONDS (6) is for
 each server, $SYNC_KILL_SEED makes a run again. Of Dovecot only when this runs as root.
 
 So that there is one right end, each message belongs to one side, which alone moves and deletes it; flags are set by
@@ -18,7 +18,7 @@ import unittest
 from office import main
 from sync_world import Dovecot, Facteur, Person, message, number_of, ok
 
-SECONDS = float(os.environ.get("SYNC_KILL_SECONDS", "12"))
+SECONDS = float(os.environ.get("SYNC_KILL_SECONDS", "6"))
 SEED = int(os.environ.get("SYNC_KILL_SEED", "0")) or random.randrange(1, 1 << 30)
 BOXES = ("INBOX", "One", "Two/Deep")
 LONGEST_S = 1.5
