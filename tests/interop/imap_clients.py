@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
-from terminal import Terminal
+from terminal import Screen
 
 LETTER = (b"From: Ann <ann@example.test>\r\nTo: alice@example.test\r\nSubject: =?utf-8?q?caf=C3=A9?= %d\r\n"
           b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <%d@example.test>\r\n\r\nBody number %d\r\n")
@@ -194,6 +194,11 @@ SyncState *
         self.ok(client.select("fetch"))
         self.assertEqual(self.ok(client.search(None, "ALL"))[0], b"")
 
+    def type(self, screen, keys, expected):
+        """What follows is typed when this is seen: programs throw away what was typed before they ask."""
+        screen.press(keys)
+        screen.wait_until(lambda shown: re.search(expected, shown, re.M), expected)
+
     @needs("mutt")
     def test_mutt(self):
         """A person flags a letter, saves another to Trash, deletes one, and hears of a new one by IDLE."""
@@ -204,28 +209,29 @@ SyncState *
             f'set folder="imaps://{user}/" spoolfile="=mutt" imap_pass="{self.office.people[ALICE]}"\n'
             f'set certificate_file="{self.chain}" ssl_ca_certificates_file="{self.chain}"\n'
             'set imap_authenticators="scram-sha-256:plain:login" imap_idle=yes imap_qresync=yes imap_condstore=yes\n'
-            'set quit=yes delete=yes move=no confirmappend=no confirmcreate=no sort=mailbox-order\n')
-        env = dict(self.env, LANG="C.UTF-8", TERM="xterm")
-        with Terminal(["mutt", "-F", self.home / "muttrc"], env) as mutt:
+            'set quit=yes delete=yes move=no confirmappend=no confirmcreate=no sort=mailbox-order arrow_cursor=yes\n'
+            'set timeout=1 index_format="%C %Z %s"\n')
+        with Screen(["mutt", "-F", self.home / "muttrc"], dict(self.env, LANG="C.UTF-8")) as mutt:
             mutt.wait_for("Msgs:4")
-            mutt.press("1\r")
-            mutt.press("F")
-            # mutt throws away what was typed when news of the mailbox come just then: a person types it again.
-            for _ in range(3):
-                mutt.press("\x072\r")
-                mutt.press("s")
-                mutt.wait_for("Save to mailbox")
-                mutt.press("\x15=Trash\r")
-                if wait_for(lambda: self.count(client, "Trash") == 1, 15):
-                    break
+            self.type(mutt, "1", r"Jump to message: 1$")
+            self.type(mutt, "\r", r"^-> *1 ")
+            self.type(mutt, "F", r"^ *1 .*!")  # and goes on to the next
+            mutt.wait_until(lambda shown: re.search(r"^-> *2 ", shown, re.M), "the arrow before 2")
+            self.type(mutt, "s", r"Save to mailbox.*: =\S+$")
+            self.type(mutt, "\x15", r"Save to mailbox.*:$")
+            self.type(mutt, "=Trash", r"Save to mailbox.*: =Trash$")
+            self.type(mutt, "\r", r"^ *2 +D")
             self.assertEqual(self.count(client, "Trash"), 1)
-            mutt.press("4\r")
-            mutt.press("d")
+            self.type(mutt, "4", r"Jump to message: 4$")
+            self.type(mutt, "\r", r"^-> *4 ")
+            self.type(mutt, "d", r"^[-> ]*4 +D")
             mutt.press("$")
-            self.assertTrue(wait_for(lambda: self.count(client, "mutt") == 2))
+            mutt.wait_for("Msgs:2")
+            self.assertEqual(self.count(client, "mutt"), 2)
             self.ok(client.append("mutt", None, None, letter(9)))
             mutt.wait_for("New mail")
             mutt.press("x")
+            self.assertEqual(mutt.end(), 0)
         self.ok(client.select("mutt"))
         self.assertEqual(self.ok(client.search(None, "ALL"))[0], b"1 2 3")
         self.assertEqual(self.ok(client.search(None, "FLAGGED"))[0], b"1")
