@@ -102,15 +102,15 @@ take_pattern(struct reading *reading, struct slice value)
     return true;
 }
 
+static const char *const mode_names[] = {[ROUTING_STS_NONE] = "none",
+                                         [ROUTING_STS_TESTING] = "testing",
+                                         [ROUTING_STS_ENFORCE] = "enforce"};
+
 static bool
 take_mode(struct reading *reading, struct slice value)
 {
-    static const char *const names[] = {[ROUTING_STS_NONE] = "none",
-                                        [ROUTING_STS_TESTING] = "testing",
-                                        [ROUTING_STS_ENFORCE] = "enforce"};
-
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (slice_equal(value, slice_of_string(names[i]))) {
+    for (size_t i = 0; i < COUNT_OF(mode_names); i++) {
+        if (slice_equal(value, slice_of_string(mode_names[i]))) {
             reading->policy.mode = (enum routing_sts_mode)i;
             return true;
         }
@@ -165,6 +165,20 @@ routing_sts_policy_parse(struct slice text, struct arena *arena,
         return false;
     *ret_policy = reading.policy;
     return true;
+}
+
+void
+routing_sts_policy_put(struct buffer *buffer, const struct routing_sts_policy *policy)
+{
+    buffer_put_text(buffer, "version: STSv1\nmode: ");
+    buffer_put_text(buffer, mode_names[policy->mode]);
+    for (size_t i = 0; i < policy->pattern_count; i++) {
+        buffer_put_text(buffer, "\nmx: ");
+        buffer_put(buffer, policy->patterns[i]);
+    }
+    buffer_put_text(buffer, "\nmax_age: ");
+    buffer_put_decimal(buffer, policy->max_age_s);
+    buffer_put_byte(buffer, '\n');
 }
 
 bool

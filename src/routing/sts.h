@@ -5,11 +5,13 @@
 #define ROUTING_STS_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 
 enum {
     ROUTING_STS_ID_MAX = 32,
     ROUTING_STS_POLICY_MAX = 64 * 1024, /* octets (RFC 8461 §3.3) */
     ROUTING_STS_PATTERNS_MAX = 64,
+    ROUTING_STS_TEXT_MAX = 17 * 1024, /* of what routing_sts_policy_put puts */
     ROUTING_STS_AGE_MAX_S = 31557600 /* (RFC 8461 §3.2) */
 };
 
@@ -30,6 +32,9 @@ MUST_USE bool routing_sts_record_parse(struct slice text, struct slice *ret_id);
  * Patterns live in the arena, in lower case. */
 MUST_USE bool routing_sts_policy_parse(struct slice text, struct arena *arena,
                                        struct routing_sts_policy *ret_policy);
+
+/* The policy as a text that parses to the same: what its fields say, and nothing else. */
+void routing_sts_policy_put(struct buffer *buffer, const struct routing_sts_policy *policy);
 
 /* Whether mail may go to a host of this name (RFC 8461 §4.1): "*." stands for one label. */
 bool routing_sts_allows(const struct routing_sts_policy *policy, struct slice host);

@@ -5,8 +5,10 @@ RFC 7672), and by a policy that a web server tells (MTA-STS, RFC 8461). Two Fact
 server (NSD), a web server; the ports are those of the Internet, on addresses of loopback's own."""
 import hashlib
 import http.server
+import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -23,10 +25,12 @@ HOST, WEB = f"{NET}.1", f"{NET}.2"
 MX = "@ IN MX 10 mx\nmx IN A %s\n" % HOST
 STS = '_mta-sts IN TXT "v=STSv1; id=1;"\nmta-sts IN A %s\n' % WEB
 SIGNED = ("dane.example", "other.example")
-PLAIN = {"sts.example": STS, "elsewhere.example": STS, "gone.example": STS, "none.example": ""}
+PLAIN = {"sts.example": STS, "elsewhere.example": STS, "gone.example": STS, "kept.example": STS,
+         "none.example": ""}
 POLICY = "version: STSv1\nmode: enforce\nmx: {}\nmax_age: 86400\n"
 POLICIES = {"mta-sts.sts.example": POLICY.format("mx.sts.example"),
-            "mta-sts.elsewhere.example": POLICY.format("*.example.net")}
+            "mta-sts.elsewhere.example": POLICY.format("*.example.net"),
+            "mta-sts.kept.example": POLICY.format("*.example.net")}
 
 
 def letter(subject, to):
@@ -193,6 +197,17 @@ own_names = {{}}
         self.expect_waiting("elsewhere", "carol@elsewhere.example", "does not name this host")
         self.assertRegex(self.near.log_text(),
                          "event=tls_failure .*domain=elsewhere.example policy=sts result=certificate-host-mismatch")
+
+    def test_a_policy_outlives_the_server(self):
+        self.expect_waiting("kept", "carol@kept.example", "does not name this host")
+        POLICIES.pop("mta-sts.kept.example")
+        self.near.stop(signal.SIGKILL)
+        self.near.start()
+        self.send("again", "carol@kept.example")
+        held = lambda: [m for m in json.loads(self.queue())["recipients"] if "does not name this host" in str(m)
+                        and "kept.example" in str(m)]
+        self.assertTrue(wait_for(lambda: len(held()) == 2), self.queue())
+        self.assertEqual(self.arrived("again", "carol@kept.example"), [])
 
     def test_a_policy_that_is_not_there_keeps_no_mail_back(self):
         self.expect_arrival("gone", "carol@gone.example")

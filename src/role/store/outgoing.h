@@ -172,6 +172,7 @@ struct outgoing {
     struct outgoing_transport transports[STORE_PEERS_MAX + 1]; /* the last is the role hand */
     struct list batches, reading;
     struct hops hops;
+    struct policies *policies; /* policies.c */
     struct list results, results_filing; /* carriages */
     size_t result_count;                 /* of results */
     bool are_results_due;                /* they have waited long enough for another turn */
@@ -220,6 +221,8 @@ uint32_t outgoing_lane_room(const struct outgoing *outgoing, const struct lane *
 void outgoing_attach_route(struct store_role *role, host_handle handle);
 /* Asks about all letters of the batch. */
 void outgoing_ask_route(struct store_role *role, struct batch *batch);
+/* Asks about one address; the number of the question, or 0. */
+uint64_t outgoing_ask(struct store_role *role, struct slice sender, struct slice recipient);
 /* A carriage of the batch, and a letter more in it. hop may be NULL. */
 struct carriage *outgoing_open_carriage(struct batch *batch, const struct store_route_hop *hop);
 void outgoing_add_letter(struct carriage *carriage, struct letter *letter);
@@ -287,7 +290,27 @@ void outgoing_missed(struct store_role *role, struct slice domain,
 /* Somebody at this address has connected to us. */
 void outgoing_arrived(struct store_role *role, struct slice address);
 
+/* policies.c: MTA-STS policies (RFC 8461) that were learned: kept on disk, told to each transport,
+ * and looked after before they are too old. */
+void policies_open(struct store_role *role, uint64_t seed);
+/* The folder can be read: those that are kept are told. */
+void policies_start(struct store_role *role);
+void policies_close(struct store_role *role);
+/* Tells a new transport of all. */
+void policies_tell(struct store_role *role, struct outgoing_transport *transport);
+/* False when the note is not to be believed. */
+MUST_USE bool policies_learn(struct store_role *role, struct outgoing_transport *transport,
+                             const struct store_transport_learned *learned);
+/* True: the answer was for this. */
+bool policies_take_hop(struct store_role *role, const struct store_route_hop *hop);
+/* route is gone, and with it the question. */
+void policies_lose_route(struct store_role *role);
+/* The policy of a domain, as a text; or an empty one. */
+struct slice policies_text(const struct store_role *role, struct slice domain);
+
 /* outgoing_carry.c: transport */
+/* Has a transport look after the policy of the hop's domain; false when none can now. */
+MUST_USE bool outgoing_refresh(struct store_role *role, const struct store_route_hop *hop);
 void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);
 /* It waits for its destination. */
 void outgoing_await(struct store_role *role, struct carriage *carriage);

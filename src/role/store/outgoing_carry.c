@@ -242,6 +242,33 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     map_set(&outgoing->carriages, map_key_u64(&carriage->id), carriage);
 }
 
+bool
+outgoing_refresh(struct store_role *role, const struct store_route_hop *hop)
+{
+    struct outgoing *outgoing = role->outgoing;
+    struct outgoing_transport *transport = NULL;
+    struct store_transport_carry carry = {
+        .id = ++outgoing->carriage_count,
+        .carrier = STORE_TRANSPORT_CARRIER_DISCARD,
+        .destination = hop->destination,
+    };
+
+    for (unsigned i = 0; i < STORE_PEERS_MAX && !transport; i++) {
+        struct host_channel *channel = outgoing->transports[i].channel;
+        if (channel && !host_channel_is_full(channel))
+            transport = &outgoing->transports[i];
+    }
+    if (!transport)
+        return false;
+    /* The hop lies in this arena: it is not cleared. */
+    fill_sts(&role->note_arena, hop, &carry);
+    buffer_clear(&role->note);
+    if (!store_transport_put_carry(&role->note, &transport->ledger, &carry))
+        return false;
+    host_channel_send(transport->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    return true;
+}
+
 /* ---- reading the message ------------------------------------------------------------------- */
 
 static void read_on(struct carriage *carriage);
@@ -488,7 +515,9 @@ on_note(void *context, struct slice bytes, host_handle handle)
     arena_reset(&role->note_arena);
     if (store_transport_take(bytes, handle, SIDE_TRANSPORT, &transport->ledger, &role->note_arena,
                              &note) &&
-        note.kind == STORE_TRANSPORT_CARRIED && on_carried(transport, &note.as.carried))
+        (note.kind == STORE_TRANSPORT_CARRIED
+             ? on_carried(transport, &note.as.carried)
+             : policies_learn(role, transport, &note.as.learned)))
         return;
     store_role_bad_note(role, handle, "transport");
     lose(transport);
@@ -519,6 +548,7 @@ outgoing_attach_transport(struct store_role *role, unsigned index, host_handle h
     transport->role = role;
     transport->index = index;
     transport->channel = host_channel_open(role->host, handle, &handler, transport);
+    policies_tell(role, transport);
     outgoing_run_soon(role);
 }
 

@@ -34,22 +34,30 @@ outgoing_add_letter(struct carriage *carriage, struct letter *letter)
     carriage->count++;
 }
 
-static void
-ask_about(struct store_role *role, struct letter *letter)
+uint64_t
+outgoing_ask(struct store_role *role, struct slice sender, struct slice recipient)
 {
     struct outgoing *outgoing = role->outgoing;
     struct store_route_next_hop ask = {
         .id = ++outgoing->ask_count,
-        .sender = letter->batch->facts.reverse_path,
-        .recipient = letter->address,
+        .sender = sender,
+        .recipient = recipient,
     };
 
-    letter->ask = ask.id;
-    map_set(&outgoing->asks, map_key_u64(&letter->ask), letter);
+    if (!outgoing->route)
+        return 0;
     buffer_clear(&role->note);
     bool is_put = store_route_put_next_hop(&role->note, &outgoing->route_ledger, &ask);
     assert(is_put);
     host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    return ask.id;
+}
+
+static void
+ask_about(struct store_role *role, struct letter *letter)
+{
+    letter->ask = outgoing_ask(role, letter->batch->facts.reverse_path, letter->address);
+    map_set(&role->outgoing->asks, map_key_u64(&letter->ask), letter);
 }
 
 /* ---- what route says ----------------------------------------------------------------------- */
@@ -159,8 +167,9 @@ outgoing_ask_route(struct store_role *role, struct batch *batch)
 static void
 on_hop(struct store_role *role, const struct store_route_hop *hop)
 {
+    if (policies_take_hop(role, hop))
+        return;
     struct letter *letter = map_remove(&role->outgoing->asks, map_key_u64(&hop->id));
-
     assert(letter); /* the ledger knows its number */
     struct batch *batch = letter->batch;
     hops_keep(&role->outgoing->hops, batch->domain, hop, host_now(role->host));
@@ -198,6 +207,7 @@ lose_route(struct store_role *role)
             dispatch(role, batch);
     }
     local_lose(role);
+    policies_lose_route(role);
 }
 
 static void

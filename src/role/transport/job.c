@@ -72,8 +72,19 @@ name_socket(struct transport_job *job)
         host->name = slice_first(job->carry.path, STORE_TRANSPORT_ATTEMPT_HOST_MAX);
 }
 
-struct transport_job *
-job_open(struct transport *transport, struct slice note, host_handle handle)
+/* Without recipients, a policy is all that there is to look after. */
+static bool
+is_job(const struct store_transport_note *note)
+{
+    const struct store_transport_carry *carry = &note->as.carry;
+
+    return note->kind == STORE_TRANSPORT_CARRY &&
+           (carry->recipients.count > 0 || carry->carrier == STORE_TRANSPORT_CARRIER_DISCARD);
+}
+
+bool
+job_open(struct transport *transport, struct slice note, host_handle handle,
+         struct transport_job **ret_job)
 {
     struct transport_job *job = calloc(1, sizeof(*job));
     struct store_transport_note taken;
@@ -88,10 +99,13 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
     job->reach = STORE_TRANSPORT_REACH_UNREACHABLE;
     job->taken = host_now(transport->start.host);
     struct slice copy = arena_copy(&job->arena, note);
-    if (!store_transport_take(copy, handle, SIDE_STORE, &transport->ledger, &job->arena, &taken) ||
-        taken.kind != STORE_TRANSPORT_CARRY || taken.as.carry.recipients.count == 0) {
+    bool is_good =
+        store_transport_take(copy, handle, SIDE_STORE, &transport->ledger, &job->arena, &taken);
+    if (!is_good || !is_job(&taken)) {
+        is_good = is_good && taken.kind == STORE_TRANSPORT_POLICY &&
+                  sts_take_known(transport, &taken.as.policy);
         job_close(&job);
-        return NULL;
+        return is_good;
     }
     job->carry = taken.as.carry;
     if (is_on_this_machine(job))
@@ -100,7 +114,8 @@ job_open(struct transport *transport, struct slice note, host_handle handle)
     if (!take_body(job, handle))
         job_set_all(job, STORE_TRANSPORT_OUTCOME_TEMPORARY, 0, ENVELOPE_STATUS(4, 3, 0),
                     SLICE("the message cannot be read"));
-    return job;
+    *ret_job = job;
+    return true;
 }
 
 void
@@ -409,6 +424,8 @@ job_advance(struct transport_job *job)
     struct transport_session *kept;
 
     assert(!job->dial && !job->session);
+    if (job->carry.recipients.count == 0 && !sts_prepare(job))
+        return;
     if (job_is_settled(job) || settle_alone(job)) {
         job_finish(job);
         return;

@@ -27,6 +27,7 @@ struct sts_entry {
     bool has_policy;
     bool is_current;            /* the policy is that of the id */
     struct instant valid_until; /* of the policy */
+    struct instant refresh_at;  /* well before (RFC 8461 §10.2) */
     struct instant retry_at;    /* after a failure */
     struct transport_fetch *fetch;
     struct list jobs; /* that wait for it */
@@ -111,6 +112,7 @@ give_policy(struct transport_job *job, const struct sts_entry *entry)
 
 /* ---- the result ---------------------------------------------------------------------------- */
 
+/* Its key in the map is changed with it: it is taken out before, and set again by the caller. */
 static bool
 take_policy(struct sts_entry *entry, struct slice text, struct instant now)
 {
@@ -129,7 +131,60 @@ take_policy(struct sts_entry *entry, struct slice text, struct instant now)
     entry->domain = domain;
     entry->policy = policy;
     entry->has_policy = entry->is_current = true;
-    entry->valid_until = instant_after(now, duration_ms((int64_t)policy.max_age_s * 1000));
+    entry->valid_until = instant_after(now, duration_s(policy.max_age_s));
+    entry->refresh_at = instant_after(now, duration_ms((int64_t)policy.max_age_s * 500));
+    return true;
+}
+
+/* The store keeps it: a restart must not be the moment at which nobody knows of it. */
+static void
+tell_store(struct transport *transport, const struct sts_entry *entry)
+{
+    int64_t now_s = wall_seconds(host_wall(transport->start.host));
+    struct store_transport_learned note = {
+        .domain = entry->domain,
+        .sts_id = slice_of(entry->id, entry->id_len),
+        .fetched_s = now_s,
+        .until_s = now_s + entry->policy.max_age_s,
+    };
+    struct buffer text;
+
+    buffer_init(&text, ROUTING_STS_TEXT_MAX);
+    routing_sts_policy_put(&text, &entry->policy);
+    note.text = buffer_slice(&text);
+    bool is_put = store_transport_put_learned(&transport->note, &transport->ledger, &note);
+    assert(is_put);
+    if (transport->channel)
+        host_channel_send(transport->channel, buffer_slice(&transport->note), HOST_HANDLE_NONE);
+    buffer_clear(&transport->note);
+    buffer_finish(&text);
+}
+
+bool
+sts_take_known(struct transport *transport, const struct store_transport_policy *known)
+{
+    struct instant now = host_now(transport->start.host);
+    int64_t now_s = wall_seconds(host_wall(transport->start.host));
+    int64_t left_s = known->until_s - now_s;
+    int64_t half_s = (known->until_s - known->fetched_s) / 2;
+
+    if (known->domain.len == 0 || known->sts_id.len == 0 || known->fetched_s < 0 ||
+        known->until_s < known->fetched_s ||
+        known->until_s - known->fetched_s > ROUTING_STS_AGE_MAX_S)
+        return false;
+    struct sts_entry *entry = find_entry(transport, known->domain, true);
+    /* What is being fetched is newer. Nor does a clock that goes backwards make a policy last. */
+    if (entry->fetch || left_s <= 0 || left_s > ROUTING_STS_AGE_MAX_S)
+        return true;
+    map_remove(&transport->sts, entry->domain);
+    bool is_taken = take_policy(entry, known->text, now);
+    map_set(&transport->sts, entry->domain, entry);
+    if (!is_taken)
+        return false;
+    entry->id_len = known->sts_id.len;
+    memcpy(entry->id, known->sts_id.at, entry->id_len);
+    entry->valid_until = instant_after(now, duration_s(left_s));
+    entry->refresh_at = instant_after(now, duration_s(left_s > half_s ? left_s - half_s : 0));
     return true;
 }
 
@@ -150,7 +205,9 @@ conclude(struct transport_fetch *fetch, const char *problem)
         result = STORE_TRANSPORT_TLS_RESULT_STS_INVALID;
     }
     map_set(&transport->sts, entry->domain, entry);
-    if (problem)
+    if (!problem)
+        tell_store(transport, entry);
+    else
         entry->retry_at = instant_after(now, duration_ms(RETRY_MS));
     if (problem && fetch->attempt && fetch->attempt->text.len == 0) {
         fetch->attempt->text = arena_copy(&first->arena, slice_of_string(problem));
@@ -363,7 +420,7 @@ sts_prepare(struct transport_job *job)
     }
     struct instant now = host_now(transport->start.host);
     bool is_same = slice_equal(id, slice_of(entry->id, entry->id_len));
-    bool is_fresh = is_same && entry->is_current && instant_is_before(now, entry->valid_until);
+    bool is_fresh = is_same && entry->is_current && instant_is_before(now, entry->refresh_at);
     bool must_wait = is_same && instant_is_before(now, entry->retry_at);
     if (id.len == 0 || is_fresh || must_wait || carry->sts_addresses.count == 0 ||
         !transport_tls(transport, true)) {

@@ -48,14 +48,15 @@ static void
 on_note(void *context, struct slice note, host_handle handle)
 {
     struct transport *transport = context;
-    struct transport_job *job = job_open(transport, note, handle);
+    struct transport_job *job = NULL;
+    bool is_good = job_open(transport, note, handle, &job);
 
     /* What was mapped stays mapped. */
     host_handle_close(transport->start.host, handle);
-    if (job) {
+    if (job)
         job_advance(job);
+    if (is_good)
         return;
-    }
     log_event(transport->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("store"));
     forget_store(transport);
 }

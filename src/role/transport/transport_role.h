@@ -116,7 +116,9 @@ struct transport_stream {
 };
 
 /* ---- job.c */
-struct transport_job *job_open(struct transport *transport, struct slice note, host_handle handle);
+/* False when the note is not to be believed. *ret_job is NULL when it was none that opens a job. */
+MUST_USE bool job_open(struct transport *transport, struct slice note, host_handle handle,
+                       struct transport_job **ret_job);
 void job_close(struct transport_job **job);
 /* Does what comes next for a job that has neither dial nor session. */
 void job_advance(struct transport_job *job);
@@ -160,6 +162,9 @@ bool sts_prepare(struct transport_job *job);
 void sts_dialled(struct transport_job *job, struct transport_stream *stream);
 void sts_dial_failed(struct transport_job *job);
 void sts_fetch_close(struct transport_fetch **fetch);
+/* What the store has kept of a policy, or another transport has learned. */
+MUST_USE bool sts_take_known(struct transport *transport,
+                             const struct store_transport_policy *policy);
 /* Once no job is left. */
 void sts_forget_all(struct transport *transport);
 

@@ -63,6 +63,14 @@ a_policy_says_mode_hosts_and_age(void **state)
     assert_false(routing_sts_allows(&policy, SLICE("a.b.example.net")));
     assert_false(routing_sts_allows(&policy, SLICE("example.net")));
     assert_false(routing_sts_allows(&policy, SLICE("other.example.com")));
+    /* What is put says the same. */
+    struct buffer text;
+    buffer_init(&text, ROUTING_STS_TEXT_MAX);
+    routing_sts_policy_put(&text, &policy);
+    assert_true(slice_equal(buffer_slice(&text),
+                            SLICE("version: STSv1\nmode: enforce\nmx: mail.example.com\n"
+                                  "mx: *.example.net\nmax_age: 604800\n")));
+    buffer_finish(&text);
     /* The first of a field counts; what is not known is passed over. */
     assert_true(routing_sts_policy_parse(
         SLICE(

@@ -295,11 +295,28 @@ answer_of(struct setup *setup)
 {
     struct store_transport_note note;
 
-    for (unsigned i = 0; setup->store.taken == setup->store.count && i < 1000; i++)
-        world_run(&setup->world, 1000);
-    assert_true(store_transport_take(world_next(&setup->store), -1, SIDE_TRANSPORT, &setup->ledger,
-                                     &setup->arena, &note));
+    do {
+        for (unsigned i = 0; setup->store.taken == setup->store.count && i < 1000; i++)
+            world_run(&setup->world, 1000);
+        assert_true(store_transport_take(world_next(&setup->store), -1, SIDE_TRANSPORT,
+                                         &setup->ledger, &setup->arena, &note));
+        if (note.kind == STORE_TRANSPORT_LEARNED) {
+            setup->learned = note.as.learned;
+            setup->learned_count++;
+        }
+    } while (note.kind != STORE_TRANSPORT_CARRIED);
     return note.as.carried;
+}
+
+void
+tell_policy(struct setup *setup, const struct store_transport_policy *policy)
+{
+    struct buffer note;
+
+    buffer_init(&note, HOST_NOTE_MAX);
+    assert_true(store_transport_put_policy(&note, &setup->ledger, policy));
+    host_channel_send(setup->store.channel, buffer_slice(&note), HOST_HANDLE_NONE);
+    buffer_finish(&note);
 }
 
 struct store_transport_carried

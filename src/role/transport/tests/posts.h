@@ -42,6 +42,8 @@ struct setup {
     struct note_ledger ledger;
     struct arena arena;
     struct post posts[POSTS_MAX];
+    struct store_transport_learned learned; /* the last policy that the store was told of */
+    unsigned learned_count;
     uint64_t id;
 };
 
@@ -71,6 +73,9 @@ extern const struct store_transport_recipient jones;
 void give(struct setup *setup, const struct store_transport_carry *carry, host_handle handle);
 struct store_transport_carried answer_of(struct setup *setup);
 struct store_transport_carried carry(struct setup *setup, const struct store_transport_carry *note);
+
+/* The store tells the role of a policy. */
+void tell_policy(struct setup *setup, const struct store_transport_policy *policy);
 
 /* Fails with both texts when they differ. */
 void expect_text(struct slice text, const char *expected);

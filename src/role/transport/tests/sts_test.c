@@ -378,6 +378,78 @@ messages_wait_together_for_one_policy(void **state)
     assert_int_equal(scene->web.count, 1);
 }
 
+/* RFC 8461 §10.2: the store is told, and what it has kept holds from the start. */
+static void
+the_store_keeps_what_was_learned(void **state)
+{
+    struct scene *scene = *state;
+    int64_t now_s = wall_seconds(host_wall(scene->setup.world.host));
+    struct store_transport_policy kept = {
+        .domain = SLICE("foo.com"),
+        .sts_id = SLICE("1"),
+        .text = SLICE("version: STSv1\nmode: enforce\nmx: mx.foo.com\nmax_age: 86400\n"),
+        .fetched_s = now_s - 3600,
+        .until_s = now_s - 3600 + 86400,
+    };
+
+    tell_policy(&scene->setup, &kept);
+    expect_host(carry_with(scene, "1"), STORE_TRANSPORT_OUTCOME_DELIVERED,
+                STORE_TRANSPORT_TLS_RESULT_VERIFIED);
+    assert_int_equal(scene->web.count, 0);
+    assert_int_equal(scene->setup.learned_count, 0);
+    /* Somebody between us and the domain takes away its record and its certificate. */
+    tls_context_close(&scene->post->tls);
+    add_tls(scene->post, NULL);
+    world_run(&scene->setup.world, 60 * 1000);
+    expect_host(carry_with(scene, ""), STORE_TRANSPORT_OUTCOME_TEMPORARY,
+                STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED);
+    /* A new one is learned, and told. */
+    scene->web.answer = HEAD "version: STSv1\nmode: none\nmax_age: 1000\nmore: yes\n";
+    expect_host(carry_with(scene, "2"), STORE_TRANSPORT_OUTCOME_DELIVERED,
+                STORE_TRANSPORT_TLS_RESULT_ENCRYPTED);
+    assert_int_equal(scene->setup.learned_count, 1);
+    expect_text(scene->setup.learned.domain, "foo.com");
+    expect_text(scene->setup.learned.sts_id, "2");
+    expect_text(scene->setup.learned.text, "version: STSv1\nmode: none\nmax_age: 1000\n");
+    assert_int_equal(scene->setup.learned.until_s - scene->setup.learned.fetched_s, 1000);
+}
+
+/* When half of its time is over it is fetched again, also for a message that is none. */
+static void
+a_policy_is_refreshed_before_its_end(void **state)
+{
+    static const struct store_transport_address web = {.bytes = SLICE("\xC0\x00\x02\x50")};
+    struct scene *scene = *state;
+
+    carry_with(scene, "1");
+    world_run(&scene->setup.world, INT64_C(43000) * 1000);
+    carry_with(scene, "1");
+    assert_int_equal(scene->web.count, 1);
+    world_run(&scene->setup.world, INT64_C(300) * 1000);
+    struct store_transport_carry note = {
+        .id = 999,
+        .carrier = STORE_TRANSPORT_CARRIER_DISCARD,
+        .destination = SLICE("foo.com"),
+        .sts_domain = SLICE("foo.com"),
+        .sts_id = SLICE("1"),
+        .sts_addresses = {&web, 1},
+    };
+    struct store_transport_carried carried = carry(&scene->setup, &note);
+    assert_int_equal(carried.results.count, 0);
+    assert_int_equal(scene->web.count, 2);
+    assert_int_equal(scene->setup.learned_count, 2);
+    /* One that cannot be had again holds to its end, and is asked for now and then. */
+    scene->web.answer = "HTTP/1.1 500 No\r\n\r\n";
+    tls_context_close(&scene->post->tls);
+    add_tls(scene->post, NULL);
+    world_run(&scene->setup.world, INT64_C(86000) * 1000);
+    expect_host(carry_with(scene, "1"), STORE_TRANSPORT_OUTCOME_TEMPORARY,
+                STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED);
+    expect_host(carry_with(scene, "1"), STORE_TRANSPORT_OUTCOME_TEMPORARY,
+                STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED);
+    assert_int_equal(scene->web.count, 3);
+}
+
 int
 main(void)
 {
@@ -391,6 +463,8 @@ main(void)
         TEST(a_policy_in_test_is_tried_and_told_about),
         TEST(a_web_server_that_is_another_tells_no_policy),
         TEST(messages_wait_together_for_one_policy),
+        TEST(the_store_keeps_what_was_learned),
+        TEST(a_policy_is_refreshed_before_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

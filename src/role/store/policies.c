@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: ISC */
+/* MTA-STS policies (RFC 8461) that a transport has fetched. Were they forgotten at a restart,
+ * whoever can keep a domain's record from us would only have to wait for one. Each is a line of the
+ * sheet `sts`: domain, id, when it was fetched, until when it holds, and its text in base64. */
+#include "role/store/outgoing.h"
+
+#include "role/store/sheet.h"
+#include "routing/sts.h"
+#include "text/base64.h"
+
+#include <stdlib.h>
+
+#define SHEET_NAME "sts"
+
+enum {
+    POLICIES_MAX = 4096,
+    BYTES_MAX = 4 << 20, /* of all their texts */
+    LINE_MAX = 32 * 1024,
+    SHEET_MAX = 64 << 20,
+    LOOK_S = 600,   /* between two looks for those that grow old */
+    AGAIN_S = 3600, /* before one that could not be had is asked for again */
+};
+
+struct kept_policy {
+    struct list link;              /* in order of their last learning */
+    struct slice domain, id, text; /* in `bytes` */
+    int64_t fetched_s, until_s;
+    int64_t asked_s; /* when it was looked after last */
+    uint8_t bytes[];
+};
+
+struct policies {
+    struct map map; /* by domain */
+    struct list order;
+    size_t bytes;
+    struct sheet sheet;
+    struct host_timer *timer;
+    uint64_t ask;        /* the question to route that is open, or 0 */
+    struct buffer asked; /* about the policy of this domain */
+};
+
+/* ---- what is kept -------------------------------------------------------------------------- */
+
+static void
+forget(struct policies *policies, struct kept_policy *policy)
+{
+    (void)!map_remove(&policies->map, policy->domain);
+    list_remove(&policy->link);
+    policies->bytes -= policy->text.len;
+    free(policy);
+}
+
+static struct slice
+keep_bytes(uint8_t **at, struct slice bytes)
+{
+    struct slice kept = slice_of(*at, bytes.len);
+
+    memcpy(*at, bytes.at, bytes.len);
+    *at += bytes.len;
+    return kept;
+}
+
+/* In the place of an older one of that domain. */
+static struct kept_policy *
+keep(struct policies *policies, struct slice domain, struct slice id, struct slice text)
+{
+    struct kept_policy *old = map_find(&policies->map, domain);
+    struct kept_policy *policy = malloc(sizeof(*policy) + domain.len + id.len + text.len);
+
+    if (!policy)
+        abort();
+    uint8_t *at = policy->bytes;
+    *policy = (struct kept_policy){
+        .domain = keep_bytes(&at, domain),
+        .id = keep_bytes(&at, id),
+        .text = keep_bytes(&at, text),
+    };
+    if (old)
+        forget(policies, old);
+    while (policies->map.count >= POLICIES_MAX || policies->bytes + text.len > BYTES_MAX)
+        forget(policies, LIST_ITEM(policies->order.next, struct kept_policy, link));
+    list_init(&policy->link);
+    list_append(&policies->order, &policy->link);
+    policies->bytes += text.len;
+    map_set(&policies->map, policy->domain, policy);
+    return policy;
+}
+
+/* A word of a line: what is in it cannot be taken for the end of it. */
+static bool
+is_word(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
+            return false;
+    }
+    return text.len > 0;
+}
+
+static bool
+is_sound(struct slice domain, struct slice id, struct slice text, int64_t fetched_s,
+         int64_t until_s)
+{
+    return is_word(domain) && domain.len <= STORE_TRANSPORT_POLICY_DOMAIN_MAX && is_word(id) &&
+           id.len <= ROUTING_STS_ID_MAX && text.len > 0 && text.len <= ROUTING_STS_TEXT_MAX &&
+           fetched_s >= 0 && until_s >= fetched_s && until_s - fetched_s <= ROUTING_STS_AGE_MAX_S;
+}
+
+/* ---- the sheet ----------------------------------------------------------------------------- */
+
+static void
+put_line(struct buffer *out, const struct kept_policy *policy)
+{
+    buffer_put(out, policy->domain);
+    buffer_put_byte(out, ' ');
+    buffer_put(out, policy->id);
+    buffer_put_byte(out, ' ');
+    buffer_put_decimal(out, (uint64_t)policy->fetched_s);
+    buffer_put_byte(out, ' ');
+    buffer_put_decimal(out, (uint64_t)policy->until_s);
+    buffer_put_byte(out, ' ');
+    base64_format(policy->text, out);
+    buffer_put_byte(out, '\n');
+}
+
+static bool
+take_seconds(struct slice word, int64_t *ret_s)
+{
+    int64_t seconds = 0;
+
+    if (word.len == 0 || word.len > 12)
+        return false;
+    for (size_t i = 0; i < word.len; i++) {
+        if (!byte_is_digit(word.at[i]))
+            return false;
+        seconds = seconds * 10 + (word.at[i] - '0');
+    }
+    *ret_s = seconds;
+    return true;
+}
+
+static struct slice
+take_word(struct slice *line)
+{
+    size_t end = slice_find_byte(*line, ' ');
+    struct slice word = slice_first(*line, end);
+
+    *line = slice_skip(*line, end + 1);
+    return word;
+}
+
+static void
+on_line(void *context, struct slice line)
+{
+    struct policies *policies = context;
+    struct slice domain = take_word(&line), id = take_word(&line);
+    struct buffer text;
+    int64_t fetched_s, until_s;
+
+    if (!take_seconds(take_word(&line), &fetched_s) || !take_seconds(take_word(&line), &until_s))
+        return;
+    buffer_init(&text, ROUTING_STS_TEXT_MAX);
+    if (base64_parse(line, &text) &&
+        is_sound(domain, id, buffer_slice(&text), fetched_s, until_s)) {
+        struct kept_policy *policy = keep(policies, domain, id, buffer_slice(&text));
+        policy->fetched_s = fetched_s;
+        policy->until_s = until_s;
+    }
+    buffer_finish(&text);
+}
+
+static void
+forget_old(struct store_role *role)
+{
+    struct policies *policies = role->outgoing->policies;
+    int64_t now_s = wall_seconds(host_wall(role->host));
+
+    LIST_EACH (link, &policies->order) {
+        struct kept_policy *policy = LIST_ITEM(link, struct kept_policy, link);
+        if (policy->until_s <= now_s)
+            forget(policies, policy);
+    }
+}
+
+static void
+write_down(struct store_role *role, const struct kept_policy *policy)
+{
+    struct policies *policies = role->outgoing->policies;
+    bool is_anew = sheet_is_long(&policies->sheet, policies->bytes * 2);
+    struct buffer lines;
+
+    buffer_init(&lines, is_anew ? SHEET_MAX : LINE_MAX);
+    if (is_anew) {
+        forget_old(role);
+        LIST_EACH (link, &policies->order) {
+            put_line(&lines, LIST_ITEM(link, struct kept_policy, link));
+        }
+        sheet_replace(&policies->sheet, buffer_slice(&lines));
+    } else {
+        put_line(&lines, policy);
+        sheet_add(&policies->sheet, buffer_slice(&lines), true);
+    }
+    buffer_finish(&lines);
+}
+
+/* ---- telling ------------------------------------------------------------------------------- */
+
+static void
+tell_one(struct store_role *role, struct outgoing_transport *transport,
+         const struct kept_policy *policy)
+{
+    struct store_transport_policy note = {
+        .domain = policy->domain,
+        .sts_id = policy->id,
+        .text = policy->text,
+        .fetched_s = policy->fetched_s,
+        .until_s = policy->until_s,
+    };
+
+    buffer_clear(&role->note);
+    bool is_put = store_transport_put_policy(&role->note, &transport->ledger, &note);
+    assert(is_put);
+    host_channel_send(transport->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+}
+
+void
+policies_tell(struct store_role *role, struct outgoing_transport *transport)
+{
+    if (transport->index == OUTGOING_HAND)
+        return;
+    LIST_EACH (link, &role->outgoing->policies->order) {
+        tell_one(role, transport, LIST_ITEM(link, struct kept_policy, link));
+    }
+}
+
+bool
+policies_learn(struct store_role *role, struct outgoing_transport *transport,
+               const struct store_transport_learned *learned)
+{
+    struct outgoing *outgoing = role->outgoing;
+
+    if (transport->index == OUTGOING_HAND ||
+        !is_sound(learned->domain, learned->sts_id, learned->text, learned->fetched_s,
+                  learned->until_s))
+        return false;
+    struct kept_policy *policy =
+        keep(outgoing->policies, learned->domain, learned->sts_id, learned->text);
+    policy->fetched_s = learned->fetched_s;
+    policy->until_s = learned->until_s;
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        if (i != transport->index && outgoing->transports[i].channel)
+            tell_one(role, &outgoing->transports[i], policy);
+    }
+    write_down(role, policy);
+    return true;
+}
+
+struct slice
+policies_text(const struct store_role *role, struct slice domain)
+{
+    const struct kept_policy *policy = map_find(&role->outgoing->policies->map, domain);
+
+    return policy ? policy->text : SLICE("");
+}
+
+/* ---- before they are too old ---------------------------------------------------------------- */
+
+/* Half of its time is over, and nobody has sent mail there (RFC 8461 §10.2). */
+static struct kept_policy *
+find_old(const struct policies *policies, int64_t now_s)
+{
+    LIST_EACH (link, &policies->order) {
+        struct kept_policy *policy = LIST_ITEM(link, struct kept_policy, link);
+        int64_t half_s = policy->fetched_s + (policy->until_s - policy->fetched_s) / 2;
+        bool was_asked = policy->asked_s <= now_s && now_s - policy->asked_s < AGAIN_S;
+        if (now_s >= half_s && now_s < policy->until_s && !was_asked)
+            return policy;
+    }
+    return NULL;
+}
+
+/* One after the other. */
+static void
+look_after_next(struct store_role *role)
+{
+    struct policies *policies = role->outgoing->policies;
+    int64_t now_s = wall_seconds(host_wall(role->host));
+    struct kept_policy *policy = find_old(policies, now_s);
+    struct buffer address;
+
+    if (!policy || policies->ask != 0 || role->is_stopping)
+        return;
+    policy->asked_s = now_s;
+    buffer_clear(&policies->asked);
+    buffer_put(&policies->asked, policy->domain);
+    buffer_init(&address, STORE_ROUTE_NEXT_HOP_RECIPIENT_MAX);
+    buffer_put_text(&address, "postmaster@");
+    buffer_put(&address, policy->domain);
+    policies->ask = outgoing_ask(role, SLICE(""), buffer_slice(&address));
+    buffer_finish(&address);
+}
+
+bool
+policies_take_hop(struct store_role *role, const struct store_route_hop *hop)
+{
+    struct policies *policies = role->outgoing->policies;
+
+    if (policies->ask == 0 || hop->id != policies->ask)
+        return false;
+    policies->ask = 0;
+    if (hop->sts_id.len > 0 && slice_equal(hop->sts_domain, buffer_slice(&policies->asked)) &&
+        !outgoing_refresh(role, hop))
+        return true; /* at the next look */
+    look_after_next(role);
+    return true;
+}
+
+void
+policies_lose_route(struct store_role *role)
+{
+    role->outgoing->policies->ask = 0;
+}
+
+static void
+on_timer(void *context)
+{
+    struct store_role *role = context;
+
+    look_after_next(role);
+    host_timer_set(role->outgoing->policies->timer,
+                   instant_after(host_now(role->host), duration_s(LOOK_S)));
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+void
+policies_open(struct store_role *role, uint64_t seed)
+{
+    struct policies *policies = calloc(1, sizeof(*policies));
+
+    if (!policies)
+        abort();
+    map_init(&policies->map, seed);
+    list_init(&policies->order);
+    buffer_init(&policies->asked, STORE_TRANSPORT_POLICY_DOMAIN_MAX);
+    role->outgoing->policies = policies;
+}
+
+void
+policies_start(struct store_role *role)
+{
+    struct outgoing *outgoing = role->outgoing;
+    struct policies *policies = outgoing->policies;
+
+    sheet_open(&policies->sheet, role->host, role->dir, SHEET_NAME, SHEET_MAX, on_line, policies);
+    forget_old(role);
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        if (outgoing->transports[i].channel)
+            policies_tell(role, &outgoing->transports[i]);
+    }
+    policies->timer = host_timer_open(role->host, on_timer, role);
+    on_timer(role);
+}
+
+void
+policies_close(struct store_role *role)
+{
+    struct policies *policies = role->outgoing->policies;
+
+    while (!list_is_empty(&policies->order))
+        forget(policies, LIST_ITEM(policies->order.next, struct kept_policy, link));
+    map_finish(&policies->map);
+    sheet_close(&policies->sheet);
+    buffer_finish(&policies->asked);
+    host_timer_close(&policies->timer);
+    free(policies);
+    role->outgoing->policies = NULL;
+}
