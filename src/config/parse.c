@@ -3,6 +3,8 @@
  * strings) to it, which value.c gives a meaning. */
 #include "config/option.h"
 
+#include "message/rewrite.h"
+
 #include <confuse.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@ struct parse {
     struct slice name;
     struct buffer *errors;
     size_t error_count;
+    const struct config_option *bad_option; /* the last, and which of its entries */
+    unsigned bad_entry;
 };
 
 /* Errors of one file that are told; more help nobody. */
@@ -75,6 +79,24 @@ on_error(cfg_t *cfg, const char *format, va_list arguments)
                                    "or signs in \"quotes\", lists in {braces}\n");
 }
 
+static void
+put_wrong(struct parse *parse, const struct config_option *option, struct slice text)
+{
+    buffer_put_text(parse->errors, ", not \"");
+    buffer_put(parse->errors, slice_first(text, MESSAGE_MAX));
+    buffer_put_text(parse->errors, option->kind == CONFIG_STRINGS ? "\"; correct the entry\n"
+                                                                  : "\"; correct the value\n");
+}
+
+/* Entries that have a form of their own. NULL, or what was expected. */
+static const char *
+check_form(const struct config_option *option, struct slice text)
+{
+    struct rewrite_rule rule;
+
+    return strcmp(option->name, "rewrite") == 0 ? rewrite_rule_parse(text, &rule) : NULL;
+}
+
 /* Called by libconfuse after each value or entry of a list, when the line is known: looks whether
  * it can be read. The values are taken when the whole file is right. */
 static int
@@ -87,14 +109,20 @@ on_value(cfg_t *cfg, cfg_opt_t *opt)
     struct config scratch;
 
     arena_init(&arena, CONFIG_ARENA_MAX);
-    if (!config_value_parse(option, &text, 1, &arena, &scratch)) {
+    bool is_good = config_value_parse(option, &text, 1, &arena, &scratch);
+    const char *what = is_good ? check_form(option, text) : NULL;
+    /* The last entry of a list comes once more with its brace. */
+    bool is_told = parse->bad_option == option && parse->bad_entry == cfg_opt_size(opt);
+    if ((!is_good || what) && !is_told) {
+        parse->bad_option = option;
+        parse->bad_entry = cfg_opt_size(opt);
         begin_error(parse, cfg->line);
         buffer_put_text(parse->errors, option->name);
-        buffer_put_text(parse->errors, ": expected ");
-        config_option_put_expected(option, parse->errors);
-        buffer_put_text(parse->errors, ", not \"");
-        buffer_put(parse->errors, slice_first(text, MESSAGE_MAX));
-        buffer_put_text(parse->errors, "\"; correct the value\n");
+        buffer_put_text(parse->errors, ": ");
+        buffer_put_text(parse->errors, what ? what : "expected ");
+        if (!what)
+            config_option_put_expected(option, parse->errors);
+        put_wrong(parse, option, text);
     }
     arena_finish(&arena);
     return parse->error_count < ERRORS_MAX ? 0 : -1;
@@ -167,6 +195,46 @@ parse_string(const char *string, struct parse *parse, struct arena *arena, struc
     return is_good;
 }
 
+/* ---- remarks ------------------------------------------------------------------------------- */
+
+/* How long the token is that begins at `at`: a quoted text, a word, or a sign. */
+static size_t
+token_len(const char *at)
+{
+    static const char signs[] = " \t\n={}()+,\"'#";
+    size_t len = 1;
+
+    if (*at != '"' && *at != '\'')
+        return strchr(signs, *at) ? 1 : strcspn(at, signs);
+    while (at[len] && at[len] != *at)
+        len += at[len] == '\\' && at[len + 1] ? 2 : 1;
+    return len + (at[len] == *at);
+}
+
+/* A remark that begins at `at`: its length, or 0. */
+static size_t
+remark_len(const char *at)
+{
+    if (*at == '#' || strncmp(at, "//", 2) == 0)
+        return strcspn(at, "\n");
+    const char *end = strncmp(at, "/*", 2) == 0 ? strstr(at + 2, "*/") : NULL;
+    return end ? (size_t)(end - at) + 2 : 0;
+}
+
+/* libconfuse 3.3 counts the line of a remark twice or thrice, and then errors name wrong lines. */
+static void
+blank_remarks(char *string)
+{
+    for (char *at = string; *at;) {
+        size_t len = remark_len(at);
+        for (size_t i = 0; i < len; i++) {
+            if (at[i] != '\n')
+                at[i] = ' ';
+        }
+        at += len ? len : token_len(at);
+    }
+}
+
 bool
 config_parse(struct slice text, struct slice name, struct arena *arena, struct buffer *errors,
              struct config *ret_config)
@@ -186,6 +254,7 @@ config_parse(struct slice text, struct slice name, struct arena *arena, struct b
         abort();
     memcpy(string, text.at, text.len);
     string[text.len] = '\0';
+    blank_remarks(string);
     config_default(arena, &config);
     bool is_good = parse_string(string, &parse, arena, &config);
     free(string);

@@ -47,6 +47,23 @@ rewrite_rule_parse(struct slice text, struct rewrite_rule *ret_rule)
     return NULL;
 }
 
+const char *
+rewrite_rules_parse(const struct slice *texts, size_t count, struct arena *arena,
+                    struct rewrite_rules *ret_rules, size_t *ret_bad)
+{
+    struct rewrite_rule *rules = ARENA_ARRAY(arena, struct rewrite_rule, count);
+
+    for (size_t i = 0; rules && i < count; i++) {
+        const char *what = rewrite_rule_parse(arena_copy(arena, texts[i]), &rules[i]);
+        if (what) {
+            *ret_bad = i;
+            return what;
+        }
+    }
+    *ret_rules = (struct rewrite_rules){rules, rules ? count : 0};
+    return NULL;
+}
+
 static bool
 is_about(const struct rewrite_rule *rule, struct slice local, struct slice domain)
 {

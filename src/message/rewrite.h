@@ -27,6 +27,11 @@ struct rewrite_rules {
     size_t count;
 };
 
+/* All rules of a list, which live in the arena with their texts. NULL, or what was expected of
+ * texts[*ret_bad]. */
+const char *rewrite_rules_parse(const struct slice *texts, size_t count, struct arena *arena,
+                                struct rewrite_rules *ret_rules, size_t *ret_bad);
+
 /* The first rule that is about it says what comes in its place: puts local@domain, quoted where it
  * must be. False, and nothing put, when there is none. */
 MUST_USE bool rewrite_address(const struct rewrite_rules *rules, struct slice local,

@@ -2,9 +2,12 @@
 /* facteur route: the decision of the role route, taken here and explained. */
 #include "tool/command.h"
 
+#include "host/linux/linux.h"
+#include "message/rewrite.h"
+#include "role/hand/forward_file.h"
 #include "role/resolve/options.h"
 #include "role/route/settings.h"
-#include "routing/recipient.h"
+#include "routing/forward.h"
 #include "table/table.h"
 #include "tool/files.h"
 #include "tool/people.h"
@@ -36,9 +39,12 @@ struct explanation {
     struct routing_settings routing;
     struct routing_transports *transports;
     struct dns_resolver *resolver;
-    struct table *tables[16]; /* as the option, opened when they are asked */
+    struct host *host; /* opened when a .forward is read */
+    struct slice recipient, sender;
+    struct slice rewritten, rewritten_sender; /* empty: as they are */
+    struct table *tables[16];                 /* as the option, opened when they are asked */
     struct arena arena;
-    struct routing_steps steps; /* to the targets */
+    struct routing_steps rewriting, steps; /* to the targets */
     struct directory_answer answer;
     enum routing_outcome outcome;
     struct way ways[TARGETS_MAX];
@@ -108,6 +114,31 @@ ask_table(struct explanation *run, struct routing_facts *facts,
     return is_added;
 }
 
+/* With the rights of whoever runs this: what only the server may read is told of. */
+static bool
+ask_forward(struct explanation *run, struct routing_facts *facts,
+            const struct routing_question *question)
+{
+    struct slice login = slice_first(question->key, slice_find_last_byte(question->key, '@'));
+    struct buffer members;
+    const char *why = NULL;
+
+    buffer_init(&members, TABLE_VALUE_MAX);
+    if (!run->host && host_linux_open(&run->host) < 0)
+        abort();
+    why = forward_file_members(run->host, run->config, question->key, &run->arena, &members);
+    if (why && *why)
+        say_warning("~/.forward of %.*s does not count: %s", (int)login.len, (const char *)login.at,
+                    why);
+    bool is_added = routing_facts_add_table(facts, question->table, question->key,
+                                            forward_file_is_temporary(why) ? ROUTING_TABLE_TEMPORARY
+                                            : why                          ? ROUTING_TABLE_NOT_FOUND
+                                                                           : ROUTING_TABLE_FOUND,
+                                            why ? SLICE("") : buffer_slice(&members));
+    buffer_finish(&members);
+    return is_added;
+}
+
 /* Answers all that a decision lacks; false when it lacks too much. */
 static bool
 answer_questions(struct explanation *run, struct routing_facts *facts)
@@ -120,7 +151,9 @@ answer_questions(struct explanation *run, struct routing_facts *facts)
     for (size_t i = 0; i < count && is_added; i++) {
         struct dns_answer answer;
         if (questions[i].kind == ROUTING_ASK_TABLE) {
-            is_added = ask_table(run, facts, &questions[i]);
+            is_added = slice_equal(questions[i].table, SLICE(ROUTING_FORWARD_TABLE))
+                           ? ask_forward(run, facts, &questions[i])
+                           : ask_table(run, facts, &questions[i]);
             continue;
         }
         dns_resolver_look_up(run->resolver, questions[i].key, questions[i].type, &run->arena,
@@ -139,6 +172,7 @@ find_targets(struct explanation *run, struct slice address)
         .directory = run->people.directory,
         .alias_tables = run->config->alias_tables.at,
         .alias_table_count = run->config->alias_tables.count,
+        .has_forwards = run->config->forward_files != CONFIG_FORWARD_NO,
         .separators = run->config->subaddress_separator,
     };
     struct routing_facts facts;
@@ -167,6 +201,43 @@ find_next_hops(struct explanation *run, struct slice sender)
                                             &way->steps, &way->hop);
         while (way->outcome == ROUTING_MISSING && answer_questions(run, &facts));
     }
+}
+
+/* What `rewrite` makes of an address that a user hands in; empty: nothing. */
+static struct slice
+rewrite_one(struct explanation *run, const struct rewrite_rules *rules, const char *what,
+            struct slice address)
+{
+    struct buffer text;
+    struct slice copy = SLICE("");
+
+    buffer_init(&text, CONFIG_STRING_MAX);
+    if (rewrite_mailbox(rules, address, &text) && !buffer_overflowed(&text)) {
+        copy = arena_copy(&run->arena, buffer_slice(&text));
+        routing_step(&run->rewriting, &run->arena, "%s %.*s → %.*s in what users hand in (rewrite)",
+                     what, (int)address.len, (const char *)address.at, (int)copy.len,
+                     (const char *)copy.at);
+    }
+    buffer_finish(&text);
+    return copy;
+}
+
+/* Whose mail it is makes a difference: strangers' addresses stay as they are. */
+static void
+rewrite(struct explanation *run, bool is_submitted)
+{
+    struct rewrite_rules rules;
+    size_t bad;
+
+    if (rewrite_rules_parse(run->config->rewrite.at, run->config->rewrite.count, &run->arena,
+                            &rules, &bad))
+        return; /* settings_load has said so */
+    run->rewritten_sender = rewrite_one(run, &rules, "sender", run->sender);
+    run->rewritten = rewrite_one(run, &rules, "recipient", run->recipient);
+    if (is_submitted && run->rewritten_sender.len > 0)
+        run->sender = run->rewritten_sender;
+    if (is_submitted && run->rewritten.len > 0)
+        run->recipient = run->rewritten;
 }
 
 /* ---- showing ------------------------------------------------------------------------------- */
@@ -221,21 +292,23 @@ put_address(char text[ADDRESS_TEXT_MAX], const struct routing_address *address)
 }
 
 static void
+show_steps_about(struct report *report, struct slice about, const struct routing_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        report_row(report);
+        report_text(report, "about", about);
+        report_text(report, "step", steps->at[i]);
+    }
+}
+
+static void
 show_steps(const struct explanation *run, struct report *report)
 {
     report_list(report, "steps");
-    for (size_t i = 0; i < run->steps.count; i++) {
-        report_row(report);
-        report_text(report, "about", SLICE("address"));
-        report_text(report, "step", run->steps.at[i]);
-    }
-    for (size_t i = 0; i < run->count; i++) {
-        for (size_t k = 0; k < run->ways[i].steps.count; k++) {
-            report_row(report);
-            report_text(report, "about", run->ways[i].target.name);
-            report_text(report, "step", run->ways[i].steps.at[k]);
-        }
-    }
+    show_steps_about(report, SLICE("address"), &run->rewriting);
+    show_steps_about(report, SLICE("address"), &run->steps);
+    for (size_t i = 0; i < run->count; i++)
+        show_steps_about(report, run->ways[i].target.name, &run->ways[i].steps);
     report_list_end(report);
 }
 
@@ -294,6 +367,8 @@ show(const struct explanation *run, struct report *report, const char *address)
                                                                                    : EX_OK;
 
     report_text(report, "recipient", slice_of_string(address));
+    report_text(report, "rewritten", run->rewritten);
+    report_text(report, "rewritten_sender", run->rewritten_sender);
     report_text(report, "verdict", slice_of_string(verdict_text(run)));
     report_text(report, "why", slice_of_string(run->answer.why ? run->answer.why : ""));
     report_text(report, "moved_to", run->answer.moved_to);
@@ -358,6 +433,8 @@ finish(struct explanation *run)
         dns_resolver_close(&run->resolver, NULL);
     routing_transports_close(&run->transports);
     people_close(&run->people);
+    if (run->host)
+        host_linux_close(&run->host);
     arena_finish(&run->arena);
     free(run);
 }
@@ -377,8 +454,11 @@ run_route(const struct command_call *call)
         code = prepare(run, &settings);
     if (code == EX_OK) {
         struct report *report = report_open(command_has(call, "json"));
-        find_targets(run, slice_of_string(call->arguments[0]));
-        find_next_hops(run, slice_of_string(sender ? sender : ""));
+        run->recipient = slice_of_string(call->arguments[0]);
+        run->sender = slice_of_string(sender ? sender : "");
+        rewrite(run, command_has(call, "submitted"));
+        find_targets(run, run->recipient);
+        find_next_hops(run, run->sender);
         code = show(run, report, call->arguments[0]);
         int written = report_close(&report);
         if (written != EX_OK)
@@ -396,16 +476,21 @@ const struct command command_route = {
     .about = "Takes the decision that the server takes: first whom ADDRESS leads to (accounts, "
              "aliases, lists, relay domains, tables), then for each address of another host the "
              "next hop (transport table, smart host, MX), with the hosts in the order of trial "
-             "and every step on the way. It reads the same files and asks the name system itself; "
-             "no mail is sent, and the server need not run.\n\nThe exit code is 0 when "
+             "and every step on the way. It reads the same files (~/.forward of system users with "
+             "your rights: as root, or as the user) and asks the name system itself; no mail is "
+             "sent, and the server need not run.\n\nWhat the option rewrite makes of the "
+             "addresses is shown; it counts for what users and relay_networks hand in, so the "
+             "decision follows it with --submitted.\n\nThe exit code is 0 when "
              "mail would be taken and carried, 67 for an address that is refused, 68 when no host "
              "takes its mail, 75 when it would have to wait.",
     .examples = "facteur route marc@machin.com\n"
-                "facteur route sales@example.org --from alice@example.org --json",
+                "facteur route sales@example.org --from alice@example.org --submitted --json",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {COMMAND_OPTION_CONFIG,
                 COMMAND_OPTION_JSON,
-                {"from", "SENDER", "Decide for mail of this sender; default: the null sender."}},
+                {"from", "SENDER", "Decide for mail of this sender; default: the null sender."},
+                {"submitted", NULL,
+                 "Decide for mail that a user, or a host of relay_networks, hands in."}},
     .run = run_route,
 };

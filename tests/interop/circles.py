@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: ISC
 """What a server does to what is handed in: addresses that are replaced (canonical, masquerade), messages that run in a
 circle, mailing lists that do (case B6, B9)."""
+import json
+import subprocess
 import unittest
 
-from office import ALICE, BOB, Office, main, wait_for
+from office import ALICE, BOB, FACTEUR, Office, main, wait_for
 
 CONFIG = '''
 rewrite = {"al@pc.example.test alice@example.test", "@*.example.test @example.test"}
@@ -53,6 +55,35 @@ class Circles(unittest.TestCase):
         text = self.office.find("strange", BOB)
         self.assertTrue(text.startswith(b"Return-Path: <al@pc.example.test>\r\n"))
         self.assertIn(b'From: "Al" (me) <al@pc.example.test>\r\n', text)
+
+    def test_route_shows_what_becomes_of_an_address(self):
+        # What a stranger hands in stays; no name system knows the domain, or can be asked.
+        done = subprocess.run([FACTEUR, "route", "x@pc.example.test", "--json"], env=self.office.environment(),
+                              capture_output=True, text=True, check=False, timeout=120)
+        self.assertIn(done.returncode, (68, 75), done.stderr)
+        stranger = json.loads(done.stdout)
+        self.assertEqual(stranger["rewritten"], "x@example.test")
+        self.assertTrue(stranger["verdict"].startswith("of another host"), stranger)
+        user = self.office.tool_data("route", "bob@pc.example.test", "--from", "al@pc.example.test", "--submitted")
+        self.assertEqual((user["rewritten"], user["rewritten_sender"]), (BOB, ALICE))
+        self.assertEqual([row["target"] for row in user["targets"]], [BOB])
+        self.assertIn("al@pc.example.test → alice@example.test", user["steps"][0]["step"])
+        self.assertEqual(self.office.tool_data("route", BOB)["rewritten"], "")
+
+    def test_a_damaged_rule_is_refused_by_name_and_line(self):
+        path = self.office.folder / "facteur.conf"
+        before = path.read_text()
+        self.addCleanup(path.write_text, before)
+        path.write_text(before + 'rewrite += "@pc.example.test alice@example.test"\n')
+        line = before.count("\n") + 1
+        with self.assertRaisesRegex(AssertionError, rf"exit code 78: .*facteur\.conf:{line}: rewrite: "
+                                                    r"expected @ in front of the second"):
+            self.office.tool("config", "check")
+        with self.assertRaises(AssertionError):
+            self.office.tool("reload")
+        # What was right goes on.
+        self.assertEqual(self.hand_in(self.HEAD.format("goes on"), BOB, who=ALICE, sender="al@pc.example.test"), 250)
+        self.assertIn(b"<alice@example.test>", self.office.find("goes on", BOB))
 
     def test_headers_of_any_size_pass(self):
         for size in (10, 100_000, 300_000):

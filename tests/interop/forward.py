@@ -3,6 +3,7 @@
 """Programs and files of /etc/aliases, and ~/.forward of system users: where permitted, with whose
 rights, and what is not believed because others could have written it. The users are in a list of users that only
 this server sees, which needs root."""
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, Office, main, skip_all, wait_for
+from office import ALICE, BOB, FACTEUR, Office, main, skip_all, wait_for
 
 KEEP = '#!/bin/sh\n{ printf "<%s>" "$@"; echo; id -un; cat; } > "$OUT/$1.tmp" && mv "$OUT/$1.tmp" "$OUT/$1"\n'
 USERS = {"fo-carol": 64101, "fo-dave": 64102}
@@ -40,10 +41,10 @@ class Forward(unittest.TestCase):
             cls.homes[user] = home
             passwd += f"{user}:x:{number}:{number}::{home}:/bin/sh\n"
         (cls.place / "passwd").write_text(passwd)
-        launcher = ["unshare", "--mount", "sh", "-c",
-                    f'mount --bind {cls.place}/passwd /etc/passwd && exec "$@"', "sh"]
+        cls.launcher = ["unshare", "--mount", "sh", "-c",
+                        f'mount --bind {cls.place}/passwd /etc/passwd && exec "$@"', "sh"]
         cls.aliases = cls.place / "aliases"
-        cls.office = Office(launcher=launcher, config=f'aliases_file = "{cls.aliases}"\nalias_programs_user = "nobody"\n'
+        cls.office = Office(launcher=cls.launcher, config=f'aliases_file = "{cls.aliases}"\nalias_programs_user = "nobody"\n'
                             f'forward_files = all\nletterbox_dirs = {{"{cls.place}/boxes"}}\n'
                             f'origin = "example.test"\nsystem_users = yes\n')
         for user in USERS:
@@ -139,6 +140,23 @@ class Forward(unittest.TestCase):
         self.office.find("forwarded")
         self.office.find("forwarded", BOB)
         self.assertIn("forwarded", self.own_subjects("carol"))
+
+    def route(self, address):
+        done = subprocess.run([*self.launcher, FACTEUR, "route", address, "--json"], check=True, capture_output=True,
+                              env=self.office.environment(), text=True, timeout=120)
+        data = json.loads(done.stdout)
+        return [row["target"] for row in data["targets"]], [row["step"] for row in data["steps"]], done.stderr
+
+    def test_route_explains_a_forward(self):
+        self.forward("fo-carol", f"{ALICE}, \\fo-carol\n")
+        targets, steps, said = self.route("carol@example.test")
+        self.assertEqual(sorted(targets), [ALICE, "carol@example.test"])
+        self.assertTrue([step for step in steps if step.startswith(".forward of fo-carol → alice@example.test,")], steps)
+        self.assertEqual(said, "")
+        self.forward("fo-carol", ALICE, mode=0o666)
+        targets, _, said = self.route("carol@example.test")
+        self.assertEqual(targets, ["carol@example.test"])
+        self.assertIn("~/.forward of fo-carol does not count: others may write to it", said)
 
     def test_a_circle_of_forwards_ends_in_a_mailbox(self):
         self.forward("fo-carol", "dave\n")

@@ -89,6 +89,23 @@ every_kind_is_read(void **state)
 }
 
 static void
+an_entry_that_is_wrong_is_told_once(void **state)
+{
+    struct reading r;
+
+    (void)state;
+    reading_init(&r, "rewrite = {\"a@b c@d\",\n \"@c\",\n \"@d\"\n}\n");
+    struct slice said = buffer_slice(&r.errors);
+    assert_false(r.is_good);
+    assert_true(slice_starts_with(said, SLICE("f.conf:2: rewrite: ")));
+    size_t next = slice_find_byte(said, '\n') + 1;
+    said = slice_skip(said, next);
+    assert_true(slice_starts_with(said, SLICE("f.conf:3: rewrite: ")));
+    assert_int_equal(slice_find_byte(said, '\n') + 1, said.len);
+    reading_finish(&r);
+}
+
+static void
 an_error_names_file_line_option_and_remedy(void **state)
 {
     static const struct {
@@ -119,6 +136,17 @@ an_error_names_file_line_option_and_remedy(void **state)
         {"relay_networks = {192.0.2.1/24}\n", "f.conf:1: relay_networks: expected a list"},
         {"relay_networks = {192.0.2.0/33}\n", "f.conf:1: relay_networks: expected a list"},
         {"obsolete_commands\n", "f.conf:"},
+        {"rewrite = {\"a@b.org c@d.org\",\n \"@b.org\"}\n",
+         "f.conf:2: rewrite: expected two addresses, or two domains with @ in front"},
+        {"rewrite = \"@b.org fred@d.org\"\n",
+         "f.conf:1: rewrite: expected @ in front of the second, too"},
+        {"rewrite += \"b\"\n", "\"b\"; correct the entry"},
+        /* Remarks count as one line each. */
+        {"# one\n// two\n/* three\n four */\nhostname = a#b # \"five\nvrfy = maybe\n",
+         "f.conf:6: vrfy"},
+        {"hostname = \"a # \\\" b\" # two\n#\nvrfy = maybe\n", "f.conf:3: vrfy"},
+        {"hostname = 'a # b'\n \t # \nvrfy = maybe # no\n", "f.conf:3: vrfy"},
+        {"hostname=a//b\nvrfy=maybe\n/* for ever", "f.conf:2: vrfy"},
     };
 
     (void)state;
@@ -368,6 +396,7 @@ main(void)
         cmocka_unit_test(an_empty_file_gives_the_defaults),
         cmocka_unit_test(every_kind_is_read),
         cmocka_unit_test(an_error_names_file_line_option_and_remedy),
+        cmocka_unit_test(an_entry_that_is_wrong_is_told_once),
         cmocka_unit_test(several_errors_are_told_at_once),
         cmocka_unit_test(an_open_quote_harms_only_its_file),
         cmocka_unit_test(bytes_that_are_no_text_are_refused),

@@ -63,6 +63,26 @@ rules_are_read_or_refused(void **state)
 }
 
 static void
+a_list_of_rules_says_which_is_wrong(void **state)
+{
+    const struct slice texts[] = {SLICE("@a.org @b.org"), SLICE("@a.org"), SLICE("x")};
+    struct rewrite_rules rules = {0};
+    struct arena arena;
+    size_t bad = 9;
+    (void)state;
+
+    arena_init(&arena, 4096);
+    assert_non_null(rewrite_rules_parse(texts, COUNT_OF(texts), &arena, &rules, &bad));
+    assert_int_equal(bad, 1);
+    assert_int_equal(rules.count, 0);
+    assert_null(rewrite_rules_parse(texts, 1, &arena, &rules, &bad));
+    assert_int_equal(rules.count, 1);
+    assert_null(rewrite_rules_parse(texts, 0, &arena, &rules, &bad));
+    assert_int_equal(rules.count, 0);
+    arena_finish(&arena);
+}
+
+static void
 only_addresses_that_a_rule_is_about_change(void **state)
 {
     (void)state;
@@ -115,6 +135,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_are_read_or_refused),
+        cmocka_unit_test(a_list_of_rules_says_which_is_wrong),
         cmocka_unit_test(only_addresses_that_a_rule_is_about_change),
         cmocka_unit_test(odd_spellings_are_written_anew),
         cmocka_unit_test(mailboxes_of_an_envelope_change_too),

@@ -6,102 +6,11 @@
 
 #include "directory/unix_aliases.h"
 #include "host/log.h"
+#include "role/hand/forward_file.h"
 
-#include <errno.h>
-
-enum { SIDE_ROUTE = 0, FORWARD_BYTES_MAX = 16 * 1024, ALIASES_BYTES_MAX = 64 * 1024 * 1024 };
-
-static const char temporary[] = "it cannot be read now";
+enum { SIDE_ROUTE = 0, ALIASES_BYTES_MAX = 64 * 1024 * 1024 };
 
 /* ---- files --------------------------------------------------------------------------------- */
-
-static const char *
-check_file(struct host_file *file, uint32_t owner, size_t max, uint64_t *ret_size)
-{
-    struct host_file_info info;
-
-    if (host_file_info(file, &info) < 0)
-        return temporary;
-    if (info.is_folder)
-        return "it is no file";
-    if (info.owner != 0 && info.owner != owner)
-        return "it belongs to somebody else";
-    if (info.mode & 022)
-        return "others may write to it";
-    if (info.size > max)
-        return "it is too long";
-    *ret_size = info.size;
-    return NULL;
-}
-
-/* "" when there is none; what may pass makes mail wait. */
-static const char *
-why_not(int error)
-{
-    switch (-error) {
-    case ENOENT:
-        return "";
-    case ELOOP:
-        return "it is a symbolic link";
-    case EACCES:
-        return "its user may not read it";
-    case EIO:
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-    case ESTALE:
-    case ETIMEDOUT:
-        return temporary;
-    default:
-        return "it is no regular file";
-    }
-}
-
-/* NULL; or as why_not. */
-static const char *
-read_file(struct host_dir *dir, const char *name, uint32_t owner, size_t max, struct buffer *out)
-{
-    struct host_file *file = NULL;
-    uint64_t size = 0;
-    int error = host_file_open(dir, name, HOST_FILE_READ, &file);
-
-    if (error < 0)
-        return why_not(error);
-    const char *why = check_file(file, owner, max, &size);
-    while (!why && buffer_len(out) < size) {
-        char text[4096];
-        size_t wanted =
-            size - buffer_len(out) < sizeof(text) ? size - buffer_len(out) : sizeof(text);
-        int64_t len = host_file_read(file, text, wanted, buffer_len(out));
-        if (len <= 0)
-            why = temporary;
-        else
-            buffer_put(out, slice_of(text, (size_t)len));
-    }
-    host_file_close(&file);
-    return why;
-}
-
-static const char *
-read_forward(struct hand *hand, const char *login, struct buffer *out)
-{
-    struct host *host = hand->start.host;
-    struct host_dir *dir = NULL;
-    struct host_user user;
-
-    if (host_user_find(host, login, &user) < 0)
-        return "";
-    if (user.number == 0)
-        return "it is root's";
-    if (host_user_assume(host, login) < 0)
-        return "this server may not become its user";
-    int error = host_dir_open(host, user.home, &dir);
-    const char *why = error < 0 ? why_not(error)
-                                : read_file(dir, ".forward", user.number, FORWARD_BYTES_MAX, out);
-    host_dir_close(&dir);
-    host_user_leave(host);
-    return why;
-}
 
 static const char *
 read_aliases(struct hand *hand, struct buffer *out)
@@ -116,9 +25,9 @@ read_aliases(struct hand *hand, struct buffer *out)
         return "there is no file of aliases";
     text[slash] = 0;
     int error = host_dir_open(hand->start.host, slash > 0 ? text : "/", &dir);
-    const char *why = error == 0
-                          ? read_file(dir, text + slash + 1, us.number, ALIASES_BYTES_MAX, out)
-                          : temporary;
+    const char *why = error == 0 ? forward_file_read_below(dir, text + slash + 1, us.number,
+                                                           ALIASES_BYTES_MAX, out)
+                                 : "the folder of aliases cannot be read now";
     host_dir_close(&dir);
     return why;
 }
@@ -146,7 +55,7 @@ forward_find_program(struct hand *hand, struct slice path, struct arena *arena,
                           : "the option alias_programs_user permits no programs";
     buffer_init(&text, ALIASES_BYTES_MAX);
     buffer_init(&command, PROGRAM_COMMAND_MAX);
-    why = is_forward ? read_forward(hand, name, &text) : read_aliases(hand, &text);
+    why = is_forward ? forward_file_read(hand->start.host, name, &text) : read_aliases(hand, &text);
     if (!why && !directory_unix_command(buffer_slice(&text), is_forward, key, &command))
         why = "";
     if (!why)
@@ -175,35 +84,14 @@ warn(struct hand *hand, struct slice login, const char *why)
 static enum route_table_outcome
 look_up(struct hand *hand, struct slice key, struct buffer *members)
 {
-    const struct config *config = hand->start.config;
-    size_t at = slice_find_last_byte(key, '@');
-    struct slice login = slice_first(key, at);
-    char *name = arena_copy_string(&hand->arena, login);
-    bool is_all = config->forward_files == CONFIG_FORWARD_ALL;
-    struct directory_unix machine = {
-        .domain = slice_skip(key, at + 1),
-        .folders = config->letterbox_dirs.at,
-        .folder_count = is_all ? config->letterbox_dirs.count : 0,
-        .may_run = is_all,
-    };
-    struct buffer text;
+    const char *why =
+        forward_file_members(hand->start.host, hand->start.config, key, &hand->arena, members);
 
-    if (!name || config->forward_files == CONFIG_FORWARD_NO)
-        return ROUTE_TABLE_OUTCOME_NOT_FOUND;
-    buffer_init(&text, FORWARD_BYTES_MAX);
-    const char *why = read_forward(hand, name, &text);
-    bool is_temporary = why == temporary;
-    if (!why)
-        why = directory_unix_forward(buffer_slice(&text), &machine, login, members);
-    if (!why && buffer_overflowed(members))
-        why = "it names too many";
-    buffer_finish(&text);
     if (why && *why)
-        warn(hand, login, why);
-    if (is_temporary)
+        warn(hand, slice_first(key, slice_find_last_byte(key, '@')), why);
+    if (forward_file_is_temporary(why))
         return ROUTE_TABLE_OUTCOME_TEMPORARY;
-    return why || buffer_len(members) == 0 ? ROUTE_TABLE_OUTCOME_NOT_FOUND
-                                           : ROUTE_TABLE_OUTCOME_FOUND;
+    return why ? ROUTE_TABLE_OUTCOME_NOT_FOUND : ROUTE_TABLE_OUTCOME_FOUND;
 }
 
 static void

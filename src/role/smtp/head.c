@@ -23,25 +23,14 @@ void
 head_set_rules(struct smtp_role *role)
 {
     const struct config_strings *texts = &role->config->rewrite;
-    struct rewrite_rule *rules;
+    size_t bad;
 
     head_forget_rules(role);
     arena_init(&role->rewrite_arena, SCRATCH_MAX);
-    rules = ARENA_ARRAY(&role->rewrite_arena, struct rewrite_rule, texts->count);
-    for (size_t i = 0; rules && i < texts->count; i++) {
-        struct rewrite_rule *rule = &rules[role->rewrites.count];
-        const char *what = rewrite_rule_parse(arena_copy(&role->rewrite_arena, texts->at[i]), rule);
-        struct log_line line;
-        if (!what) {
-            role->rewrites.count++;
-            continue;
-        }
-        log_begin(&line, role->host, HOST_LEVEL_ERROR, "rewrite_damaged");
-        log_text(&line, "rule", texts->at[i]);
-        log_string(&line, "why", what);
-        log_end(&line);
-    }
-    role->rewrites.at = rules;
+    const char *what =
+        rewrite_rules_parse(texts->at, texts->count, &role->rewrite_arena, &role->rewrites, &bad);
+    assert(!what); /* whoever has read the configuration has looked */
+    (void)what;
 }
 
 /* Strangers' mail stays as it is: it may be signed, and their addresses are not ours to change. */
