@@ -5,6 +5,7 @@
 #include "client/reading.h"
 #include "message/address.h"
 #include "mime/decode.h"
+#include "mime/external.h"
 #include "mime/part_number.h"
 #include "text/utf8.h"
 
@@ -264,23 +265,44 @@ parameter_of(const struct mime_part *part, const char *name)
     return mime_parameters_find(part->content_type.parameters, slice_of_string(name));
 }
 
+/* "photo.jpg, image/jpeg, 12345 octets": what the body would be. */
+static void
+put_absent(const struct mime_external *external, struct buffer *out)
+{
+    put_words(" (", external->file_name, out);
+    put_words(external->file_name.len > 0 ? ", " : "", external->type, out);
+    put_words("/", external->subtype, out);
+    if (external->size.len > 0) {
+        put_words(", ", external->size, out);
+        buffer_put_text(out, " octets");
+    }
+    buffer_put_byte(out, ')');
+}
+
 /* RFC 2046 §5.2.3, RFC 2017. */
 static void
 put_elsewhere(const struct mime_tree *tree, uint32_t index, struct buffer *out)
 {
-    static const char *const places[] = {"url", "server", "site", "directory", "name"};
-    const struct mime_part *part = &tree->parts[index];
+    struct mime_external external;
+    struct arena arena;
 
+    arena_init(&arena, ARENA_MAX);
+    mime_external_parse(tree, index, &arena, &external);
+    const struct slice places[] = {external.url, external.server, external.site,
+                                   external.directory, external.name};
     put_label("Absent:", out);
     buffer_put_text(out, "part ");
     mime_part_number_put(out, tree, index);
-    put_words(" is not in the message, but to be had by ", parameter_of(part, "access-type"), out);
+    put_absent(&external, out);
+    put_words(" is not in the message, but to be had by ", external.access, out);
     for (size_t i = 0; i < COUNT_OF(places); i++) {
-        struct slice value = parameter_of(part, places[i]);
-        if (value.len > 0)
-            put_words(" ", value, out);
+        if (places[i].len > 0)
+            put_words(" ", places[i], out);
     }
+    if (external.expiration.len > 0)
+        put_words(", until ", external.expiration, out);
     buffer_put_text(out, "; it was not fetched\n");
+    arena_finish(&arena);
 }
 
 /* RFC 2046 §5.2.2. */

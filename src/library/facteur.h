@@ -125,6 +125,8 @@ struct facteur_attachment {
     const char *type; /* "image/png" */
     const char *data; /* decoded */
     size_t len;
+    const char *url; /* where it is to be had when it is not in the message, else NULL; nothing is
+                        fetched (message/external-body) */
 };
 
 /* How many attachments it has, and one of them, from 0 on; until close. */
@@ -139,8 +141,11 @@ struct facteur_message {
     const char *to, *cc, *bcc;
     const char *subject;
     const char *text;
-    const struct facteur_attachment *attachments; /* type NULL: by the ending of the name */
+    /* type NULL: by the ending of the name. With a url neither name, type nor data are looked at:
+     * it is said where it is. */
+    const struct facteur_attachment *attachments;
     size_t attachments_count;
+    bool is_digest; /* the attachments are messages, sent as one multipart/digest */
 };
 
 /* Sends it through the account's server. False when not everybody will get it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/reading.h"
 #include "library/library_private.h"
+#include "mime/external.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,21 @@ find_attachment(const struct facteur_letter *letter, size_t index)
     return part;
 }
 
+/* Where the body is that stands elsewhere; NULL when it is to be had in another way. */
+static const char *
+url_of(struct facteur_letter *letter, uint32_t part)
+{
+    struct mime_external external;
+    struct buffer text;
+
+    mime_external_parse(&letter->tree, part, &letter->arena, &external);
+    if (external.url.len == 0)
+        return NULL;
+    buffer_init(&text, FIELD_TEXT_MAX);
+    reading_put_line(external.url, &text);
+    return keep(letter, &text);
+}
+
 bool
 facteur_letter_attachment(struct facteur_letter *letter, size_t index,
                           struct facteur_attachment *ret_attachment)
@@ -121,6 +137,8 @@ facteur_letter_attachment(struct facteur_letter *letter, size_t index,
     reading_put_part(&letter->tree, part, &text);
     attachment.len = buffer_len(&text);
     attachment.data = keep(letter, &text);
+    if (mime_content_type_is(type, "message", "external-body"))
+        attachment.url = url_of(letter, part);
     *ret_attachment = attachment;
     return true;
 }

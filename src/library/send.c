@@ -2,9 +2,7 @@
 #include "client/submit.h"
 #include "library/library_private.h"
 #include "message/address.h"
-#include "mime/build.h"
-#include "mime/encoded_word.h"
-#include "mime/file_type.h"
+#include "mime/external.h"
 #include "text/date.h"
 #include "text/utf8.h"
 
@@ -55,20 +53,10 @@ add_list(struct sending *sending, const char *field, const char *text, bool is_r
             address_put_spec(&out, address);
             sending->recipients[sending->count++] = arena_copy(&sending->arena, buffer_slice(&out));
         }
-        if (utf8_is_ascii(address->name))
-            continue;
-        buffer_clear(&out);
-        mime_encoded_words_put(&out, address->name, MIME_WORD_PHRASE, 0);
-        address->name = arena_copy(&sending->arena, buffer_slice(&out));
-        address->has_encoded_word = true;
-    }
-    buffer_clear(&out);
-    if (list.count > 0 && field) {
-        address_list_format(&list, strlen(field) + 2, &out);
-        mime_draft_add_field(sending->draft, field,
-                             arena_copy(&sending->arena, buffer_slice(&out)));
     }
     buffer_finish(&out);
+    if (field)
+        mime_draft_add_addresses(sending->draft, field, &list);
     return true;
 }
 
@@ -97,6 +85,23 @@ add_recipients(struct sending *sending)
 
 /* ---- the message --------------------------------------------------------------------------- */
 
+/* Unique for ever: random octets are. */
+static struct slice
+new_id(struct sending *sending)
+{
+    struct slice address = slice_of_string(sending->account->address);
+    uint8_t random[16];
+    struct buffer text;
+
+    client_random(random, sizeof(random));
+    buffer_init(&text, FIELD_TEXT_MAX);
+    buffer_put_hex(&text, slice_of(random, sizeof(random)));
+    buffer_put(&text, slice_skip(address, slice_find_last_byte(address, '@')));
+    struct slice id = arena_copy(&sending->arena, buffer_slice(&text));
+    buffer_finish(&text);
+    return id;
+}
+
 static bool
 add_sender(struct sending *sending)
 {
@@ -109,7 +114,6 @@ add_sender(struct sending *sending)
         .name = slice_of_string(sending->account->name ? sending->account->name : ""),
     };
     struct buffer text;
-    uint8_t random[16];
 
     buffer_init(&text, FIELD_TEXT_MAX);
     address_format(&from, &text);
@@ -118,12 +122,9 @@ add_sender(struct sending *sending)
     buffer_clear(&text);
     date_format_rfc5322(client_wall(), 0, &text);
     mime_draft_add_field(sending->draft, "Date", arena_copy(&sending->arena, buffer_slice(&text)));
-    client_random(random, sizeof(random));
     buffer_clear(&text);
     buffer_put_byte(&text, '<');
-    buffer_put_hex(&text, slice_of(random, sizeof(random)));
-    buffer_put_byte(&text, '@');
-    buffer_put(&text, from.domain);
+    buffer_put(&text, new_id(sending));
     buffer_put_byte(&text, '>');
     mime_draft_add_field(sending->draft, "Message-ID",
                          arena_copy(&sending->arena, buffer_slice(&text)));
@@ -135,33 +136,64 @@ static struct mime_draft *
 new_attachment(struct sending *sending, const struct facteur_attachment *attachment)
 {
     struct slice name = slice_of_string(attachment->name ? attachment->name : "attachment");
-    const char *type = attachment->type ? attachment->type : mime_file_type(name);
-    struct mime_draft *part =
-        mime_draft_new_bytes(&sending->arena, type, slice_of(attachment->data, attachment->len));
+    struct slice bytes = slice_of(attachment->data, attachment->len);
+    struct mime_draft *part;
 
+    if (attachment->url)
+        return mime_draft_new_external(&sending->arena, slice_of_string(attachment->url),
+                                       new_id(sending));
+    if (sending->message->is_digest)
+        return mime_draft_new_message(&sending->arena, bytes);
+    if (!attachment->type)
+        return mime_draft_new_file(&sending->arena, name, bytes);
+    part = strcmp(attachment->type, "message/rfc822") == 0
+               ? mime_draft_new_message(&sending->arena, bytes)
+               : mime_draft_new_bytes(&sending->arena, attachment->type, bytes);
     if (part)
         mime_draft_set_disposition(part, "attachment", name);
     return part;
+}
+
+/* The multipart that the attachments go into. */
+static struct mime_draft *
+new_multipart(struct sending *sending, struct mime_draft *text)
+{
+    struct mime_draft *mixed = mime_draft_new_multipart(&sending->arena, "mixed"), *digest;
+
+    if (!mixed || !text)
+        return NULL;
+    mime_draft_append(mixed, text);
+    sending->draft = mixed;
+    if (!sending->message->is_digest)
+        return mixed;
+    digest = mime_draft_new_multipart(&sending->arena, "digest");
+    if (digest)
+        mime_draft_append(mixed, digest);
+    return digest;
 }
 
 static bool
 make_draft(struct sending *sending)
 {
     const struct facteur_message *message = sending->message;
+    struct mime_draft *multipart = NULL;
     struct mime_draft *text = mime_draft_new_text(
         &sending->arena, "plain", slice_of_string(message->text ? message->text : ""));
 
     sending->draft = text;
     if (message->attachments_count > 0)
-        sending->draft = mime_draft_new_multipart(&sending->arena, "mixed");
-    bool is_good = text && sending->draft && message->attachments_count < MIME_DRAFT_PARTS_MAX;
-    if (is_good && message->attachments_count > 0)
-        mime_draft_append(sending->draft, text);
+        multipart = new_multipart(sending, text);
+    bool is_good = text && (multipart || message->attachments_count == 0) &&
+                   message->attachments_count < MIME_DRAFT_PARTS_MAX - 2;
     for (size_t i = 0; i < message->attachments_count && is_good; i++) {
-        struct mime_draft *part = new_attachment(sending, &message->attachments[i]);
+        const struct facteur_attachment *attachment = &message->attachments[i];
+        struct mime_draft *part = new_attachment(sending, attachment);
+        if (!part && attachment->url && !arena_failed(&sending->arena))
+            return client_problem_set(sending->problem, CLIENT_PROBLEM_SETTINGS,
+                                      "'%s' is no URL", attachment->url);
         is_good = part != NULL;
         if (part)
-            mime_draft_append(sending->draft, part);
+            mime_draft_append(multipart, part);
     }
     return is_good || client_problem_set(sending->problem, CLIENT_PROBLEM_TOO_LARGE,
                                          "the message becomes too large");

@@ -2,11 +2,16 @@
 #include "mime/build.h"
 
 #include "mime/encoded_word.h"
+#include "mime/file_type.h"
 #include "message/fold.h"
 #include "message/lexer.h"
 #include "text/base64.h"
+#include "text/charset.h"
 #include "text/quoted_printable.h"
 #include "text/utf8.h"
+
+/* Of one field: ADDRESSES_MAX of the longest that mail knows. */
+enum { ADDRESSES_OCTETS_MAX = 16 << 20 };
 
 enum draft_kind { DRAFT_TEXT, DRAFT_BYTES, DRAFT_VERBATIM, DRAFT_MULTIPART };
 
@@ -31,6 +36,7 @@ struct mime_draft {
     enum draft_kind kind;
     struct slice type; /* "text/plain" */
     struct slice octets;
+    struct slice charset; /* of DRAFT_TEXT */
     struct draft_field *fields, **last_field;
     struct draft_parameter *parameters, **last_parameter;
     struct slice disposition, file_name;
@@ -83,10 +89,42 @@ with_crlf(struct arena *arena, struct slice text)
     return slice_of(copy, len);
 }
 
+/* Only plain text leaves UTF-8: HTML may name its charset inside, and calendars, cards and other
+ * formats are UTF-8 by definition (RFC 6047 2.4, RFC 6350 3.1). */
+static const struct charset *
+charset_for(const char *subtype, struct slice text)
+{
+    if (utf8_is_ascii(text) || strcmp(subtype, "plain") == 0)
+        return charset_narrowest(text);
+    return charset_find(SLICE("utf-8"));
+}
+
+/* The octets of the text in that charset. What is not UTF-8 stays as it is: nobody knows better. */
+static struct slice
+in_charset(struct arena *arena, const struct charset *charset, struct slice text)
+{
+    struct charset_report report;
+    struct buffer out;
+
+    if (utf8_is_ascii(text) || slice_equal(charset_name(charset), SLICE("utf-8")))
+        return text;
+    buffer_init(&out, text.len);
+    bool is_done = charset_from_utf8(charset, text, &out, &report);
+    struct slice octets = is_done ? arena_copy(arena, buffer_slice(&out)) : text;
+    buffer_finish(&out);
+    return octets;
+}
+
 struct mime_draft *
 mime_draft_new_text(struct arena *arena, const char *subtype, struct slice text)
 {
-    return draft_new(arena, DRAFT_TEXT, "text/", subtype, with_crlf(arena, text));
+    const struct charset *charset = charset_for(subtype, text);
+    struct slice octets = in_charset(arena, charset, with_crlf(arena, text));
+    struct mime_draft *draft = draft_new(arena, DRAFT_TEXT, "text/", subtype, octets);
+
+    if (draft)
+        draft->charset = charset_name(charset);
+    return draft;
 }
 
 struct mime_draft *
@@ -104,7 +142,29 @@ mime_draft_new_verbatim(struct arena *arena, const char *type, struct slice octe
 struct mime_draft *
 mime_draft_new_message(struct arena *arena, struct slice message)
 {
-    return mime_draft_new_verbatim(arena, "message/rfc822", message);
+    bool is_unix = slice_find(message, SLICE("\r\n")) == message.len;
+
+    return mime_draft_new_verbatim(arena, "message/rfc822",
+                                   is_unix ? with_crlf(arena, message) : message);
+}
+
+struct mime_draft *
+mime_draft_new_file(struct arena *arena, struct slice name, struct slice bytes)
+{
+    const char *type = mime_file_type(name);
+    bool is_text = strncmp(type, "text/", 5) == 0, is_utf8 = is_text && utf8_is_valid(bytes);
+    struct mime_draft *part;
+
+    if (strcmp(type, "message/rfc822") == 0)
+        part = mime_draft_new_message(arena, bytes);
+    else
+        part = mime_draft_new_bytes(
+            arena, is_text && !is_utf8 ? "application/octet-stream" : type, bytes);
+    if (part && is_utf8)
+        mime_draft_add_parameter(part, "charset", SLICE("utf-8"));
+    if (part)
+        mime_draft_set_disposition(part, "attachment", name);
+    return part;
 }
 
 struct mime_draft *
@@ -138,6 +198,28 @@ void
 mime_draft_add_field(struct mime_draft *draft, const char *name, struct slice body)
 {
     add_field(draft, name, body, false);
+}
+
+void
+mime_draft_add_addresses(struct mime_draft *draft, const char *name, struct address_list *list)
+{
+    struct buffer text;
+
+    if (list->count == 0)
+        return;
+    buffer_init(&text, ADDRESSES_OCTETS_MAX);
+    for (struct address *address = list->first; address; address = address->next) {
+        if (utf8_is_ascii(address->name))
+            continue;
+        buffer_clear(&text);
+        mime_encoded_words_put(&text, address->name, MIME_WORD_PHRASE, 0);
+        address->name = arena_copy(draft->arena, buffer_slice(&text));
+        address->has_encoded_word = true;
+    }
+    buffer_clear(&text);
+    address_list_format(list, strlen(name) + 2, &text);
+    mime_draft_add_field(draft, name, arena_copy(draft->arena, buffer_slice(&text)));
+    buffer_finish(&text);
 }
 
 void
@@ -232,9 +314,17 @@ put_separator(struct buffer *buffer, size_t column, size_t len)
     return 1 + len;
 }
 
+static void
+put_charset(struct buffer *buffer, struct slice charset)
+{
+    buffer_put(buffer, charset);
+    buffer_put_text(buffer, "''");
+}
+
 /* name*0*=utf-8''…; name*1*=… (RFC 2231 4.1), each on its own line. */
 static size_t
-put_sections(struct buffer *buffer, size_t column, struct slice name, struct slice value)
+put_sections(struct buffer *buffer, size_t column, struct slice name, struct slice charset,
+             struct slice value)
 {
     for (unsigned section = 0; section == 0 || value.len > 0; section++) {
         buffer_put_text(buffer, ";\r\n ");
@@ -242,7 +332,9 @@ put_sections(struct buffer *buffer, size_t column, struct slice name, struct sli
         buffer_put(buffer, name);
         buffer_put_byte(buffer, '*');
         buffer_put_decimal(buffer, section);
-        buffer_put_text(buffer, section == 0 ? "*=utf-8''" : "*=");
+        buffer_put_text(buffer, "*=");
+        if (section == 0)
+            put_charset(buffer, charset);
         /* One for the blank before, three for the next octet, one for the semicolon. */
         while (value.len > 0 && buffer_len(buffer) - start + 5 <= COLUMN_MAX) {
             put_percent(buffer, value.at[0]);
@@ -252,6 +344,33 @@ put_sections(struct buffer *buffer, size_t column, struct slice name, struct sli
         if (buffer_overflowed(buffer))
             break;
     }
+    return column;
+}
+
+/* name*=charset''…, in the narrowest charset (RFC 2231 4). */
+static size_t
+put_extended(struct buffer *buffer, size_t column, struct slice name, struct slice value)
+{
+    const struct charset *charset = charset_narrowest(value);
+    struct slice label = charset_name(charset);
+    struct charset_report report;
+    struct buffer octets;
+
+    buffer_init(&octets, 3 * value.len + 1);
+    if (charset_from_utf8(charset, value, &octets, &report))
+        value = buffer_slice(&octets);
+    size_t len = name.len + strlen("*=''") + label.len + percent_len(value);
+    if (len + 2 > COLUMN_MAX) {
+        column = put_sections(buffer, column, name, label, value);
+    } else {
+        column = put_separator(buffer, column, len);
+        buffer_put(buffer, name);
+        buffer_put_text(buffer, "*=");
+        put_charset(buffer, label);
+        for (size_t i = 0; i < value.len; i++)
+            put_percent(buffer, value.at[i]);
+    }
+    buffer_finish(&octets);
     return column;
 }
 
@@ -280,15 +399,7 @@ mime_parameter_put(struct buffer *buffer, size_t column, struct slice name, stru
         }
         buffer_finish(&quoted);
     }
-    size_t len = name.len + strlen("*=utf-8''") + percent_len(value);
-    if (len + 2 > COLUMN_MAX)
-        return put_sections(buffer, column, name, value);
-    column = put_separator(buffer, column, len);
-    buffer_put(buffer, name);
-    buffer_put_text(buffer, "*=utf-8''");
-    for (size_t i = 0; i < value.len; i++)
-        put_percent(buffer, value.at[i]);
-    return column;
+    return put_extended(buffer, column, name, value);
 }
 
 /* ---- bodies -------------------------------------------------------------------------------- */
@@ -485,9 +596,16 @@ put_fields(struct buffer *buffer, const struct mime_draft *draft)
     }
 }
 
+/* RFC 2046 5.1.5: in a digest, what says nothing of its type is a message. */
+static bool
+is_plain_in_digest(const struct mime_draft *draft)
+{
+    return draft->parent && slice_equal(draft->parent->type, SLICE("multipart/digest")) &&
+           slice_equal(draft->type, SLICE("message/rfc822")) && !draft->parameters;
+}
+
 static void
-put_content_fields(struct writer *writer, const struct mime_draft *draft,
-                   enum draft_encoding encoding)
+put_content_type(struct writer *writer, const struct mime_draft *draft)
 {
     struct buffer *buffer = writer->buffer;
     size_t column = strlen("Content-Type: ") + draft->type.len;
@@ -495,9 +613,7 @@ put_content_fields(struct writer *writer, const struct mime_draft *draft,
     buffer_put_text(buffer, "Content-Type: ");
     buffer_put(buffer, draft->type);
     if (draft->kind == DRAFT_TEXT)
-        column =
-            mime_parameter_put(buffer, column, SLICE("charset"),
-                               utf8_is_ascii(draft->octets) ? SLICE("us-ascii") : SLICE("utf-8"));
+        column = mime_parameter_put(buffer, column, SLICE("charset"), draft->charset);
     if (draft->kind == DRAFT_MULTIPART) {
         struct buffer boundary;
         buffer_init(&boundary, TOKEN_LEN + 16);
@@ -507,9 +623,23 @@ put_content_fields(struct writer *writer, const struct mime_draft *draft,
     }
     for (const struct draft_parameter *p = draft->parameters; p; p = p->next)
         column = mime_parameter_put(buffer, column, p->name, p->value);
-    buffer_put_text(buffer, "\r\nContent-Transfer-Encoding: ");
-    buffer_put_text(buffer, encoding_name(encoding));
     buffer_put_text(buffer, "\r\n");
+}
+
+static void
+put_content_fields(struct writer *writer, const struct mime_draft *draft,
+                   enum draft_encoding encoding)
+{
+    struct buffer *buffer = writer->buffer;
+    bool is_plain = is_plain_in_digest(draft);
+
+    if (!is_plain)
+        put_content_type(writer, draft);
+    if (!is_plain || encoding != DRAFT_7BIT) {
+        buffer_put_text(buffer, "Content-Transfer-Encoding: ");
+        buffer_put_text(buffer, encoding_name(encoding));
+        buffer_put_text(buffer, "\r\n");
+    }
     if (draft->disposition.len > 0) {
         buffer_put_text(buffer, "Content-Disposition: ");
         buffer_put(buffer, draft->disposition);

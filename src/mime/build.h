@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "message/address.h"
 #include "mime/parameter.h"
 
 /* A part to be built. Everything is allocated in the arena given at birth; slices handed in are
@@ -13,8 +14,9 @@ struct mime_draft;
 
 enum { MIME_DRAFT_DEPTH_MAX = 20, MIME_DRAFT_PARTS_MAX = 1000 };
 
-/* Text, in UTF-8 with any line ends. The narrowest charset (us-ascii, else utf-8) and the gentlest
- * encoding (7bit, quoted-printable, base64) are chosen when it is put. subtype: "plain", "html". */
+/* Text, in UTF-8 with any line ends. The narrowest charset (of plain text charset_narrowest, of
+ * others us-ascii or utf-8) and the gentlest encoding (7bit, quoted-printable, base64) are chosen.
+ * subtype: "plain", "html". */
 MUST_USE struct mime_draft *mime_draft_new_text(struct arena *arena, const char *subtype,
                                                 struct slice text);
 
@@ -27,10 +29,18 @@ MUST_USE struct mime_draft *mime_draft_new_bytes(struct arena *arena, const char
 MUST_USE struct mime_draft *mime_draft_new_verbatim(struct arena *arena, const char *type,
                                                     struct slice octets);
 
-/* A message inside the message: message/rfc822, verbatim. */
+/* A message inside the message: message/rfc822, verbatim; but one from a file of Unix, without any
+ * CRLF, is given them. */
 MUST_USE struct mime_draft *mime_draft_new_message(struct arena *arena, struct slice message);
 
-/* A multipart without parts yet. subtype: "mixed", "alternative", … */
+/* What a file of this name holds: an attachment that says so, typed by the name (file_type.h). A
+ * message (.eml) is message/rfc822; text that is UTF-8 says that it is; text that is not goes as
+ * octets, for nobody knows its charset. */
+MUST_USE struct mime_draft *mime_draft_new_file(struct arena *arena, struct slice name,
+                                                struct slice bytes);
+
+/* A multipart without parts yet. subtype: "mixed", "alternative", "digest", … The messages of a
+ * digest need no type: it goes without saying there (RFC 2046 5.1.5). */
 MUST_USE struct mime_draft *mime_draft_new_multipart(struct arena *arena, const char *subtype);
 
 /* Adds `part` (which must be in no other) as the last child of a multipart. */
@@ -40,6 +50,11 @@ void mime_draft_append(struct mime_draft *multipart, struct mime_draft *part);
  * well-formed field content already, like an address list or a message id; it is folded at
  * blanks. Line ends in it become blanks: nobody can smuggle in a field. */
 void mime_draft_add_field(struct mime_draft *draft, const char *name, struct slice body);
+
+/* The same for a list of addresses; names that are not ASCII become encoded words, in the list
+ * too. Nothing for an empty list. */
+void mime_draft_add_addresses(struct mime_draft *draft, const char *name,
+                              struct address_list *list);
 
 /* The same for human text in UTF-8: Subject, Comments. Encoded words are made where needed. */
 void mime_draft_add_text_field(struct mime_draft *draft, const char *name, struct slice text);
@@ -62,7 +77,8 @@ MUST_USE bool mime_draft_put(const struct mime_draft *draft,
                              const struct mime_draft_entropy *entropy, struct buffer *buffer);
 
 /* Puts `; name=value`, folded before it when the line would pass 76; quoted when needed, and in
- * the sections of RFC 2231 when it is long or not ASCII. Returns the new column. */
+ * the sections of RFC 2231 when it is long or not ASCII (then in charset_narrowest). Returns the
+ * new column. */
 size_t mime_parameter_put(struct buffer *buffer, size_t column, struct slice name,
                           struct slice value);
 

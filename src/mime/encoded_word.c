@@ -258,8 +258,8 @@ mime_encoded_words_decode(struct buffer *buffer, struct slice text)
 
 /* ---- encoding ------------------------------------------------------------------------------ */
 
-/* "=?utf-8?Q?" and "?=". */
-enum { WORD_FRAME = 12, LINE_MAX_WITH_WORD = 76 };
+/* Around the charset and the text: "=?" "?Q?" "?=". */
+enum { WORD_FRAME = 7, LINE_MAX_WITH_WORD = 76 };
 
 /* Octets that stand for themselves in Q: RFC 2047 5 (3) for phrases; in text all but "=?_". */
 static bool
@@ -304,9 +304,17 @@ put_q(struct buffer *buffer, struct slice text, enum mime_word_place place)
 struct word_writer {
     struct buffer *out;
     enum mime_word_place place;
+    struct slice charset; /* of its words */
+    bool is_utf8;         /* its characters may have several octets */
     bool is_base64;
     size_t column;
 };
+
+static size_t
+frame_len(const struct word_writer *writer)
+{
+    return WORD_FRAME + writer->charset.len;
+}
 
 /* The longest piece of text, of whole characters, that fits a word of `room` octets; at least one
  * character. A word of base64 that others follow ends where no padding is needed, if it can: some
@@ -319,10 +327,10 @@ piece_that_fits(const struct word_writer *writer, struct slice text, size_t room
     for (size_t next = 0; next < text.len;) {
         do
             next++;
-        while (next < text.len && (text.at[next] & 0xC0) == 0x80);
+        while (writer->is_utf8 && next < text.len && (text.at[next] & 0xC0) == 0x80);
         size_t cost =
             writer->is_base64 ? (next + 2) / 3 * 4 : q_len(slice_first(text, next), writer->place);
-        if (len > 0 && cost + WORD_FRAME > room)
+        if (len > 0 && cost + frame_len(writer) > room)
             return slice_first(text, writer->is_base64 && unpadded > 0 ? unpadded : len);
         len = next;
         unpadded = len % 3 == 0 ? len : unpadded;
@@ -337,12 +345,14 @@ fold(struct word_writer *writer)
     writer->column = 1;
 }
 
-/* Puts valid UTF-8 as words, folded between them. `needs_blank`: plain text stands before it. */
+/* Puts text in the writer's charset as words, folded between them. `needs_blank`: plain text stands
+ * before it. */
 static void
-put_words(struct word_writer *writer, struct slice text, bool needs_blank)
+put_octets_as_words(struct word_writer *writer, struct slice text, bool needs_blank)
 {
     /* A word that would be cut to crumbs goes to a line of its own. */
-    bool needs_fold = writer->column > 1 && writer->column + WORD_FRAME + 16 > LINE_MAX_WITH_WORD;
+    bool needs_fold =
+        writer->column > 1 && writer->column + frame_len(writer) + 16 > LINE_MAX_WITH_WORD;
 
     writer->is_base64 = (text.len + 2) / 3 * 4 < q_len(text, writer->place);
     while (text.len > 0) {
@@ -356,7 +366,9 @@ put_words(struct word_writer *writer, struct slice text, bool needs_blank)
         struct slice piece = piece_that_fits(
             writer, text, room < MIME_ENCODED_WORD_MAX ? room : MIME_ENCODED_WORD_MAX);
         size_t start = buffer_len(writer->out);
-        buffer_put_text(writer->out, writer->is_base64 ? "=?utf-8?B?" : "=?utf-8?Q?");
+        buffer_put_text(writer->out, "=?");
+        buffer_put(writer->out, writer->charset);
+        buffer_put_text(writer->out, writer->is_base64 ? "?B?" : "?Q?");
         if (writer->is_base64)
             base64_format(piece, writer->out);
         else
@@ -366,6 +378,22 @@ put_words(struct word_writer *writer, struct slice text, bool needs_blank)
         text = slice_skip(text, piece.len);
         needs_fold = true;
     }
+}
+
+/* Puts valid UTF-8 as words, in the narrowest charset that has all its characters. */
+static void
+put_words(struct word_writer *writer, struct slice text, bool needs_blank)
+{
+    const struct charset *charset = charset_narrowest(text);
+    struct charset_report report;
+    struct buffer octets;
+
+    buffer_init(&octets, text.len);
+    writer->charset = charset_name(charset);
+    writer->is_utf8 = slice_equal(writer->charset, SLICE("utf-8"));
+    if (charset_from_utf8(charset, text, &octets, &report))
+        put_octets_as_words(writer, buffer_slice(&octets), needs_blank);
+    buffer_finish(&octets);
 }
 
 /* Puts text that needs no encoding, folded before blanks. A single word that is longer than a line

@@ -2,11 +2,9 @@
 /* facteur mime build: a message from text and files. */
 #include "message/address.h"
 #include "mime/build.h"
-#include "mime/encoded_word.h"
-#include "mime/file_type.h"
 #include "text/date.h"
-#include "text/utf8.h"
 #include "tool/command.h"
+#include "tool/enclosure.h"
 #include "tool/files.h"
 #include "tool/letter.h"
 #include "tool/say.h"
@@ -21,8 +19,10 @@ struct building {
     struct arena arena;
     struct buffer text;
     struct buffer html;
-    struct buffer *files; /* one for each argument */
+    struct buffer *messages; /* of a digest, one for each argument */
+    struct enclosures enclosures;
     struct mime_draft *draft;
+    struct slice domain;
 };
 
 /* What could not be allocated in the arena. */
@@ -44,6 +44,8 @@ add_texts(struct building *building)
         code = files_read(html, LETTER_MAX, &building->html);
     if (code != EX_OK)
         return code;
+    if (command_has(building->call, "digest") && !html && buffer_len(&building->text) == 0)
+        return EX_OK; /* the digest is all */
     struct mime_draft *plain =
         mime_draft_new_text(&building->arena, "plain", buffer_slice(&building->text));
     building->draft = plain;
@@ -59,73 +61,49 @@ add_texts(struct building *building)
     return EX_OK;
 }
 
-/* Files go octet for octet. Text that is not UTF-8 is in a charset nobody told us. */
-static struct mime_draft *
-new_attachment(struct building *building, const char *path, struct slice bytes)
+static int
+add_messages(struct building *building)
 {
-    const char *slash = strrchr(path, '/');
-    struct slice name = slice_of_string(slash ? slash + 1 : path);
-    const char *type = mime_file_type(name);
-    bool is_text = strncmp(type, "text/", 5) == 0;
-    bool is_utf8 = is_text && utf8_is_valid(bytes);
+    const struct command_call *call = building->call;
+    struct slice *messages = ARENA_ARRAY(&building->arena, struct slice, call->count + 1);
+    int code = EX_OK;
 
-    if (is_text && !is_utf8)
-        type = "application/octet-stream";
-    struct mime_draft *part = strcmp(type, "message/rfc822") == 0
-                                  ? mime_draft_new_message(&building->arena, bytes)
-                                  : mime_draft_new_bytes(&building->arena, type, bytes);
-    if (part && is_utf8)
-        mime_draft_add_parameter(part, "charset", SLICE("utf-8"));
-    if (part)
-        mime_draft_set_disposition(part, "attachment", name);
-    return part;
+    building->messages = calloc(call->count + 1, sizeof(*building->messages));
+    if (!messages || !building->messages)
+        return too_large();
+    for (size_t i = 0; i < call->count && code == EX_OK; i++) {
+        code = files_read(call->arguments[i], LETTER_MAX, &building->messages[i]);
+        messages[i] = buffer_slice(&building->messages[i]);
+    }
+    return code == EX_OK
+               ? enclosures_add_messages(&building->enclosures, messages, call->count, true)
+               : code;
 }
 
 static int
-add_attachments(struct building *building)
+add_enclosures(struct building *building)
 {
-    size_t count = building->call->count;
-    struct mime_draft *mixed = mime_draft_new_multipart(&building->arena, "mixed");
+    const struct command_call *call = building->call;
+    struct enclosures *enclosures = &building->enclosures;
+    const char *url;
+    int code = EX_OK;
 
-    if (count == 0)
-        return EX_OK;
-    if (count >= MIME_DRAFT_PARTS_MAX)
+    if (command_has(call, "digest") && call->count == 0)
+        return say_error(EX_USAGE, "--digest: of which messages? Give files with one each");
+    if (call->count >= MIME_DRAFT_PARTS_MAX)
         return say_error(EX_USAGE, "a message takes at most %d files", MIME_DRAFT_PARTS_MAX - 1);
-    building->files = calloc(count, sizeof(*building->files));
-    if (!mixed || !building->files)
-        return too_large();
-    mime_draft_append(mixed, building->draft);
-    building->draft = mixed;
-    for (size_t i = 0; i < count; i++) {
-        const char *path = building->call->arguments[i];
-        int code = files_read(path, LETTER_MAX, &building->files[i]);
-        if (code != EX_OK)
-            return code;
-        struct mime_draft *part = new_attachment(building, path, buffer_slice(&building->files[i]));
-        if (!part)
-            return too_large();
-        mime_draft_append(mixed, part);
-    }
-    return EX_OK;
+    enclosures_init(enclosures, &building->arena, building->draft);
+    for (size_t place = 0; code == EX_OK && (url = command_next_value(call, "link", &place));)
+        code = enclosures_add_link(enclosures, url, building->domain);
+    if (code == EX_OK && command_has(call, "digest"))
+        code = add_messages(building);
+    for (size_t i = 0; i < call->count && code == EX_OK && !command_has(call, "digest"); i++)
+        code = enclosures_add_file(enclosures, call->arguments[i]);
+    building->draft = enclosures->draft;
+    return code;
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */
-
-/* Names that are not ASCII become encoded words (RFC 2047 5). */
-static void
-encode_names(struct building *building, struct address_list *list)
-{
-    for (struct address *address = list->first; address; address = address->next) {
-        struct buffer name;
-        if (utf8_is_ascii(address->name))
-            continue;
-        buffer_init(&name, FIELD_MAX);
-        mime_encoded_words_put(&name, address->name, MIME_WORD_PHRASE, 0);
-        address->name = arena_copy(&building->arena, buffer_slice(&name));
-        address->has_encoded_word = true;
-        buffer_finish(&name);
-    }
-}
 
 static int
 add_addresses(struct building *building, const char *option, const char *field)
@@ -133,7 +111,6 @@ add_addresses(struct building *building, const char *option, const char *field)
     enum { WRONG = ADDRESS_NO_DOMAIN | ADDRESS_NO_LOCAL | ADDRESS_UNCLOSED | ADDRESS_MULTIPLE_AT };
     const char *value = command_value(building->call, option);
     struct address_list list;
-    struct buffer formatted;
 
     if (!value)
         return EX_OK;
@@ -144,12 +121,7 @@ add_addresses(struct building *building, const char *option, const char *field)
             "--%s: expected addresses like 'Jean Dupont <jean@example.org>', separated "
             "by commas, not '%s'",
             option, value);
-    encode_names(building, &list);
-    buffer_init(&formatted, FIELD_MAX);
-    address_list_format(&list, strlen(field) + 2, &formatted);
-    mime_draft_add_field(building->draft, field,
-                         arena_copy(&building->arena, buffer_slice(&formatted)));
-    buffer_finish(&formatted);
+    mime_draft_add_addresses(building->draft, field, &list);
     return EX_OK;
 }
 
@@ -162,20 +134,14 @@ now(void)
     return (struct wall){clock.tv_sec * (int64_t)1000000000 + clock.tv_nsec};
 }
 
-/* RFC 5322 §3.6.4: unique for ever; random octets are. */
-static void
-put_message_id(struct buffer *out, const char *from)
+/* Of who writes; for what must be unique. */
+static struct slice
+domain_of(const char *from)
 {
     const char *at = from ? strrchr(from, '@') : NULL;
-    uint8_t random[16];
     size_t len = at ? strcspn(at + 1, "> \t,;)") : 0;
 
-    files_random(random, sizeof(random));
-    buffer_put_byte(out, '<');
-    buffer_put_hex(out, slice_of(random, sizeof(random)));
-    buffer_put_byte(out, '@');
-    buffer_put(out, len > 0 ? slice_of(at + 1, len) : SLICE("localhost.invalid"));
-    buffer_put_byte(out, '>');
+    return len > 0 ? slice_of(at + 1, len) : SLICE("localhost.invalid");
 }
 
 static int
@@ -197,7 +163,9 @@ add_fields(struct building *building)
     if (subject)
         mime_draft_add_text_field(building->draft, "Subject", slice_of_string(subject));
     buffer_clear(&text);
-    put_message_id(&text, command_value(building->call, "from"));
+    buffer_put_byte(&text, '<');
+    buffer_put(&text, enclosures_new_id(&building->arena, building->domain));
+    buffer_put_byte(&text, '>');
     mime_draft_add_field(building->draft, "Message-ID",
                          arena_copy(&building->arena, buffer_slice(&text)));
     buffer_finish(&text);
@@ -226,19 +194,20 @@ write_message(struct building *building)
 static int
 run_build(const struct command_call *call)
 {
-    struct building building = {.call = call};
+    struct building building = {.call = call, .domain = domain_of(command_value(call, "from"))};
 
     arena_init(&building.arena, ARENA_MAX);
     int code = add_texts(&building);
     if (code == EX_OK)
-        code = add_attachments(&building);
+        code = add_enclosures(&building);
     if (code == EX_OK)
         code = add_fields(&building);
     if (code == EX_OK)
         code = write_message(&building);
-    for (size_t i = 0; building.files && i < call->count; i++)
-        buffer_finish(&building.files[i]);
-    free(building.files);
+    for (size_t i = 0; building.messages && i < call->count; i++)
+        buffer_finish(&building.messages[i]);
+    free(building.messages);
+    enclosures_finish(&building.enclosures);
     buffer_finish(&building.text);
     buffer_finish(&building.html);
     arena_finish(&building.arena);
@@ -251,15 +220,24 @@ const struct command command_mime_build = {
     .summary = "Make a message from text and files",
     .about = "Writes a message with Date and Message-ID to standard output. Its text, in UTF-8, is "
              "read from standard input; each FILE becomes an attachment, typed by the ending of "
-             "its name. Lines end in CRLF, ready for SMTP.",
+             "its name, or, with --digest, is a message of one digest, which is all when there is "
+             "no text. Of the charsets us-ascii, iso-8859-1, iso-8859-15 and utf-8 the first is "
+             "taken that has all that is written. Lines end in CRLF, ready for SMTP.",
     .examples = "echo 'See you at eight' | facteur mime build --subject Dinner > letter.eml\n"
-                "facteur mime build --text letter.txt --html letter.html photo.jpg > letter.eml",
+                "facteur mime build --text letter.txt --html letter.html photo.jpg > letter.eml\n"
+                "facteur mime build --subject 'This week' --text intro.txt --digest *.eml\n"
+                "facteur mime build --text letter.txt --link https://example.org/film.mp4",
     .arguments_max = COMMAND_ARGUMENTS_ANY,
     .options = {{"from", "ADDRESSES", "Who writes."},
                 {"to", "ADDRESSES", "To whom, separated by commas."},
                 {"cc", "ADDRESSES", "Who gets a copy."},
                 {"subject", "TEXT", "What it is about, in any language."},
                 {"text", "FILE", "Read the text from here instead of standard input."},
-                {"html", "FILE", "The same in HTML, as an alternative for those who show it."}},
+                {"html", "FILE", "The same in HTML, as an alternative for those who show it."},
+                {"digest", NULL, "Each FILE is a message: put them together (multipart/digest)."},
+                {"link", "URL",
+                 "Say where something can be had that is not sent (message/external-body); as "
+                 "often as you like.",
+                 .is_repeatable = true}},
     .run = run_build,
 };

@@ -121,8 +121,14 @@ what_lies_elsewhere_is_told_and_not_fetched(void **state)
     (void)state;
     assert_told("Content-Type: message/external-body; access-type=URL;\r\n"
                 " URL=\"https://example.org/a.pdf\"\r\n\r\nContent-Type: application/pdf\r\n\r\n",
-                "Absent:   part 1 is not in the message, but to be had by URL "
+                "Absent:   part 1 (application/pdf) is not in the message, but to be had by URL "
                 "https://example.org/a.pdf; it was not fetched\n");
+    assert_told("Content-Type: message/external-body; access-type=anon-ftp; name=a.ps;\r\n"
+                " site=example.org; directory=pub; size=1234; expiration=\"Fri, 14 Jun 2030\"\r\n"
+                "\r\nContent-Type: application/postscript; name=b.ps\r\n\r\n",
+                "Absent:   part 1 (b.ps, application/postscript, 1234 octets) is not in the "
+                "message, but to be had by anon-ftp example.org pub a.ps, until Fri, 14 Jun 2030; "
+                "it was not fetched\n");
     assert_told("Content-Type: message/partial; id=\"x@y\"; number=2; total=3\r\n\r\nx\r\n",
                 "Piece:    this is piece 2 of 3 of a message that was cut; with all of them, "
                 "'facteur mime join' makes it whole\n");

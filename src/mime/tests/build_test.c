@@ -75,6 +75,23 @@ content_of(struct fixture *fixture, size_t index)
     return buffer_slice(&fixture->content);
 }
 
+/* The text of a part as people read it. */
+static struct slice
+text_of(struct fixture *fixture, size_t index)
+{
+    const struct mime_part *part = &fixture->tree.parts[index];
+    struct mime_decoder *decoder = mime_decoder_open_text(
+        mime_part_body(&fixture->tree, part), part->encoding,
+        mime_content_type_charset(&part->content_type), NULL, 0);
+    struct slice piece;
+
+    buffer_clear(&fixture->content);
+    while (mime_decoder_next(decoder, &piece))
+        buffer_put(&fixture->content, piece);
+    mime_decoder_close(&decoder);
+    return buffer_slice(&fixture->content);
+}
+
 static void
 check_text(struct fixture *fixture, const char *text, const char *charset,
            enum mime_encoding encoding, const char *expected)
@@ -89,7 +106,7 @@ check_text(struct fixture *fixture, const char *text, const char *charset,
     assert_true(slice_equal(mime_content_type_charset(&part->content_type),
                             slice_of_string(charset)));
     assert_int_equal(part->encoding, encoding);
-    struct slice content = content_of(fixture, 1);
+    struct slice content = text_of(fixture, 1);
     /* The line break behind the last base64 line adds nothing. */
     assert_true(slice_equal(content, slice_of_string(expected)));
 }
@@ -101,7 +118,8 @@ the_gentlest_encoding_is_chosen(void **state)
 
     check_text(*state, "Hello,\nworld.\n", "us-ascii", MIME_ENCODING_7BIT, "Hello,\r\nworld.\r\n");
     check_text(*state, "", "us-ascii", MIME_ENCODING_7BIT, "");
-    check_text(*state, "G\xC3\xA9rard Florin, un texte qui est presque tout en ASCII.\r\n", "utf-8",
+    check_text(*state, "G\xC3\xA9rard Florin, un texte qui est presque tout en ASCII.\r\n",
+               "iso-8859-1",
                MIME_ENCODING_QUOTED_PRINTABLE,
                "G\xC3\xA9rard Florin, un texte qui est presque tout en ASCII.\r\n");
     check_text(*state, "\xE4\xB8\xAD\xE6\x96\x87\r", "utf-8", MIME_ENCODING_BASE64,
@@ -116,6 +134,105 @@ the_gentlest_encoding_is_chosen(void **state)
     long_line[998] = 'x';
     long_line[999] = 0;
     check_text(*state, long_line, "us-ascii", MIME_ENCODING_QUOTED_PRINTABLE, long_line);
+}
+
+static void
+the_narrowest_charset_is_chosen(void **state)
+{
+    static const struct {
+        const char *subtype, *text, *charset;
+    } rows[] = {
+        {"plain", "plain\r\n", "us-ascii"},
+        {"plain", "Gr\xC3\xBC\xC3\x9F" "e, d\xC3\xA9j\xC3\xA0 vu\r\n", "iso-8859-1"},
+        {"plain", "12 \xE2\x82\xAC, un \xC5\x93uf\r\n", "iso-8859-15"},
+        {"plain", "\xE2\x80\x9Cquoted\xE2\x80\x9D\r\n", "utf-8"},
+        {"plain", "\xE4\xB8\xAD\xE6\x96\x87\r\n", "utf-8"},
+        {"plain", "control \xC2\x85 of Latin-1\r\n", "utf-8"},
+        {"html", "<meta charset=utf-8>\xC3\xA9\r\n", "utf-8"},
+        {"html", "<p>x\r\n", "us-ascii"},
+        {"calendar", "SUMMARY:\xC3\xA9\r\n", "utf-8"},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        build(fixture, mime_draft_new_text(&fixture->arena, rows[i].subtype,
+                                           slice_of_string(rows[i].text)));
+        struct slice charset =
+            mime_content_type_charset(&fixture->tree.parts[0].content_type);
+        assert_true(slice_equal(charset, slice_of_string(rows[i].charset)));
+        assert_true(slice_equal(text_of(fixture, 0), slice_of_string(rows[i].text)));
+    }
+}
+
+static void
+the_messages_of_a_digest_say_no_type(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mime_draft *digest = mime_draft_new_multipart(&fixture->arena, "digest");
+    struct slice out;
+
+    mime_draft_append(digest, mime_draft_new_message(&fixture->arena,
+                                                     SLICE("Subject: one\r\n\r\nfirst\r\n")));
+    mime_draft_append(digest, mime_draft_new_message(&fixture->arena,
+                                                     SLICE("Subject: two\n\nof Unix\n")));
+    mime_draft_append(digest,
+                      mime_draft_new_message(&fixture->arena,
+                                             SLICE("Subject: three\r\n\r\n\xC3\xA9\r\n")));
+    mime_draft_append(digest, mime_draft_new_text(&fixture->arena, "plain", SLICE("a text")));
+    build(fixture, digest);
+    out = buffer_slice(&fixture->out);
+    assert_int_equal(fixture->tree.count, 1 + 2 + 2 + 2 + 1);
+    for (size_t i = 1; i < 7; i += 2)
+        assert_int_equal(fixture->tree.parts[i].kind, MIME_PART_MESSAGE);
+    assert_int_equal(fixture->tree.parts[5].encoding, MIME_ENCODING_8BIT);
+    assert_int_equal(slice_find(out, SLICE("message/rfc822")), out.len);
+    assert_true(slice_find(out, SLICE("\r\n\r\nSubject: one\r\n\r\nfirst\r\n")) < out.len);
+    assert_true(slice_find(out, SLICE("Subject: two\r\n\r\nof Unix\r\n")) < out.len);
+    assert_true(mime_content_type_is(&fixture->tree.parts[7].content_type, "text", "plain"));
+}
+
+static void
+files_are_typed_by_their_names(void **state)
+{
+    static const struct {
+        const char *name, *bytes, *type, *subtype, *charset;
+    } rows[] = {
+        {"a.txt", "\xC3\xA9", "text", "plain", "utf-8"},
+        {"a.txt", "\xE9", "application", "octet-stream", ""},
+        {"a.png", "x", "image", "png", ""},
+        {"a.eml", "Subject: x\n\ny\n", "message", "rfc822", ""},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        build(fixture, mime_draft_new_file(&fixture->arena, slice_of_string(rows[i].name),
+                                           slice_of_string(rows[i].bytes)));
+        const struct mime_part *part = &fixture->tree.parts[0];
+        assert_true(mime_content_type_is(&part->content_type, rows[i].type, rows[i].subtype));
+        assert_true(slice_equal(mime_parameters_find(part->content_type.parameters,
+                                                     SLICE("charset")),
+                                slice_of_string(rows[i].charset)));
+        assert_true(slice_equal(mime_file_name(&part->disposition, &part->content_type),
+                                slice_of_string(rows[i].name)));
+    }
+}
+
+static void
+names_in_addresses_are_encoded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mime_draft *draft = mime_draft_new_text(&fixture->arena, "plain", SLICE("x\n"));
+    struct address_list list;
+
+    address_list_parse(&fixture->arena,
+                       SLICE("Zo\xC3\xA9 <zoe@example.org>, Bob <bob@example.org>"), &list);
+    mime_draft_add_addresses(draft, "To", &list);
+    address_list_parse(&fixture->arena, SLICE(""), &list);
+    mime_draft_add_addresses(draft, "Cc", &list);
+    build(fixture, draft);
+    struct slice out = buffer_slice(&fixture->out);
+    assert_true(slice_starts_with(out, SLICE("To: =?iso-8859-1?Q?Zo=E9?= <zoe@example.org>, Bob "
+                                             "<bob@example.org>\r\nMIME-Version")));
 }
 
 static void
@@ -268,6 +385,10 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_gentlest_encoding_is_chosen),
+        TEST(the_narrowest_charset_is_chosen),
+        TEST(the_messages_of_a_digest_say_no_type),
+        TEST(files_are_typed_by_their_names),
+        TEST(names_in_addresses_are_encoded),
         TEST(a_message_with_text_html_and_attachments_parses_back),
         TEST(no_field_can_be_smuggled_in),
         TEST(a_boundary_that_occurs_in_the_content_is_changed),

@@ -26,7 +26,7 @@ struct answer {
 };
 
 static int
-open_answer(struct answer *answer, const struct command_call *call)
+open_answer(struct answer *answer, const struct command_call *call, bool takes_several)
 {
     const char *account = command_value(call, "account");
     struct client_problem problem = {0};
@@ -43,8 +43,9 @@ open_answer(struct answer *answer, const struct command_call *call)
     }
     if (code == EX_OK)
         code = pick_words(answer->folder, call->arguments, 1, &answer->picked);
-    if (code == EX_OK && answer->picked.count != 1)
-        code = say_error(EX_USAGE, "'%s' is not one message", call->arguments[0]);
+    if (code == EX_OK && (takes_several ? answer->picked.count == 0 : answer->picked.count != 1))
+        code = say_error(EX_USAGE, "'%s' is not %s message", call->arguments[0],
+                         takes_several ? "a" : "one");
     if (code == EX_OK && !client_folder_read(answer->folder, answer->picked.indexes[0],
                                              &answer->view.content, &problem))
         code = desk_tell(&problem);
@@ -165,7 +166,7 @@ run_reply(const struct command_call *call)
     bool is_quoted = !command_has(call, "bare");
 
     init_answer(&answer);
-    int code = open_answer(&answer, call);
+    int code = open_answer(&answer, call, false);
     if (code == EX_OK)
         code = seal_open(&answer.view, &answer.desk.accounts);
     if (code == EX_OK)
@@ -214,22 +215,68 @@ const struct command command_reply = {
 
 /* ---- forward ------------------------------------------------------------------------------- */
 
+/* Messages as they are; the first is in the view. */
+struct passed {
+    struct buffer *contents;
+    struct slice *messages;
+};
+
+static int
+read_passed(struct answer *answer, struct passed *passed)
+{
+    size_t count = answer->picked.count;
+    struct client_problem problem = {0};
+
+    passed->contents = calloc(count, sizeof(*passed->contents));
+    passed->messages = calloc(count, sizeof(*passed->messages));
+    if (!passed->contents || !passed->messages)
+        abort();
+    passed->messages[0] = buffer_slice(&answer->view.content);
+    for (size_t i = 1; i < count; i++) {
+        buffer_init(&passed->contents[i], LETTER_MAX);
+        if (!client_folder_read(answer->folder, answer->picked.indexes[i], &passed->contents[i],
+                                &problem))
+            return desk_tell(&problem);
+        passed->messages[i] = buffer_slice(&passed->contents[i]);
+    }
+    answer->compose->forwarded = passed->messages;
+    answer->compose->forwarded_count = count;
+    return EX_OK;
+}
+
+static void
+put_forward_subject(struct answer *answer)
+{
+    response_put_subject(&answer->view, "Fwd: ", &answer->subject);
+    if (answer->picked.count > 1) {
+        buffer_put_text(&answer->subject, " (and ");
+        buffer_put_decimal(&answer->subject, answer->picked.count - 1);
+        buffer_put_text(&answer->subject, " more)");
+    }
+}
+
 static int
 run_forward(const struct command_call *call)
 {
     struct answer answer = {0};
+    struct passed passed = {0};
 
     init_answer(&answer);
-    int code = open_answer(&answer, call);
+    int code = open_answer(&answer, call, true);
+    if (code == EX_OK)
+        code = read_passed(&answer, &passed);
     if (code == EX_OK) {
         for (size_t i = 1; i < call->count; i++) {
             buffer_put_text(&answer.to, i > 1 ? ", " : "");
             buffer_put_text(&answer.to, call->arguments[i]);
         }
-        response_put_subject(&answer.view, "Fwd: ", &answer.subject);
-        answer.compose->forwarded = buffer_slice(&answer.view.content);
+        put_forward_subject(&answer);
         code = send_answer(&answer, false);
     }
+    for (size_t i = 1; passed.contents && i < answer.picked.count; i++)
+        buffer_finish(&passed.contents[i]);
+    free(passed.contents);
+    free(passed.messages);
     finish_answer(&answer);
     return code;
 }
@@ -239,9 +286,10 @@ const struct command command_forward = {
     .arguments = "MESSAGE TO...",
     .summary = "Pass a message on",
     .about = "Sends the message to others, whole and unchanged, attached to one of your own "
-             "(message/rfc822). What you say about it is read from standard input; on a terminal "
+             "(message/rfc822); several, like 3-9, as one digest (multipart/digest). What you say about it is read from standard input; on a terminal "
              "$VISUAL or $EDITOR is started.",
-    .examples = "echo 'For your files.' | facteur forward 7 bob@example.org",
+    .examples = "echo 'For your files.' | facteur forward 7 bob@example.org\n"
+                "echo 'What you missed.' | facteur forward 3-9 bob@example.org",
     .arguments_min = 2,
     .arguments_max = COMMAND_ARGUMENTS_ANY,
     .options = {{"attach", "FILE", "Attach a file; as often as you like.", .letter = 'a',
@@ -264,7 +312,7 @@ run_bounce(const struct command_call *call)
     struct composed composed;
 
     init_answer(&answer);
-    int code = open_answer(&answer, call);
+    int code = open_answer(&answer, call, false);
     for (size_t i = 1; i < call->count; i++) {
         buffer_put_text(&answer.to, i > 1 ? ", " : "");
         buffer_put_text(&answer.to, call->arguments[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur send: a message from the command line (seed case C6). */
 #include "tool/files.h"
+#include "tool/letter.h"
 #include "tool/mail/departure.h"
 #include "tool/mail/seal.h"
 #include "tool/say.h"
@@ -21,25 +22,74 @@ join_option(const struct command_call *call, const char *option, struct buffer *
     }
 }
 
+/* The values of a repeatable option. */
+static int
+gather(const struct command_call *call, const char *option, const char **ret_values,
+       size_t *ret_count)
+{
+    const char *value;
+    size_t count = 0;
+
+    for (size_t place = 0; (value = command_next_value(call, option, &place));) {
+        if (count == COMPOSE_FILES_MAX)
+            return say_error(EX_USAGE, "--%s: a message takes at most %d", option,
+                             COMPOSE_FILES_MAX);
+        ret_values[count++] = value;
+    }
+    *ret_count = count;
+    return EX_OK;
+}
+
+static int
+gather_all(const struct command_call *call, struct compose *compose)
+{
+    int code = gather(call, "attach", compose->files, &compose->files_count);
+
+    if (code == EX_OK)
+        code = gather(call, "link", compose->links, &compose->links_count);
+    if (code == EX_OK)
+        code = gather(call, "picture", compose->pictures, &compose->pictures_count);
+    if (code == EX_OK && compose->pictures_count > 0 && !command_has(call, "html"))
+        code = say_error(EX_USAGE, "--picture: what shows it? Give --html too");
+    return code;
+}
+
+/* The messages of a digest, from files. */
+struct digest {
+    struct buffer contents[COMPOSE_FILES_MAX];
+    struct slice messages[COMPOSE_FILES_MAX];
+};
+
+static int
+read_digest(const struct command_call *call, struct compose *compose, struct digest *digest)
+{
+    const char *path;
+    int code = EX_OK;
+
+    for (size_t place = 0;
+         code == EX_OK && (path = command_next_value(call, "digest", &place));) {
+        if (compose->forwarded_count == COMPOSE_FILES_MAX)
+            return say_error(EX_USAGE, "a digest takes at most %d messages", COMPOSE_FILES_MAX);
+        size_t i = compose->forwarded_count++;
+        code = files_read(path, LETTER_MAX, &digest->contents[i]);
+        digest->messages[i] = buffer_slice(&digest->contents[i]);
+    }
+    compose->forwarded = digest->messages;
+    compose->is_digest = compose->forwarded_count > 0;
+    return code;
+}
+
 static int
 send_message(struct desk *desk, const struct command_call *call, const struct seal_wish *wish,
              struct compose *compose)
 {
-    struct buffer text;
+    struct buffer text = {0};
     struct composed composed;
-    const char *file, *subject = command_value(call, "subject");
+    const char *subject = command_value(call, "subject");
+    int code = gather_all(call, compose);
 
-    for (size_t place = 0; (file = command_next_value(call, "attach", &place));) {
-        if (compose->files_count == COMPOSE_FILES_MAX)
-            return say_error(EX_USAGE, "a message takes at most %d files", COMPOSE_FILES_MAX);
-        compose->files[compose->files_count++] = file;
-    }
-    for (size_t place = 0; (file = command_next_value(call, "picture", &place));) {
-        if (compose->pictures_count == COMPOSE_FILES_MAX || !command_has(call, "html"))
-            return say_error(EX_USAGE, "--picture: with --html, at most %d", COMPOSE_FILES_MAX);
-        compose->pictures[compose->pictures_count++] = file;
-    }
-    int code = compose_read_text(SLICE(""), &text);
+    if (code == EX_OK)
+        code = compose_read_text(SLICE(""), &text);
     if (code == EX_OK) {
         compose->account = desk->login.account;
         compose->from = command_value(call, "from");
@@ -69,10 +119,11 @@ static int
 send_new(struct desk *desk, const struct command_call *call)
 {
     struct compose *compose = calloc(1, sizeof(*compose));
+    struct digest *digest = calloc(1, sizeof(*digest));
     struct seal_wish wish;
     struct buffer to, cc, bcc;
 
-    if (!compose)
+    if (!compose || !digest)
         abort();
     buffer_init(&to, LIST_MAX);
     buffer_init(&cc, LIST_MAX);
@@ -87,6 +138,8 @@ send_new(struct desk *desk, const struct command_call *call)
     compose->cc = buffer_slice(&cc);
     compose->bcc = buffer_slice(&bcc);
     int code = seal_read_options(call, &wish);
+    if (code == EX_OK)
+        code = read_digest(call, compose, digest);
     if (code == EX_OK && wish.is_encrypted && compose->bcc.len > 0)
         code = say_error(EX_USAGE, "--bcc with --encrypt: who can read an encrypted message can "
                                    "see for whom else it is; send the hidden copy by itself");
@@ -95,6 +148,9 @@ send_new(struct desk *desk, const struct command_call *call)
     buffer_finish(&to);
     buffer_finish(&cc);
     buffer_finish(&bcc);
+    for (size_t i = 0; i < compose->forwarded_count; i++)
+        buffer_finish(&digest->contents[i]);
+    free(digest);
     free(compose);
     return code;
 }
@@ -137,15 +193,18 @@ const struct command command_send = {
     .arguments = "[TO...]",
     .summary = "Send a message",
     .about = "Sends a message through an account's server (see 'facteur account add'). The text is "
-             "read from standard input; on a terminal $VISUAL or $EDITOR is started. Text in any "
-             "charset is taken as it is, attachments go octet for octet. A copy is saved among "
-             "what was sent.\n\n"
+             "read from standard input; on a terminal $VISUAL or $EDITOR is started. Text may be "
+             "in UTF-8 or in the locale's charset; it goes in the narrowest of us-ascii, "
+             "iso-8859-1, iso-8859-15 and utf-8. Attachments go octet for octet. A copy is saved "
+             "among what was sent.\n\n"
              "When the server cannot be reached, or says not now, the message waits in "
              "$XDG_STATE_HOME/facteur/outgoing; --retry sends what waits, and so does the next "
              "'facteur send' or 'facteur fetch'. Recipients that are refused for good are told.",
     .examples = "echo 'See you at eight' | facteur send -s Dinner alice@example.org\n"
                 "facteur send -s 'Our holiday' -a one.jpg -a two.jpg --cc bob@example.org "
                 "alice@example.org < letter.txt\n"
+                "facteur send -s 'What you missed' --digest one.eml --digest two.eml "
+                "alice@example.org < /dev/null\n"
                 "facteur send --retry",
     .arguments_max = COMMAND_ARGUMENTS_ANY,
     .options = {{"subject", "TEXT", "What it is about, in any language.", .letter = 's'},
@@ -159,6 +218,13 @@ const struct command command_send = {
                 {"html", "FILE", "The same in HTML, as an alternative for those who show it."},
                 {"picture", "FILE",
                  "A picture that the HTML shows as <img src=\"cid:FILE\">; as often as you like.",
+                 .is_repeatable = true},
+                {"digest", "FILE",
+                 "A message to put into a digest (multipart/digest); as often as you like.",
+                 .is_repeatable = true},
+                {"link", "URL",
+                 "Say where something can be had that is not sent (message/external-body); as "
+                 "often as you like.",
                  .is_repeatable = true},
                 {"receipt", NULL, "Ask for a receipt when it is shown; few readers send one."},
                 {"flowed", NULL, "Let the reader's window break the lines (format=flowed)."},

@@ -5,11 +5,11 @@
 #include "message/address.h"
 #include "message/message_id.h"
 #include "mime/build.h"
-#include "mime/encoded_word.h"
 #include "mime/file_type.h"
 #include "text/charset.h"
 #include "text/date.h"
 #include "text/utf8.h"
+#include "tool/enclosure.h"
 #include "tool/files.h"
 #include "tool/letter.h"
 #include "client/flowed.h"
@@ -25,14 +25,13 @@
 
 enum { ARENA_MAX = 256 << 20, FIELD_MAX = 1 << 20 };
 
-enum { ID_OCTETS = 16 };
-
 struct building {
     const struct compose *compose;
     struct composed *composed;
     struct arena arena;
     struct buffer text, html;
-    struct buffer *files, *pictures;
+    struct buffer *pictures;
+    struct enclosures enclosures;
     struct mime_draft *draft;
     struct slice domain; /* of the writer's address */
 };
@@ -97,27 +96,11 @@ name_picture(struct building *building, struct slice name, struct slice id)
     building->html = named;
 }
 
-static struct slice
-new_id(struct building *building)
-{
-    struct buffer text;
-    uint8_t random[ID_OCTETS];
-
-    files_random(random, sizeof(random));
-    buffer_init(&text, FIELD_MAX);
-    buffer_put_hex(&text, slice_of(random, sizeof(random)));
-    buffer_put_byte(&text, '@');
-    buffer_put(&text, building->domain);
-    struct slice id = arena_copy(&building->arena, buffer_slice(&text));
-    buffer_finish(&text);
-    return id;
-}
-
 static int
 new_picture(struct building *building, size_t index, struct mime_draft **ret_part)
 {
     const char *path = building->compose->pictures[index];
-    struct slice name = name_of(path), id = new_id(building);
+    struct slice name = name_of(path), id = enclosures_new_id(&building->arena, building->domain);
     struct buffer field, *bytes = &building->pictures[index];
     int code = files_read(path, LETTER_MAX, bytes);
 
@@ -177,6 +160,8 @@ add_texts(struct building *building)
     struct buffer utf8;
     struct mime_draft *plain, *rich = NULL;
 
+    if (compose->is_digest && compose->text.len == 0 && !compose->html)
+        return EX_OK;
     buffer_init(&utf8, LETTER_MAX);
     put_utf8(compose->text, &utf8);
     if (compose->is_flowed)
@@ -204,26 +189,6 @@ add_texts(struct building *building)
 }
 
 /* ---- attachments --------------------------------------------------------------------------- */
-
-/* Files go octet for octet. Text that is not UTF-8 is in a charset nobody told us. */
-static struct mime_draft *
-new_attachment(struct building *building, const char *path, struct slice bytes)
-{
-    struct slice name = name_of(path);
-    const char *type = mime_file_type(name);
-    bool is_text = strncmp(type, "text/", 5) == 0;
-
-    if (is_text && !utf8_is_valid(bytes))
-        type = "application/octet-stream";
-    struct mime_draft *part = strcmp(type, "message/rfc822") == 0
-                                  ? mime_draft_new_message(&building->arena, bytes)
-                                  : mime_draft_new_bytes(&building->arena, type, bytes);
-    if (part && is_text && utf8_is_valid(bytes))
-        mime_draft_add_parameter(part, "charset", SLICE("utf-8"));
-    if (part)
-        mime_draft_set_disposition(part, "attachment", name);
-    return part;
-}
 
 static int
 add_parts(struct building *building)
@@ -254,53 +219,25 @@ add_parts(struct building *building)
 }
 
 static int
-add_attachments(struct building *building)
+add_enclosures(struct building *building)
 {
     const struct compose *compose = building->compose;
-    struct mime_draft *mixed = mime_draft_new_multipart(&building->arena, "mixed"), *part;
+    struct enclosures *enclosures = &building->enclosures;
+    int code = EX_OK;
 
-    if (compose->files_count == 0 && compose->forwarded.len == 0)
-        return add_parts(building);
-    building->files = calloc(compose->files_count + 1, sizeof(*building->files));
-    if (!mixed || !building->files)
-        return too_large();
-    mime_draft_append(mixed, building->draft);
-    building->draft = mixed;
-    for (size_t i = 0; i < compose->files_count; i++) {
-        int code = files_read(compose->files[i], LETTER_MAX, &building->files[i]);
-        if (code != EX_OK)
-            return code;
-        part = new_attachment(building, compose->files[i], buffer_slice(&building->files[i]));
-        if (!part)
-            return too_large();
-        mime_draft_append(mixed, part);
-    }
-    if (compose->forwarded.len == 0)
-        return EX_OK;
-    part = mime_draft_new_message(&building->arena, compose->forwarded);
-    if (!part)
-        return too_large();
-    mime_draft_append(mixed, part);
-    return EX_OK;
+    enclosures_init(enclosures, &building->arena, building->draft);
+    for (size_t i = 0; i < compose->files_count && code == EX_OK; i++)
+        code = enclosures_add_file(enclosures, compose->files[i]);
+    for (size_t i = 0; i < compose->links_count && code == EX_OK; i++)
+        code = enclosures_add_link(enclosures, compose->links[i], building->domain);
+    if (code == EX_OK)
+        code = enclosures_add_messages(enclosures, compose->forwarded, compose->forwarded_count,
+                                       compose->is_digest);
+    building->draft = enclosures->draft;
+    return code;
 }
 
 /* ---- fields -------------------------------------------------------------------------------- */
-
-/* Names that are not ASCII become encoded words (RFC 2047 §5). */
-static void
-encode_names(struct building *building, struct address_list *list)
-{
-    for (struct address *address = list->first; address; address = address->next) {
-        struct buffer name;
-        if (utf8_is_ascii(address->name))
-            continue;
-        buffer_init(&name, FIELD_MAX);
-        mime_encoded_words_put(&name, address->name, MIME_WORD_PHRASE, 0);
-        address->name = arena_copy(&building->arena, buffer_slice(&name));
-        address->has_encoded_word = true;
-        buffer_finish(&name);
-    }
-}
 
 /* Addresses without a domain are of the writer's own (RFC 6409 §8.3). */
 static void
@@ -319,7 +256,6 @@ add_addresses(struct building *building, const char *field, struct slice text)
 {
     enum { WRONG = ADDRESS_NO_LOCAL | ADDRESS_UNCLOSED | ADDRESS_MULTIPLE_AT };
     struct address_list list;
-    struct buffer formatted;
 
     if (text.len == 0)
         return EX_OK;
@@ -330,12 +266,7 @@ add_addresses(struct building *building, const char *field, struct slice text)
                          "by commas, not '%.*s'",
                          field, (int)text.len, (const char *)text.at);
     complete_domains(building, &list);
-    encode_names(building, &list);
-    buffer_init(&formatted, FIELD_MAX);
-    address_list_format(&list, strlen(field) + 2, &formatted);
-    mime_draft_add_field(building->draft, field,
-                         arena_copy(&building->arena, buffer_slice(&formatted)));
-    buffer_finish(&formatted);
+    mime_draft_add_addresses(building->draft, field, &list);
     return EX_OK;
 }
 
@@ -347,7 +278,7 @@ add_message_id(struct building *building)
 
     buffer_init(&text, FIELD_MAX);
     buffer_put_byte(&text, '<');
-    buffer_put(&text, new_id(building));
+    buffer_put(&text, enclosures_new_id(&building->arena, building->domain));
     buffer_put_byte(&text, '>');
     mime_draft_add_field(building->draft, "Message-ID",
                          arena_copy(&building->arena, buffer_slice(&text)));
@@ -498,16 +429,16 @@ compose_put(const struct compose *compose, struct composed *ret_composed)
     if (code == EX_OK)
         code = add_texts(&building);
     if (code == EX_OK)
-        code = add_attachments(&building);
+        code = add_parts(&building);
+    if (code == EX_OK)
+        code = add_enclosures(&building);
     if (code == EX_OK)
         code = add_fields(&building);
     if (code == EX_OK)
         code = put_message(&building);
-    for (size_t i = 0; building.files && i < compose->files_count; i++)
-        buffer_finish(&building.files[i]);
     for (size_t i = 0; building.pictures && i < compose->pictures_count; i++)
         buffer_finish(&building.pictures[i]);
-    free(building.files);
+    enclosures_finish(&building.enclosures);
     free(building.pictures);
     if (compose->is_from_nobody)
         buffer_clear(&ret_composed->sender);

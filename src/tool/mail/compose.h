@@ -27,7 +27,11 @@ struct compose {
     const char *files[COMPOSE_FILES_MAX]; /* attachments */
     size_t files_count;
     struct slice in_reply_to, references;    /* as they stand in fields; may be empty */
-    struct slice forwarded;                  /* a whole message, attached; may be empty */
+    const struct slice *forwarded;           /* whole messages, attached; several as a digest */
+    size_t forwarded_count;
+    bool is_digest;                          /* also if it is one; without a text it is all */
+    const char *links[COMPOSE_FILES_MAX];    /* URLs of what is not sent, but said where it is */
+    size_t links_count;
     bool is_flowed;                          /* format=flowed (RFC 3676) */
     bool wants_receipt;                      /* asks for one, to be sent to From (RFC 8098 §2.1) */
     const char *pictures[COMPOSE_FILES_MAX]; /* that the HTML shows: src="cid:NAME" (RFC 2387) */

@@ -177,6 +177,7 @@ struct making {
     struct compose *compose;
     char *files[COMPOSE_FILES_MAX]; /* expanded; owned */
     struct composed composed;
+    struct slice forwarded;
 };
 
 static int
@@ -197,8 +198,9 @@ make(const struct worker *worker, const struct draft *draft, bool is_kept, struc
     compose->text = traffic_text(draft->text);
     compose->in_reply_to = traffic_text(draft->in_reply_to);
     compose->references = traffic_text(draft->references);
-    if (draft->forwarded)
-        compose->forwarded = slice_of(draft->forwarded, draft->forwarded_len);
+    making->forwarded = slice_of(draft->forwarded, draft->forwarded_len);
+    compose->forwarded = &making->forwarded;
+    compose->forwarded_count = draft->forwarded ? 1 : 0;
     for (size_t i = 0; i < draft->files_count && i < COMPOSE_FILES_MAX; i++) {
         making->files[i] = worker_expand(draft->files[i]);
         compose->files[compose->files_count++] = making->files[i];
