@@ -28,6 +28,8 @@ main(int argc, char **argv)
     for (size_t i = 0; letter && facteur_letter_attachment(letter, i, &attachment); i++) {
         if (wanted == i + 1)
             save(&attachment);
+        else if (wanted == 0 && attachment.url)
+            printf("%zu %s\n", i + 1, attachment.url);
         else if (wanted == 0)
             printf("%zu %s %s %zu\n", i + 1, attachment.name, attachment.type, attachment.len);
     }

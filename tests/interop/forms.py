@@ -143,7 +143,63 @@ class Forms(Correspondents):
         shown, _ = self.show("elsewhere")
         self.assertIn("URL https://example.org/a.pdf; it was not fetched", shown["notices"])
 
+    def test_what_is_not_sent_is_said_where_it_is(self):
+        self.send("the film", "--link", "https://example.org/film%20one.mp4", "--link", "https://example.org/plan.pdf?v=2", "-a", "a.txt",
+                  code=NOINPUT)
+        self.send("the film", "--link", "https://example.org/film%20one.mp4", "--link", "https://example.org/plan.pdf?v=2")
+        shown, _ = self.show("the film")
+        self.assertIn("part 2 (film%20one.mp4, video/mp4) is not in the message, but to be had by URL https://example.org/film%20one.mp4;",
+                      shown["notices"])
+        raw = next(parsed(m) for m in self.office.messages(BOB) if b"Subject: the film" in m)
+        part = raw.get_payload()[2]
+        self.assertEqual((part.get_content_type(), part.get_param("access-type"), part.get_param("url")),
+                         ("message/external-body", "URL", "https://example.org/plan.pdf?v=2"))
+        phantom = part.get_payload()[0]
+        self.assertEqual((phantom.get_content_type(), phantom.get_filename()), ("application/pdf", "plan.pdf"))
+        self.assertRegex(phantom["Content-ID"], "^<[0-9a-f]{32}@example.test>$")
+        self.run_it("send", "--account", "alice", BOB, "--link", "film.mp4", code=USAGE)
+
+    # ---- digests
+
+    def test_messages_are_put_into_a_digest(self):
+        for number, text in enumerate(("Salut é\n", "short\r\n")):
+            (self.home / f"{number}.eml").write_bytes(f"From: <x{number}@example.org>\nSubject: number {number}\n\n{text}".encode())
+        for words, text, types in (((), "Hello.\n", ["multipart/mixed", "text/plain", "multipart/digest"]), ((), "", ["multipart/digest"])):
+            message = self.print_it("--digest", "0.eml", "--digest", "1.eml", *words, text=text)
+            self.assertEqual([p.get_content_type() for p in message.walk()],
+                             types + ["message/rfc822", "text/plain"] * 2)
+            inside = [p for p in message.walk() if p.get_content_type() == "message/rfc822"]
+            self.assertEqual([p["Content-Type"] for p in inside], [None, None])
+            self.assertEqual([p.get_payload()[0]["Subject"] for p in inside], ["number 0", "number 1"])
+        built = parsed(self.run_it("mime", "build", "--digest", "1.eml", "0.eml", "--link", "https://example.org/", text="Intro\n"))
+        self.assertEqual([p.get_content_type() for p in built.get_payload()], ["text/plain", "message/external-body", "multipart/digest"])
+
+    # ---- charsets
+
+    def test_the_charset_is_as_narrow_as_the_text_allows(self):
+        for text, charset in (("plain\n", "us-ascii"), ("déjà\n", "iso-8859-1"), ("12 €\n", "iso-8859-15"), ("“x”\n", "utf-8")):
+            name = f"{text.strip()}.bin"
+            (self.home / name).write_bytes(b"x")
+            message = self.run_it("send", "--account", "alice", "--print", f"{text.strip()} <{BOB}>", "-s", text.strip(), "-a", name, text=text)
+            body = parsed(message).get_payload()[0]
+            self.assertEqual((body.get_content_charset(), body.get_content()), (charset, text))
+            self.assertEqual((parsed(message)["Subject"], parsed(message)["To"].addresses[0].display_name), (text.strip(),) * 2)
+            self.assertEqual(next(parsed(message).iter_attachments()).get_filename(), name)
+            if charset != "us-ascii":
+                self.assertIn(f"Subject: =?{charset}?".encode(), message.replace(b"12 =?", b"=?"))
+                self.assertIn(f"filename*={charset}''".encode(), message)
+
     # ---- forwards
+
+    def test_several_messages_are_passed_on_as_a_digest(self):
+        for subject in ("part one", "part two"):
+            self.send(subject)
+        first, second = self.find("part one"), self.find("part two")
+        self.run_it("forward", f"{first}-{second}", ALICE, "--account", "bob", text="For you.\n")
+        raw = next(parsed(m) for m in self.office.messages(ALICE) if b"Fwd: part one (and 1 more)" in m)
+        digest = raw.get_payload()[1]
+        self.assertEqual(digest.get_content_type(), "multipart/digest")
+        self.assertEqual([p.get_payload()[0]["Subject"] for p in digest.get_payload()], ["part one", "part two"])
 
     def test_a_message_is_passed_on_whole(self):
         self.send("original", text="L’original.\n")

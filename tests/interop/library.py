@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""libfacteur: the four programs of docs/examples (case C6), against Facteur, by IMAP and POP3."""
+"""libfacteur: the five programs of docs/examples (case C6), against Facteur, by IMAP and POP3."""
+import email
+import email.policy
 import os
 import subprocess
 import tempfile
@@ -64,6 +66,23 @@ class Library(unittest.TestCase):
         self.assertEqual(self.run_it("attachments", number), "1 a.png image/png 256\n")
         self.run_it("attachments", number, "1")
         self.assertEqual((self.folder / "a.png").read_bytes(), octets)
+
+    def test_messages_go_as_a_digest_with_a_link(self):
+        for subject in ("first", "second"):
+            self.run_it("send", BOB, subject, "Salut Gérard", who=ALICE)
+        before = int(self.run_it("count", who=ALICE))
+        self.run_it("digest", "2", ALICE, "https://example.org/all.mbox")
+        number = str(before + 1)
+        message = self.office.messages(ALICE)[-1]
+        digest = email.message_from_bytes(message, policy=email.policy.default).get_payload()[1]
+        self.assertEqual(digest.get_content_type(), "multipart/digest")
+        self.assertEqual([(part.get_content_type(), part.get_payload()[0]["Subject"]) for part in digest.get_payload()[:2]],
+                         [("message/rfc822", "second"), ("message/rfc822", "first")])
+        self.assertEqual(digest.get_payload()[2].get_param("URL"), "https://example.org/all.mbox")
+        listed = self.run_it("attachments", number, who=ALICE).splitlines()
+        self.assertEqual(listed[2:], ["3 https://example.org/all.mbox"])
+        self.run_it("digest", "0", ALICE, "no url", code=1)
+        self.assertEqual(self.said, "'no url' is no URL\n")
 
     def test_what_fails_is_told(self):
         self.run_it("read", "9999", code=1)

@@ -202,7 +202,7 @@ display_names_are_atoms_quoted_or_encoded(void **state)
     check_phrase("a \"b\" \\c", "\"a \\\"b\\\" \\\\c\"");
     check_phrase("G\xC3\xA9rard (le) Florin", "=?iso-8859-1?Q?G=E9rard_=28le=29_Florin?=");
     check_phrase("12 \xE2\x82\xAC", "=?iso-8859-15?Q?12_=A4?=");
-    check_phrase("=?x?=", "=?us-ascii?Q?=3D=3Fx=3F=3D?=");
+    check_phrase("=?x?=", "=?us-ascii?B?PT94Pz0=?=");
     check_phrase("\xE2\x80\x9C" "Bob\xE2\x80\x9D", "=?utf-8?B?4oCcQm9i4oCd?=");
     check_phrase("\xE4\xB8\xAD\xE6\x96\x87", "=?utf-8?B?5Lit5paH?=");
     check_phrase("two  blanks", "\"two  blanks\"");

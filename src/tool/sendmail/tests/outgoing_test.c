@@ -21,9 +21,9 @@ messages_are_completed(void **state)
     } cases[] = {
         {"From: a@b.test\nSubject: x\n\nbody\n", "From: a@b.test\nSubject: x\n\r\nbody\n"},
         {"Subject: x\r\n\r\nbody\r\n",
-         "Subject: x\r\nFrom: =?utf-8?Q?Anne_R=C3=A9my?= <root@host.test>\r\n\r\nbody\r\n"},
-        {"just text\n", "From: =?utf-8?Q?Anne_R=C3=A9my?= <root@host.test>\r\n\r\njust text\n"},
-        {"", "From: =?utf-8?Q?Anne_R=C3=A9my?= <root@host.test>\r\n\r\n"},
+         "Subject: x\r\nFrom: =?iso-8859-1?Q?Anne_R=E9my?= <root@host.test>\r\n\r\nbody\r\n"},
+        {"just text\n", "From: =?iso-8859-1?Q?Anne_R=E9my?= <root@host.test>\r\n\r\njust text\n"},
+        {"", "From: =?iso-8859-1?Q?Anne_R=E9my?= <root@host.test>\r\n\r\n"},
         {"From: root (Cron Daemon)\nTo: root\n\nx\n",
          "From: Cron Daemon <root@host.test>\r\nTo: root@host.test\r\n\r\nx\n"},
         {"From root@x Sat Jan  1\nFrom: a@b.test\nBcc: secret@c.test,\n more@c.test\n"
