@@ -25,9 +25,9 @@ enum mime_word_place {
 };
 
 /* Puts UTF-8 text as field content: plain where RFC 5322 can say it, else encoded words (Q or B,
- * whichever is shorter, in the narrowest charset: charset_narrowest), characters never split, lines folded so that none is longer than 76.
- * `column` is that of the first octet on its line. In MIME_WORD_PHRASE plain text becomes atoms
- * or a quoted string. */
+ * whichever is shorter, in the narrowest charset: charset_narrowest), characters never split,
+ * lines folded so that none is longer than 76. `column` is that of the first octet on its line. In
+ * MIME_WORD_PHRASE plain text becomes atoms or a quoted string. */
 void mime_encoded_words_put(struct buffer *buffer, struct slice text, enum mime_word_place place,
                             size_t column);
 

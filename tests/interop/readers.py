@@ -53,6 +53,8 @@ class Readers(unittest.TestCase):
         cls.wanted = {}
         for number, batch in enumerate(cls.batches):
             cls.build(number, batch)
+        for charset, text in (("iso-8859-1", "Déjà vu, señor Grüße " * 9 + "ÿ"), ("iso-8859-15", "Œuvre à 12 € – non, 13 €".replace("–", "-"))):
+            cls.build_narrow(len(cls.wanted), charset, text)
 
     @classmethod
     def tearDownClass(cls):
@@ -69,6 +71,21 @@ class Readers(unittest.TestCase):
             name = cls.folder / f"{path.stem} – été 日本.bin"
             name.write_bytes(path.read_bytes())
             names.append(name)
+        cls.put(number, subject, text, names)
+
+    @classmethod
+    def build_narrow(cls, number, charset, text):
+        """Words that fit into a charset narrower than UTF-8, which is then taken."""
+        name = cls.folder / f"{text[:60]}.bin"
+        name.write_bytes(bytes(range(256)))
+        cls.put(number, text, f"{text}\n", [name])
+        octets = (cls.folder / "built" / f"{number:03}.eml").read_bytes().lower()
+        for word in (f"subject: =?{charset}?", f"charset={charset}", f"*={charset}''"):
+            if word.encode() not in octets:
+                raise AssertionError(f"no {word} in {octets[:600]}")
+
+    @classmethod
+    def put(cls, number, subject, text, names):
         (cls.folder / "text").write_text(text, encoding="utf-8")
         done = subprocess.run([FACTEUR, "mime", "build", "--subject", subject, "--from", "Zoë <zoe@example.org>", "--to",
                                "bob@example.org", "--text", cls.folder / "text", *names], capture_output=True, check=False,

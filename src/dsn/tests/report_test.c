@@ -82,7 +82,7 @@ a_report_has_three_parts(void **state)
     static const char *const lines[] = {
         "From: Mail Delivery System <MAILER-DAEMON@bar.com>\r\n",
         "To: <fred@bar.com>\r\n",
-        "Subject: Undelivered: =?utf-8?B?w4l0w6k=?=\r\n",
+        "Subject: Undelivered: =?iso-8859-1?B?yXTp?=\r\n",
         "Message-ID: <Q2@bar.com>\r\n",
         "In-Reply-To: <m1@bar.com>\r\n",
         "Auto-Submitted: auto-replied\r\n",

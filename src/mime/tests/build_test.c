@@ -231,7 +231,7 @@ names_in_addresses_are_encoded(void **state)
     mime_draft_add_addresses(draft, "Cc", &list);
     build(fixture, draft);
     struct slice out = buffer_slice(&fixture->out);
-    assert_true(slice_starts_with(out, SLICE("To: =?iso-8859-1?Q?Zo=E9?= <zoe@example.org>,")));
+    assert_true(slice_starts_with(out, SLICE("To: =?iso-8859-1?B?Wm/p?= <zoe@example.org>,")));
     assert_true(slice_find(out, SLICE(" Bob <bob@example.org>\r\nMIME-Version")) < out.len);
 }
 

@@ -286,8 +286,9 @@ const struct command command_forward = {
     .arguments = "MESSAGE TO...",
     .summary = "Pass a message on",
     .about = "Sends the message to others, whole and unchanged, attached to one of your own "
-             "(message/rfc822); several, like 3-9, as one digest (multipart/digest). What you say about it is read from standard input; on a terminal "
-             "$VISUAL or $EDITOR is started.",
+             "(message/rfc822); several, like 3-9, as one digest (multipart/digest). "
+             "What you say about it is read from standard input; on a terminal $VISUAL or $EDITOR "
+             "is started.",
     .examples = "echo 'For your files.' | facteur forward 7 bob@example.org\n"
                 "echo 'What you missed.' | facteur forward 3-9 bob@example.org",
     .arguments_min = 2,
