@@ -617,3 +617,5 @@ imap_server_stop(struct imap_server *server, struct instant now)
     if (server->compress)
         imap_compress_pack(server);
 }
+
+ENGINE_KIND(imap_server);

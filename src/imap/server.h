@@ -11,6 +11,7 @@
 #ifndef IMAP_SERVER_H
 #define IMAP_SERVER_H
 
+#include "base/engine.h"
 #include "base/slice.h"
 #include "base/time.h"
 #include "imap/mailbox.h"
@@ -132,5 +133,8 @@ void imap_server_sent(struct imap_server *server, size_t len, struct instant now
 /* When expire wants to be called: the end of an answer's delay, or the autologout. */
 struct instant imap_server_deadline(const struct imap_server *server);
 void imap_server_expire(struct imap_server *server, struct instant now);
+
+/* The same, for whoever moves the bytes of any engine. */
+extern const struct engine_kind imap_server_kind;
 
 #endif

@@ -339,3 +339,5 @@ pop3_server_counts(const struct pop3_server *server)
         .deleted = server->maildrop.deleted_count,
     };
 }
+
+ENGINE_KIND(pop3_server);

@@ -9,6 +9,7 @@
 #ifndef POP3_SERVER_H
 #define POP3_SERVER_H
 
+#include "base/engine.h"
 #include "base/slice.h"
 #include "base/time.h"
 
@@ -166,5 +167,8 @@ struct pop3_server_counts {
     uint32_t deleted;  /* marked; removed when UPDATE was answered OK */
 };
 struct pop3_server_counts pop3_server_counts(const struct pop3_server *server);
+
+/* The same, for whoever moves the bytes of any engine. */
+extern const struct engine_kind pop3_server_kind;
 
 #endif

@@ -30,7 +30,7 @@ struct connection {
     struct host_timer *timer;
     struct tls_engine *tls;
     struct tls_context *tls_next; /* to begin with once the clear output is sent */
-    const struct connection_engine *engine_kind;
+    const struct engine_kind *engine_kind;
     void *engine;
     const struct connection_owner *owner_kind;
     void *owner;

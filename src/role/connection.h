@@ -19,6 +19,7 @@
 #ifndef ROLE_CONNECTION_H
 #define ROLE_CONNECTION_H
 
+#include "base/engine.h"
 #include "host/host.h"
 #include "tls/facts.h"
 
@@ -30,22 +31,6 @@ enum {
     CONNECTION_HANDSHAKE_MS = 30 * 1000,    /* for TLS to begin */
     CONNECTION_FLUSH_MS = 10 * 1000,        /* to send the last answers after connection_finish */
     CONNECTION_LINGER_MS = 2 * 1000         /* for the peer to close after we have shut our side */
-};
-
-/* The functions of a protocol engine; `engine` is what was given at open. */
-struct connection_engine {
-    /* Takes bytes from the front of input; returns how many. 0 while it cannot go on. */
-    size_t (*feed)(void *engine, struct slice input, struct instant now);
-    /* What is to be sent now. Valid until the next call of the engine. */
-    struct slice (*output)(const void *engine);
-    void (*sent)(void *engine, size_t len, struct instant now);
-    /* When expire wants to be called; INSTANT_NEVER for never. */
-    struct instant (*deadline)(const void *engine);
-    void (*expire)(void *engine, struct instant now);
-    /* True while an answer, or more of it, is still to come: from the owner, or held back by the
-     * engine until its deadline. A peer that has closed its side is waited for as long as this
-     * is true. */
-    bool (*is_busy)(const void *engine);
 };
 
 enum connection_end {
@@ -78,7 +63,7 @@ struct connection_options {
     struct connection_shared *shared;
     struct host_stream *stream; /* taken over */
     struct tls_context *tls;    /* TLS from the first byte; NULL to begin in the clear */
-    const struct connection_engine *engine_kind;
+    const struct engine_kind *engine_kind;
     void *engine; /* borrowed, lives until `closed` */
     const struct connection_owner *owner_kind;
     void *owner;

@@ -262,8 +262,9 @@ smtp_server_output(const struct smtp_server *server)
 }
 
 void
-smtp_server_sent(struct smtp_server *server, size_t len)
+smtp_server_sent(struct smtp_server *server, size_t len, struct instant now)
 {
+    (void)now; /* the client's time runs from its own bytes */
     buffer_consume(&server->output, len);
     buffer_release_if_empty(&server->output);
 }
@@ -381,3 +382,5 @@ smtp_server_facts(const struct smtp_server *server)
         .transactions = server->transactions,
     };
 }
+
+ENGINE_KIND(smtp_server);

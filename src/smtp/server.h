@@ -21,6 +21,7 @@
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
 
+#include "base/engine.h"
 #include "base/time.h"
 #include "envelope/parameter.h"
 #include "envelope/path.h"
@@ -211,7 +212,7 @@ void smtp_server_challenge(struct smtp_server *server, struct slice challenge, s
 
 /* What is to be sent now; empty while an answer is held back. Valid until the next call. */
 struct slice smtp_server_output(const struct smtp_server *server);
-void smtp_server_sent(struct smtp_server *server, size_t len);
+void smtp_server_sent(struct smtp_server *server, size_t len, struct instant now);
 
 /* When to call expire: a client's time is over, or a held answer is due. INSTANT_NEVER while a
  * question is open: then the time is the caller's, not the client's. */
@@ -266,5 +267,8 @@ struct smtp_server_facts smtp_server_facts(const struct smtp_server *server);
 
 /* True for a line that carries a secret ("AUTH PLAIN …"): for traces made before feeding. */
 bool smtp_line_is_secret(struct slice line);
+
+/* The same, for whoever moves the bytes of any engine. */
+extern const struct engine_kind smtp_server_kind;
 
 #endif

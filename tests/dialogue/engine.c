@@ -26,17 +26,15 @@ static const struct {
     const char *service;
     const struct dialogue_engine *engine;
 } services[] = {
-    {"smtp", &dialogue_engine_smtp},
-    {"submission", &dialogue_engine_smtp},
-    {"submissions", &dialogue_engine_smtp},
-    {"lmtp", &dialogue_engine_smtp},
-    {"pop3", &dialogue_engine_pop3},
-    {"pop3s", &dialogue_engine_pop3},
+    {"smtp", &dialogue_engine_smtp},        {"submission", &dialogue_engine_smtp},
+    {"submissions", &dialogue_engine_smtp}, {"lmtp", &dialogue_engine_smtp},
+    {"pop3", &dialogue_engine_pop3},        {"pop3s", &dialogue_engine_pop3},
 };
 
 struct connection {
     const struct dialogue_engine *engine;
     void *session;
+    void *server;
     bool is_closed;
 };
 
@@ -86,11 +84,11 @@ settle(size_t id)
 
     connection->engine->work(connection->session, now);
     for (;;) {
-        struct slice output = connection->engine->output(connection->session);
+        struct slice output = connection->engine->kind->output(connection->server);
         if (output.len == 0)
             break;
         print_hex("out", id, output);
-        connection->engine->sent(connection->session, output.len, now);
+        connection->engine->kind->sent(connection->server, output.len, now);
         connection->engine->work(connection->session, now);
     }
     if (!connection->is_closed && connection->engine->is_closed(connection->session)) {
@@ -110,7 +108,7 @@ pass_time(struct instant until)
             struct connection *connection = &connections[id];
             if (!connection->session)
                 continue;
-            struct instant when = connection->engine->deadline(connection->session);
+            struct instant when = connection->engine->kind->deadline(connection->server);
             if (!instant_is_before(due, when) && (!first || instant_is_before(when, due))) {
                 first = connection;
                 due = when;
@@ -119,7 +117,7 @@ pass_time(struct instant until)
         now = instant_is_before(now, due) ? due : now;
         if (!first)
             return;
-        first->engine->expire(first->session, now);
+        first->engine->kind->expire(first->server, now);
         settle((size_t)(first - connections));
     }
 }
@@ -131,7 +129,7 @@ feed_piece(size_t id, struct slice piece)
     int idle = 0;
 
     while (piece.len > 0 && idle < 3) {
-        size_t taken = connection->engine->feed(connection->session, piece, now);
+        size_t taken = connection->engine->kind->feed(connection->server, piece, now);
         piece = slice_skip(piece, taken);
         settle(id);
         if (taken > 0) {
@@ -139,7 +137,7 @@ feed_piece(size_t id, struct slice piece)
             continue;
         }
         /* An answer is held back: the client waits for it. */
-        struct instant due = connection->engine->deadline(connection->session);
+        struct instant due = connection->engine->kind->deadline(connection->server);
         if (instant_is_never(due))
             break;
         pass_time(due);
@@ -163,7 +161,8 @@ open_connection(size_t id, const char *service)
         if (strcmp(services[i].service, service) != 0)
             continue;
         connections[id] = (struct connection){.engine = services[i].engine};
-        connections[id].session = services[i].engine->open(&world, service, now);
+        connections[id].session =
+            services[i].engine->open(&world, service, now, &connections[id].server);
         settle(id);
         return;
     }

@@ -5,7 +5,7 @@
 #define TESTS_DIALOGUE_ENGINE_H
 
 #include "base/buffer.h"
-#include "base/time.h"
+#include "base/engine.h"
 #include "pop3/tests/lobby.h"
 #include "smtp/tests/office.h"
 
@@ -32,15 +32,13 @@ uint32_t dialogue_setting_number(const struct dialogue_world *world, const char 
 
 struct dialogue_engine {
     const char *service; /* as `connect` names it */
-    void *(*open)(struct dialogue_world *world, const char *service, struct instant now);
+    const struct engine_kind *kind;
+    /* *ret_server is the engine, owned by the session. */
+    void *(*open)(struct dialogue_world *world, const char *service, struct instant now,
+                  void **ret_server);
     void (*close)(void *session);
-    size_t (*feed)(void *session, struct slice input, struct instant now);
     /* Takes events and answers questions. */
     void (*work)(void *session, struct instant now);
-    struct slice (*output)(void *session);
-    void (*sent)(void *session, size_t len, struct instant now);
-    struct instant (*deadline)(void *session);
-    void (*expire)(void *session, struct instant now);
     /* The client has closed its side. */
     void (*end)(void *session, struct instant now);
     /* The service is stopped (421 and the like). */

@@ -41,7 +41,8 @@ fetch_new(struct dialogue_world *world)
 }
 
 static void *
-open_session(struct dialogue_world *world, const char *service, struct instant now)
+open_session(struct dialogue_world *world, const char *service, struct instant now,
+             void **ret_server)
 {
     struct session *session = calloc(1, sizeof(*session));
     const char *apop = dialogue_setting_find(world, "pop3_apop");
@@ -65,6 +66,7 @@ open_session(struct dialogue_world *world, const char *service, struct instant n
     };
     lobby_desk_init(&session->desk, &world->lobby, pop3_server_open(&session->options, now),
                     session->options.timestamp);
+    *ret_server = session->desk.server;
     return session;
 }
 
@@ -83,41 +85,11 @@ desk_of(void *session)
     return &((struct session *)session)->desk;
 }
 
-static size_t
-feed(void *session, struct slice input, struct instant now)
-{
-    return pop3_server_feed(desk_of(session)->server, input, now);
-}
-
 static void
 work(void *session, struct instant now)
 {
     fetch_new(((struct session *)session)->world);
     lobby_desk_work(desk_of(session), now);
-}
-
-static struct slice
-output(void *session)
-{
-    return pop3_server_output(desk_of(session)->server);
-}
-
-static void
-sent(void *session, size_t len, struct instant now)
-{
-    pop3_server_sent(desk_of(session)->server, len, now);
-}
-
-static struct instant
-deadline(void *session)
-{
-    return pop3_server_deadline(desk_of(session)->server);
-}
-
-static void
-expire(void *session, struct instant now)
-{
-    pop3_server_expire(desk_of(session)->server, now);
 }
 
 /* A client that has gone: the connection would close, and with it the engine. */
@@ -148,14 +120,10 @@ is_closed(void *session)
 
 const struct dialogue_engine dialogue_engine_pop3 = {
     .service = "pop3",
+    .kind = &pop3_server_kind,
     .open = open_session,
     .close = close_session,
-    .feed = feed,
     .work = work,
-    .output = output,
-    .sent = sent,
-    .deadline = deadline,
-    .expire = expire,
     .end = end,
     .stop = end,
     .wants_tls = wants_tls,

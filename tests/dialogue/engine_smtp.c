@@ -52,7 +52,8 @@ choose_options(struct session *session, const struct dialogue_world *world, cons
 }
 
 static void *
-open_session(struct dialogue_world *world, const char *service, struct instant now)
+open_session(struct dialogue_world *world, const char *service, struct instant now,
+             void **ret_server)
 {
     struct session *session = calloc(1, sizeof(*session));
     struct smtp_server_peer peer = {.is_secure = strcmp(service, "submissions") == 0};
@@ -64,6 +65,7 @@ open_session(struct dialogue_world *world, const char *service, struct instant n
                      smtp_server_open(&session->options, &peer, now));
     session->desk.greeting = (uint16_t)dialogue_setting_number(world, "greeting");
     session->desk.tls_code = (uint16_t)dialogue_setting_number(world, "starttls");
+    *ret_server = session->desk.server;
     return session;
 }
 
@@ -82,41 +84,10 @@ server_of(void *session)
     return ((struct session *)session)->desk.server;
 }
 
-static size_t
-feed(void *session, struct slice input, struct instant now)
-{
-    return smtp_server_feed(server_of(session), input, now);
-}
-
 static void
 work(void *session, struct instant now)
 {
     office_desk_work(&((struct session *)session)->desk, now);
-}
-
-static struct slice
-output(void *session)
-{
-    return smtp_server_output(server_of(session));
-}
-
-static void
-sent(void *session, size_t len, struct instant now)
-{
-    (void)now;
-    smtp_server_sent(server_of(session), len);
-}
-
-static struct instant
-deadline(void *session)
-{
-    return smtp_server_deadline(server_of(session));
-}
-
-static void
-expire(void *session, struct instant now)
-{
-    smtp_server_expire(server_of(session), now);
 }
 
 static void
@@ -153,14 +124,10 @@ is_closed(void *session)
 
 const struct dialogue_engine dialogue_engine_smtp = {
     .service = "smtp",
+    .kind = &smtp_server_kind,
     .open = open_session,
     .close = close_session,
-    .feed = feed,
     .work = work,
-    .output = output,
-    .sent = sent,
-    .deadline = deadline,
-    .expire = expire,
     .end = end,
     .stop = stop,
     .wants_tls = wants_tls,

@@ -162,7 +162,6 @@ void access_session_auth_step(struct access_session *session, struct slice respo
 
 /* ---- imap.c: sessions of IMAP ---- */
 
-extern const struct connection_engine access_imap_engine_kind;
 void access_imap_open(struct access_session *session, bool is_secure, bool allows_clear_password);
 void access_imap_process(struct access_session *session);
 void access_imap_answer(struct access_session *session, const struct pop3_answer *answer);

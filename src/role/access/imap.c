@@ -1,54 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* IMAP sessions: their engine as the connection sees it, and its events as notes to auth and
- * store. */
+/* IMAP sessions: the events of their engine as notes to auth and store. */
 #include "role/access/access.h"
-
-/* ---- the engine, as the connection sees it ------------------------------------------------- */
-
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    return imap_server_feed(engine, input, now);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    return imap_server_output(engine);
-}
-
-static void
-engine_sent(void *engine, size_t len, struct instant now)
-{
-    imap_server_sent(engine, len, now);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    return imap_server_deadline(engine);
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    imap_server_expire(engine, now);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    return imap_server_is_busy(engine);
-}
-
-const struct connection_engine access_imap_engine_kind = {
-    .feed = engine_feed,
-    .output = engine_output,
-    .sent = engine_sent,
-    .deadline = engine_deadline,
-    .expire = engine_expire,
-    .is_busy = engine_is_busy,
-};
 
 /* ---- opening --------------------------------------------------------------------------------- */
 

@@ -56,57 +56,10 @@ access_session_patience(const struct access_session *session)
 {
     if (session->waiting == WAITING_NOT)
         return INSTANT_NEVER;
-    return instant_after(session->waiting_since,
-                         duration_s(session->waiting == WAITING_AUTH ? ACCESS_AUTH_WAIT_S
-                                                                     : ACCESS_STORE_WAIT_S));
+    return instant_after(
+        session->waiting_since,
+        duration_s(session->waiting == WAITING_AUTH ? ACCESS_AUTH_WAIT_S : ACCESS_STORE_WAIT_S));
 }
-
-/* ---- the engine, as the connection sees it ------------------------------------------------- */
-
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    return pop3_server_feed(engine, input, now);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    return pop3_server_output(engine);
-}
-
-static void
-engine_sent(void *engine, size_t len, struct instant now)
-{
-    pop3_server_sent(engine, len, now);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    return pop3_server_deadline(engine);
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    pop3_server_expire(engine, now);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    return pop3_server_is_busy(engine);
-}
-
-static const struct connection_engine engine_kind = {
-    .feed = engine_feed,
-    .output = engine_output,
-    .sent = engine_sent,
-    .deadline = engine_deadline,
-    .expire = engine_expire,
-    .is_busy = engine_is_busy,
-};
 
 /* ---- the session, as the connection sees it ------------------------------------------------ */
 
@@ -301,7 +254,7 @@ is_loopback(const struct host_address *address)
     if (address->family == HOST_FAMILY_IPV4)
         return address->bytes[0] == 127;
     return address->family == HOST_FAMILY_UNIX ||
-        memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
+           memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
 }
 
 static void
@@ -334,7 +287,7 @@ begin(struct access_session *session, struct host_stream *stream)
         .shared = role->shared,
         .stream = stream,
         .tls = is_secure ? identity_context(&role->identity) : NULL,
-        .engine_kind = is_imap(session->service) ? &access_imap_engine_kind : &engine_kind,
+        .engine_kind = is_imap(session->service) ? &imap_server_kind : &pop3_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,
     };
@@ -362,14 +315,13 @@ access_session_put_timestamp(const struct access_session *session, struct buffer
 }
 
 void
-access_session_open(struct access_role *role, enum role_service service,
-                    struct host_stream *stream)
+access_session_open(struct access_role *role, enum role_service service, struct host_stream *stream)
 {
     struct host_address peer;
 
     host_stream_peer(stream, &peer);
     bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
-        config_networks_contain(&role->config->trusted_networks, &peer);
+                      config_networks_contain(&role->config->trusted_networks, &peer);
     if (is_tls_at_once(service) && !identity_is_there(&role->identity)) {
         refuse(role, service, stream, &peer, "TLS is not available now");
         return;

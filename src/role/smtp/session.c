@@ -92,55 +92,6 @@ smtp_session_patience(const struct smtp_session *session)
     return instant_after(session->waiting_since, duration_s(seconds[session->waiting]));
 }
 
-/* ---- the engine, as the connection sees it ------------------------------------------------------
- */
-
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    return smtp_server_feed(engine, input, now);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    return smtp_server_output(engine);
-}
-
-static void
-engine_sent(void *engine, size_t len, struct instant now)
-{
-    (void)now;
-    smtp_server_sent(engine, len);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    return smtp_server_deadline(engine);
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    smtp_server_expire(engine, now);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    return smtp_server_is_busy(engine);
-}
-
-static const struct connection_engine engine_kind = {
-    .feed = engine_feed,
-    .output = engine_output,
-    .sent = engine_sent,
-    .deadline = engine_deadline,
-    .expire = engine_expire,
-    .is_busy = engine_is_busy,
-};
-
 /* ---- the session, as the connection sees it -----------------------------------------------------
  */
 
@@ -295,7 +246,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .shared = role->shared,
         .stream = stream,
         .tls = is_secure ? identity_context(&role->identity) : NULL,
-        .engine_kind = &engine_kind,
+        .engine_kind = &smtp_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,
     };

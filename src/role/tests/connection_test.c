@@ -136,44 +136,6 @@ closed(void *owner, enum connection_end end)
     host_stop(scene->host);
 }
 
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    return pop3_server_feed(engine, input, now);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    return pop3_server_output(engine);
-}
-
-static void
-engine_sent(void *engine, size_t len, struct instant now)
-{
-    pop3_server_sent(engine, len, now);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    return pop3_server_deadline(engine);
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    pop3_server_expire(engine, now);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    return pop3_server_is_busy(engine);
-}
-
-static const struct connection_engine engine_kind = {
-    engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy};
 static const struct connection_owner owner_kind = {process, secured, closed};
 
 static void
@@ -193,7 +155,7 @@ on_accept(void *context, struct host_stream *stream)
         .shared = scene->shared,
         .stream = stream,
         .tls = scene->is_implicit ? scene->server_tls : NULL,
-        .engine_kind = &engine_kind,
+        .engine_kind = &pop3_server_kind,
         .engine = scene->engine,
         .owner_kind = &owner_kind,
         .owner = scene,

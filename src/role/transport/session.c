@@ -89,7 +89,7 @@ engine_is_busy(const void *engine)
     return false;
 }
 
-static const struct connection_engine engine_kind = {
+static const struct engine_kind engine_kind = {
     .feed = engine_feed,
     .output = engine_output,
     .sent = engine_sent,

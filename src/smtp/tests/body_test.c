@@ -127,7 +127,7 @@ a_body_without_an_end_is_not_read_for_ever(void **state)
     while (!desk.is_closed && fed < 100 * 1024 * 1024) {
         fed += smtp_server_feed(server, slice_of(line, sizeof(line)), now);
         office_desk_work(&desk, now);
-        smtp_server_sent(server, smtp_server_output(server).len);
+        smtp_server_sent(server, smtp_server_output(server).len, now);
     }
     assert_true(desk.is_closed && fed < 2 * 1024 * 1024);
     office_desk_finish(&desk);

@@ -54,7 +54,7 @@ to_client(struct pair *pair)
 
     size_t taken = smtp_client_feed(pair->play.client, piece, pair->play.now);
     client_play_work(&pair->play);
-    smtp_server_sent(pair->desk.server, taken);
+    smtp_server_sent(pair->desk.server, taken, pair->play.now);
     office_desk_work(&pair->desk, pair->play.now);
 }
 

@@ -60,7 +60,7 @@ collect(struct run *run)
     struct slice output = smtp_server_output(run->desk.server);
 
     buffer_put(&run->output, output);
-    smtp_server_sent(run->desk.server, output.len);
+    smtp_server_sent(run->desk.server, output.len, run->now);
 }
 
 /* Time stands still but for answers that are held back. */

@@ -56,7 +56,7 @@ collect(void)
     struct slice output = smtp_server_output(life.desk.server);
 
     buffer_put(&life.said, output);
-    smtp_server_sent(life.desk.server, output.len);
+    smtp_server_sent(life.desk.server, output.len, life.now);
     office_desk_work(&life.desk, life.now);
 }
 
@@ -419,7 +419,7 @@ an_idle_session_costs_less_than_4_kib(void **state)
             }
             rest = slice_skip(rest, smtp_server_feed(servers[i], rest, life.now));
         }
-        smtp_server_sent(servers[i], smtp_server_output(servers[i]).len);
+        smtp_server_sent(servers[i], smtp_server_output(servers[i]).len, life.now);
     }
     size_t after = mallinfo2().uordblks;
     print_message("an idle session: %zu octets\n", (after - before) / SESSIONS);

@@ -99,7 +99,7 @@ work(struct play *play)
     }
     struct slice output = smtp_server_output(play->server);
     buffer_put(&play->output, output);
-    smtp_server_sent(play->server, output.len);
+    smtp_server_sent(play->server, output.len, play->now);
 }
 
 static void

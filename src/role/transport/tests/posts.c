@@ -11,47 +11,6 @@ enum { SIDE_TRANSPORT = 1 };
 
 /* ---- a post -------------------------------------------------------------------------------- */
 
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    return smtp_server_feed(engine, input, now);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    return smtp_server_output(engine);
-}
-
-static void
-engine_sent(void *engine, size_t len, struct instant now)
-{
-    (void)now;
-    smtp_server_sent(engine, len);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    return smtp_server_deadline(engine);
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    smtp_server_expire(engine, now);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    return smtp_server_is_asking(engine);
-}
-
-static const struct connection_engine engine_kind = {
-    engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy,
-};
-
 static void
 on_process(void *owner)
 {
@@ -104,7 +63,7 @@ on_accept(void *context, struct host_stream *stream)
     talk->connection = connection_open(&(struct connection_options){
         .shared = post->shared,
         .stream = stream,
-        .engine_kind = &engine_kind,
+        .engine_kind = &smtp_server_kind,
         .engine = talk->desk.server,
         .owner_kind = &owner_kind,
         .owner = talk,

@@ -112,7 +112,7 @@ on_closed(void *owner, enum connection_end end)
 static void
 on_accept(void *context, struct host_stream *stream)
 {
-    static const struct connection_engine engine_kind = {
+    static const struct engine_kind engine_kind = {
         engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy};
     static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
     struct web *web = context;
