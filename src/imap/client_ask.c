@@ -173,8 +173,7 @@ put_date(struct imap_client *client, struct wall date)
     buffer_put_byte(&client->command, '"');
 }
 
-/* ---- one function for each shape of command ---------------------------------------------------
- */
+/* ---- one function for each shape of command -------------------------------------------------- */
 
 static bool
 put_text(struct imap_client *client, const struct imap_client_question *question)

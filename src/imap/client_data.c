@@ -191,8 +191,7 @@ take_namespace(struct imap_client *client, struct cursor *cursor)
     return true;
 }
 
-/* ---- sets of UIDs ------------------------------------------------------------------------------
- */
+/* ---- sets of UIDs ---------------------------------------------------------------------------- */
 
 static void
 begin_set(struct imap_client *client, const struct cursor *cursor, enum imap_client_event_kind kind)
@@ -277,8 +276,7 @@ take_esearch(struct imap_client *client, struct cursor *cursor)
     return true;
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static bool
 take_counted(struct imap_client *client, struct cursor *cursor)

@@ -88,8 +88,7 @@ on_response(struct imap_client *client, struct slice response)
         on_tagged(client, response);
 }
 
-/* ---- literals ----------------------------------------------------------------------------------
- */
+/* ---- literals -------------------------------------------------------------------------------- */
 
 /* Text for people may end in braces, too: only data have literals. */
 static bool
@@ -144,8 +143,7 @@ take_literal(struct imap_client *client, struct slice input)
     return piece.len;
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static size_t
 take_body(struct imap_client *client, struct slice input)
@@ -163,8 +161,7 @@ take_body(struct imap_client *client, struct slice input)
     return piece.len;
 }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static void
 end_number(struct imap_client *client)
@@ -225,8 +222,7 @@ imap_client_walk_on(struct imap_client *client)
         imap_client_walk_set(client);
 }
 
-/* ---- lines -------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void
 take_line(struct imap_client *client)

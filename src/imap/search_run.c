@@ -108,8 +108,7 @@ after_rows(struct imap_server *server)
     server->more = server->search_run->end;
 }
 
-/* ---- the index --------------------------------------------------------------------------------
- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 static bool test_columns(struct imap_server *server);
 

@@ -14,8 +14,7 @@ ask(struct migrate *migrate, const struct imap_client_question *question, client
     return client_imap_ask(migrate->imap, question, fn, migrate, &migrate->problem);
 }
 
-/* ---- mailboxes ---------------------------------------------------------------------------------
- */
+/* ---- mailboxes ------------------------------------------------------------------------------- */
 
 static void
 on_namespace(void *context, const struct imap_client_event *event)
@@ -130,8 +129,7 @@ migrate_list(struct migrate *migrate)
     return is_good;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* The bit of a keyword; 0 for what is none, or when there are too many. */
 static uint64_t

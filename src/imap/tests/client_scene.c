@@ -121,8 +121,7 @@ tell_answer(struct scene *scene, const struct imap_client_event *event)
     tell(scene, "] ", event->text);
 }
 
-/* ---- dealing with events ----------------------------------------------------------------------
- */
+/* ---- dealing with events --------------------------------------------------------------------- */
 
 static void
 ask_next(struct scene *scene)

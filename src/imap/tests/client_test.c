@@ -58,8 +58,7 @@ expect_selected(struct imap_client_question question, const char *server, const 
     scene_expect(&scene, said, wrote, heard);
 }
 
-/* ---- mailboxes ---------------------------------------------------------------------------------
- */
+/* ---- mailboxes ------------------------------------------------------------------------------- */
 
 static void
 mailboxes_are_listed_with_their_uses_and_names(void **state)
@@ -195,8 +194,7 @@ a_mailbox_that_cannot_be_selected_leaves_none(void **state)
     scene_close(&scene);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void
 attributes_of_messages_are_read(void **state)
@@ -283,8 +281,7 @@ flags_are_stored_and_messages_moved(void **state)
                     "A3 EXPUNGE\r\n", "reply 19 ok [] done\n");
 }
 
-/* ---- search ------------------------------------------------------------------------------------
- */
+/* ---- search ---------------------------------------------------------------------------------- */
 
 static void
 searches_have_strings_in_any_alphabet(void **state)
@@ -344,8 +341,7 @@ a_million_numbers_need_no_memory(void **state)
     scene_close(&scene);
 }
 
-/* ---- literals of ours --------------------------------------------------------------------------
- */
+/* ---- literals of ours ------------------------------------------------------------------------ */
 
 static void
 a_message_is_appended(void **state)
@@ -434,8 +430,7 @@ idle_ends_when_the_caller_wants_or_at_its_deadline(void **state)
     scene_close(&scene);
 }
 
-/* ---- our own server
- * ------------------------------------------------------------------------------ */
+/* ---- our own server -------------------------------------------------------------------------- */
 
 /* Carries octets between them until both have said all. */
 static void

@@ -92,8 +92,7 @@ smtp_session_patience(const struct smtp_session *session)
     return instant_after(session->waiting_since, duration_s(seconds[session->waiting]));
 }
 
-/* ---- the session, as the connection sees it -----------------------------------------------------
- */
+/* ---- the session, as the connection sees it -------------------------------------------------- */
 
 static void
 process(void *owner)

@@ -258,8 +258,7 @@ set_options(struct smtp_role *role)
     }
 }
 
-/* ---- the role's functions
- * ------------------------------------------------------------------------ */
+/* ---- the role's functions -------------------------------------------------------------------- */
 
 static void
 set_stress(struct smtp_role *role)

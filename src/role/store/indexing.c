@@ -33,8 +33,7 @@ indexing_add(struct indexing *indexing, account_id account)
         (void)!map_set(&indexing->searched, map_key_u64(&account), indexing);
 }
 
-/* ---- which account -----------------------------------------------------------------------------
- */
+/* ---- which account --------------------------------------------------------------------------- */
 
 void
 indexing_touch(struct store_role *role, account_id account)
@@ -126,8 +125,7 @@ step(void *context)
         begin_account(indexing, account);
 }
 
-/* ---- mailbox after mailbox ---------------------------------------------------------------------
- */
+/* ---- mailbox after mailbox ------------------------------------------------------------------- */
 
 static bool
 note_mailbox(void *context, mailbox_id mailbox, const struct mailbox_entry *entry)
@@ -203,8 +201,7 @@ tell_reached(struct indexing *indexing, uint64_t modseq, mailbox_id mailbox, uin
                   HOST_HANDLE_NONE);
 }
 
-/* ---- what has gone
- * ------------------------------------------------------------------------------- */
+/* ---- what has gone --------------------------------------------------------------------------- */
 
 static bool
 note_body(void *context, uint32_t uid, const struct message_entry *entry)
@@ -274,8 +271,7 @@ clear_out(struct indexing *indexing)
     buffer_finish(&bodies);
 }
 
-/* ---- on and on
- * ----------------------------------------------------------------------------------- */
+/* ---- on and on ------------------------------------------------------------------------------- */
 
 static void
 end_account(struct indexing *indexing)
@@ -351,8 +347,7 @@ on_wanted(struct indexing *indexing, const struct store_index_wanted *note)
     indexing_next_text(indexing);
 }
 
-/* ---- the channel
- * --------------------------------------------------------------------------------- */
+/* ---- the channel ----------------------------------------------------------------------------- */
 
 /* What was under way is given up; when there is an index again, all accounts are gone through. */
 static void

@@ -114,8 +114,7 @@ indexing_on_found(struct indexing *indexing, const struct store_index_found *not
                    slice_of(&note->bodies.at[i].body, sizeof(note->bodies.at[i].body)));
 }
 
-/* ---- which messages they are
- * --------------------------------------------------------------------- */
+/* ---- which messages they are ----------------------------------------------------------------- */
 
 static int
 compare_bodies(const void *left, const void *right)

@@ -22,8 +22,7 @@ message_at_hand(struct indexing *indexing)
     return &indexing->batch[indexing->batch_at];
 }
 
-/* ---- put
- * ----------------------------------------------------------------------------------------- */
+/* ---- put ------------------------------------------------------------------------------------- */
 
 static void
 put(struct indexing *indexing, uint32_t head_len, struct slice text, host_handle blob)
@@ -59,8 +58,7 @@ put_nothing(struct indexing *indexing, const char *why)
     put(indexing, 0, SLICE(""), HOST_HANDLE_NONE);
 }
 
-/* ---- extract
- * ------------------------------------------------------------------------------------- */
+/* ---- extract --------------------------------------------------------------------------------- */
 
 /* Somebody who has nothing else to do: mail goes first. */
 static void
@@ -125,8 +123,7 @@ indexing_lose_deliver(struct store_role *role, const struct store_deliver *deliv
     indexing_step_in(indexing, INDEXING_BUSY_MS);
 }
 
-/* ---- read
- * ---------------------------------------------------------------------------------------- */
+/* ---- read ------------------------------------------------------------------------------------ */
 
 static void read_on(struct indexing *indexing);
 
