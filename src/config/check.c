@@ -83,6 +83,9 @@ check_tokens(struct check *check, const struct config *config)
     if (config->auth_mechanisms & bearers && config->oauth_issuer.len == 0)
         complain(check, "oauth_issuer",
                  "OAUTHBEARER and XOAUTH2 need it; set it, or take them out of auth_mechanisms");
+    if (config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL && config->tls_client_trust.len == 0)
+        complain(check, "tls_client_trust",
+                 "EXTERNAL needs it; set it, or take EXTERNAL out of auth_mechanisms");
     if (config->oauth_issuer.len > 0 && config->oauth_claim.len == 0)
         complain(check, "oauth_claim", "names nobody; set it to a claim, as email");
 }

@@ -9,6 +9,12 @@
 #include "base/time.h"
 #include "host/host.h"
 
+/* Which name in a client's certificate is the account's. */
+enum config_certificate_name {
+    CONFIG_CERTIFICATE_EMAIL,
+    CONFIG_CERTIFICATE_COMMON_NAME,
+    CONFIG_CERTIFICATE_USER_ID
+};
 enum config_password_scheme { CONFIG_PASSWORD_YESCRYPT, CONFIG_PASSWORD_ARGON2ID };
 
 /* vrfy and expn */
@@ -55,6 +61,7 @@ enum config_mechanism {
     CONFIG_MECHANISM_SCRAM_SHA_1 = 1 << 4,
     CONFIG_MECHANISM_OAUTHBEARER = 1 << 5,
     CONFIG_MECHANISM_XOAUTH2 = 1 << 6,
+    CONFIG_MECHANISM_EXTERNAL = 1 << 7,
 };
 
 /* A file larger than this is not a configuration; the encoded form always fits in it too. */

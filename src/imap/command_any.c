@@ -19,8 +19,7 @@ imap_put_capabilities(struct imap_server *server)
             buffer_put_text(out, " LOGINDISABLED");
         for (size_t i = 0; i < options->mechanisms_count; i++) {
             struct slice name = options->mechanisms[i];
-            bool is_plus = slice_ends_with(name, SLICE("-PLUS"));
-            if ((imap_is_clear(name) && !may_log_in) || (is_plus && !server->is_secure))
+            if ((imap_is_clear(name) && !may_log_in) || !imap_may_offer(server, name))
                 continue;
             buffer_put_text(out, " AUTH=");
             buffer_put(out, name);

@@ -74,13 +74,22 @@ imap_is_clear(struct slice mechanism)
     return !slice_equal_nocase(first, SLICE("SCRAM-"));
 }
 
+bool
+imap_may_offer(const struct imap_server *server, struct slice mechanism)
+{
+    if (slice_equal_nocase(mechanism, SLICE("EXTERNAL")))
+        return server->has_certificate;
+    return server->is_secure || !slice_ends_with_nocase(mechanism, SLICE("-PLUS"));
+}
+
 /* True when the mechanism is offered as things are. */
 static bool
 keep_mechanism(struct imap_server *server, struct slice name)
 {
     for (size_t i = 0; i < server->options.mechanisms_count; i++) {
         struct slice known = server->options.mechanisms[i];
-        if (!slice_equal_nocase(known, name) || known.len >= sizeof(server->mechanism))
+        if (!slice_equal_nocase(known, name) || known.len >= sizeof(server->mechanism) ||
+            !imap_may_offer(server, known))
             continue;
         memcpy(server->mechanism, known.at, known.len);
         server->mechanism[known.len] = 0;

@@ -22,6 +22,16 @@ touch(struct imap_server *server, struct instant now)
 
 static void drop_task(struct imap_server *server);
 
+static void
+greet(struct imap_server *server)
+{
+    buffer_put_text(&server->output, "* OK [");
+    imap_put_capabilities(server);
+    buffer_put_text(&server->output, "] ");
+    buffer_put(&server->output, server->options.hostname);
+    buffer_put_text(&server->output, " IMAP ready\r\n");
+}
+
 struct imap_server *
 imap_server_open(const struct imap_server_options *options, struct instant now)
 {
@@ -41,12 +51,19 @@ imap_server_open(const struct imap_server_options *options, struct instant now)
     imap_set_builder_init(&server->own);
     list_init(&server->view.link);
     touch(server, now);
-    buffer_put_text(&server->output, "* OK [");
-    imap_put_capabilities(server);
-    buffer_put_text(&server->output, "] ");
-    buffer_put(&server->output, options->hostname);
-    buffer_put_text(&server->output, " IMAP ready\r\n");
+    greet(server);
     return server;
+}
+
+void
+imap_server_has_certificate(struct imap_server *server)
+{
+    server->has_certificate = true;
+    /* The greeting still waits for TLS, and has the list of mechanisms. */
+    if (server->options.is_secure) {
+        buffer_clear(&server->output);
+        greet(server);
+    }
 }
 
 void

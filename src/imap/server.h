@@ -24,7 +24,7 @@ enum {
     IMAP_COMMAND_MAX_EARLY = 20 * 1024, /* before login: a SASL response fits */
     IMAP_OUTPUT_SOFT = 64 * 1024,       /* nothing is begun while more than this waits to be sent */
     IMAP_OUTPUT_MAX = 16 * 1024 * 1024, /* one response; a whole ENVELOPE is far below */
-    IMAP_MECHANISMS_MAX = 8,
+    IMAP_MECHANISMS_MAX = 9,
     IMAP_ERRORS_MAX = 50,              /* bad commands in a session, then it is closed */
     IMAP_FAILURES_MAX = 5,             /* refused logins, then it is closed */
     IMAP_IDLE_MS_MIN = 30 * 60 * 1000, /* RFC 9051 §5.4 */
@@ -123,6 +123,10 @@ bool imap_server_is_busy(const struct imap_server *server);
 
 /* After IMAP_EVENT_STARTTLS, when the handshake is done. */
 void imap_server_tls_started(struct imap_server *server, struct instant now);
+
+/* TLS is there, and the client has shown a certificate: EXTERNAL can be offered if it is in the
+ * list. To be called when TLS has begun, before anything else is. */
+void imap_server_has_certificate(struct imap_server *server);
 
 /* The process is about to end, or the session's grant is gone: BYE. */
 void imap_server_stop(struct imap_server *server, struct instant now);

@@ -82,7 +82,7 @@ struct imap_server {
     enum imap_state state;
     enum imap_line expects;
     uint8_t enabled;
-    bool is_secure, is_held, is_closing;
+    bool is_secure, is_held, is_closing, has_certificate;
     bool is_idling, is_changed, is_stopping;
     bool is_read_only;
     uint8_t announced; /* how many keywords the client knows */
@@ -323,6 +323,9 @@ IMAP_COMMAND(urlfetch);
 IMAP_COMMAND(resetkey);
 IMAP_COMMAND(cancelupdate);
 #undef IMAP_COMMAND
+
+/* True when this mechanism can go on as things are, but for passwords in the clear. */
+bool imap_may_offer(const struct imap_server *server, struct slice mechanism);
 
 /* True for a mechanism that sends a password or a token as it is. */
 bool imap_is_clear(struct slice mechanism);

@@ -16,6 +16,8 @@ pop3_may_use(const struct pop3_server *server, struct slice mechanism)
 {
     if (slice_ends_with_nocase(mechanism, SLICE("-PLUS")) && !server->is_secure)
         return false;
+    if (slice_equal_nocase(mechanism, SLICE("EXTERNAL")) && !server->has_certificate)
+        return false;
     for (size_t i = 0; i < server->options.mechanisms_count; i++) {
         if (slice_equal_nocase(server->options.mechanisms[i], mechanism))
             return pop3_may_authenticate(server);

@@ -224,6 +224,12 @@ pop3_server_tls_started(struct pop3_server *server, struct instant now)
 }
 
 void
+pop3_server_has_certificate(struct pop3_server *server)
+{
+    server->has_certificate = true;
+}
+
+void
 pop3_server_stop(struct pop3_server *server, struct instant now)
 {
     (void)now;

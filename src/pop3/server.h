@@ -21,7 +21,7 @@ enum {
     POP3_OUTPUT_MAX = 64 * 1024,      /* bytes that wait to be sent */
     POP3_NAME_MAX = 320,              /* octets of a user's name, RFC 3696: 64 + "@" + 255 */
     POP3_PASSWORD_MAX = 512,
-    POP3_MECHANISMS_MAX = 8,
+    POP3_MECHANISMS_MAX = 9,
     POP3_MESSAGES_MAX = 2000000,      /* shown in one session: the first ones */
     POP3_ERRORS_MAX = 20,             /* bad commands in a session, then it is closed */
     POP3_FAILURES_MAX = 5,            /* refused logins, then it is closed */
@@ -148,6 +148,10 @@ MUST_USE bool pop3_server_next_deleted(const struct pop3_server *server, size_t 
 /* TLS has begun after POP3_EVENT_STARTTLS; or, for TLS from the first byte, nothing needs to be
  * called. */
 void pop3_server_tls_started(struct pop3_server *server, struct instant now);
+
+/* TLS is there, and the client has shown a certificate: EXTERNAL can be offered if it is in the
+ * list. To be called when TLS has begun, before anything else is. */
+void pop3_server_has_certificate(struct pop3_server *server);
 
 /* The process is about to end: says so, if that is possible between two answers, and closes. */
 void pop3_server_stop(struct pop3_server *server, struct instant now);

@@ -41,7 +41,7 @@ struct pop3_server {
     enum pop3_line expects;
     bool has_event;
     bool via_pass;    /* the question of AUTH comes from PASS */
-    bool is_secure;
+    bool is_secure, has_certificate;
     bool is_overlong; /* the line in hand is thrown away */
     bool is_begun;    /* READ: the first line of the answer has been put */
     bool is_held;     /* output waits until held_until */

@@ -47,6 +47,7 @@ struct connection {
     bool is_input_ended;
     bool is_blocked; /* the stream takes no more for now */
     bool is_secured; /* the owner has been told */
+    bool asks_certificate;
 };
 
 static_assert(sizeof(struct connection) <= 512, "an idle connection must stay cheap");
@@ -273,6 +274,8 @@ begin_tls(struct connection *connection)
 {
     buffer_finish(&connection->held);
     connection->tls = tls_engine_open_server(connection->tls_next);
+    if (connection->asks_certificate)
+        tls_engine_ask_certificate(connection->tls);
     connection->tls_next = NULL;
     connection->phase_ends =
         instant_after(now_of(connection), duration_ms(CONNECTION_HANDSHAKE_MS));
@@ -472,6 +475,7 @@ connection_open(const struct connection_options *options)
         .owner_kind = options->owner_kind,
         .owner = options->owner,
         .tls_next = options->tls,
+        .asks_certificate = options->asks_certificate,
         .armed = INSTANT_NEVER,
         .phase_ends = INSTANT_NEVER,
         .read_size = READ_FIRST,

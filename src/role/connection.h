@@ -63,6 +63,7 @@ struct connection_options {
     struct connection_shared *shared;
     struct host_stream *stream; /* taken over */
     struct tls_context *tls;    /* TLS from the first byte; NULL to begin in the clear */
+    bool asks_certificate;      /* of clients, whenever TLS begins; they may have none */
     const struct engine_kind *engine_kind;
     void *engine; /* borrowed, lives until `closed` */
     const struct connection_owner *owner_kind;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+enum { PATH_BYTES_MAX = 4096 };
+
 static int
 read_all(struct host_file *file, size_t size_max, struct buffer *bytes)
 {
@@ -43,6 +45,26 @@ snapshot_read(struct host_dir *dir, const char *name, size_t size_max,
         return error;
     *ret_snapshot = (struct snapshot){bytes, stamp};
     return 0;
+}
+
+int
+snapshot_read_path(struct host *host, struct slice path, size_t size_max,
+                   struct snapshot *ret_snapshot)
+{
+    struct host_dir *dir = NULL;
+    char text[PATH_BYTES_MAX];
+
+    if (path.len == 0 || path.len >= sizeof(text))
+        return -ENAMETOOLONG;
+    memcpy(text, path.at, path.len);
+    text[path.len] = '\0';
+    size_t slash = slice_find_last_byte(path, '/');
+    text[slash] = '\0';
+    int error = host_dir_open(host, slash > 0 ? text : "/", &dir);
+    if (error == 0)
+        error = snapshot_read(dir, text + slash + 1, size_max, ret_snapshot);
+    host_dir_close(&dir);
+    return error;
 }
 
 void

@@ -15,6 +15,9 @@ struct snapshot {
  * on failure, else it is given back by snapshot_finish, which overwrites the bytes. */
 MUST_USE int snapshot_read(struct host_dir *dir, const char *name, size_t size_max,
                            struct snapshot *ret_snapshot);
+/* The same for a file by its absolute path; its folder is opened for the moment only. */
+MUST_USE int snapshot_read_path(struct host *host, struct slice path, size_t size_max,
+                                struct snapshot *ret_snapshot);
 void snapshot_finish(struct snapshot *snapshot);
 
 /* True when the file is another one now than at `stamp`. A file that cannot be looked at has not

@@ -14,6 +14,7 @@ static const struct {
     [SASL_SCRAM_SHA_256_PLUS] = {{(const uint8_t *)"SCRAM-SHA-256-PLUS", 18}, false, true},
     [SASL_OAUTHBEARER] = {{(const uint8_t *)"OAUTHBEARER", 11}, true, false},
     [SASL_XOAUTH2] = {{(const uint8_t *)"XOAUTH2", 7}, true, false},
+    [SASL_EXTERNAL] = {{(const uint8_t *)"EXTERNAL", 8}, true, false},
 };
 
 bool

@@ -17,6 +17,7 @@ enum sasl_mechanism {
     SASL_SCRAM_SHA_256_PLUS,
     SASL_OAUTHBEARER, /* the server's side only, as the next */
     SASL_XOAUTH2,
+    SASL_EXTERNAL,
     SASL_MECHANISMS
 };
 
@@ -26,7 +27,8 @@ MUST_USE bool sasl_mechanism_parse(struct slice name, enum sasl_mechanism *ret_m
 /* The registered name; of static storage, and followed by a NUL. */
 struct slice sasl_mechanism_name(enum sasl_mechanism mechanism);
 
-/* True when the password itself, or a token, travels: only for encrypted connections. */
+/* True when the password itself, or a token, travels, or TLS has the proof: only for encrypted
+ * connections. */
 bool sasl_mechanism_is_plaintext(enum sasl_mechanism mechanism);
 
 /* True when what travels is a token. */

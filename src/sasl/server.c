@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The frame of the server's side, and the two mechanisms that send the password: PLAIN (RFC 4616)
- * and LOGIN (draft-murchison-sasl-login). SCRAM is in scram_server.c, tokens in bearer_server.c. */
+/* The frame of the server's side, and the small mechanisms: PLAIN (RFC 4616), LOGIN
+ * (draft-murchison-sasl-login) and EXTERNAL (RFC 4422 appendix A).
+ * SCRAM is in scram_server.c, tokens in bearer_server.c. */
 #include "sasl/server_private.h"
 
 #include <stdlib.h>
@@ -114,6 +115,18 @@ feed_login(struct sasl_server *server, struct slice message)
     return ask_password(server);
 }
 
+/* extern-initial-resp = *( UTF8-char-no-nul ) */
+static enum sasl_server_status
+feed_external(struct sasl_server *server, struct slice message)
+{
+    if (slice_find_byte(message, 0) < message.len)
+        return sasl_server_fail(server, SASL_FAILURE_MALFORMED);
+    buffer_put(&server->authzid, message);
+    buffer_clear(&server->message);
+    server->stage = SASL_STAGE_EXTERNAL;
+    return SASL_SERVER_ASK_EXTERNAL;
+}
+
 enum sasl_server_status
 sasl_server_start(struct sasl_server *server, bool has_initial, struct slice initial)
 {
@@ -135,6 +148,8 @@ sasl_server_feed(struct sasl_server *server, struct slice response)
         return feed_plain(server, response);
     if (server->mechanism == SASL_LOGIN)
         return feed_login(server, response);
+    if (server->mechanism == SASL_EXTERNAL)
+        return feed_external(server, response);
     if (sasl_mechanism_is_bearer(server->mechanism))
         return sasl_bearer_server_feed(server, response);
     return server->stage == SASL_STAGE_FIRST ? sasl_scram_server_first(server, response)
@@ -148,6 +163,16 @@ sasl_server_answer_password(struct sasl_server *server, bool is_right)
     if (!is_right)
         return sasl_server_fail(server, SASL_FAILURE_CREDENTIALS);
     wipe_buffer(&server->password);
+    server->stage = SASL_STAGE_OVER;
+    return SASL_SERVER_GRANTED;
+}
+
+enum sasl_server_status
+sasl_server_answer_external(struct sasl_server *server, bool is_right)
+{
+    assert(server->stage == SASL_STAGE_EXTERNAL);
+    if (!is_right)
+        return sasl_server_fail(server, SASL_FAILURE_CREDENTIALS);
     server->stage = SASL_STAGE_OVER;
     return SASL_SERVER_GRANTED;
 }

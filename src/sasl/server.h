@@ -7,6 +7,7 @@
  *     SASL_SERVER_ASK_PASSWORD   look at authcid and password, then sasl_server_answer_password()
  *     SASL_SERVER_ASK_KEYS       find the user's keys, then sasl_server_answer_keys()
  *     SASL_SERVER_ASK_TOKEN      verify the token, then sasl_server_answer_token()
+ *     SASL_SERVER_ASK_EXTERNAL   look at the certificate, then sasl_server_answer_external()
  *     SASL_SERVER_GRANTED        proven; sasl_server_message() may hold the last words (SCRAM's v=)
  *     SASL_SERVER_FAILED         over; sasl_server_failure() says why
  *
@@ -24,6 +25,7 @@ enum sasl_server_status {
     SASL_SERVER_ASK_PASSWORD,
     SASL_SERVER_ASK_KEYS,
     SASL_SERVER_ASK_TOKEN,
+    SASL_SERVER_ASK_EXTERNAL,
     SASL_SERVER_GRANTED,
     SASL_SERVER_FAILED,
 };
@@ -61,6 +63,10 @@ enum sasl_server_status sasl_server_answer_password(struct sasl_server *server, 
 /* After SASL_SERVER_ASK_TOKEN. When it is not right, the client is told why in a challenge, which
  * it answers, and then the exchange fails (RFC 7628 §3.2.3). The token is wiped. */
 enum sasl_server_status sasl_server_answer_token(struct sasl_server *server, bool is_right);
+
+/* After SASL_SERVER_ASK_EXTERNAL (RFC 4422 appendix A): TLS has the proof, and what proves it names
+ * somebody who may act as the authzid. */
+enum sasl_server_status sasl_server_answer_external(struct sasl_server *server, bool is_right);
 
 /* After SASL_SERVER_ASK_KEYS. `keys` are of sasl_server_hash(); `is_real` false (sasl_scram_fake)
  * lets the exchange go on and fail at its end. Copied. */

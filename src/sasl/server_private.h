@@ -15,6 +15,7 @@ enum sasl_stage {
     SASL_STAGE_PASSWORD, /* sasl_server_answer_password */
     SASL_STAGE_KEYS,     /* sasl_server_answer_keys */
     SASL_STAGE_TOKEN,    /* sasl_server_answer_token */
+    SASL_STAGE_EXTERNAL, /* sasl_server_answer_external */
     SASL_STAGE_OVER,
 };
 

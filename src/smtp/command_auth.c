@@ -10,16 +10,17 @@ struct mechanism {
     unsigned bit;
     bool needs_tls;
     bool needs_binding;
+    bool needs_certificate;
 };
 
 static const struct mechanism mechanisms[] = {
-    {SLICE("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS, true, true},
-    {SLICE("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256, false, false},
-    {SLICE("PLAIN"), SMTP_AUTH_PLAIN, false, false},
-    {SLICE("LOGIN"), SMTP_AUTH_LOGIN, false, false},
-    {SLICE("OAUTHBEARER"), SMTP_AUTH_OAUTHBEARER, false, false},
-    {SLICE("XOAUTH2"), SMTP_AUTH_XOAUTH2, false, false},
-    {SLICE("EXTERNAL"), SMTP_AUTH_EXTERNAL, true, false},
+    {SLICE("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS, true, true, false},
+    {SLICE("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256, false, false, false},
+    {SLICE("PLAIN"), SMTP_AUTH_PLAIN, false, false, false},
+    {SLICE("LOGIN"), SMTP_AUTH_LOGIN, false, false, false},
+    {SLICE("OAUTHBEARER"), SMTP_AUTH_OAUTHBEARER, false, false, false},
+    {SLICE("XOAUTH2"), SMTP_AUTH_XOAUTH2, false, false, false},
+    {SLICE("EXTERNAL"), SMTP_AUTH_EXTERNAL, true, false, true},
 };
 
 void
@@ -54,7 +55,8 @@ is_usable(const struct smtp_server *server, const struct mechanism *mechanism)
 
     return (server->options->mechanisms & mechanism->bit) &&
            (server->is_secure || (may_be_clear && !mechanism->needs_tls)) &&
-           (!mechanism->needs_binding || server->peer.has_channel_binding);
+           (!mechanism->needs_binding || server->peer.has_channel_binding) &&
+           (!mechanism->needs_certificate || server->peer.has_certificate);
 }
 
 bool

@@ -343,6 +343,12 @@ smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding, st
 }
 
 void
+smtp_server_has_certificate(struct smtp_server *server)
+{
+    server->peer.has_certificate = true;
+}
+
+void
 smtp_server_input_ended(struct smtp_server *server)
 {
     server->is_input_over = true;

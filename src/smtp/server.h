@@ -37,7 +37,7 @@ enum {
     SMTP_AUTH_LOGIN = 2,
     SMTP_AUTH_SCRAM_SHA_256 = 4,
     SMTP_AUTH_SCRAM_SHA_256_PLUS = 8, /* offered under TLS only */
-    SMTP_AUTH_EXTERNAL = 16,          /* offered under TLS only */
+    SMTP_AUTH_EXTERNAL = 16,          /* offered to clients with a certificate only */
     SMTP_AUTH_OAUTHBEARER = 32,
     SMTP_AUTH_XOAUTH2 = 64
 };
@@ -101,6 +101,7 @@ struct smtp_server_peer {
     bool is_secure;  /* TLS from the first byte */
     /* SCRAM-…-PLUS can be offered: the TLS session has channel bindings. */
     bool has_channel_binding;
+    bool has_certificate; /* EXTERNAL can be offered: the client has shown one to TLS */
 };
 
 enum smtp_event_kind {
@@ -231,6 +232,10 @@ bool smtp_server_is_busy(const struct smtp_server *server);
  * noted. */
 void smtp_server_tls_started(struct smtp_server *server, bool has_channel_binding,
                              struct instant now);
+
+/* TLS is there, and the client has shown a certificate: EXTERNAL can be offered if it is in the
+ * list. To be called when TLS has begun, before anything else is. */
+void smtp_server_has_certificate(struct smtp_server *server);
 
 /* The client will send no more, and all that it sent was taken: an unfinished transaction is told
  * as ABORT, an unfinished exchange as AUTH_ABORT, then CLOSE; after the answer if one is open. */

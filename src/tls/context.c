@@ -22,6 +22,18 @@ on_certificate(SSL *ssl, void *argument)
     return found && SSL_use_cert_and_key(ssl, found->certificate, found->key, found->chain, 1) == 1;
 }
 
+/* A client shows a certificate: who it is for is asked later, by whom it concerns. */
+static int
+on_client_chain(X509_STORE_CTX *store_context, void *argument)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store_context, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+    (void)argument;
+    X509_STORE_CTX_set_error(store_context, X509_V_OK);
+    /* A ticket would hold the first certificate only. */
+    return SSL_set_num_tickets(ssl, 0);
+}
+
 /* A client has got a ticket: the newest for each server is kept. Returns 1: we hold it now. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
@@ -80,6 +92,9 @@ tls_context_open_server(void)
 
     SSL_CTX_set_session_cache_mode(context->ssl_context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_cb(context->ssl_context, on_certificate, context);
+    SSL_CTX_set_cert_verify_callback(context->ssl_context, on_client_chain, NULL);
+    if (SSL_CTX_set_session_id_context(context->ssl_context, (const uint8_t *)"mail", 4) != 1)
+        abort();
     if (!tls_ticket_enable(context))
         abort();
     return context;

@@ -129,6 +129,13 @@ tls_engine_open_server(struct tls_context *context)
     return engine;
 }
 
+void
+tls_engine_ask_certificate(struct tls_engine *engine)
+{
+    assert(engine->context->is_server && engine->state == TLS_HANDSHAKE);
+    SSL_set_verify(engine->ssl, SSL_VERIFY_PEER, NULL);
+}
+
 /* What the client wants from the server's certificate; false when the name cannot be a name. */
 static bool
 set_server_name(struct tls_engine *engine, struct slice name)

@@ -29,6 +29,11 @@ enum {
 /* The server's side: waits for a ClientHello. */
 struct tls_engine *tls_engine_open_server(struct tls_context *context);
 
+/* Before the handshake, the server's side: asks the client for a certificate. It may have none, and
+ * whichever it shows is taken: tls_engine_put_peer_chain has it, tls/chain.h judges it. Sessions
+ * with one are not resumed in TLS 1.3, so that the whole chain is there each time. */
+void tls_engine_ask_certificate(struct tls_engine *engine);
+
 /* `server_name` is sent as SNI and checked against the certificate where the context verifies;
  * it may be empty only where it does not. An IP address (text) is checked and not sent. */
 struct tls_engine *tls_engine_open_client(struct tls_context *context, struct slice server_name);

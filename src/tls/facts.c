@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls/facts.h"
 
+#include "tls/chain.h"
+
 #include "tls/openssl_private.h"
 
 #include <openssl/err.h>
@@ -88,6 +90,40 @@ tls_engine_put_binding(const struct tls_engine *engine, enum tls_binding binding
     return put_end_point(engine->context->is_server ? SSL_get_certificate(engine->ssl)
                                                     : SSL_get0_peer_certificate(engine->ssl),
                          ret_binding);
+}
+
+bool
+tls_engine_has_peer_certificate(const struct tls_engine *engine)
+{
+    return SSL_get0_peer_certificate(engine->ssl) != NULL;
+}
+
+static bool
+put_der(const X509 *certificate, struct buffer *ret_chain)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    bool fits = len > 0 && (size_t)len <= TLS_CHAIN_MAX - buffer_len(ret_chain);
+
+    if (fits)
+        buffer_put(ret_chain, slice_of(der, (size_t)len));
+    OPENSSL_free(der);
+    return fits;
+}
+
+/* OpenSSL keeps the first apart on a server's side. */
+bool
+tls_engine_put_peer_chain(const struct tls_engine *engine, struct buffer *ret_chain)
+{
+    const X509 *first = SSL_get0_peer_certificate(engine->ssl);
+    const STACK_OF(X509) *rest = SSL_get_peer_cert_chain(engine->ssl);
+    bool is_put = first && put_der(first, ret_chain);
+
+    for (int i = 0; is_put && i < sk_X509_num(rest); i++)
+        is_put = put_der(sk_X509_value(rest, i), ret_chain);
+    if (!is_put)
+        buffer_clear(ret_chain);
+    return is_put;
 }
 
 bool

@@ -44,6 +44,13 @@ struct slice tls_binding_name(enum tls_binding binding);
 MUST_USE bool tls_engine_put_binding(const struct tls_engine *engine, enum tls_binding binding,
                                      struct buffer *ret_binding);
 
+/* A server's side: the client has shown a certificate. */
+bool tls_engine_has_peer_certificate(const struct tls_engine *engine);
+
+/* A server's side: puts the client's certificates in DER, its own first, as tls/chain.h takes them;
+ * false, and nothing put, when there are none or more than TLS_CHAIN_MAX octets. */
+MUST_USE bool tls_engine_put_peer_chain(const struct tls_engine *engine, struct buffer *ret_chain);
+
 /* Puts the subject of the peer's certificate in RFC 2253 form; false when it showed none. */
 MUST_USE bool tls_engine_put_peer_subject(const struct tls_engine *engine,
                                           struct buffer *ret_subject);

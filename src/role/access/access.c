@@ -112,6 +112,7 @@ set_mechanisms(struct pop3_server_options *options, uint32_t configured)
         uint32_t member;
         struct slice name;
     } mechanisms[] = {
+        {CONFIG_MECHANISM_EXTERNAL, {(const uint8_t *)"EXTERNAL", 8}},
         {CONFIG_MECHANISM_SCRAM_SHA_256_PLUS, {(const uint8_t *)"SCRAM-SHA-256-PLUS", 18}},
         {CONFIG_MECHANISM_SCRAM_SHA_256, {(const uint8_t *)"SCRAM-SHA-256", 13}},
         {CONFIG_MECHANISM_SCRAM_SHA_1, {(const uint8_t *)"SCRAM-SHA-1", 11}},

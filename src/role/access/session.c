@@ -83,10 +83,17 @@ secured(void *owner)
 {
     struct access_session *session = owner;
 
-    if (session->imap)
+    bool has_certificate = tls_engine_has_peer_certificate(connection_tls(session->connection));
+
+    if (session->imap) {
         imap_server_tls_started(session->imap, host_now(session->role->host));
-    else
+        if (has_certificate)
+            imap_server_has_certificate(session->imap);
+    } else {
         pop3_server_tls_started(session->engine, host_now(session->role->host));
+        if (has_certificate)
+            pop3_server_has_certificate(session->engine);
+    }
 }
 
 void
@@ -287,6 +294,7 @@ begin(struct access_session *session, struct host_stream *stream)
         .shared = role->shared,
         .stream = stream,
         .tls = is_secure ? identity_context(&role->identity) : NULL,
+        .asks_certificate = (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
         .engine_kind = is_imap(session->service) ? &imap_server_kind : &pop3_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,

@@ -59,8 +59,9 @@ struct auth {
     uint8_t installation_key[DIRECTORY_KEY_LEN];
     /* proof.c */
     struct auth_helper helpers[AUTH_HELPERS];
-    struct auth_helper token; /* verifies tokens; channel NULL: none are taken */
-    struct list jobs_token;
+    struct auth_helper judge; /* of tokens and certificates; channel NULL: none are taken */
+    struct list jobs_judge;
+    struct buffer client_trust; /* who vouches for users' certificates, PEM; bearer.c */
     struct auth_helper pam;                         /* channel NULL: system_users is off */
     struct list jobs_known, jobs_unknown, jobs_pam; /* sessions that wait */
     size_t job_count;
@@ -93,7 +94,8 @@ struct auth_session {
     bool is_queued;
     struct instant deadline;
     struct sasl_server *sasl; /* NULL for APOP */
-    const char *refusal;      /* why a token was not good */
+    const char *refusal;      /* why a token or a certificate was not good */
+    struct buffer certificates; /* EXTERNAL: what the client has shown */
     enum sasl_mechanism mechanism;
     bool is_secure;
     struct host_address peer;
@@ -118,6 +120,7 @@ struct auth_begin {
     bool is_secure;
     struct slice peer;
     struct slice binding, binding_kind;
+    struct slice certificates;
 };
 
 /* Why an exchange failed; the values of both channels' enum failure. */
@@ -151,6 +154,9 @@ void auth_session_forget(struct auth_session *session);
 void auth_session_on_proof(struct auth_session *session, bool is_right);
 /* The token is good, and of this name; or it is not, because of `refusal`. */
 void auth_session_on_token(struct auth_session *session, struct slice name, const char *refusal);
+/* The certificate is good, and these names, one a line, stand in it; or it is not. */
+void auth_session_on_certificate(struct auth_session *session, struct slice names,
+                                 const char *refusal);
 /* Nobody could be asked. */
 void auth_session_on_proof_failed(struct auth_session *session);
 /* store knows the grant, or cannot be told. */
@@ -189,11 +195,16 @@ MUST_USE bool auth_pam_verify(const char *login, const char *password);
 /* A negative errno. */
 MUST_USE int auth_bearer_open(struct auth *auth);
 void auth_bearer_close(struct auth *auth);
-/* Has the session's token verified; auth_session_on_token follows. */
+/* Has the session's token or certificate verified; auth_session_on_token or _on_certificate
+ * follows. */
 void auth_bearer_ask(struct auth_session *session);
-/* What the helper does: the question is le64 the time, then issuer, audience, claim, keys and
- * token, each behind its le32 length; the answer an octet of enum token_result and the name. */
-void auth_helper_token(void *context, struct slice question, struct buffer *answer);
+/* What the helper does: the question is an octet of enum auth_question, le64 the time, and
+ * TOKEN        issuer, audience, claim, keys and token, each behind its le32 length;
+ * CERTIFICATE  an octet of enum tls_chain_name, the certificates.
+ * The answer is an octet of enum token_result or tls_chain_result, then the name or names. Its
+ * context is the struct auth, of which it uses client_trust. */
+enum auth_question { AUTH_QUESTION_TOKEN, AUTH_QUESTION_CERTIFICATE };
+void auth_helper_judge(void *context, struct slice question, struct buffer *answer);
 
 /* ---- channel.c ----------------------------------------------------------------------------- */
 

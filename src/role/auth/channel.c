@@ -40,7 +40,8 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
         auth_session_begin(
             client, &(struct auth_begin){begin->session, begin->mechanism, begin->has_initial,
                                          begin->initial, begin->is_secure, begin->peer,
-                                         begin->channel_binding, begin->channel_binding_kind});
+                                         begin->channel_binding, begin->channel_binding_kind,
+                                         begin->certificates});
     } else if (note.kind == SMTP_AUTH_STEP) {
         session = find_session(client, note.as.step.session);
         assert(session); /* the ledger knows it as open */
@@ -71,7 +72,8 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
         auth_session_begin(
             client, &(struct auth_begin){begin->session, begin->mechanism, begin->has_initial,
                                          begin->initial, begin->is_secure, begin->peer,
-                                         begin->channel_binding, begin->channel_binding_kind});
+                                         begin->channel_binding, begin->channel_binding_kind,
+                                         begin->certificates});
     } else if (note.kind == ACCESS_AUTH_APOP) {
         auth_session_apop(client, &note.as.apop);
     } else if (note.kind == ACCESS_AUTH_STEP) {

@@ -4,6 +4,7 @@
 #include "role/auth/auth_private.h"
 
 #include "host/log.h"
+#include "tls/chain.h"
 
 #include <stdlib.h>
 
@@ -45,6 +46,7 @@ session_open(struct auth_client *client, uint64_t id, struct slice peer, bool is
     session->wait = AUTH_WAIT_CLIENT;
     session->deadline = instant_after(host_now(auth->start.host), duration_s(AUTH_SESSION_S));
     set_peer(session, peer);
+    buffer_init(&session->certificates, TLS_CHAIN_MAX);
     list_init(&session->job);
     list_append(&auth->sessions, &session->by_age);
     auth->session_count++;
@@ -65,6 +67,7 @@ auth_session_forget(struct auth_session *session)
     list_remove(&session->by_age);
     auth->session_count--;
     sasl_server_close(&session->sasl);
+    buffer_finish(&session->certificates);
     free(session);
     arm_timer(auth);
 }
@@ -255,6 +258,7 @@ go_on(struct auth_session *session, enum sasl_server_status status)
             auth_proof_ask(session);
         break;
     case SASL_SERVER_ASK_TOKEN:
+    case SASL_SERVER_ASK_EXTERNAL:
         auth_bearer_ask(session);
         break;
     case SASL_SERVER_GRANTED:
@@ -279,6 +283,7 @@ mechanism_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
         [SASL_SCRAM_SHA_256_PLUS] = CONFIG_MECHANISM_SCRAM_SHA_256_PLUS,
         [SASL_OAUTHBEARER] = CONFIG_MECHANISM_OAUTHBEARER,
         [SASL_XOAUTH2] = CONFIG_MECHANISM_XOAUTH2,
+        [SASL_EXTERNAL] = CONFIG_MECHANISM_EXTERNAL,
     };
 
     return (auth->start.config->auth_mechanisms & bits[mechanism]) != 0;
@@ -353,6 +358,11 @@ auth_session_begin(struct auth_client *client, const struct auth_begin *begin)
         fail(session, AUTH_FAILURE_WEAK, "password in the clear");
         return;
     }
+    if (session->mechanism == SASL_EXTERNAL && begin->certificates.len == 0) {
+        fail(session, AUTH_FAILURE_MECHANISM, "no certificate was shown");
+        return;
+    }
+    buffer_put(&session->certificates, begin->certificates);
     open_sasl(session, begin);
     go_on(session, sasl_server_start(session->sasl, begin->has_initial, begin->initial));
 }
@@ -390,6 +400,39 @@ auth_session_on_token(struct auth_session *session, struct slice name, const cha
         session->refusal = session->is_real ? NULL : "unknown or not allowed";
     }
     go_on(session, sasl_server_answer_token(session->sasl, !session->refusal));
+}
+
+/* The first name that is of an account which may do this; else the first. */
+static struct slice
+choose_name(const struct auth *auth, struct slice names, struct slice authzid)
+{
+    struct slice first = slice_first(names, slice_find_byte(names, '\n')), rest = names;
+
+    while (auth->directory && rest.len > 0) {
+        size_t len = slice_find_byte(rest, '\n');
+        struct slice name = slice_first(rest, len);
+        const struct directory_account *account = directory_login_find(auth->directory, name);
+        if (account && account->is_enabled &&
+            (authzid.len == 0 || directory_login_find(auth->directory, authzid) == account))
+            return name;
+        rest = slice_skip(rest, len + 1);
+    }
+    return first;
+}
+
+void
+auth_session_on_certificate(struct auth_session *session, struct slice names, const char *refusal)
+{
+    struct slice authzid = sasl_server_authzid(session->sasl);
+
+    session->refusal = refusal;
+    if (!refusal) {
+        auth_tables_refresh(session->client->auth);
+        if (!identify(session, choose_name(session->client->auth, names, authzid), authzid))
+            return;
+        session->refusal = session->is_real ? NULL : "unknown or not allowed";
+    }
+    go_on(session, sasl_server_answer_external(session->sasl, !session->refusal));
 }
 
 void

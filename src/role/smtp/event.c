@@ -4,6 +4,7 @@
 #include "envelope/received.h"
 #include "host/address.h"
 #include "role/smtp/head.h"
+#include "tls/chain.h"
 #include "tls/facts.h"
 
 enum {
@@ -182,7 +183,7 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
 {
     struct smtp_role *role = session->role;
     const struct tls_engine *tls = connection_tls(session->connection);
-    struct buffer binding;
+    struct buffer binding, certificates;
     struct smtp_auth_begin note = {
         .session = new_request(session),
         .mechanism = slice_of_string(event->auth.mechanism),
@@ -194,10 +195,14 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
     };
 
     buffer_init(&binding, TLS_BINDING_MAX);
+    buffer_init(&certificates, TLS_CHAIN_MAX);
     if (tls && tls_engine_put_binding(tls, TLS_BINDING_EXPORTER, &binding)) {
         note.channel_binding = buffer_slice(&binding);
         note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
     }
+    if (tls && slice_equal(note.mechanism, SLICE("EXTERNAL")) &&
+        tls_engine_put_peer_chain(tls, &certificates))
+        note.certificates = buffer_slice(&certificates);
     if (send(role, &role->auth,
              smtp_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
         session->auth_request = note.session;
@@ -206,6 +211,7 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
         answer_auth_away(session);
     }
     buffer_finish(&binding);
+    buffer_finish(&certificates);
 }
 
 static void

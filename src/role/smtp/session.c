@@ -111,6 +111,8 @@ secured(void *owner)
 
     session->account = 0;
     smtp_server_tls_started(session->engine, true, host_now(session->role->host));
+    if (tls_engine_has_peer_certificate(connection_tls(session->connection)))
+        smtp_server_has_certificate(session->engine);
 }
 
 static void
@@ -245,6 +247,8 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .shared = role->shared,
         .stream = stream,
         .tls = is_secure ? identity_context(&role->identity) : NULL,
+        .asks_certificate = session->service != SERVICE_SMTP &&
+                            (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
         .engine_kind = &smtp_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,

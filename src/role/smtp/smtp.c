@@ -216,7 +216,8 @@ mechanisms_of(uint32_t configured)
            (configured & CONFIG_MECHANISM_SCRAM_SHA_256 ? SMTP_AUTH_SCRAM_SHA_256 : 0u) |
            (configured & CONFIG_MECHANISM_SCRAM_SHA_256_PLUS ? SMTP_AUTH_SCRAM_SHA_256_PLUS : 0u) |
            (configured & CONFIG_MECHANISM_OAUTHBEARER ? SMTP_AUTH_OAUTHBEARER : 0u) |
-           (configured & CONFIG_MECHANISM_XOAUTH2 ? SMTP_AUTH_XOAUTH2 : 0u);
+           (configured & CONFIG_MECHANISM_XOAUTH2 ? SMTP_AUTH_XOAUTH2 : 0u) |
+           (configured & CONFIG_MECHANISM_EXTERNAL ? SMTP_AUTH_EXTERNAL : 0u);
 }
 
 /* Strangers' port 25 takes no passwords: who has one uses submission (RFC 6409). */

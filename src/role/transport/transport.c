@@ -83,26 +83,15 @@ keep_trust(struct transport *transport, struct slice path)
     struct host *host = transport->start.host;
     struct host_blob *blob = NULL;
     struct snapshot snapshot;
-    struct host_dir *dir = NULL;
-    char text[4096];
 
-    if (path.len == 0 || path.len >= sizeof(text))
+    if (snapshot_read_path(host, path, TRUST_BYTES_MAX, &snapshot) < 0)
         return;
-    memcpy(text, path.at, path.len);
-    text[path.len] = '\0';
-    size_t slash = slice_find_last_byte(path, '/');
-    text[slash] = '\0';
-    if (host_dir_open(host, slash > 0 ? text : "/", &dir) < 0)
-        return;
-    if (snapshot_read(dir, text + slash + 1, TRUST_BYTES_MAX, &snapshot) == 0) {
-        if (host_blob_open(host, &blob) == 0 &&
-            host_blob_put(blob, buffer_slice(&snapshot.bytes)) == 0 &&
-            host_blob_seal(&blob, &transport->trust) < 0)
-            transport->trust = HOST_HANDLE_NONE;
-        host_blob_close(&blob);
-        snapshot_finish(&snapshot);
-    }
-    host_dir_close(&dir);
+    if (host_blob_open(host, &blob) == 0 &&
+        host_blob_put(blob, buffer_slice(&snapshot.bytes)) == 0 &&
+        host_blob_seal(&blob, &transport->trust) < 0)
+        transport->trust = HOST_HANDLE_NONE;
+    host_blob_close(&blob);
+    snapshot_finish(&snapshot);
 }
 
 static struct tls_context *

@@ -32,12 +32,12 @@ other_names_are_refused(void **state)
 }
 
 static void
-some_send_a_password_or_a_token(void **state)
+some_are_for_encrypted_connections_only(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < SASL_MECHANISMS; i++)
         assert_int_equal(sasl_mechanism_is_plaintext((enum sasl_mechanism)i),
-                         i == SASL_PLAIN || i == SASL_LOGIN ||
+                         i == SASL_PLAIN || i == SASL_LOGIN || i == SASL_EXTERNAL ||
                              sasl_mechanism_is_bearer((enum sasl_mechanism)i));
 }
 
@@ -47,7 +47,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_is_found_again_in_any_case),
         cmocka_unit_test(other_names_are_refused),
-        cmocka_unit_test(some_send_a_password_or_a_token),
+        cmocka_unit_test(some_are_for_encrypted_connections_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

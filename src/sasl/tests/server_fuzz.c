@@ -32,6 +32,8 @@ answer(struct sasl_server *server, enum sasl_server_status status, uint8_t octet
         assert(sasl_server_token(server).len > 0);
         return sasl_server_answer_token(server, octet & 1);
     }
+    if (status == SASL_SERVER_ASK_EXTERNAL)
+        return sasl_server_answer_external(server, octet & 1);
     if (status == SASL_SERVER_ASK_KEYS) {
         assert(sasl_server_authcid(server).len > 0);
         sasl_scram_fake(sasl_server_hash(server), SLICE("seed"), sasl_server_authcid(server),

@@ -116,6 +116,34 @@ tokens_are_taken_as_both_mechanisms_send_them(void **state)
     }
 }
 
+/* RFC 4422 appendix A: the message is who the client wants to act as, or empty. */
+static void
+external_asks_whether_tls_has_the_proof(void **state)
+{
+    static const struct setup setup = {.mechanism = SASL_EXTERNAL};
+
+    (void)state;
+    struct sasl_server *server = open_server(setup);
+    assert_int_equal(sasl_server_start(server, false, SLICE("")), SASL_SERVER_CHALLENGE);
+    assert_slice(sasl_server_message(server), "");
+    assert_int_equal(sasl_server_feed(server, SLICE("ann")), SASL_SERVER_ASK_EXTERNAL);
+    assert_slice(sasl_server_authzid(server), "ann");
+    assert_int_equal(sasl_server_answer_external(server, true), SASL_SERVER_GRANTED);
+    sasl_server_close(&server);
+
+    server = open_server(setup);
+    assert_int_equal(sasl_server_start(server, true, SLICE("")), SASL_SERVER_ASK_EXTERNAL);
+    assert_slice(sasl_server_authzid(server), "");
+    assert_int_equal(sasl_server_answer_external(server, false), SASL_SERVER_FAILED);
+    assert_int_equal(sasl_server_failure(server), SASL_FAILURE_CREDENTIALS);
+    sasl_server_close(&server);
+
+    server = open_server(setup);
+    assert_int_equal(sasl_server_start(server, true, slice_of("a\0b", 3)), SASL_SERVER_FAILED);
+    assert_int_equal(sasl_server_failure(server), SASL_FAILURE_MALFORMED);
+    sasl_server_close(&server);
+}
+
 /* RFC 7628 §3.2.3: the server says why, the client says something, the exchange fails. */
 static void
 a_bad_token_is_told_of_before_the_end(void **state)
@@ -397,6 +425,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(external_asks_whether_tls_has_the_proof),
         cmocka_unit_test(tokens_are_taken_as_both_mechanisms_send_them),
         cmocka_unit_test(a_bad_token_is_told_of_before_the_end),
         cmocka_unit_test(scram_examples_of_the_rfcs_run_byte_for_byte),

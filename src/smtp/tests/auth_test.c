@@ -32,8 +32,8 @@ mechanisms_are_offered_where_they_are_safe(void **state)
 
     offer_all(talk);
     conversation_run(talk, SLICE(HELLO));
-    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 PLAIN LOGIN EXTERNAL\r\n");
-    talk->peer.has_channel_binding = true;
+    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n");
+    talk->peer.has_channel_binding = talk->peer.has_certificate = true;
     conversation_run(talk, SLICE(HELLO));
     conversation_expect_said(talk,
                              "250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN EXTERNAL\r\n");
