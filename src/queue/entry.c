@@ -3,7 +3,7 @@
 
 #include "base/cursor.h"
 
-enum { MESSAGE_FLAGS_ALL = 2047, BULK_FROM = 20 };
+enum { MESSAGE_FLAGS_ALL = 2047, BULK_FROM = 20, BULK_MESSAGE = 100 };
 
 static void
 put_text(struct buffer *buffer, struct slice text, size_t max)
@@ -190,6 +190,13 @@ queue_recipient_tried(struct queue_recipient *recipient, const struct queue_atte
     recipient->history[recipient->history_count++] = *attempt;
 }
 
+void
+queue_recipient_passed_over(struct queue_recipient *recipient, const struct queue_attempt *reason)
+{
+    if (recipient->history_count == 0)
+        recipient->history[recipient->history_count++] = *reason;
+}
+
 const struct queue_attempt *
 queue_recipient_last(const struct queue_recipient *recipient)
 {
@@ -209,7 +216,8 @@ queue_class_of(const struct queue_message *message, size_t index)
 {
     if (message->flags & QUEUE_PRIORITY && message->priority > 0)
         return QUEUE_URGENT;
-    if ((message->flags & QUEUE_PRIORITY && message->priority < 0) || index >= BULK_FROM)
+    if ((message->flags & QUEUE_PRIORITY && message->priority < 0) || index >= BULK_FROM ||
+        message->recipients > BULK_MESSAGE)
         return QUEUE_BULK;
     return QUEUE_ORDINARY;
 }

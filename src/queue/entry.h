@@ -109,13 +109,19 @@ MUST_USE bool queue_recipient_take(struct slice value, struct queue_recipient *r
 /* Counts and remembers an attempt; texts are borrowed, and cut to their bounds when put. */
 void queue_recipient_tried(struct queue_recipient *recipient, const struct queue_attempt *attempt);
 
+/* It was not tried: remembers why, but only where nothing is known of it yet. */
+void queue_recipient_passed_over(struct queue_recipient *recipient,
+                                 const struct queue_attempt *reason);
+
 /* The last attempt, or NULL. */
 const struct queue_attempt *queue_recipient_last(const struct queue_recipient *recipient);
 
 /* What stands behind the last @, or "" when there is none; letters as they are. */
 struct slice queue_domain(struct slice address);
 
-/* The class of recipient `index` (from 0, among those of one domain) of a message. */
+/* The class of recipient `index` (from 0) of a message. With more recipients than fit into one
+ * transaction everywhere (RFC 5321 §4.5.3.1.8) all of them are bulk: what is handed in in hundreds
+ * of such parts must not stand before single messages with the beginning of each. */
 enum queue_class queue_class_of(const struct queue_message *message, size_t index);
 
 static inline bool

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/schedule.h"
 
+enum { INTERVALS = 8 };
+
 struct duration
 queue_interval(const struct queue_policy *policy, uint32_t attempts, uint32_t random)
 {
-    static const uint16_t minutes[] = {2, 5, 10, 20, 40, 60, 120, 240};
+    static const uint16_t minutes[INTERVALS] = {2, 5, 10, 20, 40, 60, 120, 240};
     uint32_t at = attempts == 0 ? 0 : attempts - 1;
-    int64_t seconds = minutes[at < COUNT_OF(minutes) ? at : COUNT_OF(minutes) - 1] * 60;
+    int64_t seconds = minutes[at < INTERVALS ? at : INTERVALS - 1] * 60;
     int64_t longest = policy->interval_max.ns / 1000000000;
 
     /* With a longer bound it goes on doubling behind the table. */
-    for (uint32_t i = COUNT_OF(minutes); i <= at && seconds < longest; i++)
+    for (uint32_t i = INTERVALS; i <= at && seconds < longest; i++)
         seconds *= 2;
     if (seconds > longest)
         seconds = longest > 0 ? longest : 1;
@@ -70,12 +72,13 @@ must_tell(const struct queue_policy *policy, const struct queue_message *message
 }
 
 enum queue_step
-queue_defer(const struct queue_policy *policy, const struct queue_message *message,
-            struct queue_recipient *recipient, struct wall now, uint32_t random)
+queue_postpone(const struct queue_policy *policy, const struct queue_message *message,
+               struct queue_recipient *recipient, struct wall now, struct wall until)
 {
+    struct wall due = until;
+
     if (now.ns >= recipient->ends.ns)
         return QUEUE_STEP_EXPIRE;
-    struct wall due = wall_plus(now, queue_interval(policy, recipient->attempts, random));
     /* The last attempt is made when patience ends, not after. */
     if (due.ns > recipient->ends.ns)
         due = recipient->ends;
@@ -87,4 +90,25 @@ queue_defer(const struct queue_policy *policy, const struct queue_message *messa
     recipient->due.ns =
         due.ns > INT64_MAX - 1000000000 ? due.ns : (due.ns + 999999999) / 1000000000 * 1000000000;
     return must_tell(policy, message, recipient, now) ? QUEUE_STEP_TELL : QUEUE_STEP_WAIT;
+}
+
+enum queue_step
+queue_defer(const struct queue_policy *policy, const struct queue_message *message,
+            struct queue_recipient *recipient, struct wall now, uint32_t random)
+{
+    return queue_postpone(policy, message, recipient, now,
+                          wall_plus(now, queue_interval(policy, recipient->attempts, random)));
+}
+
+struct wall
+queue_turn(const struct queue_policy *policy, const struct queue_message *message, struct wall now,
+           uint32_t random)
+{
+    uint32_t attempts = 1;
+
+    /* In two steps of the schedule about as much time has passed as in the next. */
+    while (attempts < INTERVALS &&
+           queue_interval(policy, attempts + 1, 0).ns <= now.ns - released(message).ns)
+        attempts++;
+    return wall_plus(now, queue_interval(policy, attempts, random));
 }

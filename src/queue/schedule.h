@@ -32,4 +32,16 @@ enum queue_step {
 enum queue_step queue_defer(const struct queue_policy *policy, const struct queue_message *message,
                             struct queue_recipient *recipient, struct wall now, uint32_t random);
 
+/* What follows when it was not tried at `now`: its turn comes again at `until`, with the same looks
+ * at patience and notices. */
+enum queue_step queue_postpone(const struct queue_policy *policy,
+                               const struct queue_message *message,
+                               struct queue_recipient *recipient, struct wall now,
+                               struct wall until);
+
+/* When the turn of one comes that cannot be tried now and need not be the first at its destination:
+ * as late again as it is old, about as if it had been tried all the time. */
+struct wall queue_turn(const struct queue_policy *policy, const struct queue_message *message,
+                       struct wall now, uint32_t random);
+
 #endif

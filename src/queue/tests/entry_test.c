@@ -129,6 +129,11 @@ domains_and_classes(void **state)
     assert_int_equal(queue_domain(SLICE("postmaster")).len, 0);
     assert_int_equal(queue_class_of(&message, 0), QUEUE_ORDINARY);
     assert_int_equal(queue_class_of(&message, 100), QUEUE_BULK);
+    message.recipients = 100;
+    assert_int_equal(queue_class_of(&message, 19), QUEUE_ORDINARY);
+    assert_int_equal(queue_class_of(&message, 20), QUEUE_BULK);
+    message.recipients = 101;
+    assert_int_equal(queue_class_of(&message, 0), QUEUE_BULK);
     message.flags = QUEUE_PRIORITY;
     message.priority = 3;
     assert_int_equal(queue_class_of(&message, 100), QUEUE_URGENT);

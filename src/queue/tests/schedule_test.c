@@ -105,6 +105,49 @@ deliver_by_shortens_patience_or_asks_for_a_notice(void **state)
 }
 
 static void
+what_was_passed_over_has_its_turn_when_it_may_be_tried(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+    struct queue_recipient recipient = {.ends = queue_end(&policy, &message)};
+    struct wall now = message.arrival, until = {now.ns + MINUTE + 1};
+
+    (void)state;
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, now, until), QUEUE_STEP_WAIT);
+    assert_int_equal(recipient.due.ns, now.ns + MINUTE + MINUTE / 60); /* whole seconds */
+    assert_int_equal(recipient.attempts, 0);
+    now.ns += policy.notice.ns;
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, now, until), QUEUE_STEP_TELL);
+    now.ns = recipient.ends.ns - 1;
+    until.ns = recipient.ends.ns + MINUTE;
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, now, until), QUEUE_STEP_TELL);
+    assert_int_equal(recipient.due.ns, recipient.ends.ns);
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, recipient.ends, until),
+                     QUEUE_STEP_EXPIRE);
+}
+
+/* Ages in minutes, and when the turn comes. */
+static void
+the_older_the_later_is_its_turn(void **state)
+{
+    static const int64_t rows[][2] = {{0, 2},   {3, 2},     {5, 5},     {12, 10},   {45, 40},
+                                      {60, 60}, {150, 120}, {240, 240}, {6000, 240}};
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+    struct queue_policy hasty = policy;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct wall now = {message.arrival.ns + rows[i][0] * MINUTE};
+        for (uint32_t random = 0; random < 1000; random += 7) {
+            int64_t wait = queue_turn(&policy, &message, now, random).ns - now.ns;
+            assert_in_range(wait, rows[i][1] * MINUTE * 9 / 10, rows[i][1] * MINUTE * 11 / 10);
+        }
+    }
+    hasty.interval_max = duration_s(2);
+    assert_int_equal(queue_turn(&hasty, &message, message.arrival, 0).ns,
+                     message.arrival.ns + 2 * (MINUTE / 60));
+}
+
+static void
 what_was_held_has_its_time_from_its_release_on(void **state)
 {
     struct queue_message message = {.arrival = {1000 * MINUTE}};
@@ -123,6 +166,8 @@ what_was_held_has_its_time_from_its_release_on(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(intervals_double_up_to_their_bound_and_move_by_a_tenth),
     cmocka_unit_test(patience_ends_after_five_days_with_two_notices),
+    cmocka_unit_test(what_was_passed_over_has_its_turn_when_it_may_be_tried),
+    cmocka_unit_test(the_older_the_later_is_its_turn),
     cmocka_unit_test(what_was_held_has_its_time_from_its_release_on),
     cmocka_unit_test(deliver_by_shortens_patience_or_asks_for_a_notice),
 };

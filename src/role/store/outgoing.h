@@ -51,17 +51,21 @@ struct outgoing_destination {
     struct flow flow;
     struct list waiting; /* carriages */
     size_t waiting_count;
-    struct list link; /* among the stalled, while something waits */
-    bool was_idle;    /* at the last sweep, and not used since */
+    struct list link;          /* among the stalled, while something waits */
+    bool was_idle;             /* at the last sweep, and not used since */
+    struct instant shut_until; /* the pause in which were passed over, and come first behind it, */
+    unsigned first_count;      /* so many */
     char status[QUEUE_STATUS_MAX + 1];
     char text[QUEUE_TEXT_MAX + 1]; /* why it was not reached */
 };
 
-/* STRAY: not to be read, POSTPONED: there is no room for it now. */
+/* PASSED_OVER: it was not tried, since its destination does not answer; STRAY: not to be read;
+ * POSTPONED: there is no room for it now. */
 enum letter_outcome {
     LETTER_DELIVERED,
     LETTER_TEMPORARY,
     LETTER_PERMANENT,
+    LETTER_PASSED_OVER,
     LETTER_STRAY,
     LETTER_POSTPONED
 };
@@ -76,6 +80,7 @@ struct letter {
     struct slice address, original_type, original;
     uint8_t notify;
     enum letter_outcome outcome;
+    struct wall turn;    /* of one that was passed over: when it is due again */
     bool is_reported_on; /* the next host sends the notification of success */
     bool is_by_passed;   /* the next host looks after DELIVERBY, too */
     struct queue_attempt attempt;
@@ -112,6 +117,7 @@ struct carriage {
     struct list letters;
     size_t count;
     struct outgoing_destination *destination; /* NULL: its outcome is settled without one */
+    uint64_t hint;                            /* its hash, or 0; may be known for longer */
     struct store_route_hop hop;               /* in the batch's arena */
     struct outgoing_transport *transport;     /* that has it */
     struct parcel_recipient *targets;         /* of a local one; in the batch's arena */
@@ -166,13 +172,13 @@ struct outgoing {
     struct map carriages;    /* that a transport has, by id */
     struct map missed;       /* struct missed (outgoing_back.c), by address */
     uint64_t missed_seed;
-    struct map locating;     /* carriages, by the question to route */
+    struct map locating; /* carriages, by the question to route */
     struct host_channel *route;
     struct note_ledger route_ledger;
     struct outgoing_transport transports[STORE_PEERS_MAX + 1]; /* the last is the role hand */
     struct list batches, reading;
     struct hops hops;
-    struct policies *policies; /* policies.c */
+    struct policies *policies;           /* policies.c */
     struct list results, results_filing; /* carriages */
     size_t result_count;                 /* of results */
     bool are_results_due;                /* they have waited long enough for another turn */

@@ -2,6 +2,7 @@
 /* Carriages: read, given to transport, settled. */
 #include "role/store/outgoing.h"
 
+#include "base/hash.h"
 #include "mailbox/message.h"
 
 #include <stdio.h>
@@ -346,6 +347,34 @@ outgoing_read(struct store_role *role, struct carriage *carriage)
 
 /* ---- destinations -------------------------------------------------------------------------- */
 
+/* When the pause ends, for as many as may wait for it then. The others' turn comes by the schedule:
+ * a million that are due at once would be written a million times at the end of each pause. */
+static void
+set_turns(struct store_role *role, struct carriage *carriage)
+{
+    struct outgoing_destination *destination = carriage->destination;
+    struct queue_policy policy = outgoing_policy(role);
+    struct wall now = host_wall(role->host);
+    int64_t pause_ns = instant_since(destination->flow.shut_until, host_now(role->host)).ns;
+    bool is_first;
+
+    if (instant_is_before(destination->shut_until, destination->flow.shut_until)) {
+        destination->shut_until = destination->flow.shut_until;
+        destination->first_count = 0;
+    }
+    is_first = destination->first_count < OUTGOING_WAITING_MAX;
+    destination->first_count += is_first;
+    LIST_EACH (link, &carriage->letters) {
+        struct letter *letter = LIST_ITEM(link, struct letter, link);
+        letter->turn.ns = now.ns + pause_ns;
+        if (!is_first) {
+            uint32_t random = (uint32_t)hash64(slice_of(letter->key, sizeof(letter->key[0])), 0);
+            struct wall turn = queue_turn(&policy, &carriage->batch->facts, now, random);
+            letter->turn = turn.ns > letter->turn.ns ? turn : letter->turn;
+        }
+    }
+}
+
 /* A destination that does not answer is not asked by each message anew. */
 static void
 refuse_waiting(struct store_role *role, struct outgoing_destination *destination)
@@ -353,7 +382,8 @@ refuse_waiting(struct store_role *role, struct outgoing_destination *destination
     LIST_EACH (link, &destination->waiting) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
         stop_waiting(carriage);
-        outgoing_settle(role, carriage, LETTER_TEMPORARY, 0, slice_of_string(destination->status),
+        set_turns(role, carriage);
+        outgoing_settle(role, carriage, LETTER_PASSED_OVER, 0, slice_of_string(destination->status),
                         slice_of_string(destination->text));
     }
 }
@@ -447,6 +477,20 @@ remember_why(struct outgoing_destination *destination,
              result ? (const char *)result->text.at : "");
 }
 
+/* What is passed over until then says nothing of it in the log. */
+static void
+log_pause(struct store_role *role, const struct carriage *carriage)
+{
+    struct instant until = carriage->destination->flow.shut_until;
+    struct log_line line;
+
+    log_begin(&line, role->host, HOST_LEVEL_NOTICE, "destination_left_alone");
+    log_text(&line, "destination", carriage->hop.destination);
+    log_number(&line, "for_s",
+               (uint64_t)(instant_since(until, host_now(role->host)).ns / 1000000000));
+    log_end(&line);
+}
+
 /* False when the note is not to be believed. */
 static bool
 on_carried(struct outgoing_transport *transport, const struct store_transport_carried *carried)
@@ -471,7 +515,10 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
                      LIST_ITEM(link, struct letter, link));
     }
     struct outgoing_destination *destination = carriage->destination;
+    bool was_shut = flow_is_shut(&destination->flow, host_now(role->host));
     end_flow(role, carriage, ends[carried->reach]);
+    if (!was_shut && flow_is_shut(&destination->flow, host_now(role->host)))
+        log_pause(role, carriage);
     if (carried->reach != STORE_TRANSPORT_REACH_REACHED)
         remember_why(destination, carried);
     outgoing_missed(role, carriage->batch->domain, carried);
@@ -515,9 +562,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
     arena_reset(&role->note_arena);
     if (store_transport_take(bytes, handle, SIDE_TRANSPORT, &transport->ledger, &role->note_arena,
                              &note) &&
-        (note.kind == STORE_TRANSPORT_CARRIED
-             ? on_carried(transport, &note.as.carried)
-             : policies_learn(role, transport, &note.as.learned)))
+        (note.kind == STORE_TRANSPORT_CARRIED ? on_carried(transport, &note.as.carried)
+                                              : policies_learn(role, transport, &note.as.learned)))
         return;
     store_role_bad_note(role, handle, "transport");
     lose(transport);

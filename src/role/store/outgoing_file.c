@@ -325,12 +325,15 @@ write_delay(struct store_role *role, struct letter *letter, struct queue_recipie
     uint64_t salt[2] = {letter->key[0], recipient->attempts};
     uint32_t random = (uint32_t)hash64(slice_of(salt, sizeof(salt)), 0);
 
-    enum queue_step step = queue_defer(&policy, facts, recipient, letter->attempt.at, random);
+    enum queue_step step =
+        letter->outcome == LETTER_PASSED_OVER
+            ? queue_postpone(&policy, facts, recipient, letter->attempt.at, letter->turn)
+            : queue_defer(&policy, facts, recipient, letter->attempt.at, random);
     if (step == QUEUE_STEP_EXPIRE) {
         write_failure(role, letter, recipient);
         return;
     }
-    role->outgoing->delayed++;
+    role->outgoing->delayed += letter->outcome != LETTER_PASSED_OVER;
     if (step == QUEUE_STEP_TELL && outgoing_must_report(facts, recipient, ENVELOPE_NOTIFY_DELAY))
         owe_report(role, letter, recipient);
     if (recipient->state != QUEUE_WAITING)
@@ -347,10 +350,14 @@ write_letter(struct store_role *role, struct letter *letter, struct queue_recipi
 {
     uint32_t index = (uint32_t)letter->key[1];
     uint8_t domain[QUEUE_DOMAIN_MAX];
+    bool is_news = recipient->history_count == 0;
 
     if (!queue_state_is_open(recipient->state))
         return false;
-    queue_recipient_tried(recipient, &letter->attempt);
+    if (letter->outcome == LETTER_PASSED_OVER)
+        queue_recipient_passed_over(recipient, &letter->attempt);
+    else
+        queue_recipient_tried(recipient, &letter->attempt);
     if (letter->outcome == LETTER_DELIVERED)
         write_success(role, letter, recipient);
     else if (letter->outcome == LETTER_PERMANENT)
@@ -362,7 +369,9 @@ write_letter(struct store_role *role, struct letter *letter, struct queue_recipi
         mailbox_queue_put_due(role->store, &place);
     }
     outgoing_put_recipient(role, letter->key[0], index, recipient);
-    log_attempt(role, letter, recipient);
+    /* What was passed over again is no news. */
+    if (letter->outcome != LETTER_PASSED_OVER || is_news || recipient->state != QUEUE_WAITING)
+        log_attempt(role, letter, recipient);
     return true;
 }
 
@@ -551,6 +560,7 @@ static void
 end_carriage(struct store_role *role, struct carriage *carriage)
 {
     struct lanes *lanes = &role->outgoing->lanes;
+    struct lane *lane;
 
     LIST_EACH (link, &carriage->letters) {
         struct letter *letter = LIST_ITEM(link, struct letter, link);
@@ -562,6 +572,11 @@ end_carriage(struct store_role *role, struct carriage *carriage)
             outgoing_note_lane(role, &place);
         }
     }
+    /* A lane that was looked at while all of it was in flight is a new one: where it leads is
+     * known. */
+    lane = lanes_find(lanes, carriage->batch->domain);
+    if (lane && lane->hint == 0)
+        lane->hint = carriage->hint;
     outgoing_leave(role, carriage);
 }
 

@@ -114,8 +114,9 @@ dispatch(struct store_role *role, struct batch *batch)
             continue;
         }
         carriage->destination = outgoing_destination(role, hop->destination);
+        carriage->hint = carriage->destination->hash;
         if (lane)
-            lane->hint = carriage->destination->hash;
+            lane->hint = carriage->hint;
         if (carriage->destination->waiting_count >= OUTGOING_WAITING_MAX) {
             batch->is_postponed = true;
             outgoing_settle(role, carriage, LETTER_POSTPONED, 0, SLICE(""), SLICE(""));
