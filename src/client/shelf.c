@@ -226,6 +226,19 @@ client_shelf_select(struct client_shelf *shelf, const char *name, struct client_
     return false;
 }
 
+void
+client_shelf_set_ids(struct client_shelf *shelf, client_shelf_id_fn fn, void *context)
+{
+    shelf->id_fn = fn;
+    shelf->id_context = context;
+}
+
+uint32_t
+client_shelf_validity(const struct client_shelf *shelf)
+{
+    return shelf->name && shelf->kind->validity ? shelf->kind->validity(shelf) : 0;
+}
+
 const struct client_shelf_item *
 client_shelf_items(const struct client_shelf *shelf, size_t *ret_count)
 {

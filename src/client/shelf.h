@@ -67,6 +67,16 @@ MUST_USE bool client_shelf_folders(struct client_shelf *shelf, bool counts,
 MUST_USE bool client_shelf_select(struct client_shelf *shelf, const char *name,
                                   struct client_problem *problem);
 
+/* Of a place on this machine: asked for the id of each message when a folder is opened, by the
+ * unique name of its file; 0: it has none. Those without, and those that come later, get ids from
+ * CLIENT_SHELF_OWN_ID on. */
+#define CLIENT_SHELF_OWN_ID ((uint32_t)1 << 31)
+typedef uint32_t (*client_shelf_id_fn)(void *context, const char *unique);
+void client_shelf_set_ids(struct client_shelf *shelf, client_shelf_id_fn fn, void *context);
+
+/* The UIDVALIDITY of the open folder of an IMAP server; 0 elsewhere. */
+uint32_t client_shelf_validity(const struct client_shelf *shelf);
+
 /* What is in it, oldest first; valid until the next call. */
 const struct client_shelf_item *client_shelf_items(const struct client_shelf *shelf,
                                                    size_t *ret_count);

@@ -606,9 +606,18 @@ close_shelf(struct client_shelf *shelf)
     free(imap);
 }
 
+static uint32_t
+validity(const struct client_shelf *shelf)
+{
+    const struct imap *imap = shelf->state;
+
+    return client_imap_mailbox(imap->session).status.uid_validity;
+}
+
 static const struct shelf_kind kind = {
     .folders = list_folders,
     .select = select_folder,
+    .validity = validity,
     .heads = fetch_heads,
     .read = read_message,
     .flag = flag_messages,

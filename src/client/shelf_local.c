@@ -25,6 +25,7 @@ struct local {
     size_t *indexes;            /* of the folder's letters, one for each item; owned */
     struct timespec changed[2]; /* cur and new */
     bool is_tree;
+    bool is_opening; /* all that comes now was there before */
 };
 
 /* ---- where folders are --------------------------------------------------------------------- */
@@ -196,15 +197,19 @@ look_at_times(struct local *local)
 }
 
 static uint32_t
-id_of(struct local *local, const struct client_letter *letter)
+id_of(const struct client_shelf *shelf, const struct client_letter *letter)
 {
+    struct local *local = shelf->state;
     uintptr_t id;
 
     if (!letter->unique)
         return letter->id;
     id = (uintptr_t)map_find(&local->ids, slice_of_string(letter->unique));
     if (id == 0) {
-        id = ++local->last_id;
+        if (shelf->id_fn && local->is_opening)
+            id = shelf->id_fn(shelf->id_context, letter->unique);
+        if (id == 0 || id >= CLIENT_SHELF_OWN_ID)
+            id = ++local->last_id;
         (void)map_set(&local->ids, slice_of_string(letter->unique), (void *)id);
     }
     return (uint32_t)id;
@@ -246,7 +251,7 @@ open_again(struct client_shelf *shelf, struct client_problem *problem)
     if (!known || !local->indexes)
         abort();
     for (size_t i = 0; i < count; i++)
-        known[i] = (struct known){id_of(local, client_folder_letter(folder, i)), i};
+        known[i] = (struct known){id_of(shelf, client_folder_letter(folder, i)), i};
     qsort(known, count, sizeof(*known), by_id);
     for (size_t i = 0; i < count; i++) {
         uint32_t flags = client_folder_letter(folder, known[i].index)->flags;
@@ -276,11 +281,13 @@ select_folder(struct client_shelf *shelf, struct client_problem *problem)
     client_folder_close(&local->folder);
     map_finish(&local->ids);
     init_ids(local);
-    local->last_id = 0;
+    local->last_id = shelf->id_fn ? CLIENT_SHELF_OWN_ID : 0;
     free(local->path);
     local->path = shelf->path ? path_of(shelf, shelf->name) : NULL;
     shelf->fn = NULL; /* this is no change */
+    local->is_opening = true;
     bool is_open = open_again(shelf, problem);
+    local->is_opening = false;
     shelf->fn = fn;
     return is_open;
 }
@@ -314,7 +321,7 @@ take_head(void *context, size_t index, struct slice bytes)
     struct heading *heading = context;
     struct local *local = heading->shelf->state;
     const struct client_letter *letter = client_folder_letter(local->folder, index);
-    struct client_shelf_head head = {.id = id_of(local, letter),
+    struct client_shelf_head head = {.id = id_of(heading->shelf, letter),
                                      .flags = letter->flags,
                                      .size = letter->size,
                                      .received = letter->received,
@@ -407,14 +414,37 @@ add_message(struct client_shelf *shelf, const char *to, struct slice message, ui
     return is_good;
 }
 
+/* From Maildir to Maildir: each file is moved in one step, and keeps its name. */
+static bool
+rename_messages(struct client_shelf *shelf, struct client_ids ids, const char *to,
+                struct client_problem *problem)
+{
+    struct local *local = shelf->state;
+    struct client_chosen chosen;
+    size_t *indexes = indexes_of(shelf, ids, &chosen.count);
+    char *path = path_of(shelf, to);
+
+    chosen.indexes = indexes;
+    bool is_good = client_folder_move(local->folder, chosen, path, problem) &&
+                   client_folder_finish(local->folder, problem);
+    free(indexes);
+    free(path);
+    return open_again(shelf, problem) && is_good;
+}
+
 static bool
 move_messages(struct client_shelf *shelf, struct client_ids ids, const char *to,
               uint32_t *ret_first, uint32_t *ret_count, struct client_problem *problem)
 {
+    const struct local *local = shelf->state;
     bool is_good = true;
     size_t item;
 
     *ret_first = *ret_count = 0;
+    if (!is_sound(to))
+        return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS, "%s: no name for a folder", to);
+    if (client_folder_can_move(local->folder))
+        return rename_messages(shelf, ids, to, problem);
     for (size_t i = 0; is_good && i < ids.count; i++) {
         struct buffer message;
         if (!shelf_find(shelf, ids.ids[i], &item))

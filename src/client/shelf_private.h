@@ -28,6 +28,7 @@ struct shelf_kind {
                    void *context, struct client_problem *problem);
     bool (*wait)(struct client_shelf *shelf, struct instant deadline, int bell,
                  struct client_problem *problem);
+    uint32_t (*validity)(const struct client_shelf *shelf); /* NULL: has none */
     void (*close)(struct client_shelf *shelf);
 };
 
@@ -40,6 +41,8 @@ struct client_shelf {
     size_t count, room;
     client_shelf_fn fn;
     void *context;
+    client_shelf_id_fn id_fn; /* or NULL */
+    void *id_context;
     void *state; /* of the kind */
 };
 

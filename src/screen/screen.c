@@ -13,6 +13,7 @@ screen_wish(struct screen *screen, enum wish_kind kind)
 {
     struct wish *wish = wish_new(kind, screen->account);
 
+    wish->generation = screen->generation;
     if (screen->last_wish)
         screen->last_wish->next = wish;
     else
@@ -234,9 +235,9 @@ take_opened(struct screen *screen, const struct news *news)
 {
     if (strcmp(news->folder, screen->folder) != 0)
         return; /* another one was wished for meanwhile */
-    bool is_again = !screen->is_opening && news->is_local == screen->is_local;
+    bool is_again = !screen->is_opening && news->generation == screen->generation;
     screen->is_opening = screen->is_heads_asked = false;
-    screen->is_local = news->is_local;
+    screen->generation = news->generation;
     if (is_again) { /* the connection was lost, and is there again */
         roster_merge(&screen->roster, news->items, news->items_count);
         roster_ask_again(&screen->roster);

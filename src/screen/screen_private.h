@@ -73,7 +73,7 @@ struct screen {
     uint32_t account;
     char *folder;
     bool is_opening;
-    bool is_local; /* what is open lies on this machine: ids are others */
+    uint32_t generation; /* of the open list */
     struct roster roster;
     bool is_heads_asked;
     enum pane pane, pane_before; /* before help */

@@ -37,7 +37,7 @@ struct draft {
     size_t forwarded_len;
     char *forwarded_name; /* what to call it */
     uint32_t answered;    /* becomes \Answered when it is sent; 0: none */
-    uint32_t answered_account;
+    uint32_t answered_account, answered_generation;
     char *answered_folder;
     bool is_signed, is_encrypted;
 };
@@ -92,6 +92,7 @@ struct wish {
     enum wish_kind kind;
     uint32_t account;
     uint32_t serial;
+    uint32_t generation; /* of the list that the ids are of: NEWS_OPENED told it */
     char *folder, *text;
     uint32_t *ids;
     size_t ids_count;
@@ -103,7 +104,7 @@ struct wish {
 enum news_kind {
     NEWS_STATE,     /* text: how the account does; is_online, is_local */
     NEWS_FOLDERS,   /* folders */
-    NEWS_OPENED,    /* folder, items: ids and \Seen */
+    NEWS_OPENED,    /* folder, items: ids and \Seen; generation: as before when the ids are, too */
     NEWS_ARRIVED,   /* items; the next three too belong to the open folder */
     NEWS_GONE,      /* items */
     NEWS_FLAGS,     /* items */
@@ -127,6 +128,7 @@ struct item {
 struct news {
     struct news *next;
     enum news_kind kind;
+    uint32_t generation;
     enum wish_kind wish;
     uint32_t account;
     uint32_t serial, first, count;

@@ -2,6 +2,7 @@
 #include "sync/copy.h"
 
 #include "base/cursor.h"
+#include "sync/state.h"
 #include "text/utf8.h"
 
 #include <dirent.h>
@@ -160,6 +161,73 @@ bool
 copy_is_there(const char *root)
 {
     return is_folder(root, ".facteur");
+}
+
+struct copy_uids {
+    struct state state;
+};
+
+struct copy_uids *
+copy_uids_open(const char *root, const char *place)
+{
+    struct copy_uids *uids = calloc(1, sizeof(*uids));
+    struct client_problem unused = {0};
+
+    if (!uids)
+        abort();
+    if (!state_open(&uids->state, root, place, true, &unused) || !uids->state.is_known)
+        copy_uids_close(&uids);
+    return uids;
+}
+
+void
+copy_uids_close(struct copy_uids **uids)
+{
+    if (!*uids)
+        return;
+    state_finish(&(*uids)->state);
+    free(*uids);
+    *uids = NULL;
+}
+
+uint32_t
+copy_uids_validity(const struct copy_uids *uids)
+{
+    return uids->state.validity;
+}
+
+uint32_t
+copy_uids_find(const struct copy_uids *uids, const char *file)
+{
+    const struct state_entry *entry = state_of_file(&uids->state, file);
+
+    return entry ? entry->uid : 0;
+}
+
+/* "changed" is taken by a run, which calls it "changing" until it is done. */
+bool
+copy_mark_changed(const char *root, struct client_problem *problem)
+{
+    char *path = join(root, ".facteur/changed");
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    bool is_good = descriptor >= 0 || client_problem_set(problem, CLIENT_PROBLEM_FILE, "%s: %s",
+                                                         path, strerror(errno));
+
+    if (descriptor >= 0)
+        close(descriptor);
+    free(path);
+    return is_good;
+}
+
+bool
+copy_is_changed(const char *root)
+{
+    char *changed = join(root, ".facteur/changed"), *changing = join(root, ".facteur/changing");
+    bool is_changed = access(changed, F_OK) == 0 || access(changing, F_OK) == 0;
+
+    free(changed);
+    free(changing);
+    return is_changed;
 }
 
 uint8_t

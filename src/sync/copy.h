@@ -50,6 +50,20 @@ uint8_t copy_delimiter(const char *root);
 MUST_USE bool copy_make_folder(struct arena *arena, const char *root, const char *name,
                                const char **ret_path, struct client_problem *problem);
 
+/* The UIDs that messages of a folder have on the server, as far as the last run found out: so that
+ * what is read on-line and off-line has the same names. NULL when nothing is known of the place. */
+struct copy_uids;
+struct copy_uids *copy_uids_open(const char *root, const char *place);
+void copy_uids_close(struct copy_uids **uids);
+uint32_t copy_uids_validity(const struct copy_uids *uids);
+/* By the unique name of its file; 0: not known. */
+uint32_t copy_uids_find(const struct copy_uids *uids, const char *file);
+
+/* Says that the copy is about to be changed by a person who is off-line; whether there was such a
+ * change and no run has been finished since. Both survive kill -9. */
+MUST_USE bool copy_mark_changed(const char *root, struct client_problem *problem);
+bool copy_is_changed(const char *root);
+
 /* Makes a folder and those above it. The path is changed meanwhile. */
 MUST_USE bool copy_make_path(char *path, struct client_problem *problem);
 

@@ -579,6 +579,25 @@ prepare(struct run *run)
     return run->lock >= 0;
 }
 
+/* What was changed before this run is done with it (copy_mark_changed); what comes later is not. */
+static void
+take_mark(const struct run *run, bool is_done)
+{
+    char *changed = NULL, *changing = NULL;
+
+    if (run->options->is_dry || run->options->folders_count > 0)
+        return;
+    if (asprintf(&changed, "%s/.facteur/changed", run->options->root) < 0 ||
+        asprintf(&changing, "%s/.facteur/changing", run->options->root) < 0)
+        abort();
+    if (is_done)
+        (void)unlink(changing);
+    else
+        (void)rename(changed, changing);
+    free(changed);
+    free(changing);
+}
+
 static void
 finish(struct run *run)
 {
@@ -606,11 +625,14 @@ sync_run(const struct sync_options *options, struct sync_tally *ret_tally,
     arena_init(&run.arena, (size_t)1 << 30);
     bool is_good = prepare(&run);
     if (is_good) {
+        take_mark(&run, false);
         run.imap = client_imap_open(options->login, problem);
         is_good = run.imap && enable(&run) && list_there(&run) && write_delimiter(&run) &&
                   list_here(&run) && open_items(&run) && make_folders(&run) && resolve_all(&run) &&
                   move_all(&run) && work_on_all(&run);
     }
+    if (is_good && ret_tally->deeds[SYNC_PASSED_OVER] == 0)
+        take_mark(&run, true);
     finish(&run);
     return is_good;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/terminal/worker.h"
 
-#include "tool/files.h"
 #include "tool/terminal/worker_private.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COUNT_MS = 60 * 1000, COUNT_SOON_MS = 1000, RETRY_MS = 30 * 1000 };
+enum { COUNT_MS = 60 * 1000, COUNT_SOON_MS = 1000, WAIT_MS = 30 * 1000 };
 
 /* ---- news ---------------------------------------------------------------------------------- */
 
@@ -36,8 +35,8 @@ worker_say(struct worker *worker, bool is_alert, const char *format, ...)
     worker_put(worker, news);
 }
 
-static void
-tell_state(struct worker *worker, const char *text, bool is_online)
+void
+worker_tell_state(struct worker *worker, const char *text, bool is_online)
 {
     struct news *news = news_new(NEWS_STATE, worker->options.account);
 
@@ -47,8 +46,8 @@ tell_state(struct worker *worker, const char *text, bool is_online)
     worker_put(worker, news);
 }
 
-static void
-send_changes(struct worker *worker)
+void
+worker_send_changes(struct worker *worker)
 {
     if (worker->changes)
         worker_put(worker, worker->changes);
@@ -56,8 +55,8 @@ send_changes(struct worker *worker)
 }
 
 /* Many changes of a kind travel together. */
-static void
-take_change(void *context, enum client_shelf_change change, struct client_shelf_item item)
+void
+worker_take_change(void *context, enum client_shelf_change change, struct client_shelf_item item)
 {
     static const enum news_kind kinds[] = {[CLIENT_SHELF_ARRIVED] = NEWS_ARRIVED,
                                            [CLIENT_SHELF_GONE] = NEWS_GONE,
@@ -65,7 +64,7 @@ take_change(void *context, enum client_shelf_change change, struct client_shelf_
     struct worker *worker = context;
 
     if (worker->changes && worker->changes->kind != kinds[change])
-        send_changes(worker);
+        worker_send_changes(worker);
     if (!worker->changes)
         worker->changes = news_new(kinds[change], worker->options.account);
     news_add_item(worker->changes, (struct item){.id = item.id, .flags = item.flags});
@@ -76,122 +75,21 @@ take_change(void *context, enum client_shelf_change change, struct client_shelf_
 void
 worker_fail(struct worker *worker, enum wish_kind wish, const struct client_problem *problem)
 {
-    struct news *news = news_new(NEWS_FAILED, worker->options.account);
+    bool is_cut = problem->kind == CLIENT_PROBLEM_UNREACHABLE;
 
-    news->wish = wish;
-    traffic_set(&news->text, slice_of_string(problem->text));
-    send_changes(worker);
-    worker_put(worker, news);
-    if (problem->kind == CLIENT_PROBLEM_UNREACHABLE) {
+    worker_send_changes(worker);
+    worker->is_lost = worker->is_trying && is_cut;
+    if (!worker->is_lost) {
+        struct news *news = news_new(NEWS_FAILED, worker->options.account);
+        news->wish = wish;
+        traffic_set(&news->text, slice_of_string(problem->text));
+        worker_put(worker, news);
+    }
+    if (is_cut) {
         client_shelf_close(&worker->shelf);
         worker->retry = client_now();
-        tell_state(worker, "off line", false);
+        worker_tell_state(worker, "off line", false);
     }
-}
-
-/* ---- the shelf ----------------------------------------------------------------------------- */
-
-static bool
-open_place(struct worker *worker, const struct client_folder_place *place,
-           struct client_problem *problem)
-{
-    worker->shelf = client_shelf_open(place, take_change, worker, problem);
-    return worker->shelf != NULL;
-}
-
-/* The server, else the copy on this machine, else nothing for a while. */
-static bool
-connect_shelf(struct worker *worker, struct client_problem *problem)
-{
-    const struct worker_options *options = &worker->options;
-    struct client_folder_place place = {.login = options->name ? &options->desk->login : NULL,
-                                        .folder = "INBOX",
-                                        .path = options->path};
-    struct client_problem unused = {0};
-
-    worker->is_local = options->name == NULL;
-    if (options->name)
-        tell_state(worker, "connecting…", false);
-    if (open_place(worker, &place, problem)) {
-        tell_state(worker, options->name ? "on line" : "on this machine", true);
-        return true;
-    }
-    worker->retry = instant_after(client_now(), duration_ms(RETRY_MS));
-    char *copy = options->name ? desk_copy_root(options->desk->login.account) : NULL;
-    struct client_folder_place local = {.path = copy};
-    worker->is_local = copy && files_is_folder(copy) && open_place(worker, &local, &unused);
-    free(copy);
-    if (worker->is_local) {
-        *problem = (struct client_problem){0};
-        tell_state(worker, "off line: local copy", true);
-    } else {
-        tell_state(worker, "off line", false);
-    }
-    return worker->is_local;
-}
-
-static void
-tell_folders(struct worker *worker)
-{
-    struct client_problem problem = {0};
-    struct client_shelf_list list;
-
-    worker->counted = client_now();
-    if (!client_shelf_folders(worker->shelf, true, &list, &problem)) {
-        worker_fail(worker, WISH_FOLDERS, &problem);
-        return;
-    }
-    struct news *news = news_new(NEWS_FOLDERS, worker->options.account);
-    for (size_t i = 0; i < list.count; i++) {
-        const struct client_shelf_folder *from = &list.folders[i];
-        struct folder *folder = news_add_folder(news, from->name);
-        folder->use = (enum folder_use)from->use;
-        folder->delimiter = from->delimiter;
-        folder->is_counted = from->is_counted;
-        folder->messages = from->messages;
-        folder->unseen = from->unseen;
-    }
-    client_shelf_list_finish(&list);
-    worker_put(worker, news);
-}
-
-static void
-open_folder(struct worker *worker, const char *name)
-{
-    struct client_problem problem = {0};
-    size_t count;
-
-    if (name != worker->folder)
-        traffic_set(&worker->folder, slice_of_string(name));
-    worker->open_id = 0;
-    if (!client_shelf_select(worker->shelf, worker->folder, &problem)) {
-        worker_fail(worker, WISH_OPEN, &problem);
-        return;
-    }
-    const struct client_shelf_item *items = client_shelf_items(worker->shelf, &count);
-    struct news *news = news_new(NEWS_OPENED, worker->options.account);
-    traffic_set(&news->folder, slice_of_string(worker->folder));
-    news->is_local = worker->is_local;
-    for (size_t i = 0; i < count; i++)
-        news_add_item(news, (struct item){.id = items[i].id, .flags = items[i].flags});
-    worker_put(worker, news);
-}
-
-/* A shelf, with the folder open that was open; false after having told why not. */
-static bool
-have_shelf(struct worker *worker, enum wish_kind wish)
-{
-    struct client_problem problem = {0};
-
-    if (worker->shelf)
-        return true;
-    if (!connect_shelf(worker, &problem)) {
-        worker_fail(worker, wish, &problem);
-        return false;
-    }
-    if (worker->folder && wish != WISH_OPEN)
-        open_folder(worker, worker->folder);
-    return worker->shelf != NULL;
 }
 
 /* ---- wishes -------------------------------------------------------------------------------- */
@@ -220,7 +118,7 @@ tell_heads(struct worker *worker, struct client_ids ids)
     void *both[] = {worker, news};
 
     if (client_shelf_heads(worker->shelf, ids, take_head, both, &problem)) {
-        send_changes(worker);
+        worker_send_changes(worker);
         worker_put(worker, news);
     } else {
         news_free(news);
@@ -244,7 +142,10 @@ search(struct worker *worker, const struct wish *wish)
     if (!client_shelf_search(worker->shelf, slice_of_string(wish->text), take_found, news,
                              &problem))
         worker_fail(worker, WISH_SEARCH, &problem);
-    worker_put(worker, news);
+    if (worker->is_lost)
+        news_free(news);
+    else
+        worker_put(worker, news);
 }
 
 static void
@@ -254,12 +155,18 @@ move(struct worker *worker, const struct wish *wish)
     struct client_ids ids = {.ids = wish->ids, .count = wish->ids_count};
     struct client_problem problem = {0};
 
+    char *to = worker_name_on_shelf(worker, wish->folder);
+
     traffic_set(&news->folder, slice_of_string(wish->folder));
-    if (client_shelf_move(worker->shelf, ids, wish->folder, &news->first, &news->count, &problem))
+    if (client_shelf_move(worker->shelf, ids, to, &news->first, &news->count, &problem))
         worker->counted = (struct instant){0};
     else
         worker_fail(worker, WISH_MOVE, &problem);
-    worker_put(worker, news);
+    free(to);
+    if (worker->is_lost)
+        news_free(news);
+    else
+        worker_put(worker, news);
 }
 
 static void
@@ -284,14 +191,18 @@ typedef void (*wish_fn)(struct worker *worker, const struct wish *wish);
 static void
 open_wished(struct worker *worker, const struct wish *wish)
 {
-    open_folder(worker, wish->folder);
+    /* Once more what is open: the person wants to see what is new. */
+    if (worker_is_off_line(worker) && worker->folder && strcmp(worker->folder, wish->folder) == 0)
+        worker_try_server(worker);
+    if (worker->shelf)
+        worker_open_folder(worker, wish->folder);
 }
 
 static void
 tell_wished_folders(struct worker *worker, const struct wish *wish)
 {
     (void)wish;
-    tell_folders(worker);
+    worker_tell_folders(worker);
 }
 
 static void
@@ -303,39 +214,74 @@ tell_wished_heads(struct worker *worker, const struct wish *wish)
 static const struct {
     wish_fn fn;
     bool needs_shelf;
+    bool has_ids;       /* of the open folder */
+    bool is_repeatable; /* twice does what once does */
 } rows[] = {
-    [WISH_FOLDERS] = {tell_wished_folders, true},
-    [WISH_OPEN] = {open_wished, true},
-    [WISH_HEADS] = {tell_wished_heads, true},
-    [WISH_READ] = {worker_read, true},
-    [WISH_FLAG] = {change, true},
-    [WISH_DELETE] = {change, true},
-    [WISH_MOVE] = {move, true},
-    [WISH_BRING] = {change, true},
-    [WISH_SEARCH] = {search, true},
-    [WISH_SAVE] = {worker_save, true},
-    [WISH_SHOW] = {worker_show, true},
-    [WISH_ANSWER] = {worker_answer, true},
-    [WISH_RESUME] = {worker_resume, true},
-    [WISH_RESEND] = {worker_resend, true},
-    [WISH_KEEP] = {worker_keep, true},
-    [WISH_SEND] = {worker_send, false},
-    [WISH_COMPLETE] = {worker_complete, false},
-    [WISH_FILES] = {worker_files, false},
+    [WISH_FOLDERS] = {tell_wished_folders, true, false, true},
+    [WISH_OPEN] = {open_wished, true, false, true},
+    [WISH_HEADS] = {tell_wished_heads, true, true, true},
+    [WISH_READ] = {worker_read, true, true, true},
+    [WISH_FLAG] = {change, true, true, true},
+    [WISH_DELETE] = {change, true, true, true},
+    [WISH_MOVE] = {move, true, true, true},
+    [WISH_BRING] = {change, true, false, false},
+    [WISH_SEARCH] = {search, true, false, true},
+    [WISH_SAVE] = {worker_save, true, true, true},
+    [WISH_SHOW] = {worker_show, true, true, true},
+    [WISH_ANSWER] = {worker_answer, true, true, true},
+    [WISH_RESUME] = {worker_resume, true, true, true},
+    [WISH_RESEND] = {worker_resend, true, true, false},
+    [WISH_KEEP] = {worker_keep, true, false, false},
+    [WISH_SEND] = {worker_send, false, false, false},
+    [WISH_COMPLETE] = {worker_complete, false, false, false},
+    [WISH_FILES] = {worker_files, false, false, false},
 };
 
+/* The list has changed behind a wish: its ids may mean other messages now. */
+static bool
+is_stale(const struct worker *worker, const struct wish *wish)
+{
+    return rows[wish->kind].has_ids && wish->generation != worker->generation;
+}
+
+static void
+refuse(struct worker *worker, const struct wish *wish)
+{
+    struct client_problem problem = {0};
+
+    (void)client_problem_set(&problem, CLIENT_PROBLEM_MISSING,
+                             "The list of messages is another one now; look, and say it again.");
+    if (wish->kind == WISH_HEADS) /* it will ask for those of the new one */
+        worker_put(worker, news_new(NEWS_HEADS, worker->options.account));
+    else
+        worker_fail(worker, wish->kind, &problem);
+}
+
+/* A line that was cut is seen when something is wished: then the server is asked anew, or the copy
+ * serves, and the wish is granted there. */
 static void
 grant(struct worker *worker, const struct wish *wish)
 {
     if (wish->kind >= COUNT_OF(rows) || !rows[wish->kind].fn)
         return;
-    if (rows[wish->kind].needs_shelf && !have_shelf(worker, wish->kind)) {
-        if (wish->kind == WISH_KEEP)
-            worker_keep(worker, wish); /* a draft is not lost */
-        return;
+    for (int turn = 0; turn < 2; turn++) {
+        if (rows[wish->kind].needs_shelf && !worker_have_shelf(worker, wish->kind)) {
+            if (wish->kind == WISH_KEEP)
+                worker_keep(worker, wish); /* a draft is not lost */
+            return;
+        }
+        if (is_stale(worker, wish)) {
+            refuse(worker, wish);
+            return;
+        }
+        worker->is_trying = turn == 0 && rows[wish->kind].is_repeatable;
+        worker->is_lost = false;
+        rows[wish->kind].fn(worker, wish);
+        worker->is_trying = false;
+        worker_send_changes(worker);
+        if (!worker->is_lost)
+            return;
     }
-    rows[wish->kind].fn(worker, wish);
-    send_changes(worker);
 }
 
 /* ---- the thread ---------------------------------------------------------------------------- */
@@ -366,26 +312,30 @@ rest(struct worker *worker)
     struct instant count = instant_after(worker->counted, duration_ms(COUNT_MS));
     struct pollfd poller = {.fd = worker->bell, .events = POLLIN};
 
-    if (!worker->shelf) { /* off line */
-        if (poll(&poller, 1, RETRY_MS) == 0 && have_shelf(worker, WISH_FOLDERS))
-            tell_folders(worker);
+    if (!worker->shelf && worker->root) { /* the line was cut: the copy serves */
+        if (worker_have_shelf(worker, WISH_FOLDERS))
+            worker_tell_folders(worker);
         return;
     }
-    if (worker->is_local && worker->options.name &&
-        !instant_is_before(client_now(), worker->retry)) {
-        client_shelf_close(&worker->shelf); /* back to the server, if it is there again */
-        if (!have_shelf(worker, WISH_FOLDERS))
-            return;
-        tell_folders(worker);
+    if (!worker->shelf) { /* off line */
+        if (poll(&poller, 1, WAIT_MS) == 0 && worker_have_shelf(worker, WISH_FOLDERS))
+            worker_tell_folders(worker);
+        return;
+    }
+    if (worker_is_off_line(worker) && !instant_is_before(client_now(), worker->retry)) {
+        worker_try_server(worker);
+        return;
     }
     if (instant_is_before(count, client_now())) {
-        tell_folders(worker);
+        worker_tell_folders(worker);
         return;
     }
     if (!worker->folder) { /* nobody looks at this account: its INBOX tells of new mail */
         worker->folder = traffic_copy(SLICE("INBOX"));
-        if (!client_shelf_select(worker->shelf, worker->folder, &problem))
+        char *name = worker_name_on_shelf(worker, worker->folder);
+        if (!client_shelf_select(worker->shelf, name, &problem))
             worker_fail(worker, WISH_FOLDERS, &problem);
+        free(name);
         return;
     }
     worker_fill_book(worker);
@@ -393,17 +343,18 @@ rest(struct worker *worker)
         worker_fail(worker, WISH_FOLDERS, &problem);
     if (worker->changes) /* soon, but not for each of many */
         worker->counted = instant_after(client_now(), duration_ms(COUNT_SOON_MS - COUNT_MS));
-    send_changes(worker);
+    worker_send_changes(worker);
 }
 
 static void
 finish(struct worker *worker)
 {
     client_shelf_close(&worker->shelf);
-    send_changes(worker);
+    worker_send_changes(worker);
     view_finish(&worker->view);
     book_close(&worker->book);
     free(worker->folder);
+    free(worker->root);
 }
 
 static void *

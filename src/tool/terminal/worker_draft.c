@@ -81,6 +81,7 @@ answer(struct worker *worker, const struct wish *wish, struct draft *draft)
     draft->text = copy_of(&text);
     draft->answered = wish->id;
     draft->answered_account = worker->options.account;
+    draft->answered_generation = wish->generation;
     draft->answered_folder = traffic_copy(traffic_text(worker->folder));
     draft->is_encrypted = view->is_encrypted; /* what came secretly is not quoted in the open */
     buffer_finish(&to);
@@ -234,7 +235,7 @@ mark_answered(struct worker *worker, const struct draft *draft)
     struct client_problem problem = {0};
 
     if (draft->answered == 0 || draft->answered_account != worker->options.account ||
-        !worker->shelf || !worker->folder || strcmp(worker->folder, draft->answered_folder) != 0)
+        draft->answered_generation != worker->generation || !worker->shelf || !worker->folder || strcmp(worker->folder, draft->answered_folder) != 0)
         return;
     if (!client_shelf_flag(worker->shelf, one, CLIENT_ANSWERED | CLIENT_SEEN, 0, &problem))
         worker_fail(worker, WISH_FLAG, &problem);

@@ -18,8 +18,13 @@ struct worker {
     int bell;
     /* of the thread alone */
     struct client_shelf *shelf;
-    bool is_local;          /* the shelf is the copy on this machine */
+    char *root;             /* of the copy on this machine; owned; NULL: there is none */
+    bool is_local;          /* the shelf is on this machine: that copy, or a letter box */
     char *folder;           /* open, or to be opened again; owned */
+    uint32_t generation;    /* of the list of messages: what ids mean */
+    uint32_t validity;      /* UIDVALIDITY of it; 0: not known */
+    bool is_trying;         /* the line may have been cut: the wish is granted once more */
+    bool is_lost;           /* it was */
     struct news *changes;   /* that have come since they were last sent */
     struct instant retry;   /* when the server may be tried again */
     struct instant counted; /* when the folders were last counted */
@@ -32,8 +37,25 @@ struct worker {
 /* Tells of a problem; UNREACHABLE closes the shelf. */
 void worker_fail(struct worker *worker, enum wish_kind wish, const struct client_problem *problem);
 void worker_put(struct worker *worker, struct news *news);
+void worker_tell_state(struct worker *worker, const char *text, bool is_online);
+/* Sends what has changed since the last time; the fn of the shelf that gathers it. */
+void worker_send_changes(struct worker *worker);
+void worker_take_change(void *context, enum client_shelf_change change,
+                        struct client_shelf_item item);
 void worker_say(struct worker *worker, bool is_alert, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- worker_shelf.c: the server, or the copy on this machine */
+/* A shelf, with the folder open that was open; false after having told why not. */
+MUST_USE bool worker_have_shelf(struct worker *worker, enum wish_kind wish);
+void worker_open_folder(struct worker *worker, const char *name);
+void worker_tell_folders(struct worker *worker);
+/* Off-line in the copy: ask the server again, now. */
+void worker_try_server(struct worker *worker);
+/* True when the copy serves, and a server is not there. */
+bool worker_is_off_line(const struct worker *worker);
+/* What a folder of the account is called on the shelf that is open; owned by the caller. */
+char *worker_name_on_shelf(const struct worker *worker, const char *name);
 
 /* ---- worker_letter.c: one message */
 void worker_read(struct worker *worker, const struct wish *wish);
