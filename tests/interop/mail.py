@@ -383,23 +383,6 @@ class Elsewhere(Mail):
         screen.wait_for("in mbox")
         self.quit(screen)
 
-    def test_off_line_the_copy_serves(self):
-        self.put_all()
-        folder = self.office.folder / "desk/config"
-        copy = self.home / "Mail/alice/INBOX"
-        for part in ("cur", "new", "tmp"):
-            (copy / part).mkdir(parents=True)
-        (copy / "new/1.x").write_text("From: a@b.c\nSubject: what sync kept\n\nHere.\n")
-        accounts = folder / "facteur/accounts"
-        text = accounts.read_text()
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            accounts.write_text(text.replace(str(self.office.base + 993),
-                                             str(nobody.getsockname()[1])))
-            screen = self.open()
-            screen.wait_for("what sync kept")
-            screen.wait_for("off line: local copy")
-
     def test_the_first_start_asks_for_an_address(self):
         screen = self.open("--theme", "dark")
         screen.wait_for("There is no account yet.")

@@ -120,6 +120,10 @@ class Screen(Terminal):
         self.master = -1
         os.waitpid(self.pid, 0)
 
+    def kill(self, how):
+        os.kill(self.pid, how)
+        self.__exit__()
+
     def end(self):
         """Reads until it has ended by itself; its exit code."""
         late = time.monotonic() + READ_S

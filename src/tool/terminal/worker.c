@@ -78,7 +78,7 @@ worker_fail(struct worker *worker, enum wish_kind wish, const struct client_prob
     bool is_cut = problem->kind == CLIENT_PROBLEM_UNREACHABLE;
 
     worker_send_changes(worker);
-    worker->is_lost = worker->is_trying && is_cut;
+    worker->is_lost = worker->is_lost || (worker->is_trying && is_cut);
     if (!worker->is_lost) {
         struct news *news = news_new(NEWS_FAILED, worker->options.account);
         news->wish = wish;
@@ -265,6 +265,7 @@ grant(struct worker *worker, const struct wish *wish)
     if (wish->kind >= COUNT_OF(rows) || !rows[wish->kind].fn)
         return;
     for (int turn = 0; turn < 2; turn++) {
+        worker->is_lost = false;
         if (rows[wish->kind].needs_shelf && !worker_have_shelf(worker, wish->kind)) {
             if (wish->kind == WISH_KEEP)
                 worker_keep(worker, wish); /* a draft is not lost */
@@ -275,7 +276,6 @@ grant(struct worker *worker, const struct wish *wish)
             return;
         }
         worker->is_trying = turn == 0 && rows[wish->kind].is_repeatable;
-        worker->is_lost = false;
         rows[wish->kind].fn(worker, wish);
         worker->is_trying = false;
         worker_send_changes(worker);
@@ -312,7 +312,8 @@ rest(struct worker *worker)
     struct instant count = instant_after(worker->counted, duration_ms(COUNT_MS));
     struct pollfd poller = {.fd = worker->bell, .events = POLLIN};
 
-    if (!worker->shelf && worker->root) { /* the line was cut: the copy serves */
+    bool may_try = !instant_is_before(client_now(), worker->retry);
+    if (!worker->shelf && worker->root && may_try) { /* the line was cut: the copy serves */
         if (worker_have_shelf(worker, WISH_FOLDERS))
             worker_tell_folders(worker);
         return;
@@ -322,7 +323,7 @@ rest(struct worker *worker)
             worker_tell_folders(worker);
         return;
     }
-    if (worker_is_off_line(worker) && !instant_is_before(client_now(), worker->retry)) {
+    if (worker_is_off_line(worker) && may_try) {
         worker_try_server(worker);
         return;
     }

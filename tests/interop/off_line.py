@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""`facteur mail` when the server has gone (case C10): the copy of `facteur sync` serves, what is changed in it goes to the
+server when it is back, and nothing is lost when the client is killed."""
+import re
+import signal
+import subprocess
+
+import mail
+from office import BOB, CLIENT_S, FACTEUR, main, wait_for
+
+
+class OffLine(mail.Mail):
+    def setUp(self):
+        super().setUp()
+        self.put_all()
+        self.sync()
+
+    def sync(self):
+        config = {"XDG_CONFIG_HOME": str(self.office.folder / "desk/config")}
+        done = subprocess.run([FACTEUR, "sync", "--quiet"], env={**self.env, **config}, capture_output=True, text=True,
+                              check=False, timeout=2 * CLIENT_S)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+    def open_list(self):
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "on line" in s and s.count("Trash") == 2, "the list")
+        return screen
+
+    def flags(self, subject, box="INBOX"):
+        """On the server; None: it is not there."""
+        client = self.imap()
+        client.select(box, readonly=True)
+        _, found = client.search(None, "SUBJECT", f'"{subject}"')
+        if not found[0]:
+            return None
+        self.assertEqual(len(found[0].split()), 1, f"{subject} is there twice")
+        return set(re.findall(rb"\\\w+", client.fetch(found[0], "(FLAGS)")[1][0])) - {b"\\Recent"}
+
+    def change(self, screen):
+        """Reads one, flags it, deletes another."""
+        screen.press("jj\r")
+        screen.wait_for("See https://example.org/menu")
+        screen.press("qF")
+        screen.wait_until(lambda s: re.search(r"! +2024 bob", s), "a flag")
+        screen.press("=d")
+        screen.wait_until(lambda s: re.search(r"D +2024 shop", s), "a mark")
+        screen.press("$y")
+        screen.wait_without("Prices")
+
+    def check_server(self):
+        wait_for(lambda: self.flags("Prices") is None)
+        self.assertEqual(self.flags("Lunch on Friday?"), {rb"\Seen", rb"\Flagged"})
+        self.assertIsNotNone(self.flags("Prices", "Trash"))
+
+    def test_the_line_is_cut_and_the_reader_goes_on(self):
+        screen = self.open_list()
+        self.office.stop()
+        self.change(screen)
+        screen.wait_for("off line: local copy")
+        self.compare(screen, "off_line")
+        self.office.start()
+        screen.press("R")
+        screen.wait_for("on line")
+        self.check_server()
+        self.compare(screen, "on_line_again")
+        self.quit(screen)
+
+    def test_what_was_changed_off_line_survives_a_kill(self):
+        self.office.stop()
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the copy")
+        self.change(screen)
+        screen.kill(signal.SIGKILL)
+        self.office.start()
+        self.assertIsNotNone(self.flags("Prices"))
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "on line" in s, "the server")
+        self.check_server()
+        self.quit(screen)
+
+    def test_what_both_sides_changed_meets(self):
+        """While the copy is read and changed, mail comes and another program changes flags."""
+        self.office.stop()
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the copy")
+        self.change(screen)
+        self.office.start()
+        self.put("Meanwhile")
+        client = self.imap()
+        client.select("INBOX")
+        client.store(client.search(None, "FROM", "hanako")[1][0], "+FLAGS", r"\Answered")
+        screen.press("R")
+        screen.wait_for("on line")
+        screen.wait_for("Meanwhile")
+        screen.wait_until(lambda s: re.search(r"r +2024 花子", s), "an answer")
+        self.check_server()
+        self.quit(screen)
+
+    def test_what_is_written_off_line_waits_and_goes(self):
+        self.office.stop()
+        screen = self.open()
+        screen.wait_for("off line: local copy")
+        screen.press("m")
+        screen.wait_for("To:")
+        screen.press(f"{BOB}\r")
+        screen.wait_for("Subject:")
+        screen.press("Later\r")
+        screen.wait_for("Typed by hand")
+        screen.press("y")
+        screen.wait_for("it waits")
+        self.quit(screen)
+        self.office.start()
+        config = {"XDG_CONFIG_HOME": str(self.office.folder / "desk/config"), "XDG_STATE_HOME": str(self.office.folder / "desk/state")}
+        done = subprocess.run([FACTEUR, "send", "--retry"], env={**self.env, **config}, capture_output=True, text=True, check=False,
+                              timeout=CLIENT_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        wait_for(lambda: [m for m in self.office.messages(BOB) if b"Subject: Later" in m])
+        self.assertEqual(len([m for m in self.office.messages(BOB) if b"Subject: Later" in m]), 1)
+
+
+if __name__ == "__main__":
+    main()
