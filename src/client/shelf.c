@@ -190,6 +190,12 @@ client_shelf_close(struct client_shelf **shelf)
 }
 
 bool
+client_shelf_is_connected(const struct client_shelf *shelf)
+{
+    return !shelf->kind->is_connected || shelf->kind->is_connected(shelf);
+}
+
+bool
 client_shelf_has_folders(const struct client_shelf *shelf)
 {
     return shelf->kind->move != NULL;

@@ -55,6 +55,9 @@ struct client_shelf *client_shelf_open(const struct client_folder_place *place, 
 /* Accepts a pointer to NULL. */
 void client_shelf_close(struct client_shelf **shelf);
 
+/* False when the server has ended the session, or the line was cut: then it is to be closed. */
+bool client_shelf_is_connected(const struct client_shelf *shelf);
+
 /* True when folders can be made, and messages moved and added. */
 bool client_shelf_has_folders(const struct client_shelf *shelf);
 

@@ -606,6 +606,14 @@ close_shelf(struct client_shelf *shelf)
     free(imap);
 }
 
+static bool
+is_connected(const struct client_shelf *shelf)
+{
+    const struct imap *imap = shelf->state;
+
+    return client_imap_is_open(imap->session);
+}
+
 static uint32_t
 validity(const struct client_shelf *shelf)
 {
@@ -618,6 +626,7 @@ static const struct shelf_kind kind = {
     .folders = list_folders,
     .select = select_folder,
     .validity = validity,
+    .is_connected = is_connected,
     .heads = fetch_heads,
     .read = read_message,
     .flag = flag_messages,

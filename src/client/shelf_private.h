@@ -28,7 +28,8 @@ struct shelf_kind {
                    void *context, struct client_problem *problem);
     bool (*wait)(struct client_shelf *shelf, struct instant deadline, int bell,
                  struct client_problem *problem);
-    uint32_t (*validity)(const struct client_shelf *shelf); /* NULL: has none */
+    uint32_t (*validity)(const struct client_shelf *shelf);  /* NULL: has none */
+    bool (*is_connected)(const struct client_shelf *shelf); /* NULL: always */
     void (*close)(struct client_shelf *shelf);
 };
 

@@ -189,8 +189,8 @@ make_draft(struct sending *sending)
         const struct facteur_attachment *attachment = &message->attachments[i];
         struct mime_draft *part = new_attachment(sending, attachment);
         if (!part && attachment->url && !arena_failed(&sending->arena))
-            return client_problem_set(sending->problem, CLIENT_PROBLEM_SETTINGS,
-                                      "'%s' is no URL", attachment->url);
+            return client_problem_set(sending->problem, CLIENT_PROBLEM_SETTINGS, "'%s' is no URL",
+                                      attachment->url);
         is_good = part != NULL;
         if (part)
             mime_draft_append(multipart, part);

@@ -158,8 +158,8 @@ mime_draft_new_file(struct arena *arena, struct slice name, struct slice bytes)
     if (strcmp(type, "message/rfc822") == 0)
         part = mime_draft_new_message(arena, bytes);
     else
-        part = mime_draft_new_bytes(
-            arena, is_text && !is_utf8 ? "application/octet-stream" : type, bytes);
+        part = mime_draft_new_bytes(arena, is_text && !is_utf8 ? "application/octet-stream" : type,
+                                    bytes);
     if (part && is_utf8)
         mime_draft_add_parameter(part, "charset", SLICE("utf-8"));
     if (part)

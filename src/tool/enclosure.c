@@ -78,8 +78,7 @@ int
 enclosures_add_link(struct enclosures *enclosures, const char *url, struct slice domain)
 {
     struct slice id = enclosures_new_id(enclosures->arena, domain);
-    struct mime_draft *part =
-        mime_draft_new_external(enclosures->arena, slice_of_string(url), id);
+    struct mime_draft *part = mime_draft_new_external(enclosures->arena, slice_of_string(url), id);
 
     if (!part && !arena_failed(enclosures->arena))
         return say_error(EX_USAGE,

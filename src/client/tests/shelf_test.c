@@ -173,6 +173,56 @@ messages_are_flagged_found_moved_and_deleted(void **state)
     close_room(&room, &shelf);
 }
 
+/* The unique names of the Maildir's files are read from outside, as another program would. */
+static uint32_t
+id_by_name(void *context, const char *unique)
+{
+    char *known = context;
+
+    if (known[0] && strcmp(known, unique) != 0)
+        return 0;
+    (void)snprintf(known, 200, "%s", unique);
+    return 500;
+}
+
+static void
+ids_can_be_given_and_files_keep_their_names(void **state)
+{
+    struct client_problem problem = {0};
+    struct room room;
+    struct client_shelf *shelf = open_room(&room);
+    char known[200] = "", again[200];
+    uint32_t there, moved;
+    size_t count;
+
+    (void)state;
+    assert_true(client_shelf_is_connected(shelf));
+    assert_int_equal(client_shelf_validity(shelf), 0);
+    client_shelf_set_ids(shelf, id_by_name, known);
+    assert_true(client_shelf_select(shelf, "INBOX", &problem));
+    const struct client_shelf_item *items = client_shelf_items(shelf, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(items[0].id, 500);
+    assert_true(items[1].id > CLIENT_SHELF_OWN_ID);
+    uint32_t id = 500, last = items[1].id;
+    keep(&room, "INBOX", "later");
+    assert_true(client_shelf_wait(shelf, instant_after(client_now(), duration_s(60)), -1,
+                                  &problem));
+    items = client_shelf_items(shelf, &count);
+    assert_int_equal(count, 3);
+    assert_true(items[2].id > last);
+    struct client_ids one = {.ids = &id, .count = 1};
+    assert_true(client_shelf_move(shelf, one, "Trash", &there, &moved, &problem));
+    assert_int_equal(room.gone, 1);
+    (void)snprintf(again, sizeof(again), "%s", known);
+    assert_true(client_shelf_select(shelf, "Trash", &problem));
+    items = client_shelf_items(shelf, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(items[0].id, 500); /* the same file */
+    assert_string_equal(again, known);
+    close_room(&room, &shelf);
+}
+
 int
 main(void)
 {
@@ -180,6 +230,7 @@ main(void)
         cmocka_unit_test(folders_of_a_tree_are_listed_and_counted),
         cmocka_unit_test(changes_of_others_are_told_and_ids_stay),
         cmocka_unit_test(messages_are_flagged_found_moved_and_deleted),
+        cmocka_unit_test(ids_can_be_given_and_files_keep_their_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/keep.h"
 #include "sync/copy.h"
+#include "sync/state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,6 +110,79 @@ folders_are_made_and_listed(void **state)
     assert_true(client_keep_pipe(command, SLICE(""), &problem));
 }
 
+/* A new root with the folders of a copy; and how it is removed. */
+static void
+make_root(char *root)
+{
+    static const char *const parts[] = {"/.facteur", "/.facteur/state", "/.facteur/tmp"};
+    struct client_problem problem = {0};
+    char path[100];
+
+    assert_non_null(mkdtemp(root));
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", root, parts[i]);
+        assert_true(copy_make_path(path, &problem));
+    }
+}
+
+static void
+remove_root(const char *root)
+{
+    struct client_problem problem = {0};
+    char command[100];
+
+    (void)snprintf(command, sizeof(command), "rm -r %s", root);
+    assert_true(client_keep_pipe(command, SLICE(""), &problem));
+}
+
+static void
+uids_of_files_are_known_after_a_run(void **state)
+{
+    char root[] = "/tmp/facteur-copy-XXXXXX";
+    struct client_problem problem = {0};
+    struct copy_uids *uids;
+    struct state known;
+
+    (void)state;
+    make_root(root);
+    assert_null(copy_uids_open(root, "INBOX"));
+    assert_true(state_open(&known, root, "INBOX", false, &problem));
+    state_begin(&known, 77);
+    (void)state_pair(&known, 17, 0, "1.a.host");
+    (void)state_pair(&known, 18, CLIENT_SEEN, "2.b.host");
+    assert_true(state_commit(&known, &problem));
+    state_finish(&known);
+    uids = copy_uids_open(root, "INBOX");
+    assert_non_null(uids);
+    assert_int_equal(copy_uids_validity(uids), 77);
+    assert_int_equal(copy_uids_find(uids, "2.b.host"), 18);
+    assert_int_equal(copy_uids_find(uids, "3.c.host"), 0);
+    copy_uids_close(&uids);
+    assert_null(uids);
+    copy_uids_close(&uids);
+    remove_root(root);
+}
+
+static void
+a_change_is_marked_until_a_run_is_done(void **state)
+{
+    char root[] = "/tmp/facteur-copy-XXXXXX", path[100];
+    struct client_problem problem = {0};
+
+    (void)state;
+    make_root(root);
+    assert_false(copy_is_changed(root));
+    assert_true(copy_mark_changed(root, &problem));
+    assert_true(copy_mark_changed(root, &problem));
+    assert_true(copy_is_changed(root));
+    (void)snprintf(path, sizeof(path), "%s/.facteur", root);
+    remove_root(path); /* no copy any more */
+    assert_false(copy_is_changed(root));
+    assert_false(copy_mark_changed(root, &problem));
+    assert_int_equal(problem.kind, CLIENT_PROBLEM_FILE);
+    remove_root(root);
+}
+
 int
 main(void)
 {
@@ -117,6 +191,8 @@ main(void)
         cmocka_unit_test(places_that_nothing_has_are_not_names),
         cmocka_unit_test(a_level_that_no_file_system_takes_is_refused),
         cmocka_unit_test(folders_are_made_and_listed),
+        cmocka_unit_test(uids_of_files_are_known_after_a_run),
+        cmocka_unit_test(a_change_is_marked_until_a_run_is_done),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

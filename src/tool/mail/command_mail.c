@@ -106,7 +106,8 @@ const struct command command_mail = {
         "by making one.\n\nIt never loads anything that a message points at, shows links for what "
         "they are, and deletes nothing before it was asked: d marks, $ or the end of the session "
         "moves what is marked to the trash, u undoes. When the server cannot be reached, the copy "
-        "of 'facteur sync' serves, where there is one.",
+        "of 'facteur sync' serves, where there is one; what is changed in it goes to the server "
+        "when that is there again.",
     .examples = "facteur mail\n"
                 "facteur mail --account work\n"
                 "facteur mail --box Maildir/\n"

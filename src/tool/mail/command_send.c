@@ -66,8 +66,7 @@ read_digest(const struct command_call *call, struct compose *compose, struct dig
     const char *path;
     int code = EX_OK;
 
-    for (size_t place = 0;
-         code == EX_OK && (path = command_next_value(call, "digest", &place));) {
+    for (size_t place = 0; code == EX_OK && (path = command_next_value(call, "digest", &place));) {
         if (compose->forwarded_count == COMPOSE_FILES_MAX)
             return say_error(EX_USAGE, "a digest takes at most %d messages", COMPOSE_FILES_MAX);
         size_t i = compose->forwarded_count++;

@@ -75,7 +75,8 @@ worker_take_change(void *context, enum client_shelf_change change, struct client
 void
 worker_fail(struct worker *worker, enum wish_kind wish, const struct client_problem *problem)
 {
-    bool is_cut = problem->kind == CLIENT_PROBLEM_UNREACHABLE;
+    bool is_cut = problem->kind == CLIENT_PROBLEM_UNREACHABLE ||
+                  (worker->shelf && !client_shelf_is_connected(worker->shelf));
 
     worker_send_changes(worker);
     worker->is_lost = worker->is_lost || (worker->is_trying && is_cut);

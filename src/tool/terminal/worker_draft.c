@@ -235,7 +235,8 @@ mark_answered(struct worker *worker, const struct draft *draft)
     struct client_problem problem = {0};
 
     if (draft->answered == 0 || draft->answered_account != worker->options.account ||
-        draft->answered_generation != worker->generation || !worker->shelf || !worker->folder || strcmp(worker->folder, draft->answered_folder) != 0)
+        draft->answered_generation != worker->generation || !worker->shelf || !worker->folder ||
+        strcmp(worker->folder, draft->answered_folder) != 0)
         return;
     if (!client_shelf_flag(worker->shelf, one, CLIENT_ANSWERED | CLIENT_SEEN, 0, &problem))
         worker_fail(worker, WISH_FLAG, &problem);

@@ -69,7 +69,7 @@ send_copy(struct worker *worker, struct client_problem *problem)
     worker_tell_state(worker, "taking changes to the server…", false);
     if (sync_run(&options, &tally, problem))
         return true;
-    if (problem->kind == CLIENT_PROBLEM_UNREACHABLE)
+    if (problem->kind == CLIENT_PROBLEM_UNREACHABLE || problem->kind == CLIENT_PROBLEM_TEMPORARY)
         return false;
     worker_say(worker, true, "What was changed off line waits still: %s", problem->text);
     *problem = (struct client_problem){0};
@@ -128,6 +128,8 @@ connect_shelf(struct worker *worker, struct client_problem *problem)
     worker->retry = instant_after(client_now(), duration_ms(RETRY_MS));
     if (!open_copy(worker))
         return false;
+    if (problem->kind != CLIENT_PROBLEM_UNREACHABLE) /* a wrong password does not pass by itself */
+        worker_say(worker, true, "%s", problem->text);
     *problem = (struct client_problem){0};
     return true;
 }
@@ -196,8 +198,7 @@ static bool
 select_folder(struct worker *worker, uint32_t *ret_validity, struct client_problem *problem)
 {
     char *name = worker_name_on_shelf(worker, worker->folder);
-    struct copy_uids *uids =
-        worker_is_off_line(worker) ? copy_uids_open(worker->root, name) : NULL;
+    struct copy_uids *uids = worker_is_off_line(worker) ? copy_uids_open(worker->root, name) : NULL;
 
     client_shelf_set_ids(worker->shelf, uids ? find_uid : NULL, uids);
     bool is_good = client_shelf_select(worker->shelf, name, problem);
