@@ -5,6 +5,7 @@
 #include "role/route/route_private.h"
 
 #include "routing/credentials.h"
+#include "routing/tls_report.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct decision {
     uint64_t id;
     uint64_t seed;
     struct slice sender, recipient;
+    struct slice report_domain; /* not empty: where it wants reports is the question */
     struct route_smtp *smtp; /* who asked about a recipient; NULL: the store wants a next hop */
     struct smtp_route_recipient about;
     struct arena arena;
@@ -314,12 +316,54 @@ try_hop(struct decision *decision)
 }
 
 static void
+send_report_addresses(struct route *route, uint64_t id, enum store_route_outcome outcome,
+                      const struct routing_tls_report *report)
+{
+    struct store_route_report_mailbox rows[ROUTING_TLS_REPORT_ADDRESSES_MAX];
+    struct store_route_report_addresses note = {.id = id, .outcome = outcome, .addresses.at = rows};
+
+    for (size_t i = 0; outcome == STORE_ROUTE_OUTCOME_FOUND && i < report->count; i++)
+        rows[note.addresses.count++].address = report->addresses[i];
+    bool is_put = store_route_put_report_addresses(&route->note, &route->store_ledger, &note);
+    assert(is_put);
+    host_channel_send(route->store, buffer_slice(&route->note), HOST_HANDLE_NONE);
+    buffer_clear(&route->note);
+}
+
+static bool
+try_report(struct decision *decision)
+{
+    static const enum store_route_outcome outcomes[] = {
+        [ROUTING_TLS_REPORT_FOUND] = STORE_ROUTE_OUTCOME_FOUND,
+        [ROUTING_TLS_REPORT_NONE] = STORE_ROUTE_OUTCOME_PERMANENT,
+        [ROUTING_TLS_REPORT_TEMPORARY] = STORE_ROUTE_OUTCOME_TEMPORARY,
+    };
+    struct routing_tls_report report;
+    enum routing_tls_report_outcome outcome =
+        routing_find_tls_report(&decision->facts, decision->report_domain, &report);
+
+    if (outcome == ROUTING_TLS_REPORT_MISSING)
+        return false;
+    send_report_addresses(decision->route, decision->id, outcomes[outcome], &report);
+    finish(decision);
+    return true;
+}
+
+static bool
+try_any(struct decision *decision)
+{
+    if (decision->report_domain.len > 0)
+        return try_report(decision);
+    return decision->smtp ? try_recipient(decision) : try_hop(decision);
+}
+
+static void
 decide(struct decision *decision)
 {
     struct routing_question questions[ROUTING_QUESTIONS_MAX];
 
     while (decision->open == 0) {
-        if (decision->smtp ? try_recipient(decision) : try_hop(decision))
+        if (try_any(decision))
             return;
         size_t count = decision->facts.question_count;
         memcpy(questions, decision->facts.questions, count * sizeof(*questions));
@@ -361,6 +405,19 @@ decision_begin(struct route *route, const struct store_route_next_hop *note)
     decision->id = note->id;
     decision->sender = arena_copy(&decision->arena, note->sender);
     decision->recipient = arena_copy(&decision->arena, note->recipient);
+    decide(decision);
+}
+
+void
+decision_begin_report(struct route *route, const struct store_route_report_address *note)
+{
+    if (route->decision_count == DECISIONS_MAX || note->domain.len == 0) {
+        send_report_addresses(route, note->id, STORE_ROUTE_OUTCOME_TEMPORARY, NULL);
+        return;
+    }
+    struct decision *decision = open_decision(route);
+    decision->id = note->id;
+    decision->report_domain = arena_copy(&decision->arena, note->domain);
     decide(decision);
 }
 

@@ -224,6 +224,8 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
     if (store_route_take(bytes, handle, SIDE_ASKING, &route->store_ledger, &route->arena, &note)) {
         if (note.kind == STORE_ROUTE_NEXT_HOP)
             decision_begin(route, &note.as.next_hop);
+        else if (note.kind == STORE_ROUTE_REPORT_ADDRESS)
+            decision_begin_report(route, &note.as.report_address);
         else
             on_locate(route, &note.as.locate);
         return;

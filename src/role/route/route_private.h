@@ -108,6 +108,8 @@ void route_answer_verify(struct route *route, const struct smtp_route_verify *ve
 
 /* Begins to decide; the hop is sent when it is found. */
 void decision_begin(struct route *route, const struct store_route_next_hop *note);
+/* Looks where a domain wants reports about TLS. */
+void decision_begin_report(struct route *route, const struct store_route_report_address *note);
 /* The same for a recipient about which tables must be asked. */
 void decision_begin_recipient(struct route_smtp *smtp,
                               const struct smtp_route_recipient *recipient);
