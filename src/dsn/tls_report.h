@@ -40,6 +40,7 @@ struct dsn_tls_report {
     struct mime_draft_entropy entropy;
 };
 
+/* The figures alone. */
 void dsn_tls_report_put_json(struct buffer *out, const struct dsn_tls_report *report);
 
 /* The message. False, and the buffer is cut back, when something was too small for it. */

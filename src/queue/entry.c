@@ -3,7 +3,7 @@
 
 #include "base/cursor.h"
 
-enum { MESSAGE_FLAGS_ALL = 2047, BULK_FROM = 20, BULK_MESSAGE = 100 };
+enum { MESSAGE_FLAGS_ALL = 4095, BULK_FROM = 20, BULK_MESSAGE = 100 };
 
 static void
 put_text(struct buffer *buffer, struct slice text, size_t max)

@@ -36,6 +36,7 @@ enum queue_message_flag {
     QUEUE_BY_RETURNS = 256, /* its mode is R */
     QUEUE_BY_TRACES = 512,  /* with T */
     QUEUE_PRIORITY = 1024,  /* priority was given (RFC 6710) */
+    QUEUE_TLS_REPORT = 2048, /* a report about TLS: what it is about must not keep it back */
 };
 
 struct queue_message {

@@ -64,21 +64,6 @@ tally_finish(struct tally *tally)
     map_finish(&tally->map);
 }
 
-void
-tally_forget(struct tally *tally, struct tally_period period, struct slice domain)
-{
-    char key[KEY_MAX];
-
-    if (domain.len > TALLY_NAME_MAX)
-        return;
-    for (int policy = 0; policy < TALLY_POLICIES; policy++) {
-        struct tally_row *row =
-            map_find(&tally->map, make_key(key, period, domain, (enum tally_policy)policy));
-        if (row)
-            drop_row(tally, row);
-    }
-}
-
 /* What may stand in a line and in a report. */
 static struct slice
 keep_clean(uint8_t **at, struct slice bytes)
@@ -88,6 +73,23 @@ keep_clean(uint8_t **at, struct slice bytes)
     for (size_t i = 0; i < bytes.len; i++)
         *(*at)++ = bytes.at[i] < ' ' || bytes.at[i] >= 0x7f ? '?' : bytes.at[i];
     return kept;
+}
+
+void
+tally_forget(struct tally *tally, struct tally_period period, struct slice domain)
+{
+    char key[KEY_MAX];
+    uint8_t copy[TALLY_NAME_MAX], *at = copy;
+
+    if (domain.len > TALLY_NAME_MAX)
+        return;
+    domain = keep_clean(&at, domain); /* it may be that of a row which goes */
+    for (int policy = 0; policy < TALLY_POLICIES; policy++) {
+        struct tally_row *row =
+            map_find(&tally->map, make_key(key, period, domain, (enum tally_policy)policy));
+        if (row)
+            drop_row(tally, row);
+    }
 }
 
 static struct tally_row *
@@ -114,6 +116,18 @@ find_row(struct tally *tally, const struct tally_event *event)
     tally->row_count++;
     map_set(&tally->map, name, row);
     return row;
+}
+
+bool
+tally_knows_text(const struct tally *tally, const struct tally_event *event)
+{
+    char key[KEY_MAX];
+
+    if (event->domain.len > TALLY_NAME_MAX)
+        return false;
+    const struct tally_row *row =
+        map_find(&tally->map, make_key(key, event->period, event->domain, event->policy));
+    return row && slice_equal(buffer_slice(&row->text), event->text);
 }
 
 static struct tally_detail *

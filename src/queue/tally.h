@@ -54,6 +54,7 @@ struct tally_row {
     uint64_t successes, failures;
     struct list details; /* struct tally_detail */
     size_t detail_count;
+    int64_t retry_s; /* the owner's: not to be reported before */
     uint8_t bytes[];
 };
 
@@ -70,6 +71,9 @@ void tally_finish(struct tally *tally);
 /* Counts it so many times. False when there is no room for another row, or a text is too long: it
  * is not counted. Octets that would harm a line or a report become '?'. */
 MUST_USE bool tally_add(struct tally *tally, const struct tally_event *event, uint64_t count);
+
+/* Whether the event's text is known: then it need not be put again. */
+bool tally_knows_text(const struct tally *tally, const struct tally_event *event);
 
 /* Forgets all about the domain in this period. */
 void tally_forget(struct tally *tally, struct tally_period period, struct slice domain);

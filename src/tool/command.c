@@ -40,6 +40,7 @@ static const struct command *const commands[] = {
     &command_queue_delete,
     &command_queue_bounce,
     &command_trace,
+    &command_tlsrpt,
     &command_import,
     &command_migrate,
     &command_export,

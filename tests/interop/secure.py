@@ -3,6 +3,9 @@
 """Mail to domains that say how their hosts are to be known: by TLSA records in signed zones (DANE,
 RFC 7672), and by a policy that a web server tells (MTA-STS, RFC 8461). Two Facteurs, a real name
 server (NSD), a web server; the ports are those of the Internet, on addresses of loopback's own."""
+import email
+import email.policy
+import gzip
 import hashlib
 import http.server
 import json
@@ -25,7 +28,9 @@ HOST, WEB = f"{NET}.1", f"{NET}.2"
 MX = "@ IN MX 10 mx\nmx IN A %s\n" % HOST
 STS = '_mta-sts IN TXT "v=STSv1; id=1;"\nmta-sts IN A %s\n' % WEB
 SIGNED = ("dane.example", "other.example")
-PLAIN = {"sts.example": STS, "elsewhere.example": STS, "gone.example": STS, "kept.example": STS,
+# Reports about TLS go to a mailbox of the domain itself, whatever is wrong with its host.
+REPORTS = '_smtp._tls IN TXT "v=TLSRPTv1; rua=mailto:carol@{}"\n'
+PLAIN = {"sts.example": STS + REPORTS.format("sts.example"), "elsewhere.example": STS, "gone.example": STS, "kept.example": STS,
          "none.example": ""}
 POLICY = "version: STSv1\nmode: enforce\nmx: {}\nmax_age: 86400\n"
 POLICIES = {"mta-sts.sts.example": POLICY.format("mx.sts.example"),
@@ -152,6 +157,7 @@ own_names = {{}}
                              check=True, capture_output=True).stdout
         digest = {"dane.example": hashlib.sha256(der).hexdigest(), "other.example": "ab" * 32}
         zones = {zone: MX + f"_25._tcp.mx IN TLSA 3 0 1 {digest[zone]}\n" for zone in SIGNED}
+        zones["other.example"] += REPORTS.format("other.example")
         zones |= {zone: MX + text for zone, text in PLAIN.items()}
         cls.names = NameServer(cls.folder, zones, SIGNED)
         cls.names.start()
@@ -162,8 +168,8 @@ own_names = {{}}
         with self.near.smtp(ALICE) as client:
             client.sendmail(ALICE, [to], letter(subject, to))
 
-    def arrived(self, subject, to):
-        key = f"\r\nSubject: {subject}\r\n".encode()
+    def arrived(self, subject, to, is_start=False):
+        key = f"\r\nSubject: {subject}".encode() + (b"" if is_start else b"\r\n")
         return [m for m in self.far.messages(to) if key in m]
 
     def expect_arrival(self, subject, to):
@@ -208,6 +214,68 @@ own_names = {{}}
                         and "kept.example" in str(m)]
         self.assertTrue(wait_for(lambda: len(held()) == 2), self.queue())
         self.assertEqual(self.arrived("again", "carol@kept.example"), [])
+
+    def counted(self, domain):
+        """{policy: (successes, failures)}, and the kinds of failure."""
+        told = self.near.tool_data("tlsrpt", domain)
+        return ({row["policy"]: (row["successes"], row["failures"]) for row in told["domains"]},
+                {(row["result"], row["host"]): row["count"] for row in told["failures"]})
+
+    def test_sessions_are_counted_also_over_restarts(self):
+        self.expect_arrival("counted", "carol@dane.example")
+        self.assertTrue(wait_for(lambda: self.counted("dane.example")[0].get("tlsa", (0, 0))[0] >= 1))
+        self.expect_waiting("uncounted", "carol@elsewhere.example", "does not name this host")
+        before = self.counted("elsewhere.example")
+        self.assertGreaterEqual(before[0]["sts"][1], 1)
+        self.assertGreaterEqual(before[1][("certificate-host-mismatch", "mx.elsewhere.example")], 1)
+        self.near.stop()
+        self.near.start()
+        after = self.counted("elsewhere.example")
+        self.assertGreaterEqual(after[0]["sts"][1], before[0]["sts"][1])
+        self.assertGreaterEqual(self.counted("dane.example")[0]["tlsa"][0], 1)
+        self.assertIn("TLSA", self.near.tool("help", "tlsrpt"))
+
+    def configure(self, text):
+        (self.near.folder / "facteur.conf").write_text(text)
+        self.near.tool("reload")
+
+    def reports(self, domain):
+        """What the domain's postmaster reads: the JSON of each report."""
+        found = []
+        for octets in self.arrived(f"Report Domain: {domain}", f"carol@{domain}", is_start=True):
+            message = email.message_from_bytes(octets, policy=email.policy.default)
+            self.assertEqual(message.get_content_type(), "multipart/report")
+            self.assertEqual(message.get_param("report-type"), "tlsrpt")
+            self.assertEqual(message["TLS-Report-Domain"], domain)
+            self.assertEqual(message["Return-Path"], "<>")
+            _, part = message.iter_parts()
+            self.assertEqual(part.get_content_type(), "application/tlsrpt+gzip")
+            self.assertTrue(part.get_filename().endswith(".json.gz"))
+            found.append(json.loads(gzip.decompress(part.get_content())))
+            self.assertEqual(found[-1]["organization-name"], message["TLS-Report-Submitter"])
+        return found
+
+    def policies(self, domain):
+        return [policy for report in self.reports(domain) for policy in report["policies"]]
+
+    def test_reports_reach_their_domains_although_tls_fails(self):
+        config = (self.near.folder / "facteur.conf").read_text()
+        self.addCleanup(self.configure, config)
+        self.configure(config + 'tls_reports = yes\ntls_report_interval = "3 s"\n')
+        self.send("bad", "carol@other.example")
+        self.expect_arrival("reported", "carol@sts.example")
+        self.assertTrue(wait_for(lambda: self.policies("sts.example") and self.policies("other.example")),
+                        self.near.log_text()[-3000:])
+        good = self.policies("sts.example")[0]
+        self.assertEqual(good["policy"]["policy-type"], "sts")
+        self.assertIn("mode: enforce", good["policy"]["policy-string"])
+        self.assertEqual(good["policy"]["mx-host"], ["mx.sts.example"])
+        self.assertEqual(good["summary"], {"total-successful-session-count": 1, "total-failure-session-count": 0})
+        bad = self.policies("other.example")[0]
+        self.assertEqual((bad["policy"]["policy-type"], bad["policy"]["policy-string"]), ("tlsa", ["3 0 1 " + "ab" * 32]))
+        self.assertGreaterEqual(bad["failure-details"][0]["failed-session-count"], 1)
+        self.assertEqual((bad["failure-details"][0]["result-type"], bad["failure-details"][0]["receiving-ip"]),
+                         ("tlsa-invalid", HOST))
 
     def test_a_policy_that_is_not_there_keeps_no_mail_back(self):
         self.expect_arrival("gone", "carol@gone.example")

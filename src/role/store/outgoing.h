@@ -179,6 +179,7 @@ struct outgoing {
     struct list batches, reading;
     struct hops hops;
     struct policies *policies;           /* policies.c */
+    struct tls_results *tls;             /* tls_results.c */
     struct list results, results_filing; /* carriages */
     size_t result_count;                 /* of results */
     bool are_results_due;                /* they have waited long enough for another turn */
@@ -311,8 +312,28 @@ MUST_USE bool policies_learn(struct store_role *role, struct outgoing_transport 
 bool policies_take_hop(struct store_role *role, const struct store_route_hop *hop);
 /* route is gone, and with it the question. */
 void policies_lose_route(struct store_role *role);
-/* The policy of a domain, as a text; or an empty one. */
+/* The policy of a domain that holds now, as a text; or an empty one. */
 struct slice policies_text(const struct store_role *role, struct slice domain);
+
+/* tls_results.c: what became of TLS, counted and kept (queue/tally.h) */
+void tls_results_open(struct store_role *role, uint64_t seed);
+void tls_results_start(struct store_role *role);
+void tls_results_close(struct store_role *role);
+void tls_results_count(struct store_role *role, const struct carriage *carriage,
+                       const struct store_transport_carried *carried);
+void tls_results_stats(const struct store_role *role, struct role_stats *stats);
+void tls_results_tell(struct store_tool *tool, const struct tool_store_tls_ask *ask);
+
+/* tls_reports.c: reports about it (RFC 8460) */
+/* The configuration may be another one. */
+void tls_reports_reload(struct store_role *role);
+void tls_reports_on_addresses(struct store_role *role,
+                              const struct store_route_report_addresses *note);
+void tls_reports_lose_route(struct store_role *role);
+/* As carriages are written, and as their turn ends. */
+bool tls_reports_wait(const struct store_role *role);
+MUST_USE bool tls_reports_file(struct store_role *role);
+void tls_reports_filed(struct store_role *role, bool is_durable);
 
 /* outgoing_carry.c: transport */
 /* Has a transport look after the policy of the hop's domain; false when none can now. */
@@ -348,6 +369,10 @@ void local_deliver(struct store_role *role, struct carriage *carriage);
 void local_delivered(struct store_role *role, struct parcel *parcel);
 
 /* outgoing_report.c: what senders are told */
+/* Enters a message of our own, with the null sender, for one address; where it waits then. */
+MUST_USE bool outgoing_enter_own(struct store_role *role, const struct queue_message *facts,
+                                 struct slice text, struct slice address,
+                                 uint8_t domain[QUEUE_DOMAIN_MAX], struct queue_place *ret_place);
 void report_begin(struct store_role *role, uint64_t message, uint64_t due_s);
 /* An answer of deliver. */
 void report_on_built(struct store_role *role, const struct store_deliver_report_built *built,

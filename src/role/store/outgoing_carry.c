@@ -188,6 +188,26 @@ fill_envelope(struct store_role *role, const struct queue_message *facts,
     carry->skip = facts->skip;
 }
 
+/* RFC 8460 §5.3: a report goes whatever is wrong with TLS there. */
+static struct store_route_hop
+loosen(const struct store_route_hop *from, struct arena *arena)
+{
+    struct store_route_hop hop = *from;
+    struct store_route_host *hosts = ARENA_ARRAY(arena, struct store_route_host, hop.hosts.count);
+
+    for (size_t i = 0; hosts && i < hop.hosts.count; i++) {
+        hosts[i] = hop.hosts.at[i];
+        hosts[i].tlsa_failed = false;
+    }
+    if (hosts)
+        hop.hosts.at = hosts;
+    if (hop.tls == STORE_ROUTE_TLS_DANE)
+        hop.tls = STORE_ROUTE_TLS_MAY;
+    hop.tlsa.count = 0;
+    hop.sts_domain = hop.sts_id = SLICE("");
+    return hop;
+}
+
 static void
 send_carriage(struct store_role *role, struct carriage *carriage)
 {
@@ -195,6 +215,7 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     struct outgoing_transport *transport = transport_for(outgoing, carriage);
     const struct store_route_hop *hop = &carriage->hop;
     host_handle handle = HOST_HANDLE_NONE;
+    struct store_route_hop loose;
 
     if (!transport) {
         settle_later(role, carriage, "4.3.0", "no process could carry it");
@@ -203,6 +224,10 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     if (carriage->blob && host_blob_seal(&carriage->blob, &handle) < 0) {
         settle_later(role, carriage, "4.3.1", "no memory for the message");
         return;
+    }
+    if (carriage->batch->facts.flags & QUEUE_TLS_REPORT) {
+        loose = loosen(hop, &carriage->batch->arena);
+        hop = &loose;
     }
     struct store_transport_carry carry = {
         .id = ++outgoing->carriage_count,
@@ -522,6 +547,7 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
     if (carried->reach != STORE_TRANSPORT_REACH_REACHED)
         remember_why(destination, carried);
     outgoing_missed(role, carriage->batch->domain, carried);
+    tls_results_count(role, carriage, carried);
     give_results(role, carriage);
     outgoing_kick(role, destination);
     return true;

@@ -454,7 +454,7 @@ outgoing_has_results(const struct store_role *role)
 
     return !list_is_empty(&outgoing->results) || !list_is_empty(&outgoing->results_filing) ||
            !list_is_empty(&outgoing->reports_ready) || !list_is_empty(&outgoing->reports_filing) ||
-           askings_wait(role);
+           tls_reports_wait(role) || askings_wait(role);
 }
 
 static void
@@ -472,7 +472,8 @@ outgoing_wants_turn(const struct store_role *role)
     if (list_is_empty(&outgoing->results) || outgoing->are_results_due || role->is_stopping ||
         outgoing->result_count >= OUTGOING_RIDE_CARRIAGES)
         return outgoing_has_results(role);
-    return !list_is_empty(&outgoing->reports_ready) || askings_wait(role);
+    return !list_is_empty(&outgoing->reports_ready) || tls_reports_wait(role) ||
+           askings_wait(role);
 }
 
 void
@@ -553,7 +554,7 @@ outgoing_file(struct store_role *role)
         list_append(&outgoing->reports_filing, link);
         is_good = is_good && report_file(report);
     }
-    return is_good && askings_file(role);
+    return is_good && tls_reports_file(role) && askings_file(role);
 }
 
 static void
@@ -601,5 +602,6 @@ outgoing_filed(struct store_role *role, bool is_durable)
     LIST_EACH (link, &outgoing->reports_filing) {
         report_filed(LIST_ITEM(link, struct report, link), is_durable);
     }
+    tls_reports_filed(role, is_durable);
     askings_filed(role, is_durable);
 }

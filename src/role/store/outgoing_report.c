@@ -341,14 +341,46 @@ report_on_built(struct store_role *role, const struct store_deliver_report_built
 
 /* ---- the turn ------------------------------------------------------------------------------ */
 
+bool
+outgoing_enter_own(struct store_role *role, const struct queue_message *facts, struct slice text,
+                   struct slice address, uint8_t domain[QUEUE_DOMAIN_MAX],
+                   struct queue_place *ret_place)
+{
+    struct queue_policy policy = outgoing_policy(role);
+    struct buffer *record = &role->outgoing->record;
+    body_id body;
+    struct queue_recipient recipient = {
+        .address = address,
+        .original_type = SLICE(""),
+        .original = SLICE(""),
+        .class = queue_class_of(facts, 0),
+        .due = facts->arrival,
+        .ends = queue_end(&policy, facts),
+    };
+
+    if (mailbox_body_add(role->store, text, SLICE(""), SLICE(""), &body) != STORE_OK)
+        return false;
+    *ret_place = (struct queue_place){
+        .domain = outgoing_domain(recipient.address, domain),
+        .class = (uint8_t)recipient.class,
+        .due_s = (uint64_t)wall_seconds(facts->arrival),
+        .message = body << OUTGOING_GROUP_BITS,
+    };
+    buffer_clear(record);
+    queue_message_put(record, facts);
+    if (mailbox_queue_add(role->store, ret_place->message, body, buffer_slice(record)) != STORE_OK)
+        return false;
+    buffer_clear(record);
+    queue_recipient_put(record, &recipient);
+    mailbox_queue_put_recipient(role->store, ret_place->message, 0, buffer_slice(record));
+    mailbox_queue_put_due(role->store, ret_place);
+    return true;
+}
+
 static bool
 enter_report(struct report *report)
 {
     struct store_role *role = report->role;
-    struct queue_policy policy = outgoing_policy(role);
-    struct buffer *record = &role->outgoing->record;
-    struct wall now = host_wall(role->host);
-    body_id body;
     struct queue_message facts = {
         .id = slice_of_string(report->report_id),
         .message_id = SLICE(""),
@@ -358,39 +390,15 @@ enter_report(struct report *report)
         .priority = report->facts.priority,
         .flags = QUEUE_REPORT | (report->facts.flags & (QUEUE_UTF8 | QUEUE_PRIORITY)) |
                  (report->facts.flags & QUEUE_UTF8 ? QUEUE_EIGHT : 0),
-        .arrival = now,
+        .arrival = host_wall(role->host),
         .skip = sizeof(RETURN_PATH) - 1,
         .recipients = 1,
         .open = 1,
     };
-    struct queue_recipient recipient = {
-        .address = routing_route_drop(report->facts.reverse_path),
-        .original_type = SLICE(""),
-        .original = SLICE(""),
-        .class = queue_class_of(&facts, 0),
-        .due = now,
-        .ends = queue_end(&policy, &facts),
-    };
 
-    if (mailbox_body_add(role->store, buffer_slice(&report->text), SLICE(""), SLICE(""), &body) !=
-        STORE_OK)
-        return false;
-    report->place = (struct queue_place){
-        .domain = outgoing_domain(recipient.address, report->domain),
-        .class = (uint8_t)recipient.class,
-        .due_s = (uint64_t)wall_seconds(now),
-        .message = body << OUTGOING_GROUP_BITS,
-    };
-    buffer_clear(record);
-    queue_message_put(record, &facts);
-    if (mailbox_queue_add(role->store, report->place.message, body, buffer_slice(record)) !=
-        STORE_OK)
-        return false;
-    buffer_clear(record);
-    queue_recipient_put(record, &recipient);
-    mailbox_queue_put_recipient(role->store, report->place.message, 0, buffer_slice(record));
-    mailbox_queue_put_due(role->store, &report->place);
-    return true;
+    return outgoing_enter_own(role, &facts, buffer_slice(&report->text),
+                              routing_route_drop(report->facts.reverse_path), report->domain,
+                              &report->place);
 }
 
 /* Takes the debt off those whose state is still the one that was told. */

@@ -209,6 +209,7 @@ lose_route(struct store_role *role)
     }
     local_lose(role);
     policies_lose_route(role);
+    tls_reports_lose_route(role);
 }
 
 static void
@@ -224,6 +225,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
             on_hop(role, &note.as.hop);
         else if (note.kind == STORE_ROUTE_CHANGED)
             hops_forget(&role->outgoing->hops);
+        else if (note.kind == STORE_ROUTE_REPORT_ADDRESSES)
+            tls_reports_on_addresses(role, &note.as.report_addresses);
         else
             local_located(role, &note.as.located);
         return;

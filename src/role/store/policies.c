@@ -260,7 +260,9 @@ policies_text(const struct store_role *role, struct slice domain)
 {
     const struct kept_policy *policy = map_find(&role->outgoing->policies->map, domain);
 
-    return policy ? policy->text : SLICE("");
+    int64_t now_s = wall_seconds(host_wall(role->host));
+
+    return policy && now_s < policy->until_s ? policy->text : SLICE("");
 }
 
 /* ---- before they are too old ---------------------------------------------------------------- */

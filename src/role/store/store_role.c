@@ -553,6 +553,7 @@ role_reload(void *state, const struct config *config)
     role->config = config;
     if (role->store)
         store_set_retain(role->store, config->store_retain);
+    tls_reports_reload(role);
 }
 
 static void
@@ -573,6 +574,7 @@ role_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "delayed", role->outgoing->delayed);
     role_stats_add(stats, "failed", role->outgoing->failed);
     role_stats_add(stats, "reported", role->outgoing->told);
+    tls_results_stats(role, stats);
     role_stats_add(stats, "on_their_way", role->outgoing->batch_count);
     role_stats_add(stats, "waiting", role->waiting_parcels);
     role_stats_add(stats, "waiting_bytes", role->waiting_bytes);

@@ -441,6 +441,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
         on_stats(tool, note.as.stats_ask.id);
     else if (note.kind == TOOL_STORE_QUEUE_ASK)
         asking_open(tool, &note.as.queue_ask);
+    else if (note.kind == TOOL_STORE_TLS_ASK)
+        tls_results_tell(tool, &note.as.tls_ask);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What a report about TLS (RFC 8460) is made from: each failure is a line of the log, in its terms;
- * sessions that succeeded are counted. */
+/* Each failure of TLS is a line of the log, in the terms of RFC 8460. The store counts
+ * (tls_results.c).
+ */
 #include "role/transport/transport_role.h"
 
 #include "host/log.h"
