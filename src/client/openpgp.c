@@ -61,7 +61,7 @@ run(int input, int output)
 {
     static const char *const words[] = {"facteur-openpgp", NULL};
     host_handle program;
-    int status = -1, error = host_program_open(words[0], &program);
+    int status = -1, error = host_program_open(words[0], NULL, &program);
 
     if (error != 0) {
         errno = -error;

@@ -81,6 +81,9 @@ int command_main(int count, char **words);
 void command_put_overview(struct buffer *out);
 void command_put_help(const struct command *command, struct buffer *out);
 
+/* This process becomes a program of ours; returns an exit code, and has said why, if it fails. */
+int command_become(const char *name, const char *const *arguments);
+
 /* This process becomes the parent, a program of its own: what the tool links does not stay in
  * memory. `ready`: a descriptor that gets one octet when all is; or -1. Returns an exit code if it
  * fails. */

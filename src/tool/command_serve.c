@@ -7,22 +7,36 @@
 
 #include <stdlib.h>
 
+enum { PROGRAM_PATH_MAX = 4096 };
+
+int
+command_become(const char *name, const char *const *arguments)
+{
+    struct buffer path;
+    host_handle program;
+
+    buffer_init(&path, PROGRAM_PATH_MAX);
+    int error = host_program_open(name, &path, &program);
+    if (error == 0)
+        error = host_program_become(program, arguments);
+    struct slice text = buffer_slice(&path);
+    int code = say_error(EX_OSERR, "the program %.*s cannot be run: %s; install Facteur anew",
+                         (int)text.len, (const char *)text.at, strerror(-error));
+    buffer_finish(&path);
+    return code;
+}
+
 int
 command_become_parent(const char *config_path, int ready)
 {
     char descriptor[16];
     const char *arguments[] = {"facteur", "serve", "--config", config_path, NULL, NULL};
-    host_handle program;
-    int error = host_program_open("facteur-parent", &program);
 
     if (ready >= 0) {
         snprintf(descriptor, sizeof(descriptor), "%d", ready);
         arguments[4] = descriptor;
     }
-    if (error == 0)
-        error = host_program_become(program, arguments);
-    return say_error(EX_OSERR, "the program facteur-parent cannot be run: %s; install Facteur anew",
-                     strerror(-error));
+    return command_become("facteur-parent", arguments);
 }
 
 static int

@@ -55,6 +55,33 @@ class Starting(unittest.TestCase):
         self.assertIn("none.conf", said)
         self.assertIn("facteur config show --default", said)
 
+    def test_a_program_that_cannot_be_run_is_named(self):
+        """One of those that Facteur is made of: missing, or no program at all, as after half an installation."""
+        self.write("")
+        place = self.folder / "programs"
+        place.mkdir()
+        for program in Path(FACTEUR).resolve().parent.glob("facteur*"):
+            if program.is_file() and os.access(program, os.X_OK):
+                (place / program.name).symlink_to(program)
+        shutil.copy(FACTEUR, place / "copy")  # /proc/self/exe must be in this folder
+        (place / "copy").rename(place / "facteur")
+        shutil.copy(Path(FACTEUR).parent / "facteur-parent", place / "copy")
+        (place / "copy").rename(place / "facteur-parent")
+        network = place / "facteur-network"
+        for damage, words in ((None, ("cannot be opened", "No such file")), ("not a program", ("cannot be run", "ldd"))):
+            network.unlink()
+            if damage:
+                network.write_text(damage)
+                network.chmod(0o755)
+            done = subprocess.run([str(place / "facteur"), "serve", "--config", str(self.config)], capture_output=True,
+                                  text=True, check=False, timeout=STOP_S)
+            self.assertEqual(done.returncode, 71, done.stderr)
+            said = [line for line in done.stderr.splitlines() if line.startswith("facteur: ")]
+            self.assertEqual(len(said), 1, done.stderr)
+            for word in (str(network), "install Facteur anew", *words):
+                self.assertIn(word, said[0])
+            network.touch()
+
     def test_an_option_that_is_none(self):
         self.write("smpt_listen = 1\n")
         said = self.complaint("serve", "--config", str(self.config))

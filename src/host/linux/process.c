@@ -26,7 +26,7 @@ enum {
 /* ---- programs ------------------------------------------------------------------------------ */
 
 int
-host_program_open(const char *name, host_handle *ret_program)
+host_program_open(const char *name, struct buffer *ret_path, host_handle *ret_program)
 {
     static const char *const places[] = {FACTEUR_PROGRAMS "/", ""}; /* below our own folder */
     char self[PATH_MAX], path[PATH_MAX];
@@ -46,6 +46,10 @@ host_program_open(const char *name, host_handle *ret_program)
         if (wanted < 0 || (size_t)wanted >= sizeof(path))
             return -ENAMETOOLONG;
         fd = open(path, O_PATH | O_CLOEXEC);
+        if (ret_path)
+            buffer_clear(ret_path);
+        if (ret_path)
+            buffer_put_text(ret_path, path);
     }
     *ret_program = fd;
     return fd < 0 ? -errno : 0;
@@ -128,7 +132,7 @@ become_child(int program, const char *const *arguments, char *const *environment
         close_range(HOST_PROCESS_CHANNEL + 2, ~0U, 0) < 0)
         _exit(1);
     (void)become(HOST_PROCESS_CHANNEL + 1, arguments, environment);
-    _exit(127);
+    _exit(HOST_PROCESS_NOT_EXECUTED);
 }
 
 static int

@@ -20,8 +20,11 @@ typedef void (*host_process_exit_fn)(void *context, int status);
 
 /* A program of ours by its name; NULL: this one. They stand in one folder, or, installed, in a
  * folder of libexec. What is opened stays what it is when its file is replaced, so that who starts
- * a process a month later starts the version that it knows. */
-MUST_USE int host_program_open(const char *name, host_handle *ret_program);
+ * a process a month later starts the version that it knows. ret_path (may be NULL) gets the file's
+ * path, or when there is none the last one that was looked at. */
+MUST_USE int host_program_open(const char *name, struct buffer *ret_path, host_handle *ret_program);
+/* The exit code of a process whose program could not be executed, or lacks a library. */
+enum { HOST_PROCESS_NOT_EXECUTED = 127 };
 /* This process becomes `program`; returns -errno when it cannot. */
 int host_program_become(host_handle program, const char *const *arguments);
 

@@ -118,7 +118,7 @@ spawn_and_wait(struct run *run)
     host_handle ours, theirs, program;
 
     assert_int_equal(host_linux_open(&run->host), 0);
-    assert_int_equal(host_program_open(NULL, &program), 0);
+    assert_int_equal(host_program_open(NULL, NULL, &program), 0);
     assert_int_equal(host_channel_pair(run->host, &ours, &theirs), 0);
     run->channel = host_channel_open(run->host, ours, &handler, run);
     assert_int_equal(setenv("SECRET", "x", 1), 0);

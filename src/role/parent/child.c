@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+enum { PROGRAM_PATH_MAX = 4096 };
+
 /* Who talks to whom: a channel for each pair of processes. */
 static const struct {
     enum role_kind left, right;
@@ -14,7 +16,7 @@ static const struct {
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE},    {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
-    {ROLE_STORE, ROLE_INDEX},     {ROLE_STORE, ROLE_HAND},      {ROLE_TRANSPORT, ROLE_HAND},
+    {ROLE_STORE, ROLE_INDEX},   {ROLE_STORE, ROLE_HAND},      {ROLE_TRANSPORT, ROLE_HAND},
     {ROLE_ROUTE, ROLE_HAND},
 };
 
@@ -160,6 +162,31 @@ static const struct host_channel_handler control_handler = {
     .on_closed = on_control_closed,
 };
 
+/* Which programs roles are parts of: each links only what its roles need, for what a library
+ * relocates and keeps ready is paid in every process (docs/why/051-several-programs.md). */
+static const struct {
+    const char *name;
+    uint32_t roles;
+} programs[PARENT_PROGRAMS] = {
+    {"facteur-office", 1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER |
+                           1U << ROLE_LETTERBOX | 1U << ROLE_HAND},
+    {"facteur-network",
+     1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
+    {"facteur-resolve", 1U << ROLE_RESOLVE},
+    {"facteur-table", 1U << ROLE_TABLE},
+    {"facteur-index", 1U << ROLE_INDEX},
+};
+
+static size_t
+program_of(enum role_kind kind)
+{
+    size_t program = 0;
+
+    while (!(programs[program].roles >> kind & 1))
+        program++;
+    return program;
+}
+
 /* ---- death and rebirth ----------------------------------------------------------------------- */
 
 static void
@@ -192,6 +219,28 @@ log_death(struct child *child, int status)
     log_end(&line);
 }
 
+/* Its program is damaged, or lacks a library: what to do stands in the log, and on the terminal of
+ * who waits for the start. Nothing serves when that was the last. */
+static void
+on_not_executed(struct child *child)
+{
+    struct parent *parent = child->parent;
+    struct slice path = buffer_slice(&parent->program_paths[program_of(child->kind)]);
+    bool is_any_alive = false;
+
+    log_child(child, HOST_LEVEL_ERROR, "program_not_executed", "program", path);
+    for (size_t i = 0; i < parent->child_count; i++)
+        is_any_alive |= child_is_alive(&parent->children[i]);
+    if (parent->is_stopping || (parent->is_ready && is_any_alive))
+        return;
+    parent_complain(parent,
+                    "the program %.*s cannot be run: it is damaged, or a library that it needs is "
+                    "missing; 'ldd %.*s' says which, else install Facteur anew",
+                    (int)path.len, (const char *)path.at, (int)path.len, (const char *)path.at);
+    parent->exit_code = 71; /* EX_OSERR */
+    parent_stop(parent);
+}
+
 /* Doubles the delay for one that dies again and again, so that it cannot eat the machine. */
 static void
 on_process_end(void *context, int status)
@@ -199,6 +248,7 @@ on_process_end(void *context, int status)
     struct child *child = context;
     struct parent *parent = child->parent;
     struct instant now = host_now(parent->host);
+    bool was_ready = child->state == TOOL_PARENT_STATE_READY;
     bool ran_long = instant_since(now, child->started).ns > duration_s(RESTART_FORGIVEN_S).ns;
 
     host_process_close(&child->process);
@@ -206,6 +256,8 @@ on_process_end(void *context, int status)
     note_ledger_finish(&child->ledger);
     if (child->state != TOOL_PARENT_STATE_STOPPING)
         child->state = TOOL_PARENT_STATE_FAILED;
+    if (status == HOST_PROCESS_NOT_EXECUTED && !was_ready)
+        on_not_executed(child);
     if (!parent->is_stopping) {
         child->delay_ms = ran_long ? RESTART_FIRST_MS : child->delay_ms;
         log_death(child, status);
@@ -391,30 +443,17 @@ child_init(struct child *child, struct parent *parent, enum role_kind kind, unsi
     };
 }
 
-/* Which programs roles are parts of: each links only what its roles need, for what a library
- * relocates and keeps ready is paid in every process (docs/why/051-several-programs.md). */
-static const struct {
-    const char *name;
-    uint32_t roles;
-} programs[PARENT_PROGRAMS] = {
-    {"facteur-office",
-     1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER | 1U << ROLE_LETTERBOX |
-         1U << ROLE_HAND},
-    {"facteur-network",
-     1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
-    {"facteur-resolve", 1U << ROLE_RESOLVE},
-    {"facteur-table", 1U << ROLE_TABLE},
-    {"facteur-index", 1U << ROLE_INDEX},
-};
-
 bool
 programs_open(struct parent *parent)
 {
     for (size_t i = 0; i < PARENT_PROGRAMS; i++) {
-        int error = host_program_open(programs[i].name, &parent->programs[i]);
+        struct buffer *path = &parent->program_paths[i];
+        buffer_init(path, PROGRAM_PATH_MAX);
+        int error = host_program_open(programs[i].name, path, &parent->programs[i]);
         if (error < 0) {
-            parent_complain(parent, "the program %s cannot be opened: %s; install Facteur anew",
-                            programs[i].name, strerror(-error));
+            struct slice text = buffer_slice(path);
+            parent_complain(parent, "the program %.*s cannot be opened: %s; install Facteur anew",
+                            (int)text.len, (const char *)text.at, strerror(-error));
             return false;
         }
     }
@@ -424,19 +463,19 @@ programs_open(struct parent *parent)
 void
 programs_close(struct parent *parent)
 {
-    for (size_t i = 0; i < PARENT_PROGRAMS; i++)
+    for (size_t i = 0; i < PARENT_PROGRAMS; i++) {
         host_handle_close(parent->host, parent->programs[i]);
+        buffer_finish(&parent->program_paths[i]);
+    }
 }
 
 /* Its name and number stand in the list of processes: "facteur: smtp/0". */
 static int
 spawn(struct child *child, host_handle channel)
 {
-    size_t program = 0;
+    size_t program = program_of(child->kind);
     char name[48];
 
-    while (!(programs[program].roles >> child->kind & 1))
-        program++;
     snprintf(name, sizeof(name), "facteur: %s/%u", role_kind_name(child->kind), child->index);
     const char *const arguments[] = {name, NULL};
 

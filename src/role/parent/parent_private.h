@@ -80,6 +80,7 @@ struct parent {
     struct host_listener *admin;
     host_handle store_admin;
     host_handle programs[PARENT_PROGRAMS];
+    struct buffer program_paths[PARENT_PROGRAMS]; /* their files, for people */
     struct tool_link *links; /* the tools that are connected */
     uint64_t stats_round;
     uint64_t reload_round;

@@ -58,13 +58,8 @@ become_client(const struct command_call *call)
     const char *theme = command_value(call, "theme");
     const char *words[] = {"facteur-mail", account ? account : "", box ? box : "",
                            theme ? theme : "", NULL};
-    host_handle program;
-    int error = host_program_open("facteur-mail", &program);
 
-    if (error == 0)
-        error = host_program_become(program, words);
-    return say_error(EX_OSERR, "the program facteur-mail cannot be run: %s; install Facteur anew",
-                     strerror(-error));
+    return command_become("facteur-mail", words);
 }
 
 static int
