@@ -27,6 +27,8 @@ run_start(const struct command_call *call)
 
     if (code == EX_OK)
         code = find_host(call, &host);
+    if (code == EX_OK && command_has(call, "signed"))
+        code = lab_want_signed(&lab);
     if (code == EX_OK)
         code = lab_make(&lab);
     if (code == EX_OK)
@@ -114,8 +116,11 @@ const struct command command_lab_start = {
     .examples = "facteur lab start\nfacteur lab stop smtp.machin.com\nfacteur lab start machin.com",
     .arguments_max = 1,
     .options = {OPTION_DIR,
-                {"net", "NUMBER",
-                 "The addresses are 127.NUMBER.0.0/16, of a new lab; default: 1."}},
+                {"net", "NUMBER", "The addresses are 127.NUMBER.0.0/16, of a new lab; default: 1."},
+                {"signed", NULL,
+                 "The zone of foo.com, of a new lab, is signed (DNSSEC, package ldnsutils), and "
+                 "its host has a "
+                 "TLSA record: mail to it is secured by DANE."}},
     .run = run_start,
 };
 

@@ -4,7 +4,7 @@
 #ifndef TOOL_LAB_LAB_H
 #define TOOL_LAB_LAB_H
 
-#include "base/slice.h"
+#include "base/buffer.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -37,6 +37,7 @@ enum { LAB_HOSTS_MAX = 8, LAB_ADDRESS_SIZE = 16, LAB_NET_USUAL = 1 };
 
 struct lab {
     char *folder; /* absolute, owned */
+    bool is_signed;
     unsigned net; /* the second number of all addresses; several labs may run side by side */
     char names[LAB_ADDRESS_SIZE]; /* address of the name server */
     char addresses[LAB_HOSTS_MAX][LAB_ADDRESS_SIZE];
@@ -48,11 +49,21 @@ lab_address(const struct lab *lab, const struct lab_host *host)
     return lab->addresses[host - lab_hosts];
 }
 
+/* Its zone is signed, and its host has a TLSA record, where that was asked for. */
+#define LAB_SIGNED "foo.com"
+
 #define LAB_FOLDER_USUAL "./var/lab"
 
 /* Finds, or makes, the folder; NULL: LAB_FOLDER_USUAL. net: 1 to 255 in digits, for a new lab; NULL
  * for what it has. */
 MUST_USE int lab_open(const char *folder, const char *net, struct lab *ret_lab);
+
+/* The lab, which is new, shall have a signed zone. */
+MUST_USE int lab_want_signed(struct lab *lab);
+
+/* Puts the record for the host's certificate; makes the signed zone and the file `anchors`. */
+MUST_USE int lab_put_tlsa(const struct lab *lab, const struct lab_host *host, struct buffer *zone);
+MUST_USE int lab_sign_zone(const struct lab *lab);
 
 /* Makes the folders, configurations, certificates, accounts and zones, where they are missing. */
 MUST_USE int lab_make(const struct lab *lab);

@@ -78,10 +78,30 @@ lab_open(const char *folder, const char *net, struct lab *ret_lab)
     if (!ret_lab->folder)
         return say_error(EX_OSERR, "cannot find the folder %s; give another --dir", path);
     code = find_net(ret_lab, net);
+    char *mark = files_path(ret_lab->folder, "signed");
+    ret_lab->is_signed = files_exists(mark);
+    free(mark);
     snprintf(ret_lab->names, sizeof(ret_lab->names), "127.%u.0.1", ret_lab->net % 256);
     for (size_t i = 0; i < COUNT_OF(lab_hosts); i++)
         snprintf(ret_lab->addresses[i], LAB_ADDRESS_SIZE, "127.%u.%s", ret_lab->net % 256,
                  lab_hosts[i].address);
+    return code;
+}
+
+int
+lab_want_signed(struct lab *lab)
+{
+    char *made = lab_path(lab, "names", "nsd.conf"), *mark = files_path(lab->folder, "signed");
+    int code = EX_OK;
+
+    if (!lab->is_signed && files_exists(made))
+        code = say_error(EX_USAGE, "--signed: the lab in %s was made without; give another --dir",
+                         lab->folder);
+    else if (!lab->is_signed)
+        code = files_replace(mark, SLICE(LAB_SIGNED "\n"), &own);
+    lab->is_signed = true;
+    free(made);
+    free(mark);
     return code;
 }
 
@@ -160,6 +180,8 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
         buffer_put_text(text, "\"");
     }
     buffer_put_text(text, "}\n");
+    if (lab->is_signed)
+        put(text, "dns_trust_anchors = \"", lab->folder, "/names/anchors\"\n");
 }
 
 /* A secondary takes what its primary would take (RFC 5321 §5.1). */
@@ -289,14 +311,36 @@ put_oddities(struct buffer *text, const struct lab *lab, const char *domain)
     buffer_put_text(text, "nomail IN MX 0 .\nalias IN CNAME @\n");
 }
 
+/* The zone as a file, and its lines of the server's configuration. */
+static int
+make_zone(const struct lab *lab, const struct lab_host *host, struct buffer *server)
+{
+    bool is_signed = lab->is_signed && strcmp(host->domain, LAB_SIGNED) == 0;
+    struct buffer text;
+    int code = EX_OK;
+
+    buffer_init(&text, TEXT_MAX);
+    put_zone(&text, lab, host->domain);
+    put_oddities(&text, lab, host->domain);
+    if (is_signed)
+        code = lab_put_tlsa(lab, host, &text);
+    if (code == EX_OK)
+        code = write_once(lab, "names", host->domain, &text);
+    if (code == EX_OK && is_signed)
+        code = lab_sign_zone(lab);
+    put(server, "zone:\n name: ", host->domain, "\n zonefile: ");
+    put(server, "", host->domain, is_signed ? ".signed\n" : "\n");
+    buffer_finish(&text);
+    return code;
+}
+
 static int
 make_names(const struct lab *lab)
 {
     char *folder = files_path(lab->folder, "names");
-    struct buffer text, server;
+    struct buffer server;
     int code = files_make_folder(folder, 0755);
 
-    buffer_init(&text, TEXT_MAX);
     buffer_init(&server, TEXT_MAX);
     put(&server, "server:\n ip-address: ", lab->names, "@");
     buffer_put_decimal(&server, LAB_NAMES_PORT);
@@ -306,17 +350,11 @@ make_names(const struct lab *lab)
     put(&server, "", folder, "/zone.list\"\n server-count: 1\n");
     buffer_put_text(&server, "remote-control:\n control-enable: no\n");
     for (size_t i = 0; i < COUNT_OF(lab_hosts) && code == EX_OK; i++) {
-        if (!is_first_of_domain(i))
-            continue;
-        put_zone(&text, lab, lab_hosts[i].domain);
-        put_oddities(&text, lab, lab_hosts[i].domain);
-        code = write_once(lab, "names", lab_hosts[i].domain, &text);
-        put(&server, "zone:\n name: ", lab_hosts[i].domain, "\n zonefile: ");
-        put(&server, "", lab_hosts[i].domain, "\n");
+        if (is_first_of_domain(i))
+            code = make_zone(lab, &lab_hosts[i], &server);
     }
     if (code == EX_OK)
         code = write_once(lab, "names", "nsd.conf", &server);
-    buffer_finish(&text);
     buffer_finish(&server);
     free(folder);
     return code;
@@ -325,9 +363,10 @@ make_names(const struct lab *lab)
 int
 lab_make(const struct lab *lab)
 {
-    int code = make_names(lab);
+    int code = EX_OK;
 
     for (size_t i = 0; i < COUNT_OF(lab_hosts) && code == EX_OK; i++)
         code = make_host(lab, &lab_hosts[i]);
-    return code;
+    /* Behind them: certificates have their records. */
+    return code == EX_OK ? make_names(lab) : code;
 }
