@@ -87,6 +87,53 @@ class Accounts(Desk):
         self.assertNotIn(self.office.people[ALICE],
                          (self.home / ".config/facteur/accounts").read_text())
 
+    def test_e1_the_five_settings_are_used_as_such(self):
+        """SMTP server, POP or IMAP server, account name, mail address, reply address."""
+        base = self.office.base
+        for incoming, port in (("imaps", 993), ("pop3s", 995)):
+            self.add("work", ALICE, incoming, port, "--reply-to", "desk@example.test", "--login", ALICE)
+            account = next(a for a in self.data("account", "list")["accounts"] if a["name"] == "work")
+            self.assertEqual(account["address"], ALICE)
+            self.assertEqual((account["incoming"], account["outgoing"]),
+                             (f"{incoming}://localhost:{base + port}", f"smtps://localhost:{base + 465}"))
+            subject = f"the settings of {incoming}"
+            self.send(subject, account="work", to=BOB)
+            letter = email.message_from_bytes(self.office.find(subject, BOB), policy=email.policy.default)
+            self.assertEqual(letter["From"].addresses[0].addr_spec, ALICE)
+            self.assertEqual(letter["Reply-To"].addresses[0].addr_spec, "desk@example.test")
+            self.assertRegex(letter["Received"], r"with E?SMTPSA")
+            mark = self.id(subject, "--account", "bob")
+            answer = self.run_it("show", mark, "--account", "bob").decode()
+            self.assertIn("Reply-To: desk@example.test", answer)
+        # An account name that is not the address is what is said to the servers.
+        self.add("work", ALICE, "imaps", 993, "--login", "nobody")
+        self.run_it("list", "--account", "work", code=NOPERM)
+
+    def test_c6_messages_are_counted_read_and_sent_by_commands(self):
+        for account in ("bob", "pop"):
+            before = len(self.data("list", "--last", "0", "--account", account)["messages"])
+            self.send(f"counted by {account}", to=BOB, account="alice", text="The n-th message.\n")
+            rows = self.data("list", "--last", "0", "--account", account)["messages"]
+            self.assertEqual((len(rows), rows[-1]["subject"]), (before + 1, f"counted by {account}"))
+            self.assertEqual(self.data("show", str(rows[-1]["id"]), "--account", account)["text"], "The n-th message.\n")
+
+    def test_c10_three_ways_to_read_the_same_message(self):
+        """Off-line (POP), on-line (IMAP), disconnected (a copy that syncs)."""
+        self.send("three ways", to=BOB, account="alice")
+        self.run_it("fetch", "pop", "--to", "fetched.mbox")
+        self.assertIn("three ways", [m["subject"] for m in mailbox.mbox(self.home / "fetched.mbox")])
+        mark = self.id("three ways", "--account", "bob")
+        self.run_it("flag", mark, "--add", "flagged", "--account", "bob")
+        self.run_it("sync", "bob", "--quiet")
+        copy = mailbox.Maildir(self.home / "Mail/bob/INBOX")
+        key, letter = next((k, m) for k, m in copy.items() if m["subject"] == "three ways")
+        self.assertIn("F", letter.get_flags())
+        letter.add_flag("R")
+        copy[key] = letter
+        self.run_it("sync", "bob", "--quiet")
+        row = next(m for m in self.data("list", "--last", "0", "--account", "bob")["messages"] if m["subject"] == "three ways")
+        self.assertEqual((row["flagged"], row["answered"]), (True, True))
+
     def test_they_are_listed_replaced_and_removed(self):
         self.add("bob", ALICE, "imaps", 993)
         accounts = {a["name"]: a["address"] for a in self.data("account", "list")["accounts"]}
@@ -113,7 +160,7 @@ class Accounts(Desk):
         self.run_it("list", "--account", "system", code=NOPERM)
         self.assertIn("not to be trusted", self.said)
 
-    def test_the_automaton_of_pop3_is_seen(self):
+    def test_c5_the_automaton_of_pop3_is_seen(self):
         self.run_it("account", "test", "pop", "--trace")
         states = [line[3:] for line in self.said.splitlines() if line.startswith("-- ")]
         self.assertEqual(states, ["opening", "authentication", "transaction", "update", "waiting"])

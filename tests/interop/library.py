@@ -40,7 +40,7 @@ class Library(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout
 
-    def test_a_message_is_sent_counted_and_read(self):
+    def test_c6_a_message_is_sent_counted_and_read(self):
         before = int(self.run_it("count"))
         self.run_it("send", f"Bob <{BOB}>, {ALICE}", "Très bien", "Salut Gérard\n", who=ALICE)
         for incoming, port in (("pop3s", 995), ("imaps", 993), ("pop3", 110), ("imap", 143)):
@@ -48,7 +48,7 @@ class Library(unittest.TestCase):
             self.assertEqual(self.run_it("read", str(before + 1), incoming=incoming, port=port),
                              f"From: {ALICE}\nSubject: Très bien\n\nSalut Gérard\n")
 
-    def test_the_automaton_is_seen(self):
+    def test_c5_the_automaton_is_seen(self):
         self.run_it("count", MAIL_TRACE="1")
         states = [line[3:] for line in self.said.splitlines() if line.startswith("-- ")]
         self.assertEqual(states, ["opening", "authentication", "transaction", "update", "waiting"])

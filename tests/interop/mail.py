@@ -275,7 +275,7 @@ class Changing(Mail):
 
 
 class Writing(Mail):
-    def test_a_stranger_reads_and_answers(self):
+    def test_e2_a_stranger_reads_and_answers_in_the_terminal(self):
         self.put_all()
         screen = self.open()
         screen.wait_for("Lunch")

@@ -53,7 +53,7 @@ class OffLine(mail.Mail):
         self.assertEqual(self.flags("Lunch on Friday?"), {rb"\Seen", rb"\Flagged"})
         self.assertIsNotNone(self.flags("Prices", "Trash"))
 
-    def test_the_line_is_cut_and_the_reader_goes_on(self):
+    def test_c10_the_line_is_cut_and_the_reader_goes_on(self):
         screen = self.open_list()
         self.office.stop()
         self.change(screen)
@@ -66,7 +66,7 @@ class OffLine(mail.Mail):
         self.compare(screen, "on_line_again")
         self.quit(screen)
 
-    def test_what_was_changed_off_line_survives_a_kill(self):
+    def test_c10_what_was_changed_off_line_survives_a_kill(self):
         self.office.stop()
         screen = self.open()
         screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the copy")
@@ -79,7 +79,7 @@ class OffLine(mail.Mail):
         self.check_server()
         self.quit(screen)
 
-    def test_what_both_sides_changed_meets(self):
+    def test_c10_what_both_sides_changed_meets(self):
         """While the copy is read and changed, mail comes and another program changes flags."""
         self.office.stop()
         screen = self.open()
@@ -97,7 +97,7 @@ class OffLine(mail.Mail):
         self.check_server()
         self.quit(screen)
 
-    def test_what_is_written_off_line_waits_and_goes(self):
+    def test_c10_what_is_written_off_line_waits_and_goes(self):
         self.office.stop()
         screen = self.open()
         screen.wait_for("off line: local copy")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """S/MIME of the writing desk (case D8): with itself, and with `openssl cms` as everybody else."""
+import email
 import json
 import mailbox
 import shutil
@@ -105,22 +106,35 @@ class Smime(Correspondents):
 
     # ---- with others
 
-    def test_openssl_verifies_and_opens_ours(self):
+    def test_d8_openssl_verifies_and_opens_ours(self):
         self.know(BOB)
         signed = self.send("x", "--sign", "--print")
-        self.assertIn("Déjà vu.".encode("utf-8").hex(), self.plain(self.openssl(
-            "cms", "-verify", "-CAfile", "ca.pem", data=signed)).hex())
+        self.assertEqual(self.plain(self.openssl("cms", "-verify", "-CAfile", "ca.pem", data=signed)), "Déjà vu.\r\n")
+        outer = email.message_from_bytes(signed)
+        self.assertEqual((outer.get_content_type(), outer.get_param("protocol"), outer.get_param("micalg")),
+                         ("multipart/signed", "application/pkcs7-signature", "sha-256"))
+        self.assertTrue(outer.get_param("boundary"))
         both = self.send("x", "--sign", "--encrypt", "--print")
         inner = self.openssl("cms", "-decrypt", "-recip", f"{BOB}.pem", "-inkey", f"{BOB}.key", data=both)
-        self.assertIn("Déjà vu.".encode(), self.plain(self.openssl("cms", "-verify", "-CAfile", "ca.pem", data=inner)))
-        self.openssl("cms", "-verify", "-CAfile", "ca.pem", data=signed.replace(b"charset=utf-8", b"charset=utf-7"), code=4)
+        self.assertEqual(self.plain(self.openssl("cms", "-verify", "-CAfile", "ca.pem", data=inner)), "Déjà vu.\r\n")
+        self.assertIn(b"charset=iso-8859-1", signed)
+        self.openssl("cms", "-verify", "-CAfile", "ca.pem", data=signed.replace(b"charset=iso-8859-1", b"charset=iso-8859-2"), code=4)
+
+    def test_d8_what_is_encrypted_in_another_way_is_recognised(self):
+        """multipart/encrypted (RFC 1847), of a kind that nobody here opens."""
+        self.deliver(b"Content-Type: multipart/encrypted; protocol=\"application/x-none\"; boundary=b\r\n\r\n--b\r\n"
+                     b"Content-Type: application/x-none\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
+                     b"secret\r\n--b--\r\n", "another way")
+        shown, _ = self.show("another way")
+        self.assertEqual([a["type"] for a in shown["attachments"]], ["application/x-none", "application/octet-stream"])
+        self.assertEqual(shown["text"], "")
 
     @staticmethod
     def plain(entity):
-        import email
-        return email.message_from_bytes(entity).get_payload(decode=True)
+        part = email.message_from_bytes(entity)
+        return part.get_payload(decode=True).decode(part.get_content_charset())
 
-    def test_theirs_are_verified_and_opened(self):
+    def test_d8_theirs_are_verified_and_opened(self):
         entity = b"Content-Type: text/plain\r\n\r\nFrom elsewhere.\r\n"
         signer = ("-signer", f"{ALICE}.pem", "-inkey", f"{ALICE}.key")
         (self.pki / "entity").write_bytes(entity)
