@@ -455,6 +455,7 @@ after_rows(struct imap_server *server)
         .mode = ACCESS_STORE_MODE_ADD,
         .flags = IMAP_SEEN,
         .unchanged_since = UINT64_MAX,
+        .told = UINT64_MAX,
         .ranges = {ranges, count},
     };
     imap_ask(server, ACCESS_STORE_FLAGS_SET, on_seen);

@@ -101,7 +101,8 @@ put_mailbox(struct imap_server *server, const struct select_task *task)
     }
     imap_put_number(out, "* OK [UIDVALIDITY ", mailbox->uid_validity, "] UIDs are valid\r\n");
     imap_put_number(out, "* OK [UIDNEXT ", mailbox->uid_next, "] predicted next UID\r\n");
-    imap_put_number(out, "* OK [HIGHESTMODSEQ ", mailbox->modseq, "] the last change\r\n");
+    /* Of what is shown here: what came since then comes behind it. */
+    imap_put_number(out, "* OK [HIGHESTMODSEQ ", server->view.modseq, "] the last change\r\n");
     buffer_put_text(out, "* OK [MAILBOXID (");
     imap_put_mailbox_id(out, task->row.owner, mailbox->uid_validity);
     buffer_put_text(out, ")] its name for ever\r\n");
@@ -385,8 +386,10 @@ all_known(struct imap_server *server)
     struct access_store_uid_range *range = arena_new(&server->arena, sizeof(*range));
 
     assert(range);
+    if (server->view.known == 0)
+        return (struct access_store_uid_range_list){range, 0};
     range->first = 1;
-    range->last = server->view.known ? server->view.mailbox->uids[server->view.known - 1] : 1;
+    range->last = server->view.mailbox->uids[server->view.known - 1];
     return (struct access_store_uid_range_list){range, 1};
 }
 

@@ -103,6 +103,18 @@ put_stored(struct imap_server *server)
     return true;
 }
 
+/* Others changed these too, and the client has not heard of it: it is shown what came of both. */
+static void
+keep_raced(struct imap_server *server, const struct access_store_uid_range_list *raced)
+{
+    struct imap_range *ranges = ARENA_ARRAY(&server->arena, struct imap_range, raced->count + 1);
+
+    assert(ranges);
+    for (size_t i = 0; i < raced->count; i++)
+        ranges[i] = (struct imap_range){raced->at[i].first, raced->at[i].last};
+    server->raced = (struct imap_set){ranges, raced->count};
+}
+
 static void
 on_stored(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
@@ -118,6 +130,7 @@ on_stored(struct imap_server *server, const struct access_store_note *note, stru
     if (told->modseq_first > 0) {
         server->silent_first = told->modseq_first;
         server->silent_last = told->modseq_last;
+        keep_raced(server, &told->raced);
     }
     if (told->modified.count > 0)
         put_modified(server, &told->modified);
@@ -167,6 +180,7 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
         .flags = task->flags.bits,
         .keywords = keyword_list(server, &task->flags),
         .unchanged_since = task->unchanged_since,
+        .told = server->view.modseq,
         .ranges =
             imap_uid_ranges(server, &task->places, ACCESS_STORE_FLAGS_SET_RANGES_MAX, &is_all),
     };

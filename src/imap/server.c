@@ -155,6 +155,7 @@ forget_command(struct imap_server *server)
     server->on_note = NULL;
     server->task = NULL;
     server->silent_first = server->silent_last = 0;
+    server->raced.count = 0;
     server->is_shown = false;
     if (server->view.mailbox)
         imap_mailbox_compact(server->view.mailbox);

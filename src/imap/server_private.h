@@ -140,6 +140,7 @@ struct imap_server {
     uint32_t sync_place; /* how far the changed flags have been told */
     uint64_t sync_modseq;
     uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
+    struct imap_set raced;              /* but others changed these UIDs too; in the arena */
     bool is_shown;                      /* and that it has been shown */
     /* While another is searched, the selected one lies here. */
     struct imap_view lent_view;

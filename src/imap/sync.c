@@ -63,7 +63,8 @@ put_change(struct imap_server *server, uint32_t place, uint32_t number)
     const struct imap_mailbox *mailbox = server->view.mailbox;
     struct buffer *out = &server->output;
     uint64_t modseq = mailbox->modseqs[place];
-    bool is_silent = modseq >= server->silent_first && modseq <= server->silent_last;
+    bool is_silent = modseq >= server->silent_first && modseq <= server->silent_last &&
+                     !imap_set_has(&server->raced, mailbox->uids[place]);
 
     if (is_silent && (server->is_shown || !(server->enabled & IMAP_ENABLED_CONDSTORE)))
         return;

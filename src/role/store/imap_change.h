@@ -13,7 +13,8 @@ struct imap_change {
     uint64_t modseq_first, modseq_last;
     uint32_t number; /* messages that went; uid of the first copy */
     uint32_t uid_validity;
-    struct buffer told; /* struct access_store_uid_range: modified, or sources */
+    struct buffer told;  /* struct access_store_uid_range: modified, or sources */
+    struct buffer raced; /* the same: of flags that others changed before */
 };
 
 /* imap_edit.c */

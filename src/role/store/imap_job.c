@@ -181,6 +181,8 @@ set_flags(struct job *job, const uint32_t *uids, size_t count, const struct mess
         if (job->change->modseq_first == 0)
             job->change->modseq_first = modseq;
         job->change->modseq_last = modseq;
+        if (before > note->told)
+            tell_uid(&job->change->raced, RANGES_MAX, uids[i]);
     }
 }
 
@@ -194,6 +196,7 @@ flags_file(struct job *job)
     uint64_t keywords = 0;
 
     buffer_clear(&job->change->told);
+    buffer_clear(&job->change->raced);
     if (!reach_number(job, note->owner, note->mailbox, RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE,
                       &reached))
         return;
@@ -223,7 +226,12 @@ flags_answer(struct job *job, enum store_result result)
         .modseq_first = job->change->modseq_first,
         .modseq_last = job->change->modseq_last,
         .modified = told_list(&job->change->told),
+        .raced = told_list(&job->change->raced),
     };
+
+    /* More than can be named: then none is passed over in silence. */
+    if (note.raced.count == RANGES_MAX)
+        note.modseq_first = note.modseq_last = note.raced.count = 0;
 
     buffer_clear(buffer);
     send_note(job->access, access_store_put_flags_were_set(buffer, &job->access->ledger, &note));
@@ -446,6 +454,7 @@ imap_job_start(struct store_access *access, const struct grant *grant,
         abort();
     arena_init(&job->change->arena, (size_t)1 << 20);
     buffer_init(&job->change->told, SOURCES_MAX * sizeof(struct access_store_uid_range));
+    buffer_init(&job->change->raced, RANGES_MAX * sizeof(struct access_store_uid_range));
     keep(job->change, note);
     job->role = access->role;
     job->access = access;
@@ -496,6 +505,7 @@ imap_change_close(struct imap_change **change)
         return;
     arena_finish(&(*change)->arena);
     buffer_finish(&(*change)->told);
+    buffer_finish(&(*change)->raced);
     free(*change);
     *change = NULL;
 }
