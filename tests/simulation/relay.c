@@ -402,5 +402,5 @@ run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 int
 main(int argc, char **argv)
 {
-    return seeds_main(argc, argv, SEEDS_DEFAULT, run_seed);
+    return seeds_main(argc, argv, SEEDS_DEFAULT, run_seed, seeds_print_mail);
 }

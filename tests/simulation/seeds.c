@@ -121,8 +121,17 @@ read_arguments(int argc, char **argv, uint64_t *ret_first, uint64_t *ret_last)
     return *rest == 0 && *ret_last >= *ret_first;
 }
 
+void
+seeds_print_mail(uint64_t seeds, const struct seeds_totals *totals)
+{
+    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " deliveries acknowledged, %" PRIu64
+           " messages read, %" PRIu64 " copies too many but allowed, %" PRIu64 " turns\n",
+           seeds, totals->failed, totals->acknowledged, totals->read, totals->copies,
+           totals->turns);
+}
+
 int
-seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn)
+seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds_print_fn print)
 {
     struct seeds_totals totals = {0};
     uint64_t first = 1, last = count_default;
@@ -134,9 +143,6 @@ seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn)
     }
     for (uint64_t seed = first; seed <= last; seed++)
         fn(seed, first == last, &totals);
-    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " deliveries acknowledged, %" PRIu64
-           " messages read, %" PRIu64 " copies too many but allowed, %" PRIu64 " turns\n",
-           last - first + 1, totals.failed, totals.acknowledged, totals.read, totals.copies,
-           totals.turns);
+    print(last - first + 1, &totals);
     return totals.failed ? 1 : 0;
 }

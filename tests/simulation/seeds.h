@@ -11,6 +11,7 @@ struct seeds_totals {
     uint64_t acknowledged;
     uint64_t read;
     uint64_t copies;
+    uint64_t commands, late, faults; /* of the world of IMAP */
     uint64_t turns;
     unsigned failed;
 };
@@ -18,8 +19,12 @@ struct seeds_totals {
 /* Runs one seed and adds to the totals; prints its reason when it fails. */
 typedef void (*seeds_fn)(uint64_t seed, bool is_verbose, struct seeds_totals *totals);
 
+/* One line about all. */
+typedef void (*seeds_print_fn)(uint64_t seeds, const struct seeds_totals *totals);
+void seeds_print_mail(uint64_t seeds, const struct seeds_totals *totals);
+
 /* "", "--seed N" (one, with its log) or "--seeds A..B"; returns what main does. */
-int seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn);
+int seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds_print_fn print);
 
 /* Adds what a run has found out. */
 void seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,

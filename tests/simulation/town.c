@@ -9,7 +9,6 @@
 
 enum {
     SMTP_PROCESSES = 2,
-    ACCESS_PROCESSES = 1,
     DELIVER_PROCESSES = 2,
     TRANSPORT_PROCESSES = 2,
     PROCESSES_MAX = 16,
@@ -42,7 +41,7 @@ struct town {
     struct config config;
     struct buffer encoded; /* configuration, as roles get it */
     struct buffer note;
-    host_handle smtp, lmtp, pop3, admin; /* the parent's */
+    host_handle smtp, lmtp, pop3, imap, admin; /* the parent's */
     bool is_stopping;
     char complaint[400];
 };
@@ -126,6 +125,7 @@ send_listeners(struct process *process)
         send_listener(process, SERVICE_LMTP, town->lmtp);
     } else if (process->kind == ROLE_ACCESS) {
         send_listener(process, SERVICE_POP3, town->pop3);
+        send_listener(process, SERVICE_IMAP, town->imap);
     } else if (process->kind == ROLE_STORE) {
         send_listener(process, SERVICE_ADMIN, town->admin);
     }
@@ -344,6 +344,7 @@ boot(struct town *town)
     town->smtp = listen_on(town, TOWN_PORT_SMTP);
     town->lmtp = listen_on(town, TOWN_PORT_LMTP);
     town->pop3 = listen_on(town, TOWN_PORT_POP3);
+    town->imap = listen_on(town, TOWN_PORT_IMAP);
     town->admin = sim_listen_tool(town->sim, town->parent);
     for (size_t i = 0; i < town->process_count; i++)
         start_process(&town->processes[i]);
@@ -518,7 +519,7 @@ town_open(struct sim *sim, const struct town_options *options)
     add_processes(town, ROLE_AUTH, 1);
     add_processes(town, ROLE_DELIVER, DELIVER_PROCESSES);
     add_processes(town, ROLE_SMTP, SMTP_PROCESSES);
-    add_processes(town, ROLE_ACCESS, ACCESS_PROCESSES);
+    add_processes(town, ROLE_ACCESS, options->access_processes ? options->access_processes : 1);
     if (options->zone)
         add_processes(town, ROLE_TRANSPORT, TRANSPORT_PROCESSES);
     install(town, options);

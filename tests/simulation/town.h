@@ -8,13 +8,14 @@
 
 struct town;
 
-enum { TOWN_PORT_SMTP = 25, TOWN_PORT_LMTP = 24, TOWN_PORT_POP3 = 110 };
+enum { TOWN_PORT_SMTP = 25, TOWN_PORT_LMTP = 24, TOWN_PORT_POP3 = 110, TOWN_PORT_IMAP = 143 };
 
 struct town_options {
     struct sim_machine *machine;
     uint8_t ipv4[4];                /* where it listens */
     struct slice config;            /* lines of facteur.conf besides those that all towns have */
     struct slice accounts, secrets; /* what the directory's files say */
+    unsigned access_processes;      /* 0: one */
     const struct names_zone *zone;  /* NULL: it sends nothing to other hosts */
 };
 

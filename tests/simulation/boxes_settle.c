@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/* The model meets what is really there. */
+#include "boxes_private.h"
+
+#include <stdlib.h>
+
+static const struct boxes_row *
+row_of(const struct boxes_truth *truth, uint32_t uid)
+{
+    for (size_t i = 0; i < truth->count; i++)
+        if (truth->rows[i].uid == uid)
+            return &truth->rows[i];
+    return NULL;
+}
+
+/* What nobody knows of yet gets a place in the model. */
+static void
+meet_newcomers(struct boxes *boxes, unsigned box, const struct boxes_truth *truth)
+{
+    for (size_t i = 0; i < truth->count; i++) {
+        if (i > 0 && truth->rows[i].uid <= truth->rows[i - 1].uid)
+            boxes_fail(boxes, "%s: uid %u comes after %u", boxes_names[box], truth->rows[i].uid,
+                       truth->rows[i - 1].uid);
+        (void)boxes_get(boxes, box, truth->rows[i].uid);
+    }
+}
+
+/* What a message is, its origin was too: it may have gone on before anybody knew how it came. */
+static void
+trace_back(struct boxes *boxes, struct box_message *message, const struct boxes_row *row)
+{
+    unsigned letter = row ? row->letter : message->letter;
+
+    for (unsigned steps = 0; steps < BOXES_MESSAGES_MAX && message; steps++) {
+        if (message->letter == LETTER_UNKNOWN)
+            message->letter = letter;
+        struct box_message *from =
+            message->is_copied ? boxes_find(boxes, message->from_box, message->from_uid) : NULL;
+        message = from && from->letter == LETTER_UNKNOWN ? from : NULL;
+    }
+}
+
+/* ---- commands that were not answered --------------------------------------------------------- */
+
+/* Can that message be this target of a command? One that was seen and is gone may be any. */
+static bool
+can_be(const struct box_message *message, const struct boxes_row *row,
+       const struct op_target *target)
+{
+    unsigned letter = row ? row->letter : message->letter;
+
+    return !message->is_explained && (letter == LETTER_UNKNOWN ||
+                                      target->letter == LETTER_UNKNOWN || letter == target->letter);
+}
+
+/* All that a command asked for, or none of it: does it stand in the mailbox from `at` on? Of what
+ * was to be copied some may have been gone. */
+static bool
+walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, size_t at,
+     struct box_message *ret_found[])
+{
+    struct box *dest = &boxes->boxes[op->dest];
+    size_t found = 0;
+
+    for (size_t i = 0; i < op->count; i++) {
+        struct box_message *message = at < dest->count ? &dest->messages[at] : NULL;
+        ret_found[i] = NULL;
+        if (message && can_be(message, row_of(truth, message->uid), &op->targets[i])) {
+            ret_found[i] = message;
+            at++;
+            found++;
+        } else if (op->targets[i].is_sure) {
+            return false;
+        }
+    }
+    return found > 0;
+}
+
+/* Flags: those of any command that may have brought this letter there. */
+static void
+gather_flags(const struct boxes *boxes, unsigned dest, struct op_target *target)
+{
+    for (const struct boxes_op *op = boxes->ops; op; op = op->next) {
+        for (size_t i = 0; i < op->count && op->dest == dest; i++) {
+            if (op->targets[i].letter != target->letter || op->kind == OP_STORE ||
+                op->kind == OP_EXPUNGE)
+                continue;
+            target->can_set |= op->targets[i].can_set;
+            target->can_clear |= op->targets[i].can_clear;
+        }
+    }
+}
+
+static void
+explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth)
+{
+    struct box_message **found = calloc(op->count + 1, sizeof(struct box_message *));
+
+    if (!found)
+        abort();
+    for (size_t at = 0; at < boxes->boxes[op->dest].count && !op->is_late; at++)
+        op->is_late = walk(boxes, op, truth, at, found);
+    for (size_t i = 0; i < op->count && op->is_late; i++) {
+        struct op_target target = op->targets[i];
+        if (!found[i])
+            continue;
+        if (found[i]->letter == LETTER_UNKNOWN && !row_of(truth, found[i]->uid))
+            boxes->boxes[op->dest].has_guesses = true;
+        gather_flags(boxes, op->dest, &target);
+        boxes_explain(found[i], &target);
+        found[i]->came_late = true;
+        if (op->is_move)
+            boxes_get(boxes, op->box, target.uid)->was_moved = true;
+    }
+    if (op->is_late)
+        boxes->late++;
+    free(found);
+}
+
+/* Two that asked for the same cannot be told apart: what one did may have been the other. Nor can
+ * it be told which brought what was seen and then removed. */
+static bool
+is_ambiguous(const struct boxes *boxes, const struct boxes_op *op)
+{
+    if (boxes->boxes[op->dest].has_guesses)
+        return true;
+    for (const struct boxes_op *other = boxes->ops; other; other = other->next)
+        if (other != op && other->kind == OP_COPY && other->dest == op->dest)
+            return true;
+    return false;
+}
+
+static void
+check_moves(struct boxes *boxes, const struct boxes_truth truth[BOXES])
+{
+    for (struct boxes_op *op = boxes->ops; op; op = op->next) {
+        if (!op->is_move || !op->is_late || is_ambiguous(boxes, op))
+            continue;
+        for (size_t i = 0; i < op->count; i++)
+            if (op->targets[i].is_sure && row_of(&truth[op->box], op->targets[i].uid))
+                boxes_fail(boxes, "%s: %u was moved, and is still there", boxes_names[op->box],
+                           op->targets[i].uid);
+    }
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+/* May a MOVE have taken it that was never answered, and came to be? */
+static bool
+may_be_taken(const struct boxes *boxes, unsigned box, uint32_t uid)
+{
+    for (const struct boxes_op *op = boxes->ops; op; op = op->next)
+        for (size_t i = 0; i < op->count && op->is_move && op->box == box; i++)
+            if (op->targets[i].uid == uid && (op->is_late || is_ambiguous(boxes, op)))
+                return true;
+    return false;
+}
+
+static void
+check_gone(struct boxes *boxes, unsigned box, const struct box_message *message)
+{
+    if (!message->may_be_expunged && !message->was_moved && !may_be_taken(boxes, box, message->uid))
+        boxes_fail(boxes, "%s: %u, letter %u, is lost", boxes_names[box], message->uid,
+                   message->letter);
+}
+
+static void
+check_there(struct boxes *boxes, unsigned box, const struct box_message *message,
+            const struct boxes_row *row)
+{
+    uint8_t clear = (uint8_t)(ALL_FLAGS & ~row->flags);
+
+    if (!message->is_explained)
+        boxes_fail(boxes, "%s: nobody put letter %u there as %u", boxes_names[box], row->letter,
+                   row->uid);
+    if (message->was_gone)
+        boxes_fail(boxes, "%s: %u was gone, and is there again", boxes_names[box], row->uid);
+    if (message->letter != LETTER_UNKNOWN && message->letter != row->letter)
+        boxes_fail(boxes, "%s: %u is letter %u, not %u", boxes_names[box], row->uid, row->letter,
+                   message->letter);
+    if (row->flags & ~message->can_set || clear & ~message->can_clear)
+        boxes_fail(boxes, "%s: %u has flags %02x, but %02x can be set and %02x clear",
+                   boxes_names[box], row->uid, row->flags, message->can_set, message->can_clear);
+}
+
+static void
+settle_box(struct boxes *boxes, unsigned number, const struct boxes_truth *truth)
+{
+    struct box *box = &boxes->boxes[number];
+
+    for (size_t i = 0; i < box->count; i++) {
+        const struct boxes_row *row = row_of(truth, box->messages[i].uid);
+        if (row)
+            check_there(boxes, number, &box->messages[i], row);
+        else
+            check_gone(boxes, number, &box->messages[i]);
+        if (box->messages[i].uid > box->uid_max)
+            box->uid_max = box->messages[i].uid;
+    }
+    if (box->settled.validity && box->settled.validity != truth->validity)
+        boxes_fail(boxes, "%s: UIDVALIDITY was %u and is %u", boxes_names[number],
+                   box->settled.validity, truth->validity);
+    if (truth->modseq < box->settled.modseq)
+        boxes_fail(boxes, "%s: HIGHESTMODSEQ was %llu and is %llu", boxes_names[number],
+                   (unsigned long long)box->settled.modseq, (unsigned long long)truth->modseq);
+}
+
+static void
+know(struct box *box, const struct boxes_truth *truth)
+{
+    box->settled = *truth;
+    box->count = truth->count;
+    for (size_t i = 0; i < truth->count; i++) {
+        uint8_t flags = truth->rows[i].flags, clear = (uint8_t)(ALL_FLAGS & ~flags);
+        box->messages[i] = (struct box_message){.uid = truth->rows[i].uid,
+                                                .letter = truth->rows[i].letter,
+                                                .is_explained = true,
+                                                .can_set = flags,
+                                                .can_clear = clear,
+                                                .ever_set = flags,
+                                                .ever_clear = clear};
+    }
+}
+
+void
+boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
+{
+    for (unsigned i = 0; i < BOXES; i++)
+        meet_newcomers(boxes, i, &truth[i]);
+    for (unsigned i = 0; i < BOXES; i++) {
+        boxes->boxes[i].has_guesses = false;
+        for (size_t k = 0; k < boxes->boxes[i].count; k++)
+            trace_back(boxes, &boxes->boxes[i].messages[k],
+                       row_of(&truth[i], boxes->boxes[i].messages[k].uid));
+    }
+    for (struct boxes_op *op = boxes->ops; op; op = op->next) {
+        if (!op->is_lost)
+            boxes_fail(boxes, "a command is on its way between two rounds");
+        boxes_end_flags(boxes, op, false);
+        if (op->kind == OP_APPEND || op->kind == OP_COPY)
+            explain_by(boxes, op, &truth[op->dest]);
+    }
+    check_moves(boxes, truth);
+    for (unsigned i = 0; i < BOXES; i++)
+        settle_box(boxes, i, &truth[i]);
+    while (boxes->ops)
+        boxes_forget_op(boxes, boxes->ops);
+    for (unsigned i = 0; i < BOXES && !boxes_has_failed(boxes); i++)
+        know(&boxes->boxes[i], &truth[i]);
+}
+
+const struct boxes_truth *
+boxes_settled(const struct boxes *boxes, unsigned box)
+{
+    return &boxes->boxes[box].settled;
+}

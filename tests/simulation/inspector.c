@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+#include "inspector.h"
+
+#include "visit.h"
+#include "shown.h"
+
+#include <stdlib.h>
+
+enum { RETRY_MS = 500 };
+
+enum step { EXAMINE, FETCH, LOGOUT };
+
+struct inspector {
+    struct sim *sim;
+    struct boxes *boxes;
+    struct host_address server;
+    struct host *host;
+    struct host_timer *next;
+    struct visit *visit;
+    enum step step;
+    unsigned box;
+    bool is_done;
+    struct shown shown; /* of the mailbox in hand: only its counts and codes are asked for */
+    struct buffer expected;
+    struct boxes_truth truth[BOXES];
+};
+
+bool
+inspector_is_done(const struct inspector *inspector)
+{
+    return inspector->is_done;
+}
+
+const struct boxes_truth *
+inspector_truth(const struct inspector *inspector)
+{
+    return inspector->truth;
+}
+
+static void
+ask(struct inspector *inspector, enum step step)
+{
+    struct buffer *output = visit_ask(inspector->visit);
+
+    inspector->step = step;
+    if (step == EXAMINE) {
+        shown_begin(&inspector->shown, inspector->box, false);
+        inspector->truth[inspector->box].count = 0;
+        buffer_put(output, SLICE("EXAMINE "));
+        buffer_put_text(output, boxes_names[inspector->box]);
+    } else {
+        buffer_put(output,
+                   step == FETCH ? SLICE("FETCH 1:* (UID FLAGS BODY.PEEK[])") : SLICE("LOGOUT"));
+    }
+    visit_send(inspector->visit);
+}
+
+static void
+begin_again(struct inspector *inspector)
+{
+    visit_close(&inspector->visit);
+    if (!inspector->is_done)
+        host_timer_set(inspector->next,
+                       instant_after(host_now(inspector->host), duration_ms(RETRY_MS)));
+}
+
+static void
+on_ready(void *context)
+{
+    struct inspector *inspector = context;
+
+    inspector->box = 0;
+    ask(inspector, EXAMINE);
+}
+
+/* Which letter is it? It must be that, to the last octet. */
+static unsigned
+identify(struct inspector *inspector, struct slice octets)
+{
+    const struct slice before = SLICE("Subject: letter ");
+    size_t at = slice_find(octets, before);
+    unsigned letter = 0;
+
+    for (at += before.len; at < octets.len && byte_is_digit(octets.at[at]); at++)
+        letter = letter * 10 + (unsigned)(octets.at[at] - '0');
+    buffer_clear(&inspector->expected);
+    boxes_put_letter(letter, &inspector->expected);
+    if (!slice_equal(octets, buffer_slice(&inspector->expected)))
+        boxes_fail(inspector->boxes, "%s: a message of %zu octets is not letter %u",
+                   boxes_names[inspector->box], octets.len, letter);
+    return letter;
+}
+
+static void
+on_data(void *context, struct slice line, struct slice literal)
+{
+    struct inspector *inspector = context;
+    struct boxes_truth *truth = &inspector->truth[inspector->box];
+    struct shown_message message;
+
+    if (slice_find(line, SLICE(" FETCH (")) == line.len || inspector->step != FETCH) {
+        if (!slice_starts_with(line, SLICE("BYE ")))
+            shown_line(&inspector->shown, line, false);
+        return;
+    }
+    shown_fetched(line, &message);
+    if (truth->count == BOXES_MESSAGES_MAX)
+        abort();
+    truth->rows[truth->count++] = (struct boxes_row){
+        .uid = message.uid, .flags = message.flags, .letter = identify(inspector, literal)};
+}
+
+static void
+on_answer(void *context, enum visit_status status, struct slice line)
+{
+    struct inspector *inspector = context;
+    struct boxes_truth *truth = &inspector->truth[inspector->box];
+
+    (void)line;
+    if (status != VISIT_OK) {
+        begin_again(inspector);
+    } else if (inspector->step == EXAMINE && inspector->shown.count > 0) {
+        ask(inspector, FETCH);
+    } else if (inspector->step == LOGOUT) {
+        inspector->is_done = true;
+        begin_again(inspector);
+    } else {
+        truth->validity = inspector->shown.validity;
+        truth->modseq = inspector->shown.modseq;
+        if (truth->count != inspector->shown.count)
+            boxes_fail(inspector->boxes, "%s: of %zu messages %zu can be read",
+                       boxes_names[inspector->box], inspector->shown.count, truth->count);
+        inspector->box++;
+        ask(inspector, inspector->box < BOXES ? EXAMINE : LOGOUT);
+    }
+}
+
+static void
+on_continue(void *context)
+{
+    (void)context;
+}
+
+static void
+on_end(void *context)
+{
+    begin_again(context);
+}
+
+static void
+on_next(void *context)
+{
+    static const struct visit_handler handler = {on_ready, on_data, on_continue, on_answer, on_end};
+    struct inspector *inspector = context;
+    const struct visit_options options = {.server = inspector->server, .account = 0};
+
+    inspector->visit = visit_open(inspector->sim, inspector->host, &options, &handler, inspector);
+}
+
+void
+inspector_look(struct inspector *inspector)
+{
+    inspector->is_done = false;
+    begin_again(inspector);
+}
+
+struct inspector *
+inspector_open(struct sim *sim, struct boxes *boxes, const struct host_address *server)
+{
+    struct inspector *inspector = calloc(1, sizeof(*inspector));
+
+    if (!inspector)
+        abort();
+    inspector->sim = sim;
+    inspector->boxes = inspector->shown.boxes = boxes;
+    inspector->server = *server;
+    inspector->host = sim_host_open(sim, "inspector");
+    sim_host_move_away(inspector->host);
+    inspector->next = host_timer_open(inspector->host, on_next, inspector);
+    buffer_init(&inspector->expected, BOXES_LETTER_MAX);
+    return inspector;
+}
+
+void
+inspector_close(struct inspector **inspector)
+{
+    visit_close(&(*inspector)->visit);
+    host_timer_close(&(*inspector)->next);
+    buffer_finish(&(*inspector)->expected);
+    sim_host_close(&(*inspector)->host);
+    free(*inspector);
+    *inspector = NULL;
+}

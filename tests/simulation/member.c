@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: ISC */
+#include "member.h"
+
+#include "visit.h"
+#include "shown.h"
+
+#include "sender.h"
+
+#include <stdlib.h>
+
+enum {
+    PAUSE_MS_MAX = 150,
+    RETRY_MS_MAX = 1500,
+    IDLE_MS_MAX = 1500,
+    SYNC_NOOPS = 2, /* what a search has to say comes behind a command */
+    CROWD = 60,     /* no copies any more from mailboxes of so many */
+    LEARN_TRIES = 30,
+    OWNER = 0,
+    GUEST = 1,
+};
+
+enum command {
+    NOTHING,
+    ENABLE,
+    SHARE,
+    SELECT,
+    LEARN,
+    WATCH,
+    NOOP,
+    STORE,
+    EXPUNGE,
+    COPY,
+    APPEND,
+    SEARCH,
+    UNSELECT,
+    IDLE,
+};
+
+struct member {
+    struct sim *sim;
+    struct boxes *boxes;
+    struct member_options options;
+    char name[24];
+    struct host *host;
+    struct host_timer *next;
+    struct visit *visit;
+    enum command command;
+    bool is_ready;   /* logged in */
+    bool is_enabled; /* QRESYNC */
+    bool is_selected;
+    bool can_resume; /* `shown` is what was known when the mailbox was left */
+    bool is_by_number;
+    bool is_idling;
+    unsigned shared;
+    unsigned left; /* commands of this round */
+    unsigned tries;
+    bool is_syncing, is_synced;
+    unsigned noops;
+    struct shown shown;
+    struct boxes_op *op;
+    /* STORE.SILENT, for what becomes of the flags that are known. */
+    bool is_silent;
+    uint8_t ones, zeros;
+    uint8_t searched;   /* flag */
+    struct buffer rest; /* of APPEND, for when the server is ready */
+    uint32_t targets[BOXES_MESSAGES_MAX];
+    size_t target_count;
+};
+
+static uint64_t
+draw(struct member *member, uint64_t bound)
+{
+    return sim_random(member->sim, bound);
+}
+
+static void
+sleep_up_to(struct member *member, unsigned ms)
+{
+    host_timer_set(member->next, instant_after(host_now(member->host),
+                                               duration_ms((int64_t)draw(member, ms) + 1)));
+}
+
+bool
+member_is_resting(const struct member *member)
+{
+    return member->left == 0 && member->command == NOTHING;
+}
+
+bool
+member_is_synced(const struct member *member)
+{
+    return member->is_synced;
+}
+
+/* ---- words of commands ----------------------------------------------------------------------- */
+
+static struct buffer *
+ask(struct member *member, enum command command, struct slice words)
+{
+    struct buffer *output = visit_ask(member->visit);
+
+    member->command = command;
+    buffer_put(output, words);
+    return output;
+}
+
+static void
+put_box(struct member *member, struct buffer *output, unsigned box)
+{
+    if (!member->options.is_owner) {
+        buffer_put(output, SLICE("\"Other Users/"));
+        sender_put_address(output, OWNER);
+        buffer_put_byte(output, '/');
+    }
+    buffer_put_text(output, boxes_names[box]);
+    if (!member->options.is_owner)
+        buffer_put_byte(output, '"');
+}
+
+static void
+put_flags(struct buffer *output, uint8_t flags)
+{
+    bool is_first = true;
+
+    buffer_put_byte(output, '(');
+    for (unsigned i = 0; i < BOXES_FLAGS; i++) {
+        if (!(flags & 1U << i))
+            continue;
+        if (!is_first)
+            buffer_put_byte(output, ' ');
+        buffer_put_text(output, boxes_flag_names[i]);
+        is_first = false;
+    }
+    buffer_put_byte(output, ')');
+}
+
+static uint8_t
+draw_flags(struct member *member, unsigned count)
+{
+    uint8_t flags = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        flags |= (uint8_t)(1U << draw(member, BOXES_FLAGS));
+    return flags;
+}
+
+/* Some messages that stand beside each other: named by numbers or by UIDs. */
+static void
+draw_targets(struct member *member)
+{
+    static const size_t mores[] = {0, 0, 1, 5, BOXES_MESSAGES_MAX};
+    const struct shown *shown = &member->shown;
+    size_t first = (size_t)draw(member, shown->count);
+    size_t last = first + mores[draw(member, COUNT_OF(mores))];
+
+    if (last >= shown->count)
+        last = shown->count - 1;
+    member->target_count = 0;
+    for (size_t i = first; i <= last; i++)
+        member->targets[member->target_count++] = shown->messages[i].uid;
+    member->is_by_number = draw(member, 2);
+}
+
+static void
+put_targets(struct member *member, struct buffer *output)
+{
+    uint32_t first = member->targets[0], last = member->targets[member->target_count - 1];
+
+    for (uint32_t i = 0; i < member->shown.count && member->is_by_number; i++) {
+        if (member->shown.messages[i].uid != member->targets[0])
+            continue;
+        first = i + 1;
+        last = i + (uint32_t)member->target_count;
+        break;
+    }
+    buffer_put_decimal(output, first);
+    buffer_put_byte(output, ':');
+    buffer_put_decimal(output, last);
+    buffer_put_byte(output, ' ');
+}
+
+static struct boxes_targets
+targets_of(const struct member *member)
+{
+    return (struct boxes_targets){member->shown.box, member->targets, member->target_count};
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+static void
+begin_select(struct member *member, unsigned box)
+{
+    struct shown *shown = &member->shown;
+    bool is_resuming = member->options.is_resync && member->can_resume && shown->box == box;
+    uint32_t validity = shown->validity;
+    uint64_t modseq = shown->modseq;
+    struct buffer *output = ask(member, SELECT, SLICE("SELECT "));
+
+    shown_begin(shown, box, is_resuming);
+    put_box(member, output, box);
+    if (is_resuming) {
+        buffer_put(output, SLICE(" (QRESYNC ("));
+        buffer_put_decimal(output, validity);
+        buffer_put_byte(output, ' ');
+        buffer_put_decimal(output, modseq);
+        buffer_put(output, SLICE("))"));
+    }
+    member->is_selected = member->can_resume = false;
+    visit_send(member->visit);
+}
+
+static void
+begin_store(struct member *member)
+{
+    static const char *const signs[] = {"+", "-", ""};
+    size_t sign = (size_t)draw(member, COUNT_OF(signs));
+    uint8_t flags = draw_flags(member, (unsigned)draw(member, 3));
+    uint8_t all = UINT8_MAX >> 1;
+
+    draw_targets(member);
+    struct buffer *output =
+        ask(member, STORE, member->is_by_number ? SLICE("STORE ") : SLICE("UID STORE "));
+    struct boxes_targets targets = targets_of(member);
+    member->is_silent = draw(member, 2);
+    member->ones = sign == 1 ? 0 : flags;
+    member->zeros = sign == 0 ? 0 : sign == 1 ? flags : (uint8_t)(all & ~flags);
+    put_targets(member, output);
+    buffer_put_text(output, signs[sign]);
+    buffer_put(output, member->is_silent ? SLICE("FLAGS.SILENT ") : SLICE("FLAGS "));
+    put_flags(output, flags);
+    member->op = boxes_begin_store(member->boxes, &targets, member->ones, member->zeros);
+    visit_send(member->visit);
+}
+
+/* All that is \Deleted, or (RFC 4315) one message if it is. */
+static void
+begin_expunge(struct member *member)
+{
+    const struct shown *shown = &member->shown;
+    bool is_one = shown->count > 0 && draw(member, 2);
+
+    member->is_by_number = false;
+    member->target_count = 0;
+    if (is_one) {
+        member->targets[member->target_count++] = shown->messages[draw(member, shown->count)].uid;
+        buffer_put_decimal(ask(member, EXPUNGE, SLICE("UID EXPUNGE ")), member->targets[0]);
+    } else {
+        for (size_t i = 0; i < shown->count; i++)
+            member->targets[member->target_count++] = shown->messages[i].uid;
+        ask(member, EXPUNGE, SLICE("EXPUNGE"));
+    }
+    struct boxes_targets targets = targets_of(member);
+    member->op = boxes_begin_expunge(member->boxes, &targets);
+    visit_send(member->visit);
+}
+
+static void
+begin_copy(struct member *member)
+{
+    unsigned dest = (unsigned)draw(member, BOXES);
+    bool is_move = draw(member, 2);
+
+    draw_targets(member);
+    struct buffer *output = ask(member, COPY, member->is_by_number ? SLICE("") : SLICE("UID "));
+    struct boxes_targets targets = targets_of(member);
+    buffer_put(output, is_move ? SLICE("MOVE ") : SLICE("COPY "));
+    put_targets(member, output);
+    put_box(member, output, dest);
+    member->shown.sources_count = member->shown.uids_count = 0;
+    member->op = boxes_begin_copy(member->boxes, &targets, dest, is_move);
+    visit_send(member->visit);
+}
+
+/* One message or (RFC 3502) three; octets at once, or each when the server is ready. */
+static void
+begin_append(struct member *member)
+{
+    unsigned dest = (unsigned)draw(member, BOXES), count = draw(member, 4) ? 1 : 3;
+    uint8_t flags = draw_flags(member, 2);
+    unsigned first = boxes_new_letters(member->boxes, count);
+    bool waits = count == 1 && draw(member, 2);
+    struct buffer *output = ask(member, APPEND, SLICE("APPEND "));
+    struct buffer letter;
+
+    buffer_init(&letter, BOXES_LETTER_MAX);
+    put_box(member, output, dest);
+    for (unsigned i = 0; i < count; i++) {
+        buffer_clear(&letter);
+        boxes_put_letter(first + i, &letter);
+        buffer_put_byte(output, ' ');
+        put_flags(output, flags);
+        buffer_put(output, SLICE(" {"));
+        buffer_put_decimal(output, buffer_len(&letter));
+        buffer_put(output, waits ? SLICE("}") : SLICE("+}\r\n"));
+        buffer_put(waits ? &member->rest : output, buffer_slice(&letter));
+    }
+    buffer_finish(&letter);
+    member->shown.uids_count = 0;
+    member->op = boxes_begin_append(member->boxes, dest, flags, first, count);
+    visit_send(member->visit);
+}
+
+static void
+begin_search(struct member *member)
+{
+    unsigned flag = (unsigned)draw(member, BOXES_FLAGS);
+    const char *name = boxes_flag_names[flag];
+    struct buffer *output = ask(member, SEARCH, SLICE("UID SEARCH "));
+
+    member->searched = (uint8_t)(1U << flag);
+    member->shown.found_count = 0;
+    buffer_put(output, name[0] == '$' ? SLICE("KEYWORD ") : SLICE(""));
+    buffer_put_text(output, name[0] == '$' ? name : name + 1);
+    buffer_put(output, SLICE(" UID 1:*"));
+    visit_send(member->visit);
+}
+
+static void
+begin_simple(struct member *member, enum command command, struct slice words)
+{
+    ask(member, command, words);
+    visit_send(member->visit);
+}
+
+static void
+begin_watch(struct member *member)
+{
+    ask(member, WATCH, SLICE("UID SEARCH RETURN (ALL UPDATE) FLAGGED"));
+    member->shown.search = visit_tag(member->visit);
+    member->shown.flagged_count = 0;
+    visit_send(member->visit);
+}
+
+static void
+begin_share(struct member *member)
+{
+    struct buffer *output = ask(member, SHARE, SLICE("SETACL "));
+
+    put_box(member, output, member->shared++);
+    buffer_put_byte(output, ' ');
+    sender_put_address(output, GUEST);
+    buffer_put(output, SLICE(" lrswite"));
+    visit_send(member->visit);
+}
+
+static void
+do_anything(struct member *member)
+{
+    static const enum command commands[] = {NOOP,  NOOP,   APPEND, APPEND,   APPEND,  STORE,
+                                            STORE, STORE,  STORE,  STORE,    EXPUNGE, COPY,
+                                            COPY,  SEARCH, SELECT, UNSELECT, IDLE};
+    enum command command = commands[draw(member, COUNT_OF(commands))];
+    size_t count = member->shown.count;
+
+    member->left--;
+    if (command == APPEND && count < CROWD)
+        begin_append(member);
+    else if (command == STORE && count > 0)
+        begin_store(member);
+    else if (command == EXPUNGE || (command == APPEND && count >= CROWD))
+        begin_expunge(member);
+    else if (command == COPY && count > 0 && count < CROWD)
+        begin_copy(member);
+    else if (command == SEARCH)
+        begin_search(member);
+    else if (command == SELECT)
+        begin_select(member, (unsigned)draw(member, BOXES));
+    else if (command == UNSELECT && member->options.is_resync)
+        begin_simple(member, UNSELECT, SLICE("UNSELECT"));
+    else if (command == IDLE)
+        begin_simple(member, IDLE, SLICE("IDLE"));
+    else
+        begin_simple(member, NOOP, SLICE("NOOP"));
+}
+
+/* ---- one command after another --------------------------------------------------------------- */
+
+static void
+finish_sync(struct member *member)
+{
+    shown_compare(&member->shown, member->name);
+    member->is_syncing = false;
+    member->is_synced = true;
+}
+
+/* Nothing is on its way: what is missing to know one's mailbox? False: nothing. */
+static bool
+go_on(struct member *member)
+{
+    if (member->options.is_resync && !member->is_enabled)
+        begin_simple(member, ENABLE, SLICE("ENABLE QRESYNC"));
+    else if (member->options.is_first && member->shared < BOXES)
+        begin_share(member);
+    else if (!member->is_selected)
+        begin_select(member,
+                     member->can_resume ? member->shown.box : (unsigned)draw(member, BOXES));
+    else if (!member->shown.search)
+        begin_watch(member);
+    else if (shown_is_incomplete(&member->shown) && member->tries++ < LEARN_TRIES)
+        begin_simple(member, member->tries % 2 ? LEARN : NOOP,
+                     member->tries % 2 ? SLICE("FETCH 1:* (UID FLAGS)") : SLICE("NOOP"));
+    else
+        return false;
+    return true;
+}
+
+static void
+next(struct member *member)
+{
+    member->command = NOTHING;
+    if (!member->is_ready || boxes_has_failed(member->boxes) || go_on(member))
+        return;
+    member->tries = 0;
+    if (shown_is_incomplete(&member->shown)) {
+        boxes_fail(member->boxes, "%s is not told the UIDs and flags of %s", member->name,
+                   boxes_names[member->shown.box]);
+        return;
+    }
+    if (member->is_syncing && member->noops > 0) {
+        member->noops--;
+        begin_simple(member, NOOP, SLICE("NOOP"));
+    } else if (member->is_syncing) {
+        finish_sync(member);
+    } else if (member->left > 0) {
+        sleep_up_to(member, PAUSE_MS_MAX);
+    }
+}
+
+static void
+leave(struct member *member)
+{
+    if (member->op)
+        boxes_lost(member->op);
+    member->op = NULL;
+    visit_close(&member->visit);
+    buffer_clear(&member->rest);
+    /* In the middle of a SELECT nobody knows what is known. */
+    member->can_resume = member->can_resume || (member->is_selected && member->command != SELECT);
+    member->can_resume = member->can_resume && !shown_is_incomplete(&member->shown);
+    member->command = NOTHING;
+    member->is_ready = member->is_enabled = member->is_selected = member->is_idling = false;
+    sleep_up_to(member, RETRY_MS_MAX);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void
+on_silent_store(struct member *member, bool is_done)
+{
+    for (size_t i = 0; i < member->shown.count; i++) {
+        struct shown_message *message = &member->shown.messages[i];
+        for (size_t k = 0; k < member->target_count; k++) {
+            if (message->uid != member->targets[k])
+                continue;
+            message->flags = (uint8_t)((message->flags | member->ones) & ~member->zeros);
+            message->has_flags = message->has_flags && is_done;
+        }
+    }
+}
+
+static void
+on_found(struct member *member)
+{
+    const struct shown *shown = &member->shown;
+
+    for (size_t i = 0; i < shown->count; i++) {
+        bool is_found = false;
+        uint32_t uid = shown->messages[i].uid;
+        for (size_t k = 0; k < shown->found_count && !is_found; k++)
+            is_found = shown->found[k] == uid;
+        if (uid && (is_found || boxes_is_sure(member->boxes, shown->box, uid)))
+            boxes_saw_flags(member->boxes, shown->box, uid, is_found ? UINT8_MAX : 0,
+                            member->searched);
+    }
+}
+
+static void
+on_done(struct member *member, struct slice line)
+{
+    struct shown *shown = &member->shown;
+    struct boxes_op *op = member->op;
+
+    member->op = NULL;
+    shown_code(shown, line);
+    if (member->command == COPY) {
+        boxes_copied(member->boxes, op, shown->sources, shown->uids, shown->sources_count);
+    } else if (member->command == APPEND) {
+        boxes_appended(member->boxes, op, shown->uids, shown->uids_count);
+    } else if (op) {
+        boxes_done(member->boxes, op);
+    }
+    if (member->command == STORE && member->is_silent)
+        on_silent_store(member, true);
+    else if (member->command == SEARCH)
+        on_found(member);
+    else if (member->command == ENABLE)
+        member->is_enabled = shown->is_resync = true;
+    else if (member->command == SELECT) {
+        shown_selected(shown);
+        member->is_selected = true;
+    } else if (member->command == UNSELECT) {
+        member->is_selected = false;
+        member->can_resume = true;
+    }
+}
+
+static void
+on_answer(void *context, enum visit_status status, struct slice line)
+{
+    struct member *member = context;
+    bool matters = member->command == SELECT || member->command == SHARE;
+
+    buffer_clear(&member->rest);
+    member->is_idling = false;
+    if (status == VISIT_BAD) {
+        boxes_fail(member->boxes, "%s: %.*s", member->name, (int)line.len, (const char *)line.at);
+        return;
+    }
+    if (status == VISIT_OK) {
+        on_done(member, line);
+    } else {
+        if (member->op)
+            boxes_lost(member->op);
+        member->op = NULL;
+        if (member->command == STORE)
+            on_silent_store(member, false);
+        if (member->command == WATCH)
+            member->shown.search = 0;
+    }
+    if (status == VISIT_OK || !matters) {
+        next(member);
+        return;
+    }
+    if (member->command == SHARE)
+        member->shared--;
+    leave(member);
+}
+
+static void
+on_data(void *context, struct slice line, struct slice literal)
+{
+    struct member *member = context;
+    bool may_vanish = member->command != NOTHING && member->command != LEARN &&
+                      !(member->command == STORE && member->is_by_number);
+
+    (void)literal;
+    if (slice_starts_with(line, SLICE("BYE ")))
+        return;
+    shown_line(&member->shown, line, may_vanish);
+}
+
+static void
+on_continue(void *context)
+{
+    struct member *member = context;
+
+    if (member->command == IDLE) {
+        member->is_idling = true;
+        sleep_up_to(member, IDLE_MS_MAX);
+        return;
+    }
+    buffer_put(visit_more(member->visit), buffer_slice(&member->rest));
+    buffer_clear(&member->rest);
+    visit_send(member->visit);
+}
+
+static void
+on_ready(void *context)
+{
+    struct member *member = context;
+
+    member->is_ready = true;
+    next(member);
+}
+
+static void
+on_end(void *context)
+{
+    leave(context);
+}
+
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+static void
+on_next(void *context)
+{
+    static const struct visit_handler handler = {on_ready, on_data, on_continue, on_answer, on_end};
+    struct member *member = context;
+    struct visit_options options = {.server = member->options.server,
+                                    .account = member->options.is_owner ? OWNER : GUEST};
+
+    if (boxes_has_failed(member->boxes))
+        return;
+    if (!member->visit) {
+        member->shown.is_resync = false;
+        member->visit = visit_open(member->sim, member->host, &options, &handler, member);
+    } else if (member->is_idling) {
+        member->is_idling = false;
+        buffer_put(visit_more(member->visit), SLICE("DONE"));
+        visit_send(member->visit);
+    } else if (member->is_ready && member->command == NOTHING && member->left > 0) {
+        do_anything(member);
+    }
+}
+
+void
+member_work(struct member *member, unsigned commands)
+{
+    member->left = commands;
+    if (member->command == NOTHING)
+        sleep_up_to(member, PAUSE_MS_MAX);
+}
+
+void
+member_sync(struct member *member)
+{
+    member->is_syncing = true;
+    member->is_synced = false;
+    member->noops = SYNC_NOOPS;
+    member->left = 0;
+    if (member->is_ready && member->command == NOTHING)
+        next(member);
+}
+
+struct member *
+member_open(struct sim *sim, struct boxes *boxes, const struct member_options *options)
+{
+    struct member *member = calloc(1, sizeof(*member));
+
+    if (!member)
+        abort();
+    member->sim = sim;
+    member->boxes = boxes;
+    member->options = *options;
+    member->shown.boxes = boxes;
+    snprintf(member->name, sizeof(member->name), "member/%u", options->number);
+    buffer_init(&member->rest, BOXES_LETTER_MAX);
+    member->host = sim_host_open(sim, member->name);
+    sim_host_move_away(member->host);
+    member->next = host_timer_open(member->host, on_next, member);
+    sleep_up_to(member, PAUSE_MS_MAX);
+    return member;
+}
+
+void
+member_close(struct member **member)
+{
+    visit_close(&(*member)->visit);
+    host_timer_close(&(*member)->next);
+    buffer_finish(&(*member)->rest);
+    sim_host_close(&(*member)->host);
+    free(*member);
+    *member = NULL;
+}
