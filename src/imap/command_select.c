@@ -122,29 +122,37 @@ is_known(const struct select_task *task, uint32_t uid)
     return !task->has_known || imap_set_has(&task->known, uid);
 }
 
+/* Those of a range that are not in the view. What went while the mailbox was opened still counts
+ * there, and is told behind all else. */
+static void
+add_gone(const struct imap_view *view, uint32_t first, uint32_t last, struct imap_set_builder *gone)
+{
+    const struct imap_mailbox *mailbox = view->mailbox;
+    uint32_t next = first, place = imap_mailbox_place_from(mailbox, first);
+
+    for (; place < view->known && mailbox->uids[place] <= last; place++) {
+        if (!imap_view_has(view, place))
+            continue;
+        if (mailbox->uids[place] > next)
+            imap_set_builder_add(gone, next, mailbox->uids[place] - 1);
+        next = mailbox->uids[place] + 1;
+    }
+    if (next <= last)
+        imap_set_builder_add(gone, next, last);
+}
+
 /* UIDs that the client may have and that are not there (RFC 7162 §3.2.5.2). */
 static void
 compare_all(struct imap_server *server, struct select_task *task, struct imap_set_builder *gone)
 {
-    const struct imap_mailbox *mailbox = server->view.mailbox;
-    struct imap_range whole = {1, mailbox->uid_next > 1 ? mailbox->uid_next - 1 : 1};
+    uint32_t uid_max = server->view.mailbox->uid_next - 1; /* 0: there never was one */
+    struct imap_range whole = {1, uid_max};
     struct imap_set all = {&whole, 1};
     const struct imap_set *known = task->has_known ? &task->known : &all;
-    uint32_t place = 0;
 
-    for (size_t i = 0; i < known->count; i++) {
-        uint32_t next = known->at[i].first;
-        place = imap_mailbox_place_from(mailbox, next);
-        for (; place < mailbox->count && mailbox->uids[place] <= known->at[i].last; place++) {
-            if (mailbox->uids[place] > next)
-                imap_set_builder_add(gone, next, mailbox->uids[place] - 1);
-            next = mailbox->uids[place] + 1;
-        }
-        uint32_t last =
-            known->at[i].last < mailbox->uid_next ? known->at[i].last : mailbox->uid_next - 1;
-        if (next <= last)
-            imap_set_builder_add(gone, next, last);
-    }
+    for (size_t i = 0; i < known->count && uid_max > 0; i++)
+        add_gone(&server->view, known->at[i].first,
+                 known->at[i].last < uid_max ? known->at[i].last : uid_max, gone);
 }
 
 static void
@@ -159,12 +167,12 @@ put_vanished(struct imap_server *server, struct select_task *task)
     } else if (imap_set_resolve(&gone, 0, &server->arena)) {
         for (size_t i = 0; i < gone.count; i++) {
             if (!task->has_known) {
-                imap_set_builder_add(&told, gone.at[i].first, gone.at[i].last);
+                add_gone(&server->view, gone.at[i].first, gone.at[i].last, &told);
                 continue;
             }
             for (uint32_t uid = gone.at[i].first; uid <= gone.at[i].last && uid != 0; uid++) {
                 if (is_known(task, uid))
-                    imap_set_builder_add(&told, uid, uid);
+                    add_gone(&server->view, uid, uid, &told);
             }
         }
     }

@@ -170,8 +170,10 @@ on_vanished(struct shown *shown, struct slice line, struct slice set)
     uint32_t uids[BOXES_MESSAGES_MAX];
     size_t count = take_set(&set, uids);
 
-    if (!shown->is_resync || is_earlier != shown->is_resuming)
+    if (!shown->is_resync || (is_earlier && !shown->is_resuming))
         complain(shown, line, "nobody asked for VANISHED");
+    if (!is_earlier) /* it went while the mailbox was opened: all that was there has been told */
+        shown_selected(shown);
     for (size_t i = 0; i < count; i++) {
         if (is_earlier)
             correct_before(shown, uids[i]);
