@@ -7,11 +7,16 @@
 enum {
     WIDTH = 760,
     BOX_LEFT = 20,
-    BOX_WIDTH = 420,
+    BOX_WIDTH = 480,
     BOX_HEIGHT = 46,
     LEG_HEIGHT = 64,
     ARROW_X = 60,
     TEXT_MAX = 2000, /* octets of one text; what a station wrote may be long */
+    /* Characters that surely fit into the drawing; the whole text is shown by pointing at it. */
+    NAME_FITS = 44,
+    SMALL_FITS = 58,
+    LEG_FITS = 52,
+    DELAY_FITS = 34,
 };
 
 struct page {
@@ -60,9 +65,25 @@ put_printable(struct page *page, struct slice text)
     buffer_finish(&clean);
 }
 
-static void
-put_text_at(struct page *page, unsigned x, unsigned y, const char *kind, struct slice text)
+/* How many octets its first characters have. */
+static size_t
+first_characters(struct slice text, size_t count)
 {
+    size_t len = 0;
+
+    while (len < text.len && ((text.at[len] & 0xc0) == 0x80 || count-- > 0))
+        len++;
+    return len;
+}
+
+static void
+put_text_at(struct page *page, unsigned x, unsigned y, const char *kind, size_t fits,
+            struct slice text)
+{
+    size_t len = first_characters(text, fits);
+
+    if (slice_is_empty(text))
+        return;
     buffer_put_text(page->out, "<text x=\"");
     buffer_put_decimal(page->out, x);
     buffer_put_text(page->out, "\" y=\"");
@@ -70,8 +91,13 @@ put_text_at(struct page *page, unsigned x, unsigned y, const char *kind, struct 
     buffer_put_text(page->out, "\" class=\"");
     buffer_put_text(page->out, kind);
     buffer_put_text(page->out, "\">");
-    put_printable(page, text);
-    buffer_put_text(page->out, "</text>\n");
+    if (len < text.len) {
+        buffer_put_text(page->out, "<title>");
+        put_printable(page, text);
+        buffer_put_text(page->out, "</title>");
+    }
+    put_printable(page, slice_first(text, len));
+    buffer_put_text(page->out, len < text.len ? "…</text>\n" : "</text>\n");
 }
 
 /* ---- drawing ------------------------------------------------------------------------------- */
@@ -92,8 +118,8 @@ put_box(struct page *page, const char *kind, struct slice name, struct slice bel
     buffer_put_text(out, "\" height=\"");
     buffer_put_decimal(out, BOX_HEIGHT);
     buffer_put_text(out, "\"/>\n");
-    put_text_at(page, BOX_LEFT + 14, page->y + 20, "name", name);
-    put_text_at(page, BOX_LEFT + 14, page->y + 37, "small", below);
+    put_text_at(page, BOX_LEFT + 14, page->y + 20, "name", NAME_FITS, name);
+    put_text_at(page, BOX_LEFT + 14, page->y + 37, "small", SMALL_FITS, below);
     page->y += BOX_HEIGHT;
 }
 
@@ -121,13 +147,13 @@ put_leg(struct page *page, const struct itinerary_hop *hop)
     buffer_clear(scratch);
     itinerary_view_put_protocol(hop, scratch);
     put_text_at(page, ARROW_X + 20, page->y + 28, hop->tls == ITINERARY_TLS_NO ? "warn" : "small",
-                buffer_slice(scratch));
+                LEG_FITS, buffer_slice(scratch));
     buffer_clear(scratch);
     if (!slice_is_empty(hop->written.recipient)) {
         buffer_put_text(scratch, "for ");
         buffer_put(scratch, hop->written.recipient);
     }
-    put_text_at(page, ARROW_X + 20, page->y + 46, "small", buffer_slice(scratch));
+    put_text_at(page, ARROW_X + 20, page->y + 46, "small", LEG_FITS, buffer_slice(scratch));
     buffer_clear(scratch);
     if (hop->has_delay) {
         itinerary_view_put_delay(hop->delay, scratch);
@@ -135,7 +161,7 @@ put_leg(struct page *page, const struct itinerary_hop *hop)
             buffer_put_text(scratch, " (the clocks differ)");
     }
     put_text_at(page, BOX_LEFT + BOX_WIDTH + 20, page->y + 37, hop->delay.ns < 0 ? "warn" : "delay",
-                buffer_slice(scratch));
+                DELAY_FITS, buffer_slice(scratch));
     page->y += LEG_HEIGHT;
 }
 
@@ -184,7 +210,14 @@ static const char style[] =
     "body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);"
     "max-width:800px;margin:2rem auto;padding:0 1rem}"
     "dt{float:left;clear:left;width:5rem;color:var(--faint)}dd{margin:0 0 0 5.5rem}"
-    "pre{overflow-x:auto;background:var(--box);padding:.5rem}h2{font-size:1rem;margin-bottom:0}"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--box);padding:.5rem "
+    ".75rem;margin:.4rem 0 0 2.5rem;border-left:3px solid var(--line);font-size:.85rem}"
+    "ol{list-style:none;padding:0}li{margin-top:1.2rem}h2{font-size:1rem;margin:0 0 0 2.5rem}"
+    "h2 em{float:left;margin-left:-2.5rem;color:var(--faint);font:inherit;font-weight:400}"
+    "h2 span{font-weight:400}pre i{font-style:normal;color:var(--good)}"
+    "@media print{:root{--ink:#000;--faint:#444;--line:#888;--box:#f4f4f4;--bad:#a00;--good:#063;"
+    "--back:#fff}body{font-size:11pt;margin:0;max-width:none}h2{break-after:avoid}"
+    "svg{max-width:16cm}}"
     "svg{width:100%;height:auto;font-size:13px}"
     "rect{fill:var(--box);stroke:var(--line)}rect.client{fill:none;stroke-dasharray:4 3}"
     "text{fill:var(--ink)}.name{font-weight:600;font-size:15px}.small{fill:var(--faint)}"
@@ -239,25 +272,38 @@ put_drawing(struct page *page, const struct itinerary *itinerary)
     buffer_put_text(out, "</svg>\n");
 }
 
+/* Lines of a dialogue: what the client says stands out. */
+static void
+put_lines(struct page *page, const struct itinerary_section *section)
+{
+    buffer_put_text(page->out, "<pre>");
+    for (size_t i = 0; i < section->line_count; i++) {
+        bool is_client = slice_starts_with(section->lines[i], SLICE("C: "));
+        buffer_put_text(page->out, is_client ? "<i>" : "");
+        put_printable(page, section->lines[i]);
+        buffer_put_text(page->out, is_client ? "</i>\n" : "\n");
+    }
+    buffer_put_text(page->out, "</pre>\n");
+}
+
 static void
 put_sections(struct page *page, const struct itinerary_view *view)
 {
+    buffer_put_text(page->out, view->section_count > 0 ? "<ol>\n" : "");
     for (size_t i = 0; i < view->section_count; i++) {
         const struct itinerary_section *section = &view->sections[i];
-        buffer_put_text(page->out, "<h2>");
+        buffer_put_text(page->out, "<li><h2><em>");
+        buffer_put_decimal(page->out, i + 1);
+        buffer_put_text(page->out, "</em>");
         put_printable(page, section->host);
-        buffer_put_text(page->out, "</h2>\n<p>");
+        buffer_put_text(page->out, " <span>");
         put_printable(page, section->title);
-        buffer_put_text(page->out, "</p>\n");
+        buffer_put_text(page->out, "</span></h2>\n");
         if (section->line_count > 0)
-            buffer_put_text(page->out, "<pre>");
-        for (size_t k = 0; k < section->line_count; k++) {
-            put_printable(page, section->lines[k]);
-            buffer_put_byte(page->out, '\n');
-        }
-        if (section->line_count > 0)
-            buffer_put_text(page->out, "</pre>\n");
+            put_lines(page, section);
+        buffer_put_text(page->out, "</li>\n");
     }
+    buffer_put_text(page->out, view->section_count > 0 ? "</ol>\n" : "");
 }
 
 void

@@ -101,6 +101,23 @@ the_page_takes_nothing_from_a_message_but_text(void **state)
     buffer_finish(&out);
 }
 
+/* What is longer than its box is cut, and whole where one points at it. */
+static void
+long_names_stay_in_their_boxes(void **state)
+{
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 100000);
+    draw(SLICE("Received: from a by number-4711.relays.of.a.provider.with.many.hosts.example.net "
+               "with SMTP id 1\r\n\r\n"),
+         itinerary_view_put_page, &out);
+    assert_true(
+        has(&out, SLICE("<title>number-4711.relays.of.a.provider.with.many.hosts.example.net"
+                        "</title>number-4711.relays.of.a.provider.with.many.h…</text>")));
+    buffer_finish(&out);
+}
+
 static void
 what_has_not_travelled_says_so(void **state)
 {
@@ -122,6 +139,7 @@ main(void)
         cmocka_unit_test(delays_are_told_in_two_units),
         cmocka_unit_test(the_terminal_is_drawn_for_and_not_commanded),
         cmocka_unit_test(the_page_takes_nothing_from_a_message_but_text),
+        cmocka_unit_test(long_names_stay_in_their_boxes),
         cmocka_unit_test(what_has_not_travelled_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
