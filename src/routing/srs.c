@@ -22,18 +22,19 @@ compute_proof(struct slice key, struct slice text, uint8_t *ret_digest)
     sodium_memzero(&state, sizeof(state));
 }
 
-/* The proof over everything that follows it, without regard to case: local parts lose it on the
- * way at some hosts. */
+/* The proof over the kind and everything that follows it, so that no proof of one kind holds for
+ * the other; without regard to case: local parts lose it on the way at some hosts. */
 static void
-put_hash(struct slice key, struct slice text, struct buffer *out)
+put_hash(struct slice key, bool is_second, struct slice text, struct buffer *out)
 {
     uint8_t digest[crypto_auth_hmacsha256_BYTES], lower[1024];
-    size_t len = text.len < sizeof(lower) ? text.len : sizeof(lower);
+    size_t len = text.len < sizeof(lower) - 1 ? text.len : sizeof(lower) - 1;
     uint64_t bits = 0;
 
+    lower[0] = is_second ? '1' : '0';
     for (size_t i = 0; i < len; i++)
-        lower[i] = byte_to_lower(text.at[i]);
-    compute_proof(key, slice_of(lower, len), digest);
+        lower[i + 1] = byte_to_lower(text.at[i]);
+    compute_proof(key, slice_of(lower, len + 1), digest);
     for (size_t i = 0; i < 5; i++)
         bits = bits << 8 | digest[i];
     for (unsigned i = HASH_LETTERS; i-- > 0;)
@@ -107,7 +108,7 @@ routing_srs_forward(struct slice key, uint32_t days, struct slice srs_domain, st
     bool is_good = put_payload(days, local, domain, &payload);
     if (is_good) {
         buffer_put_text(out, is_second ? "SRS1=" : "SRS0=");
-        put_hash(key, buffer_slice(&payload), out);
+        put_hash(key, is_second, buffer_slice(&payload), out);
         buffer_put_byte(out, '=');
         buffer_put(out, buffer_slice(&payload));
         buffer_put_byte(out, '@');
@@ -186,7 +187,7 @@ routing_srs_reverse(struct slice key, uint32_t days, struct slice local, struct 
     if (!cursor_take_until(&cursor, '=', &hash) || !cursor_take_byte(&cursor, '='))
         return ROUTING_SRS_FORGED;
     buffer_init(&wanted, HASH_LETTERS);
-    put_hash(key, cursor_rest(&cursor), &wanted);
+    put_hash(key, is_second, cursor_rest(&cursor), &wanted);
     uint8_t lower[HASH_LETTERS];
     bool is_ours = hash.len == HASH_LETTERS;
     for (size_t i = 0; i < HASH_LETTERS && is_ours; i++)

@@ -37,6 +37,10 @@ PEOPLE = {
 }
 LINES = """\
 moved moved@foo.com to=moved@bar.com
+moved older@foo.com to=brown@foo.com
+domain catch.foo.com
+alias @catch.foo.com to=jones@foo.com
+alias known@catch.foo.com to=brown@foo.com
 list exemple-email-list@foo.com to=jones@foo.com,brown@foo.com,jsmith@foo.com
 """
 PASSWORD = "a password for dialogues"

@@ -6,11 +6,12 @@
 #include "host/linux/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096 };
+enum { PATH_BYTES_MAX = 4096, SRS_KEY_OCTETS = 32 };
 
 /* As `mkdir -p` does; the last part gets `mode`, parts on the way 0755. */
 static int
@@ -70,9 +71,38 @@ give_file(struct parent *parent, const char *name, mode_t mode, const char *owne
         chmod(path, mode);
 }
 
+/* What proves that we made an address (option srs_domain): made once, and the same for ever, or
+ * bounces of what is on its way would not find back. */
+static bool
+make_srs_key(struct parent *parent)
+{
+    char path[PATH_BYTES_MAX], text[2 * SRS_KEY_OCTETS + 2];
+    uint8_t key[SRS_KEY_OCTETS];
+    struct slice root = parent->config.data_dir;
+
+    snprintf(path, sizeof(path), "%.*s/directory/srs-key", (int)root.len, (const char *)root.at);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+    if (fd < 0 && errno == EEXIST)
+        return true;
+    host_random(parent->host, key, sizeof(key));
+    for (size_t i = 0; i < sizeof(key); i++)
+        snprintf(text + 2 * i, 3, "%02x", key[i]);
+    text[2 * SRS_KEY_OCTETS] = '\n';
+    bool is_good = fd >= 0 && write(fd, text, 2 * SRS_KEY_OCTETS + 1) == 2 * SRS_KEY_OCTETS + 1 &&
+                   fsync(fd) == 0;
+    if (!is_good)
+        parent_complain(parent, "%s: %s; make room for it", path, strerror(errno));
+    if (!is_good && fd >= 0)
+        unlink(path);
+    if (fd >= 0)
+        close(fd);
+    return is_good;
+}
+
 void
 folders_give_directory(struct parent *parent)
 {
+    give_file(parent, "directory/srs-key", 0640, "auth", "route");
     give_file(parent, "directory/accounts", 0640, "auth", "route");
     give_file(parent, "directory/secrets", 0600, "auth", "auth");
 }
@@ -123,7 +153,7 @@ folders_make(struct parent *parent)
         !make(parent, data, "directory", 0750, "auth", "route") ||
         !make(parent, data, "store", 0700, "store", "store") ||
         !make(parent, data, "index", 0700, "index", "index") ||
-        !make(parent, runtime, "", 0755, NULL, NULL))
+        !make(parent, runtime, "", 0755, NULL, NULL) || !make_srs_key(parent))
         return false;
     folders_give_directory(parent);
     return enter_data_dir(parent);

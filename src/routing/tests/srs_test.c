@@ -113,16 +113,37 @@ what_was_not_made_here_leads_nowhere(void **state)
     buffer_finish(&out);
 }
 
+/* SRS0=PROOF=DAY=DOMAIN=LOCAL as SRS1 would be a way to the host DAY. */
+static void
+a_proof_of_one_kind_is_none_of_the_other(void **state)
+{
+    static const char *const senders[] = {"fred@truc.fr", "SRS0=x=y=z=fred@ab"};
+    struct buffer out, back;
+    uint8_t local[ROUTING_SRS_LOCAL_MAX];
+
+    (void)state;
+    buffer_init(&out, 1024);
+    buffer_init(&back, 1024);
+    for (size_t i = 0; i < COUNT_OF(senders); i++) {
+        buffer_clear(&out);
+        assert_true(routing_srs_forward(KEY, 20000, OURS, slice_of_string(senders[i]), &out));
+        struct slice made = local_of(&out);
+        memcpy(local, made.at, made.len);
+        assert_int_equal(local[3], '0' + i);
+        local[3] ^= 1;
+        assert_int_equal(routing_srs_reverse(KEY, 20000, slice_of(local, made.len), &back),
+                         ROUTING_SRS_FORGED);
+    }
+    assert_int_equal(buffer_len(&back), 0);
+    buffer_finish(&back);
+    buffer_finish(&out);
+}
+
 static void
 some_senders_stay_as_they_are(void **state)
 {
     static const char *const rows[] = {
-        "",
-        "fred",
-        "@truc.fr",
-        "\"a b\"@truc.fr",
-        "fred@[192.0.2.1]",
-        "fred@fwd.example",
+        "", "fred", "@truc.fr", "\"a b\"@truc.fr", "fred@[192.0.2.1]", "fred@fwd.example",
         // The brackets say that no comma is missing.
         ("a.very.long.local.part.that.is.as.long.as.a.local.part.can.ever.b@"
          "a.very.long.domain.name.that.is.as.long.as.few.domain.names.are.example")};
@@ -144,6 +165,7 @@ main(void)
         cmocka_unit_test(hosts_that_change_case_do_no_harm),
         cmocka_unit_test(forwarders_in_a_row_keep_the_first_ones_way),
         cmocka_unit_test(what_was_not_made_here_leads_nowhere),
+        cmocka_unit_test(a_proof_of_one_kind_is_none_of_the_other),
         cmocka_unit_test(some_senders_stay_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
