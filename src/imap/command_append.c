@@ -57,7 +57,7 @@ take_pieces(struct imap_server *server, struct cursor *cursor, struct append_mes
     if (!pieces || !imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
         return false;
     do {
-        if (message->piece_count == PIECES_MAX ||
+        if (imap_over(server, message->piece_count == PIECES_MAX, "[LIMIT] too many pieces") ||
             !take_piece(server, cursor, &pieces[message->piece_count++]))
             return false;
     } while (imap_take_space(cursor));
@@ -89,8 +89,10 @@ take_message(struct imap_server *server, struct cursor *cursor, struct append_me
     if (!imap_take_space(cursor))
         return false;
     if (cursor_peek(cursor) == '(' &&
-        (!imap_take_flag_list(cursor, &message->flags) || !imap_take_space(cursor)))
+        (!imap_take_flag_list(cursor, &message->flags) || !imap_take_space(cursor))) {
+        (void)imap_over(server, message->flags.is_over_limit, IMAP_KEYWORDS_LIMIT);
         return false;
+    }
     if (cursor_peek(cursor) == '"') {
         message->has_date = true;
         if (!imap_take_date_time(cursor, &message->date) || !imap_take_space(cursor))
@@ -105,7 +107,7 @@ take_messages(struct imap_server *server, struct cursor *cursor, struct append_t
     size_t size = 0;
 
     do {
-        if (task->count == MESSAGES_MAX)
+        if (imap_over(server, task->count == MESSAGES_MAX, "[LIMIT] too many messages at once"))
             return false;
         if (task->count == size) {
             size_t larger = size ? size * 4 : 1;

@@ -47,7 +47,8 @@ take_sources(struct imap_server *server, struct cursor *cursor, struct esearch_t
     do {
         if (imap_take_word(cursor, SLICE("selected")))
             task->has_selected = true;
-        else if (task->source_count == SOURCES_MAX ||
+        else if (imap_over(server, task->source_count == SOURCES_MAX,
+                           "[LIMIT] too many sources") ||
                  !imap_take_filter(server, cursor, &server->arena,
                                    &task->sources[task->source_count++]))
             return false;

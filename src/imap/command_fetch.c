@@ -592,6 +592,15 @@ imap_fetch_places(struct imap_server *server, struct slice items, const struct i
         begin(server);
 }
 
+static bool
+take_items(struct imap_server *server, struct cursor *cursor, struct imap_fetch_items *ret_items)
+{
+    bool is_good = imap_take_fetch_items(cursor, &server->arena, ret_items);
+
+    return !imap_over(server, ret_items->is_over_limit, "[LIMIT] too many items or fields") &&
+           is_good;
+}
+
 void
 imap_command_fetch(struct imap_server *server, struct cursor *cursor)
 {
@@ -599,7 +608,7 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
     bool is_outside = false;
 
     if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &task->places, &is_outside) ||
-        !imap_take_space(cursor) || !imap_take_fetch_items(cursor, &server->arena, &task->items) ||
+        !imap_take_space(cursor) || !take_items(server, cursor, &task->items) ||
         !take_modifiers(cursor, task) || !imap_take_end(cursor)) {
         imap_bad(server, "expected: FETCH set items");
         return;

@@ -85,7 +85,7 @@ take_pattern(struct imap_server *server, struct cursor *cursor, struct slice ref
     struct slice sent, pattern;
     struct buffer joined;
 
-    if (task->pattern_count == PATTERNS_MAX ||
+    if (imap_over(server, task->pattern_count == PATTERNS_MAX, "[LIMIT] too many patterns") ||
         !imap_take_list_mailbox(cursor, &server->arena, &sent))
         return false;
     task->is_hierarchy_asked = sent.len == 0;

@@ -50,7 +50,8 @@ imap_take_entries(struct imap_server *server, struct cursor *cursor,
     if (!cursor_take_byte(cursor, '('))
         return false;
     do {
-        if (ret_entries->count == IMAP_ENTRIES_MAX ||
+        if (imap_over(server, ret_entries->count == IMAP_ENTRIES_MAX,
+                      "[LIMIT] too many annotations") ||
             !imap_take_entry(server, cursor, &ret_entries->at[ret_entries->count++]))
             return false;
     } while (imap_take_space(cursor));
@@ -336,7 +337,8 @@ take_rows(struct imap_server *server, struct cursor *cursor, struct set_task *ta
         return false;
     do {
         struct access_store_annotation *row = &task->rows[task->count];
-        if (task->count == IMAP_ENTRIES_MAX || !imap_take_entry(server, cursor, &row->name) ||
+        if (imap_over(server, task->count == IMAP_ENTRIES_MAX, "[LIMIT] too many annotations") ||
+            !imap_take_entry(server, cursor, &row->name) ||
             !imap_take_space(cursor) || !take_value(server, cursor, row))
             return false;
         bool is_private = slice_starts_with(row->name, SLICE("/private/"));

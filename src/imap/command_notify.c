@@ -206,7 +206,8 @@ take_other(struct imap_server *server, struct cursor *cursor, struct imap_notify
 {
     struct imap_notify_filter *filter = &notify->filters[notify->filter_count];
 
-    if (notify->filter_count == IMAP_NOTIFY_FILTERS_MAX ||
+    if (imap_over(server, notify->filter_count == IMAP_NOTIFY_FILTERS_MAX,
+                  "[LIMIT] too many groups of mailboxes") ||
         !imap_take_filter(server, cursor, &notify->arena, filter) ||
         filter->kind == IMAP_NOTIFY_SUBTREE_ONE || !imap_take_space(cursor))
         return MALFORMED;

@@ -353,14 +353,14 @@ found(struct imap_server *server)
 
 /* sort-criteria = "(" sort-criterion *(SP sort-criterion) ")" */
 static bool
-take_criteria(struct cursor *cursor, struct sort_task *task)
+take_criteria(struct imap_server *server, struct cursor *cursor, struct sort_task *task)
 {
     struct slice name;
 
     if (!cursor_take_byte(cursor, '('))
         return false;
     do {
-        if (task->term_count == SORT_TERMS_MAX)
+        if (imap_over(server, task->term_count == SORT_TERMS_MAX, "[LIMIT] too many criteria"))
             return false;
         struct sort_term *term = &task->terms[task->term_count++];
         term->is_reverse = imap_take_word(cursor, SLICE("REVERSE"));
@@ -372,12 +372,12 @@ take_criteria(struct cursor *cursor, struct sort_task *task)
 }
 
 static bool
-take_order(struct cursor *cursor, struct sort_task *task)
+take_order(struct imap_server *server, struct cursor *cursor, struct sort_task *task)
 {
     struct slice name;
 
     if (!task->is_thread)
-        return take_criteria(cursor, task);
+        return take_criteria(server, cursor, task);
     return imap_take_atom(cursor, &name) && thread_algorithm_find(name, &task->algorithm);
 }
 
@@ -394,7 +394,7 @@ order(struct imap_server *server, struct cursor *cursor, bool is_thread)
     server->drop = drop;
     bool is_good = imap_take_space(cursor) &&
                    (is_thread || imap_take_returns(cursor, &task->returns)) &&
-                   take_order(cursor, task) && imap_take_space(cursor) &&
+                   take_order(server, cursor, task) && imap_take_space(cursor) &&
                    imap_take_charset(server, cursor, false, &is_known);
     if (is_good && !is_known)
         imap_end(server, IMAP_NO, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");

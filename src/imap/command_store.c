@@ -30,8 +30,10 @@ take_condition(struct imap_server *server, struct cursor *cursor, struct store_t
 
 /* store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag))) */
 static bool
-take_flags(struct cursor *cursor, struct store_task *task)
+take_flags(struct imap_server *server, struct cursor *cursor, struct store_task *task)
 {
+    bool is_good;
+
     task->mode = cursor_take_byte(cursor, '+')   ? ACCESS_STORE_MODE_ADD
                  : cursor_take_byte(cursor, '-') ? ACCESS_STORE_MODE_REMOVE
                                                  : ACCESS_STORE_MODE_REPLACE;
@@ -40,13 +42,14 @@ take_flags(struct cursor *cursor, struct store_task *task)
     task->is_silent = cursor_take_text_nocase(cursor, SLICE(".SILENT"));
     if (!imap_take_space(cursor))
         return false;
-    if (cursor_peek(cursor) == '(')
-        return imap_take_flag_list(cursor, &task->flags);
-    do {
-        if (!imap_take_flag(cursor, &task->flags))
-            return false;
-    } while (imap_take_space(cursor));
-    return true;
+    if (cursor_peek(cursor) == '(') {
+        is_good = imap_take_flag_list(cursor, &task->flags);
+    } else {
+        do {
+            is_good = imap_take_flag(cursor, &task->flags);
+        } while (is_good && imap_take_space(cursor));
+    }
+    return !imap_over(server, task->flags.is_over_limit, IMAP_KEYWORDS_LIMIT) && is_good;
 }
 
 /* Which messages another session had changed: [MODIFIED 7,9] in numbers or UIDs. */
@@ -164,7 +167,7 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
 
     if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &task->places, &is_outside) ||
         !imap_take_space(cursor) || !take_condition(server, cursor, task) ||
-        !take_flags(cursor, task) || !imap_take_end(cursor) || is_outside) {
+        !take_flags(server, cursor, task) || !imap_take_end(cursor) || is_outside) {
         imap_bad(server, is_outside ? "there are not so many messages"
                                     : "expected: STORE set [+-]FLAGS[.SILENT] flags");
         return;

@@ -86,7 +86,8 @@ take_rump(struct imap_server *server, struct cursor *cursor, struct sign_task *t
     struct imap_url *url = &task->urls[task->count];
     struct slice text, mechanism;
 
-    if (task->count == URLS_MAX || !imap_take_astring(cursor, &server->arena, &text) ||
+    if (imap_over(server, task->count == URLS_MAX, "[LIMIT] too many URLs") ||
+        !imap_take_astring(cursor, &server->arena, &text) ||
         !imap_url_parse_authorized(text, false, &server->arena, url) || url->mailbox.len == 0 ||
         !imap_name_decode(url->mailbox, true, &server->arena, &url->mailbox) ||
         url->mailbox.len > ACCESS_STORE_URL_SIGN_NAME_MAX ||
@@ -197,7 +198,7 @@ imap_command_urlfetch(struct imap_server *server, struct cursor *cursor)
     buffer_init(&task->made, IMAP_OUTPUT_MAX / 2);
     server->drop = drop;
     while (is_good && imap_take_space(cursor))
-        is_good = task->count < URLS_MAX &&
+        is_good = !imap_over(server, task->count == URLS_MAX, "[LIMIT] too many URLs") &&
                   imap_take_astring(cursor, &server->arena, &task->urls[task->count++]);
     if (!is_good || !imap_take_end(cursor))
         imap_bad(server, "expected: URLFETCH and URLs");

@@ -123,6 +123,7 @@ imap_run(struct imap_server *server)
     struct slice tag, name;
 
     server->is_uid = false;
+    server->limit = NULL;
     if (!imap_take_tag(&cursor, &tag) || !imap_take_space(&cursor)) {
         imap_bad(server, "expected: tag command");
         return;

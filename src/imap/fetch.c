@@ -30,7 +30,8 @@ take_fields(struct cursor *cursor, struct arena *arena, struct imap_fetch_item *
     if (!fields || !imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
         return false;
     do {
-        if (item->field_count == IMAP_FETCH_FIELDS_MAX ||
+        item->is_over_limit = item->field_count == IMAP_FETCH_FIELDS_MAX;
+        if (item->is_over_limit ||
             !imap_take_astring(cursor, arena, &fields[item->field_count++]))
             return false;
     } while (imap_take_space(cursor));
@@ -212,16 +213,22 @@ imap_take_fetch_items(struct cursor *cursor, struct arena *arena,
                       struct imap_fetch_items *ret_items)
 {
     struct imap_fetch_items items = {
-        ARENA_ARRAY(arena, struct imap_fetch_item, IMAP_FETCH_ITEMS_MAX), 0};
+        ARENA_ARRAY(arena, struct imap_fetch_item, IMAP_FETCH_ITEMS_MAX), 0, false};
     bool is_list;
 
+    ret_items->is_over_limit = false;
     if (!items.at)
         return false;
     if (!take_macro(cursor, &items)) {
         is_list = cursor_take_byte(cursor, '(');
         do {
-            if (items.count == IMAP_FETCH_ITEMS_MAX - 3 ||
-                !take_item(cursor, arena, &items.at[items.count++]))
+            ret_items->is_over_limit = items.count == IMAP_FETCH_ITEMS_MAX - 3;
+            if (ret_items->is_over_limit)
+                return false;
+            struct imap_fetch_item *item = &items.at[items.count++];
+            bool is_good = take_item(cursor, arena, item);
+            ret_items->is_over_limit = item->is_over_limit;
+            if (!is_good)
                 return false;
         } while (is_list && imap_take_space(cursor));
         if (is_list && !cursor_take_byte(cursor, ')'))

@@ -41,15 +41,18 @@ struct imap_fetch_item {
     const struct slice *fields; /* of HEADER.FIELDS */
     size_t field_count;
     bool is_peek, is_partial;
+    bool is_over_limit; /* more than IMAP_FETCH_FIELDS_MAX */
     uint32_t partial_start, partial_len;
 };
 
 struct imap_fetch_items {
     struct imap_fetch_item *at;
     size_t count;
+    bool is_over_limit;
 };
 
-/* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
+/* False also for more items, or fields in one, than there may be; is_over_limit says so.
+ * "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
 MUST_USE bool imap_take_fetch_items(struct cursor *cursor, struct arena *arena,
                                     struct imap_fetch_items *ret_items);
 /* The item is there, or is put behind the others when there is room. */

@@ -352,8 +352,11 @@ imap_take_flag(struct cursor *cursor, struct imap_flags *flags)
 
     if (cursor_peek(cursor) == '\\')
         return take_system_flag(cursor, flags);
-    if (flags->keyword_count == IMAP_FLAGS_MAX || !imap_take_atom(cursor, &keyword) ||
-        keyword.len > 100)
+    if (!imap_take_atom(cursor, &keyword))
+        return false;
+    flags->is_over_limit =
+        flags->keyword_count == IMAP_FLAGS_MAX || keyword.len > IMAP_KEYWORD_MAX;
+    if (flags->is_over_limit)
         return false;
     flags->keywords[flags->keyword_count++] = keyword;
     return true;

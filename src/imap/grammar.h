@@ -12,7 +12,8 @@
 enum {
     IMAP_TAG_MAX = 100,
     IMAP_ATOM_MAX = 1000,
-    IMAP_FLAGS_MAX = 64, /* keywords in one command */
+    IMAP_FLAGS_MAX = 64,     /* keywords in one command */
+    IMAP_KEYWORD_MAX = 100, /* octets */
 };
 
 MUST_USE bool imap_take_space(struct cursor *cursor);
@@ -47,6 +48,7 @@ MUST_USE bool imap_take_date(struct cursor *cursor, int32_t *ret_day);
 struct imap_flags {
     uint8_t bits; /* of system flags */
     bool has_recent;
+    bool is_over_limit; /* more keywords, or a longer one, than are taken: reading fails */
     size_t keyword_count;
     struct slice keywords[IMAP_FLAGS_MAX];
 };

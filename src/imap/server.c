@@ -194,9 +194,25 @@ imap_end(struct imap_server *server, enum imap_status status, const char *text)
     server->more = complete;
 }
 
+bool
+imap_over(struct imap_server *server, bool is_over, const char *text)
+{
+    if (is_over)
+        server->limit = text;
+    return is_over;
+}
+
 void
 imap_bad(struct imap_server *server, const char *text)
 {
+    const char *limit = server->limit;
+
+    server->limit = NULL;
+    if (limit) {
+        buffer_clear(&server->text);
+        imap_end(server, IMAP_NO, limit);
+        return;
+    }
     server->errors++;
     server->may_expunge = false;
     buffer_clear(&server->text);

@@ -119,6 +119,7 @@ struct imap_server {
     bool is_internal;               /* what runs is no command: its end says nothing */
     struct imap_part *part;         /* that is being fetched; see part.h */
     struct imap_set_builder own;    /* UIDs in the selected mailbox: the client put them there */
+    const char *limit;                /* that the command is beyond, or NULL */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;
@@ -166,8 +167,13 @@ MUST_USE bool imap_take_end(struct cursor *cursor);
 /* Ends the command: after untagged responses that are due, "tag OK text". `text` may begin with a
  * response code. */
 void imap_end(struct imap_server *server, enum imap_status status, const char *text);
-/* BAD; counted: too many end the session. */
+/* BAD; counted: too many end the session. NO when imap_over was called: the command is right, but
+ * larger than this server takes. */
 void imap_bad(struct imap_server *server, const char *text);
+/* For what reads a command: notes `text`, which begins with [LIMIT] (RFC 5530 §3), for imap_bad
+ * when `is_over`; gives `is_over` back. */
+#define IMAP_KEYWORDS_LIMIT "[LIMIT] too many keywords, or too long ones"
+bool imap_over(struct imap_server *server, bool is_over, const char *text);
 /* NO, or OK, as the store's result says. */
 void imap_end_result(struct imap_server *server, enum access_store_result result,
                      const char *ok_text);

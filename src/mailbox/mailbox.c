@@ -104,6 +104,30 @@ make(struct store *store, account_id account, struct account_entry *owner, struc
     return mailbox;
 }
 
+/* Whether one more is too many. Only who has ever made as many is counted: what is durable, and
+ * what this draft has added. INBOX can always be made. */
+static bool
+has_too_many(struct store *store, account_id account, const struct account_entry *owner,
+             struct slice name)
+{
+    struct key prefix = key_prefix_kind(account, KEY_NAME);
+    struct account_entry durable = {.next_mailbox = 1};
+    struct view_scan scan;
+    struct slice key, value;
+
+    if (owner->next_mailbox <= ACCOUNT_MAILBOXES_MAX || slice_equal_nocase(name, inbox))
+        return false;
+    enum store_result result = mailbox_account_get(store, account, &durable);
+    if ((result != STORE_OK && result != STORE_NOT_FOUND) ||
+        view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&prefix), &scan) < 0)
+        return true;
+    size_t count = owner->next_mailbox - durable.next_mailbox;
+    while (count < ACCOUNT_MAILBOXES_MAX && view_scan_next(&scan, &key, &value))
+        count++;
+    view_scan_close(&scan);
+    return count >= ACCOUNT_MAILBOXES_MAX;
+}
+
 enum store_result
 mailbox_create(struct store *store, account_id account, struct slice name, mailbox_id *ret_mailbox)
 {
@@ -119,7 +143,8 @@ mailbox_create(struct store *store, account_id account, struct slice name, mailb
     result = store_account_load(store, account, &owner);
     if (result != STORE_OK && result != STORE_NOT_FOUND)
         return result;
-    if (owner.next_mailbox == UINT32_MAX || owner.uid_validity == UINT32_MAX)
+    if (owner.next_mailbox == UINT32_MAX || owner.uid_validity == UINT32_MAX ||
+        has_too_many(store, account, &owner, name))
         return STORE_LIMIT;
     *ret_mailbox = make(store, account, &owner, canonical(name, memory));
     return STORE_OK;

@@ -213,6 +213,43 @@ assert_mailboxes(struct folder *folder, account_id account, const char *names)
     buffer_finish(&list);
 }
 
+static enum store_result
+create_number(struct folder *folder, unsigned number)
+{
+    char name[16];
+    mailbox_id id;
+
+    snprintf(name, sizeof(name), "m%u", number);
+    return mailbox_create(folder->store, 7, slice_of_string(name), &id);
+}
+
+static void
+an_account_has_so_many_mailboxes_and_no_more(void **state)
+{
+    struct folder *folder = *state;
+    mailbox_id id;
+
+    for (unsigned i = 1; i < ACCOUNT_MAILBOXES_MAX; i++)
+        assert_int_equal(create_number(folder, i), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_int_equal(create_number(folder, ACCOUNT_MAILBOXES_MAX), STORE_OK);
+    /* In the same turn, and in the next. */
+    assert_int_equal(create_number(folder, ACCOUNT_MAILBOXES_MAX + 1), STORE_LIMIT);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_int_equal(create_number(folder, ACCOUNT_MAILBOXES_MAX + 1), STORE_LIMIT);
+    assert_int_equal(mailbox_create(folder->store, 8, SLICE("m1"), &id), STORE_OK);
+    assert_int_equal(mailbox_open(folder->store, 7, SLICE("inbox"), &id), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    for (unsigned i = 1; i <= 2; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "m%u", i);
+        assert_int_equal(mailbox_remove(folder->store, 7, slice_of_string(name)), STORE_OK);
+        assert_int_equal(folder_commit(folder), STORE_OK);
+    }
+    assert_int_equal(create_number(folder, ACCOUNT_MAILBOXES_MAX + 1), STORE_OK);
+    assert_int_equal(create_number(folder, ACCOUNT_MAILBOXES_MAX + 2), STORE_LIMIT);
+}
+
 static void
 a_rename_takes_the_inferiors_along(void **state)
 {
@@ -709,6 +746,7 @@ main(void)
         IN_FOLDER(one_body_serves_all_recipients_until_the_last_lets_go),
         IN_FOLDER(a_body_that_nobody_names_is_not_written),
         IN_FOLDER(names_have_limits),
+        IN_FOLDER(an_account_has_so_many_mailboxes_and_no_more),
         IN_FOLDER(a_rename_takes_the_inferiors_along),
         IN_FOLDER(renaming_inbox_leaves_an_empty_one),
         IN_FOLDER(a_mailbox_made_again_has_another_uidvalidity),
