@@ -36,6 +36,8 @@ imap_put_capabilities(struct imap_server *server)
                     " SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS"
                     " I18NLEVEL=1 QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE");
     imap_put_number(out, " APPENDLIMIT=", options->message_bytes_max, "");
+    if (options->messages_max > 0)
+        imap_put_number(out, " MESSAGELIMIT=", options->messages_max, "");
 }
 
 void

@@ -2,6 +2,7 @@
 /* APPEND (RFC 9051 §6.3.12) of one message or many (RFC 3502), in UTF-8 too (RFC 6855 §4); REPLACE
  * (RFC 8508); CATENATE (RFC 4469). */
 #include "imap/part.h"
+#include "imap/portion.h"
 
 enum { MESSAGES_MAX = 1000, PIECES_MAX = 1000 };
 
@@ -384,6 +385,10 @@ imap_command_append(struct imap_server *server, struct cursor *cursor)
     if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !take_messages(server, cursor, task)) {
         imap_bad(server, "expected: APPEND mailbox [flags] [date-time] literal");
+        return;
+    }
+    if (server->options.messages_max > 0 && task->count > server->options.messages_max) {
+        imap_portion_refuse(server);
         return;
     }
     begin(server, sent);

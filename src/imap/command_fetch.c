@@ -2,8 +2,9 @@
 /* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
 #include "imap/binary.h"
 #include "imap/fetch.h"
-#include "imap/search_run.h"
+#include "imap/portion.h"
 #include "imap/rights.h"
+#include "imap/search_run.h"
 #include "imap/server_private.h"
 #include "mime/decode.h"
 
@@ -617,8 +618,14 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, is_outside ? "there are not so many messages" : "PARTIAL goes with UIDs");
         return;
     }
-    if (task->is_partial)
+    if (task->is_partial) {
         clip_places(server, task);
+        if (imap_portion_is_over(server, &task->places, false)) {
+            imap_portion_refuse(server);
+            return;
+        }
+    }
+    imap_portion_clip(server, &task->places, false);
     if (task->wants_vanished &&
         !(server->is_uid && server->enabled & IMAP_ENABLED_QRESYNC && task->has_changed_since)) {
         imap_bad(server, "VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC");

@@ -2,6 +2,7 @@
 /* SEARCH (RFC 9051 §6.4.4): ESEARCH (RFC 4731), SEARCHRES (RFC 5182), PARTIAL (RFC 9394), UPDATE
  * (RFC 5267 §4.3), MODSEQ (RFC 7162 §3.1.5). */
 #include "imap/context.h"
+#include "imap/portion.h"
 
 struct search_task {
     struct imap_search_run run;
@@ -62,7 +63,7 @@ keep_context(struct imap_server *server)
 {
     struct search_task *task = server->task;
 
-    if (task->run.search.has_numbers)
+    if (task->run.search.has_numbers || task->run.has_within)
         imap_context_refuse(server);
     else
         imap_context_open(server, task->program, imap_set_builder_set(&task->uids),
@@ -159,5 +160,7 @@ imap_command_search(struct imap_server *server, struct cursor *cursor)
     const struct imap_view *view = &server->view;
     task->begun_modseq = view->mailbox->modseq;
     task->begun_uid = view->known ? view->mailbox->uids[view->known - 1] : 0;
+    task->run.has_within =
+        imap_portion_clip_search(server, &task->run.search, &task->run.within);
     imap_search_run_begin(server, show);
 }

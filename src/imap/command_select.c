@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.4), with CONDSTORE and QRESYNC (RFC 7162
  * §3.2.5). */
+#include "imap/portion.h"
 #include "imap/rights.h"
 #include "imap/server_private.h"
 
@@ -441,6 +442,8 @@ imap_command_expunge(struct imap_server *server, struct cursor *cursor)
         imap_end(server, IMAP_NO, "[READ-ONLY] it was opened to be read only");
         return;
     }
+    if (server->is_uid)
+        imap_portion_clip(server, &places, true);
     server->note.as.expunge = (struct access_store_expunge){
         .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* SORT and THREAD (RFC 5256), SORT=DISPLAY (RFC 5957), THREAD=REFS. */
 #include "imap/context.h"
+#include "imap/portion.h"
 #include "imap/search_run.h"
 #include "message/sort.h"
 #include "message/thread.h"
@@ -396,16 +397,20 @@ order(struct imap_server *server, struct cursor *cursor, bool is_thread)
                    (is_thread || imap_take_returns(cursor, &task->returns)) &&
                    take_order(server, cursor, task) && imap_take_space(cursor) &&
                    imap_take_charset(server, cursor, false, &is_known);
-    if (is_good && !is_known)
+    if (is_good && !is_known) {
         imap_end(server, IMAP_NO, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
-    else if (is_good && imap_take_search(server, cursor, &task->run.search, &problem) &&
-             imap_take_end(cursor))
-        imap_search_run_begin(server, found);
-    else if (problem)
+    } else if (is_good && imap_take_search(server, cursor, &task->run.search, &problem) &&
+             imap_take_end(cursor)) {
+        if (imap_portion_is_search_over(server, &task->run.search))
+            imap_portion_refuse(server);
+        else
+            imap_search_run_begin(server, found);
+    } else if (problem) {
         imap_end_search_problem(server, problem);
-    else
+    } else {
         imap_bad(server, is_thread ? "expected: THREAD algorithm charset keys"
                                    : "expected: SORT [RETURN (options)] (criteria) charset keys");
+    }
 }
 
 void

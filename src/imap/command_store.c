@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* STORE (RFC 9051 §6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3); COPY and MOVE (§6.4.7, §6.4.8). */
+#include "imap/portion.h"
 #include "imap/server_private.h"
 
 #include <stdlib.h>
@@ -176,6 +177,7 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
         imap_end(server, IMAP_NO, "[READ-ONLY] it was opened to be read only");
         return;
     }
+    imap_portion_clip(server, &task->places, false);
     server->note.as.flags_set = (struct access_store_flags_set){
         .owner = server->mailbox_owner,
         .mailbox = server->mailbox_id,
@@ -280,6 +282,12 @@ copy(struct imap_server *server, struct cursor *cursor, bool is_move)
     if (!imap_name_decode(sent, imap_is_utf8(server), &server->arena, &name) || name.len == 0 ||
         name.len > ACCESS_STORE_COPY_TO_MAX) {
         imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
+        return;
+    }
+    if (is_move) {
+        imap_portion_clip(server, &places, false);
+    } else if (imap_portion_is_over(server, &places, false)) { /* all or nothing (§6.4.7) */
+        imap_portion_refuse(server);
         return;
     }
     task->to = name;

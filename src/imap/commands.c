@@ -124,6 +124,7 @@ imap_run(struct imap_server *server)
 
     server->is_uid = false;
     server->limit = NULL;
+    server->portion_uid = 0;
     if (!imap_take_tag(&cursor, &tag) || !imap_take_space(&cursor)) {
         imap_bad(server, "expected: tag command");
         return;

@@ -17,6 +17,8 @@ enum argument {
     ARGUMENT_MODSEQ,
     ARGUMENT_ID,
     ARGUMENT_UIDS,
+    ARGUMENT_UIDS_ABOVE,
+    ARGUMENT_UIDS_BELOW,
 };
 
 struct key {
@@ -46,6 +48,8 @@ static const struct key keys[] = {
     {"KEYWORD", IMAP_TERM_KEYWORD, ARGUMENT_KEYWORD},
     {"UNKEYWORD", IMAP_TERM_KEYWORD, ARGUMENT_KEYWORD, .is_negated = true},
     {"UID", IMAP_TERM_NUMBERS, ARGUMENT_UIDS},
+    {"UIDAFTER", IMAP_TERM_NUMBERS, ARGUMENT_UIDS_ABOVE}, /* RFC 9738 */
+    {"UIDBEFORE", IMAP_TERM_NUMBERS, ARGUMENT_UIDS_BELOW},
     {"MODSEQ", IMAP_TERM_MODSEQ, ARGUMENT_MODSEQ},
     {"BEFORE", IMAP_TERM_BEFORE, ARGUMENT_DATE},
     {"ON", IMAP_TERM_ON, ARGUMENT_DATE},
@@ -174,6 +178,25 @@ take_numbers(struct reader *reader, struct imap_term *term, bool is_uids)
     return is_taken;
 }
 
+/* uniqueid: all above it, or all below. */
+static bool
+take_edge(struct reader *reader, struct imap_term *term, bool is_above)
+{
+    struct imap_range range = {1, UINT32_MAX};
+    struct imap_set uids = {&range, 1};
+    uint32_t edge;
+
+    if (!imap_take_nz_number(reader->cursor, &edge))
+        return false;
+    uids.count = edge != (is_above ? UINT32_MAX : 1);
+    if (is_above)
+        range.first = edge + (uint32_t)uids.count;
+    else
+        range.last = edge - 1;
+    return imap_view_places(&reader->server->view, &uids, true, &reader->server->arena, &term->set,
+                            NULL);
+}
+
 static bool
 take_argument(struct reader *reader, struct imap_term *term, enum argument argument)
 {
@@ -207,6 +230,9 @@ take_argument(struct reader *reader, struct imap_term *term, enum argument argum
         return take_id(reader, term);
     case ARGUMENT_UIDS:
         return take_numbers(reader, term, true);
+    case ARGUMENT_UIDS_ABOVE:
+    case ARGUMENT_UIDS_BELOW:
+        return take_edge(reader, term, argument == ARGUMENT_UIDS_ABOVE);
     case ARGUMENT_NONE:
         break;
     }

@@ -2,6 +2,7 @@
 /* The life of a session: framer, output, timers, the end of commands. */
 #include "imap/context.h"
 #include "imap/part.h"
+#include "imap/portion.h"
 #include "imap/server_private.h"
 
 #include "text/base64.h"
@@ -188,6 +189,8 @@ imap_end(struct imap_server *server, enum imap_status status, const char *text)
 {
     imap_view_return(server);
     server->status = status;
+    if (status == IMAP_OK)
+        imap_portion_tell(server, text);
     buffer_put_text(&server->text, text);
     server->is_running = true;
     server->on_note = NULL;

@@ -120,6 +120,7 @@ struct imap_server {
     struct imap_part *part;         /* that is being fetched; see part.h */
     struct imap_set_builder own;    /* UIDs in the selected mailbox: the client put them there */
     const char *limit;                /* that the command is beyond, or NULL */
+    uint32_t portion_uid;             /* portion.h: the lowest that is done; 0: all are */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;

@@ -35,6 +35,7 @@ access_imap_open(struct access_session *session, bool is_secure, bool allows_cle
         .allows_clear_password = allows_clear_password,
         .idle_ms = (uint32_t)(role->config->imap_idle_timer.ns / 1000000),
         .message_bytes_max = role->config->message_size_max,
+        .messages_max = role->config->imap_message_limit,
         .mailboxes = &role->mailboxes,
         .wall = wall,
         .wake = wake,
