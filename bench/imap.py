@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-FACTEUR_BASE, DOVECOT_PORT = 25000, 26143
+FACTEUR_BASE, DOVECOT_PORT = int(os.environ.get("BENCH_PORT_BASE", "25000")), 26143
 PASSWORD = "bench-password"
 WORDS = """mail letter server answer question river mountain bread window table paper garden summer winter
 house street market bridge forest island harbour captain teacher doctor singer painter writer reader""".split()
@@ -105,8 +105,8 @@ def pss_kib(pid):
 # ---- the client ---------------------------------------------------------------------------------
 
 class Client:
-    def __init__(self, port, user, password, is_secure=False):
-        self.socket = socket.create_connection(("127.0.0.1", port), 300)
+    def __init__(self, port, user, password, is_secure=False, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), 300, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_secure:
             context = ssl.create_default_context()
