@@ -132,11 +132,32 @@ play_deliver(struct queue_world *setup, struct slice bytes)
 }
 
 static void
+tell_report_address(struct queue_world *setup, uint64_t id)
+{
+    struct store_route_report_mailbox mailbox = {.address = SLICE("")};
+    struct store_route_report_addresses note = {
+        .id = id, .outcome = STORE_ROUTE_OUTCOME_TEMPORARY, .addresses.at = &mailbox};
+
+    setup->report_asks++;
+    if (setup->report_address) {
+        mailbox.address = slice_of_string(setup->report_address);
+        note.outcome = STORE_ROUTE_OUTCOME_FOUND;
+        note.addresses.count = 1;
+    }
+    send(setup, &setup->route,
+         store_route_put_report_addresses(&setup->note, &setup->route_ledger, &note));
+}
+
+static void
 play_route(struct queue_world *setup, struct slice bytes)
 {
     struct store_route_note note;
 
     assert_true(store_route_take(bytes, -1, 0, &setup->route_ledger, &setup->arena, &note));
+    if (note.kind == STORE_ROUTE_REPORT_ADDRESS) {
+        tell_report_address(setup, note.as.report_address.id);
+        return;
+    }
     assert_int_equal(note.kind, STORE_ROUTE_NEXT_HOP);
     bool is_ours = slice_ends_with(note.as.next_hop.recipient, SLICE("@a.test"));
     struct store_route_hop hop = {
@@ -148,6 +169,8 @@ play_route(struct queue_world *setup, struct slice bytes)
         .valid_s = 300,
         .is_for_domain = !setup->is_route_particular,
     };
+    if (setup->on_hop)
+        setup->on_hop(setup, &hop);
     setup->asked += !is_ours;
     send(setup, &setup->route, store_route_put_hop(&setup->note, &setup->route_ledger, &hop));
 }
@@ -168,7 +191,11 @@ play_transport(struct queue_world *setup, struct slice bytes)
                                             .status = is_good ? SLICE("2.0.0") : SLICE("4.2.0"),
                                             .text = SLICE("so it is")};
     struct store_transport_carried carried = {
-        .id = note.as.carry.id, .reach = setup->reach, .results = {results, count}};
+        .id = note.as.carry.id,
+        .reach = setup->reach,
+        .results = {results, count},
+        .attempts = {setup->attempt, setup->attempt ? 1 : 0},
+    };
     setup->carried++;
     if (setup->on_carry)
         setup->on_carry(setup, &note.as.carry);

@@ -25,6 +25,11 @@ struct queue_world {
     bool is_route_particular;             /* its answers hold for one address */
     unsigned asked, carried, recipients, filed;
     void (*on_carry)(struct queue_world *world, const struct store_transport_carry *carry);
+    void (*on_hop)(struct queue_world *world, struct store_route_hop *hop); /* may change it */
+    const struct store_transport_attempt *attempt; /* told of all that is carried; or NULL */
+    /* Where reports about TLS go; NULL: nobody can tell. */
+    const char *report_address;
+    unsigned report_asks;
     unsigned reports[STORE_DELIVER_ACTION_COUNT];
     char status[QUEUE_STATUS_MAX + 1]; /* of the last report */
     char folder[64];                   /* a real one: LMDB opens its files itself */
