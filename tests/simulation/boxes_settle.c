@@ -65,7 +65,9 @@ walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, 
     for (size_t i = 0; i < op->count; i++) {
         struct box_message *message = at < dest->count ? &dest->messages[at] : NULL;
         ret_found[i] = NULL;
-        if (message && can_be(message, row_of(truth, message->uid), &op->targets[i])) {
+        bool is_later = message && (op->dest != op->box || op->kind == OP_APPEND ||
+                                    message->uid > op->targets[i].uid);
+        if (is_later && can_be(message, row_of(truth, message->uid), &op->targets[i])) {
             ret_found[i] = message;
             at++;
             found++;
@@ -87,6 +89,26 @@ gather_flags(const struct boxes *boxes, unsigned dest, struct op_target *target)
                 continue;
             target->can_set |= op->targets[i].can_set;
             target->can_clear |= op->targets[i].can_clear;
+        }
+    }
+}
+
+/* The eldest come first: what they brought may have been copied on. By now it is known which
+ * letters they were about. */
+static void
+order_ops(struct boxes *boxes)
+{
+    struct boxes_op *left = boxes->ops, *next;
+
+    boxes->ops = NULL;
+    for (; left; left = next) {
+        next = left->next;
+        left->next = boxes->ops;
+        boxes->ops = left;
+        for (size_t i = 0; i < left->count && left->kind != OP_APPEND; i++) {
+            const struct box_message *message = boxes_find(boxes, left->box, left->targets[i].uid);
+            if (message && left->targets[i].letter == LETTER_UNKNOWN)
+                left->targets[i].letter = message->letter;
         }
     }
 }
@@ -233,6 +255,7 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
             trace_back(boxes, &boxes->boxes[i].messages[k],
                        row_of(&truth[i], boxes->boxes[i].messages[k].uid));
     }
+    order_ops(boxes);
     for (struct boxes_op *op = boxes->ops; op; op = op->next) {
         if (!op->is_lost)
             boxes_fail(boxes, "a command is on its way between two rounds");
