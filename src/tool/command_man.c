@@ -4,7 +4,10 @@
 #include "config/option.h"
 #include "text/utf8.h"
 #include "tool/command.h"
+#include "tool/files.h"
 #include "tool/say.h"
+
+#include <stdlib.h>
 
 enum { PAGE_MAX = 1 << 21 };
 
@@ -94,12 +97,11 @@ put_head(struct buffer *out, const char *page, const char *section, const char *
 
 /* ---- facteur(1) ---------------------------------------------------------------------------- */
 
+/* "facteur send [OPTIONS] [TO...]" */
 static void
-put_command(struct buffer *out, const struct command *command)
+put_form(struct buffer *out, const struct command *command)
 {
-    buffer_put_text(out, ".SS facteur ");
-    put_string(out, command->name);
-    buffer_put_text(out, "\n.B facteur ");
+    buffer_put_text(out, ".B facteur ");
     put_string(out, command->name);
     buffer_put_text(out, "\n");
     if (command->options[0].name)
@@ -108,8 +110,11 @@ put_command(struct buffer *out, const struct command *command)
         put_italic(out, command->arguments);
         buffer_put_byte(out, '\n');
     }
-    buffer_put_text(out, ".PP\n");
-    put_paragraphs(out, command->about);
+}
+
+static void
+put_options(struct buffer *out, const struct command *command)
+{
     for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++) {
         const struct command_option *option = &command->options[i];
         buffer_put_text(out, ".TP\n\\fB\\-\\-");
@@ -128,11 +133,31 @@ put_command(struct buffer *out, const struct command *command)
         put_string(out, option->meaning);
         buffer_put_byte(out, '\n');
     }
-    if (command->examples) {
-        buffer_put_text(out, ".PP\n.EX\n");
-        put_string(out, command->examples);
-        buffer_put_text(out, "\n.EE\n");
-    }
+}
+
+static void
+put_examples(struct buffer *out, const struct command *command)
+{
+    if (!command->examples)
+        return;
+    buffer_put_text(out, ".EX\n");
+    put_string(out, command->examples);
+    buffer_put_text(out, "\n.EE\n");
+}
+
+static void
+put_command(struct buffer *out, const struct command *command)
+{
+    buffer_put_text(out, ".SS facteur ");
+    put_string(out, command->name);
+    buffer_put_byte(out, '\n');
+    put_form(out, command);
+    buffer_put_text(out, ".PP\n");
+    put_paragraphs(out, command->about);
+    put_options(out, command);
+    if (command->examples)
+        buffer_put_text(out, ".PP\n");
+    put_examples(out, command);
 }
 
 static void
@@ -190,7 +215,79 @@ put_program_page(struct buffer *out)
                     ".SH ENVIRONMENT\n.TP\n.B FACTEUR_CONFIG\nThe configuration file of commands "
                     "without \\-\\-config.\n.SH FILES\n.TP\n.I /etc/facteur/facteur.conf\n"
                     "The configuration.\n.TP\n.I /var/lib/facteur\nAccounts and mail.\n"
-                    ".SH SEE ALSO\n.BR facteur.conf (5),\n.BR facteur\\-directory (5)\n");
+                    ".SH SEE ALSO\nEach command has a page of its own, like\n"
+                    ".BR facteur\\-send (1);\n.BR facteur\\-mail (1),\n"
+                    ".BR facteur.conf (5),\n.BR facteur\\-directory (5)\n");
+}
+
+/* ---- facteur-send(1) and the like ---------------------------------------------------------- */
+
+/* "facteur-account-add" */
+static void
+put_page_name(struct buffer *out, const struct command *command)
+{
+    buffer_put_text(out, "facteur-");
+    for (const char *at = command->name; *at; at++)
+        buffer_put_byte(out, *at == ' ' ? '-' : (uint8_t)*at);
+}
+
+static void
+put_command_page(struct buffer *out, const struct command *command)
+{
+    struct buffer name;
+
+    buffer_init(&name, PAGE_MAX);
+    put_page_name(&name, command);
+    buffer_put_byte(&name, '\0');
+    put_head(out, (const char *)buffer_slice(&name).at, "1", command->summary);
+    buffer_finish(&name);
+    buffer_put_text(out, ".SH SYNOPSIS\n");
+    put_form(out, command);
+    buffer_put_text(out, ".SH DESCRIPTION\n");
+    put_paragraphs(out, command->about);
+    if (command->options[0].name) {
+        buffer_put_text(out, ".SH OPTIONS\n");
+        put_options(out, command);
+    }
+    if (command->examples) {
+        buffer_put_text(out, ".SH EXAMPLES\n");
+        put_examples(out, command);
+    }
+    put_exit_codes(out);
+    buffer_put_text(out, ".SH SEE ALSO\n.BR facteur (1),\n.BR facteur.conf (5)\n");
+}
+
+/* The page facteur-mail(1) is written by hand: it has the keys. */
+static bool
+has_page(const struct command *command)
+{
+    return !command->is_hidden && strcmp(command->name, "mail") != 0;
+}
+
+/* All of them, as files. */
+static int
+write_pages(const char *folder)
+{
+    static const struct files_owner anybody = {.user = FILES_NOBODY, .mode = 0644};
+    int code = EX_OK;
+
+    for (const struct command *c = NULL; code == EX_OK && (c = command_next(c));) {
+        struct buffer page, name;
+        if (!has_page(c))
+            continue;
+        buffer_init(&page, PAGE_MAX);
+        buffer_init(&name, PAGE_MAX);
+        put_page_name(&name, c);
+        buffer_put_text(&name, ".1");
+        buffer_put_byte(&name, '\0');
+        char *path = files_path(folder, (const char *)buffer_slice(&name).at);
+        put_command_page(&page, c);
+        code = files_replace(path, buffer_slice(&page), &anybody);
+        free(path);
+        buffer_finish(&name);
+        buffer_finish(&page);
+    }
+    return code;
 }
 
 /* ---- facteur.conf(5) ----------------------------------------------------------------------- */
@@ -263,13 +360,16 @@ run_man(const struct command_call *call)
 {
     struct buffer page;
 
+    if (strcmp(call->arguments[0], "commands") == 0)
+        return call->count == 2 ? write_pages(call->arguments[1])
+                                : say_error(EX_USAGE, "man commands: into which folder?");
     buffer_init(&page, PAGE_MAX);
     if (strcmp(call->arguments[0], "facteur") == 0)
         put_program_page(&page);
     else if (strcmp(call->arguments[0], "facteur.conf") == 0)
         put_config_page(&page);
     else
-        return say_error(EX_USAGE, "man: expected facteur or facteur.conf, not '%s'",
+        return say_error(EX_USAGE, "man: expected facteur, facteur.conf or commands, not '%s'",
                          call->arguments[0]);
     size_t written = fwrite(buffer_slice(&page).at, 1, buffer_len(&page), stdout);
     bool is_whole = written == buffer_len(&page) && fflush(stdout) == 0;
@@ -279,11 +379,12 @@ run_man(const struct command_call *call)
 
 const struct command command_man = {
     .name = "man",
-    .arguments = "PAGE",
+    .arguments = "PAGE [FOLDER]",
     .summary = "Print a manual page",
-    .about = "Prints facteur(1) or facteur.conf(5) in roff, for the build.",
+    .about = "Prints facteur(1) or facteur.conf(5) in roff, for the build; with 'commands', writes "
+             "one page for each command into a folder.",
     .arguments_min = 1,
-    .arguments_max = 1,
+    .arguments_max = 2,
     .run = run_man,
     .is_hidden = true,
 };
