@@ -6,16 +6,22 @@ enum { ONE = 64 };
 void
 flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute, struct duration interval_max)
 {
-    struct duration longest = duration_s(FLOW_PAUSE_MAX_S);
-
     *flow = (struct flow){
         .window_64ths = (window > 0 ? window : 1) * ONE,
         .is_willing = true,
-        .pause_max = interval_max.ns < longest.ns ? interval_max : longest,
         .shut_until = {INT64_MIN},
         .gap = {rate_a_minute > 0 ? INT64_C(60000000000) / rate_a_minute : 0},
         .start_after = {INT64_MIN},
     };
+    flow_bound(flow, interval_max);
+}
+
+void
+flow_bound(struct flow *flow, struct duration interval_max)
+{
+    struct duration longest = duration_s(FLOW_PAUSE_MAX_S);
+
+    flow->pause_max = interval_max.ns < longest.ns ? interval_max : longest;
 }
 
 bool

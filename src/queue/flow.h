@@ -39,6 +39,9 @@ struct flow {
 void flow_init(struct flow *flow, uint32_t window, uint32_t rate_a_minute,
                struct duration interval_max);
 
+/* The longest time between two attempts has changed; a pause that has begun stays. */
+void flow_bound(struct flow *flow, struct duration interval_max);
+
 /* Whether one more transaction may begin now. */
 bool flow_may_start(const struct flow *flow, struct instant now);
 /* It does not answer, and nothing is to be sent there now. */

@@ -125,6 +125,17 @@ no_pause_is_longer_than_the_time_between_two_attempts(void **state)
         assert_int_equal(flow_is_shut(&flow, at_s(i)), i + 1 >= FLOW_SHUT_AFTER);
         assert_false(flow_is_shut(&flow, at_s(i + 2)));
     }
+    /* And so it is when that time is made longer, and shorter again. */
+    flow_bound(&flow, duration_s(3600));
+    flow_open(&flow);
+    flow_started(&flow, at_s(100));
+    flow_ended(&flow, at_s(100), FLOW_UNREACHABLE);
+    assert_true(flow_is_shut(&flow, at_s(110)));
+    flow_open(&flow);
+    flow_bound(&flow, duration_s(2));
+    flow_started(&flow, at_s(200));
+    flow_ended(&flow, at_s(200), FLOW_UNREACHABLE);
+    assert_false(flow_is_shut(&flow, at_s(202)));
 }
 
 static void

@@ -33,8 +33,10 @@ outgoing_destination(struct store_role *role, struct slice name)
     uint64_t hash = hash64(name, store_seed(role->store));
     struct outgoing_destination *found = map_find(&outgoing->destinations, map_key_u64(&hash));
 
-    if (found)
+    if (found) {
+        flow_bound(&found->flow, role->config->queue_interval_max);
         return found;
+    }
     found = calloc(1, sizeof(*found));
     if (!found)
         abort();
