@@ -89,11 +89,18 @@ fill_text(struct smtp_client *client)
     }
 }
 
+/* NUL is no text, whatever the sender has said (RFC 6152 §3 with RFC 2045 §2.8): a host that throws
+ * it away would see the end of the message in "CRLF NUL . CRLF". */
+bool
+smtp_content_is_binary(const struct smtp_client *client)
+{
+    return client->content.has_nul || (client->message->is_binary && !client->content.is_clean);
+}
+
 bool
 smtp_client_is_binary(const struct smtp_client *client)
 {
-    return client->is_chunk && client->message->is_binary &&
-           (client->content.has_nul || !client->content.is_clean);
+    return client->is_chunk && smtp_content_is_binary(client);
 }
 
 void

@@ -156,8 +156,7 @@ is_possible(struct smtp_client *client)
 static bool
 is_fit(struct smtp_client *client, bool *ret_is_7bit_wanted)
 {
-    bool is_binary =
-        client->message->is_binary && (client->content.has_nul || !client->content.is_clean);
+    bool is_binary = smtp_content_is_binary(client);
 
     *ret_is_7bit_wanted = client->content.is_8bit && !(client->extensions & ENVELOPE_8BITMIME);
     if (is_binary && client->extensions & ENVELOPE_BINARYMIME)
@@ -170,7 +169,7 @@ is_fit(struct smtp_client *client, bool *ret_is_7bit_wanted)
 static void
 choose_way(struct smtp_client *client)
 {
-    bool is_raw = client->content.is_clean || client->message->is_binary;
+    bool is_raw = client->content.is_clean || smtp_content_is_binary(client);
 
     client->is_chunk = client->session_extensions & SESSION_CHUNKING && is_raw;
 }
@@ -228,7 +227,9 @@ smtp_client_convert(struct smtp_client *client, const struct slice *content, str
     /* RFC 6152 §3: a message that cannot be converted goes back. */
     if (!content || !is_fit(client, &is_7bit_wanted))
         refuse_all(client, SMTP_CLIENT_PERMANENT, false, ENVELOPE_STATUS(5, 6, 3),
-                   "The host takes no 8-bit content, and this one cannot be converted");
+                   client->content.has_nul
+                       ? "The host takes no NUL, and this content cannot be converted"
+                       : "The host takes no 8-bit content, and this one cannot be converted");
     else if (is_possible(client))
         begin(client, now);
 }

@@ -197,6 +197,7 @@ void smtp_client_put_rcpt(struct smtp_client *client, size_t recipient);
 /* ---- client_body.c */
 struct client_content smtp_content_look(struct slice bytes);
 /* It leaves as octets, not as lines (RFC 3030 §3). */
+bool smtp_content_is_binary(const struct smtp_client *client);
 bool smtp_client_is_binary(const struct smtp_client *client);
 /* Puts the next piece into the output, when there is one and the output is empty. */
 void smtp_client_fill(struct smtp_client *client);

@@ -124,6 +124,36 @@ binary_content_travels_in_a_chunk(void **state)
                          "DONE\nCLOSE lost 0 4.4.2 The connection was lost\n");
 }
 
+/* Some hosts throw NUL away, and would see the end of the message here. */
+static void
+a_nul_does_not_travel_as_text(void **state)
+{
+    struct client_play *play = *state;
+    struct smtp_client_message message =
+        message_of(SLICE("Subject: x\r\n\r\n\0.\r\nMAIL FROM:<>\r\n"));
+
+    set_message(play, &message);
+    client_play_dialogue(play,
+                         OPENING "S: 250-8BITMIME\n"
+                                 "S: 250 CHUNKING\n"
+                                 "C: QUIT\n"
+                                 "S: 221 Bye\n",
+                         "READY\nCONVERT text\nRESULT 0 permanent 0 5.6.3 The host takes no NUL, and "
+                         "this content cannot be converted\nDONE\n"
+                         "CLOSE quit 221 Bye\n");
+    client_play_dialogue(play,
+                         OPENING "S: 250-BINARYMIME\n"
+                                 "S: 250 CHUNKING\n"
+                                 "C: MAIL FROM:<> BODY=BINARYMIME\n"
+                                 "S: 250 OK\n"
+                                 "C: RCPT TO:<Jones@foo.com>\n"
+                                 "S: 250 OK\n"
+                                 "C: BDAT 33 LAST\n"
+                                 "E:\n",
+                         "READY\nRESULT 0 temporary 0 4.4.2 The connection was lost session\n"
+                         "DONE\nCLOSE lost 0 4.4.2 The connection was lost\n");
+}
+
 /* RFC 6531 §3.2 */
 static void
 international_addresses_are_not_downgraded(void **state)
@@ -285,6 +315,7 @@ main(void)
         TEST(parameters_travel_where_the_host_knows_them),
         TEST(eight_bit_content_is_converted_or_returned),
         TEST(binary_content_travels_in_a_chunk),
+        TEST(a_nul_does_not_travel_as_text),
         TEST(international_addresses_are_not_downgraded),
         TEST(what_is_too_large_is_not_tried),
         TEST(requiretls_is_honoured),
