@@ -11,14 +11,20 @@
 
 enum { TEXT_MAX = 256 * 1024, SCRATCH_MAX = 20 * 1024, DONE_LINE_MAX = 16 };
 
+/* A stranger has a while for each line, and not for ever with many. */
 static void
 touch(struct imap_server *server, struct instant now)
 {
     uint32_t ms = server->options.idle_ms > IMAP_IDLE_MS_MIN ? server->options.idle_ms
                                                              : (uint32_t)IMAP_IDLE_MS_MIN;
 
-    server->idle_ends = instant_after(
-        now, duration_ms(server->state == IMAP_NOT_AUTHENTICATED ? IMAP_EARLY_MS : ms));
+    if (server->state == IMAP_NOT_AUTHENTICATED) {
+        server->idle_ends = instant_after(now, duration_ms(IMAP_EARLY_MS));
+        if (instant_is_before(server->stranger_ends, server->idle_ends))
+            server->idle_ends = server->stranger_ends;
+    } else {
+        server->idle_ends = instant_after(now, duration_ms(ms));
+    }
 }
 
 static void drop_task(struct imap_server *server);
@@ -51,6 +57,7 @@ imap_server_open(const struct imap_server_options *options, struct instant now)
     imap_set_builder_init(&server->gathered);
     imap_set_builder_init(&server->own);
     list_init(&server->view.link);
+    server->stranger_ends = instant_after(now, duration_ms(IMAP_STRANGER_MS));
     touch(server, now);
     greet(server);
     return server;
@@ -547,7 +554,9 @@ take_some(struct imap_server *server, struct slice input, struct instant now)
         size_t some = min_size(server->literal_left, input.len);
         buffer_put(&server->command, slice_first(input, some));
         server->literal_left -= some;
-        touch(server, now);
+        /* An octet now and then buys a stranger no time. */
+        if (server->state != IMAP_NOT_AUTHENTICATED)
+            touch(server, now);
         return some;
     }
     size_t end = slice_find_byte(input, '\n');
@@ -636,9 +645,11 @@ imap_server_expire(struct imap_server *server, struct instant now)
     if (instant_is_before(now, server->idle_ends))
         return;
     bool is_read = imap_server_output(server).len == 0;
-    if (server->is_running && is_read)
-        touch(server, now); /* it is we who are slow */
-    else
+    if (server->is_running && is_read) {
+        /* It is we who are slow. */
+        server->stranger_ends = instant_after(now, duration_ms(IMAP_STRANGER_MS));
+        touch(server, now);
+    } else
         imap_shut(server, IMAP_CLOSE_IDLE, "[UNAVAILABLE] silent for too long");
     if (server->compress)
         imap_compress_pack(server);

@@ -29,6 +29,7 @@ enum {
     IMAP_FAILURES_MAX = 5,             /* refused logins, then it is closed */
     IMAP_IDLE_MS_MIN = 30 * 60 * 1000, /* RFC 9051 §5.4 */
     IMAP_EARLY_MS = 60 * 1000,         /* silence before login */
+    IMAP_STRANGER_MS = 10 * 60 * 1000, /* all the time before login */
     IMAP_USES = 6,
 };
 

@@ -86,7 +86,7 @@ struct imap_server {
     bool is_idling, is_changed, is_stopping;
     bool is_read_only;
     uint8_t announced; /* how many keywords the client knows */
-    struct instant idle_ends, held_until;
+    struct instant idle_ends, stranger_ends, held_until;
     struct instant fed_at;
     uint32_t errors, failures;
     uint64_t account;

@@ -42,9 +42,11 @@ grow(struct note_ledger *ledger)
 bool
 note_ledger_open(struct note_ledger *ledger, uint64_t id)
 {
+    if (id == UINT64_MAX)
+        return false;
     if (ledger->is_lenient)
         return true;
-    if (id == UINT64_MAX || ledger->count >= NOTE_LEDGER_MAX)
+    if (ledger->count >= NOTE_LEDGER_MAX)
         return false;
     if (ledger->count * 2 >= ledger->size)
         grow(ledger);
@@ -59,10 +61,10 @@ note_ledger_open(struct note_ledger *ledger, uint64_t id)
 bool
 note_ledger_has(const struct note_ledger *ledger, uint64_t id)
 {
-    if (ledger->is_lenient)
-        return true;
-    return id != UINT64_MAX && ledger->count > 0 &&
-           ledger->ids[find_place(ledger->ids, ledger->size, id + 1)] != 0;
+    if (id == UINT64_MAX)
+        return false;
+    return ledger->is_lenient ||
+           (ledger->count > 0 && ledger->ids[find_place(ledger->ids, ledger->size, id + 1)] != 0);
 }
 
 /* Moves later ids of the run forward, so that no search stops at the place set free. */
@@ -84,10 +86,10 @@ close_gap(struct note_ledger *ledger, size_t gap)
 bool
 note_ledger_answer(struct note_ledger *ledger, uint64_t id)
 {
-    if (ledger->is_lenient)
-        return true;
     if (!note_ledger_has(ledger, id))
         return false;
+    if (ledger->is_lenient)
+        return true;
     close_gap(ledger, find_place(ledger->ids, ledger->size, id + 1));
     ledger->count--;
     return true;

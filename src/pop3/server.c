@@ -12,6 +12,7 @@ enum { ANSWER_MAX = 24 * 1024 };
 /* Room that is kept free behind a body or a listing for its end. */
 enum { TAIL_MAX = 128 };
 
+/* A stranger may be silent as long as anybody, but does not stay for ever by small talk. */
 static void
 touch(struct pop3_server *server, struct instant now)
 {
@@ -19,6 +20,9 @@ touch(struct pop3_server *server, struct instant now)
 
     server->idle_ends =
         instant_after(now, duration_ms(idle_ms > POP3_IDLE_MS_MIN ? idle_ms : POP3_IDLE_MS_MIN));
+    if (server->state == POP3_AUTHORIZATION &&
+        instant_is_before(server->stranger_ends, server->idle_ends))
+        server->idle_ends = server->stranger_ends;
 }
 
 /* RFC 1939 §4 and §7: with a timestamp, APOP is offered. */
@@ -56,6 +60,7 @@ pop3_server_open(const struct pop3_server_options *options, struct instant now)
     buffer_init(&server->output, POP3_OUTPUT_MAX);
     buffer_init(&server->scratch, POP3_SASL_LINE_MAX);
     buffer_init(&server->name, POP3_NAME_MAX);
+    server->stranger_ends = instant_after(now, duration_ms(POP3_STRANGER_MS));
     touch(server, now);
     put_banner(server);
     return server;

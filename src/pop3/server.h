@@ -25,7 +25,8 @@ enum {
     POP3_MESSAGES_MAX = 2000000,      /* shown in one session: the first ones */
     POP3_ERRORS_MAX = 20,             /* bad commands in a session, then it is closed */
     POP3_FAILURES_MAX = 5,            /* refused logins, then it is closed */
-    POP3_IDLE_MS_MIN = 10 * 60 * 1000 /* RFC 1939 §3: at least ten minutes */
+    POP3_IDLE_MS_MIN = 10 * 60 * 1000, /* RFC 1939 §3: at least ten minutes */
+    POP3_STRANGER_MS = 30 * 60 * 1000  /* all the time before login */
 };
 
 enum { POP3_EXPIRE_NEVER = UINT32_MAX };

@@ -62,7 +62,7 @@ struct pop3_server {
     uint32_t read_count;
     uint32_t errors;
     uint32_t failures;
-    struct instant idle_ends;
+    struct instant idle_ends, stranger_ends;
     struct instant held_until;
 };
 

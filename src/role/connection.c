@@ -48,6 +48,7 @@ struct connection {
     bool is_blocked; /* the stream takes no more for now */
     bool is_secured; /* the owner has been told */
     bool asks_certificate;
+    struct duration handshake;
 };
 
 static_assert(sizeof(struct connection) <= 512, "an idle connection must stay cheap");
@@ -277,8 +278,7 @@ begin_tls(struct connection *connection)
     if (connection->asks_certificate)
         tls_engine_ask_certificate(connection->tls);
     connection->tls_next = NULL;
-    connection->phase_ends =
-        instant_after(now_of(connection), duration_ms(CONNECTION_HANDSHAKE_MS));
+    connection->phase_ends = instant_after(now_of(connection), connection->handshake);
 }
 
 /* The replies to a pipelined group leave together (RFC 2920 §3.2): while the engine waits for an
@@ -476,6 +476,8 @@ connection_open(const struct connection_options *options)
         .owner = options->owner,
         .tls_next = options->tls,
         .asks_certificate = options->asks_certificate,
+        .handshake = options->handshake.ns > 0 ? options->handshake
+                                               : duration_ms(CONNECTION_HANDSHAKE_MS),
         .armed = INSTANT_NEVER,
         .phase_ends = INSTANT_NEVER,
         .read_size = READ_FIRST,
@@ -541,8 +543,7 @@ connection_start_tls_client(struct connection *connection, struct tls_context *c
     assert(!connection->tls);
     buffer_finish(&connection->held);
     connection->tls = tls_engine_open_expecting(context, expectation);
-    connection->phase_ends =
-        instant_after(now_of(connection), duration_ms(CONNECTION_HANDSHAKE_MS));
+    connection->phase_ends = instant_after(now_of(connection), connection->handshake);
     connection->is_again = true;
 }
 

@@ -7,7 +7,8 @@ from office import free_port
 
 
 class NextHop:
-    """`words`: what it offers; `said`: what it answers to a verb, if not 250, as octets with their line end."""
+    """`words`: what it offers; `said`: what it answers to a verb, if not 250: a function from the line to
+    octets with their line end."""
 
     def __init__(self, words=(), said=None):
         self.words, self.said, self.sent = words, said or {}, []
@@ -33,7 +34,7 @@ class NextHop:
             while line := file.readline():
                 verb = line[:4].upper()
                 if verb in self.said:
-                    client.sendall(self.said[verb])
+                    client.sendall(self.said[verb](line))
                 elif verb == b"EHLO":
                     said = ["far.test", *self.words]
                     client.sendall("".join(f"250{' ' if word is said[-1] else '-'}{word}\r\n" for word in said).encode())

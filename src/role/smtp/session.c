@@ -247,6 +247,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .shared = role->shared,
         .stream = stream,
         .tls = is_secure ? identity_context(&role->identity) : NULL,
+        .handshake = role->config->tls_handshake_timer,
         .asks_certificate = session->service != SERVICE_SMTP &&
                             (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
         .engine_kind = &smtp_server_kind,

@@ -138,7 +138,8 @@ a_nul_does_not_travel_as_text(void **state)
                                  "S: 250 CHUNKING\n"
                                  "C: QUIT\n"
                                  "S: 221 Bye\n",
-                         "READY\nCONVERT text\nRESULT 0 permanent 0 5.6.3 The host takes no NUL, and "
+                         "READY\nCONVERT text\n"
+                         "RESULT 0 permanent 0 5.6.3 The host takes no NUL, and "
                          "this content cannot be converted\nDONE\n"
                          "CLOSE quit 221 Bye\n");
     client_play_dialogue(play,
@@ -148,7 +149,7 @@ a_nul_does_not_travel_as_text(void **state)
                                  "S: 250 OK\n"
                                  "C: RCPT TO:<Jones@foo.com>\n"
                                  "S: 250 OK\n"
-                                 "C: BDAT 33 LAST\n"
+                                 "C: BDAT 32 LAST\n"
                                  "E:\n",
                          "READY\nRESULT 0 temporary 0 4.4.2 The connection was lost session\n"
                          "DONE\nCLOSE lost 0 4.4.2 The connection was lost\n");
