@@ -129,7 +129,7 @@ static void
 remove_root(const char *root)
 {
     struct client_problem problem = {0};
-    char command[100];
+    char command[120];
 
     (void)snprintf(command, sizeof(command), "rm -r %s", root);
     assert_true(client_keep_pipe(command, SLICE(""), &problem));
