@@ -373,6 +373,8 @@ shown_selected(struct shown *shown)
             all[count++] = shown->before[at++];
         if (at < shown->before_count && shown->before[at].uid == told.uid)
             at++;
+        while (count < i) /* they came, and went again while the mailbox was opened */
+            all[count++] = (struct shown_message){0};
         if (count != i)
             boxes_fail(shown->boxes, "%s: after coming back %u is number %zu, but was told as %zu",
                        boxes_names[shown->box], told.uid, count + 1, i + 1);
