@@ -240,15 +240,25 @@ take_pair(struct state *state, struct cursor *line)
     return true;
 }
 
+/* The line is the UID of an entry, which need not be there: *ret_entry is NULL then. */
 static bool
-take_forgotten(struct state *state, struct cursor *line)
+take_entry(struct state *state, struct cursor *line, struct state_entry **ret_entry)
 {
-    struct state_entry *entry;
     uint32_t uid;
 
     if (!cursor_take_u32(line, 1, UINT32_MAX, &uid) || !cursor_is_done(line))
         return false;
-    entry = state_of_uid(state, uid);
+    *ret_entry = state_of_uid(state, uid);
+    return true;
+}
+
+static bool
+take_forgotten(struct state *state, struct cursor *line)
+{
+    struct state_entry *entry;
+
+    if (!take_entry(state, line, &entry))
+        return false;
     if (entry)
         drop(state, entry);
     return true;
@@ -258,11 +268,9 @@ static bool
 take_dying(struct state *state, struct cursor *line)
 {
     struct state_entry *entry;
-    uint32_t uid;
 
-    if (!cursor_take_u32(line, 1, UINT32_MAX, &uid) || !cursor_is_done(line))
+    if (!take_entry(state, line, &entry))
         return false;
-    entry = state_of_uid(state, uid);
     if (entry)
         entry->is_dying = state->has_dying = true;
     return true;

@@ -4,6 +4,7 @@
 #include "role/store/tls_results.h"
 
 #include "envelope/literal.h"
+#include "role/tls_result.h"
 
 #include <stdlib.h>
 
@@ -18,26 +19,6 @@ enum {
 };
 
 /* ---- what a session was -------------------------------------------------------------------- */
-
-/* RFC 8460 §4.3; NULL for what is no failure. */
-static const char *
-failure_name(enum store_transport_tls_result result)
-{
-    static const char *const names[STORE_TRANSPORT_TLS_RESULT_COUNT] = {
-        [STORE_TRANSPORT_TLS_RESULT_NOT_SUPPORTED] = "starttls-not-supported",
-        [STORE_TRANSPORT_TLS_RESULT_HOST_MISMATCH] = "certificate-host-mismatch",
-        [STORE_TRANSPORT_TLS_RESULT_EXPIRED] = "certificate-expired",
-        [STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED] = "certificate-not-trusted",
-        [STORE_TRANSPORT_TLS_RESULT_VALIDATION] = "validation-failure",
-        [STORE_TRANSPORT_TLS_RESULT_TLSA_INVALID] = "tlsa-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_DNSSEC_INVALID] = "dnssec-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_STS_WEBPKI] = "sts-webpki-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_STS_FETCH] = "sts-policy-fetch-error",
-        [STORE_TRANSPORT_TLS_RESULT_STS_INVALID] = "sts-policy-invalid",
-    };
-
-    return names[result];
-}
 
 static bool
 is_same_host(const struct store_transport_attempt *left,
@@ -155,13 +136,13 @@ count_attempt(struct store_role *role, const struct store_route_hop *hop,
               const struct store_transport_carried *carried, size_t place)
 {
     const struct store_transport_attempt *attempt = &carried->attempts.at[place];
-    const char *failure = failure_name(attempt->tls_result);
+    const char *failure = tls_result_name(attempt->tls_result);
     struct buffer text, address;
 
     if (attempt->is_reused)
         return;
     if (had_no_starttls(carried, place) && hop->tls != STORE_ROUTE_TLS_NONE)
-        failure = failure_name(STORE_TRANSPORT_TLS_RESULT_NOT_SUPPORTED);
+        failure = tls_result_name(STORE_TRANSPORT_TLS_RESULT_NOT_SUPPORTED);
     buffer_init(&text, TALLY_TEXT_MAX);
     buffer_init(&address, TALLY_NAME_MAX);
     struct tally_event event = {

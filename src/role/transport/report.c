@@ -5,25 +5,7 @@
 #include "role/transport/transport_role.h"
 
 #include "host/log.h"
-
-/* RFC 8460 §4.3; NULL for what is no failure. */
-static const char *
-name_of(enum store_transport_tls_result result)
-{
-    static const char *const names[] = {
-        [STORE_TRANSPORT_TLS_RESULT_NOT_SUPPORTED] = "starttls-not-supported",
-        [STORE_TRANSPORT_TLS_RESULT_HOST_MISMATCH] = "certificate-host-mismatch",
-        [STORE_TRANSPORT_TLS_RESULT_EXPIRED] = "certificate-expired",
-        [STORE_TRANSPORT_TLS_RESULT_NOT_TRUSTED] = "certificate-not-trusted",
-        [STORE_TRANSPORT_TLS_RESULT_VALIDATION] = "validation-failure",
-        [STORE_TRANSPORT_TLS_RESULT_TLSA_INVALID] = "tlsa-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_DNSSEC_INVALID] = "dnssec-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_STS_WEBPKI] = "sts-webpki-invalid",
-        [STORE_TRANSPORT_TLS_RESULT_STS_FETCH] = "sts-policy-fetch-error",
-        [STORE_TRANSPORT_TLS_RESULT_STS_INVALID] = "sts-policy-invalid",
-    };
-    return (size_t)result < COUNT_OF(names) ? names[result] : NULL;
-}
+#include "role/tls_result.h"
 
 /* RFC 8460 §4.2 */
 static const char *
@@ -42,7 +24,7 @@ report_tls(struct transport_job *job)
 
     for (size_t i = 0; i < job->attempt_count; i++) {
         const struct store_transport_attempt *attempt = &job->attempts[i];
-        const char *name = name_of(attempt->tls_result);
+        const char *name = tls_result_name(attempt->tls_result);
         if (!name)
             continue;
         log_begin(&line, job->transport->start.host, HOST_LEVEL_NOTICE, "tls_failure");
