@@ -48,14 +48,10 @@ take_word(struct slice *line)
 static uint32_t
 number_of(struct slice text)
 {
-    uint64_t number = 0;
+    struct cursor cursor = cursor_of(text);
+    uint32_t number;
 
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9' || number > UINT32_MAX / 10)
-            return 0;
-        number = number * 10 + (uint64_t)(text.at[i] - '0');
-    }
-    return number <= UINT32_MAX ? (uint32_t)number : 0;
+    return cursor_take_u32(&cursor, 0, UINT32_MAX, &number) && cursor_is_done(&cursor) ? number : 0;
 }
 
 /* "3 V1275660208 N25022 G…", or of old "1 1173189136 20221". */

@@ -4,6 +4,7 @@
  * sheet `sts`: domain, id, when it was fetched, until when it holds, and its text in base64. */
 #include "role/store/outgoing.h"
 
+#include "base/cursor.h"
 #include "role/store/sheet.h"
 #include "routing/sts.h"
 #include "text/base64.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #define SHEET_NAME "sts"
+#define SECONDS_MAX UINT64_C(999999999999) /* of a time in a line */
 
 enum {
     POLICIES_MAX = 4096,
@@ -123,48 +125,26 @@ put_line(struct buffer *out, const struct kept_policy *policy)
     buffer_put_byte(out, '\n');
 }
 
-static bool
-take_seconds(struct slice word, int64_t *ret_s)
-{
-    int64_t seconds = 0;
-
-    if (word.len == 0 || word.len > 12)
-        return false;
-    for (size_t i = 0; i < word.len; i++) {
-        if (!byte_is_digit(word.at[i]))
-            return false;
-        seconds = seconds * 10 + (word.at[i] - '0');
-    }
-    *ret_s = seconds;
-    return true;
-}
-
-static struct slice
-take_word(struct slice *line)
-{
-    size_t end = slice_find_byte(*line, ' ');
-    struct slice word = slice_first(*line, end);
-
-    *line = slice_skip(*line, end + 1);
-    return word;
-}
-
 static void
 on_line(void *context, struct slice line)
 {
     struct policies *policies = context;
-    struct slice domain = take_word(&line), id = take_word(&line);
+    struct cursor cursor = cursor_of(line);
+    struct slice domain, id;
     struct buffer text;
-    int64_t fetched_s, until_s;
+    uint64_t fetched_s, until_s;
 
-    if (!take_seconds(take_word(&line), &fetched_s) || !take_seconds(take_word(&line), &until_s))
+    if (!cursor_take_until(&cursor, ' ', &domain) || !cursor_take_byte(&cursor, ' ') ||
+        !cursor_take_until(&cursor, ' ', &id) || !cursor_take_byte(&cursor, ' ') ||
+        !cursor_take_u64(&cursor, 0, SECONDS_MAX, &fetched_s) || !cursor_take_byte(&cursor, ' ') ||
+        !cursor_take_u64(&cursor, 0, SECONDS_MAX, &until_s) || !cursor_take_byte(&cursor, ' '))
         return;
     buffer_init(&text, ROUTING_STS_TEXT_MAX);
-    if (base64_parse(line, &text) &&
-        is_sound(domain, id, buffer_slice(&text), fetched_s, until_s)) {
+    if (base64_parse(cursor_rest(&cursor), &text) &&
+        is_sound(domain, id, buffer_slice(&text), (int64_t)fetched_s, (int64_t)until_s)) {
         struct kept_policy *policy = keep(policies, domain, id, buffer_slice(&text));
-        policy->fetched_s = fetched_s;
-        policy->until_s = until_s;
+        policy->fetched_s = (int64_t)fetched_s;
+        policy->until_s = (int64_t)until_s;
     }
     buffer_finish(&text);
 }
