@@ -7,9 +7,8 @@ import os
 import re
 import socket
 import time
-import unittest
 
-from office import ALICE, BOB, CLIENT_S, Office, main
+from office import ALICE, BOB, CLIENT_S, OfficeCase, main
 
 # What AddressSanitizer keeps of freed memory would hide what the server keeps.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:malloc_context_size=2"
@@ -80,15 +79,7 @@ LOOKS = [b"FETCH %d (ENVELOPE)", b"FETCH %d (BODYSTRUCTURE)", b"FETCH %d (PREVIE
          b"THREAD REFERENCES UTF-8 ALL", b"THREAD ORDEREDSUBJECT UTF-8 ALL"]
 
 
-class Bombs(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
-
+class Bombs(OfficeCase):
     def others_are_served(self):
         self.office.send("meanwhile", to=ALICE)
 

@@ -11,9 +11,8 @@ import ssl
 import statistics
 import threading
 import time
-import unittest
 
-from office import ALICE, BOB, CLIENT_S, Lines, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, Lines, OfficeCase, main, wait_for
 
 NOBODY = "nobody.of.that.name@example.test"
 PER_ADDRESS = 12
@@ -41,15 +40,7 @@ HELLO = b"\x16\x03\x01\x02\x00\x01" + b"\0" * 500  # of TLS
 SLOW = {25: b"EHLO " + b"x" * 500, 24: b"LHLO " + b"x" * 500, 587: b"AUTH PLAIN " + b"A" * 500, 465: HELLO, 995: HELLO, 993: HELLO}
 
 
-class Doors(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
-
+class Doors(OfficeCase):
     def setUp(self):
         self.pids = set(self.office.processes())
 
@@ -180,16 +171,10 @@ class Doors(unittest.TestCase):
         self.assertRegex(log_in(right, "127.4.0.2"), rb"^a OK")
 
 
-class Crowds(unittest.TestCase):
+class Crowds(OfficeCase):
     """With small limits, so that they are met in a test."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office(config=CONFIG)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
+    config = CONFIG
 
     def others_are_served(self, source="127.9.9.9"):
         """A letter goes in and is read, by somebody from elsewhere."""

@@ -9,7 +9,7 @@ import socket
 import unittest
 
 from next_hop import NextHop
-from office import ALICE, BOB, CLIENT_S, Lines, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
 
 MARK = "Injected"
 # What stands between an honest beginning and what is to become a line of its own.

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import unittest
 from pathlib import Path
 
 import office
@@ -37,10 +36,10 @@ def subjects(text):
 EXPECTED = [number if number % 10 else 0 for number in range(COUNT)]
 
 
-class Boxes(unittest.TestCase):
+class Boxes(office.OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = office.Office()
+        super().setUpClass()
         cls.scratch = tempfile.TemporaryDirectory(prefix="boxes-")
         cls.folder = Path(cls.scratch.name)
         write_box(cls.folder / "in.mbox")
@@ -49,7 +48,6 @@ class Boxes(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scratch.cleanup()
-        cls.office.close()
 
     def start(self, *words):
         return subprocess.Popen([office.FACTEUR, *words], env=self.office.environment(),

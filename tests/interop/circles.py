@@ -4,25 +4,22 @@
 circle, mailing lists that do (case B6, B9)."""
 import json
 import subprocess
-import unittest
 
-from office import ALICE, BOB, FACTEUR, Office, main, wait_for
+from office import ALICE, BOB, FACTEUR, OfficeCase, main, wait_for
 
 CONFIG = '''
 rewrite = {"al@pc.example.test alice@example.test", "@*.example.test @example.test"}
 '''
 
 
-class Circles(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office(config=CONFIG)
-        cls.office.tool("alias", "add", "--list", "crew@example.test", ALICE, BOB,
-                        "--unsubscribe", "https://example.test/leave")
+class Circles(OfficeCase):
+    config = CONFIG
 
     @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.office.tool("alias", "add", "--list", "crew@example.test", ALICE, BOB,
+                        "--unsubscribe", "https://example.test/leave")
 
     def hand_in(self, text, to, who=None, sender="someone@elsewhere.test"):
         """The code behind the final dot."""

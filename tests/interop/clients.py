@@ -16,7 +16,7 @@ import unittest
 from email.message import EmailMessage
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, Lines, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, Lines, Office, OfficeCase, main, wait_for
 from terminal import Terminal
 
 ATTACHED = bytes(range(256)) * 2000
@@ -31,16 +31,12 @@ def run(*words, text=b"", code=0, env=None):
     return done.stdout.decode(errors="replace")
 
 
-class Clients(unittest.TestCase):
+class Clients(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.base = cls.office.base
         cls.chain = cls.office.folder / "tls/chain.pem"
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="fc-")

@@ -5,21 +5,12 @@ import json
 import os
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office
+from office import ALICE, BOB, CLIENT_S, FACTEUR, OfficeCase
 
 
-class Correspondents(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
-
+class Correspondents(OfficeCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="fd-")
         self.addCleanup(temporary.cleanup)

@@ -12,24 +12,15 @@ import socket
 import subprocess
 import tempfile
 import threading
-import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, FACTEUR, OfficeCase, main, wait_for
 
 USAGE, DATAERR, NOINPUT, UNAVAILABLE, TEMPFAIL, NOPERM, CONFIG = 64, 65, 66, 69, 75, 77, 78
 
 
-class Desk(unittest.TestCase):
+class Desk(OfficeCase):
     """Each test has its own home; all share the office, so subjects are their own."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="fd-")

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 from nameserver import NameServer
-from office import ALICE, CLIENT_S, FACTEUR, Office, main
+from office import ALICE, CLIENT_S, FACTEUR, OfficeCase, main
 
 USAGE = 64
 FILE = """<?xml version="1.0"?><clientConfig version="1.1"><emailProvider id="example.test">
@@ -60,15 +60,11 @@ class Resolver(threading.Thread):
             self.socket.sendto(bytes(answer), client)
 
 
-class Discovery(unittest.TestCase):
+class Discovery(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.chain = cls.office.folder / "tls/chain.pem"
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="fv-", dir="/tmp")

@@ -12,9 +12,8 @@ import smtplib
 import socket
 import ssl
 import time
-import unittest
 
-from office import ALICE, BOB, CLIENT_S, Lines, Office, main
+from office import ALICE, BOB, CLIENT_S, Lines, OfficeCase, main
 
 # What AddressSanitizer keeps of freed memory would hide what the server keeps: set before a server starts.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:malloc_context_size=2"
@@ -29,21 +28,17 @@ SILENT_KIB_MAX = 48         # for each connection, with all that a sanitizer add
 OTHERS_S = 10               # how long another's letter may take meanwhile, on a busy machine
 
 
-class Flood(unittest.TestCase):
+class Flood(OfficeCase):
     config = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.office = Office(config=cls.config)
+        super().setUpClass()
         cls.base = cls.office.base
         cls.plain_ports = [cls.base + port for port in (24, 25, 110, 587)]
         cls.tls_ports = [cls.base + port for port in (465, 995)]
         cls.office.send("warm")
         cls.office.find("warm")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         self.before = self.office.memory_kib()

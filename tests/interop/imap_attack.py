@@ -7,9 +7,8 @@ import os
 import random
 import re
 import socket
-import unittest
 
-from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, OfficeCase, main, wait_for
 
 # What the sanitizers keep of freed memory is not what is measured here.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:malloc_context_size=2"
@@ -63,10 +62,12 @@ class Session:
             pass
 
 
-class Attack(unittest.TestCase):
+class Attack(OfficeCase):
+    config = "connections_per_account_max = 100\nmessage_size_max = \"10 MiB\"\n"
+
     @classmethod
     def setUpClass(cls):
-        cls.office = Office(config="connections_per_account_max = 100\nmessage_size_max = \"10 MiB\"\n")
+        super().setUpClass()
         chance = random.Random(1)
         with Session(cls.office) as alice:
             assert alice.ask("APPEND INBOX ", b"Subject: large\r\n\r\n" + b"%078d\r\n" % 7 * (LARGE // 80))[0][:2] == "OK"
@@ -76,10 +77,6 @@ class Attack(unittest.TestCase):
             for number in range(SMALL):
                 text = f"Subject: {number}\r\n\r\n{chance.randbytes(4000).hex()}\r\n".encode()
                 assert alice.ask("APPEND INBOX ", text)[0][:2] == "OK"
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         self.pids = set(self.office.processes())

@@ -6,13 +6,12 @@ import imaplib
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, OfficeCase, main
 from terminal import Screen
 
 LETTER = (b"From: Ann <ann@example.test>\r\nTo: alice@example.test\r\nSubject: =?utf-8?q?caf=C3=A9?= %d\r\n"
@@ -36,16 +35,12 @@ def needs(program):
     return unittest.skipUnless(shutil.which(program), program + " is not installed")
 
 
-class ImapClients(unittest.TestCase):
+class ImapClients(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.base = cls.office.base
         cls.chain = cls.office.folder / "tls/chain.pem"
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="fi-")

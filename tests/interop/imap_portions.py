@@ -2,21 +2,14 @@
 # SPDX-License-Identifier: ISC
 """MESSAGELIMIT (RFC 9738): commands that do a part at a time, those that are all or nothing, and what has no limit."""
 import imaplib
-import unittest
 
-from office import ALICE, Office, main
+from office import ALICE, OfficeCase, main
 
 LIMIT = 3
 
 
-class Portions(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office(config=f"imap_message_limit = {LIMIT}\n")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
+class Portions(OfficeCase):
+    config = f"imap_message_limit = {LIMIT}\n"
 
     def setUp(self):
         """Five messages, with the UIDs 2 to 6."""

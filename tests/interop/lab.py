@@ -18,7 +18,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import FACTEUR, Lines, main, skip_all, wait_for
+from office import FACTEUR, main, skip_all, wait_for
 
 PORT, SUBMISSION, POP, NAMES = 10025, 10587, 10110, 10053
 PASSWORD = "the lab is on loopback"

@@ -6,23 +6,14 @@ import email.policy
 import os
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main
+from office import ALICE, BOB, CLIENT_S, FACTEUR, OfficeCase, main
 
 EXAMPLES = Path(FACTEUR).parents[2] / "docs/examples"
 
 
-class Library(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
-
+class Library(OfficeCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="fl-")
         self.addCleanup(temporary.cleanup)

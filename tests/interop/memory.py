@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from office import ALICE, FACTEUR, Office, main
+from office import ALICE, FACTEUR, OfficeCase, main
 
 REST_KIB_MAX = 15 * 1024 + 512  # with two processes of each kind
 WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stays ready
@@ -36,14 +36,8 @@ def has_sanitizer():
     return any(o["name"] == "b_sanitize" and o["value"] != "none" for o in options)
 
 
-class Memory(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office(config="\nprocesses = 2\n")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
+class Memory(OfficeCase):
+    config = "\nprocesses = 2\n"
 
     def wait_for_rest(self, most):
         """Each process gives back what it no longer needs when it has rested for some seconds."""

@@ -6,23 +6,14 @@ import json
 import re
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Lines, Office, main
+from office import ALICE, BOB, CLIENT_S, FACTEUR, Lines, OfficeCase, main
 
 CASES = Path(__file__).resolve().parent.parent / "corpus" / "messages"
 
 
-class Messages(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.office = Office()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
-
+class Messages(OfficeCase):
     def through(self, content):
         """What the server put before the message, and a file with the message as it came back. The
         message goes by BDAT, so that nothing in it needs a client's care."""

@@ -209,6 +209,16 @@ class Office:
         return found[0]
 
 
+class OfficeCase(unittest.TestCase):
+    """Tests of one office, started before the first and looked at after the last."""
+    config = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office(config=cls.config)
+        cls.addClassCleanup(cls.office.close)
+
+
 class Lines:
     """A bare connection: what a person types into netcat, and what they see."""
 

@@ -5,9 +5,8 @@ bounded, nothing is removed without QUIT, and what a stranger says before TLS co
 import poplib
 import random
 import socket
-import unittest
 
-from office import ALICE, BOB, CLIENT_S, Lines, Office, main
+from office import ALICE, BOB, CLIENT_S, Lines, OfficeCase, main
 
 GROWTH_KIB_MAX = 48 * 1024
 BODY_LINES = 40000
@@ -16,17 +15,13 @@ DAMAGE = (b"\x15\x03\x03\x00\x02\x02\x28", b"\x17\x03\x03\x00\x20" + b"\0" * 32,
           b"\x16\x03\x03\xff\xff" + b"\0" * 99)
 
 
-class Attack(unittest.TestCase):
+class Attack(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.port = cls.office.base + 110
         cls.office.send("large", body=(b"%070d\r\n" % 7) * BODY_LINES)
         cls.count = cls.stat()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     @classmethod
     def stat(cls):

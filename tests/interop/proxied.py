@@ -86,7 +86,7 @@ class Proxied(unittest.TestCase):
         with Through(self.port(25), header) as client:
             self.assertTrue(client.reply().startswith("220 "))
             client.ask("EHLO client.test")
-            client.ask(f"MAIL FROM:<fred@truc.test>")
+            client.ask("MAIL FROM:<fred@truc.test>")
             client.ask(f"RCPT TO:<{ALICE}>")
             client.ask("DATA")
             self.assertTrue(client.ask(f"Subject: {subject}\r\n\r\nx\r\n.").startswith("250 "))

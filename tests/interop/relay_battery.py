@@ -4,9 +4,8 @@
 server, from every sender, at every port; each must be refused at RCPT (RFC 5321 §3.6, §7.7;
 RFC 2505 §2.1)."""
 import itertools
-import unittest
 
-from office import ALICE, Lines, Office, main
+from office import ALICE, Lines, OfficeCase, main
 
 OURS, THEIRS = "example.test", "victim.test"
 RECIPIENTS = [
@@ -57,20 +56,16 @@ TRUSTING = ["XCLIENT ADDR=127.0.0.1 LOGIN=alice", "XFORWARD ADDR=127.0.0.1", "AU
             "AUTH EXTERNAL =", "AUTH PLAIN AGFsaWNlAA==", "ETRN {theirs}", "ATRN {theirs}", "TURN"]
 
 
-class RelayBattery(unittest.TestCase):
+class RelayBattery(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         # A domain whose mail we pass on for everybody: names only, no routes.
         accounts = cls.office.folder / "data/directory/accounts"
         with accounts.open("a") as file:
             file.write("relay partner.test\nrelay listed.test listed\nrecipient known@listed.test\n")
         cls.office.tool("reload")
         cls.host = cls.office.smtp().connect("localhost", cls.office.base + 25)[1].split()[0].decode()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.office.close()
 
     def fill(self, text):
         return text.format(ours=OURS, theirs=THEIRS, host=self.host)

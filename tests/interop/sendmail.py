@@ -12,16 +12,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, main, wait_for
+from office import ALICE, BOB, CLIENT_S, FACTEUR, Office, OfficeCase, main, wait_for
 
 USAGE, DATAERR, NOUSER, TEMPFAIL = 64, 65, 67, 75
 ME = pwd.getpwuid(os.getuid()).pw_name
 
 
-class Sendmail(unittest.TestCase):
+class Sendmail(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.office.tool("alias", "add", f"{ME}@example.test", ALICE)
         cls.temporary = tempfile.TemporaryDirectory(prefix="fs-")
         cls.folder = Path(cls.temporary.name)
@@ -30,7 +30,6 @@ class Sendmail(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.office.close()
         cls.temporary.cleanup()
 
     def run_it(self, *words, text="", code=0, program=None):

@@ -7,11 +7,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 
 from marionette import Driven
-from office import ALICE, BOB, Office, free_port, main, skip_all, wait_for
+from office import ALICE, BOB, OfficeCase, free_port, main, skip_all, wait_for
 
 # What is common to the scripts: promises out of Thunderbird's listeners.
 COMMON = """
@@ -100,10 +99,10 @@ await listened(it => sender.createAndSendMessage(null, identity, MailServices.ac
 """
 
 
-class Thunderbird(unittest.TestCase):
+class Thunderbird(OfficeCase):
     @classmethod
     def setUpClass(cls):
-        cls.office = Office()
+        super().setUpClass()
         cls.home = Path(tempfile.mkdtemp(prefix="ft-", dir="/tmp"))
         (cls.home / "profile").mkdir()
         cls.program = Driven(["thunderbird"], cls.home / "profile", free_port(), dict(os.environ, HOME=str(cls.home)))
@@ -115,7 +114,6 @@ class Thunderbird(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.program.close()
-        cls.office.close()
         shutil.rmtree(cls.home, ignore_errors=True)
 
     @classmethod
