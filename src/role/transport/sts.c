@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* MTA-STS (RFC 8461): policies of domains, fetched when the id of their record is new, and kept for
  * as long as they say. What cannot be fetched is as if there were none, unless one is known. */
-#include "role/transport/http.h"
 #include "role/transport/transport_role.h"
 
 #include "host/log.h"
+#include "role/fetch.h"
 
 #include <stdlib.h>
 
@@ -37,12 +37,10 @@ struct transport_fetch {
     struct sts_entry *entry;
     struct transport_job *job; /* whose message is the reason */
     struct store_transport_attempt *attempt;
-    struct connection *connection;
-    struct http http;
+    struct fetch *fetch; /* once the host is reached */
     struct instant end;
     struct slice host;
     uint8_t host_bytes[HOST_MAX];
-    bool is_secured;
 };
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -189,7 +187,7 @@ sts_take_known(struct transport *transport, const struct store_transport_policy 
 }
 
 static void
-conclude(struct transport_fetch *fetch, const char *problem)
+conclude(struct transport_fetch *fetch, struct slice text, const char *problem)
 {
     struct transport_job *first = fetch->job;
     struct transport *transport = first->transport;
@@ -200,7 +198,7 @@ conclude(struct transport_fetch *fetch, const char *problem)
 
     map_remove(&transport->sts, entry->domain);
     enum store_transport_tls_result result = STORE_TRANSPORT_TLS_RESULT_STS_FETCH;
-    if (!problem && !take_policy(entry, buffer_slice(&fetch->http.body), now)) {
+    if (!problem && !take_policy(entry, text, now)) {
         problem = "the policy makes no sense";
         result = STORE_TRANSPORT_TLS_RESULT_STS_INVALID;
     }
@@ -238,124 +236,47 @@ conclude(struct transport_fetch *fetch, const char *problem)
 
 /* ---- the connection ------------------------------------------------------------------------ */
 
-static size_t
-engine_feed(void *engine, struct slice input, struct instant now)
-{
-    struct transport_fetch *fetch = engine;
-
-    (void)now;
-    return http_feed(&fetch->http, input);
-}
-
-static struct slice
-engine_output(const void *engine)
-{
-    const struct transport_fetch *fetch = engine;
-
-    return fetch->is_secured ? buffer_slice(&fetch->http.output) : SLICE("");
-}
-
 static void
-engine_sent(void *engine, size_t len, struct instant now)
+on_fetched(void *context, const struct fetch_result *result)
 {
-    struct transport_fetch *fetch = engine;
+    struct transport_fetch *fetch = context;
 
-    (void)now;
-    buffer_consume(&fetch->http.output, len);
-}
-
-static struct instant
-engine_deadline(const void *engine)
-{
-    const struct transport_fetch *fetch = engine;
-
-    return fetch->end;
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    struct transport_fetch *fetch = engine;
-
-    (void)now;
-    fetch->end = INSTANT_NEVER;
-    connection_drop(fetch->connection);
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    (void)engine;
-    return false;
-}
-
-static void
-on_process(void *owner)
-{
-    struct transport_fetch *fetch = owner;
-
-    if (fetch->http.state >= HTTP_DONE)
-        connection_finish(fetch->connection);
-}
-
-static void
-on_secured(void *owner)
-{
-    struct transport_fetch *fetch = owner;
-
-    fetch->is_secured = true;
-    fetch->attempt->tls_result = STORE_TRANSPORT_TLS_RESULT_VERIFIED;
-}
-
-static void
-on_closed(void *owner, enum connection_end end)
-{
-    struct transport_fetch *fetch = owner;
-    const char *problem = NULL;
-
-    if (end == CONNECTION_END_PEER)
-        http_end(&fetch->http);
-    if (end == CONNECTION_END_TLS && !fetch->is_secured) {
+    if (result->is_secured) {
+        fetch->attempt->tls_result = STORE_TRANSPORT_TLS_RESULT_VERIFIED;
+    } else if (result->tls_problem.len > 0) {
         /* RFC 8460 §4.3.2.2 */
         fetch->attempt->tls_result = STORE_TRANSPORT_TLS_RESULT_STS_WEBPKI;
         fetch->attempt->text =
-            arena_copy(&fetch->job->arena, slice_first(connection_problem(fetch->connection), 300));
-        problem = "its certificate is not good";
-    } else if (fetch->http.state == HTTP_FAILED) {
-        problem = fetch->http.problem;
-    } else if (fetch->http.state != HTTP_DONE) {
-        problem = "it does not answer";
+            arena_copy(&fetch->job->arena, slice_first(result->tls_problem, 300));
     }
-    conclude(fetch, problem);
+    conclude(fetch, result->text, result->problem);
 }
 
 void
 sts_dialled(struct transport_job *job, struct transport_stream *stream)
 {
-    static const struct engine_kind engine_kind = {
-        engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy};
-    static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
     struct transport *transport = job->transport;
     struct transport_fetch *fetch = job->fetch;
-    struct tls_expectation expectation = {.server_name = fetch->host};
 
     fetch->attempt = stream->attempt;
-    fetch->connection = connection_open(&(struct connection_options){
+    fetch->fetch = fetch_open(&(struct fetch_options){
         .shared = transport->shared,
         .stream = stream->stream,
-        .engine_kind = &engine_kind,
-        .engine = fetch,
-        .owner_kind = &owner_kind,
-        .owner = fetch,
+        .tls = transport_tls(transport, true),
+        .server_name = fetch->host,
+        .request = &(struct http_request){.host = fetch->host,
+                                          .path = SLICE("/.well-known/mta-sts.txt"),
+                                          .accept = SLICE("text/plain")},
+        .end = fetch->end,
+        .done = on_fetched,
+        .context = fetch,
     });
-    connection_start_tls_client(fetch->connection, transport_tls(transport, true), &expectation);
-    connection_wake(fetch->connection);
 }
 
 void
 sts_dial_failed(struct transport_job *job)
 {
-    conclude(job->fetch, "its host cannot be reached");
+    conclude(job->fetch, SLICE(""), "its host cannot be reached");
 }
 
 void
@@ -365,8 +286,7 @@ sts_fetch_close(struct transport_fetch **fetch)
 
     if (!old)
         return;
-    connection_close(&old->connection);
-    http_finish(&old->http);
+    fetch_close(&old->fetch);
     old->entry->fetch = NULL;
     free(old);
     *fetch = NULL;
@@ -388,7 +308,6 @@ begin(struct transport_job *job, struct sts_entry *entry)
     memcpy(fetch->host_bytes, buffer_slice(&host).at, buffer_len(&host));
     fetch->host = slice_of(fetch->host_bytes, buffer_len(&host));
     buffer_finish(&host);
-    http_init(&fetch->http, fetch->host, SLICE("/.well-known/mta-sts.txt"));
     fetch->entry = entry;
     fetch->job = job;
     fetch->end = instant_after(host_now(job->transport->start.host), duration_ms(FETCH_MS));

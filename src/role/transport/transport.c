@@ -3,11 +3,10 @@
 #include "role/transport/transport_role.h"
 
 #include "host/log.h"
-#include "role/snapshot.h"
 
 #include <stdlib.h>
 
-enum { TRUST_BYTES_MAX = 4 * 1024 * 1024, STOP_MS = 5 * 1000 };
+enum { STOP_MS = 5 * 1000 };
 
 /* ---- jobs that wait ------------------------------------------------------------------------ */
 
@@ -75,57 +74,13 @@ on_idle_timer(void *context)
     session_expire_idle(context);
 }
 
-/* Copies the certificates to trust out of their file before the process is confined. They lie
- * outside the heap, and nobody looks at them until a host is to be verified. */
-static void
-keep_trust(struct transport *transport, struct slice path)
-{
-    struct host *host = transport->start.host;
-    struct host_blob *blob = NULL;
-    struct snapshot snapshot;
-
-    if (snapshot_read_path(host, path, TRUST_BYTES_MAX, &snapshot) < 0)
-        return;
-    if (host_blob_open(host, &blob) == 0 &&
-        host_blob_put(blob, buffer_slice(&snapshot.bytes)) == 0 &&
-        host_blob_seal(&blob, &transport->trust) < 0)
-        transport->trust = HOST_HANDLE_NONE;
-    host_blob_close(&blob);
-    snapshot_finish(&snapshot);
-}
-
-static struct tls_context *
-open_verified(struct transport *transport)
-{
-    struct host *host = transport->start.host;
-    struct tls_context *context = NULL;
-    struct host_mapping mapping;
-    struct buffer problem;
-
-    if (transport->trust == HOST_HANDLE_NONE || host_blob_map(host, transport->trust, &mapping) < 0)
-        return NULL;
-    buffer_init(&problem, 1024);
-    context = tls_context_open_client(true, mapping.bytes, &problem);
-    if (!context)
-        log_event(host, HOST_LEVEL_WARNING, "outbound_trust_unusable", "why",
-                  buffer_slice(&problem));
-    buffer_finish(&problem);
-    host_blob_unmap(host, &mapping);
-    host_handle_close(host, transport->trust);
-    transport->trust = HOST_HANDLE_NONE;
-    return context;
-}
-
 struct tls_context *
 transport_tls(struct transport *transport, bool is_verified)
 {
     struct buffer problem;
 
-    if (is_verified) {
-        if (!transport->tls_verified)
-            transport->tls_verified = open_verified(transport);
-        return transport->tls_verified;
-    }
+    if (is_verified)
+        return trust_context(&transport->trust);
     if (!transport->tls_open) {
         buffer_init(&problem, 1024);
         transport->tls_open = tls_context_open_client(false, SLICE(""), &problem);
@@ -153,8 +108,7 @@ transport_open(const struct role_start *start)
     buffer_init(&transport->note, HOST_NOTE_MAX);
     transport->shared = connection_shared_open(start->host);
     transport->idle_timer = host_timer_open(start->host, on_idle_timer, transport);
-    transport->trust = HOST_HANDLE_NONE;
-    keep_trust(transport, start->config->outbound_trust);
+    trust_init(&transport->trust, start->host, start->config->outbound_trust);
     return transport;
 }
 
@@ -244,8 +198,7 @@ transport_close(void *state)
     host_timer_close(&transport->idle_timer);
     connection_shared_close(&transport->shared);
     tls_context_close(&transport->tls_open);
-    tls_context_close(&transport->tls_verified);
-    host_handle_close(transport->start.host, transport->trust);
+    trust_finish(&transport->trust);
     buffer_finish(&transport->note);
     free(transport);
 }

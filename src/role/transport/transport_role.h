@@ -13,6 +13,7 @@
 #include "note/transport_hand.h"
 #include "role/connection.h"
 #include "role/role.h"
+#include "role/trust.h"
 #include "routing/sts.h"
 #include "smtp/client.h"
 
@@ -37,10 +38,8 @@ struct transport {
     struct note_ledger hand_ledger;
     uint64_t reach_id;
     struct connection_shared *shared;
-    /* Both are made when first wanted: most hosts never need the second one. */
-    struct tls_context *tls_open; /* believes anybody; DANE too */
-    struct tls_context *tls_verified;
-    host_handle trust;   /* a blob, until tls_verified is made of it */
+    struct tls_context *tls_open; /* made when first wanted; believes anybody; DANE too */
+    struct trust trust;
     struct list jobs;    /* all of them */
     struct list waiting; /* those that wait for a session to end */
     struct list sessions;

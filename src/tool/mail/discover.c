@@ -3,13 +3,14 @@
 
 #include "client/wire.h"
 #include "dns/resolver.h"
-#include "role/transport/http.h"
+#include "http/client.h"
+#include "http/url.h"
 #include "tool/mail/autoconfig.h"
 #include "tool/say.h"
 
 #include <stdlib.h>
 
-enum { WAIT_S = 20, URL_MAX = 1024, HTTPS_PORT = 443 };
+enum { WAIT_S = 20, URL_MAX = 1024 };
 
 /* ---- the name system ----------------------------------------------------------------------- */
 
@@ -113,38 +114,9 @@ ask_names(struct arena *arena, const char *domain, const char *resolver, struct 
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-struct place {
-    struct slice host, path;
-    uint16_t port;
-};
-
-/* "https://HOST[:PORT]/PATH" */
-static bool
-take_url(struct slice url, struct place *ret_place)
-{
-    struct slice rest = slice_skip(url, strlen("https://"));
-    struct slice authority = slice_first(rest, slice_find_byte(rest, '/'));
-    struct slice host = slice_first(authority, slice_find_byte(authority, ':'));
-    unsigned port = HTTPS_PORT;
-
-    for (size_t i = 0; i < url.len; i++) {
-        if (url.at[i] <= ' ' || url.at[i] >= 0x7F)
-            return false;
-    }
-    if (authority.len > host.len) {
-        port = 0;
-        for (size_t i = host.len + 1; i < authority.len && port <= UINT16_MAX; i++)
-            port = byte_is_digit(authority.at[i]) ? port * 10 + (authority.at[i] - '0') : 1U << 16;
-    }
-    *ret_place = (struct place){
-        .host = host, .path = slice_skip(rest, authority.len), .port = (uint16_t)port};
-    return slice_starts_with(url, SLICE("https://")) && host.len > 0 && port > 0 &&
-           port <= UINT16_MAX && ret_place->path.len > 0;
-}
-
 /* True when there is an answer in http->body. */
 static bool
-get(const struct place *place, const char *trust, struct http *http)
+get(const struct http_url *url, const char *trust, struct http *http)
 {
     struct instant deadline = instant_after(client_now(), duration_s(WAIT_S));
     struct client_problem unused = {0};
@@ -152,9 +124,9 @@ get(const struct place *place, const char *trust, struct http *http)
     struct slice input;
     size_t sent;
 
-    (void)snprintf(host, sizeof(host), "%.*s", CLIENT_TEXT(place->host));
+    (void)snprintf(host, sizeof(host), "%.*s", CLIENT_TEXT(url->host));
     struct client_wire_options options = {
-        .host = host, .port = place->port, .is_secure = true, .trust_file = trust};
+        .host = host, .port = url->port, .is_secure = true, .trust_file = trust};
     struct client_wire *wire = client_wire_open(&options, &unused);
     while (wire && http->state < HTTP_DONE) {
         switch (client_wire_move(wire, buffer_slice(&http->output), &sent, &input, deadline)) {
@@ -197,17 +169,19 @@ take_file(struct arena *arena, struct slice text, const char *address, struct di
 }
 
 static bool
-read_file(struct arena *arena, struct slice url, const char *address, const char *trust,
+read_file(struct arena *arena, struct slice text, const char *address, const char *trust,
           struct discovered *found)
 {
-    struct place place;
+    struct http_url url;
     struct http http;
 
-    if (!take_url(url, &place))
+    if (!http_url_parse(text, &url))
         return false;
-    http_init(&http, place.host, place.path);
+    http_init(&http, &(struct http_request){.host = url.authority,
+                                            .path = url.path,
+                                            .accept = SLICE("text/xml, application/xml")});
     bool is_found =
-        get(&place, trust, &http) && take_file(arena, buffer_slice(&http.body), address, found);
+        get(&url, trust, &http) && take_file(arena, buffer_slice(&http.body), address, found);
     http_finish(&http);
     return is_found;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Any answer, whole and octet by octet: the same comes of it, within the limits. */
-#include "role/transport/http.h"
+#include "http/client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
@@ -10,8 +10,8 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     struct slice input = slice_of(at, len);
     struct http whole, pieces;
 
-    http_init(&whole, SLICE("a.test"), SLICE("/"));
-    http_init(&pieces, SLICE("a.test"), SLICE("/"));
+    http_init(&whole, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/")});
+    http_init(&pieces, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/")});
     (void)!http_feed(&whole, input);
     for (size_t i = 0; i < len; i++)
         (void)!http_feed(&pieces, slice_of(at + i, 1));

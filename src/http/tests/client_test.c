@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "role/transport/http.h"
+#include "http/client.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ expect(const char *answer, const char *body, const char *problem)
 
     for (size_t split = 0; split <= input.len; split++) {
         struct http http;
-        http_init(&http, SLICE("a.test"), SLICE("/x"));
+        http_init(&http, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/x")});
         (void)!http_feed(&http, slice_first(input, split));
         (void)!http_feed(&http, slice_skip(input, split));
         http_end(&http);
@@ -51,6 +51,7 @@ whatever_else_comes_is_no_answer(void **state)
     (void)state;
 
     expect("HTTP/1.1 301 Moved\r\nLocation: x\r\n\r\n", NULL, "the answer is not 200");
+    expect("HTTP/1.1 20x\r\n\r\n", NULL, not_http);
     expect("HTTP/2 200\r\n\r\n", NULL, not_http);
     expect("HTTP/1.1\r\n\r\n", NULL, not_http);
     expect("SSH-2.0-x\r\n", NULL, not_http);
@@ -78,7 +79,7 @@ feed_many(const char *head, const char *piece, size_t count)
 {
     struct http http;
 
-    http_init(&http, SLICE("a.test"), SLICE("/x"));
+    http_init(&http, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/x")});
     (void)!http_feed(&http, slice_of_string(head));
     for (size_t i = 0; i < count; i++)
         (void)!http_feed(&http, slice_of_string(piece));
@@ -110,16 +111,62 @@ head_and_text_have_limits(void **state)
 }
 
 static void
-the_request_names_host_and_path(void **state)
+assert_request(const struct http_request *request, const char *text)
 {
+    struct http http;
+
+    http_init(&http, request);
+    assert_int_equal(http.state, HTTP_STATUS);
+    assert_true(slice_equal(buffer_slice(&http.output), slice_of_string(text)));
+    http_finish(&http);
+}
+
+static void
+the_request_says_what_is_wanted(void **state)
+{
+    struct buffer form, basic;
+    (void)state;
+
+    buffer_init(&form, 100);
+    buffer_init(&basic, 100);
+    assert_request(&(struct http_request){.host = SLICE("mta-sts.foo.com"),
+                                          .path = SLICE("/.well-known/mta-sts.txt"),
+                                          .accept = SLICE("text/plain")},
+                   "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.foo.com\r\n"
+                   "Accept: text/plain\r\nConnection: close\r\n\r\n");
+    http_form_put(&form, "token", SLICE("a.b-c_d* e+f/g=\x7f\xC3"));
+    http_form_put(&form, "hint", SLICE("x&y"));
+    http_basic_put(&basic, SLICE("a:b"), SLICE("c d"));
+    assert_request(&(struct http_request){.host = SLICE("id.test:8443"),
+                                          .path = SLICE("/ask?x=1"),
+                                          .accept = SLICE("application/json"),
+                                          .authorization = buffer_slice(&basic),
+                                          .form = buffer_slice(&form)},
+                   "POST /ask?x=1 HTTP/1.1\r\nHost: id.test:8443\r\n"
+                   "Accept: application/json\r\nAuthorization: Basic YSUzQWI6Yytk\r\n"
+                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 44\r\n"
+                   "Connection: close\r\n\r\n"
+                   "token=a.b-c_d*+e%2Bf%2Fg%3D%7F%C3&hint=x%26y");
+    buffer_finish(&form);
+    buffer_finish(&basic);
+}
+
+static void
+a_request_that_is_too_long_has_failed(void **state)
+{
+    static uint8_t octets[HTTP_REQUEST_MAX];
+    struct http_request request = {.host = SLICE("a.test"), .path = SLICE("/")};
     struct http http;
     (void)state;
 
-    http_init(&http, SLICE("mta-sts.foo.com"), SLICE("/.well-known/mta-sts.txt"));
-    assert_true(slice_starts_with(buffer_slice(&http.output),
-                                  SLICE("GET /.well-known/mta-sts.txt HTTP/1.1\r\n"
-                                        "Host: mta-sts.foo.com\r\n")));
-    http_finish(&http);
+    memset(octets, 'x', sizeof(octets));
+    for (size_t less = 1024; less > 0; less = less == 1024 ? 8 : 0) {
+        request.form = slice_of(octets, sizeof(octets) - less);
+        http_init(&http, &request);
+        assert_int_equal(http.state, less == 1024 ? HTTP_STATUS : HTTP_FAILED);
+        assert_int_equal(buffer_len(&http.output) > 0, less == 1024);
+        http_finish(&http);
+    }
 }
 
 int
@@ -129,7 +176,8 @@ main(void)
         cmocka_unit_test(a_text_is_counted_chunked_or_ends_with_the_connection),
         cmocka_unit_test(whatever_else_comes_is_no_answer),
         cmocka_unit_test(head_and_text_have_limits),
-        cmocka_unit_test(the_request_names_host_and_path),
+        cmocka_unit_test(the_request_says_what_is_wanted),
+        cmocka_unit_test(a_request_that_is_too_long_has_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

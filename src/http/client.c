@@ -1,28 +1,113 @@
 /* SPDX-License-Identifier: ISC */
-#include "role/transport/http.h"
+#include "http/client.h"
 
-enum { STATUS_LEN = 12 /* "HTTP/1.1 200" */, SIZE_DIGITS_MAX = 15 };
+#include "text/base64.h"
+
+#include <string.h>
+
+enum {
+    STATUS_OK = 200,
+    STATUS_LEN = 12, /* "HTTP/1.1 200" */
+    SIZE_DIGITS_MAX = 15,
+    BASIC_MAX = 8 * 1024
+};
+
+/* ---- the request --------------------------------------------------------------------------- */
+
+static void
+put_field(struct buffer *output, const char *name, struct slice value)
+{
+    buffer_put_text(output, name);
+    buffer_put_text(output, ": ");
+    buffer_put(output, value);
+    buffer_put_text(output, "\r\n");
+}
 
 void
-http_init(struct http *http, struct slice host, struct slice path)
+http_init(struct http *http, const struct http_request *request)
 {
     *http = (struct http){.state = HTTP_STATUS};
-    buffer_init(&http->output, 2048);
+    buffer_init(&http->output, HTTP_REQUEST_MAX);
     buffer_init(&http->line, HTTP_LINE_MAX);
     buffer_init(&http->body, HTTP_BODY_MAX);
-    buffer_put_text(&http->output, "GET ");
-    buffer_put(&http->output, path);
-    buffer_put_text(&http->output, " HTTP/1.1\r\nHost: ");
-    buffer_put(&http->output, host);
-    buffer_put_text(&http->output, "\r\nAccept: text/plain\r\nConnection: close\r\n\r\n");
+    buffer_put_text(&http->output, request->form.len > 0 ? "POST " : "GET ");
+    buffer_put(&http->output, request->path);
+    buffer_put_text(&http->output, " HTTP/1.1\r\n");
+    put_field(&http->output, "Host", request->host);
+    put_field(&http->output, "Accept", request->accept);
+    if (request->authorization.len > 0)
+        put_field(&http->output, "Authorization", request->authorization);
+    if (request->form.len > 0) {
+        put_field(&http->output, "Content-Type", SLICE("application/x-www-form-urlencoded"));
+        buffer_put_text(&http->output, "Content-Length: ");
+        buffer_put_decimal(&http->output, request->form.len);
+        buffer_put_text(&http->output, "\r\n");
+    }
+    buffer_put_text(&http->output, "Connection: close\r\n\r\n");
+    buffer_put(&http->output, request->form);
+    if (buffer_overflowed(&http->output)) {
+        buffer_clear(&http->output);
+        http->state = HTTP_FAILED;
+        http->problem = "the question is too long";
+    }
+}
+
+static void
+wipe(struct buffer *buffer)
+{
+    if (buffer->at)
+        explicit_bzero(buffer->at, buffer->size);
+    buffer_finish(buffer);
 }
 
 void
 http_finish(struct http *http)
 {
-    buffer_finish(&http->output);
-    buffer_finish(&http->line);
-    buffer_finish(&http->body);
+    wipe(&http->output);
+    wipe(&http->line);
+    wipe(&http->body);
+}
+
+void
+http_form_put_text(struct buffer *form, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t octet = text.at[i];
+        if (byte_is_alpha(octet) || byte_is_digit(octet) || octet == '*' || octet == '-' ||
+            octet == '.' || octet == '_') {
+            buffer_put_byte(form, octet);
+        } else if (octet == ' ') {
+            buffer_put_byte(form, '+');
+        } else {
+            buffer_put_byte(form, '%');
+            buffer_put_byte(form, (uint8_t) "0123456789ABCDEF"[octet >> 4]);
+            buffer_put_byte(form, (uint8_t) "0123456789ABCDEF"[octet & 15]);
+        }
+    }
+}
+
+void
+http_form_put(struct buffer *form, const char *name, struct slice value)
+{
+    if (buffer_len(form) > 0)
+        buffer_put_byte(form, '&');
+    http_form_put_text(form, slice_of_string(name));
+    buffer_put_byte(form, '=');
+    http_form_put_text(form, value);
+}
+
+void
+http_basic_put(struct buffer *authorization, struct slice user, struct slice password)
+{
+    struct buffer plain;
+
+    buffer_init(&plain, BASIC_MAX);
+    http_form_put_text(&plain, user);
+    buffer_put_byte(&plain, ':');
+    http_form_put_text(&plain, password);
+    buffer_put_text(authorization, "Basic ");
+    base64_format(buffer_slice(&plain), authorization);
+    wipe(&plain);
 }
 
 static void
@@ -33,22 +118,6 @@ fail(struct http *http, const char *problem)
 }
 
 /* ---- the head ------------------------------------------------------------------------------ */
-
-/* RFC 9112 §4: interim answers (1xx) come before the one that counts. */
-static void
-take_status(struct http *http, struct slice line)
-{
-    if (line.len < STATUS_LEN || !slice_starts_with(line, SLICE("HTTP/1.")) || line.at[8] != ' ') {
-        fail(http, "the answer is not HTTP");
-        return;
-    }
-    struct slice code = slice_between(line, 9, STATUS_LEN);
-    http->is_interim = code.at[0] == '1';
-    if (http->is_interim || slice_equal(code, SLICE("200")))
-        http->state = HTTP_FIELDS;
-    else
-        fail(http, "the answer is not 200");
-}
 
 static int
 digit_of(uint8_t byte)
@@ -74,6 +143,27 @@ take_number(struct slice text, int base, uint64_t *ret_number)
     }
     *ret_number = number;
     return true;
+}
+
+/* RFC 9112 §4: interim answers (1xx) come before the one that counts. */
+static void
+take_status(struct http *http, struct slice line)
+{
+    if (line.len < STATUS_LEN || !slice_starts_with(line, SLICE("HTTP/1.")) || line.at[8] != ' ') {
+        fail(http, "the answer is not HTTP");
+        return;
+    }
+    uint64_t code;
+    if (!take_number(slice_between(line, 9, STATUS_LEN), 10, &code)) {
+        fail(http, "the answer is not HTTP");
+        return;
+    }
+    http->status = (unsigned)code;
+    http->is_interim = code / 100 == 1;
+    if (http->is_interim || code == STATUS_OK)
+        http->state = HTTP_FIELDS;
+    else
+        fail(http, "the answer is not 200");
 }
 
 static void
