@@ -69,6 +69,16 @@ MACHINE_PATHS = re.compile(r"(?<![\w.])/(home/(?!\*)\w|root/|Users/|work/|mnt/)"
 DECLARATION = re.compile(r"^(?!typedef|static|extern \"C\"|#|struct \w+ \{|enum|union)[A-Za-z_].*\b(\w+)\(")
 # Functions whose name says all.
 SPEAKING = re.compile(r"^const char \*\w+_name\(|^void \w+_(close|finish)\(")
+# Takes bytes that others wrote: a fuzz target must name it, or the one that it is reached through.
+READER = re.compile(r"\b(\w+_(?:parse|decode|feed|take)(?:_\w+)?)\(([^;{}]*)\);")
+REACHED = {
+    "src/base/*": "slice_of", "src/imap/*": "lobby_say", "src/pop3/*": "pop3_server_feed", "src/sasl/*": "sasl_server_feed",
+    "src/config/*": "config_parse", "src/directory/*": "directory_parse", "src/routing/transports.h": "routing_transports_parse",
+    "src/envelope/path.h": "envelope_path_take_forward", "src/envelope/status.h": "envelope_status_take",
+    "src/message/lexer.h": "address_list_parse", "src/message/rewrite.h": "rewrite_header", "src/mime/parameter.h": "mime_content_type_parse",
+    "src/mime/content_type.h": "mime_tree_parse", "src/mime/decode.h": "mime_decoder_next",
+    "src/text/utf8.h": "utf8_put_repaired", "src/token/json.h": "token_verify",
+}
 
 
 class Tree:
@@ -255,6 +265,21 @@ def check_tested(tree):
             tree.problem(name, 1, "no test calls any of its functions")
 
 
+def check_fuzzed(tree):
+    """What reads bytes of others is called by a fuzz target, or by what one calls."""
+    targets = "\n".join(text for name, text in tree.text.items()
+                        if name.endswith(".c") and is_test(name) and not name.endswith("_test.c"))
+    words = set(re.findall(r"\w+", targets))
+    for name, text in tree.text.items():
+        if not name.startswith("src/") or not name.endswith(".h") or is_test(name) or "Private to" in text:
+            continue
+        through = [way for place, way in REACHED.items() if fnmatch.fnmatch(name, place)]
+        for found in READER.finditer(text):
+            takes_bytes = "struct slice " in found[2] or "struct cursor " in found[2]
+            if takes_bytes and found[1] not in words and not set(through) & words:
+                tree.problem(name, text[:found.start()].count("\n") + 1, f"no fuzz target reaches {found[1]}")
+
+
 def check_reasons(tree):
     """No two notes of docs/why have one number, and a link to one leads somewhere."""
     numbers = {}
@@ -299,6 +324,7 @@ def main():
             check_documented(tree, name)
     check_rooms(tree)
     check_tested(tree)
+    check_fuzzed(tree)
     check_reasons(tree)
     rooms = order(tree)
     if shows_order:

@@ -159,11 +159,22 @@ set_server(struct arena *arena, struct client_server *server, bool is_outgoing, 
 }
 
 static bool
+is_text(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if ((value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7F)
+            return false;
+    }
+    return utf8_is_valid(value);
+}
+
+static bool
 set_key(struct arena *arena, struct client_account *account, struct slice key, struct slice value,
         struct client_problem *problem)
 {
-    if (!utf8_is_valid(value) || memchr(value.at, '\0', value.len))
-        return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS, "the value is no UTF-8 text");
+    if (!is_text(value))
+        return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
+                                  "the value is no UTF-8 text, or has control characters");
     for (size_t i = 0; i < COUNT_OF(text_keys); i++) {
         if (slice_equal(key, slice_of_string(text_keys[i].name))) {
             *text_at(account, text_keys[i].offset) = arena_copy_string(arena, value);

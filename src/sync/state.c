@@ -213,6 +213,14 @@ add_sent(struct state *state, struct state_sent sent, struct slice file)
     state->sent[state->sent_count++] = sent;
 }
 
+/* The rest of a line: a name within a folder. */
+static bool
+is_file(struct slice name)
+{
+    return name.len > 0 && slice_find_byte(name, '\0') == name.len &&
+           slice_find_byte(name, '/') == name.len;
+}
+
 static bool
 take_sent(struct state *state, struct cursor *line)
 {
@@ -221,7 +229,7 @@ take_sent(struct state *state, struct cursor *line)
     if (!cursor_take_u32(line, 0, STATE_FLAGS, &sent.flags) || !cursor_take_byte(line, ' ') ||
         !cursor_take_u64(line, 0, UINT64_MAX, &sent.size) || !cursor_take_byte(line, ' ') ||
         !cursor_take_u64(line, 0, UINT64_MAX, &sent.header) || !cursor_take_byte(line, ' ') ||
-        cursor_is_done(line))
+        !is_file(cursor_rest(line)))
         return false;
     add_sent(state, sent, cursor_rest(line));
     return true;
@@ -234,7 +242,7 @@ take_pair(struct state *state, struct cursor *line)
 
     if (!cursor_take_u32(line, 1, UINT32_MAX, &uid) || !cursor_take_byte(line, ' ') ||
         !cursor_take_u32(line, 0, STATE_FLAGS, &flags) || !cursor_take_byte(line, ' ') ||
-        cursor_is_done(line))
+        !is_file(cursor_rest(line)))
         return false;
     add(state, uid, flags, cursor_rest(line));
     return true;

@@ -129,6 +129,7 @@ test_errors_name_the_line(void **state)
         {"[x]\noutgoing = imap://a\n", "line 2: imap://a cannot be the outgoing"},
         {"[x]\ntls = on\n", "line 2: tls = on: expected required"},
         {"[x]\nname = \xff\n", "line 2: the value is no UTF-8"},
+        {"[x]\nname = a\rb\n", "line 2: the value is no UTF-8"},
         {"[x]\naddress = alice\n", "the account x has no address"},
     };
 

@@ -199,6 +199,32 @@ folders_with_a_state_are_listed_until_it_is_removed(void **unused)
     arena_finish(&arena);
 }
 
+static void
+a_name_that_is_none_ends_what_is_read(void **unused)
+{
+    static const char *const names[] = {"x\0y", "../x"};
+    char path[64];
+    struct state state = open_state(false);
+
+    (void)unused;
+    state_begin(&state, 5);
+    state_pair(&state, 1, 0, "a");
+    assert_true(state_commit(&state, &problem));
+    (void)snprintf(path, sizeof(path), "%s", state.path);
+    state_finish(&state);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        FILE *file = fopen(path, "a");
+        assert_non_null(file);
+        assert_true(fputs("+ 2 0 ", file) >= 0);
+        assert_int_equal(fwrite(names[i], 1, i == 0 ? 3 : 4, file), i == 0 ? 3 : 4);
+        assert_true(fputs("\n+ 3 0 c\n", file) >= 0);
+        fclose(file);
+        state = open_state(true);
+        assert_int_equal(state.count, 1);
+        state_finish(&state);
+    }
+}
+
 int
 main(void)
 {
@@ -207,6 +233,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_uid_and_a_file_have_one_partner_each, make_root,
                                         remove_root),
         cmocka_unit_test_setup_teardown(a_file_that_is_cut_off_is_read_as_far_as_it_goes, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(a_name_that_is_none_ends_what_is_read, make_root,
                                         remove_root),
         cmocka_unit_test_setup_teardown(a_dry_state_writes_nothing, make_root, remove_root),
         cmocka_unit_test_setup_teardown(many_changes_do_not_make_the_file_long, make_root,

@@ -11,6 +11,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct buffer out;
     struct date date, back;
 
+    struct wall wall, wall_back;
+
+    if (date_parse_iso8601(slice_of(data, len), &wall) && date_civil_of(wall, 0).year >= 1678 &&
+        date_civil_of(wall, 0).year <= 2261) {
+        buffer_init(&out, 100);
+        date_format_iso8601(wall, 0, &out);
+        assert(date_parse_iso8601(buffer_slice(&out), &wall_back));
+        assert(wall.ns - wall_back.ns >= 0 && wall.ns - wall_back.ns < 1000000000);
+        buffer_finish(&out);
+    }
     if (!date_parse(slice_of(data, len), &date))
         return 0;
     buffer_init(&out, 100);
