@@ -6,11 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from daemon_world import PORTS, TIMEOUT_S, DaemonWorld
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "interop"))
+from ports import free_port_base # noqa: E402
 
 START_TIMEOUT_S = 60
 
@@ -46,24 +50,6 @@ list exemple-email-list@foo.com to=jones@foo.com,brown@foo.com,jsmith@foo.com
 PASSWORD = "a password for dialogues"
 # Who may use APOP.
 WITH_APOP = {"mrose@foo.com"}
-
-
-def free_port_base():
-    """A number that can be added to all ports."""
-    for base in range(20000, 60000, 1009):
-        sockets = []
-        try:
-            for port in PORTS.values():
-                probe = socket.socket()
-                sockets.append(probe)
-                probe.bind(("127.0.0.1", base + port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in sockets:
-                probe.close()
-    raise OSError("no free ports")
 
 
 class OwnDaemonWorld(DaemonWorld):

@@ -2,12 +2,10 @@
 /* Runs the road under seeds, as simulation.c runs one town: letters go from strangers and users
  * through origin and secondary to the primary, while machines lose their power for hours, networks
  * part, names are not found, disks err and fill up, processes die. */
+#include "course.h"
 #include "reader.h"
 #include "road.h"
 #include "seeds.h"
-
-#include <errno.h>
-#include <stdio.h>
 
 enum {
     SEEDS_DEFAULT = 40,
@@ -25,17 +23,14 @@ enum {
 };
 
 struct run {
-    uint64_t seed;
-    bool is_verbose;
     struct sim *sim;
+    struct course course;
     struct road road;
     struct oracle *oracle;
     struct sender_target targets[ROAD_PLACES];
     struct sender *senders[SENDERS_MAX];
     size_t sender_count;
     struct reader *readers[ORACLE_MAILBOXES];
-    unsigned faults_left;
-    uint64_t next_fault;                  /* in turns: UINT64_MAX: none */
     struct instant power_at[ROAD_PLACES]; /* when it comes back */
     struct instant join_at, names_at;     /* when the network, the names are in order again */
     uint64_t cuts;                        /* that the oracle knows of */
@@ -44,15 +39,6 @@ struct run {
 };
 
 /* ---- faults --------------------------------------------------------------------------------- */
-
-static void
-say(const struct run *run, enum road_place place, const char *what)
-{
-    static const char *const names[ROAD_PLACES + 1] = {"origin", "primary", "secondary", "all"};
-
-    if (run->is_verbose)
-        printf("%12.6f --- %s: %s\n", (double)sim_now(run->sim).ns / 1e9, names[place], what);
-}
 
 static struct instant
 draw_end(struct run *run)
@@ -69,7 +55,8 @@ part(struct run *run, enum road_place place)
     struct sim_machine *one = run->road.machines[place];
     struct sim_machine *other = run->road.machines[(place + 1) % ROAD_PLACES];
 
-    say(run, place, "parted from the next");
+    course_say(&run->course, place, "parted from the next");
+    run->course.counts[COURSE_PARTED]++;
     sim_machines_part(one, other, true);
     run->join_at = draw_end(run);
 }
@@ -81,7 +68,7 @@ join(struct run *run)
         sim_machines_part(run->road.machines[i], run->road.machines[(i + 1) % ROAD_PLACES], false);
     run->join_at = INSTANT_NEVER;
     oracle_hazard(run->oracle);
-    say(run, ROAD_PLACES, "joined");
+    course_say(&run->course, ROAD_PLACES, "joined");
 }
 
 static void
@@ -89,178 +76,111 @@ fail_names(struct run *run, bool is_failing)
 {
     for (enum road_place i = 0; i < ROAD_PLACES; i++)
         town_fail_names(run->road.towns[i], is_failing);
+    run->course.counts[COURSE_NO_NAME] += is_failing;
     run->names_at = is_failing ? draw_end(run) : INSTANT_NEVER;
-    say(run, ROAD_PLACES, is_failing ? "names are not found" : "names are found");
+    course_say(&run->course, ROAD_PLACES, is_failing ? "names are not found" : "names are found");
 }
 
 static void
-end_disk_faults(struct run *run)
+mark_hazard(void *context)
 {
-    for (enum road_place i = 0; i < ROAD_PLACES; i++) {
-        sim_disk_fail(run->road.machines[i], SIM_FAULT_NONE, 0, 0);
-        sim_disk_set_free(run->road.machines[i], UINT32_MAX);
-        sim_crash_at(run->road.machines[i], UINT64_MAX, false);
-    }
+    struct run *run = context;
+
+    oracle_hazard(run->oracle);
 }
 
 /* One of the things that go wrong with machines and networks. */
 static void
-do_harm(struct run *run)
+do_harm(void *context)
 {
-    struct sim *sim = run->sim;
-    enum road_place place = (enum road_place)sim_random(sim, ROAD_PLACES);
-    struct sim_machine *machine = run->road.machines[place];
-    uint64_t operation = sim_disk_operations(machine) + sim_random(sim, 12);
+    static const enum course_fault faults[] = {
+        COURSE_POWER, COURSE_POWER, COURSE_CRASH,  COURSE_KILL,    COURSE_KILL,
+        COURSE_WRITE, COURSE_FULL,  COURSE_PARTED, COURSE_NO_NAME, COURSE_CLOCK};
+    struct run *run = context;
+    enum road_place place = (enum road_place)sim_random(run->sim, ROAD_PLACES);
+    uint64_t operation = course_draw_operation(&run->course, place);
+    enum course_fault fault = faults[sim_random(run->sim, COUNT_OF(faults))];
 
-    oracle_hazard(run->oracle);
-    end_disk_faults(run);
-    switch (sim_random(sim, 10)) {
-    case 0:
-    case 1:
-    case 2:
-        sim_crash_at(machine, operation, sim_random(sim, 3) > 0);
-        say(run, place, "a crash is near");
-        break;
-    case 3:
-    case 4:
-        say(run, place, "a process is killed");
-        town_kill(run->road.towns[place]);
-        break;
-    case 5:
-        sim_disk_fail(machine, sim_random(sim, 2) ? SIM_FAULT_WRITE : SIM_FAULT_SYNC,
-                      (unsigned)sim_random(sim, 3) + 1, -EIO);
-        say(run, place, "the disk will err");
-        break;
-    case 6:
-        sim_disk_set_free(machine, sim_random(sim, 30000));
-        say(run, place, "the disk is nearly full");
-        break;
-    case 7:
+    mark_hazard(run);
+    course_mend_disks(&run->course);
+    if (fault == COURSE_PARTED)
         part(run, place);
-        break;
-    case 8:
+    else if (fault == COURSE_NO_NAME)
         fail_names(run, true);
-        break;
-    default:
-        sim_wall_jump(sim, duration_s((int64_t)sim_random(sim, 1200) - 600));
-        say(run, ROAD_PLACES, "the clock is set");
-    }
+    else
+        course_harm(&run->course, fault, place, operation);
 }
 
 static void
-end_faults(struct run *run)
+end_harm(void *context)
 {
-    say(run, ROAD_PLACES, "no more faults");
+    struct run *run = context;
+
     join(run);
     fail_names(run, false);
     sim_network_heal(run->sim);
-    end_disk_faults(run);
-    run->next_fault = UINT64_MAX;
 }
 
 static void
-draw_next_fault(struct run *run)
+on_power_cut(void *context, unsigned town)
 {
-    if (run->faults_left == 0) {
-        end_faults(run);
-        return;
-    }
-    run->faults_left--;
-    run->next_fault = sim_turns(run->sim) + sim_random(run->sim, FAULT_GAP_TURNS_MAX) + 1;
+    struct run *run = context;
+
+    run->power_at[town] = draw_end(run);
 }
 
 /* ---- the course of a run -------------------------------------------------------------------- */
 
-static struct instant
-earlier(struct instant left, struct instant right)
-{
-    return instant_is_before(left, right) ? left : right;
-}
-
-static void
-on_crash(struct run *run, struct host *host)
-{
-    oracle_hazard(run->oracle);
-    for (enum road_place i = 0; i < ROAD_PLACES; i++) {
-        struct town *town = run->road.towns[i];
-        if (!town_is_dead(town)) {
-            town_process_ended(town, host);
-            continue;
-        }
-        say(run, i, "without power");
-        town_power_off(town);
-        run->power_at[i] = draw_end(run);
-    }
-}
-
 /* What has lasted long enough ends. */
 static void
-look_around(struct run *run)
+look_around(void *context)
 {
+    struct run *run = context;
     struct instant now = sim_now(run->sim);
 
     for (; run->cuts < sim_network_cuts(run->sim); run->cuts++)
         oracle_hazard(run->oracle);
-    for (enum road_place i = 0; i < ROAD_PLACES; i++) {
-        if (town_is_off(run->road.towns[i]) && !instant_is_before(now, run->power_at[i])) {
-            say(run, i, "has power again");
-            town_power_on(run->road.towns[i]);
-        }
-        town_wake(run->road.towns[i]);
-    }
+    for (enum road_place i = 0; i < ROAD_PLACES; i++)
+        if (town_is_off(run->road.towns[i]) && !instant_is_before(now, run->power_at[i]))
+            course_power_on(&run->course, i);
     if (!instant_is_before(now, run->join_at))
         join(run);
     if (!instant_is_before(now, run->names_at))
         fail_names(run, false);
-    if (sim_turns(run->sim) >= run->next_fault) {
-        do_harm(run);
-        draw_next_fault(run);
-    }
-}
-
-/* Runs until `is_done` holds or time is up; false then. */
-static bool
-run_until(struct run *run, bool (*is_done)(const struct run *run), int64_t limit_s)
-{
-    struct instant limit = instant_after(sim_now(run->sim), duration_s(limit_s));
-
-    while (!is_done(run) && !oracle_has_failed(run->oracle)) {
-        bool is_calm = run->next_fault == UINT64_MAX;
-        struct instant until =
-            instant_after(sim_now(run->sim), duration_ms(is_calm ? LOOK_LATER_MS : LOOK_EVERY_MS));
-        struct host *host = NULL;
-        for (enum road_place i = 0; i < ROAD_PLACES; i++)
-            until = earlier(until, town_next(run->road.towns[i]));
-        enum sim_end end = sim_run(run->sim, until, &host);
-        if (end == SIM_CRASHED || end == SIM_STOPPED)
-            on_crash(run, host);
-        look_around(run);
-        if (is_calm && !instant_is_before(sim_now(run->sim), limit))
-            break;
-        if (end == SIM_IDLE) /* nobody will ever do anything again but by our hand */
-            sim_advance(run->sim, until);
-    }
-    return is_done(run);
 }
 
 static bool
-all_is_sent(const struct run *run)
+has_failed(const void *context)
 {
+    const struct run *run = context;
+
+    return oracle_has_failed(run->oracle);
+}
+
+static bool
+all_is_sent(const void *context)
+{
+    const struct run *run = context;
+
     for (size_t i = 0; i < run->sender_count; i++)
         if (!sender_is_done(run->senders[i]))
             return false;
-    return run->next_fault == UINT64_MAX;
+    return course_is_calm(&run->course);
 }
 
 static bool
-all_has_arrived(const struct run *run)
+all_has_arrived(const void *context)
 {
+    const struct run *run = context;
+
     return oracle_is_complete(run->oracle);
 }
 
 static bool
-all_is_read(const struct run *run)
+all_is_read(const void *context)
 {
+    const struct run *run = context;
+
     for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
         if (!reader_is_done(run->readers[i]))
             return false;
@@ -268,8 +188,10 @@ all_is_read(const struct run *run)
 }
 
 static bool
-all_has_stopped(const struct run *run)
+all_has_stopped(const void *context)
 {
+    const struct run *run = context;
+
     for (enum road_place i = 0; i < ROAD_PLACES; i++)
         if (!town_is_stopped(run->road.towns[i]))
             return false;
@@ -277,8 +199,10 @@ all_has_stopped(const struct run *run)
 }
 
 static bool
-is_later(const struct run *run)
+is_later(const void *context)
 {
+    const struct run *run = context;
+
     return !instant_is_before(sim_now(run->sim), run->quiet_until);
 }
 
@@ -287,7 +211,7 @@ read_all_again(struct run *run, const char *when)
 {
     for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
         reader_finish(run->readers[i]);
-    if (!run_until(run, all_is_read, SERVED_WITHIN_S))
+    if (!course_run_until(&run->course, all_is_read))
         oracle_fail(run->oracle, "%s, the mailboxes cannot be read", when);
     oracle_conclude(run->oracle);
 }
@@ -295,10 +219,10 @@ read_all_again(struct run *run, const char *when)
 static void
 stop_and_start(struct run *run)
 {
-    say(run, ROAD_PLACES, "stop");
+    course_say(&run->course, ROAD_PLACES, "stop");
     for (enum road_place i = 0; i < ROAD_PLACES; i++)
         town_stop(run->road.towns[i]);
-    if (!run_until(run, all_has_stopped, SERVED_WITHIN_S)) {
+    if (!course_run_until(&run->course, all_has_stopped)) {
         oracle_fail(run->oracle, "not all roles stop when they are asked to");
         return;
     }
@@ -309,9 +233,9 @@ stop_and_start(struct run *run)
 static void
 live(struct run *run)
 {
-    if (!run_until(run, all_is_sent, SERVED_WITHIN_S))
+    if (!course_run_until(&run->course, all_is_sent))
         oracle_fail(run->oracle, "there are no more faults, but letters are not taken");
-    if (!oracle_has_failed(run->oracle) && !run_until(run, all_has_arrived, SERVED_WITHIN_S)) {
+    if (!oracle_has_failed(run->oracle) && !course_run_until(&run->course, all_has_arrived)) {
         oracle_conclude(run->oracle);
         oracle_fail(run->oracle, "there are no more faults, but letters do not arrive");
     }
@@ -319,7 +243,7 @@ live(struct run *run)
         return;
     read_all_again(run, "after the faults");
     run->quiet_until = instant_after(sim_now(run->sim), duration_s(AFTERWARDS_S));
-    (void)run_until(run, is_later, SERVED_WITHIN_S);
+    (void)course_run_until(&run->course, is_later);
     read_all_again(run, "some hours later");
     if (oracle_has_failed(run->oracle))
         return;
@@ -352,7 +276,39 @@ open_people(struct run *run)
 }
 
 static void
-open_run(struct run *run)
+open_course(struct run *run, bool is_verbose)
+{
+    static const char *const names[ROAD_PLACES] = {"origin", "primary", "secondary"};
+    const struct course_options options = {
+        .gap_turns_max = FAULT_GAP_TURNS_MAX,
+        .look_ms = LOOK_EVERY_MS,
+        .look_calm_ms = LOOK_LATER_MS,
+        .operations_max = 4,
+        .room_max = 30000,
+        .clock_s_max = 600,
+        .served_within_s = SERVED_WITHIN_S,
+        .context = run,
+        .has_failed = has_failed,
+        .do_harm = do_harm,
+        .end_harm = end_harm,
+        .on_death = mark_hazard,
+        .on_power_cut = on_power_cut,
+        .look = look_around,
+    };
+
+    course_init(&run->course, run->sim, is_verbose, &options);
+    run->course.names = names;
+    run->course.town_count = ROAD_PLACES;
+    for (enum road_place i = 0; i < ROAD_PLACES; i++) {
+        run->course.towns[i] = run->road.towns[i];
+        run->course.machines[i] = run->road.machines[i];
+    }
+    bool is_calm = sim_random(run->sim, 4) == 0;
+    course_begin_faults(&run->course, is_calm ? 0 : (unsigned)sim_random(run->sim, FAULTS_MAX) + 1);
+}
+
+static void
+open_run(struct run *run, uint64_t seed, bool is_verbose)
 {
     const char *paths[ROAD_PLACES];
 
@@ -365,12 +321,10 @@ open_run(struct run *run)
     }
     run->targets[ROAD_PRIMARY].lmtp = road_address(ROAD_PRIMARY, TOWN_PORT_LMTP);
     run->join_at = run->names_at = INSTANT_NEVER;
-    seeds_open_world(&run->sim, run->seed, run->is_verbose, NULL);
+    seeds_open_world(&run->sim, seed, is_verbose, NULL);
     run->oracle = oracle_open();
     road_open(&run->road, run->sim, paths);
-    run->faults_left =
-        sim_random(run->sim, 4) == 0 ? 0 : (unsigned)sim_random(run->sim, FAULTS_MAX) + 1;
-    draw_next_fault(run);
+    open_course(run, is_verbose);
     open_people(run);
 }
 
@@ -391,11 +345,11 @@ close_run(struct run *run)
 static void
 run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 {
-    struct run run = {.seed = seed, .is_verbose = is_verbose};
+    struct run run = {0};
 
-    open_run(&run);
+    open_run(&run, seed, is_verbose);
     live(&run);
-    seeds_add(totals, seed, run.oracle, run.sim);
+    seeds_add(totals, seed, run.oracle, &run.course);
     close_run(&run);
 }
 

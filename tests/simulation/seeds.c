@@ -90,17 +90,40 @@ seeds_put_people(struct buffer *accounts, struct buffer *secrets, unsigned first
 /* ---- seeds ---------------------------------------------------------------------------------- */
 
 void
-seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,
-          const struct sim *sim)
+seeds_add_course(struct seeds_totals *totals, uint64_t seed, const char *reason,
+                 const struct course *course)
 {
-    if (oracle_has_failed(oracle)) {
-        printf("seed %" PRIu64 " failed: %s\n", seed, oracle_reason(oracle));
+    if (reason) {
+        printf("seed %" PRIu64 " failed: %s\n", seed, reason);
         totals->failed++;
     }
+    course_count(course, totals->faults);
+    totals->turns += sim_turns(course->sim);
+}
+
+void
+seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,
+          const struct course *course)
+{
     totals->acknowledged += oracle_acknowledgements(oracle);
     totals->read += oracle_messages_read(oracle);
     totals->copies += oracle_copies(oracle);
-    totals->turns += sim_turns(sim);
+    seeds_add_course(totals, seed, oracle_has_failed(oracle) ? oracle_reason(oracle) : NULL,
+                     course);
+}
+
+static void
+print_faults(const struct seeds_totals *totals)
+{
+    const char *before = "faults: ";
+
+    for (unsigned i = 0; i < COURSE_FAULTS; i++) {
+        if (totals->faults[i] == 0)
+            continue;
+        printf("%s%" PRIu64 " %s", before, totals->faults[i], course_fault_names[i]);
+        before = ", ";
+    }
+    printf("%s\n", before[0] == ',' ? "" : "faults: none");
 }
 
 static bool
@@ -144,5 +167,6 @@ seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds_pri
     for (uint64_t seed = first; seed <= last; seed++)
         fn(seed, first == last, &totals);
     print(last - first + 1, &totals);
+    print_faults(&totals);
     return totals.failed ? 1 : 0;
 }

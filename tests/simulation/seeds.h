@@ -4,6 +4,7 @@
 #ifndef TESTS_SIMULATION_SEEDS_H
 #define TESTS_SIMULATION_SEEDS_H
 
+#include "course.h"
 #include "oracle.h"
 #include "host/sim/sim.h"
 
@@ -11,7 +12,8 @@ struct seeds_totals {
     uint64_t acknowledged;
     uint64_t read;
     uint64_t copies;
-    uint64_t commands, late, faults; /* of the world of IMAP */
+    uint64_t commands, late; /* of the worlds with IMAP */
+    uint64_t faults[COURSE_FAULTS];
     uint64_t turns;
     unsigned failed;
 };
@@ -19,7 +21,7 @@ struct seeds_totals {
 /* Runs one seed and adds to the totals; prints its reason when it fails. */
 typedef void (*seeds_fn)(uint64_t seed, bool is_verbose, struct seeds_totals *totals);
 
-/* One line about all. */
+/* One line about all; what has gone wrong is said behind it. */
 typedef void (*seeds_print_fn)(uint64_t seeds, const struct seeds_totals *totals);
 void seeds_print_mail(uint64_t seeds, const struct seeds_totals *totals);
 
@@ -28,7 +30,10 @@ int seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds
 
 /* Adds what a run has found out. */
 void seeds_add(struct seeds_totals *totals, uint64_t seed, const struct oracle *oracle,
-               const struct sim *sim);
+               const struct course *course);
+/* The same of what every world has. `reason`: why it failed, or NULL. */
+void seeds_add_course(struct seeds_totals *totals, uint64_t seed, const char *reason,
+                      const struct course *course);
 
 /* A world that the seed draws. Its log goes to standard output if is_verbose; `ret_sim` must stay
  * where it is. */

@@ -375,7 +375,23 @@ disk_fault(struct disk *disk, enum sim_disk_fault fault)
     if (disk->fault != fault || disk->fault_count == 0)
         return 0;
     disk->fault_count--;
+    disk->hits.writes += fault == SIM_FAULT_WRITE;
+    disk->hits.syncs += fault == SIM_FAULT_SYNC;
+    disk->hits.reads += fault == SIM_FAULT_READ;
     return disk->fault_error;
+}
+
+int
+disk_is_full(struct disk *disk)
+{
+    disk->hits.room++;
+    return -ENOSPC;
+}
+
+const struct sim_disk_hits *
+sim_disk_hits(const struct sim_machine *machine)
+{
+    return &machine->disk->hits;
 }
 
 uint64_t

@@ -73,6 +73,7 @@ struct disk {
     enum sim_disk_fault fault;
     unsigned fault_count;
     int fault_error;
+    struct sim_disk_hits hits;
 };
 
 /* Where in an operation the crash comes, if it does. */
@@ -84,6 +85,8 @@ enum moment disk_begin(struct disk *disk);
 int disk_crash(struct disk *disk, struct host *host);
 /* The error that was asked for, or 0. */
 int disk_fault(struct disk *disk, enum sim_disk_fault fault);
+/* What an operation answers that found no room. */
+int disk_is_full(struct disk *disk);
 
 struct node *disk_node(struct disk *disk, bool is_folder);
 /* By a path from the root, NULL when it is not there. */

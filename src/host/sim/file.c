@@ -389,7 +389,7 @@ write_pieces(struct host_file *file, const struct slice *pieces, size_t count, u
         struct slice piece = slice_first(pieces[i], len < SIZE_MAX ? (size_t)len : SIZE_MAX);
         size_t written = node_write(disk, file->node, piece, offset);
         if (written < piece.len)
-            return -ENOSPC;
+            return disk_is_full(disk);
         offset += written;
         len -= written;
     }
@@ -436,7 +436,7 @@ resize(struct host_file *file, uint64_t size)
     int error = disk_fault(disk, SIM_FAULT_WRITE);
     bool has_effect = error == 0 && moment != MOMENT_BEFORE && moment != MOMENT_WITHIN;
     if (has_effect && !node_resize(disk, file->node, size))
-        error = -ENOSPC;
+        error = disk_is_full(disk);
     if (has_effect)
         file->node->modified_ns = host_wall(file->host).ns;
     return moment == MOMENT_NONE ? error : disk_crash(disk, file->host);

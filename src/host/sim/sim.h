@@ -155,6 +155,13 @@ void sim_disk_fail(struct sim_machine *machine, enum sim_disk_fault fault, unsig
 /* Room left from now on (ENOSPC beyond). */
 void sim_disk_set_free(struct sim_machine *machine, uint64_t bytes);
 
+/* How many operations have failed by these two since the start of the world. */
+struct sim_disk_hits {
+    uint64_t writes, syncs, reads;
+    uint64_t room; /* found none */
+};
+const struct sim_disk_hits *sim_disk_hits(const struct sim_machine *machine);
+
 /* Flips one bit of a file, as decay does; -ENOENT, -EINVAL past its end. `path` from the root. */
 MUST_USE int sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset,
                              unsigned bit);
