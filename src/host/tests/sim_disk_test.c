@@ -240,6 +240,7 @@ room_ends_and_comes_back(void **state)
     struct slice more = slice_of(bytes, sizeof(bytes));
     assert_int_equal(host_file_write(file, &more, 1, 1000), -ENOSPC);
     assert_int_equal(host_file_reserve(file, 3000), -ENOSPC);
+    assert_int_equal(sim_disk_hits(sim_machine(world.sim))->room, 2);
     assert_int_equal(host_dir_space(world.root, &room, &total), 0);
     assert_int_equal(room, 0);
     assert_int_equal(host_file_truncate(file, 100), 0);
