@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "base/cursor.h"
+#include "http/url.h"
 
 struct check {
     struct slice name;
@@ -76,6 +77,20 @@ check_tls(struct check *check, const struct config *config)
 }
 
 static void
+check_issuer_url(struct check *check, const char *option, struct slice text,
+                 const struct config *config)
+{
+    struct http_url url;
+
+    if (text.len == 0)
+        return;
+    if (!http_url_parse(text, &url))
+        complain(check, option, "expected a URL as https://id.example.org/path");
+    if (config->oauth_issuer.len == 0)
+        complain(check, option, "whose it is must be known; set oauth_issuer");
+}
+
+static void
 check_tokens(struct check *check, const struct config *config)
 {
     const uint32_t bearers = CONFIG_MECHANISM_OAUTHBEARER | CONFIG_MECHANISM_XOAUTH2;
@@ -88,6 +103,11 @@ check_tokens(struct check *check, const struct config *config)
                  "EXTERNAL needs it; set it, or take EXTERNAL out of auth_mechanisms");
     if (config->oauth_issuer.len > 0 && config->oauth_claim.len == 0)
         complain(check, "oauth_claim", "names nobody; set it to a claim, as email");
+    check_issuer_url(check, "oauth_jwks", config->oauth_jwks, config);
+    check_issuer_url(check, "oauth_introspection", config->oauth_introspection, config);
+    if (config->oauth_jwks.len > 0 && config->oauth_introspection.len > 0)
+        complain(check, "oauth_introspection",
+                 "tokens are verified by keys or by asking, not both; leave oauth_jwks empty");
 }
 
 static void

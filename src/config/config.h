@@ -15,6 +15,7 @@ enum config_certificate_name {
     CONFIG_CERTIFICATE_COMMON_NAME,
     CONFIG_CERTIFICATE_USER_ID
 };
+enum config_oauth_login { CONFIG_OAUTH_BASIC, CONFIG_OAUTH_POST, CONFIG_OAUTH_BEARER };
 enum config_password_scheme { CONFIG_PASSWORD_YESCRYPT, CONFIG_PASSWORD_ARGON2ID };
 
 /* vrfy and expn */

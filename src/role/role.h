@@ -23,6 +23,7 @@ enum role_kind {
     ROLE_TRANSPORT,
     ROLE_INDEX,
     ROLE_HAND,
+    ROLE_ISSUER,
     ROLE_KINDS
 };
 
@@ -80,7 +81,7 @@ struct role {
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
     role_letterbox, role_store, role_resolve, role_table,
-    role_transport, role_index, role_hand;
+    role_transport, role_index, role_hand, role_issuer;
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);

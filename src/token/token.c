@@ -4,6 +4,8 @@
 #include "token/json.h"
 #include "token/keys.h"
 
+static const double until_max_s = 1e15; /* later is never */
+
 const char *
 token_result_name(enum token_result result)
 {
@@ -17,6 +19,8 @@ token_result_name(enum token_result result)
         [TOKEN_ISSUER] = "token is of another issuer",
         [TOKEN_AUDIENCE] = "token is for another audience",
         [TOKEN_NAMELESS] = "token names nobody",
+        [TOKEN_INACTIVE] = "token is not active, says its issuer",
+        [TOKEN_UNTOLD] = "the issuer's answer makes no sense",
     };
 
     return names[result];
@@ -75,7 +79,7 @@ take_time(const json_t *claims, const char *name, bool *ret_is_there, double *re
 }
 
 static enum token_result
-check_times(const json_t *claims, struct wall now)
+check_times(const json_t *claims, struct wall now, bool is_told, int64_t *ret_until_s)
 {
     double seconds = (double)wall_seconds(now), expires, begins;
     bool has_expires, has_begins;
@@ -83,8 +87,9 @@ check_times(const json_t *claims, struct wall now)
     if (!take_time(claims, "exp", &has_expires, &expires) ||
         !take_time(claims, "nbf", &has_begins, &begins))
         return TOKEN_MALFORMED;
-    if (!has_expires || seconds >= expires + TOKEN_LEEWAY_S)
+    if ((!has_expires && !is_told) || (has_expires && seconds >= expires + TOKEN_LEEWAY_S))
         return TOKEN_EXPIRED;
+    *ret_until_s = has_expires && expires < until_max_s ? (int64_t)expires : INT64_MAX;
     return has_begins && seconds < begins - TOKEN_LEEWAY_S ? TOKEN_TOO_EARLY : TOKEN_OK;
 }
 
@@ -105,16 +110,20 @@ is_for(const json_t *claims, struct slice audience)
     return false;
 }
 
+/* is_told: they come from the issuer itself, over a connection that is verified. */
 static enum token_result
-check_claims(const json_t *claims, const struct token_policy *policy, struct buffer *name)
+check_claims(const json_t *claims, const struct token_policy *policy, bool is_told,
+             struct buffer *name, int64_t *ret_until_s)
 {
+    bool is_silent = is_told && !json_object_get(claims, "iss");
     char claim[64] = {0};
 
-    if (policy->issuer.len == 0 || !slice_equal(json_text(claims, "iss"), policy->issuer))
+    if (policy->issuer.len == 0 ||
+        (!is_silent && !slice_equal(json_text(claims, "iss"), policy->issuer)))
         return TOKEN_ISSUER;
     if (!is_for(claims, policy->audience))
         return TOKEN_AUDIENCE;
-    enum token_result result = check_times(claims, policy->now);
+    enum token_result result = check_times(claims, policy->now, is_told, ret_until_s);
     if (result != TOKEN_OK)
         return result;
     if (policy->claim.len == 0 || policy->claim.len >= sizeof(claim))
@@ -131,12 +140,13 @@ static enum token_result
 verify(const struct parts *parts, const struct token_policy *policy, struct buffer *name)
 {
     json_t *header = json_object_of(buffer_slice(&parts->header)), *claims = NULL;
+    int64_t until_s;
     enum token_result result =
         header ? check_signature(header, policy->keys, parts) : TOKEN_MALFORMED;
 
     if (result == TOKEN_OK) {
         claims = json_object_of(buffer_slice(&parts->payload));
-        result = claims ? check_claims(claims, policy, name) : TOKEN_MALFORMED;
+        result = claims ? check_claims(claims, policy, false, name, &until_s) : TOKEN_MALFORMED;
     }
     json_decref(header);
     json_decref(claims);
@@ -157,4 +167,34 @@ token_verify(struct slice token, const struct token_policy *policy, struct buffe
     buffer_finish(&parts.payload);
     buffer_finish(&parts.signature);
     return result;
+}
+
+/* RFC 7662 §2.2 */
+enum token_result
+token_introspect(struct slice answer, const struct token_policy *policy, struct buffer *name,
+                 int64_t *ret_until_s)
+{
+    json_t *claims = json_object_of(answer);
+    const json_t *active = json_object_get(claims, "active");
+    enum token_result result = TOKEN_UNTOLD;
+    int64_t until_s;
+
+    if (json_is_true(active))
+        result = check_claims(claims, policy, true, name, &until_s);
+    else if (json_is_false(active))
+        result = TOKEN_INACTIVE;
+    if (result == TOKEN_OK)
+        *ret_until_s = until_s;
+    json_decref(claims);
+    return result == TOKEN_MALFORMED ? TOKEN_UNTOLD : result;
+}
+
+bool
+token_keys_are_sound(struct slice keys)
+{
+    json_t *set = json_object_of(keys);
+    bool is_sound = json_is_array(json_object_get(set, "keys"));
+
+    json_decref(set);
+    return is_sound;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Is this token good, and whose is it? (RFC 7519 §7.2, RFC 8725) */
+/* Is this token good, and whose is it? By its signature (RFC 7519 §7.2, RFC 8725), or by what its
+ * issuer says of it (RFC 7662). */
 #ifndef TOKEN_TOKEN_H
 #define TOKEN_TOKEN_H
 
@@ -23,6 +24,8 @@ enum token_result {
     TOKEN_ISSUER,
     TOKEN_AUDIENCE,
     TOKEN_NAMELESS,
+    TOKEN_INACTIVE, /* its issuer says so */
+    TOKEN_UNTOLD,   /* its issuer's answer is none */
     TOKEN_RESULTS
 };
 const char *token_result_name(enum token_result result);
@@ -38,5 +41,15 @@ struct token_policy {
 /* Puts the name into `name` when all is right. */
 MUST_USE enum token_result token_verify(struct slice token, const struct token_policy *policy,
                                         struct buffer *name);
+
+/* The same by the answer of its issuer (§2.2); the policy's keys are not looked at. `iss` and `exp`
+ * may be missing there, `aud` only where any will do. *ret_until is when the token expires, or
+ * INT64_MAX seconds. */
+MUST_USE enum token_result token_introspect(struct slice answer, const struct token_policy *policy,
+                                            struct buffer *name, int64_t *ret_until_s);
+
+/* A JWK set, as far as one may replace another by it: an object with an array of keys (RFC 7517
+ * §5). */
+MUST_USE bool token_keys_are_sound(struct slice keys);
 
 #endif

@@ -24,9 +24,10 @@ from pathlib import Path
 
 FACTEUR = os.path.realpath(os.environ.get("FACTEUR") or "build/src/tool/facteur")
 PATIENCE_S = 90
-EVERY_ROLE = {"parent", "smtp", "access", "auth", "route", "resolve", "deliver", "letterbox", "store", "index"}
-REACHING_OUT = {"resolve", "transport", "table"}  # whose work is to connect: all else is refused them too
-WITHOUT_FILES = {"smtp", "access", "deliver", "resolve"}
+EVERY_ROLE = {"parent", "smtp", "access", "auth", "route", "resolve", "deliver", "letterbox", "store", "index",
+              "issuer"}
+REACHING_OUT = {"resolve", "transport", "table", "issuer"}  # whose work is to connect: all else is refused them too
+WITHOUT_FILES = {"smtp", "access", "deliver", "resolve", "issuer"}
 CAN_TRACE = os.geteuid() == 0 and platform.machine() == "x86_64"
 
 # System calls of x86-64.
@@ -137,6 +138,8 @@ data_dir = {cls.folder}/data
 runtime_dir = {cls.folder}/run
 smtp_listen = 127.0.0.1:{cls.port}
 letterbox_dirs = {{"{cls.folder}/boxes"}}
+oauth_issuer = "https://id.example.test/"
+oauth_jwks = "https://127.0.0.1:1/jwks"
 processes = 1
 """ + "".join(f"{name} = {{}}\n" for name in cls.other_listeners()))
         if cls.user:

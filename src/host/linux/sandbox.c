@@ -74,6 +74,7 @@ static const struct sandbox_profile profiles[] = {
     {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
     {.name = "index", .number = 12, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
     {.name = "transport", .number = 9, .calls = SECCOMP_CONNECT, .has_empty_root = true},
+    {.name = "issuer", .number = 14, .calls = SECCOMP_CONNECT, .has_empty_root = true},
 };
 
 const struct sandbox_profile *

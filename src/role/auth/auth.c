@@ -28,6 +28,7 @@ auth_open(const struct role_start *start)
         abort();
     auth->start = *start;
     auth_clients_init(auth);
+    auth_issuer_init(auth);
     list_init(&auth->sessions);
     map_init(&auth->grants, 0);
     arena_init(&auth->arena, NOTE_ARENA_MAX);
@@ -60,6 +61,8 @@ auth_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
         auth_client_attach(&auth->accesses[peer_index], handle);
     else if (peer == ROLE_STORE)
         auth_store_attach(auth, handle);
+    else if (peer == ROLE_ISSUER)
+        auth_issuer_attach(auth, handle);
     else
         host_handle_close(auth->start.host, handle);
 }
@@ -110,6 +113,7 @@ auth_close(void *state)
         auth_client_close(&auth->accesses[i]);
     }
     auth_store_close(auth);
+    auth_issuer_close(auth);
     auth_helpers_close(auth);
     auth_bearer_close(auth);
     host_timer_close(&auth->timer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The parts of the role: tables.c what is known, session.c one exchange, proof.c slow hashes and
- * PAM, channel.c the notes of smtp and access, auth.c the role around them. */
+ * PAM, bearer.c tokens and certificates, issuer.c who issues tokens, channel.c the notes of smtp
+ * and access, auth.c the role around them. */
 #ifndef ROLE_AUTH_AUTH_PRIVATE_H
 #define ROLE_AUTH_AUTH_PRIVATE_H
 
@@ -8,6 +9,7 @@
 #include "base/map.h"
 #include "directory/secret.h"
 #include "note/access_auth.h"
+#include "note/auth_issuer.h"
 #include "note/auth_store.h"
 #include "note/smtp_auth.h"
 #include "role/auth/lockout.h"
@@ -53,7 +55,7 @@ struct auth {
     struct directory *directory;       /* NULL: could never be read */
     struct directory_secrets *secrets; /* the same */
     uint64_t accounts_stamp, secrets_stamp;
-    struct buffer oauth_keys; /* a JWK set; bearer.c */
+    struct buffer oauth_keys; /* a JWK set; of a file (bearer.c), or fetched (issuer.c) */
     uint64_t oauth_keys_stamp;
     struct instant looked;
     uint8_t installation_key[DIRECTORY_KEY_LEN];
@@ -67,6 +69,15 @@ struct auth {
     size_t job_count;
     struct recents *recents;
     struct lockouts *lockouts;
+    /* issuer.c */
+    struct host_channel *issuer; /* NULL: there is none */
+    struct note_ledger issuer_ledger;
+    struct list jobs_issuer, jobs_keys; /* sessions that wait for its word, or its keys */
+    uint64_t issuer_question;           /* the last one */
+    uint64_t keys_question;             /* 0: none is open */
+    struct instant keys_fetched;        /* those in oauth_keys */
+    struct instant keys_window_end;
+    unsigned keys_fetches; /* within this window */
     /* session.c */
     struct list sessions; /* oldest first */
     size_t session_count;
@@ -95,6 +106,8 @@ struct auth_session {
     struct instant deadline;
     struct sasl_server *sasl; /* NULL for APOP */
     const char *refusal;      /* why a token or a certificate was not good */
+    uint64_t question;        /* to the issuer */
+    bool has_waited_for_keys;
     struct buffer certificates; /* EXTERNAL: what the client has shown */
     enum sasl_mechanism mechanism;
     bool is_secure;
@@ -159,6 +172,7 @@ void auth_session_on_certificate(struct auth_session *session, struct slice name
                                  const char *refusal);
 /* Nobody could be asked. */
 void auth_session_on_proof_failed(struct auth_session *session);
+void auth_session_on_issuer_away(struct auth_session *session);
 /* store knows the grant, or cannot be told. */
 enum auth_grant {
     AUTH_GRANTED,
@@ -182,6 +196,9 @@ void auth_helpers_close(struct auth *auth);
 void auth_proof_ask(struct auth_session *session);
 /* The session is going: its place in a queue is free, a helper's answer will be for nobody. */
 void auth_proof_forget(struct auth_session *session);
+/* True when no more may wait in this list: none at all, or none of this customer. */
+bool auth_jobs_are_many(const struct auth *auth, struct list *jobs,
+                        const struct auth_session *session);
 
 /* What a helper does: question is le32 length of the verifier, verifier, password; the answer one
  * octet, 1 for right. `pam` has a login name in place of the verifier. */
@@ -195,8 +212,8 @@ MUST_USE bool auth_pam_verify(const char *login, const char *password);
 /* A negative errno. */
 MUST_USE int auth_bearer_open(struct auth *auth);
 void auth_bearer_close(struct auth *auth);
-/* Has the session's token or certificate verified; auth_session_on_token or _on_certificate
- * follows. */
+/* Has the session's token or certificate verified, or the token's issuer asked;
+ * auth_session_on_token or _on_certificate follows. */
 void auth_bearer_ask(struct auth_session *session);
 /* What the helper does: the question is an octet of enum auth_question, le64 the time, and
  * TOKEN        issuer, audience, claim, keys and token, each behind its le32 length;
@@ -205,6 +222,20 @@ void auth_bearer_ask(struct auth_session *session);
  * context is the struct auth, of which it uses client_trust. */
 enum auth_question { AUTH_QUESTION_TOKEN, AUTH_QUESTION_CERTIFICATE };
 void auth_helper_judge(void *context, struct slice question, struct buffer *answer);
+
+/* ---- issuer.c ------------------------------------------------------------------------------ */
+
+void auth_issuer_init(struct auth *auth);
+/* Attaching replaces what was attached before; closing fails those who wait. */
+void auth_issuer_attach(struct auth *auth, host_handle handle);
+void auth_issuer_close(struct auth *auth);
+/* Has the issuer asked about the session's token; auth_session_on_token follows. */
+void auth_issuer_ask(struct auth_session *session);
+/* True when the keys are there. Else the session waits for them (auth_bearer_ask follows), or has
+ * ended. */
+MUST_USE bool auth_keys_are_known(struct auth_session *session);
+/* No key fits: true when the session waits for newer ones (auth_bearer_ask follows). */
+MUST_USE bool auth_keys_may_be_newer(struct auth_session *session);
 
 /* ---- channel.c ----------------------------------------------------------------------------- */
 

@@ -128,7 +128,8 @@ put_question(struct auth_session *session, struct buffer *question)
         buffer_put(question, buffer_slice(&session->certificates));
         return;
     }
-    refresh_keys(auth);
+    if (config->oauth_jwks.len == 0)
+        refresh_keys(auth);
     put_piece(question, config->oauth_issuer);
     put_piece(question, config->oauth_audience);
     put_piece(question, config->oauth_claim);
@@ -163,6 +164,13 @@ auth_bearer_ask(struct auth_session *session)
     struct auth *auth = session->client->auth;
 
     session->wait = AUTH_WAIT_PROOF;
+    if (session->mechanism != SASL_EXTERNAL && auth->start.config->oauth_introspection.len > 0) {
+        auth_issuer_ask(session);
+        return;
+    }
+    if (session->mechanism != SASL_EXTERNAL && auth->start.config->oauth_jwks.len > 0 &&
+        !auth_keys_are_known(session))
+        return;
     if (!auth->judge.channel || auth->job_count >= AUTH_JOBS_MAX) {
         auth_session_on_proof_failed(session);
         return;
@@ -187,6 +195,8 @@ tell(struct auth_session *session, uint8_t octet, struct slice names)
     }
     enum token_result result =
         octet < TOKEN_RESULTS ? (enum token_result)octet : TOKEN_MALFORMED;
+    if (result == TOKEN_NO_KEY && auth_keys_may_be_newer(session))
+        return;
     auth_session_on_token(session, names, result == TOKEN_OK ? NULL : token_result_name(result));
 }
 
@@ -249,7 +259,9 @@ auth_bearer_open(struct auth *auth)
     list_init(&auth->jobs_judge);
     buffer_init(&auth->oauth_keys, TOKEN_KEYS_MAX);
     buffer_init(&auth->client_trust, TRUST_MAX);
-    if (config->oauth_issuer.len == 0 && config->tls_client_trust.len == 0)
+    /* With introspection nobody needs it for tokens. */
+    bool needs_tokens = config->oauth_issuer.len > 0 && config->oauth_introspection.len == 0;
+    if (!needs_tokens && config->tls_client_trust.len == 0)
         return 0;
     int error = read_trust(auth);
     if (error == 0)

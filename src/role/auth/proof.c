@@ -148,6 +148,15 @@ count_customer(struct list *jobs, const struct auth_session *like)
     return count;
 }
 
+bool
+auth_jobs_are_many(const struct auth *auth, struct list *jobs, const struct auth_session *session)
+{
+    struct lockout_who who = auth_session_who(session);
+
+    return auth->job_count >= AUTH_JOBS_MAX ||
+           (!who.is_trusted && count_customer(jobs, session) >= AUTH_JOBS_PER_CUSTOMER_MAX);
+}
+
 static void
 queue(struct auth *auth, struct auth_session *session)
 {
@@ -156,8 +165,7 @@ queue(struct auth *auth, struct auth_session *session)
                         : lockout_is_known(auth->lockouts, &who) ? &auth->jobs_known
                                                                  : &auth->jobs_unknown;
 
-    if (auth->job_count >= AUTH_JOBS_MAX ||
-        (!who.is_trusted && count_customer(jobs, session) >= AUTH_JOBS_PER_CUSTOMER_MAX)) {
+    if (auth_jobs_are_many(auth, jobs, session)) {
         auth_session_on_proof_failed(session);
         return;
     }

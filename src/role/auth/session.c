@@ -442,6 +442,12 @@ auth_session_on_proof_failed(struct auth_session *session)
 }
 
 void
+auth_session_on_issuer_away(struct auth_session *session)
+{
+    fail_temporarily(session, "the issuer of tokens cannot be asked");
+}
+
+void
 auth_session_on_grant(struct auth_session *session, enum auth_grant grant)
 {
     struct auth *auth = session->client->auth;

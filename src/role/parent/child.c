@@ -17,7 +17,7 @@ static const struct {
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_LETTERBOX}, {ROLE_ROUTE, ROLE_RESOLVE},
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
     {ROLE_STORE, ROLE_INDEX},   {ROLE_STORE, ROLE_HAND},      {ROLE_TRANSPORT, ROLE_HAND},
-    {ROLE_ROUTE, ROLE_HAND},
+    {ROLE_ROUTE, ROLE_HAND},    {ROLE_AUTH, ROLE_ISSUER},     {ROLE_ISSUER, ROLE_RESOLVE},
 };
 
 /* Which role listens for which service. */
@@ -171,7 +171,8 @@ static const struct {
     {"facteur-office", 1U << ROLE_STORE | 1U << ROLE_ROUTE | 1U << ROLE_DELIVER |
                            1U << ROLE_LETTERBOX | 1U << ROLE_HAND},
     {"facteur-network",
-     1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH},
+     1U << ROLE_SMTP | 1U << ROLE_ACCESS | 1U << ROLE_TRANSPORT | 1U << ROLE_AUTH |
+         1U << ROLE_ISSUER},
     {"facteur-resolve", 1U << ROLE_RESOLVE},
     {"facteur-table", 1U << ROLE_TABLE},
     {"facteur-index", 1U << ROLE_INDEX},

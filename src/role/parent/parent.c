@@ -265,6 +265,8 @@ start_children(struct parent *parent)
     add_children(parent, ROLE_DELIVER, parent->processes);
     if (parent->config.search_index)
         add_children(parent, ROLE_INDEX, 1);
+    if (parent->config.oauth_jwks.len || parent->config.oauth_introspection.len)
+        add_children(parent, ROLE_ISSUER, 1);
     add_children(parent, ROLE_AUTH, 1);
     add_children(parent, ROLE_RESOLVE, 1);
     add_children(parent, ROLE_TABLE, (unsigned)parent->config.tables.count);

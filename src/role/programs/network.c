@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What speaks with strangers, and who knows their passwords. */
+/* What speaks with strangers, and who knows who they are. */
 #include "role/process.h"
 
 int
@@ -10,6 +10,7 @@ main(void)
         [ROLE_ACCESS] = &role_access,
         [ROLE_TRANSPORT] = &role_transport,
         [ROLE_AUTH] = &role_auth,
+        [ROLE_ISSUER] = &role_issuer,
     };
 
     return role_process_main(roles);

@@ -12,12 +12,21 @@
 
 enum { SIDE_ROUTE = 0, QUESTIONS_MAX = 1000, NOTE_ARENA_MAX = 1024 * 1024 };
 
+struct resolve;
+
+/* Who asks: route, and issuer where there is one. */
+struct asker {
+    struct resolve *resolve;
+    struct slice name;
+    struct host_channel *channel;
+    struct note_ledger ledger;
+};
+
 struct resolve {
     struct role_start start;
     struct dns_resolver *resolver;
     struct host_descriptor *descriptor;
-    struct host_channel *channel;
-    struct note_ledger ledger;
+    struct asker route, issuer;
     struct list questions; /* oldest first; only those that nobody has answered */
     struct host_timer *timer;
     struct arena arena; /* of the note in hand */
@@ -30,7 +39,7 @@ struct resolve {
  * sent. */
 struct question {
     struct list link;
-    struct resolve *resolve;
+    struct asker *asker;
     uint64_t id;
     struct instant asked;
 };
@@ -38,8 +47,9 @@ struct question {
 /* ---- answers ------------------------------------------------------------------------------- */
 
 static void
-send_answer(struct resolve *resolve, uint64_t id, const struct dns_answer *answer)
+send_answer(struct asker *asker, uint64_t id, const struct dns_answer *answer)
 {
+    struct resolve *resolve = asker->resolve;
     static const enum route_resolve_outcome outcomes[] = {
         [DNS_FOUND] = ROUTE_RESOLVE_OUTCOME_FOUND,
         [DNS_NO_DATA] = ROUTE_RESOLVE_OUTCOME_NO_DATA,
@@ -68,32 +78,32 @@ send_answer(struct resolve *resolve, uint64_t id, const struct dns_answer *answe
     note.records.at = records;
     note.records.count = answer->count;
     /* Many long texts may not fit into one note: the first do. */
-    while (!route_resolve_put_answer(&resolve->note, &resolve->ledger, &note)) {
+    while (!route_resolve_put_answer(&resolve->note, &asker->ledger, &note)) {
         assert(note.records.count > 0);
         buffer_clear(&resolve->note);
         note.records.count /= 2;
     }
-    host_channel_send(resolve->channel, buffer_slice(&resolve->note), HOST_HANDLE_NONE);
+    host_channel_send(asker->channel, buffer_slice(&resolve->note), HOST_HANDLE_NONE);
     buffer_clear(&resolve->note);
 }
 
 static void
-send_temporary(struct resolve *resolve, uint64_t id, struct slice why)
+send_temporary(struct asker *asker, uint64_t id, struct slice why)
 {
     struct dns_answer answer = {.outcome = DNS_TEMPORARY, .canonical = SLICE(""), .why = why};
 
-    send_answer(resolve, id, &answer);
+    send_answer(asker, id, &answer);
 }
 
 static void
 on_answer(void *context, const struct dns_answer *answer)
 {
     struct question *question = context;
-    struct resolve *resolve = question->resolve;
+    struct resolve *resolve = question->asker->resolve;
 
-    /* Out of the list: it took too long, or route is another one by now. */
+    /* Out of the list: it took too long, or who asked is another one by now. */
     if (!list_is_empty(&question->link))
-        send_answer(resolve, question->id, answer);
+        send_answer(question->asker, question->id, answer);
     list_remove(&question->link);
     resolve->open--;
     free(question);
@@ -120,7 +130,7 @@ on_timer(void *context)
                               instant_after(question->asked, resolve->start.config->dns_timer)))
             break;
         list_remove(link);
-        send_temporary(resolve, question->id, SLICE("the name servers take too long"));
+        send_temporary(question->asker, question->id, SLICE("the name servers take too long"));
     }
     set_timer(resolve);
 }
@@ -158,8 +168,9 @@ is_type_known(uint16_t type)
 }
 
 static void
-on_ask(struct resolve *resolve, const struct route_resolve_ask *ask)
+on_ask(struct asker *asker, const struct route_resolve_ask *ask)
 {
+    struct resolve *resolve = asker->resolve;
     struct question *question;
 
     resolve->asked++;
@@ -167,17 +178,17 @@ on_ask(struct resolve *resolve, const struct route_resolve_ask *ask)
         struct dns_answer answer = {.outcome = DNS_NO_NAME,
                                     .canonical = SLICE(""),
                                     .why = SLICE("no host can have that name")};
-        send_answer(resolve, ask->id, &answer);
+        send_answer(asker, ask->id, &answer);
         return;
     }
     if (resolve->open == QUESTIONS_MAX) {
-        send_temporary(resolve, ask->id, SLICE("too many questions are open"));
+        send_temporary(asker, ask->id, SLICE("too many questions are open"));
         return;
     }
     question = calloc(1, sizeof(*question));
     if (!question)
         abort();
-    question->resolve = resolve;
+    question->asker = asker;
     question->id = ask->id;
     question->asked = host_now(resolve->start.host);
     list_append(&resolve->questions, &question->link);
@@ -194,36 +205,39 @@ on_ask(struct resolve *resolve, const struct route_resolve_ask *ask)
     set_timer(resolve);
 }
 
-/* What the former route has asked concerns nobody any more. */
+/* What the former one has asked concerns nobody any more. */
 static void
-forget_route(struct resolve *resolve)
+forget_asker(struct asker *asker)
 {
-    host_channel_close(&resolve->channel);
-    note_ledger_finish(&resolve->ledger);
-    LIST_EACH (link, &resolve->questions)
-        list_remove(link);
+    host_channel_close(&asker->channel);
+    note_ledger_finish(&asker->ledger);
+    LIST_EACH (link, &asker->resolve->questions) {
+        if (LIST_ITEM(link, struct question, link)->asker == asker)
+            list_remove(link);
+    }
 }
 
 static void
 on_note(void *context, struct slice bytes, host_handle handle)
 {
-    struct resolve *resolve = context;
+    struct asker *asker = context;
+    struct resolve *resolve = asker->resolve;
     struct route_resolve_note note;
 
     arena_reset(&resolve->arena);
-    if (route_resolve_take(bytes, handle, SIDE_ROUTE, &resolve->ledger, &resolve->arena, &note)) {
-        on_ask(resolve, &note.as.ask);
+    if (route_resolve_take(bytes, handle, SIDE_ROUTE, &asker->ledger, &resolve->arena, &note)) {
+        on_ask(asker, &note.as.ask);
         return;
     }
     host_handle_close(resolve->start.host, handle);
-    log_event(resolve->start.host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("route"));
-    forget_route(resolve);
+    log_event(resolve->start.host, HOST_LEVEL_ERROR, "bad_note", "from", asker->name);
+    forget_asker(asker);
 }
 
 static void
 on_closed(void *context)
 {
-    forget_route(context);
+    forget_asker(context);
 }
 
 /* ---- the role ------------------------------------------------------------------------------ */
@@ -244,6 +258,8 @@ resolve_open(const struct role_start *start)
     }
     resolve->start = *start;
     resolve->resolver = resolver;
+    resolve->route = (struct asker){.resolve = resolve, .name = SLICE("route")};
+    resolve->issuer = (struct asker){.resolve = resolve, .name = SLICE("issuer")};
     list_init(&resolve->questions);
     resolve->timer = host_timer_open(start->host, on_timer, resolve);
     arena_init(&resolve->arena, NOTE_ARENA_MAX);
@@ -256,13 +272,14 @@ resolve_attach(void *state, enum role_kind peer, unsigned peer_index, host_handl
 {
     static const struct host_channel_handler handler = {.on_note = on_note, .on_closed = on_closed};
     struct resolve *resolve = state;
+    struct asker *asker = peer == ROLE_ROUTE ? &resolve->route : &resolve->issuer;
 
-    if (peer != ROLE_ROUTE || peer_index != 0) {
+    if ((peer != ROLE_ROUTE && peer != ROLE_ISSUER) || peer_index != 0) {
         host_handle_close(resolve->start.host, handle);
         return;
     }
-    forget_route(resolve);
-    resolve->channel = host_channel_open(resolve->start.host, handle, &handler, resolve);
+    forget_asker(asker);
+    asker->channel = host_channel_open(resolve->start.host, handle, &handler, asker);
 }
 
 static bool
@@ -310,7 +327,8 @@ resolve_close(void *state)
 {
     struct resolve *resolve = state;
 
-    forget_route(resolve);
+    forget_asker(&resolve->route);
+    forget_asker(&resolve->issuer);
     host_descriptor_close(&resolve->descriptor);
     dns_resolver_close(&resolve->resolver, drop_question);
     host_timer_close(&resolve->timer);

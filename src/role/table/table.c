@@ -4,9 +4,8 @@
 
 #include "host/log.h"
 #include "note/route_table.h"
-#include "role/role.h"
+#include "role/login.h"
 #include "role/snapshot.h"
-#include "routing/credentials.h"
 
 #include <stdlib.h>
 
@@ -14,7 +13,6 @@ enum {
     SIDE_ROUTE = 0,
     NOTE_ARENA_MAX = 256 * 1024,
     FILE_BYTES_MAX = 256 << 20,
-    CREDENTIALS_BYTES_MAX = 1 << 20,
     PATH_OCTETS_MAX = 4096,
 };
 
@@ -186,33 +184,12 @@ on_closed(void *context)
 
 /* ---- the role ------------------------------------------------------------------------------ */
 
-/* The password for a server. */
-static void
-read_login(struct table_role *role)
-{
-    char path[PATH_OCTETS_MAX];
-    struct slice data = role->start.config->data_dir;
-    struct host_dir *directory = NULL;
-    struct routing_credentials found;
-    struct snapshot snapshot;
-
-    snprintf(path, sizeof(path), "%.*s/directory", (int)data.len, (const char *)data.at);
-    if (host_dir_open(role->start.host, path, &directory) < 0)
-        return;
-    if (snapshot_read(directory, "credentials", CREDENTIALS_BYTES_MAX, &snapshot) == 0) {
-        if (routing_credentials_find(buffer_slice(&snapshot.bytes), role->spec.name, &found))
-            role->login = (struct table_login){arena_copy(&role->spec_arena, found.user),
-                                               arena_copy(&role->spec_arena, found.secret)};
-        snapshot_finish(&snapshot);
-    }
-    host_dir_close(&directory);
-}
-
 /* NULL, or why the role cannot begin. */
 static const char *
 prepare(struct table_role *role)
 {
     const struct config_strings *tables = &role->start.config->tables;
+    struct routing_credentials login;
     char path[PATH_OCTETS_MAX];
 
     if (role->start.index >= tables->count)
@@ -222,7 +199,8 @@ prepare(struct table_role *role)
     if (what)
         return what;
     if (table_is_remote(role->spec.kind)) {
-        read_login(role);
+        if (login_read(&role->start, role->spec.name, &role->spec_arena, &login))
+            role->login = (struct table_login){login.user, login.secret};
         return NULL;
     }
     struct slice place = role->spec.place;

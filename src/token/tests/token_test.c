@@ -207,6 +207,65 @@ keys_that_are_none_fit_nothing(void **state)
     world->policy.keys = buffer_slice(&world->keys);
 }
 
+static void
+an_issuer_tells_whose_a_token_is(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum token_result result;
+        int64_t until_s;
+    } cases[] = {
+        {"{\"active\":true," ISSUED ",\"exp\":2000}", TOKEN_OK, 2000},
+        {"{\"active\":true," ISSUED "}", TOKEN_OK, INT64_MAX},
+        {"{\"active\":true," ISSUED ",\"exp\":1e300}", TOKEN_OK, INT64_MAX},
+        {"{\"active\":true,\"aud\":\"mail\",\"email\":\"ann@example.test\"}", TOKEN_OK, INT64_MAX},
+        {"{\"active\":false}", TOKEN_INACTIVE, 0},
+        {"{\"active\":false," ISSUED ",\"exp\":2000}", TOKEN_INACTIVE, 0},
+        {"{\"active\":true," ISSUED ",\"exp\":1440}", TOKEN_EXPIRED, 0},
+        {"{\"active\":true," ISSUED ",\"exp\":-1e300}", TOKEN_EXPIRED, 0},
+        {"{\"active\":true," ISSUED ",\"nbf\":1561}", TOKEN_TOO_EARLY, 0},
+        {"{\"active\":true," ISSUED ",\"exp\":\"never\"}", TOKEN_UNTOLD, 0},
+        {"{\"active\":true,\"iss\":\"https://id.test/\",\"aud\":\"mail\",\"email\":\"a\"}",
+         TOKEN_ISSUER, 0},
+        {"{\"active\":true,\"iss\":null,\"aud\":\"mail\",\"email\":\"a\"}", TOKEN_ISSUER, 0},
+        {"{\"active\":true,\"aud\":\"web\",\"email\":\"a\"}", TOKEN_AUDIENCE, 0},
+        {"{\"active\":true,\"email\":\"a\"}", TOKEN_AUDIENCE, 0},
+        {"{\"active\":true,\"aud\":\"mail\"}", TOKEN_NAMELESS, 0},
+        {"{\"active\":true,\"aud\":\"mail\",\"email\":\"\"}", TOKEN_NAMELESS, 0},
+        {"{\"active\":\"true\"," ISSUED "}", TOKEN_UNTOLD, 0},
+        {"{\"active\":1," ISSUED "}", TOKEN_UNTOLD, 0},
+        {"{" ISSUED "}", TOKEN_UNTOLD, 0},
+        {"{\"active\":false,\"active\":true," ISSUED "}", TOKEN_UNTOLD, 0},
+        {"[{\"active\":true}]", TOKEN_UNTOLD, 0},
+        {"", TOKEN_UNTOLD, 0},
+        {"<html>", TOKEN_UNTOLD, 0},
+    };
+    struct world *world = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t until_s = 0;
+        buffer_clear(&world->name);
+        assert_int_equal(token_introspect(slice_of_string(cases[i].answer), &world->policy,
+                                          &world->name, &until_s),
+                         cases[i].result);
+        assert_int_equal(until_s, cases[i].until_s);
+        assert_int_equal(buffer_len(&world->name) > 0, cases[i].result == TOKEN_OK);
+    }
+}
+
+static void
+a_set_of_keys_is_told_from_other_texts(void **state)
+{
+    struct world *world = *state;
+
+    assert_true(token_keys_are_sound(buffer_slice(&world->keys)));
+    assert_true(token_keys_are_sound(SLICE("{\"keys\":[]}")));
+    assert_false(token_keys_are_sound(SLICE("{\"keys\":{}}")));
+    assert_false(token_keys_are_sound(SLICE("{}")));
+    assert_false(token_keys_are_sound(SLICE("<html>")));
+    assert_false(token_keys_are_sound(SLICE("")));
+}
+
 int
 main(void)
 {
@@ -216,6 +275,8 @@ main(void)
         cmocka_unit_test(what_is_wrong_in_a_payload_is_told),
         cmocka_unit_test(a_changed_token_is_forged_or_malformed),
         cmocka_unit_test(keys_that_are_none_fit_nothing),
+        cmocka_unit_test(an_issuer_tells_whose_a_token_is),
+        cmocka_unit_test(a_set_of_keys_is_told_from_other_texts),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

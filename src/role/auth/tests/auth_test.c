@@ -3,10 +3,12 @@
 
 #include "directory/secret.h"
 #include "note/access_auth.h"
+#include "note/auth_issuer.h"
 #include "note/auth_store.h"
 #include "note/smtp_auth.h"
 #include "role/auth/lockout.h"
 #include "sasl/client.h"
+#include "token/token.h"
 
 static const char accounts[] = "domain a.test\n"
                                "account alice@a.test id=1\n"
@@ -498,6 +500,135 @@ a_bad_note_closes_the_channel_and_no_more(void **state)
     close_setup(&setup);
 }
 
+/* ---- tokens whose issuer is asked ---------------------------------------------------------- */
+
+struct issuer_setup {
+    struct setup setup;
+    struct world_peer issuer;
+    struct note_ledger ledger;
+};
+
+static void
+open_issuer(struct issuer_setup *with)
+{
+    *with = (struct issuer_setup){0};
+    open_setup(&with->setup);
+    with->setup.world.config.auth_mechanisms |= CONFIG_MECHANISM_OAUTHBEARER;
+    with->setup.world.config.oauth_introspection = SLICE("https://id.test/");
+    world_attach(&with->setup.world, &with->issuer, ROLE_ISSUER, 0);
+}
+
+static void
+close_issuer(struct issuer_setup *with)
+{
+    world_detach(&with->issuer);
+    note_ledger_finish(&with->ledger);
+    close_setup(&with->setup);
+}
+
+/* Begins with a token; the number of the question that the issuer is asked. */
+static uint64_t
+bring(struct issuer_setup *with, const char *token)
+{
+    struct auth_issuer_note note;
+    char message[256];
+
+    int len = snprintf(message, sizeof(message), "n,,\1auth=Bearer %s\1\1", token);
+    begin(&with->setup, "OAUTHBEARER", true, slice_of(message, (size_t)len));
+    assert_true(auth_issuer_take(world_next(&with->issuer), -1, 0, &with->ledger,
+                                 &with->setup.arena, &note));
+    assert_int_equal(note.kind, AUTH_ISSUER_ASK);
+    assert_true(slice_equal(note.as.ask.token, slice_of_string(token)));
+    return note.as.ask.id;
+}
+
+static void
+tell(struct issuer_setup *with, uint64_t id, bool is_told, uint8_t result, const char *name)
+{
+    struct auth_issuer_told told = {id, is_told, result, slice_of_string(name)};
+
+    send(&with->setup, &with->issuer,
+         auth_issuer_put_told(&with->setup.note, &with->ledger, &told));
+}
+
+static void
+a_token_is_as_good_as_its_issuer_says(void **state)
+{
+    static struct issuer_setup with;
+
+    (void)state;
+    open_issuer(&with);
+    tell(&with, bring(&with, "a-token"), true, TOKEN_OK, "alice@a.test");
+    struct smtp_auth_note note = next_smtp(&with.setup);
+    assert_int_equal(note.kind, SMTP_AUTH_GRANTED);
+    assert_int_equal(note.as.granted.account, 1);
+    /* Of nobody, of somebody who may not, bad, and of a kind that is not known. */
+    static const struct {
+        uint8_t result;
+        const char *name;
+    } cases[] = {{TOKEN_OK, "nobody@a.test"},
+                 {TOKEN_OK, "off@a.test"},
+                 {TOKEN_INACTIVE, "alice@a.test"},
+                 {UINT8_MAX, "alice@a.test"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        tell(&with, bring(&with, "b"), true, cases[i].result, cases[i].name);
+        note = next_smtp(&with.setup);
+        assert_int_equal(note.kind, SMTP_AUTH_CHALLENGE); /* RFC 7628 §3.2.2 */
+        struct smtp_auth_step step = {with.setup.session - 1, SLICE("\1")};
+        send(&with.setup, &with.setup.smtp,
+             smtp_auth_put_step(&with.setup.note, &with.setup.smtp_ledger, &step));
+        note = next_smtp(&with.setup);
+        assert_failed(&note, SMTP_AUTH_FAILURE_CREDENTIALS);
+    }
+    close_issuer(&with);
+}
+
+static void
+an_issuer_that_is_away_is_no_yes_and_no_no(void **state)
+{
+    static struct issuer_setup with;
+
+    (void)state;
+    open_issuer(&with);
+    tell(&with, bring(&with, "a"), false, TOKEN_OK, "alice@a.test");
+    struct smtp_auth_note note = next_smtp(&with.setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+    /* Its client goes: the answer is for nobody. */
+    uint64_t id = bring(&with, "b");
+    struct smtp_auth_abort abort_note = {with.setup.session - 1};
+    send(&with.setup, &with.setup.smtp,
+         smtp_auth_put_abort(&with.setup.note, &with.setup.smtp_ledger, &abort_note));
+    note = next_smtp(&with.setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+    tell(&with, id, true, TOKEN_OK, "alice@a.test");
+    /* It dies while it is asked, and is not there then. */
+    (void)bring(&with, "c");
+    host_channel_close(&with.issuer.channel);
+    note = next_smtp(&with.setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+    begin(&with.setup, "OAUTHBEARER", true, SLICE("n,,\1auth=Bearer d\1\1"));
+    note = next_smtp(&with.setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+    close_issuer(&with);
+}
+
+static void
+what_one_customer_asks_of_an_issuer_is_bounded(void **state)
+{
+    static struct issuer_setup with;
+    struct smtp_auth_note note;
+
+    (void)state;
+    open_issuer(&with);
+    for (unsigned i = 0; i < 16; i++)
+        (void)bring(&with, "a");
+    begin(&with.setup, "OAUTHBEARER", true, SLICE("n,,\1auth=Bearer b\1\1"));
+    note = next_smtp(&with.setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+    assert_int_equal(with.issuer.count, 16);
+    close_issuer(&with);
+}
+
 int
 main(void)
 {
@@ -514,6 +645,9 @@ main(void)
         cmocka_unit_test(changed_files_count_at_the_next_login),
         cmocka_unit_test(many_that_wait_for_a_hash_are_bounded_for_one_customer),
         cmocka_unit_test(a_bad_note_closes_the_channel_and_no_more),
+        cmocka_unit_test(a_token_is_as_good_as_its_issuer_says),
+        cmocka_unit_test(an_issuer_that_is_away_is_no_yes_and_no_no),
+        cmocka_unit_test(what_one_customer_asks_of_an_issuer_is_bounded),
     };
     return cmocka_run_group_tests(tests, make_secrets, free_secrets);
 }
