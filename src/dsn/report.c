@@ -1,43 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "dsn/report.h"
 
+#include "dsn/frame.h"
 #include "dsn/words.h"
-#include "message/header.h"
-#include "mime/encoded_word.h"
-#include "text/date.h"
 #include "text/utf8.h"
-
-enum { FIELD_MAX = 4096 };
 
 /* What one report is made of, while it is made. */
 struct making {
     const struct dsn_report *report;
-    struct arena *arena;
-    struct header header; /* of the message that was sent */
-    struct slice subject; /* decoded */
+    struct dsn_frame frame;
 };
-
-/* Puts text into the arena; empty when there is no room. */
-static struct slice
-keep(struct making *making, struct buffer *text)
-{
-    struct slice kept = arena_copy(making->arena, buffer_slice(text));
-
-    buffer_finish(text);
-    return kept;
-}
-
-static struct slice
-read_subject(struct making *making)
-{
-    const struct field *field = header_find(&making->header, FIELD_SUBJECT, NULL);
-    struct buffer text;
-
-    buffer_init(&text, FIELD_MAX);
-    if (field)
-        mime_encoded_words_decode(&text, slice_first(field->body, FIELD_MAX / 4));
-    return keep(making, &text);
-}
 
 /* ---- fields -------------------------------------------------------------------------------- */
 
@@ -47,39 +19,16 @@ add_addresses(struct making *making, struct mime_draft *draft)
     const struct dsn_report *report = making->report;
     struct buffer text;
 
-    buffer_init(&text, FIELD_MAX);
+    buffer_init(&text, DSN_FIELD_MAX);
     buffer_put_text(&text, "Mail Delivery System <MAILER-DAEMON@");
     buffer_put(&text, report->domain);
     buffer_put_byte(&text, '>');
-    mime_draft_add_field(draft, "From", keep(making, &text));
-    buffer_init(&text, FIELD_MAX);
+    mime_draft_add_field(draft, "From", dsn_frame_keep(&making->frame, &text));
+    buffer_init(&text, DSN_FIELD_MAX);
     buffer_put_byte(&text, '<');
     buffer_put(&text, report->sender);
     buffer_put_byte(&text, '>');
-    mime_draft_add_field(draft, "To", keep(making, &text));
-}
-
-static void
-add_date_and_id(struct making *making, struct mime_draft *draft)
-{
-    const struct dsn_report *report = making->report;
-    const struct field *id = header_find(&making->header, FIELD_MESSAGE_ID, NULL);
-    struct buffer text;
-
-    buffer_init(&text, FIELD_MAX);
-    date_format_rfc5322(report->date, 0, &text);
-    mime_draft_add_field(draft, "Date", keep(making, &text));
-    buffer_init(&text, FIELD_MAX);
-    buffer_put_byte(&text, '<');
-    buffer_put(&text, report->id);
-    buffer_put_byte(&text, '@');
-    buffer_put(&text, report->domain);
-    buffer_put_byte(&text, '>');
-    mime_draft_add_field(draft, "Message-ID", keep(making, &text));
-    if (id && id->body.len > 0 && id->body.len <= FIELD_MAX && utf8_is_ascii(id->body)) {
-        mime_draft_add_field(draft, "In-Reply-To", id->body);
-        mime_draft_add_field(draft, "References", id->body);
-    }
+    mime_draft_add_field(draft, "To", dsn_frame_keep(&making->frame, &text));
 }
 
 /* The subject tells of the worst that has happened. */
@@ -88,16 +37,12 @@ add_subject(struct making *making, struct mime_draft *draft)
 {
     const struct dsn_report *report = making->report;
     enum dsn_action worst = DSN_EXPANDED;
-    struct buffer text;
 
     for (size_t i = 0; i < report->count; i++) {
         if (report->recipients[i].action < worst)
             worst = report->recipients[i].action;
     }
-    buffer_init(&text, 2 * FIELD_MAX);
-    buffer_put_text(&text, dsn_words_subject(worst, report->language));
-    buffer_put(&text, making->subject);
-    mime_draft_add_text_field(draft, "Subject", keep(making, &text));
+    dsn_frame_add_subject(&making->frame, draft, dsn_words_subject(worst, report->language));
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -108,8 +53,8 @@ new_words(struct making *making)
     struct buffer text;
 
     buffer_init(&text, DSN_REPORT_EXTRA);
-    dsn_words_put(&text, making->report, making->subject);
-    return mime_draft_new_text(making->arena, "plain", keep(making, &text));
+    dsn_words_put(&text, making->report, making->frame.subject);
+    return mime_draft_new_text(making->frame.arena, "plain", dsn_frame_keep(&making->frame, &text));
 }
 
 static struct mime_draft *
@@ -121,9 +66,10 @@ new_status(struct making *making)
     buffer_init(&text, DSN_REPORT_EXTRA);
     dsn_status_put(&text, &report->facts, report->recipients, report->count);
     bool is_ascii = utf8_is_ascii(buffer_slice(&text));
-    return mime_draft_new_verbatim(
-        making->arena, is_ascii ? "message/delivery-status" : "message/global-delivery-status",
-        keep(making, &text));
+    return mime_draft_new_verbatim(making->frame.arena,
+                                   is_ascii ? "message/delivery-status"
+                                            : "message/global-delivery-status",
+                                   dsn_frame_keep(&making->frame, &text));
 }
 
 /* RFC 6533 §6: what has octets above 127 in its header is a global message, for those who take it;
@@ -132,29 +78,27 @@ static struct mime_draft *
 new_returned(struct making *making)
 {
     const struct dsn_report *report = making->report;
-    struct slice header = slice_first(report->message, making->header.header_len);
-    bool is_global = report->facts.is_utf8 && !utf8_is_ascii(header) && utf8_is_valid(header);
+    bool is_utf8 = report->facts.is_utf8;
 
     if (report->returns_message && report->message.len <= DSN_RETURNED_MAX)
         return mime_draft_new_verbatim(
-            making->arena, is_global ? "message/global" : "message/rfc822", report->message);
-    return mime_draft_new_verbatim(making->arena,
-                                   is_global ? "message/global-headers" : "text/rfc822-headers",
-                                   slice_first(header, DSN_REPORT_EXTRA / 4));
+            making->frame.arena,
+            dsn_frame_is_global(&making->frame, is_utf8) ? "message/global" : "message/rfc822",
+            report->message);
+    return dsn_frame_new_header(&making->frame, is_utf8);
 }
 
 bool
 dsn_report_put(struct buffer *buffer, struct arena *arena, const struct dsn_report *report)
 {
-    struct making making = {.report = report, .arena = arena};
+    struct making making = {.report = report};
     struct mime_draft *draft = mime_draft_new_multipart(arena, "report");
 
     assert(report->sender.len > 0 && report->count > 0);
     if (!draft)
         return false;
-    header_parse(arena, report->message, &making.header);
-    making.subject = read_subject(&making);
-    add_date_and_id(&making, draft);
+    dsn_frame_open(&making.frame, arena, report->message);
+    dsn_frame_add_fields(&making.frame, draft, report->date, report->id, report->domain);
     add_addresses(&making, draft);
     add_subject(&making, draft);
     mime_draft_add_field(draft, "Auto-Submitted", SLICE("auto-replied")); /* RFC 3834 §5 */
