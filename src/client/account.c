@@ -132,18 +132,25 @@ text_at(struct client_account *account, size_t offset)
     return (const char **)(void *)((char *)account + offset);
 }
 
+static const char *const receipts_words[] = {
+    [CLIENT_RECEIPTS_ASK] = "ask",
+    [CLIENT_RECEIPTS_NEVER] = "never",
+    [CLIENT_RECEIPTS_ALWAYS] = "always",
+};
+
+/* Three words, of which the first goes without saying. */
 static bool
-set_tls(struct client_account *account, struct slice value, struct client_problem *problem)
+find_word(const char *key, const char *const *words, struct slice value, unsigned *ret_index,
+          struct client_problem *problem)
 {
-    for (size_t i = 0; i < COUNT_OF(tls_words); i++) {
-        if (slice_equal(value, slice_of_string(tls_words[i]))) {
-            account->tls = (enum client_tls)i;
+    for (unsigned i = 0; i < 3; i++) {
+        if (slice_equal(value, slice_of_string(words[i]))) {
+            *ret_index = i;
             return true;
         }
     }
-    return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
-                              "tls = %.*s: expected required, offered or never",
-                              CLIENT_TEXT(value));
+    return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS, "%s = %.*s: expected %s, %s or %s",
+                              key, CLIENT_TEXT(value), words[0], words[1], words[2]);
 }
 
 static bool
@@ -168,10 +175,12 @@ is_text(struct slice value)
     return utf8_is_valid(value);
 }
 
-static bool
-set_key(struct arena *arena, struct client_account *account, struct slice key, struct slice value,
-        struct client_problem *problem)
+bool
+client_account_set(struct arena *arena, struct client_account *account, struct slice key,
+                   struct slice value, struct client_problem *problem)
 {
+    unsigned word = 0;
+
     if (!is_text(value))
         return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                                   "the value is no UTF-8 text, or has control characters");
@@ -181,8 +190,16 @@ set_key(struct arena *arena, struct client_account *account, struct slice key, s
             return true;
         }
     }
-    if (slice_equal(key, SLICE("tls")))
-        return set_tls(account, value, problem);
+    if (slice_equal(key, SLICE("tls"))) {
+        bool is_good = find_word("tls", tls_words, value, &word, problem);
+        account->tls = is_good ? (enum client_tls)word : account->tls;
+        return is_good;
+    }
+    if (slice_equal(key, SLICE("receipts"))) {
+        bool is_good = find_word("receipts", receipts_words, value, &word, problem);
+        account->receipts = is_good ? (enum client_receipts)word : account->receipts;
+        return is_good;
+    }
     if (slice_equal(key, SLICE("incoming")))
         return set_server(arena, &account->incoming, false, value, problem);
     if (slice_equal(key, SLICE("outgoing")))
@@ -239,9 +256,9 @@ take_line(struct arena *arena, struct client_accounts *accounts, struct slice li
     if (equals == line.len || accounts->count == 0)
         return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                                   "expected [NAME], and below it lines KEY = VALUE");
-    return set_key(arena, &accounts->accounts[accounts->count - 1],
-                   slice_trim(slice_first(line, equals)), slice_trim(slice_skip(line, equals + 1)),
-                   problem);
+    return client_account_set(arena, &accounts->accounts[accounts->count - 1],
+                              slice_trim(slice_first(line, equals)),
+                              slice_trim(slice_skip(line, equals + 1)), problem);
 }
 
 static bool
@@ -323,6 +340,8 @@ client_account_format(const struct client_account *account, struct buffer *out)
     put_server(out, "outgoing", &account->outgoing);
     if (account->tls != CLIENT_TLS_REQUIRED)
         put_line(out, "tls", tls_words[account->tls]);
+    if (account->receipts != CLIENT_RECEIPTS_ASK)
+        put_line(out, "receipts", receipts_words[account->receipts]);
 }
 
 const struct client_account *

@@ -13,6 +13,7 @@
  *     password-command = pass show mail/home
  *     sent = Sent
  *     copy = /srv/mail/home
+ *     receipts = ask
  *
  * Lines that begin with # are comments. Schemes: imap, imaps, pop3, pop3s; smtp, smtps. Those with
  * an s have TLS from the first byte, the others require STARTTLS, unless `tls = offered` or
@@ -29,6 +30,9 @@ enum { CLIENT_ACCOUNTS_MAX = 1000, CLIENT_ACCOUNT_NAME_MAX = 64 };
 enum client_protocol { CLIENT_NONE, CLIENT_IMAP, CLIENT_POP3, CLIENT_SMTP };
 
 enum client_tls { CLIENT_TLS_REQUIRED, CLIENT_TLS_OFFERED, CLIENT_TLS_NEVER };
+
+/* What is done when a message asks for a receipt. */
+enum client_receipts { CLIENT_RECEIPTS_ASK, CLIENT_RECEIPTS_NEVER, CLIENT_RECEIPTS_ALWAYS };
 
 struct client_server {
     enum client_protocol protocol; /* NONE: not given */
@@ -51,6 +55,7 @@ struct client_account {
     const char *organization;
     const char *certificate; /* S/MIME: PEM file with certificate and key */
     enum client_tls tls;
+    enum client_receipts receipts;
     struct client_server incoming, outgoing;
 };
 
@@ -63,6 +68,12 @@ struct client_accounts {
 MUST_USE bool client_accounts_parse(struct arena *arena, struct slice text,
                                     struct client_accounts *ret_accounts,
                                     struct client_problem *problem);
+
+/* Sets what a key of a section says: "tls", "offered". False, and the problem is set, when it is
+ * not among what the key may say. */
+MUST_USE bool client_account_set(struct arena *arena, struct client_account *account,
+                                 struct slice key, struct slice value,
+                                 struct client_problem *problem);
 
 /* Puts the section of one account, as it is read again. */
 void client_account_format(const struct client_account *account, struct buffer *out);

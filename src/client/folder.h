@@ -12,7 +12,8 @@ enum client_flag {
     CLIENT_ANSWERED = 2,
     CLIENT_FLAGGED = 4,
     CLIENT_DELETED = 8,
-    CLIENT_DRAFT = 16
+    CLIENT_DRAFT = 16,
+    CLIENT_RECEIPT_SENT = 64 /* or refused: $MDNSent (RFC 3503), which only IMAP has */
 };
 
 /* One message of a larger size is not read. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/folder_private.h"
 #include "client/imap.h"
-#include "imap/grammar.h"
 
 #include <stdlib.h>
 
@@ -11,27 +10,6 @@ struct imap {
     struct client_imap *session;
     size_t *found; /* of a search; owned */
 };
-
-static const struct {
-    uint8_t bit;
-    uint32_t flag;
-    const char *name;
-} flag_rows[] = {
-    {IMAP_SEEN, CLIENT_SEEN, "\\Seen"},          {IMAP_ANSWERED, CLIENT_ANSWERED, "\\Answered"},
-    {IMAP_FLAGGED, CLIENT_FLAGGED, "\\Flagged"}, {IMAP_DELETED, CLIENT_DELETED, "\\Deleted"},
-    {IMAP_DRAFT, CLIENT_DRAFT, "\\Draft"},
-};
-
-static void
-put_flag_names(struct buffer *out, uint32_t flags)
-{
-    for (size_t i = 0; i < COUNT_OF(flag_rows); i++) {
-        if (!(flags & flag_rows[i].flag))
-            continue;
-        buffer_put_text(out, buffer_len(out) > 0 ? " " : "");
-        buffer_put_text(out, flag_rows[i].name);
-    }
-}
 
 /* ---- sets of messages ---------------------------------------------------------------------- */
 
@@ -169,12 +147,11 @@ store(struct client_folder *folder, struct client_chosen chosen, const char *sig
                                             .text = slice_of_string(sign)};
     struct buffer names;
 
-    if (flags == 0)
-        return true;
     buffer_init(&names, SET_MAX);
-    put_flag_names(&names, flags);
+    client_imap_put_flags(((struct imap *)folder->state)->session, flags, &names);
     question.flags = buffer_slice(&names);
-    bool is_good = ask_of_each(folder, chosen, question, NULL, NULL, problem);
+    bool is_good =
+        question.flags.len == 0 || ask_of_each(folder, chosen, question, NULL, NULL, problem);
     buffer_finish(&names);
     return is_good;
 }
@@ -329,8 +306,7 @@ take_letter(void *context, const struct imap_client_event *event)
     letter->id = message->uid;
     letter->size = message->size;
     letter->received = message->date;
-    for (size_t i = 0; i < COUNT_OF(flag_rows); i++)
-        letter->flags |= message->flag_bits & flag_rows[i].bit ? flag_rows[i].flag : 0;
+    letter->flags = client_imap_flags(message);
 }
 
 static int

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/imap.h"
 
+#include "client/folder.h"
+#include "imap/grammar.h"
+
 #include "client/login.h"
 
 #include <stdlib.h>
@@ -281,6 +284,45 @@ client_imap_append(struct client_imap *imap, struct slice mailbox, struct slice 
     struct client_imap_letter letter = {.mailbox = mailbox, .flags = flags, .message = message};
 
     return client_imap_put(imap, &letter, ret_uid, problem);
+}
+
+static const struct {
+    uint8_t bit; /* 0: a keyword */
+    uint32_t flag;
+    const char *name;
+} flag_rows[] = {
+    {IMAP_SEEN, CLIENT_SEEN, "\\Seen"},          {IMAP_ANSWERED, CLIENT_ANSWERED, "\\Answered"},
+    {IMAP_FLAGGED, CLIENT_FLAGGED, "\\Flagged"}, {IMAP_DELETED, CLIENT_DELETED, "\\Deleted"},
+    {IMAP_DRAFT, CLIENT_DRAFT, "\\Draft"},       {0, CLIENT_RECEIPT_SENT, "$MDNSent"},
+};
+
+uint32_t
+client_imap_flags(const struct imap_client_message *message)
+{
+    uint32_t flags = 0;
+
+    for (size_t i = 0; i < COUNT_OF(flag_rows); i++)
+        flags |= message->flag_bits & flag_rows[i].bit ? flag_rows[i].flag : 0;
+    for (struct slice rest = message->flags; rest.len > 0;) {
+        struct slice name = slice_first(rest, slice_find_byte(rest, ' '));
+        rest = slice_skip(rest, name.len + 1);
+        if (slice_equal_nocase(name, SLICE("$MDNSent")))
+            flags |= CLIENT_RECEIPT_SENT;
+    }
+    return flags;
+}
+
+void
+client_imap_put_flags(const struct client_imap *imap, uint32_t flags, struct buffer *out)
+{
+    if (!client_imap_mailbox(imap).allows_receipts)
+        flags &= ~(uint32_t)CLIENT_RECEIPT_SENT;
+    for (size_t i = 0; i < COUNT_OF(flag_rows); i++) {
+        if (!(flags & flag_rows[i].flag))
+            continue;
+        buffer_put_text(out, buffer_len(out) > 0 ? " " : "");
+        buffer_put_text(out, flag_rows[i].name);
+    }
 }
 
 bool

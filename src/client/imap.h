@@ -37,6 +37,11 @@ MUST_USE bool client_imap_put(struct client_imap *imap, const struct client_imap
 /* The code of the last reply ("COPYUID 1 2 3"); valid until the next question. */
 struct slice client_imap_code(const struct client_imap *imap);
 
+/* Flags as folder.h has them: those of a message that was fetched; and put as a question wants them
+ * ("\\Seen $MDNSent"), those that the open mailbox keeps. */
+uint32_t client_imap_flags(const struct imap_client_message *message);
+void client_imap_put_flags(const struct client_imap *imap, uint32_t flags, struct buffer *out);
+
 /* Waits, where the server has IDLE, until something has changed in the selected mailbox, or the
  * deadline; fn sees the changes. Without IDLE: NOOP at the deadline. */
 MUST_USE bool client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_fn fn,

@@ -254,7 +254,7 @@ put_request(const struct mime_tree *tree, struct buffer *out)
         return;
     put_label("Asks:", out);
     put_words("for a receipt, to be sent to ", field->body, out);
-    buffer_put_text(out, "; none is sent unless you say so\n");
+    buffer_put_byte(out, '\n');
 }
 
 /* ---- elsewhere, and pieces ----------------------------------------------------------------- */

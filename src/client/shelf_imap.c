@@ -3,9 +3,9 @@
  * 100,000 messages are a few lines where the server has ESEARCH (RFC 4731). The list of UIDs is in
  * the order of sequence numbers, so what the server says of numbers (EXPUNGE, FETCH) can be told.
  */
+#include "base/cursor.h"
 #include "client/imap.h"
 #include "client/shelf_private.h"
-#include "imap/grammar.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,21 +31,13 @@ struct imap {
     struct client_shelf_folder *counted;
 };
 
-static uint32_t
-flags_of(uint8_t bits)
-{
-    return (bits & IMAP_SEEN ? CLIENT_SEEN : 0U) | (bits & IMAP_ANSWERED ? CLIENT_ANSWERED : 0U) |
-           (bits & IMAP_FLAGGED ? CLIENT_FLAGGED : 0U) |
-           (bits & IMAP_DELETED ? CLIENT_DELETED : 0U) | (bits & IMAP_DRAFT ? CLIENT_DRAFT : 0U);
-}
-
 /* ---- what the server tells ----------------------------------------------------------------- */
 
 static void
 take_fetch(struct client_shelf *shelf, const struct imap_client_message *message)
 {
     struct imap *imap = shelf->state;
-    uint32_t flags = flags_of(message->flag_bits);
+    uint32_t flags = client_imap_flags(message);
     size_t index;
 
     if (message->said & IMAP_CLIENT_SAID_UID) {
@@ -370,7 +362,7 @@ read_message(struct client_shelf *shelf, uint32_t id, struct buffer *out,
     struct imap *imap = shelf->state;
     struct client_ids one = {.ids = &id, .count = 1};
     struct imap_client_question question = {.command = IMAP_CLIENT_FETCH,
-                                            .text = SLICE("BODY.PEEK[]")};
+                                            .text = SLICE("FLAGS BODY.PEEK[]")};
 
     imap->body = out;
     imap->has_body = false;
@@ -390,16 +382,15 @@ store_flags(struct client_shelf *shelf, struct client_ids ids, const char *sign,
 {
     struct imap_client_question question = {.command = IMAP_CLIENT_STORE,
                                             .text = slice_of_string(sign)};
-    char names[80];
+    struct imap *imap = shelf->state;
+    struct buffer names;
 
-    if (flags == 0)
-        return true;
-    (void)snprintf(
-        names, sizeof(names), "%s%s%s%s%s", flags & CLIENT_SEEN ? "\\Seen " : "",
-        flags & CLIENT_ANSWERED ? "\\Answered " : "", flags & CLIENT_FLAGGED ? "\\Flagged " : "",
-        flags & CLIENT_DELETED ? "\\Deleted " : "", flags & CLIENT_DRAFT ? "\\Draft " : "");
-    question.flags = slice_trim(slice_of_string(names));
-    return ask_of_each(shelf, ids, question, problem);
+    buffer_init(&names, SET_MAX);
+    client_imap_put_flags(imap->session, flags, &names);
+    question.flags = buffer_slice(&names);
+    bool is_good = question.flags.len == 0 || ask_of_each(shelf, ids, question, problem);
+    buffer_finish(&names);
+    return is_good;
 }
 
 static bool

@@ -194,6 +194,7 @@ put_original(struct buffer *out, struct slice field, bool is_utf8)
 static struct mime_draft *
 new_notification(struct dsn_frame *frame, const struct dsn_receipt *receipt)
 {
+    struct slice id = body_of(&frame->header, FIELD_MESSAGE_ID);
     bool is_utf8 = !utf8_is_ascii(receipt->recipient);
     struct buffer text;
 
@@ -201,8 +202,8 @@ new_notification(struct dsn_frame *frame, const struct dsn_receipt *receipt)
     dsn_fields_put_words(&text, "Reporting-UA", "", receipt->agent, false);
     put_original(&text, body_of(&frame->header, FIELD_ORIGINAL_RECIPIENT), is_utf8);
     dsn_fields_put_address(&text, "Final-Recipient", SLICE("rfc822"), receipt->recipient, is_utf8);
-    dsn_fields_put_words(&text, "Original-Message-ID", "",
-                         body_of(&frame->header, FIELD_MESSAGE_ID), false);
+    if (utf8_is_ascii(id))
+        dsn_fields_put_words(&text, "Original-Message-ID", "", id, false);
     dsn_fields_put_words(&text, "Disposition",
                          receipt->is_automatic ? "automatic-action/MDN-sent-automatically"
                                                : "manual-action/MDN-sent-manually",

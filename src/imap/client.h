@@ -289,6 +289,7 @@ struct imap_client_mailbox {
     struct imap_client_status status;
     bool is_read_only;
     bool allows_keywords; /* PERMANENTFLAGS has \* */
+    bool allows_receipts; /* or it has $MDNSent (RFC 3503) */
 };
 struct imap_client_mailbox imap_client_mailbox(const struct imap_client *client);
 

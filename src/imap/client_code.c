@@ -122,6 +122,8 @@ static void
 take_permanent_flags(struct imap_client *client, struct slice flags)
 {
     client->mailbox.allows_keywords = slice_find(flags, SLICE("\\*")) < flags.len;
+    client->mailbox.allows_receipts =
+        client->mailbox.allows_keywords || slice_find(flags, SLICE("$MDNSent")) < flags.len;
 }
 
 bool

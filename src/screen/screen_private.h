@@ -27,8 +27,8 @@ enum prompt_kind {
     PROMPT_RESEND,
     /* one key: y, n, or neither */
     ASK_PURGE,
-    ASK_QUIT,
-    ASK_DISCARD
+    ASK_DISCARD,
+    ASK_RECEIPT
 };
 
 struct prompt {

@@ -10,7 +10,7 @@ enum { SEARCH_MIN = 3 };
 static bool
 is_question(enum prompt_kind kind)
 {
-    return kind == ASK_PURGE || kind == ASK_QUIT || kind == ASK_DISCARD;
+    return kind == ASK_PURGE || kind == ASK_DISCARD || kind == ASK_RECEIPT;
 }
 
 static bool
@@ -335,9 +335,18 @@ press_question(struct screen *screen, const struct key *key)
     bool is_yes = key_is(key, 'y') || key_is(key, 'Y');
     bool is_no = key_is(key, 'n') || key_is(key, 'N');
 
-    if (!is_yes && !is_no && key->kind != PRESS_ESCAPE && !key_is(key, KEY_CONTROL('G')))
+    bool is_neither = key->kind == PRESS_ESCAPE || key_is(key, KEY_CONTROL('G'));
+
+    if (!is_yes && !is_no && !is_neither && kind != ASK_RECEIPT)
         return; /* a question wants an answer */
     screen_close_prompt(screen);
+    if (kind == ASK_RECEIPT && (is_yes || is_no)) {
+        struct wish *wish = screen_wish(screen, WISH_RECEIPT);
+        wish->id = screen->reading;
+        wish->add = is_yes;
+    } else if (kind == ASK_RECEIPT && !is_neither) { /* a stranger's wish does not stop reading */
+        screen_press(screen, key);
+    }
     if (kind == ASK_PURGE && is_yes)
         screen_purge(screen);
     if (kind == ASK_PURGE && (is_yes || is_no)) {

@@ -47,6 +47,8 @@ screen_take_sheet(struct screen *screen, struct news *news)
     screen->line = 0;
     screen_lay_out(screen);
     screen_flag(screen, screen->reading, MARK_SEEN, true, false);
+    if (screen->letter->asks && screen->pane == PANE_READER && screen->prompt.kind == PROMPT_NONE)
+        screen_prompt(screen, ASK_RECEIPT, screen->letter->asks, SLICE(""));
 }
 
 /* ---- moving -------------------------------------------------------------------------------- */

@@ -145,6 +145,7 @@ sheet_text_free(struct sheet_text *sheet)
     }
     free(sheet->parts);
     free(sheet->head);
+    free(sheet->asks);
     free(sheet->notes);
     free(sheet->text);
     free(sheet);

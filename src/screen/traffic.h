@@ -56,6 +56,7 @@ struct sheet_text {
     struct sheet_field *fields;
     size_t fields_count;
     char *head;  /* the whole header, printable */
+    char *asks;  /* "a@b asks for a receipt": the person decides; NULL: nothing to decide */
     char *notes; /* a sentence a line: signatures, what was done to the text */
     char *text;  /* UTF-8, LF, printable */
     struct sheet_part *parts;
@@ -76,6 +77,7 @@ enum wish_kind {
     WISH_SHOW,     /* id, part: by the program of the desktop */
     WISH_ANSWER,   /* id, answer: NEWS_DRAFT */
     WISH_RESEND,   /* id, text: to whom */
+    WISH_RECEIPT,  /* id, add: 1 to send the one that it asks for, 0 to refuse it */
     WISH_RESUME,   /* id of a draft: NEWS_DRAFT */
     WISH_EDIT,     /* draft: NEWS_DRAFT */
     WISH_SEND,     /* draft: NEWS_SENT */

@@ -126,6 +126,36 @@ say_progress_end(struct say_progress *progress)
     progress->is_open = false;
 }
 
+/* ---- questions ----------------------------------------------------------------------------- */
+
+enum { ANSWER_MAX = 1024 };
+
+bool
+say_ask(const char *question, struct buffer *ret_line)
+{
+    char line[ANSWER_MAX];
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return false;
+    (void)fprintf(stderr, "%s: ", question);
+    if (!fgets(line, sizeof(line), stdin))
+        return false;
+    buffer_put(ret_line, slice_trim(slice_of_string(line)));
+    return buffer_len(ret_line) > 0;
+}
+
+bool
+say_ask_yes(const char *question, bool *ret_is_no)
+{
+    struct buffer line;
+
+    buffer_init(&line, ANSWER_MAX);
+    uint8_t first = say_ask(question, &line) ? buffer_slice(&line).at[0] : 0;
+    buffer_finish(&line);
+    *ret_is_no = first == 'n' || first == 'N';
+    return first == 'y' || first == 'Y';
+}
+
 /* ---- passwords ----------------------------------------------------------------------------- */
 
 /* One line without its end. False at the end of input, or when it is too long. */

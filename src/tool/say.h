@@ -32,6 +32,10 @@ void say_progress_show(struct say_progress *progress, uint64_t done);
 /* Ends the line of the bar. */
 void say_progress_end(struct say_progress *progress);
 
+/* Asks on the terminal: a line, without blanks round it; false without a terminal or an answer. */
+MUST_USE bool say_ask(const char *question, struct buffer *ret_line);
+/* True when the answer is y; ret_is_no also tells a no from silence. */
+MUST_USE bool say_ask_yes(const char *question, bool *ret_is_no);
 /* Asks for a password on the terminal without showing it, twice when `is_new`; or, when
  * `from_stdin`, takes the first line of standard input. 0, or an exit code after having said why.
  */

@@ -39,7 +39,7 @@ class Forms(Correspondents):
     def test_a_receipt_is_asked_for_and_sent_only_when_the_reader_says_so(self):
         self.send("Déjà lu ?", "--receipt")
         shown, mark = self.show("Déjà lu ?")
-        self.assertEqual(shown["notices"], f"Asks:     for a receipt, to be sent to {ALICE}; none is sent unless you say so\n")
+        self.assertEqual(shown["notices"], f"Asks:     for a receipt, to be sent to {ALICE}\n")
         self.assertFalse([m for m in self.office.messages(ALICE) if b"disposition-notification;" in m])
         self.run_it("receipt", mark, "--account", "bob")
         shown, _ = self.show("Shown: Déjà lu ?", "alice")
@@ -52,7 +52,7 @@ class Forms(Correspondents):
                          ("multipart/report", "disposition-notification"))
         fields = report.get_payload()[1].get_payload()
         fields = fields if isinstance(fields, str) else "".join(f.as_string() for f in fields)
-        self.assertIn(f"Final-Recipient: rfc822;{BOB}", fields)
+        self.assertIn(f"Final-Recipient: rfc822; {BOB}", fields)
         self.assertIn("manual-action/MDN-sent-manually; displayed", fields)
         self.assertRegex(fields, "Original-Message-ID: <[^>]+>")
 

@@ -123,6 +123,44 @@ attachments_are_saved_under_the_name_that_is_typed(void **state)
 }
 
 static void
+stage_tell_asking(struct stage *stage, uint32_t id)
+{
+    struct news *news = news_new(NEWS_SHEET, 0);
+
+    news->sheet = traffic_array(1, sizeof(*news->sheet));
+    news->sheet->id = id;
+    news->sheet->text = traffic_copy(SLICE("hello\n"));
+    news->sheet->asks = traffic_copy(SLICE("z@x asks for a receipt. Send it? (y/n)"));
+    screen_tell(stage->screen, news);
+}
+
+static void
+a_receipt_is_sent_or_refused_by_its_keys_and_others_go_on(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    open_five(&stage);
+    stage_press(&stage, "\r");
+    stage_tell_asking(&stage, 5);
+    STAGE_SHOWS(&stage, "z@x asks for a receipt. Send it? (y/n)");
+    stage_press(&stage, "j"); /* the next message */
+    assert_false(stage_wished(&stage, WISH_RECEIPT));
+    stage_tell_asking(&stage, 4);
+    stage_press(&stage, "y");
+    struct wish *wish = stage_get_wish(&stage, WISH_RECEIPT);
+    assert_int_equal(wish->id, 4);
+    assert_int_equal(wish->add, 1);
+    wish_free(wish);
+    stage_tell_asking(&stage, 4);
+    stage_press(&stage, "n");
+    wish = stage_get_wish(&stage, WISH_RECEIPT);
+    assert_int_equal(wish->add, 0);
+    wish_free(wish);
+    stage_close(&stage);
+}
+
+static void
 nothing_is_deleted_before_yes(void **state)
 {
     struct stage stage;
@@ -413,6 +451,7 @@ main(void)
         cmocka_unit_test(reading_makes_seen_and_scrolls),
         cmocka_unit_test(a_sheet_that_comes_late_is_not_shown),
         cmocka_unit_test(attachments_are_saved_under_the_name_that_is_typed),
+        cmocka_unit_test(a_receipt_is_sent_or_refused_by_its_keys_and_others_go_on),
         cmocka_unit_test(nothing_is_deleted_before_yes),
         cmocka_unit_test(what_was_moved_comes_back),
         cmocka_unit_test(flags_are_set_and_taken_back),

@@ -103,15 +103,13 @@ const struct command command_account_test = {
 static const char *
 ask(struct arena *arena, const char *question)
 {
-    char line[1024];
+    struct buffer line;
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return NULL;
-    (void)fprintf(stderr, "%s: ", question);
-    if (!fgets(line, sizeof(line), stdin))
-        return NULL;
-    struct slice answer = slice_trim(slice_of_string(line));
-    return answer.len > 0 ? arena_copy_string(arena, answer) : NULL;
+    buffer_init(&line, 4096);
+    bool is_answered = say_ask(question, &line);
+    const char *answer = is_answered ? arena_copy_string(arena, buffer_slice(&line)) : NULL;
+    buffer_finish(&line);
+    return answer;
 }
 
 static int
@@ -136,7 +134,7 @@ take_server(struct desk *desk, const struct command_call *call, const char *opti
 
 /* Shows what was found. True when it is to be used. */
 static bool
-agree(struct desk *desk, const struct command_call *call, const struct discovered *found)
+agree(const struct command_call *call, const struct discovered *found)
 {
     struct buffer text;
 
@@ -153,8 +151,8 @@ agree(struct desk *desk, const struct command_call *call, const struct discovere
         return true;
     say_warning("these servers are outside of your domain, and nothing proves that its owner has "
                 "named them; --yes takes them");
-    const char *answer = ask(&desk->arena, "use them? [y/N]");
-    return answer && (answer[0] == 'y' || answer[0] == 'Y');
+    bool is_no;
+    return say_ask_yes("use them? [y/N]", &is_no);
 }
 
 /* When no server is named: those that the domain of the address names. */
@@ -169,7 +167,7 @@ find_servers(struct desk *desk, const struct command_call *call, struct client_a
     if (command_has(call, "incoming") || command_has(call, "outgoing"))
         return;
     discover(&desk->arena, account->address, &options, &found);
-    if (!found.source || !agree(desk, call, &found))
+    if (!found.source || !agree(call, &found))
         return;
     account->incoming = found.incoming;
     account->outgoing = found.outgoing;
@@ -177,20 +175,18 @@ find_servers(struct desk *desk, const struct command_call *call, struct client_a
         account->login = found.login;
 }
 
+/* Options that say one of a few words. */
 static int
-take_tls(const struct command_call *call, enum client_tls *ret_tls)
+take_word(struct desk *desk, const struct command_call *call, const char *option,
+          struct client_account *account)
 {
-    const char *word = command_value(call, "tls");
+    const char *word = command_value(call, option);
+    struct client_problem problem = {0};
 
-    if (!word || strcmp(word, "required") == 0)
-        *ret_tls = CLIENT_TLS_REQUIRED;
-    else if (strcmp(word, "offered") == 0)
-        *ret_tls = CLIENT_TLS_OFFERED;
-    else if (strcmp(word, "never") == 0)
-        *ret_tls = CLIENT_TLS_NEVER;
-    else
-        return say_error(EX_USAGE, "--tls %s: expected required, offered or never", word);
-    return EX_OK;
+    if (!word || client_account_set(&desk->arena, account, slice_of_string(option),
+                                    slice_of_string(word), &problem))
+        return EX_OK;
+    return say_error(EX_USAGE, "--%s", problem.text);
 }
 
 static int
@@ -215,7 +211,9 @@ gather(struct desk *desk, const struct command_call *call, struct client_account
         return say_error(EX_USAGE, "%s is no address; write LOCAL@DOMAIN", address);
     if (account.login == NULL)
         account.login = address;
-    int code = take_tls(call, &account.tls);
+    int code = take_word(desk, call, "tls", &account);
+    if (code == EX_OK)
+        code = take_word(desk, call, "receipts", &account);
     if (code == EX_OK)
         find_servers(desk, call, &account);
     if (code == EX_OK && account.incoming.protocol == CLIENT_NONE)
@@ -328,6 +326,9 @@ const struct command command_account_add = {
                  "Where copies of sent mail go: a folder of the server, or the "
                  "path of an mbox or Maildir; default: Sent; '' for none."},
                 {"copy", "PATH", "Where 'facteur sync' keeps a copy; default: ~/Mail/NAME."},
+                {"receipts", "WORD",
+                 "When a message asks for a receipt: ask (default), never, or always: "
+                 "without asking where that is safe."},
                 {"password-command", "COMMAND", "Prints the password; then none is stored."},
                 {"password-stdin", NULL, "Read the password from standard input."},
                 {"untested", NULL, "Do not log in."},

@@ -157,7 +157,7 @@ fetch_account(struct fetching *fetching, const char *account)
         return code;
     place.login = &fetching->desk->login;
     char *name = seen_name(fetching->desk->login.account->name, place.folder);
-    code = seen_open(name, &fetching->seen);
+    code = seen_open("seen", name, &fetching->seen);
     if (code == EX_OK) {
         fetching->folder = client_folder_open(&place, &problem);
         code = fetching->folder ? fetch_folder(fetching) : desk_tell(&problem);

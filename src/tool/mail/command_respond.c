@@ -6,6 +6,7 @@
 #include "tool/letter.h"
 #include "tool/mail/departure.h"
 #include "tool/mail/pick.h"
+#include "tool/mail/receipt.h"
 #include "tool/mail/view.h"
 #include "tool/say.h"
 
@@ -20,8 +21,8 @@ struct response {
     struct picked picked;
     struct view view;
     struct compose *compose;
-    struct compose_part parts[2];
-    struct buffer to, subject, text, part, header;
+    struct compose_part part_of_answer;
+    struct buffer to, subject, text, part;
 };
 
 static void
@@ -36,7 +37,6 @@ init_response(struct response *response, const struct command_call *call)
     buffer_init(&response->subject, FIELD_MAX);
     buffer_init(&response->text, TEXT_MAX);
     buffer_init(&response->part, TEXT_MAX);
-    buffer_init(&response->header, LETTER_MAX);
 }
 
 static void
@@ -50,22 +50,21 @@ finish_response(struct response *response)
     buffer_finish(&response->subject);
     buffer_finish(&response->text);
     buffer_finish(&response->part);
-    buffer_finish(&response->header);
     free(response->compose);
 }
 
+/* An answer to what lies in a letter box goes through the first account. */
 static int
-read_message(struct response *response)
+read_message(struct response *response, bool is_read_only)
 {
     struct client_problem problem = {0};
     const struct command_call *call = response->call;
     int code = desk_open(&response->desk);
 
+    if (code == EX_OK && command_value(call, "box"))
+        code = desk_log_in(&response->desk, NULL, command_has(call, "trace"));
     if (code == EX_OK)
-        code = desk_log_in(&response->desk, command_value(call, "account"),
-                           command_has(call, "trace"));
-    if (code == EX_OK)
-        code = desk_open_folder(&response->desk, call, true, &response->folder);
+        code = desk_open_folder(&response->desk, call, is_read_only, &response->folder);
     if (code == EX_OK)
         code = pick_words(response->folder, call->arguments, 1, &response->picked);
     if (code == EX_OK && response->picked.count != 1)
@@ -100,63 +99,16 @@ send_response(struct response *response)
 
 /* ---- receipt ------------------------------------------------------------------------------- */
 
+/* Other programs of the person see by it that they must not send one (RFC 3503). */
 static void
-put_body(const struct view *view, enum field_id id, struct buffer *out)
+mark(struct response *response)
 {
-    const struct header *header = view->tree.parts[0].fields;
-    const struct field *field = header ? header_find(header, id, NULL) : NULL;
+    struct client_problem problem = {0};
+    struct client_chosen chosen = pick_chosen(&response->picked);
 
-    if (field)
-        buffer_put(out, field->body);
-}
-
-/* RFC 8098 §3.1. */
-static void
-put_notification(struct response *response)
-{
-    struct buffer id, *out = &response->part;
-
-    buffer_init(&id, FIELD_MAX);
-    buffer_put_text(out, "Reporting-UA: facteur " FACTEUR_VERSION "\r\nFinal-Recipient: rfc822;");
-    buffer_put_text(out, response->desk.login.account->address);
-    put_body(&response->view, FIELD_MESSAGE_ID, &id);
-    if (buffer_len(&id) > 0)
-        buffer_put_text(out, "\r\nOriginal-Message-ID: ");
-    buffer_put(out, buffer_slice(&id));
-    buffer_put_text(out, "\r\nDisposition: manual-action/MDN-sent-manually; displayed\r\n");
-    buffer_finish(&id);
-}
-
-static int
-put_receipt(struct response *response)
-{
-    const struct view *view = &response->view;
-
-    put_body(view, FIELD_DISPOSITION_NOTIFICATION_TO, &response->to);
-    if (buffer_len(&response->to) == 0)
-        return say_error(EX_DATAERR, "the message does not ask for a receipt; nothing was sent");
-    buffer_put_text(&response->subject, "Shown: ");
-    view_put_field(view, FIELD_SUBJECT, &response->subject);
-    buffer_put_text(&response->text, "Your message \"");
-    view_put_field(view, FIELD_SUBJECT, &response->text);
-    buffer_put_text(&response->text, "\" of ");
-    view_put_field(view, FIELD_DATE, &response->text);
-    buffer_put_text(&response->text, "\nto ");
-    buffer_put_text(&response->text, response->desk.login.account->address);
-    buffer_put_text(&response->text,
-                    " was shown. That does not mean that it was read or understood.\n");
-    put_notification(response);
-    buffer_put(&response->header, mime_part_header(&view->tree, &view->tree.parts[0]));
-    response->parts[0] = (struct compose_part){.type = "message/disposition-notification",
-                                               .octets = buffer_slice(&response->part)};
-    response->parts[1] = (struct compose_part){.type = "text/rfc822-headers",
-                                               .octets = buffer_slice(&response->header)};
-    response->compose->parts = response->parts;
-    response->compose->parts_count = COUNT_OF(response->parts);
-    response->compose->multipart = "report";
-    response->compose->report = "disposition-notification";
-    response->compose->is_from_nobody = true;
-    return EX_OK;
+    if (!client_folder_flag(response->folder, chosen, CLIENT_RECEIPT_SENT, 0, &problem) ||
+        !client_folder_finish(response->folder, &problem))
+        say_warning("the receipt was sent, but the message was not marked: %s", problem.text);
 }
 
 static int
@@ -165,11 +117,15 @@ run_receipt(const struct command_call *call)
     struct response response;
 
     init_response(&response, call);
-    int code = read_message(&response);
+    int code = read_message(&response, command_value(call, "box") != NULL);
+    bool has_flags = code == EX_OK && !command_value(call, "box") &&
+                     response.desk.login.account->incoming.protocol == CLIENT_IMAP;
     if (code == EX_OK)
-        code = put_receipt(&response);
-    if (code == EX_OK)
-        code = send_response(&response);
+        code = receipt_send(
+            &response.desk, &response.view,
+            client_folder_letter(response.folder, response.picked.indexes[0])->flags, false);
+    if (code == EX_OK && has_flags)
+        mark(&response);
     finish_response(&response);
     return code;
 }
@@ -178,9 +134,10 @@ const struct command command_receipt = {
     .name = "receipt",
     .arguments = "MESSAGE",
     .summary = "Send the receipt that a message asks for",
-    .about = "Some messages ask for word when they are shown ('facteur show' tells it). None is "
-             "ever sent by itself: who writes learns from it that the address is read, and when. "
-             "This sends one, to the address that asks, and says that the message was shown.",
+    .about = "Some messages ask for word when they are shown ('facteur show' tells it). Who writes "
+             "learns from it that the address is read, and when. This sends one, to the address "
+             "that asks, and says that the message was shown: once for a message, and never to a "
+             "mailing list, to a program, or for a report.",
     .examples = "facteur receipt 7",
     .arguments_min = 1,
     .arguments_max = 1,
@@ -206,11 +163,11 @@ put_answer(struct response *response, const char *answer, const char *words)
     view_put_field(&response->view, FIELD_SUBJECT, &response->subject);
     buffer_put_text(&response->text, words);
     buffer_put_text(&response->text, ".\n");
-    response->parts[0] = (struct compose_part){.type = "text/calendar",
-                                               .parameter = "method",
-                                               .value = "REPLY",
-                                               .octets = buffer_slice(&response->part)};
-    response->compose->parts = response->parts;
+    response->part_of_answer = (struct compose_part){.type = "text/calendar",
+                                                     .parameter = "method",
+                                                     .value = "REPLY",
+                                                     .octets = buffer_slice(&response->part)};
+    response->compose->parts = &response->part_of_answer;
     response->compose->parts_count = 1;
     response->compose->multipart = "alternative";
     return EX_OK;
@@ -222,7 +179,7 @@ respond(const struct command_call *call, const char *answer, const char *words)
     struct response response;
 
     init_response(&response, call);
-    int code = read_message(&response);
+    int code = read_message(&response, true);
     if (code == EX_OK)
         code = put_answer(&response, answer, words);
     if (code == EX_OK)

@@ -3,6 +3,7 @@
 #include "tool/files.h"
 #include "tool/mail/desk.h"
 #include "tool/mail/pick.h"
+#include "tool/mail/receipt.h"
 #include "tool/mail/seal.h"
 #include "tool/mail/view.h"
 #include "tool/say.h"
@@ -12,15 +13,48 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_TRIES = 1000, NAME_ROOM = 256 };
+enum { NAME_TRIES = 1000, NAME_ROOM = 256, FIELD_MAX = 1 << 20 };
 
 static int show(const struct command_call *call, const struct view *view, uint32_t id);
 
 /* What a command does with one message of a folder. */
 typedef int (*letter_fn)(const struct command_call *call, const struct view *view, uint32_t id);
 
+/* A receipt that the message asks for, after it was shown. Whatever happens with it, the message
+ * was shown. */
+static void
+answer_request(struct desk *desk, struct client_folder *folder, size_t index, struct view *view)
+{
+    const struct client_account *account = desk->login.account;
+    uint32_t flags = client_folder_letter(folder, index)->flags;
+    struct client_chosen chosen = {.indexes = &index, .count = 1};
+    struct client_problem problem = {0};
+    struct buffer question;
+    bool is_no = false;
+
+    enum receipt_due due = receipt_look(account, view, flags);
+    if (due == RECEIPT_NOT_DUE)
+        return;
+    buffer_init(&question, FIELD_MAX);
+    receipt_put_question(view, &question);
+    buffer_put_text(&question, "; send it? [y/N]");
+    buffer_put_byte(&question, '\0');
+    bool is_sent =
+        due == RECEIPT_TO_SEND || say_ask_yes((const char *)buffer_slice(&question).at, &is_no);
+    buffer_finish(&question);
+    if (is_sent)
+        is_sent = receipt_send(desk, view, flags, due == RECEIPT_TO_SEND) == EX_OK;
+    else if (is_no)
+        is_no = receipt_refuse(account, view) == EX_OK;
+    if (is_sent)
+        say_line("A receipt was sent.");
+    if ((is_sent || is_no) && account->incoming.protocol == CLIENT_IMAP &&
+        !client_folder_flag(folder, chosen, CLIENT_RECEIPT_SENT, 0, &problem))
+        say_warning("%s", problem.text);
+}
+
 static int
-with_letter(const struct desk *desk, struct client_folder *folder, const struct command_call *call,
+with_letter(struct desk *desk, struct client_folder *folder, const struct command_call *call,
             size_t index, letter_fn fn)
 {
     struct client_problem problem = {0};
@@ -36,6 +70,9 @@ with_letter(const struct desk *desk, struct client_folder *folder, const struct 
         code = seal_open(&view, &desk->accounts);
     if (code == EX_OK)
         code = fn(call, &view, client_folder_letter(folder, index)->id);
+    if (code == EX_OK && fn == show && desk->login.account && !command_has(call, "raw") &&
+        !command_has(call, "json") && !command_has(call, "peek"))
+        answer_request(desk, folder, index, &view);
     view_finish(&view);
     return code;
 }
@@ -103,7 +140,9 @@ const struct command command_show = {
         "Shows a message as people read it: who wrote it, the text in any charset, HTML turned "
         "into text with its links for what they are, and a list of what is attached. Nothing "
         "is loaded from elsewhere, and nothing in it can touch the terminal. The message is "
-        "marked as seen, unless --peek is given.",
+        "marked as seen, unless --peek is given. When it asks for a receipt, so are you, on a "
+        "terminal, or what the account says about receipts is done; never with --peek, --raw or "
+        "--json.",
     .examples = "facteur show 7\n"
                 "facteur show last --raw > letter.eml\n"
                 "facteur show 3 --box Maildir/ --json",

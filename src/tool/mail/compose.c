@@ -201,8 +201,6 @@ add_parts(struct building *building)
     building->draft = mime_draft_new_multipart(&building->arena, compose->multipart);
     if (!building->draft)
         return too_large();
-    if (compose->report)
-        mime_draft_add_parameter(building->draft, "report-type", slice_of_string(compose->report));
     mime_draft_append(building->draft, whole);
     for (size_t i = 0; i < compose->parts_count; i++) {
         const struct compose_part *given = &compose->parts[i];
@@ -301,24 +299,30 @@ add_date(struct building *building)
     buffer_finish(&text);
 }
 
-/* "Name <address>" of the account, or as --from says. */
-static struct slice
-from_text(struct building *building)
+void
+compose_put_from(const struct client_account *account, struct buffer *out)
 {
-    const struct client_account *account = building->compose->account;
     struct address address = {.kind = ADDRESS_MAILBOX};
-    struct buffer text;
-    struct slice whole = slice_of_string(account->address), result;
+    struct slice whole = slice_of_string(account->address);
     size_t at = slice_find_last_byte(whole, '@');
 
-    if (building->compose->from)
-        return slice_of_string(building->compose->from);
     address.local = slice_first(whole, at);
     address.domain = slice_skip(whole, at + 1);
     address.name = slice_of_string(account->person ? account->person : "");
+    address_format(&address, out);
+}
+
+/* The account's, or as --from says. */
+static struct slice
+from_text(struct building *building)
+{
+    struct buffer text;
+
+    if (building->compose->from)
+        return slice_of_string(building->compose->from);
     buffer_init(&text, FIELD_MAX);
-    address_format(&address, &text);
-    result = arena_copy(&building->arena, buffer_slice(&text));
+    compose_put_from(building->compose->account, &text);
+    struct slice result = arena_copy(&building->arena, buffer_slice(&text));
     buffer_finish(&text);
     return result;
 }
@@ -361,8 +365,6 @@ add_fields(struct building *building)
         mime_draft_add_field(building->draft, "In-Reply-To", compose->in_reply_to);
     if (compose->references.len > 0)
         mime_draft_add_field(building->draft, "References", compose->references);
-    if (compose->is_from_nobody) /* RFC 3834 §5: no answering machine answers it */
-        mime_draft_add_field(building->draft, "Auto-Submitted", SLICE("auto-replied"));
     if (compose->account->organization)
         mime_draft_add_text_field(building->draft, "Organization",
                                   slice_of_string(compose->account->organization));
@@ -419,8 +421,7 @@ compose_put(const struct compose *compose, struct composed *ret_composed)
 {
     struct building building = {.compose = compose, .composed = ret_composed};
 
-    outgoing_init(&ret_composed->outgoing, LETTER_MAX);
-    buffer_init(&ret_composed->sender, FIELD_MAX);
+    composed_init(ret_composed);
     buffer_init(&building.text, LETTER_MAX);
     arena_init(&building.arena, ARENA_MAX);
     int code = find_sender(&building);
@@ -440,12 +441,17 @@ compose_put(const struct compose *compose, struct composed *ret_composed)
         buffer_finish(&building.pictures[i]);
     enclosures_finish(&building.enclosures);
     free(building.pictures);
-    if (compose->is_from_nobody)
-        buffer_clear(&ret_composed->sender);
     buffer_finish(&building.text);
     buffer_finish(&building.html);
     arena_finish(&building.arena);
     return code;
+}
+
+void
+composed_init(struct composed *composed)
+{
+    outgoing_init(&composed->outgoing, LETTER_MAX);
+    buffer_init(&composed->sender, FIELD_MAX);
 }
 
 void

@@ -38,9 +38,7 @@ struct compose {
     size_t pictures_count;
     const struct compose_part *parts;
     size_t parts_count;
-    const char *multipart; /* of text and parts: "mixed"; "alternative" or "report" */
-    const char *report;    /* report-type of the latter (RFC 6522) */
-    bool is_from_nobody;   /* an empty sender in the envelope: nothing comes back */
+    const char *multipart; /* of text and parts: "mixed" or "alternative" */
 };
 
 /* What is to be sent: content without Bcc, and everybody who gets it. */
@@ -49,11 +47,17 @@ struct composed {
     struct buffer sender;     /* canonical address for the envelope */
 };
 
+/* Empty. */
+void composed_init(struct composed *composed);
+
 /* Makes the message. Text that is not UTF-8 is taken to be in the locale's charset, or
  * windows-1252. EX_OK, or a code after having said what is wrong. composed_finish is due in any
  * case. */
 MUST_USE int compose_put(const struct compose *compose, struct composed *ret_composed);
 void composed_finish(struct composed *composed);
+
+/* Puts who the account's messages are from: "Name <address>". */
+void compose_put_from(const struct client_account *account, struct buffer *out);
 
 /* The text that a person writes: standard input, or on a terminal $VISUAL or $EDITOR on a file
  * that begins with `draft`. */

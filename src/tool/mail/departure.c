@@ -113,6 +113,20 @@ note_refusal(void *context, const struct client_submit_refusal *refusal)
                     CLIENT_TEXT(refusal->text));
 }
 
+/* What asks for a receipt must not ask its writer's own programs for one (RFC 3503 §3.2). */
+static struct slice
+copy_flags(struct slice content)
+{
+    struct header header;
+    struct arena arena;
+
+    arena_init(&arena, ENTRY_MAX);
+    header_parse(&arena, content, &header);
+    bool asks = header_find(&header, FIELD_DISPOSITION_NOTIFICATION_TO, NULL) != NULL;
+    arena_finish(&arena);
+    return asks ? SLICE("\\Seen $MDNSent") : SLICE("\\Seen");
+}
+
 /* A copy among what was sent. The message has gone: what fails here is told, no more. */
 static void
 save_copy(const struct client_login *login, struct slice content)
@@ -120,6 +134,7 @@ save_copy(const struct client_login *login, struct slice content)
     const struct client_account *account = login->account;
     struct imap_client_question create = {.command = IMAP_CLIENT_CREATE,
                                           .mailbox = slice_of_string(account->sent)};
+    struct slice flags = copy_flags(content);
     struct client_problem problem = {0};
     struct client_imap *imap;
     uint32_t uid;
@@ -133,13 +148,11 @@ save_copy(const struct client_login *login, struct slice content)
     if (account->sent[0] == '\0' || account->incoming.protocol != CLIENT_IMAP)
         return;
     imap = client_imap_open(login, &problem);
-    if (imap &&
-        !client_imap_append(imap, create.mailbox, SLICE("\\Seen"), content, &uid, &problem) &&
+    if (imap && !client_imap_append(imap, create.mailbox, flags, content, &uid, &problem) &&
         problem.kind == CLIENT_PROBLEM_MISSING) {
         problem = (struct client_problem){0};
         if (client_imap_ask(imap, &create, NULL, NULL, &problem))
-            (void)!client_imap_append(imap, create.mailbox, SLICE("\\Seen"), content, &uid,
-                                      &problem);
+            (void)!client_imap_append(imap, create.mailbox, flags, content, &uid, &problem);
     }
     if (problem.kind != CLIENT_PROBLEM_NONE)
         say_warning("sent, but not saved in %s: %s", account->sent, problem.text);

@@ -13,8 +13,8 @@ enum { FIELD_MAX = 1 << 20 };
 
 /* ---- to whom ------------------------------------------------------------------------------- */
 
-static bool
-is_own(const char *own, const struct address *address)
+bool
+response_is_own(const char *own, const struct address *address)
 {
     struct buffer spec;
 
@@ -33,7 +33,7 @@ add_list(const char *own, const struct address_list *list, bool is_others, struc
         struct address copy = *address;
         struct buffer name;
         if (address->kind != ADDRESS_MAILBOX || address->local.len == 0 ||
-            (is_others && is_own(own, address)))
+            (is_others && response_is_own(own, address)))
             continue;
         buffer_init(&name, FIELD_MAX);
         mime_encoded_words_decode(&name, address_label(address));
@@ -53,7 +53,7 @@ response_put_recipients(const struct summary *summary, const char *own, bool is_
 {
     const struct address_list *back = summary_reply_to(summary);
 
-    if (back->first && is_own(own, back->first))
+    if (back->first && response_is_own(own, back->first))
         back = &summary->to;
     add_list(own, back, false, to);
     if (!is_to_all)

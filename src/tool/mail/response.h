@@ -8,6 +8,9 @@
 #include "tool/mail/compose.h"
 #include "tool/mail/view.h"
 
+/* True when the address is the person's own. */
+bool response_is_own(const char *own, const struct address *address);
+
 /* Puts lists of addresses as people write them: to whom the answer goes. `own` is the address of
  * who answers: it gets no copy. */
 void response_put_recipients(const struct summary *summary, const char *own, bool is_to_all,

@@ -31,10 +31,10 @@ read_lines(struct seen *seen)
 }
 
 int
-seen_open(const char *account, struct seen **ret_seen)
+seen_open(const char *kind, const char *account, struct seen **ret_seen)
 {
     struct seen *seen = calloc(1, sizeof(*seen));
-    char *folder = desk_state_path("seen"), *lock = NULL;
+    char *folder = desk_state_path(kind), *lock = NULL;
     uint64_t seed;
 
     if (!seen)

@@ -230,6 +230,7 @@ static const struct {
     [WISH_SAVE] = {worker_save, true, true, true},
     [WISH_SHOW] = {worker_show, true, true, true},
     [WISH_ANSWER] = {worker_answer, true, true, true},
+    [WISH_RECEIPT] = {worker_receipt, true, true, false},
     [WISH_RESUME] = {worker_resume, true, true, true},
     [WISH_RESEND] = {worker_resend, true, true, false},
     [WISH_KEEP] = {worker_keep, true, false, false},

@@ -4,6 +4,7 @@
 #include "text/utf8.h"
 #include "tool/files.h"
 #include "tool/letter.h"
+#include "tool/mail/receipt.h"
 #include "tool/mail/seal.h"
 #include "tool/say.h"
 #include "tool/terminal/worker_private.h"
@@ -121,10 +122,74 @@ add_parts(const struct view *view, struct sheet_text *sheet)
     buffer_finish(&text);
 }
 
+/* ---- receipts ------------------------------------------------------------------------------ */
+
+static uint32_t
+flags_of(const struct worker *worker, uint32_t id)
+{
+    size_t count;
+    const struct client_shelf_item *items = client_shelf_items(worker->shelf, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].id == id)
+            return items[i].flags;
+    }
+    return 0;
+}
+
+/* Other programs see it by the mark: on a server, for elsewhere there is none. */
+static void
+mark_receipt(struct worker *worker, uint32_t id)
+{
+    struct client_ids one = {.ids = &id, .count = 1};
+    struct client_problem problem = {0};
+
+    if (!worker->is_local &&
+        !client_shelf_flag(worker->shelf, one, CLIENT_RECEIPT_SENT, 0, &problem))
+        worker_say(worker, true, "%s", problem.text);
+}
+
+static void
+send_receipt(struct worker *worker, uint32_t id, bool is_automatic)
+{
+    if (receipt_send(worker->options.desk, &worker->view, flags_of(worker, id), is_automatic) !=
+        EX_OK)
+        return;
+    mark_receipt(worker, id);
+    worker_say(worker, false, "The receipt was sent.");
+}
+
+void
+worker_receipt(struct worker *worker, const struct wish *wish)
+{
+    if (!worker->options.desk || !worker_load(worker, wish))
+        return;
+    if (wish->add)
+        send_receipt(worker, wish->id, false);
+    else if (receipt_refuse(worker->options.desk->login.account, &worker->view) == EX_OK)
+        mark_receipt(worker, wish->id);
+}
+
+static char *
+question_of(struct view *view)
+{
+    struct buffer text;
+
+    buffer_init(&text, FIELD_MAX);
+    receipt_put_question(view, &text);
+    buffer_put_text(&text, ". Send it? (y/n)");
+    char *question = copy_of(&text);
+    buffer_finish(&text);
+    return question;
+}
+
+/* ---- the page ------------------------------------------------------------------------------ */
+
 void
 worker_read(struct worker *worker, const struct wish *wish)
 {
-    const struct view *view = &worker->view;
+    struct view *view = &worker->view;
+    enum receipt_due due = RECEIPT_NOT_DUE;
     struct news *news;
     struct buffer text;
 
@@ -147,7 +212,12 @@ worker_read(struct worker *worker, const struct wish *wish)
     view_put_text(view, &text);
     news->sheet->text = copy_of(&text);
     buffer_finish(&text);
+    if (worker->options.desk)
+        due = receipt_look(worker->options.desk->login.account, view, flags_of(worker, wish->id));
+    news->sheet->asks = due == RECEIPT_TO_ASK ? question_of(view) : NULL;
     worker_put(worker, news);
+    if (due == RECEIPT_TO_SEND)
+        send_receipt(worker, wish->id, true);
 }
 
 /* ---- attachments --------------------------------------------------------------------------- */

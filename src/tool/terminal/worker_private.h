@@ -61,6 +61,7 @@ char *worker_name_on_shelf(const struct worker *worker, const char *name);
 void worker_read(struct worker *worker, const struct wish *wish);
 void worker_save(struct worker *worker, const struct wish *wish);
 void worker_show(struct worker *worker, const struct wish *wish);
+void worker_receipt(struct worker *worker, const struct wish *wish);
 /* The message of the wish is in worker->view; false after having told why not. */
 MUST_USE bool worker_load(struct worker *worker, const struct wish *wish);
 
