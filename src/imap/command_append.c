@@ -146,38 +146,6 @@ put_appenduid(struct imap_server *server, const struct append_task *task)
 }
 
 static void
-on_expunged(struct imap_server *server, const struct access_store_note *note, struct slice blob)
-{
-    (void)note; /* the new one is there */
-    (void)blob;
-    imap_end(server, IMAP_OK, "replaced");
-}
-
-static struct access_store_uid_range_list
-replaced_list(struct imap_server *server, uint32_t uid)
-{
-    struct access_store_uid_range *range = arena_new(&server->arena, sizeof(*range));
-
-    assert(range);
-    *range = (struct access_store_uid_range){uid, uid};
-    return (struct access_store_uid_range_list){range, 1};
-}
-
-static void
-on_marked(struct imap_server *server, const struct access_store_note *note, struct slice blob)
-{
-    struct append_task *task = server->task;
-
-    (void)note;
-    (void)blob;
-    server->note.as.expunge =
-        (struct access_store_expunge){.owner = server->mailbox_owner,
-                                      .mailbox = server->mailbox_id,
-                                      .ranges = replaced_list(server, task->replaced)};
-    imap_ask(server, ACCESS_STORE_EXPUNGE, on_expunged);
-}
-
-static void
 after_appends(struct imap_server *server)
 {
     struct append_task *task = server->task;
@@ -195,15 +163,7 @@ after_appends(struct imap_server *server)
         buffer_put(&server->output, buffer_slice(&server->text));
         buffer_put_text(&server->output, "kept\r\n");
         buffer_clear(&server->text);
-        server->note.as.flags_set = (struct access_store_flags_set){
-            .owner = server->mailbox_owner,
-            .mailbox = server->mailbox_id,
-            .mode = ACCESS_STORE_MODE_ADD,
-            .flags = IMAP_DELETED,
-            .unchanged_since = UINT64_MAX,
-            .ranges = replaced_list(server, task->replaced),
-        };
-        imap_ask(server, ACCESS_STORE_FLAGS_SET, on_marked);
+        imap_end(server, IMAP_OK, "replaced");
     }
 }
 
@@ -251,6 +211,9 @@ send_next(struct imap_server *server)
         .has_internal = message->has_date,
         .internal_ns = message->date.ns,
         .has_more = task->sent < task->count,
+        .replaced_owner = task->replaced ? server->mailbox_owner : 0,
+        .replaced_mailbox = task->replaced ? server->mailbox_id : 0,
+        .replaced_uid = task->replaced,
         .body = is_long ? slice_of("", 0) : message->octets,
     };
     imap_ask(server, ACCESS_STORE_APPEND, on_appended);

@@ -31,20 +31,36 @@ mailbox_account_set_quota(struct store *store, account_id account, uint64_t byte
     return STORE_OK;
 }
 
+static bool
+has_room(uint64_t quota, uint64_t used, uint64_t more, uint64_t gone)
+{
+    if (quota == 0 || more <= gone)
+        return true;
+    return used <= quota && more - gone <= quota - used;
+}
+
 enum store_result
-mailbox_account_has_room(struct store *store, account_id account, uint64_t len)
+mailbox_account_has_room_for(struct store *store, account_id account,
+                             const struct account_growth *growth)
 {
     struct account_entry entry;
     enum store_result result = store_account_load(store, account, &entry);
 
     if (result != STORE_OK)
         return result == STORE_NOT_FOUND ? STORE_OK : result;
-    if (entry.quota_messages && entry.messages >= entry.quota_messages)
-        return STORE_QUOTA;
-    if (entry.quota_bytes &&
-        (entry.bytes > entry.quota_bytes || len > entry.quota_bytes - entry.bytes))
-        return STORE_QUOTA;
-    return STORE_OK;
+    return has_room(entry.quota_messages, entry.messages, growth->messages,
+                    growth->messages_gone) &&
+                   has_room(entry.quota_bytes, entry.bytes, growth->bytes, growth->bytes_gone)
+               ? STORE_OK
+               : STORE_QUOTA;
+}
+
+enum store_result
+mailbox_account_has_room(struct store *store, account_id account, uint64_t len)
+{
+    const struct account_growth growth = {.messages = 1, .bytes = len};
+
+    return mailbox_account_has_room_for(store, account, &growth);
 }
 
 enum store_result

@@ -20,6 +20,13 @@ MUST_USE enum store_result mailbox_account_set_quota(struct store *store, accoun
  * quotas; STORE_OK also for an account that is not there yet. */
 MUST_USE enum store_result mailbox_account_has_room(struct store *store, account_id account,
                                                     uint64_t len);
+/* The same for many messages at once, some of which go to make room for others. */
+struct account_growth {
+    uint64_t messages, messages_gone;
+    uint64_t bytes, bytes_gone;
+};
+MUST_USE enum store_result mailbox_account_has_room_for(struct store *store, account_id account,
+                                                        const struct account_growth *growth);
 
 /* Drops all mailboxes; their messages go in the background, their space later. The account's record
  * stays, so that mailbox numbers and UIDVALIDITYs are not used again should mail come once more.

@@ -200,7 +200,8 @@ mailbox_message_copy_some(struct store *store, const struct message_copy *copy, 
         return result;
     message.flags &= copy->flags;
     message.keywords = copy->has_keywords ? message.keywords : 0;
-    result = mailbox_account_has_room(store, copy->to_account, message.len);
+    if (!copy->is_over_quota_allowed)
+        result = mailbox_account_has_room(store, copy->to_account, message.len);
     if (result == STORE_OK && !is_same)
         result = translate_keywords(store, copy, message.keywords, &message.keywords);
     if (result == STORE_OK)
@@ -222,7 +223,7 @@ enum store_result
 mailbox_message_copy(struct store *store, account_id account, mailbox_id from, uint32_t uid,
                      mailbox_id to, uint32_t *ret_uid)
 {
-    struct message_copy copy = {account, account, from, to, uid, MESSAGE_FLAGS, true};
+    struct message_copy copy = {account, account, from, to, uid, MESSAGE_FLAGS, true, false};
 
     return mailbox_message_copy_some(store, &copy, ret_uid);
 }

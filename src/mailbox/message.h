@@ -61,6 +61,7 @@ struct message_copy {
     uint32_t uid;
     uint32_t flags;
     bool has_keywords;
+    bool is_over_quota_allowed;
 };
 MUST_USE enum store_result mailbox_message_copy_some(struct store *store,
                                                      const struct message_copy *copy,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* APPEND: messages that a session hands in. Those of one MULTIAPPEND (RFC 3502) are parsed each for
- * itself and go in one turn, all or none; the last of them leads the group. */
+ * itself and go in one turn, all or none; the last of them leads the group. What one replaces (RFC
+ * 8508) goes in that turn, too. */
 #include "role/store/reach.h"
 #include "role/store/store_role.h"
 
@@ -40,6 +41,9 @@ new_parcel(struct store_access *access, const struct grant *grant,
     parcel->queue_id = SLICE("append");
     parcel->mailbox = arena_copy(&parcel->arena, note->mailbox);
     parcel->flags = note->flags;
+    parcel->replaced_owner = note->replaced_owner;
+    parcel->replaced_mailbox = note->replaced_mailbox;
+    parcel->replaced_uid = note->replaced_uid;
     parcel->internal =
         note->has_internal ? (struct wall){note->internal_ns} : host_wall(access->role->host);
     parcel->keyword_count = note->keywords.count;
@@ -135,7 +139,8 @@ file_one(struct parcel *parcel, const struct reached *target)
 {
     struct store *store = parcel->role->store;
     struct message_new message = {.flags = parcel->flags & reach_flags(target->rights),
-                                  .internal = parcel->internal};
+                                  .internal = parcel->internal,
+                                  .is_over_quota_allowed = true}; /* there is room: see check */
     enum store_result result = STORE_OK;
 
     parcel->recipients[0].account = target->account;
@@ -150,19 +155,64 @@ file_one(struct parcel *parcel, const struct reached *target)
     return result;
 }
 
+/* What is to be replaced. It needs the rights of MOVE. */
 static enum store_result
-check(struct parcel *parcel, struct reached *ret_target)
+find_replaced(struct parcel *parcel, struct reached *ret_source, struct message_entry *ret_entry)
+{
+    const unsigned needed = RIGHT_DELETE | RIGHT_EXPUNGE;
+    struct reach reach = reach_of(parcel->role, parcel->asker, parcel->user);
+    struct store *store = parcel->role->store;
+    uint64_t modseq;
+
+    enum store_result result = reach_get(&reach, parcel->replaced_owner, parcel->replaced_mailbox,
+                                         RIGHT_DELETE, ret_source);
+    if (result == STORE_OK && (ret_source->rights & needed) != needed)
+        result = STORE_FORBIDDEN;
+    if (result == STORE_OK)
+        result = mailbox_message_get(store, ret_source->account, ret_source->mailbox,
+                                     parcel->replaced_uid, ret_entry);
+    if (result == STORE_OK) /* still, in this very turn? */
+        result = mailbox_message_modseq(store, ret_source->account, ret_source->mailbox,
+                                        parcel->replaced_uid, &modseq);
+    parcel->is_replaced_gone = result == STORE_NOT_FOUND;
+    return result;
+}
+
+static enum store_result
+remove_replaced(struct parcel *parcel, const struct reached *source)
+{
+    size_t count;
+
+    return parcel->replaced_uid == 0
+               ? STORE_OK
+               : mailbox_message_expunge(parcel->role->store, source->account, source->mailbox,
+                                         &parcel->replaced_uid, 1, &count);
+}
+
+/* All that can be refused is refused here: when filing has begun it is all or the whole turn. */
+static enum store_result
+check(struct parcel *parcel, struct reached *ret_target, struct reached *ret_source)
 {
     struct reach reach = reach_of(parcel->role, parcel->asker, parcel->user);
     struct store *store = parcel->role->store;
-    uint64_t bytes = parcel_len(parcel);
+    struct account_growth growth = {.messages = 1, .bytes = parcel_len(parcel)};
+    struct message_entry replaced;
     struct mailbox_entry entry;
 
-    LIST_EACH (link, &parcel->group)
-        bytes += parcel_len(LIST_ITEM(link, struct parcel, group_link));
+    LIST_EACH (link, &parcel->group) {
+        growth.messages++;
+        growth.bytes += parcel_len(LIST_ITEM(link, struct parcel, group_link));
+    }
     enum store_result result = reach_find(&reach, parcel->mailbox, RIGHT_INSERT, ret_target);
+    if (result == STORE_OK && parcel->replaced_uid > 0)
+        result = find_replaced(parcel, ret_source, &replaced);
+    if (result == STORE_OK && parcel->replaced_uid > 0 &&
+        ret_source->account == ret_target->account) {
+        growth.messages_gone = 1; /* only the difference counts (RFC 8508 §3.4) */
+        growth.bytes_gone = replaced.len;
+    }
     if (result == STORE_OK)
-        result = mailbox_account_has_room(store, ret_target->account, bytes);
+        result = mailbox_account_has_room_for(store, ret_target->account, &growth);
     if (result == STORE_OK &&
         mailbox_get(store, ret_target->account, ret_target->mailbox, &entry) == STORE_OK) {
         parcel->uid_validity = entry.uid_validity;
@@ -175,8 +225,8 @@ check(struct parcel *parcel, struct reached *ret_target)
 bool
 imap_append_file(struct parcel *parcel)
 {
-    struct reached target;
-    enum store_result result = check(parcel, &target);
+    struct reached target, source = {0};
+    enum store_result result = check(parcel, &target, &source);
     bool is_begun = false;
 
     parcel->store_result = result;
@@ -188,8 +238,12 @@ imap_append_file(struct parcel *parcel)
             break;
         is_begun = true;
     }
-    if (result == STORE_OK)
+    if (result == STORE_OK) {
         result = file_one(parcel, &target);
+        is_begun = is_begun || result == STORE_OK;
+    }
+    if (result == STORE_OK)
+        result = remove_replaced(parcel, &source);
     parcel->store_result = result;
     return result == STORE_OK || !is_begun;
 }
@@ -198,8 +252,9 @@ void
 imap_append_answer(struct parcel *parcel, enum store_result result)
 {
     enum store_result told = result == STORE_OK ? parcel->store_result : result;
+    bool is_no_mailbox = told == STORE_NOT_FOUND && !parcel->is_replaced_gone;
     enum access_store_result answer =
-        told == STORE_NOT_FOUND ? ACCESS_STORE_RESULT_NOT_FOUND : access_result_of(told);
+        is_no_mailbox ? ACCESS_STORE_RESULT_NOT_FOUND : access_result_of(told);
 
     LIST_EACH (link, &parcel->group) {
         struct parcel *member = LIST_ITEM(link, struct parcel, group_link);

@@ -290,6 +290,7 @@ copy_all(struct job *job, const struct reached *target, const uint32_t *uids, si
         .to = target->mailbox,
         .flags = reach_flags(target->rights),
         .has_keywords = target->rights & RIGHT_WRITE,
+        .is_over_quota_allowed = true, /* there is room for all of them: copy_file has looked */
     };
     uint32_t uid;
 
@@ -350,9 +351,11 @@ copy_file(struct job *job)
     buffer_init(&uids, SIZE_MAX / 2);
     bool is_kept = note->is_move && target.account == job->account;
     job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
-    if (job->result == STORE_OK && !is_kept && walk.bytes > 0)
-        job->result = mailbox_account_has_room(store, target.account, walk.bytes);
     struct slice bytes = buffer_slice(&uids);
+    const struct account_growth growth = {.messages = bytes.len / sizeof(uint32_t),
+                                          .bytes = walk.bytes};
+    if (job->result == STORE_OK && !is_kept)
+        job->result = mailbox_account_has_room_for(store, target.account, &growth);
     if (job->result == STORE_OK)
         copy_all(job, &target, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
     buffer_finish(&uids);

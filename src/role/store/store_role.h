@@ -116,6 +116,10 @@ struct parcel {
     enum tool_store_result result;
     uint32_t uid; /* wanted, by the tool */
     /* for PARCEL_IMAP */
+    account_id replaced_owner; /* REPLACE: what goes when it comes; uid 0: nothing */
+    mailbox_id replaced_mailbox;
+    uint32_t replaced_uid;
+    bool is_replaced_gone; /* it was not there any more */
     uint32_t uid_validity;
     enum store_result store_result;
     struct parcel *lead;    /* of its group, once that has come */
