@@ -19,7 +19,7 @@ STEPS = int(os.environ.get("STEPS", "2000"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1000000)))
 BOXES = ["INBOX", "Archive", "Archive/Deep", "Trash"] # their first names; in the model they are numbers
 TOPS = ["Archive", "Trash", "Attic", "Papers"]
-HEARD_S = 30
+HEARD_S = 240
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Deleted", r"\Draft", "$Work", "$Junk"]
 
 
@@ -27,7 +27,7 @@ class Client:
     """One connection; `uids` is the mailbox as its server has told it: None for what is not known."""
 
     def __init__(self, office, number, names):
-        self.socket = socket.create_connection(("127.0.0.1", office.base + 143), timeout=60)
+        self.socket = socket.create_connection(("127.0.0.1", office.base + 143), timeout=240)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
         self.number, self.count, self.box, self.uids, self.flags = number, 0, None, [], {}
@@ -140,9 +140,11 @@ class Client:
 
     def put_there(self, box, messages, unseen, uid_next):
         """Of what it does itself it hears nothing (RFC 5465 §5)."""
-        if heard := self.heard.get(box):
-            heard["MESSAGES"] = heard.get("MESSAGES", 0) + messages
-            heard["UNSEEN"] = heard.get("UNSEEN", 0) + unseen
+        heard = self.heard.get(box, {})
+        for key, more in (("MESSAGES", messages), ("UNSEEN", unseen)):
+            if key in heard:
+                heard[key] += more
+        if heard:
             heard["UIDNEXT"] = uid_next
 
     def search_on(self):

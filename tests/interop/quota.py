@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Full mailboxes: said at RCPT, before the body is sent (RFC 5321 §4.5.3.1.10, RFC 1870 §6.1), and again
 when the message is there; others of the same transaction are served."""
+import imaplib
 import unittest
 
 from office import ALICE, BOB, Lines, Office, main
@@ -76,6 +77,34 @@ class Quota(unittest.TestCase):
         self.assertEqual(self.envelope(client, BOB, ALICE, BOB)[1:], ["250 2.1.5", "452 4.2.2", "250 2.1.5"])
         self.assertEqual(self.body(client), "250 2.0.0")
         self.assertEqual(client.reply()[:9], "250 2.0.0")
+
+    def test_with_imap_all_or_nothing_finds_room(self):
+        self.office.tool("user", "set", ALICE, "--messages", "5")
+        reader = imaplib.IMAP4("127.0.0.1", self.office.base + 143)
+        self.addCleanup(reader.logout)
+        reader.login(ALICE, self.office.people[ALICE])
+
+        def ask(name, *words):
+            imaplib.Commands.setdefault(name, ("AUTH", "SELECTED"))
+            return reader._simple_command(name, *words)[0]
+
+        def count(box):
+            return int(reader.status(box, "(MESSAGES)")[1][0].split()[-1].rstrip(b")"))
+
+        letter = "{11+}\r\nSubject: x\n"
+        for _ in range(2):
+            self.assertEqual(ask("APPEND", "INBOX", letter), "OK")
+        reader.select("INBOX")
+        self.assertEqual(count("INBOX"), 3)
+        self.assertEqual(ask("COPY", "1:3", "Archive"), "NO")
+        self.assertEqual(ask("APPEND", "Archive", letter, letter, letter), "NO")
+        self.assertEqual(count("Archive"), 0)
+        self.assertEqual(ask("COPY", "1:2", "Archive"), "OK")
+        self.assertEqual(ask("APPEND", "Archive", letter), "NO")
+        self.assertEqual(ask("MOVE", "1:3", "Trash"), "OK") # what is there may go elsewhere
+        reader.select("Trash")
+        self.assertEqual(ask("REPLACE", "1", "Archive", letter), "OK") # RFC 8508 §3.4: only the difference counts
+        self.assertEqual((count("INBOX"), count("Archive"), count("Trash")), (0, 3, 2))
 
     def test_a_pipelined_group(self):
         self.office.tool("user", "set", ALICE, "--messages", str(self.count(ALICE)))

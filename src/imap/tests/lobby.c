@@ -406,7 +406,8 @@ on_append(struct lobby *lobby, const struct access_store_append *ask, struct sli
     if (box)
         answer.uid = put_message(lobby, box, ask->body.len ? ask->body : body, ask->flags,
                                  keyword_bits(lobby, &ask->keywords));
-    for (size_t i = 0; box && ask->replaced_uid && i < box_of(lobby, ask->replaced_mailbox)->count; i++)
+    for (size_t i = 0; box && ask->replaced_uid && i < box_of(lobby, ask->replaced_mailbox)->count;
+         i++)
         if (box_of(lobby, ask->replaced_mailbox)->messages[i]->uid == ask->replaced_uid)
             remove_message(lobby, box_of(lobby, ask->replaced_mailbox), i);
     give(lobby, (struct access_store_note){.kind = ACCESS_STORE_APPENDED, .as.appended = answer});

@@ -120,6 +120,10 @@ a_quota_of_messages_counts_them(void **state)
     assert_int_equal(mailbox_account_has_room(folder->store, 8, 1), STORE_OK);
     assert_int_equal(folder_deliver(folder, 7, "c"), 0);
     store_drop(folder->store);
+    const struct account_growth exchange = {.messages = 2, .messages_gone = 2, .bytes = 9},
+                                too_many = {.messages = 3, .messages_gone = 2};
+    assert_int_equal(mailbox_account_has_room_for(folder->store, 7, &exchange), STORE_OK);
+    assert_int_equal(mailbox_account_has_room_for(folder->store, 7, &too_many), STORE_QUOTA);
 }
 
 static void

@@ -206,12 +206,18 @@ bool
 auth_send_grant(struct auth_session *session)
 {
     struct auth *auth = session->client->auth;
+    const struct config *config = auth->start.config;
+    const struct directory_account *account =
+        auth->directory ? directory_account_find_id(auth->directory, session->account) : NULL;
+    bool has_quota = account && account->has_quota;
     struct auth_store_grant grant = {
         .id = auth->grant_next,
         .access_index = session->client->index,
         .session = session->id,
         .account = session->account,
         .name = slice_of(session->name, session->name_len),
+        .quota_bytes = has_quota ? account->quota_bytes : config->quota_default,
+        .quota_messages = has_quota ? account->quota_messages : config->quota_messages_default,
     };
 
     if (!auth->store || !auth_store_put_grant(&auth->note, &auth->store_ledger, &grant)) {

@@ -153,6 +153,38 @@ drop_grants_of(struct store_role *role, unsigned access)
 }
 
 static void
+quota_file(struct job *job)
+{
+    job->result = mailbox_account_set_quota(job->role->store, job->account, job->quota_bytes,
+                                            job->quota_messages);
+}
+
+/* Deliveries bring the quotas along; who only appends brings them by logging in. They are in the
+ * turn of the session's first change, or before it. */
+static void
+keep_quotas(struct store_role *role, const struct auth_store_grant *note)
+{
+    static const struct job_kind kind = {quota_file, NULL};
+    struct account_entry entry = {0};
+
+    if (mailbox_account_get(role->store, note->account, &entry) != STORE_OK &&
+        note->quota_bytes == 0 && note->quota_messages == 0)
+        return;
+    if (entry.quota_bytes == note->quota_bytes && entry.quota_messages == note->quota_messages)
+        return;
+    struct job *job = calloc(1, sizeof(*job));
+    if (!job)
+        abort();
+    job->role = role;
+    job->kind = &kind;
+    job->account = note->account;
+    job->quota_bytes = note->quota_bytes;
+    job->quota_messages = note->quota_messages;
+    list_append(&role->jobs, &job->link);
+    store_role_turn_soon(role);
+}
+
+static void
 on_grant(struct store_role *role, const struct auth_store_grant *note)
 {
     struct grant *grant = find_grant(role, note->access_index, note->session);
@@ -175,6 +207,7 @@ on_grant(struct store_role *role, const struct auth_store_grant *note)
         list_init(&grant->appends);
         count_in(role, grant);
         (void)!map_set(&role->grants, slice_of(&key, sizeof(key)), grant);
+        keep_quotas(role, note);
     }
     buffer_clear(&role->note);
     bool is_put = auth_store_put_granted(&role->note, &role->auth_ledger, &granted);

@@ -221,6 +221,7 @@ struct job {
     uint64_t session; /* whose lock ends, with access */
     uint32_t *uids; /* owned; NULL: remove the account */
     size_t count;
+    uint64_t quota_bytes, quota_messages; /* what a login brings */
     enum store_result result;
     const struct job_kind *kind; /* NULL: maildrop or account */
     struct imap_change *change;  /* with kind; owned */
