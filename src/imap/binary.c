@@ -25,6 +25,11 @@ take(struct imap_binary *binary, struct slice octets)
 
     binary->made = last;
     binary->has_zero = binary->has_zero || slice_find_byte(octets, 0) < octets.len;
+    for (struct slice rest = octets; !binary->out && rest.len > 0;) {
+        size_t end = slice_find_byte(rest, '\n');
+        binary->lines += end < rest.len;
+        rest = slice_skip(rest, end + 1);
+    }
     if (!binary->out || last <= binary->from || first >= binary->end)
         return;
     size_t skip = binary->from > first ? (size_t)(binary->from - first) : 0;

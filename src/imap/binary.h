@@ -15,6 +15,7 @@ struct imap_binary {
     struct quoted_printable_decoder quoted_printable;
     uint64_t made;      /* octets that came out so far */
     bool has_zero;      /* octet 0 was among them */
+    uint64_t lines;     /* ends of lines among them, while nothing is put */
     uint64_t from, end; /* of what comes out, this goes to `out` */
     struct buffer *out; /* NULL: nothing does */
 };

@@ -48,7 +48,7 @@ static void
 on_set(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     (void)blob;
-    if (note->as.done.result == ACCESS_STORE_RESULT_LIMIT)
+    if (note->as.done.result == ACCESS_STORE_RESULT_INVALID)
         imap_end(server, IMAP_NO, "[CANNOT] the list does not take that name");
     else
         imap_end_result(server, note->as.done.result, "done");

@@ -31,13 +31,16 @@ imap_put_capabilities(struct imap_server *server)
                     " MOVE CONDSTORE QRESYNC CONTEXT=SEARCH ESEARCH SEARCHRES LIST-EXTENDED"
                     " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE BINARY MULTIAPPEND STATUS=SIZE"
                     " SAVEDATE PREVIEW OBJECTID WITHIN UTF8=ACCEPT COMPRESS=DEFLATE METADATA"
-                    " LIST-METADATA CATENATE URLAUTH URL-PARTIAL NOTIFY MULTISEARCH PARTIAL"
-                    " REPLACE UNAUTHENTICATE UIDONLY INPROGRESS SEARCH=FUZZY ESORT SORT"
+                    " LIST-METADATA CATENATE URLAUTH URL-PARTIAL URLAUTH=BINARY NOTIFY"
+                    " MULTISEARCH PARTIAL REPLACE UNAUTHENTICATE UIDONLY INPROGRESS"
+                    " SEARCH=FUZZY ESORT SORT"
                     " SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS"
                     " I18NLEVEL=1 QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE");
     imap_put_number(out, " APPENDLIMIT=", options->message_bytes_max, "");
     if (options->messages_max > 0)
         imap_put_number(out, " MESSAGELIMIT=", options->messages_max, "");
+    else if (options->saves_max > 0)
+        imap_put_number(out, " SAVELIMIT=", options->saves_max, "");
 }
 
 void

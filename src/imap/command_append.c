@@ -350,7 +350,7 @@ imap_command_append(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, "expected: APPEND mailbox [flags] [date-time] literal");
         return;
     }
-    if (server->options.messages_max > 0 && task->count > server->options.messages_max) {
+    if (imap_portion_is_append_over(server, task->count)) {
         imap_portion_refuse(server);
         return;
     }

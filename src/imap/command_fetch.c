@@ -30,6 +30,7 @@ struct fetch_task {
     uint32_t streamed;
     struct imap_binary binary;
     bool is_sending, has_piece; /* of binary: the second time; octets have come */
+    bool has_unknown;           /* an encoding that nobody can undo */
 };
 
 /* ---- what needs no store --------------------------------------------------------------------- */
@@ -276,6 +277,11 @@ put_section(struct imap_server *server, const struct imap_row *row,
         put_nothing(server, item);
         return true;
     }
+    if (is_binary(item) && encoding == MIME_ENCODING_UNKNOWN) { /* RFC 9051 §6.4.5 */
+        put_nothing(server, item);
+        task->has_unknown = true;
+        return true;
+    }
     if (octets.len < row->message.len && !is_made(item))
         return stream(server, row, item, offset, len);
     bool is_there = octets.len == row->message.len || len == 0;
@@ -419,9 +425,13 @@ take_row(struct imap_server *server, const struct imap_row *row)
 static void
 end_fetch(struct imap_server *server)
 {
+    const struct fetch_task *task = server->task;
     bool is_gone = server->scan && server->scan->is_gone;
 
-    imap_end(server, IMAP_OK, is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
+    if (task->has_unknown)
+        imap_end(server, IMAP_NO, "[UNKNOWN-CTE] a part has an encoding that is not known");
+    else
+        imap_end(server, IMAP_OK, is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
 }
 
 static void

@@ -286,7 +286,7 @@ copy(struct imap_server *server, struct cursor *cursor, bool is_move)
     }
     if (is_move) {
         imap_portion_clip(server, &places, false);
-    } else if (imap_portion_is_over(server, &places, false)) { /* all or nothing (§6.4.7) */
+    } else if (imap_portion_is_copy_over(server, &places)) { /* all or nothing (§6.4.7) */
         imap_portion_refuse(server);
         return;
     }

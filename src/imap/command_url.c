@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* GENURLAUTH, URLFETCH, RESETKEY (RFC 4467 §7), with PARTIAL (RFC 5550 §4.3). Tokens are made and
- * looked at by the store. */
+/* GENURLAUTH, URLFETCH, RESETKEY (RFC 4467 §7), with PARTIAL (RFC 5550 §4.3), and what else may be
+ * wanted of a part (RFC 5524). Tokens are made and looked at by the store. */
+#include "imap/binary.h"
 #include "imap/part.h"
 
 enum { URLS_MAX = 100 };
@@ -115,11 +116,21 @@ imap_command_genurlauth(struct imap_server *server, struct cursor *cursor)
 
 /* ---- URLFETCH -------------------------------------------------------------------------------- */
 
+/* What is wanted of one URL (RFC 5524 §3.1); nothing in particular: as RFC 4467 has it. */
+struct wanted {
+    struct slice url;
+    bool has_body, has_binary, has_structure;
+};
+
 struct fetch_task {
-    struct slice urls[URLS_MAX];
+    struct wanted urls[URLS_MAX];
     size_t count, next;
     struct imap_part part;
-    struct buffer made;
+    struct buffer made, structure;
+    /* BINARY: read once to learn how long it is, then again to send it. */
+    struct imap_binary binary;
+    struct imap_decoded decoded;
+    bool is_undecodable;
 };
 
 static void
@@ -128,18 +139,76 @@ drop(struct imap_server *server)
     struct fetch_task *task = server->task;
 
     buffer_finish(&task->made);
+    buffer_finish(&task->structure);
 }
 
 static bool fetch_next(struct imap_server *server);
 
+static const struct wanted *
+wanted(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+
+    return &task->urls[task->next];
+}
+
+static bool
+is_extended(const struct wanted *wanted)
+{
+    return wanted->has_body || wanted->has_binary || wanted->has_structure;
+}
+
+/* The URL, and what is told before its octets. */
 static void
 put_url(struct imap_server *server)
 {
     struct fetch_task *task = server->task;
+    struct buffer *out = &server->output;
+
+    buffer_put_text(out, "* URLFETCH ");
+    imap_put_string(out, wanted(server)->url);
+    buffer_put_byte(out, ' ');
+    if (buffer_len(&task->structure) > 0) {
+        buffer_put_text(out, "(BODYPARTSTRUCTURE ");
+        buffer_put(out, buffer_slice(&task->structure));
+        buffer_put_byte(out, ')');
+    }
+    if (buffer_len(&task->structure) > 0 &&
+        (wanted(server)->has_body || wanted(server)->has_binary))
+        buffer_put_byte(out, ' ');
+    if (wanted(server)->has_body)
+        buffer_put_text(out, "(BODY ");
+    if (wanted(server)->has_binary)
+        buffer_put_text(out, "(BINARY ");
+}
+
+static void
+end_url(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+
+    if (wanted(server)->has_body || wanted(server)->has_binary)
+        buffer_put_byte(&server->output, ')');
+    buffer_put_text(&server->output, "\r\n");
+    buffer_finish(&task->made);
+    buffer_finish(&task->structure);
+    task->next++;
+    server->more = fetch_next;
+}
+
+/* RFC 4467 §7: what is wrong with a URL is never told, it is only NIL. */
+static void
+put_nothing(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
 
     buffer_put_text(&server->output, "* URLFETCH ");
-    imap_put_string(&server->output, task->urls[task->next]);
-    buffer_put_byte(&server->output, ' ');
+    imap_put_string(&server->output, wanted(server)->url);
+    buffer_put_text(&server->output, " NIL\r\n");
+    buffer_finish(&task->made);
+    buffer_finish(&task->structure);
+    task->next++;
+    server->more = fetch_next;
 }
 
 static void
@@ -154,20 +223,137 @@ on_part(struct imap_server *server, bool is_found)
 {
     struct fetch_task *task = server->task;
 
+    if (!is_found || (!task->part.is_streamed && buffer_overflowed(&task->made))) {
+        put_nothing(server);
+        return;
+    }
     if (!task->part.is_streamed) {
         put_url(server);
-        if (is_found && !buffer_overflowed(&task->made))
+        if (!task->part.has_no_octets)
             imap_put_string(&server->output, buffer_slice(&task->made));
-        else
-            buffer_put_text(&server->output, "NIL");
     }
-    buffer_put_text(&server->output, "\r\n");
-    buffer_finish(&task->made);
-    task->next++;
-    server->more = fetch_next;
+    end_url(server);
 }
 
-/* RFC 4467 §7: what is wrong with a URL is never told, it is only NIL. */
+/* ---- BINARY ---- */
+
+static void
+take_octets(struct imap_server *server, struct slice octets)
+{
+    struct fetch_task *task = server->task;
+
+    if (!task->is_undecodable)
+        imap_binary_feed(&task->binary, octets);
+}
+
+static void
+begin_counting(struct imap_server *server, uint32_t len)
+{
+    struct fetch_task *task = server->task;
+
+    (void)len;
+    task->is_undecodable =
+        !imap_binary_can(task->part.encoding) || task->part.encoding == MIME_ENCODING_UNKNOWN;
+    if (task->is_undecodable)
+        task->part.len = 0;
+    else
+        imap_binary_begin(&task->binary, task->part.encoding, 0, 0, NULL);
+}
+
+static void
+begin_sending(struct imap_server *server, uint32_t len)
+{
+    struct fetch_task *task = server->task;
+    const struct imap_url *url = &task->part.url;
+    uint64_t end = task->decoded.len, from = 0;
+
+    (void)len;
+    put_url(server);
+    if (task->is_undecodable) {
+        buffer_put_text(&server->output, "NIL");
+        task->part.len = 0;
+        return;
+    }
+    if (url->is_partial) {
+        from = url->partial_start < end ? url->partial_start : end;
+        if (url->partial_len > 0 && end - from > url->partial_len)
+            end = from + url->partial_len;
+    }
+    buffer_put_text(&server->output, task->binary.has_zero ? "~{" : "{");
+    buffer_put_decimal(&server->output, end - from);
+    buffer_put_text(&server->output, "}\r\n");
+    imap_binary_begin(&task->binary, task->part.encoding, from, end, &server->output);
+}
+
+static void
+on_sent(struct imap_server *server, bool is_found)
+{
+    struct fetch_task *task = server->task;
+
+    if (!is_found) {
+        put_nothing(server);
+        return;
+    }
+    if (!task->is_undecodable)
+        imap_binary_finish(&task->binary);
+    end_url(server);
+}
+
+static bool
+send_binary(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+
+    task->part.structure = wanted(server)->has_structure ? &task->structure : NULL;
+    task->part.decoded = task->is_undecodable ? NULL : &task->decoded;
+    task->part.begin = begin_sending;
+    task->part.is_looked_at = false;
+    task->part.then = on_sent;
+    imap_part_begin(server, &task->part);
+    return true;
+}
+
+static void
+on_counted(struct imap_server *server, bool is_found)
+{
+    struct fetch_task *task = server->task;
+
+    if (!is_found) {
+        put_nothing(server);
+        return;
+    }
+    if (!task->is_undecodable)
+        imap_binary_finish(&task->binary);
+    task->decoded = (struct imap_decoded){task->binary.made, task->binary.lines};
+    server->more = send_binary;
+}
+
+/* ---- the command ---- */
+
+static void
+begin_part(struct imap_server *server)
+{
+    struct fetch_task *task = server->task;
+    struct imap_part *part = &task->part;
+    const struct wanted *want = wanted(server);
+    bool is_made =
+        part->item.section == IMAP_SECTION_FIELDS || part->item.section == IMAP_SECTION_FIELDS_NOT;
+
+    part->into = &task->made;
+    part->then = on_part;
+    if (want->has_binary && !is_made) {
+        part->begin = begin_counting;
+        part->take = take_octets;
+        part->is_looked_at = true;
+        part->then = on_counted;
+    } else {
+        part->begin = begin_octets;
+        part->structure = want->has_structure ? &task->structure : NULL;
+        part->has_no_octets = is_extended(want) && !want->has_body && !want->has_binary;
+    }
+    imap_part_begin(server, part);
+}
+
 static bool
 fetch_next(struct imap_server *server)
 {
@@ -177,16 +363,42 @@ fetch_next(struct imap_server *server)
         imap_end(server, IMAP_OK, "done");
         return true;
     }
-    bool is_good = imap_part_parse(server, task->urls[task->next], &task->part) &&
-                   task->part.url.is_authorized;
-    task->part.into = &task->made;
-    task->part.begin = begin_octets;
-    task->part.then = on_part;
-    if (is_good)
-        imap_part_begin(server, &task->part);
+    task->decoded = (struct imap_decoded){0};
+    if (imap_part_parse(server, wanted(server)->url, &task->part) && task->part.url.is_authorized)
+        begin_part(server);
     else
-        on_part(server, false);
+        put_nothing(server);
     return true;
+}
+
+/* url-fetch-param, none of them twice, and not both BODY and BINARY (RFC 5524 §3.1). */
+static bool
+take_parameter(struct cursor *cursor, struct wanted *wanted)
+{
+    struct slice name;
+
+    if (!imap_take_atom(cursor, &name))
+        return false;
+    bool *has = slice_equal_nocase(name, SLICE("BODY"))                ? &wanted->has_body
+                : slice_equal_nocase(name, SLICE("BINARY"))            ? &wanted->has_binary
+                : slice_equal_nocase(name, SLICE("BODYPARTSTRUCTURE")) ? &wanted->has_structure
+                                                                       : NULL;
+    if (!has || *has)
+        return false;
+    *has = true;
+    return !wanted->has_body || !wanted->has_binary;
+}
+
+/* url-full / "(" url-full *(SP url-fetch-param) ")" */
+static bool
+take_wanted(struct imap_server *server, struct cursor *cursor, struct wanted *wanted)
+{
+    if (!cursor_take_byte(cursor, '('))
+        return imap_take_astring(cursor, &server->arena, &wanted->url);
+    bool is_good = imap_take_astring(cursor, &server->arena, &wanted->url);
+    while (is_good && imap_take_space(cursor))
+        is_good = take_parameter(cursor, wanted);
+    return is_good && cursor_take_byte(cursor, ')');
 }
 
 void
@@ -196,12 +408,14 @@ imap_command_urlfetch(struct imap_server *server, struct cursor *cursor)
     bool is_good = cursor_peek(cursor) == ' ';
 
     buffer_init(&task->made, IMAP_OUTPUT_MAX / 2);
+    buffer_init(&task->structure, IMAP_OUTPUT_MAX / 2);
     server->drop = drop;
     while (is_good && imap_take_space(cursor))
         is_good = !imap_over(server, task->count == URLS_MAX, "[LIMIT] too many URLs") &&
-                  imap_take_astring(cursor, &server->arena, &task->urls[task->count++]);
+                  take_wanted(server, cursor, &task->urls[task->count++]);
     if (!is_good || !imap_take_end(cursor))
-        imap_bad(server, "expected: URLFETCH and URLs");
+        imap_bad(server,
+                 "expected: URLFETCH and URLs, or (URL and BODY, BINARY, BODYPARTSTRUCTURE)");
     else
         server->more = fetch_next;
 }

@@ -130,10 +130,13 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
     (void)blob;
     if (note->kind == ACCESS_STORE_BYTES) {
         struct slice bytes = slice_first(note->as.bytes.bytes, part->piece_left);
-        buffer_put(is_fields(part)     ? &part->header
-                   : part->is_streamed ? &server->output
-                                       : part->into,
-                   bytes);
+        if (part->is_streamed && part->take)
+            part->take(server, bytes);
+        else
+            buffer_put(is_fields(part)     ? &part->header
+                       : part->is_streamed ? &server->output
+                                           : part->into,
+                       bytes);
         part->piece_left -= (uint32_t)bytes.len;
         part->left -= (uint32_t)bytes.len;
         return;
@@ -141,7 +144,7 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
     enum access_store_result result =
         part->url.is_authorized ? note->as.done.result : note->as.read_done.result;
     bool is_good = result == ACCESS_STORE_RESULT_OK && part->piece_left == 0;
-    if (!is_good && part->is_streamed) {
+    if (!is_good && part->is_streamed && !part->is_looked_at) {
         imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
     } else if (is_good && part->left > 0) {
         server->on_note = NULL;
@@ -180,16 +183,29 @@ next_piece(struct imap_server *server)
 
 /* ---- the message ----------------------------------------------------------------------------- */
 
+/* What is no part of a message has no structure but octets. */
+static void
+put_structure(struct imap_part *part, const struct imap_message *message)
+{
+    if (part->item.section == IMAP_SECTION_WHOLE)
+        imap_put_part_structure(part->structure, message, &part->item.path, part->decoded);
+    else
+        imap_put_number(part->structure,
+                        "(\"application\" \"octet-stream\" NIL NIL NIL \"BINARY\" ", part->len,
+                        " NIL NIL NIL NIL)");
+}
+
 static void
 find(struct imap_part *part, uint32_t len, struct slice record)
 {
     struct imap_message message;
-    enum mime_encoding encoding;
 
     imap_message_open(&message, record, len);
     part->is_found = imap_section_find(&message, &part->item.path, part->item.section,
-                                       &part->offset, &part->len, &encoding);
-    if (!is_fields(part))
+                                       &part->offset, &part->len, &part->encoding);
+    if (part->is_found && part->structure)
+        put_structure(part, &message);
+    if (!is_fields(part) && !part->take)
         clip(&part->url, &part->offset, &part->len);
 }
 
@@ -205,6 +221,10 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
     }
     if (note->kind == ACCESS_STORE_MESSAGE_BIG) {
         find(part, note->as.message_big.len, blob);
+        return;
+    }
+    if (part->has_no_octets) {
+        end(server, part->is_found);
         return;
     }
     part->is_streamed = part->begin && !is_fields(part) && part->is_found;

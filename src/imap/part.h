@@ -14,8 +14,16 @@ struct imap_part {
     /* When not NULL: octets that lie in the message are streamed into the output, after `begin` has
      * said that so many come. A stream that breaks ends the session. */
     void (*begin)(struct imap_server *server, uint32_t len);
+    /* When not NULL: they come here, and not into the output. */
+    void (*take)(struct imap_server *server, struct slice octets);
+    bool is_looked_at; /* they go nowhere: a stream that breaks ends nothing */
+    /* When not NULL: BODYPARTSTRUCTURE is put here; of the octets without encoding, `decoded`. */
+    struct buffer *structure;
+    const struct imap_decoded *decoded;
+    bool has_no_octets; /* they are not wanted */
     bool is_streamed;
     void (*then)(struct imap_server *server, bool is_found);
+    enum mime_encoding encoding; /* of what was found */
     uint64_t owner; /* 0: the session's own account */
     uint32_t mailbox;
     bool is_found;

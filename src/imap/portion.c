@@ -21,14 +21,15 @@ count_of(struct imap_server *server, const struct imap_set *places, bool is_dele
     return count;
 }
 
-/* The lowest place of the highest `server->options.messages_max`. */
+/* The lowest place of the highest `max`; 0 is no limit. */
 static bool
-find_edge(struct imap_server *server, const struct imap_set *places, bool is_deleted_only,
-          uint32_t *ret_place)
+find_edge(struct imap_server *server, uint32_t max, const struct imap_set *places,
+          bool is_deleted_only, uint32_t *ret_place)
 {
-    uint32_t max = server->options.messages_max, place, number;
+    uint32_t place, number;
     struct imap_walk walk;
 
+    server->portion_max = max;
     if (max == 0)
         return false;
     uint32_t count = count_of(server, places, is_deleted_only);
@@ -52,7 +53,30 @@ imap_portion_is_over(struct imap_server *server, const struct imap_set *places,
 {
     uint32_t edge;
 
-    return find_edge(server, places, is_deleted_only, &edge);
+    return find_edge(server, server->options.messages_max, places, is_deleted_only, &edge);
+}
+
+/* MESSAGELIMIT stands for both where it is announced (§3). */
+static uint32_t
+saves_max(const struct imap_server *server)
+{
+    return server->options.messages_max > 0 ? server->options.messages_max
+                                            : server->options.saves_max;
+}
+
+bool
+imap_portion_is_copy_over(struct imap_server *server, const struct imap_set *places)
+{
+    uint32_t edge;
+
+    return find_edge(server, saves_max(server), places, false, &edge);
+}
+
+bool
+imap_portion_is_append_over(struct imap_server *server, size_t count)
+{
+    server->portion_max = saves_max(server);
+    return server->portion_max > 0 && count > server->portion_max;
 }
 
 /* ---- sets ---------------------------------------------------------------------------------- */
@@ -93,7 +117,7 @@ imap_portion_clip(struct imap_server *server, struct imap_set *places, bool is_d
 {
     uint32_t edge;
 
-    if (find_edge(server, places, is_deleted_only, &edge))
+    if (find_edge(server, server->options.messages_max, places, is_deleted_only, &edge))
         clip_from(server, edge, places);
 }
 
@@ -133,7 +157,7 @@ imap_portion_clip_search(struct imap_server *server, const struct imap_search *s
     if (server->options.messages_max == 0)
         return false;
     struct imap_set places = candidates(server, search);
-    if (!find_edge(server, &places, false, &edge))
+    if (!find_edge(server, server->options.messages_max, &places, false, &edge))
         return false;
     clip_from(server, edge, &places);
     *ret_within = places;
@@ -154,7 +178,7 @@ imap_portion_is_search_over(struct imap_server *server, const struct imap_search
 static void
 put_code(struct imap_server *server, struct buffer *out)
 {
-    imap_put_number(out, "[MESSAGELIMIT ", server->options.messages_max, "");
+    imap_put_number(out, "[MESSAGELIMIT ", server->portion_max, "");
     if (server->portion_uid > 0)
         imap_put_number(out, " ", server->portion_uid, "");
     buffer_put_text(out, "] ");

@@ -12,6 +12,10 @@
 bool imap_portion_is_over(struct imap_server *server, const struct imap_set *places,
                           bool is_deleted_only);
 
+/* Whether COPY would make, or APPEND makes, more messages than are made at once. */
+bool imap_portion_is_copy_over(struct imap_server *server, const struct imap_set *places);
+bool imap_portion_is_append_over(struct imap_server *server, size_t count);
+
 /* Takes from the places what is too much; imap_end will tell of it. */
 void imap_portion_clip(struct imap_server *server, struct imap_set *places, bool is_deleted_only);
 

@@ -240,7 +240,8 @@ imap_end_result(struct imap_server *server, enum access_store_result result, con
         [ACCESS_STORE_RESULT_EXPUNGED] = "[EXPUNGEISSUED] some of these messages are gone",
         [ACCESS_STORE_RESULT_EXISTS] = "[ALREADYEXISTS] there is one of that name",
         [ACCESS_STORE_RESULT_QUOTA] = "[OVERQUOTA] the account is full",
-        [ACCESS_STORE_RESULT_LIMIT] = "[CANNOT] beyond a limit of this server",
+        [ACCESS_STORE_RESULT_LIMIT] = "[LIMIT] beyond a limit of this server",
+        [ACCESS_STORE_RESULT_INVALID] = "[CANNOT] that never can be",
         [ACCESS_STORE_RESULT_NO_SPACE] = "[UNAVAILABLE] the disk is full",
         [ACCESS_STORE_RESULT_DAMAGED] = "[CORRUPTION] the message is damaged",
     };

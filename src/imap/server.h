@@ -46,6 +46,7 @@ struct imap_server_options {
     uint32_t idle_ms;             /* autologout; less than IMAP_IDLE_MS_MIN counts as that */
     uint64_t message_bytes_max;   /* APPENDLIMIT */
     uint32_t messages_max;        /* that one command does (MESSAGELIMIT, RFC 9738); 0: any */
+    uint32_t saves_max;           /* that COPY and APPEND make (SAVELIMIT); 0: messages_max */
     struct imap_mailboxes *mailboxes;
     struct wall (*wall)(void *context); /* the time of day, for YOUNGER and OLDER */
     /* A selected mailbox has changed: next may have more to do. */

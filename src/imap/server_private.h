@@ -121,6 +121,7 @@ struct imap_server {
     struct imap_set_builder own;    /* UIDs in the selected mailbox: the client put them there */
     const char *limit;                /* that the command is beyond, or NULL */
     uint32_t portion_uid;             /* portion.h: the lowest that is done; 0: all are */
+    uint32_t portion_max;             /* the limit that this was by */
     struct imap_set_builder gathered; /* by the command that is being done */
     /* Events. */
     bool has_event;

@@ -127,10 +127,16 @@ put_tail(struct buffer *out, const struct mime_record *record, const struct mime
     imap_put_nstring(out, part->location);
 }
 
+static struct imap_decoded
+size_of(const struct mime_record_part *part)
+{
+    return (struct imap_decoded){part->body_end - part->body_start, part->lines};
+}
+
 /* body-fields: param SP id SP desc SP enc SP octets */
 static void
 put_fields(struct buffer *out, const struct mime_record *record,
-           const struct mime_record_part *part)
+           const struct mime_record_part *part, uint64_t len)
 {
     put_parameters(out, record, part->parameters_first, part->parameters_count);
     buffer_put_byte(out, ' ');
@@ -139,7 +145,8 @@ put_fields(struct buffer *out, const struct mime_record *record,
     imap_put_nstring(out, part->description);
     buffer_put_byte(out, ' ');
     imap_put_string(out, part->encoding_name.at ? part->encoding_name : SLICE("7BIT"));
-    imap_put_number(out, " ", part->body_end - part->body_start, "");
+    buffer_put_byte(out, ' ');
+    buffer_put_decimal(out, len);
 }
 
 static void
@@ -154,12 +161,14 @@ put_type(struct buffer *out, const struct mime_record_part *part)
 
 static void
 put_leaf(struct buffer *out, const struct mime_record *record, const struct mime_record_part *part,
-         bool is_extensible)
+         const struct imap_decoded *size, bool is_extensible)
 {
     put_type(out, part);
-    put_fields(out, record, part);
-    if (!part->type.at || slice_equal(part->type, SLICE("text")))
-        imap_put_number(out, " ", part->lines, "");
+    put_fields(out, record, part, size->len);
+    if (!part->type.at || slice_equal(part->type, SLICE("text"))) {
+        buffer_put_byte(out, ' ');
+        buffer_put_decimal(out, size->lines);
+    }
     if (is_extensible) {
         buffer_put_byte(out, ' ');
         imap_put_nstring(out, part->md5);
@@ -181,7 +190,7 @@ begin_parts(struct buffer *out, const struct mime_record *record,
     }
     struct mime_record_part inner;
     put_type(out, part);
-    put_fields(out, record, part);
+    put_fields(out, record, part, size_of(part).len);
     buffer_put_byte(out, ' ');
     mime_record_part(record, index + 1, &inner);
     if (inner.message != MIME_NO_PART)
@@ -215,38 +224,43 @@ end_parts(struct buffer *out, const struct mime_record *record, const struct mim
 }
 
 /* In the order of the parts; the ones that are open are kept in a stack. */
-void
-imap_put_structure(struct buffer *out, const struct imap_message *message, bool is_extensible)
+/* A part and all that is in it. */
+static void
+put_tree(struct buffer *out, const struct mime_record *record, uint32_t first, uint32_t after,
+         bool is_extensible)
 {
-    const struct mime_record *record = &message->record;
     struct mime_record_part open[IMAP_PART_DEPTH_MAX], part;
     unsigned depth = 0;
 
-    if (!message->has_record) {
-        imap_put_number(out, "(\"text\" \"plain\" NIL NIL NIL \"8BIT\" ", message->len, " 0");
-        buffer_put_text(out, is_extensible ? " NIL NIL NIL NIL)" : ")");
-        return;
-    }
-    for (uint32_t i = 0; i < record->parts_count; i++) {
+    for (uint32_t i = first; i < after; i++) {
         for (; depth > 0 && open[depth - 1].after <= i; depth--)
             end_parts(out, record, &open[depth - 1], is_extensible);
         mime_record_part(record, i, &part);
+        struct imap_decoded size = size_of(&part);
         bool has_parts = part.kind == MIME_PART_MULTIPART ||
                          (part.kind == MIME_PART_MESSAGE && part.after > i + 1);
         if (has_parts && depth < IMAP_PART_DEPTH_MAX) {
             begin_parts(out, record, &part, i);
             open[depth++] = part;
         } else {
-            put_leaf(out, record, &part, is_extensible);
+            put_leaf(out, record, &part, &size, is_extensible);
         }
     }
     while (depth > 0)
         end_parts(out, record, &open[--depth], is_extensible);
 }
 
-/* ---- sections -------------------------------------------------------------------------------- */
+void
+imap_put_structure(struct buffer *out, const struct imap_message *message, bool is_extensible)
+{
+    if (message->has_record) {
+        put_tree(out, &message->record, 0, message->record.parts_count, is_extensible);
+        return;
+    }
+    imap_put_number(out, "(\"text\" \"plain\" NIL NIL NIL \"8BIT\" ", message->len, " 0");
+    buffer_put_text(out, is_extensible ? " NIL NIL NIL NIL)" : ")");
+}
 
-/* The nth part of a multipart, or MIME_NO_PART. */
 static uint32_t
 child_of(const struct mime_record *record, uint32_t index, uint32_t number)
 {
@@ -285,6 +299,27 @@ find_part(const struct mime_record *record, const struct imap_part_path *path)
         is_root = false;
     }
     return index;
+}
+
+void
+imap_put_part_structure(struct buffer *out, const struct imap_message *message,
+                        const struct imap_part_path *path, const struct imap_decoded *decoded)
+{
+    const struct mime_record *record = &message->record;
+    struct mime_record_part part;
+    uint32_t index = message->has_record ? find_part(record, path) : MIME_NO_PART;
+
+    if (index == MIME_NO_PART || path->depth == 0) {
+        imap_put_structure(out, message, true);
+        return;
+    }
+    mime_record_part(record, index, &part);
+    if (!decoded || part.kind != MIME_PART_LEAF) {
+        put_tree(out, record, index, part.after, true);
+        return;
+    }
+    part.encoding_name = SLICE("BINARY");
+    put_leaf(out, record, &part, decoded, true);
 }
 
 static void

@@ -43,6 +43,16 @@ MUST_USE bool imap_section_find(const struct imap_message *message,
                                 uint32_t *ret_offset, uint32_t *ret_len,
                                 enum mime_encoding *ret_encoding);
 
+/* What a part has become when its transfer encoding was undone. */
+struct imap_decoded {
+    uint64_t len, lines;
+};
+
+/* BODYPARTSTRUCTURE (RFC 5259 §8.5) of a part that is there, or of the whole message; `decoded`: of
+ * a part that is sent without its encoding, else NULL. */
+void imap_put_part_structure(struct buffer *out, const struct imap_message *message,
+                             const struct imap_part_path *path, const struct imap_decoded *decoded);
+
 /* Puts the fields of a header that are named (or not), and the empty line. */
 void imap_put_fields(struct buffer *out, struct slice header, const struct slice *names,
                      size_t count, bool is_not);

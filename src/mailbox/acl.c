@@ -62,7 +62,7 @@ mailbox_acl_set(struct store *store, account_id account, mailbox_id mailbox,
     size_t count = 0;
 
     if (!mailbox_identifier_is_valid(identifier))
-        return STORE_LIMIT;
+        return STORE_INVALID;
     if ((rights & RIGHTS_ALL) == 0) {
         store_del(store, key_acl(account, mailbox, identifier));
         store_del(store, key_share(identifier, account, mailbox));

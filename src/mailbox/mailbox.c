@@ -136,7 +136,7 @@ mailbox_create(struct store *store, account_id account, struct slice name, mailb
     mailbox_id mailbox;
 
     if (account == 0 || !mailbox_name_is_valid(name))
-        return STORE_LIMIT;
+        return STORE_INVALID;
     enum store_result result = mailbox_find(store, account, name, &mailbox);
     if (result != STORE_NOT_FOUND)
         return result == STORE_OK ? STORE_EXISTS : result;
@@ -179,7 +179,7 @@ mailbox_remove(struct store *store, account_id account, struct slice name)
     mailbox_id mailbox;
 
     if (slice_equal_nocase(name, inbox))
-        return STORE_LIMIT;
+        return STORE_INVALID;
     enum store_result result = mailbox_find(store, account, name, &mailbox);
     if (result == STORE_OK)
         result = store_mailbox_load(store, account, mailbox, &entry);
@@ -277,7 +277,7 @@ mailbox_rename(struct store *store, account_id account, struct slice from, struc
     mailbox_id mailbox, there;
 
     if (!mailbox_name_is_valid(to))
-        return STORE_LIMIT;
+        return STORE_INVALID;
     if (draft_has(&store->draft, key_slice(&key)))
         return STORE_BUSY;
     enum store_result result = mailbox_find(store, account, from, &mailbox);
@@ -289,7 +289,7 @@ mailbox_rename(struct store *store, account_id account, struct slice from, struc
         return STORE_EXISTS;
     if (to.len > from.len && slice_starts_with(to, from) && to.at[from.len] == '/' &&
         !slice_equal(from, inbox))
-        return STORE_LIMIT; /* into itself */
+        return STORE_INVALID; /* into itself */
     result = store_account_load(store, account, &owner);
     if (result == STORE_OK && !slice_equal(from, inbox))
         result = rename_inferiors(store, account, from, to);

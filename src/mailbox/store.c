@@ -18,6 +18,7 @@ store_result_name(enum store_result result)
         [STORE_EXISTS] = "exists",
         [STORE_QUOTA] = "quota",
         [STORE_LIMIT] = "limit",
+        [STORE_INVALID] = "invalid",
         [STORE_FORBIDDEN] = "forbidden",
         [STORE_BUSY] = "busy",
         [STORE_NO_SPACE] = "no_space",

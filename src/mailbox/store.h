@@ -21,7 +21,8 @@ enum store_result {
     STORE_NOT_FOUND,
     STORE_EXISTS,
     STORE_QUOTA,
-    STORE_LIMIT, /* a bound of this page: too many mailboxes, keywords, a name too long … */
+    STORE_LIMIT, /* a bound of this page: too many mailboxes, keywords, a text too long … */
+    STORE_INVALID, /* what never can be: such a name, no INBOX, a mailbox below itself */
     STORE_FORBIDDEN, /* by the rights of who asks (mailbox/acl.h) */
     STORE_BUSY,  /* the turn being built touches the same things: commit it, then ask again */
     STORE_NO_SPACE,

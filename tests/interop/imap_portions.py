@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""MESSAGELIMIT (RFC 9738): commands that do a part at a time, those that are all or nothing, and what has no limit."""
+"""MESSAGELIMIT and SAVELIMIT (RFC 9738): commands that do a part at a time, those that are all or nothing, and what has no limit."""
 import imaplib
 
 from office import ALICE, OfficeCase, main
@@ -96,6 +96,27 @@ class Portions(OfficeCase):
         self.ask("STORE 2:* +FLAGS.SILENT (\\Deleted)")  # does 3 of 4
         self.assertNotIn("MESSAGELIMIT", self.ask("UID EXPUNGE 1:*")[1])  # 3 are deleted: at the limit
         self.assertEqual(self.ask("UID SEARCH ALL")[0][0].split()[2:], ["1", "2"])
+
+    def test_only_what_makes_messages_may_have_the_limit(self):
+        conf = self.office.folder / "facteur.conf"
+        before = conf.read_text()
+        conf.write_text(before.replace("imap_message_limit", "imap_save_limit"))
+        self.office.tool("reload")
+        self.addCleanup(self.office.tool, "reload")
+        self.addCleanup(conf.write_text, before)
+        self.client = imaplib.IMAP4_SSL("localhost", self.office.base + 993, ssl_context=self.office.context, timeout=60)
+        self.addCleanup(self.client.shutdown)
+        self.client.login(ALICE, self.office.people[ALICE])
+        capabilities = self.ask("CAPABILITY")[0][0]
+        self.assertIn(f" SAVELIMIT={LIMIT}", capabilities)
+        self.assertNotIn("MESSAGELIMIT", capabilities)
+        self.client.select("portions")
+        for command in ("FETCH 1:* (FLAGS)", "UID SEARCH ALL", "SORT (SUBJECT) UTF-8 ALL", "COPY 3:5 portions"):
+            self.assertRegex(self.ask(command)[1], "^OK (?!.MESSAGELIMIT)", command)
+        for command in ("COPY 1:5 portions", "UID COPY 1:6 portions"):
+            self.assertRegex(self.ask(command)[1], r"^NO \[MESSAGELIMIT 3 4\] ", command)
+        self.assertRegex(self.ask("APPEND portions" + " {3+}\r\na:b" * 4)[1], r"^NO \[MESSAGELIMIT 3\] ")
+        self.assertEqual(len(self.numbers(self.ask("FETCH 1:* (FLAGS)")[0], "FETCH")), 8)
 
     def test_expunge_and_status_have_no_limit(self):
         self.ask("UID STORE 2:4 +FLAGS.SILENT (\\Deleted)")

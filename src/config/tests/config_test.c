@@ -309,6 +309,8 @@ networks_contain_their_addresses_only(void **state)
     reading_finish(&r);
 }
 
+#define BOTH "tls_certificate = /c\ntls_key = /k\n"
+
 static void
 the_whole_is_checked(void **state)
 {
@@ -328,6 +330,15 @@ the_whole_is_checked(void **state)
         {"tls_certificate = /c\ntls_key = /k\npop3_expire = soon\n", "f.conf: pop3_expire: "},
         {"tls_certificate = /c\ntls_key = /k\nhostname = \"é.test\"\n", "f.conf: hostname: "},
         {"tls_certificate = /c\ntls_key = /k\ntarpit_errors = 30\n", "f.conf: tarpit_errors: "},
+        {BOTH "auth_mechanisms = {PLAIN, XOAUTH2}\n", "f.conf: oauth_issuer: "},
+        {BOTH "oauth_issuer = i\noauth_jwks = \"https://a.test/k\"\n", NULL},
+        {BOTH "oauth_jwks = \"https://a.test/k\"\n", "f.conf: oauth_jwks: whose it is"},
+        {BOTH "oauth_issuer = i\noauth_jwks = \"http://a.test/\"\n", "f.conf: oauth_jwks: "},
+        {BOTH "oauth_issuer = i\noauth_introspection = \"a.test\"\n",
+         "f.conf: oauth_introspection: expected a URL"},
+        {BOTH "oauth_issuer = i\noauth_introspection = \"https://a.test/\"\n"
+              "oauth_jwks = \"https://a.test/\"\n",
+         "f.conf: oauth_introspection: tokens are verified by keys or by asking"},
     };
 
     (void)state;

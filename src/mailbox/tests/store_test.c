@@ -268,7 +268,8 @@ a_rename_takes_the_inferiors_along(void **state)
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_int_equal(mailbox_rename(folder->store, 7, SLICE("work"), SLICE("workshop")),
                      STORE_EXISTS);
-    assert_int_equal(mailbox_rename(folder->store, 7, SLICE("work"), SLICE("work/x")), STORE_LIMIT);
+    assert_int_equal(mailbox_rename(folder->store, 7, SLICE("work"), SLICE("work/x")),
+                     STORE_INVALID);
     assert_int_equal(mailbox_rename(folder->store, 7, SLICE("none"), SLICE("x")), STORE_NOT_FOUND);
     assert_int_equal(mailbox_rename(folder->store, 7, SLICE("work"), SLICE("job")), STORE_OK);
     assert_int_equal(folder_commit(folder), STORE_OK);
@@ -307,7 +308,7 @@ a_mailbox_made_again_has_another_uidvalidity(void **state)
     assert_int_equal(mailbox_create(folder->store, 7, SLICE("x"), &id), STORE_OK);
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_true(get_mailbox(folder, 7, "x").uid_validity > first);
-    assert_int_equal(mailbox_remove(folder->store, 7, SLICE("INBOX")), STORE_LIMIT);
+    assert_int_equal(mailbox_remove(folder->store, 7, SLICE("INBOX")), STORE_INVALID);
 }
 
 static void

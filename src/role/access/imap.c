@@ -36,6 +36,7 @@ access_imap_open(struct access_session *session, bool is_secure, bool allows_cle
         .idle_ms = (uint32_t)(role->config->imap_idle_timer.ns / 1000000),
         .message_bytes_max = role->config->message_size_max,
         .messages_max = role->config->imap_message_limit,
+        .saves_max = role->config->imap_save_limit,
         .mailboxes = &role->mailboxes,
         .wall = wall,
         .wake = wake,

@@ -75,7 +75,8 @@ provide(struct job *job, struct slice name, uint8_t use)
         result = mailbox_set_use(store, job->account, mailbox, use);
     if (result == STORE_OK)
         result = mailbox_set_subscribed(store, job->account, mailbox, true);
-    return result == STORE_LIMIT ? STORE_OK : result; /* a name that cannot be is passed over */
+    /* A name that cannot be is passed over. */
+    return result == STORE_LIMIT || result == STORE_INVALID ? STORE_OK : result;
 }
 
 static void
@@ -318,7 +319,7 @@ acl_file(struct job *job)
     if (reach_put_identifier(&reach, note->identifier, owner, &identifier))
         job->result = set_rights(job, note, &reached, buffer_slice(&identifier));
     else
-        job->result = STORE_LIMIT;
+        job->result = STORE_INVALID;
     buffer_finish(&identifier);
 }
 

@@ -188,6 +188,7 @@ file_for(struct parcel *parcel, size_t index)
         parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_QUOTA, "the mailbox is full");
         return true;
     case STORE_LIMIT:
+    case STORE_INVALID:
         parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_PERMANENT,
                       "the mailbox has reached a limit");
         return true;
@@ -283,7 +284,8 @@ file_appended(struct parcel *parcel)
         result = mailbox_message_import(store, recipient->account, mailbox, parcel->key, &message,
                                         &recipient->uid, &parcel->was_there);
     parcel->result = tool_result_of(result);
-    return result == STORE_OK || result == STORE_LIMIT || result == STORE_NOT_FOUND;
+    return result == STORE_OK || result == STORE_LIMIT || result == STORE_INVALID ||
+           result == STORE_NOT_FOUND;
 }
 
 bool

@@ -273,6 +273,8 @@ access_result_of(enum store_result result)
         return ACCESS_STORE_RESULT_QUOTA;
     case STORE_LIMIT:
         return ACCESS_STORE_RESULT_LIMIT;
+    case STORE_INVALID:
+        return ACCESS_STORE_RESULT_INVALID;
     case STORE_NO_SPACE:
         return ACCESS_STORE_RESULT_NO_SPACE;
     case STORE_DAMAGED:

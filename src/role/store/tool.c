@@ -22,6 +22,7 @@ tool_result_of(enum store_result result)
     case STORE_DAMAGED:
         return TOOL_STORE_RESULT_DAMAGED;
     case STORE_LIMIT:
+    case STORE_INVALID:
     case STORE_EXISTS:
         return TOOL_STORE_RESULT_BAD;
     case STORE_FORBIDDEN:
