@@ -167,6 +167,8 @@ take_event(struct submit *submit, const struct smtp_client_event *event)
         if (smtp_client_facts(submit->engine).is_ready)
             go_on(submit);
         break;
+    case SMTP_CLIENT_EVENT_ANSWER: /* nothing was asked */
+        break;
     case SMTP_CLIENT_EVENT_RESULT:
         if (event->outcome == SMTP_CLIENT_DELIVERED)
             submit->accepted++;

@@ -49,6 +49,48 @@ config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_ch
     return true;
 }
 
+bool
+config_pair(struct slice entry, struct slice *ret_first, struct slice *ret_rest)
+{
+    struct slice first = take_word(&entry);
+
+    if (first.len == 0 || entry.len == 0)
+        return false;
+    *ret_first = first;
+    *ret_rest = entry;
+    return true;
+}
+
+/* Entries of two words, the second of which may be anything that has no blank in it. */
+static void
+check_pairs(struct check *check, const char *option, const struct config_strings *entries,
+            const char *what)
+{
+    struct slice first, rest;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        if (!config_pair(entries->at[i], &first, &rest) || slice_find_byte(rest, ' ') < rest.len)
+            complain(check, option, what);
+    }
+}
+
+static void
+check_relays(struct check *check, const struct config *config)
+{
+    struct slice domain, way;
+
+    for (size_t i = 0; i < config->relay_feeds.count; i++) {
+        if (!config_pair(config->relay_feeds.at[i], &domain, &way) ||
+            domain.len > CONFIG_FEED_DOMAIN_MAX || !slice_starts_with(way, SLICE("smtp:")))
+            complain(check, "relay_feeds",
+                     "expected entries \"DOMAIN smtp:[HOST]:PORT auth=NAME\"; give the way to the "
+                     "submission port of the domain's own server");
+    }
+    check_pairs(
+        check, "relay_feed_to", &config->relay_feed_to,
+        "expected entries \"ACCOUNT DOMAIN\"; give the address of an account, and a domain");
+}
+
 static void
 check_tls(struct check *check, const struct config *config)
 {
@@ -171,6 +213,7 @@ config_check(const struct config *config, struct slice name, struct buffer *erro
     check_tls(&check, config);
     check_delivery(&check, config);
     check_pop3(&check, config);
+    check_relays(&check, config);
     if (config->tarpit_errors > config->errors_max)
         complain(&check, "tarpit_errors", "is never reached; make it less than errors_max");
     return check.is_good;

@@ -71,6 +71,9 @@ enum { CONFIG_TEXT_MAX = 1024 * 1024, CONFIG_ENCODED_MAX = 1024 * 1024 };
 /* Most entries of a list of listeners or networks, and the longest string in a list. */
 enum { CONFIG_LISTENERS_MAX = 64, CONFIG_NETWORKS_MAX = 4096, CONFIG_STRING_MAX = 4096 };
 
+/* Longest domain in relay_feeds: it is part of a file's name. */
+enum { CONFIG_FEED_DOMAIN_MAX = 200 };
+
 /* Most bytes that the values of one configuration take. */
 enum { CONFIG_ARENA_MAX = 8 * 1024 * 1024 };
 
@@ -160,6 +163,10 @@ bool config_networks_contain(const struct config_networks *networks,
 /* Takes an entry of tls_names apart: server name, file of the chain, file of the key. */
 MUST_USE bool config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_chain,
                               struct slice *ret_key);
+
+/* Takes the first word of an entry (relay_feeds, relay_feed_to) off what stands behind it. False
+ * when one of them is missing. */
+MUST_USE bool config_pair(struct slice entry, struct slice *ret_first, struct slice *ret_rest);
 
 /* True when a letter box may lie at this absolute path: below one of letterbox_dirs, without any
  * detour ("..", ".", "//"). %u and %d may stand in it. */

@@ -311,6 +311,8 @@ directory_parse_both(struct slice aliases, struct slice accounts,
     map_init(&directory->damaged, options->seed);
     directory->separators = arena_copy(&directory->arena, options->separators);
     directory->postmaster = arena_copy(&directory->arena, options->postmaster);
+    directory->names = options->names;
+    directory->names_count = options->names_count;
     read_text(directory, aliases);
     read_text(directory, accounts);
     assert(!arena_failed(&directory->arena));

@@ -80,6 +80,10 @@ struct directory_options {
     struct slice postmaster; /* the account for postmaster and abuse where nobody else is named; may
                                 be empty: then the enabled account with the lowest id */
     uint64_t seed;           /* random: strangers ask for names */
+    /* Names of domains that other servers keep, as these have told them (names.h); borrowed, and
+     * listed in the array for as long as the directory is. Such a domain needs no `relay` line. */
+    struct directory_names *const *names;
+    size_t names_count;
 };
 
 struct directory;
@@ -137,6 +141,7 @@ enum directory_verdict {
     DIRECTORY_UNKNOWN,     /* the domain is ours, nobody has that name */
     DIRECTORY_FOREIGN,     /* the domain is not ours */
     DIRECTORY_RELAYED,     /* the domain is not ours, but we pass its mail on: to the one target */
+    DIRECTORY_AWAITED,     /* we pass its mail on, but do not know its names yet */
     DIRECTORY_HAS_MOVED,   /* `moved_to` is the new address; targets are there when it is here */
     DIRECTORY_DISABLED,    /* the one account behind it takes no mail */
     DIRECTORY_BAD_ADDRESS, /* no address at all */
@@ -147,11 +152,11 @@ struct directory_target {
     const struct directory_account *account; /* NULL: an address of a foreign domain, in `name` */
     struct slice name;                       /* the account's, or the foreign address */
     bool is_file;                            /* `name` is the path of a file that an alias names */
-    bool is_program; /* `name` is KEY@DOMAIN (unix_aliases.h), KEY.LOGIN@DOMAIN of a .forward */
-    struct slice user; /* of a file of a .forward: whose it is; else empty */
-    struct slice detail;                     /* behind the separator, case kept; may be empty */
-    const struct directory_alias *list;      /* the innermost list that led here, or NULL */
-    bool is_forwarded;                       /* by an alias, a list or a moved user */
+    bool is_program;     /* `name` is KEY@DOMAIN (unix_aliases.h), KEY.LOGIN@DOMAIN of a .forward */
+    struct slice user;   /* of a file of a .forward: whose it is; else empty */
+    struct slice detail; /* behind the separator, case kept; may be empty */
+    const struct directory_alias *list; /* the innermost list that led here, or NULL */
+    bool is_forwarded;                  /* by an alias, a list or a moved user */
 };
 
 struct directory_answer {

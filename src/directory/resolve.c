@@ -2,6 +2,7 @@
 /* Where an address leads: RFC 5321 §3.4 (moved users), §3.9 (aliases and lists), §4.5.1
  * (postmaster), RFC 2142 (abuse), RFC 5233 (subaddress). Expansion is a list of work, no recursion.
  */
+#include "directory/names.h"
 #include "directory/table.h"
 #include "directory/unix_aliases.h"
 
@@ -336,16 +337,36 @@ is_route(struct slice local)
            slice_find_byte(local, '@') < local.len;
 }
 
+/* What the domain's own server has told of its names, or NULL. */
+static const struct directory_names *
+find_names(const struct directory *directory, struct slice domain)
+{
+    for (size_t i = 0; i < directory->names_count; i++) {
+        if (slice_equal(directory_names_domain(directory->names[i]), domain))
+            return directory->names[i];
+    }
+    return NULL;
+}
+
+static bool
+is_known(const struct resolution *run, const struct directory_names *names,
+         const struct directory_address *address)
+{
+    struct slice key = directory_key(run->arena, address);
+
+    return names ? directory_names_have(names, key)
+                 : map_find(&run->directory->recipients.by_name, key) != NULL;
+}
+
 /* With its detail, or without. */
 static bool
-is_listed_recipient(struct resolution *run, const struct directory_address *address)
+is_listed_recipient(const struct resolution *run, const struct directory_names *names,
+                    const struct directory_address *address)
 {
-    const struct map *known = &run->directory->recipients.by_name;
     struct directory_address base = *address;
 
     base.local = slice_first(address->local, separator_of(run->directory, address->local));
-    return map_find(known, directory_key(run->arena, address)) ||
-           map_find(known, directory_key(run->arena, &base));
+    return is_known(run, names, address) || is_known(run, names, &base);
 }
 
 /* A domain whose mail we pass on: postmaster is always taken, others as the relay's line says. */
@@ -355,12 +376,20 @@ find_relay(struct resolution *run, const struct directory_address *address, cons
     const struct directory *directory = run->directory;
     const struct directory_relay *relay = map_find(&directory->relays.by_name, address->domain);
 
-    if (!relay)
+    const struct directory_names *names = find_names(directory, address->domain);
+
+    if (!relay && !names)
         return DIRECTORY_FOREIGN;
     if (is_route(address->local))
         return DIRECTORY_UNKNOWN;
-    if (relay->is_listed && !slice_equal(address->local, SLICE("postmaster")) &&
-        !is_listed_recipient(run, address))
+    bool is_postmaster = slice_equal(address->local, SLICE("postmaster"));
+    if (names && !directory_names_are_known(names)) {
+        /* Until something was told, the relay's line counts, if there is one. */
+        if (!relay && !is_postmaster)
+            return DIRECTORY_AWAITED;
+        names = NULL;
+    }
+    if (!is_postmaster && (names || relay->is_listed) && !is_listed_recipient(run, names, address))
         return DIRECTORY_UNKNOWN;
     add_target(run, (struct directory_target){.name = work->address, .detail = SLICE("")});
     return DIRECTORY_RELAYED;

@@ -26,6 +26,8 @@ struct directory {
     const struct directory_account *first_account; /* enabled, lowest id */
     struct slice separators;
     struct slice postmaster;
+    struct directory_names *const *names; /* of domains that other servers keep */
+    size_t names_count;
     struct directory_problems problems;
 };
 

@@ -257,6 +257,33 @@ canonicalise_host(struct routing_run *run, struct slice host, struct slice *ret_
     return directory_domain_parse(run->facts->arena, host, ret_domain) && ret_domain->len > 0;
 }
 
+static void
+begin_hop(struct routing_run *run)
+{
+    *run->hop = (struct routing_hop){.destination = SLICE(""),
+                                     .path = SLICE(""),
+                                     .auth = SLICE(""),
+                                     .sts_domain = SLICE(""),
+                                     .sts_id = SLICE(""),
+                                     .text = SLICE(""),
+                                     .status = "",
+                                     .tls = run->settings->tls,
+                                     .valid_s = VALID_MAX_S};
+    run->facts->question_count = 0;
+    if (run->steps)
+        run->steps->count = 0;
+}
+
+static enum routing_outcome
+end_hop(struct routing_run *run, enum routing_outcome outcome)
+{
+    if (outcome == ROUTING_MISSING && run->facts->count >= ROUTING_FACTS_MAX)
+        return routing_refuse(run, "4.4.4", SLICE("the domain has too many hosts"));
+    if (arena_failed(run->facts->arena))
+        return routing_refuse(run, "4.3.0", SLICE("the decision takes too much memory"));
+    return outcome;
+}
+
 enum routing_outcome
 routing_next_hop(const struct routing_settings *settings, struct slice sender,
                  struct slice recipient, uint64_t seed, struct routing_facts *facts,
@@ -266,18 +293,7 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
         .settings = settings, .facts = facts, .steps = steps, .hop = ret_hop, .seed = seed};
     struct slice to, from, domain, unused;
 
-    *ret_hop = (struct routing_hop){.destination = SLICE(""),
-                                    .path = SLICE(""),
-                                    .auth = SLICE(""),
-                                    .sts_domain = SLICE(""),
-                                    .sts_id = SLICE(""),
-                                    .text = SLICE(""),
-                                    .status = "",
-                                    .tls = settings->tls,
-                                    .valid_s = VALID_MAX_S};
-    facts->question_count = 0;
-    if (steps)
-        steps->count = 0;
+    begin_hop(&run);
     if (!canonicalise(&run, recipient, &to, &domain))
         return routing_refuse(&run, "5.1.3", SLICE("that is no address"));
     /* Only who may have it followed gets a route this far (role/route/answer.c). */
@@ -289,12 +305,40 @@ routing_next_hop(const struct routing_settings *settings, struct slice sender,
     ret_hop->destination = domain;
     routing_step(steps, facts->arena, "recipient %.*s, domain %.*s", ROUTING_TEXT(to),
                  ROUTING_TEXT(domain));
-    enum routing_outcome outcome = !is_ours(settings, domain) ? choose(&run, from, to, domain)
-                                   : to.at[0] == '|'          ? give_to_program(&run, to)
-                                                              : keep(&run);
-    if (outcome == ROUTING_MISSING && facts->count >= ROUTING_FACTS_MAX)
-        return routing_refuse(&run, "4.4.4", SLICE("the domain has too many hosts"));
-    if (arena_failed(facts->arena))
-        return routing_refuse(&run, "4.3.0", SLICE("the decision takes too much memory"));
-    return outcome;
+    return end_hop(&run, !is_ours(settings, domain) ? choose(&run, from, to, domain)
+                         : to.at[0] == '|'          ? give_to_program(&run, to)
+                                                    : keep(&run));
+}
+
+enum routing_outcome
+routing_follow_row(const struct routing_settings *settings, const struct routing_transport *row,
+                   struct slice recipient, uint64_t seed, struct routing_facts *facts,
+                   struct routing_steps *steps, struct routing_hop *ret_hop)
+{
+    struct routing_run run = {
+        .settings = settings, .facts = facts, .steps = steps, .hop = ret_hop, .seed = seed};
+    struct slice to, domain;
+
+    begin_hop(&run);
+    if (!canonicalise(&run, recipient, &to, &domain))
+        return routing_refuse(&run, "5.1.3", SLICE("that is no address"));
+    ret_hop->destination = domain;
+    routing_step(steps, facts->arena, "by the configuration: %.*s", ROUTING_TEXT(row->written));
+    return end_hop(&run, follow(&run, row, domain));
+}
+
+bool
+routing_hop_is_loopback(const struct routing_hop *hop)
+{
+    static const uint8_t loopback6[16] = {[15] = 1};
+
+    for (size_t i = 0; i < hop->host_count; i++) {
+        for (size_t k = 0; k < hop->hosts[i].address_count; k++) {
+            const struct routing_address *address = &hop->hosts[i].addresses[k];
+            if (address->len == 4 ? address->bytes[0] != 127
+                                  : memcmp(address->bytes, loopback6, sizeof(loopback6)) != 0)
+                return false;
+        }
+    }
+    return true;
 }

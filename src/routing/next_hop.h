@@ -52,4 +52,13 @@ enum routing_outcome routing_next_hop(const struct routing_settings *settings, s
                                       struct routing_facts *facts, struct routing_steps *steps,
                                       struct routing_hop *ret_hop);
 
+/* The same where the way is given: a row that is followed whatever tables and directory say. */
+enum routing_outcome routing_follow_row(const struct routing_settings *settings,
+                                        const struct routing_transport *row, struct slice recipient,
+                                        uint64_t seed, struct routing_facts *facts,
+                                        struct routing_steps *steps, struct routing_hop *ret_hop);
+
+/* Whether all addresses of the hop are this machine's own. */
+bool routing_hop_is_loopback(const struct routing_hop *hop);
+
 #endif

@@ -17,6 +17,7 @@ smtp_client_open(const struct smtp_client_options *options)
     buffer_init(&client->output, CLIENT_OUTPUT_MAX);
     buffer_init(&client->line, SMTP_CLIENT_SASL_LINE_MAX);
     buffer_init(&client->challenge, SMTP_CLIENT_SASL_LINE_MAX);
+    buffer_init(&client->answer, SMTP_CLIENT_ANSWER_MAX);
     buffer_init(&client->binding, CLIENT_BINDING_MAX);
     buffer_init(&client->binding_kind, CLIENT_BINDING_MAX);
     smtp_words_init(&client->reply);
@@ -33,7 +34,7 @@ smtp_client_close(struct smtp_client **client)
         return;
     struct buffer *const buffers[] = {
         &(*client)->output,  &(*client)->line,         &(*client)->challenge,
-        &(*client)->binding, &(*client)->binding_kind,
+        &(*client)->binding, &(*client)->binding_kind, &(*client)->answer,
     };
     /* The output may still hold a password. */
     if ((*client)->output.at)
@@ -63,7 +64,8 @@ time_of(const struct smtp_client *client, enum client_await kind)
         [AWAIT_AUTH] = {times->hello_s, 300},        [AWAIT_AUTH_ABORT] = {times->hello_s, 300},
         [AWAIT_MAIL] = {times->mail_s, 300},         [AWAIT_RCPT] = {times->rcpt_s, 300},
         [AWAIT_DATA] = {times->data_s, 120},         [AWAIT_BODY] = {times->end_s, 600},
-        [AWAIT_RSET] = {times->hello_s, 300},        [AWAIT_QUIT] = {times->quit_s, 10},
+        [AWAIT_RSET] = {times->hello_s, 300},        [AWAIT_ANSWER] = {times->rcpt_s, 300},
+        [AWAIT_QUIT] = {times->quit_s, 10},
     };
     return duration_s(rows[kind].given_s ? rows[kind].given_s : rows[kind].default_s);
 }
@@ -215,6 +217,10 @@ smtp_client_next(struct smtp_client *client, struct smtp_client_event *ret_event
         client->has_event = false;
         event.kind = client->event;
         event.is_7bit_wanted = client->is_7bit_wanted;
+        if (event.kind == SMTP_CLIENT_EVENT_ANSWER) {
+            event.reply = smtp_words_reply(&client->reply);
+            event.answer = buffer_slice(&client->answer);
+        }
     } else if (client->has_done) {
         client->has_done = false;
         client->message = NULL;
@@ -290,6 +296,15 @@ handle_reply(struct smtp_client *client, struct client_awaited awaited, struct i
     case AWAIT_RSET:
         if (client->reply.code / 100 != 2)
             smtp_client_shut(client, SMTP_CLIENT_CLOSE_REFUSED, &client->reply);
+        break;
+    case AWAIT_ANSWER:
+        if (buffer_overflowed(&client->answer)) {
+            smtp_client_shut_saying(client, SMTP_CLIENT_CLOSE_PROTOCOL,
+                                    "The host's answer is too long");
+            break;
+        }
+        client->state = CLIENT_READY;
+        smtp_client_raise(client, SMTP_CLIENT_EVENT_ANSWER);
         break;
     case AWAIT_QUIT:
         smtp_client_shut(client, SMTP_CLIENT_CLOSE_QUIT, &client->reply);
@@ -442,6 +457,19 @@ void
 smtp_client_set_verified(struct smtp_client *client, bool is_verified)
 {
     client->is_verified = is_verified;
+}
+
+void
+smtp_client_ask(struct smtp_client *client, struct slice command, struct instant now)
+{
+    assert(client->state == CLIENT_READY && !client->message);
+    client->has_event = false; /* READY, if it was not taken */
+    client->state = CLIENT_ASKING;
+    buffer_clear(&client->answer);
+    buffer_put(&client->output, command);
+    buffer_put_text(&client->output, "\r\n");
+    smtp_client_await(client, AWAIT_ANSWER, 0);
+    smtp_client_touch(client, now);
 }
 
 void

@@ -28,6 +28,7 @@ enum {
     SMTP_CLIENT_LINE_MAX = 4096, /* of a reply; RFC 5321 §4.5.3.1.5 allows 512 octets */
     SMTP_CLIENT_SASL_LINE_MAX = 12288,     /* of a challenge (RFC 4954 §4) */
     SMTP_CLIENT_LINES_MAX = 200,           /* in one reply */
+    SMTP_CLIENT_ANSWER_MAX = 128 * 1024,   /* octets of all lines of an ANSWER */
     SMTP_CLIENT_TEXT_MAX = 480,            /* octets of a reply's text that are kept */
     SMTP_CLIENT_PIPELINED_MAX = 64 * 1024, /* a longer body waits until recipients were accepted */
     SMTP_CLIENT_PIECE = 32 * 1024,         /* of a body, made ready to be sent at one time */
@@ -87,6 +88,7 @@ enum smtp_client_event_kind {
     /* Question: the server takes 7-bit content only, or no binary one. Answer with
      * smtp_client_convert. */
     SMTP_CLIENT_EVENT_CONVERT,
+    SMTP_CLIENT_EVENT_ANSWER, /* to what was asked: reply, and all its lines in `answer` */
     SMTP_CLIENT_EVENT_RESULT, /* of one recipient */
     SMTP_CLIENT_EVENT_DONE,   /* of the message: it may be freed */
     SMTP_CLIENT_EVENT_CLOSE   /* send the output, then close; nothing comes after it */
@@ -119,7 +121,8 @@ struct smtp_client_reply {
 
 struct smtp_client_event {
     enum smtp_client_event_kind kind;
-    struct smtp_client_reply reply; /* RESULT, CLOSE */
+    struct smtp_client_reply reply; /* ANSWER, RESULT, CLOSE */
+    struct slice answer;            /* ANSWER: lines without codes, with '\n' between */
     /* RESULT */
     size_t recipient;
     enum smtp_client_outcome outcome;
@@ -162,6 +165,10 @@ MUST_USE bool smtp_client_next(struct smtp_client *client, struct smtp_client_ev
 /* In READY: carries a message, borrowed until DONE. */
 void smtp_client_carry(struct smtp_client *client, const struct smtp_client_message *message,
                        struct instant now);
+
+/* In READY: says a command of the caller's own (one line, without its end) that belongs to no
+ * message. ANSWER comes, behind which READY holds again, or CLOSE. */
+void smtp_client_ask(struct smtp_client *client, struct slice command, struct instant now);
 
 /* Answers CONVERT with content of the form that is wanted, borrowed until DONE; NULL: it cannot be
  * had, all recipients are refused (5.6.3). */

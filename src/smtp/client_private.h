@@ -21,6 +21,7 @@ enum client_state {
     CLIENT_READY,
     CLIENT_CONVERTING, /* CONVERT is asked */
     CLIENT_TRANSACTION,
+    CLIENT_ASKING, /* a command of the caller's own */
     CLIENT_QUITTING,
     CLIENT_OVER
 };
@@ -38,6 +39,7 @@ enum client_await {
     AWAIT_DATA,
     AWAIT_BODY,
     AWAIT_RSET,
+    AWAIT_ANSWER, /* to a command of the caller's */
     AWAIT_QUIT
 };
 
@@ -114,6 +116,7 @@ struct smtp_client {
     struct sasl_client *sasl;
     bool is_first_challenge; /* LOGIN's first one is still to come */
     struct buffer challenge; /* of the last 334, still in base64 */
+    struct buffer answer;    /* lines of the reply to a command of the caller's */
 
     /* The transaction. */
     const struct smtp_client_message *message;

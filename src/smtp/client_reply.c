@@ -111,6 +111,11 @@ smtp_reply_add_line(struct smtp_client *client, struct slice line, bool *ret_is_
     if (client->awaited_count > 0 && client->awaited[client->awaited_first].kind == AWAIT_EHLO &&
         !is_first)
         smtp_client_keyword(client, cursor_rest(&cursor));
+    if (client->state == CLIENT_ASKING) {
+        if (!is_first)
+            buffer_put_byte(&client->answer, '\n');
+        buffer_put(&client->answer, text);
+    }
     if (code == 334) {
         buffer_clear(&client->challenge);
         buffer_put(&client->challenge, cursor_rest(&cursor));

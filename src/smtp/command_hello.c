@@ -157,6 +157,10 @@ put_keywords(struct smtp_server *server)
         put_keyword(server, "EXPN");
     if (smtp_may_retry(server))
         put_keyword(server, "ETRN");
+    if (options->offers_turn)
+        put_keyword(server, "ATRN");
+    if (smtp_may_ask_names(server))
+        put_keyword(server, "XNAMES");
     if (options->is_obsolete_on && !smtp_is_lmtp(server)) {
         put_keyword(server, "SEND");
         put_keyword(server, "SOML");

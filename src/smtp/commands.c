@@ -45,12 +45,14 @@ static const struct smtp_command commands[] = {
      "SOML FROM:<address>"},
     {SLICE("SAML"), smtp_command_saml, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY,
      "SAML FROM:<address>"},
+    {SLICE("XNAMES"), smtp_command_names, AN_ARGUMENT | NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY,
+     "XNAMES domain serial from"},
     {SLICE("ETRN"), smtp_command_etrn,
      AN_ARGUMENT | NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY | IS_IDLE, "ETRN domain"},
-    /* Known, and never done: they hand mail to whoever calls (RFC 5321 §F.1, RFC 2645). ETRN, which
-     * sends it where the name system says, does what they are for. */
+    {SLICE("ATRN"), smtp_command_atrn, NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY, "ATRN [domain,…]"},
+    /* Known, and never done: it hands mail to whoever calls (RFC 5321 §F.1). ETRN, which sends it
+     * where the name system says, and ATRN, which asks who calls, do what it is for. */
     {SLICE("TURN"), smtp_command_off, SMTP_ONLY, "TURN"},
-    {SLICE("ATRN"), smtp_command_off, SMTP_ONLY, "ATRN [domain]"},
     /* Web browsers that a hostile page has made talk to us. */
     {SLICE("GET"), smtp_command_foreign, BEFORE_TLS, NULL},
     {SLICE("POST"), smtp_command_foreign, BEFORE_TLS, NULL},
@@ -84,7 +86,10 @@ smtp_command_next(const struct smtp_server *server, size_t *place)
 {
     while (*place < COUNT_OF(commands)) {
         const struct smtp_command *command = &commands[(*place)++];
-        if (smtp_command_is_listed(server, command) && command->handle != smtp_command_off)
+        bool is_off = command->handle == smtp_command_off ||
+                      (command->handle == smtp_command_names && !smtp_may_ask_names(server)) ||
+                      (command->handle == smtp_command_atrn && !server->options->offers_turn);
+        if (smtp_command_is_listed(server, command) && !is_off)
             return command;
     }
     return NULL;

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 static const bool kind_is_question[SMTP_EVENT_KINDS] = {
-    [SMTP_EVENT_CONNECT] = true,    [SMTP_EVENT_HELLO] = true,      [SMTP_EVENT_STARTTLS] = true,
-    [SMTP_EVENT_AUTH_BEGIN] = true, [SMTP_EVENT_AUTH_STEP] = true,  [SMTP_EVENT_MAIL] = true,
-    [SMTP_EVENT_RCPT] = true,       [SMTP_EVENT_VERIFY] = true,     [SMTP_EVENT_EXPAND] = true,
-    [SMTP_EVENT_RETRY] = true,      [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,
+    [SMTP_EVENT_CONNECT] = true,    [SMTP_EVENT_HELLO] = true,     [SMTP_EVENT_STARTTLS] = true,
+    [SMTP_EVENT_AUTH_BEGIN] = true, [SMTP_EVENT_AUTH_STEP] = true, [SMTP_EVENT_MAIL] = true,
+    [SMTP_EVENT_RCPT] = true,       [SMTP_EVENT_VERIFY] = true,    [SMTP_EVENT_EXPAND] = true,
+    [SMTP_EVENT_RETRY] = true,      [SMTP_EVENT_TURN] = true,      [SMTP_EVENT_NAMES] = true,
+    [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,
 };
 
 static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
@@ -22,6 +23,8 @@ static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
     [SMTP_EVENT_VERIFY] = smtp_answered_verify,
     [SMTP_EVENT_EXPAND] = smtp_answered_verify,
     [SMTP_EVENT_RETRY] = smtp_answered_etrn,
+    [SMTP_EVENT_TURN] = smtp_answered_atrn,
+    [SMTP_EVENT_NAMES] = smtp_answered_names,
     [SMTP_EVENT_BODY_BEGIN] = smtp_answered_body_begin,
     [SMTP_EVENT_BODY_END] = smtp_answered_body_end,
 };
@@ -145,7 +148,7 @@ static bool
 can_take(const struct smtp_server *server)
 {
     return !server->is_asking && !server->has_event && !server->has_abort &&
-           !server->has_auth_abort && !server->is_held &&
+           !server->has_auth_abort && !server->is_held && server->state != STATE_TURNED &&
            buffer_len(&server->output) <= SMTP_OUTPUT_SOFT;
 }
 
@@ -174,6 +177,7 @@ take_step(struct smtp_server *server, struct slice input, struct instant now)
     case STATE_COMMAND:
     case STATE_SASL:
     case STATE_SASL_LAST:
+    case STATE_TURNED:
     case STATE_CLOSED:
         break;
     }
@@ -199,6 +203,8 @@ static void
 settle(struct smtp_server *server, struct instant now)
 {
     if (server->is_asking || server->has_event || server->state == STATE_CLOSED)
+        return;
+    if (server->state == STATE_TURNED)
         return;
     /* Between the 220 of STARTTLS and the handshake nothing can be said. */
     if (server->is_stopping && server->state != STATE_TLS)
@@ -276,7 +282,8 @@ smtp_server_deadline(const struct smtp_server *server)
 
     if (server->is_held)
         return server->held_until;
-    if (server->is_asking || server->has_event || server->state == STATE_CLOSED)
+    if (server->is_asking || server->has_event || server->state == STATE_CLOSED ||
+        server->state == STATE_TURNED)
         return INSTANT_NEVER;
     if (server->transaction.is_open)
         end = instant_after(end, smtp_limit_session_time(server));

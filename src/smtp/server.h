@@ -81,15 +81,16 @@ struct smtp_server_options {
     enum smtp_verify_policy verify;
     enum smtp_verify_policy expand;
     enum smtp_verify_policy retry; /* ETRN; AUTHENTICATED: and who may relay */
-    bool has_tls;                 /* STARTTLS can be offered */
-    bool is_tls_required;         /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
-    bool is_auth_required;       /* 530 5.7.0 at MAIL without it, but for peers that may relay */
-    bool allows_auth_on_loopback; /* AUTH without TLS for peers on loopback */
-    bool is_obsolete_on;          /* SOML, SAML and SEND (RFC 821 §3.4) */
+    bool has_tls;                  /* STARTTLS can be offered */
+    bool is_tls_required;          /* 530 5.7.0 before anything but EHLO, NOOP, QUIT and STARTTLS */
+    bool is_auth_required;         /* 530 5.7.0 at MAIL without it, but for peers that may relay */
+    bool allows_auth_on_loopback;  /* AUTH without TLS for peers on loopback */
+    bool is_obsolete_on;           /* SOML, SAML and SEND (RFC 821 §3.4) */
     bool is_chunking_off, is_utf8_off, is_dsn_off, is_pipelining_off, is_requiretls_off;
     /* What only a caller can honour who keeps messages for other hosts; not in LMTP. */
     bool offers_deliver_by; /* RFC 2852, without a least time */
     bool offers_priority;   /* RFC 6710 */
+    bool offers_turn;       /* ATRN, RFC 2645 */
 };
 
 /* What is known of a client when it connects. */
@@ -118,6 +119,9 @@ enum smtp_event_kind {
     SMTP_EVENT_VERIFY,     /* question, query: 250, 251, 252, 550, 551, 553 */
     SMTP_EVENT_EXPAND,     /* question, query: 250, 252, 550 */
     SMTP_EVENT_RETRY,      /* question, query: a domain; 250, 251, 458 (RFC 1985) */
+    SMTP_EVENT_TURN,       /* question, query: domains with commas between, or none (RFC 2645); 250,
+                            * and the connection is not this engine's any more; 450, 451, 453 */
+    SMTP_EVENT_NAMES,      /* question, names: of a domain; 250 with lines, 450, 451, 550 */
     SMTP_EVENT_BODY_BEGIN, /* question: 354 (of BDAT: silence), or 4xx, 5xx */
     SMTP_EVENT_BODY_PIECE, /* news, body: content as it is to be kept, dots unstuffed */
     SMTP_EVENT_BODY_END,   /* question, body_bytes: all of it came. In LMTP it is answered as many
@@ -164,6 +168,11 @@ struct smtp_event {
             const struct envelope_path *path;
             const struct envelope_rcpt_parameters *parameters;
         } rcpt;
+        struct {
+            struct slice domain;
+            uint64_t serial; /* of the list that the client has; 0: none */
+            uint32_t from;   /* where the page begins that it wants */
+        } names;
         struct slice query;
         struct slice body;
         uint64_t body_bytes;
@@ -248,6 +257,10 @@ void smtp_server_stop(struct smtp_server *server, struct instant now);
  * `latest` at the latest. For submission only; say it while HELLO is asked. Whether a message asks
  * for more is for the answer to MAIL. */
 void smtp_server_offer_hold(struct smtp_server *server, uint32_t hold_s_max, struct wall latest);
+
+/* Announces XNAMES (command_names.c) to this client, once it has logged in, under TLS or on
+ * loopback; say it while HELLO is asked. */
+void smtp_server_offer_names(struct smtp_server *server, bool is_offered);
 
 /* While under stress the short timers hold. */
 void smtp_server_set_stress(struct smtp_server *server, bool is_stressed);

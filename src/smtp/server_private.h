@@ -25,6 +25,7 @@ enum smtp_state {
     STATE_TEXT,      /* DATA's lines */
     STATE_CHUNK,     /* BDAT's octets */
     STATE_TLS,       /* 220 was said to STARTTLS */
+    STATE_TURNED,    /* 250 was said to ATRN */
     STATE_CLOSED
 };
 
@@ -93,8 +94,9 @@ struct smtp_server {
     struct instant session_end;
     bool is_held;
     struct instant held_until;
-    uint32_t hold_s_max;      /* 0: FUTURERELEASE is not offered */
+    uint32_t hold_s_max; /* 0: FUTURERELEASE is not offered */
     struct wall hold_latest;
+    bool offers_names; /* XNAMES */
 };
 
 /* ---- limits.c: options with their defaults */
@@ -180,6 +182,10 @@ void smtp_command_vrfy(struct smtp_server *server, struct slice argument, struct
 /* Whether this client may use ETRN. */
 bool smtp_may_retry(const struct smtp_server *server);
 void smtp_command_etrn(struct smtp_server *server, struct slice argument, struct instant now);
+void smtp_command_atrn(struct smtp_server *server, struct slice argument, struct instant now);
+/* Whether this client may use XNAMES. */
+bool smtp_may_ask_names(const struct smtp_server *server);
+void smtp_command_names(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_expn(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_starttls(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_auth(struct smtp_server *server, struct slice argument, struct instant now);
@@ -219,6 +225,10 @@ void smtp_answered_rcpt(struct smtp_server *server, const struct smtp_verdict *v
                         struct instant now);
 void smtp_answered_etrn(struct smtp_server *server, const struct smtp_verdict *verdict,
                         struct instant now);
+void smtp_answered_atrn(struct smtp_server *server, const struct smtp_verdict *verdict,
+                        struct instant now);
+void smtp_answered_names(struct smtp_server *server, const struct smtp_verdict *verdict,
+                         struct instant now);
 void smtp_answered_verify(struct smtp_server *server, const struct smtp_verdict *verdict,
                           struct instant now);
 void smtp_answered_body_begin(struct smtp_server *server, const struct smtp_verdict *verdict,

@@ -2,6 +2,7 @@
 /* facteur relay add, remove, list, export, import: domains whose mail we pass on. */
 #include "base/map.h"
 #include "directory/address.h"
+#include "directory/names.h"
 #include "tool/command.h"
 #include "tool/files.h"
 #include "tool/people.h"
@@ -83,6 +84,28 @@ count_names(const struct people *people, struct slice domain)
 }
 
 static void
+show_relay(struct report *report, struct slice domain, bool is_listed, bool is_fed, uint64_t names)
+{
+    report_row(report);
+    report_text(report, "domain", domain);
+    report_bool(report, "listed", is_listed);
+    report_bool(report, "fed", is_fed);
+    report_number(report, "names", names);
+}
+
+static bool
+has_names(const struct people *people, struct slice domain)
+{
+    for (size_t i = 0; i < people->names_count; i++) {
+        if (directory_names_are_known(people->names[i]) &&
+            slice_equal(directory_names_domain(people->names[i]), domain))
+            return true;
+    }
+    return false;
+}
+
+/* What a domain's own server has told stands in the place of its line. */
+static void
 list_relays(const struct command_call *call, const struct people *people)
 {
     const struct directory_relay *relay;
@@ -90,10 +113,16 @@ list_relays(const struct command_call *call, const struct people *people)
 
     report_list(report, "relays");
     for (size_t i = 0; (relay = directory_relay_at(people->directory, i)); i++) {
-        report_row(report);
-        report_text(report, "domain", relay->name);
-        report_bool(report, "listed", relay->is_listed);
-        report_number(report, "names", count_names(people, relay->name));
+        if (!has_names(people, relay->name))
+            show_relay(report, relay->name, relay->is_listed, false,
+                       count_names(people, relay->name));
+    }
+    for (size_t i = 0; i < people->names_count; i++) {
+        const struct directory_names *names = people->names[i];
+        if (directory_names_are_known(names) ||
+            !directory_relay_find(people->directory, directory_names_domain(names)))
+            show_relay(report, directory_names_domain(names), true, true,
+                       directory_names_count(names));
     }
     report_list_end(report);
     (void)!report_close(&report);
@@ -101,48 +130,29 @@ list_relays(const struct command_call *call, const struct people *people)
 
 /* ---- export --------------------------------------------------------------------------------- */
 
-/* One name of our domain, as an address of the domain that was asked for. */
-static void
-export_name(struct slice name, const struct directory_domain *domain, const char *shown)
-{
-    size_t at = slice_find_last_byte(name, '@');
-    struct slice same = domain->same_as.len > 0 ? domain->same_as : domain->name;
-
-    if (slice_equal(slice_skip(name, at + 1), same))
-        printf("%.*s@%s\n", (int)at, (const char *)name.at, shown);
-}
-
 static int
 export_names(const struct command_call *call, const struct people *people)
 {
-    const struct directory *directory = people->directory;
-    const struct directory_domain *domain =
-        directory_domain_find(directory, slice_of_string(call->arguments[0]));
-    const struct directory_account *account;
-    const struct directory_alias *alias;
-    const struct directory_moved *moved;
+    struct buffer text;
+    int code = EX_OK;
 
-    if (!domain)
-        return say_error(EX_NOUSER,
-                         "%s is no domain of this server; 'facteur domain list' shows all",
-                         call->arguments[0]);
-    for (size_t i = 0; (account = directory_account_at(directory, i)); i++) {
-        if (account->is_enabled)
-            export_name(account->name, domain, call->arguments[0]);
+    buffer_init(&text, NAMES_BYTES_MAX);
+    if (!directory_put_names(people->directory, slice_of_string(call->arguments[0]), &text))
+        code =
+            say_error(EX_NOUSER, "%s is no domain of this server; 'facteur domain list' shows all",
+                      call->arguments[0]);
+    if (code == EX_OK && people->settings->config.alias_tables.count > 0) {
+        /* Nobody can count up what another program knows. */
+        buffer_put_byte(&text, '@');
+        buffer_put_text(&text, call->arguments[0]);
+        buffer_put_byte(&text, '\n');
     }
-    for (size_t i = 0; (moved = directory_moved_at(directory, i)); i++)
-        export_name(moved->name, domain, call->arguments[0]);
-    for (size_t i = 0; (alias = directory_alias_at(directory, i)); i++) {
-        size_t at = slice_find_last_byte(alias->name, '@');
-        export_name(alias->name, domain, call->arguments[0]);
-        if (alias->kind == DIRECTORY_LIST &&
-            slice_equal(slice_skip(alias->name, at + 1), domain->name))
-            printf("%.*s-owner@%s\n", (int)at, (const char *)alias->name.at, call->arguments[0]);
-    }
-    printf("abuse@%s\n", call->arguments[0]);
-    return fflush(stdout) == 0 ? EX_OK
-                               : say_error(EX_IOERR, "cannot write to standard output; look "
-                                                     "whether there is space");
+    if (code == EX_OK &&
+        (fwrite(buffer_slice(&text).at, 1, buffer_len(&text), stdout) != buffer_len(&text) ||
+         fflush(stdout) != 0))
+        code = say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+    buffer_finish(&text);
+    return code;
 }
 
 /* ---- import --------------------------------------------------------------------------------- */
@@ -294,8 +304,8 @@ const struct command command_relay_add = {
         "This server becomes a relay, or with an MX record of its own a secondary server, of a "
         "domain that another keeps: it takes the mail from everybody, keeps it while the other "
         "is away, and passes it on. Without --listed it takes every name, and what the other "
-        "refuses comes back to senders that may be forged: better let it know the names, with "
-        "'facteur relay import'.",
+        "refuses comes back to senders that may be forged: better let it know the names, by the "
+        "option relay_feeds, or with 'facteur relay import'.",
     .examples = "facteur relay add example.net --listed",
     .arguments_min = 1,
     .arguments_max = 1,
@@ -319,7 +329,9 @@ const struct command command_relay_list = {
     .name = "relay list",
     .arguments = "",
     .summary = "Show the domains whose mail is passed on",
-    .about = "Shows the domains, whether only known names are taken, and how many there are.",
+    .about =
+        "Shows the domains, whether only known names are taken, whether the domain's own server "
+        "tells them (option relay_feeds), and how many there are.",
     .examples = "facteur relay list",
     .options = {COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON},
     .run = run_reading,

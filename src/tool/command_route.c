@@ -250,6 +250,7 @@ verdict_text(const struct explanation *run)
         [DIRECTORY_UNKNOWN] = "unknown: 550 5.1.1",
         [DIRECTORY_FOREIGN] = "of another host: for users and relay_networks, others get 554 5.7.1",
         [DIRECTORY_RELAYED] = "of another host: passed on for everybody",
+        [DIRECTORY_AWAITED] = "of another host whose names are not known yet: 451",
         [DIRECTORY_HAS_MOVED] = "moved: 551, or 251 when the new address is here",
         [DIRECTORY_DISABLED] = "disabled: 550 5.2.1",
         [DIRECTORY_BAD_ADDRESS] = "no address: 501",

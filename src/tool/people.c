@@ -62,15 +62,65 @@ take_lock(struct people *people)
     return code;
 }
 
+/* DATA/store/names-DOMAIN, which the store keeps: a serial, then the names. */
+static void
+load_names(struct people *people, struct slice domain)
+{
+    char name[CONFIG_FEED_DOMAIN_MAX + 16];
+    char *folder = files_path(people->settings->data_dir, "store");
+    struct buffer file;
+
+    snprintf(name, sizeof(name), "names-%.*s", (int)domain.len, (const char *)domain.at);
+    char *path = files_path(folder, name);
+    bool is_there = files_exists(path);
+    buffer_init(&file, 0);
+    if (is_there)
+        is_there = files_read_if_any(path, PEOPLE_FILE_MAX, &file) == EX_OK;
+    struct slice text = buffer_slice(&file);
+    text = slice_skip(text, slice_find_byte(text, '\n') + 1);
+    people->names[people->names_count++] = directory_names_open(domain, is_there, text, 0);
+    buffer_finish(&file);
+    free(path);
+    free(folder);
+}
+
+static void
+load_feeds(struct people *people)
+{
+    const struct config_strings *rows = &people->settings->config.relay_feeds;
+    struct slice word, way, domain;
+    struct arena arena;
+
+    arena_init(&arena, CONFIG_ARENA_MAX);
+    for (size_t i = 0; i < rows->count && people->names_count < PEOPLE_FEEDS_MAX; i++) {
+        if (config_pair(rows->at[i], &word, &way) &&
+            directory_domain_parse(&arena, word, &domain) && domain.len <= CONFIG_FEED_DOMAIN_MAX)
+            load_names(people, domain);
+    }
+    arena_finish(&arena);
+}
+
+static void
+forget_feeds(struct people *people)
+{
+    while (people->names_count > 0)
+        directory_names_close(&people->names[--people->names_count]);
+}
+
 static int
 load(struct people *people)
 {
     struct directory_options options = {
         .separators = people->settings->config.subaddress_separator,
         .postmaster = people->settings->config.postmaster,
+        .names = people->names,
     };
 
     directory_close(&people->directory);
+    forget_feeds(people);
+    if (people->lock < 0)
+        load_feeds(people);
+    options.names_count = people->names_count;
     buffer_finish(&people->accounts);
     buffer_finish(&people->aliases);
     files_random(&options.seed, sizeof(options.seed));
@@ -109,6 +159,7 @@ void
 people_close(struct people *people)
 {
     directory_close(&people->directory);
+    forget_feeds(people);
     buffer_finish(&people->accounts);
     buffer_finish(&people->aliases);
     free(people->folder);

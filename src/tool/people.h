@@ -5,12 +5,13 @@
 #define TOOL_PEOPLE_H
 
 #include "directory/directory.h"
+#include "directory/names.h"
 #include "directory/edit.h"
 #include "directory/secret.h"
 #include "tool/settings.h"
 
 /* A directory larger than this does not fit this machine's patience: some ten million lines. */
-enum { PEOPLE_FILE_MAX = 1 << 30 };
+enum { PEOPLE_FILE_MAX = 1 << 30, PEOPLE_FEEDS_MAX = 64 /* as the option relay_feeds */ };
 
 struct people {
     const struct settings *settings;
@@ -22,6 +23,9 @@ struct people {
     struct buffer accounts; /* the file's bytes */
     struct buffer aliases;  /* what newaliases has made; not read for changes */
     struct directory *directory;
+    /* What the servers of other domains have told (option relay_feeds); not read for changes. */
+    struct directory_names *names[PEOPLE_FEEDS_MAX];
+    size_t names_count;
 };
 
 /* Reads the accounts; with `is_change` makes the folder where it is missing and takes the lock.

@@ -481,6 +481,9 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         ret_answer->verdict = SMTP_ROUTE_VERDICT_REFUSED;
         ret_answer->text = SLICE("the mailbox is disabled");
         break;
+    case DIRECTORY_AWAITED:
+        ret_answer->text = SLICE("the names of that domain are not known yet, try again later");
+        break;
     case DIRECTORY_BROKEN:
         warn(route, found.why, recipient->address);
         break;
@@ -501,6 +504,7 @@ verdict_of_query(enum directory_verdict verdict, size_t count, bool is_expand)
         return SMTP_ROUTE_VERDICT_UNVERIFIED;
     case DIRECTORY_DISABLED:
         return is_expand ? SMTP_ROUTE_VERDICT_REFUSED : SMTP_ROUTE_VERDICT_UNKNOWN;
+    case DIRECTORY_AWAITED:
     case DIRECTORY_BROKEN:
         return SMTP_ROUTE_VERDICT_TEMPORARY;
     case DIRECTORY_UNKNOWN:

@@ -21,8 +21,9 @@ struct decision {
     uint64_t id;
     uint64_t seed;
     struct slice sender, recipient;
+    struct slice way;           /* not empty: a row that the store wants to be followed */
     struct slice report_domain; /* not empty: where it wants reports is the question */
-    struct route_smtp *smtp; /* who asked about a recipient; NULL: the store wants a next hop */
+    struct route_smtp *smtp;    /* who asked about a recipient; NULL: the store wants a next hop */
     struct smtp_route_recipient about;
     struct arena arena;
     struct routing_facts facts;
@@ -300,14 +301,46 @@ try_recipient(struct decision *decision)
     return true;
 }
 
+/* What is asked over such a way is for those only who are meant: who else listens, or answers in
+ * their name, is kept out by TLS, but on this machine. */
+static enum routing_outcome
+follow_way(struct decision *decision, struct routing_steps *steps, struct routing_hop *hop)
+{
+    struct routing_transport row;
+    const char *what = routing_transport_parse(decision->way, decision->facts.arena, &row);
+
+    if (what || row.carrier != ROUTING_SMTP || row.host.len == 0)
+        row = (struct routing_transport){.carrier = ROUTING_ERROR,
+                                         .status = "4.3.5",
+                                         .host = SLICE(""),
+                                         .path = SLICE(""),
+                                         .auth = SLICE(""),
+                                         .written = SLICE("error:"),
+                                         .text = SLICE("that is no way to a host")};
+    if (!row.has_tls)
+        row.tls = ROUTING_TLS_VERIFY;
+    row.has_tls = true;
+    enum routing_outcome outcome =
+        routing_follow_row(&decision->route->tables.settings, &row, decision->recipient,
+                           decision->seed, &decision->facts, steps, hop);
+    if (outcome != ROUTING_FOUND || hop->carrier != ROUTING_SMTP ||
+        hop->tls >= ROUTING_TLS_ENCRYPT || routing_hop_is_loopback(hop))
+        return outcome;
+    hop->status = "4.7.0";
+    hop->text = SLICE("it needs tls=verify or tls=encrypt");
+    return ROUTING_TEMPORARY;
+}
+
 static bool
 try_hop(struct decision *decision)
 {
     struct routing_steps steps;
     struct routing_hop hop;
     enum routing_outcome outcome =
-        routing_next_hop(&decision->route->tables.settings, decision->sender, decision->recipient,
-                         decision->seed, &decision->facts, &steps, &hop);
+        decision->way.len > 0
+            ? follow_way(decision, &steps, &hop)
+            : routing_next_hop(&decision->route->tables.settings, decision->sender,
+                               decision->recipient, decision->seed, &decision->facts, &steps, &hop);
 
     if (outcome == ROUTING_MISSING)
         return false;
@@ -405,6 +438,7 @@ decision_begin(struct route *route, const struct store_route_next_hop *note)
     decision->id = note->id;
     decision->sender = arena_copy(&decision->arena, note->sender);
     decision->recipient = arena_copy(&decision->arena, note->recipient);
+    decision->way = arena_copy(&decision->arena, note->way);
     decide(decision);
 }
 

@@ -137,6 +137,8 @@ on_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipie
     bool is_answered = route_answer_recipient(route, recipient, &facts, &answer);
     if ((!is_answered || is_worth_a_look(answer.verdict)) && tables_look_again(route))
         is_answered = route_answer_recipient(route, recipient, &facts, &answer);
+    if (is_answered && answer.verdict == SMTP_ROUTE_VERDICT_UNKNOWN)
+        names_missed(route, recipient->address);
     if (is_answered)
         route_send_answer(smtp, &answer);
     else
@@ -156,6 +158,18 @@ on_verify(struct route_smtp *smtp, const struct smtp_route_verify *verify)
 }
 
 static void
+on_names(struct route_smtp *smtp, const struct smtp_route_names *ask)
+{
+    struct smtp_route_named answer;
+    struct buffer page;
+
+    buffer_init(&page, SMTP_ROUTE_NAMED_NAMES_MAX);
+    names_answer(smtp->route, ask, &page, &answer);
+    send(smtp, smtp_route_put_named(&smtp->route->note, &smtp->ledger, &answer));
+    buffer_finish(&page);
+}
+
+static void
 on_note(void *context, struct slice bytes, host_handle handle)
 {
     struct route_smtp *smtp = context;
@@ -166,6 +180,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
     if (smtp_route_take(bytes, handle, SIDE_ASKING, &smtp->ledger, &route->arena, &note)) {
         if (note.kind == SMTP_ROUTE_RECIPIENT)
             on_recipient(smtp, &note.as.recipient);
+        else if (note.kind == SMTP_ROUTE_NAMES)
+            on_names(smtp, &note.as.names);
         else
             on_verify(smtp, &note.as.verify);
         return;
@@ -214,6 +230,21 @@ on_locate(struct route *route, const struct store_route_locate *locate)
     on_recipient(&route->locator, &recipient);
 }
 
+/* False when the note is not to be believed. */
+static bool
+take_store_note(struct route *route, const struct store_route_note *note, host_handle handle)
+{
+    if (note->kind == STORE_ROUTE_RELAY_NAMES)
+        return names_take(route, &note->as.relay_names, handle);
+    if (note->kind == STORE_ROUTE_NEXT_HOP)
+        decision_begin(route, &note->as.next_hop);
+    else if (note->kind == STORE_ROUTE_REPORT_ADDRESS)
+        decision_begin_report(route, &note->as.report_address);
+    else
+        on_locate(route, &note->as.locate);
+    return true;
+}
+
 static void
 on_store_note(void *context, struct slice bytes, host_handle handle)
 {
@@ -221,13 +252,9 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
     struct store_route_note note;
 
     arena_reset(&route->arena);
-    if (store_route_take(bytes, handle, SIDE_ASKING, &route->store_ledger, &route->arena, &note)) {
-        if (note.kind == STORE_ROUTE_NEXT_HOP)
-            decision_begin(route, &note.as.next_hop);
-        else if (note.kind == STORE_ROUTE_REPORT_ADDRESS)
-            decision_begin_report(route, &note.as.report_address);
-        else
-            on_locate(route, &note.as.locate);
+    if (store_route_take(bytes, handle, SIDE_ASKING, &route->store_ledger, &route->arena, &note) &&
+        take_store_note(route, &note, handle)) {
+        host_handle_close(route->start.host, handle);
         return;
     }
     host_handle_close(route->start.host, handle);

@@ -5,7 +5,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "directory/directory.h"
+#include "directory/names.h"
 #include "note/route_resolve.h"
 #include "note/route_table.h"
 #include "note/smtp_route.h"
@@ -15,8 +15,10 @@
 #include "routing/next_hop.h"
 
 enum {
-    ROUTE_SMTP_MAX = 64,  /* as the option `processes` */
-    ROUTE_TABLES_MAX = 16 /* as the option `tables` */
+    ROUTE_SMTP_MAX = 64,   /* as the option `processes` */
+    ROUTE_TABLES_MAX = 16, /* as the option `tables` */
+    ROUTE_FEEDS_MAX = 64,  /* as the option `relay_feeds` */
+    ROUTE_LISTS_MAX = 8    /* names of domains of ours that are kept ready to be told */
 };
 
 struct route;
@@ -44,6 +46,25 @@ struct route_file {
     bool is_there;
 };
 
+/* The names of a domain of ours, as a text (directory/names.h). */
+struct route_list {
+    struct buffer domain, text;
+    uint64_t serial;
+};
+
+/* Names of domains. What was told of a domain that is in no option any more stays until there is no
+ * room. */
+struct route_names {
+    struct directory_names *told[ROUTE_FEEDS_MAX * 2]; /* by the store */
+    size_t told_count;
+    struct directory_names *used[ROUTE_FEEDS_MAX]; /* of them, those of the option */
+    size_t used_count;
+    struct instant quiet_until; /* the store is not told of names that are missed */
+    struct route_list lists[ROUTE_LISTS_MAX];
+    size_t list_count;
+    uint64_t lists_of; /* route->tables_read when they were made */
+};
+
 /* The files, and what the configuration says of routing. */
 struct route_tables {
     struct directory *directory; /* NULL: could never be read */
@@ -53,6 +74,7 @@ struct route_tables {
     struct buffer srs_key; /* empty: no SRS */
     struct routing_settings settings;
     struct arena arena; /* of the settings */
+    struct route_names names;
     struct route_file files[5];
     struct instant looked; /* when their stamps were last looked at */
 };
@@ -66,8 +88,8 @@ struct route {
     struct host_channel *store, *resolve;
     struct note_ledger store_ledger, resolve_ledger;
     struct route_table others[ROUTE_TABLES_MAX + 1]; /* the last is the role hand: .forward */
-    struct arena others_arena; /* of their names */
-    struct list decisions;     /* that wait for answers */
+    struct arena others_arena;                       /* of their names */
+    struct list decisions;                           /* that wait for answers */
     size_t decision_count;
     struct map asks; /* by id of the question: struct ask */
     uint64_t ask_id;
@@ -92,6 +114,21 @@ void tables_finish(struct route_tables *tables);
 void tables_load(struct route *route);
 /* Reads what has changed, looking once a second at most. True when anything was. */
 bool tables_look_again(struct route *route);
+
+/* ---- names.c ---- */
+
+/* Which lists count, as the configuration says; the directory looks into them. */
+void names_choose(struct route *route);
+/* The store has told a list. False when the note is not to be believed. */
+bool names_take(struct route *route, const struct store_route_relay_names *note,
+                host_handle handle);
+/* An address is not known; when its domain is one of others, its list may be old. */
+void names_missed(struct route *route, struct slice address);
+/* What is told of ours; `page` is scratch that the answer borrows. */
+void names_answer(struct route *route, const struct smtp_route_names *ask, struct buffer *page,
+                  struct smtp_route_named *ret_answer);
+void names_forget_lists(struct route_names *names);
+void names_finish(struct route_names *names);
 
 /* ---- answer.c ---- */
 

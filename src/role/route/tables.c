@@ -43,6 +43,7 @@ tables_finish(struct route_tables *tables)
 {
     directory_close(&tables->directory);
     routing_transports_close(&tables->transports);
+    names_finish(&tables->names);
     buffer_finish(&tables->aliases);
     buffer_finish(&tables->credentials);
     buffer_finish(&tables->srs_key);
@@ -71,10 +72,13 @@ adopt_accounts(struct route *route, struct slice bytes)
     struct directory_options options = {
         .separators = route->start.config->subaddress_separator,
         .postmaster = route->start.config->postmaster,
+        .names = route->tables.names.used,
     };
     const struct directory_problem *problem;
     struct log_line line;
 
+    names_choose(route);
+    options.names_count = route->tables.names.used_count;
     host_random(route->start.host, &options.seed, sizeof(options.seed));
     directory_close(&route->tables.directory);
     route->tables.directory =

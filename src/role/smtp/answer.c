@@ -164,6 +164,40 @@ smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_fl
         smtp_session_answer_later(session, &words[note->result]);
 }
 
+/* A page begins with the serial, and where the next one begins; names follow. */
+void
+smtp_session_on_named(struct smtp_session *session, const struct smtp_route_named *note)
+{
+    static const struct smtp_verdict changed = {.code = 450,
+                                                .status = ENVELOPE_STATUS(4, 5, 0),
+                                                .text =
+                                                    SLICE("the names have changed, begin anew")};
+    static const struct smtp_verdict refused = {
+        .code = 550, .status = ENVELOPE_STATUS(5, 7, 1), .text = SLICE("not for you")};
+    struct smtp_verdict page = {.code = 250, .status = ENVELOPE_STATUS(2, 0, 0)};
+    struct buffer text;
+    char head[64];
+
+    if (session->waiting != WAITING_NAMES)
+        return;
+    bool is_same = note->result == SMTP_ROUTE_NAMES_RESULT_SAME;
+    if (is_same || note->next == 0)
+        snprintf(head, sizeof(head), "%llu %s", (unsigned long long)note->serial,
+                 is_same ? "same" : "end");
+    else
+        snprintf(head, sizeof(head), "%llu %u", (unsigned long long)note->serial, note->next);
+    buffer_init(&text, SMTP_ROUTE_NAMED_NAMES_MAX + sizeof(head));
+    buffer_put_text(&text, head);
+    if (note->names.len > 0)
+        buffer_put_byte(&text, '\n');
+    buffer_put(&text, note->names);
+    page.text = buffer_slice(&text);
+    smtp_session_answer_later(session, note->result == SMTP_ROUTE_NAMES_RESULT_CHANGED   ? &changed
+                                       : note->result == SMTP_ROUTE_NAMES_RESULT_REFUSED ? &refused
+                                                                                         : &page);
+    buffer_finish(&text);
+}
+
 /* Lines of one reply, separated as the engine wants them. */
 void
 smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note)
@@ -236,6 +270,7 @@ smtp_session_on_granted(struct smtp_session *session, const struct smtp_auth_gra
     smtp_session_log(&line, session, HOST_LEVEL_INFO, "authenticated");
     log_address(&line, "user", note->name);
     log_end(&line);
+    smtp_session_offer_names(session, note->name);
     struct smtp_verdict verdict = {.identity = note->name, .last_challenge = note->last_challenge};
     smtp_session_answer_later(session, &verdict);
 }
@@ -286,8 +321,7 @@ answer_one(struct smtp_session *session, struct smtp_verdict verdict)
 void
 smtp_session_refuse_body(struct smtp_session *session, const struct smtp_verdict *verdict)
 {
-    uint32_t count =
-        session->service == SERVICE_LMTP ? session->transaction->recipient_count : 1;
+    uint32_t count = session->service == SERVICE_LMTP ? session->transaction->recipient_count : 1;
 
     log_filed(session, verdict);
     for (uint32_t i = 0; i < count; i++)

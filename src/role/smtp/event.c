@@ -154,6 +154,25 @@ on_query(struct smtp_session *session, const struct smtp_event *event)
 }
 
 static void
+on_names(struct smtp_session *session, const struct smtp_event *event)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_route_names note = {
+        .id = new_request(session),
+        .account = session->account,
+        .domain = event->names.domain,
+        .serial = event->names.serial,
+        .from = event->names.from,
+    };
+
+    if (send(role, &role->route,
+             smtp_route_put_names(&role->note_buffer, &role->route.ledger, &note)))
+        wait_for(session, WAITING_NAMES, note.id);
+    else
+        smtp_session_answer(session, &smtp_try_later);
+}
+
+static void
 on_retry(struct smtp_session *session, const struct smtp_event *event)
 {
     struct smtp_role *role = session->role;
@@ -162,6 +181,18 @@ on_retry(struct smtp_session *session, const struct smtp_event *event)
     if (send(role, &role->store,
              smtp_store_put_flush(&role->note_buffer, &role->store.ledger, &note)))
         wait_for(session, WAITING_FLUSH, note.id);
+    else
+        smtp_session_answer(session, &smtp_try_later);
+}
+
+/* What belongs to no message. */
+static void
+on_errand(struct smtp_session *session, const struct smtp_event *event)
+{
+    if (event->kind == SMTP_EVENT_RETRY)
+        on_retry(session, event);
+    else if (event->kind == SMTP_EVENT_NAMES)
+        on_names(session, event);
     else
         smtp_session_answer(session, &smtp_try_later);
 }
@@ -520,7 +551,9 @@ smtp_session_on_event(struct smtp_session *session, const struct smtp_event *eve
         on_query(session, event);
         break;
     case SMTP_EVENT_RETRY:
-        on_retry(session, event);
+    case SMTP_EVENT_NAMES:
+    case SMTP_EVENT_TURN:
+        on_errand(session, event);
         break;
     case SMTP_EVENT_BODY_BEGIN:
         on_body_begin(session);

@@ -62,6 +62,7 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_RECIPIENT:
     case WAITING_VERIFY:
     case WAITING_FLUSH:
+    case WAITING_NAMES:
         smtp_session_answer_later(session, &verdict);
         return;
     case WAITING_QUOTA: /* it is asked again when the message has come */
@@ -84,7 +85,7 @@ smtp_session_patience(const struct smtp_session *session)
         [WAITING_RECIPIENT] = SMTP_ROUTE_WAIT_S, [WAITING_VERIFY] = SMTP_ROUTE_WAIT_S,
         [WAITING_AUTH] = SMTP_AUTH_WAIT_S,       [WAITING_ROOM] = SMTP_STORE_WAIT_S,
         [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
-        [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,
+        [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,     [WAITING_NAMES] = SMTP_ROUTE_WAIT_S,
     };
 
     if (session->waiting == WAITING_NOT)

@@ -66,6 +66,8 @@ on_route_note(void *context, struct slice bytes, host_handle handle)
         answers_forget(&role->answers);
     if (note.kind == SMTP_ROUTE_ROUTE && (session = smtp_session_find(role, note.as.route.id)))
         smtp_session_on_route(session, &note.as.route);
+    if (note.kind == SMTP_ROUTE_NAMED && (session = smtp_session_find(role, note.as.named.id)))
+        smtp_session_on_named(session, &note.as.named);
     if (note.kind == SMTP_ROUTE_VERIFIED &&
         (session = smtp_session_find(role, note.as.verified.id)))
         smtp_session_on_verified(session, &note.as.verified);

@@ -62,6 +62,7 @@ enum smtp_waiting {
     WAITING_VERIFY,    /* route */
     WAITING_QUOTA,     /* store: whether the recipient's mailbox is full */
     WAITING_FLUSH,     /* store: ETRN */
+    WAITING_NAMES,     /* route: XNAMES */
     WAITING_AUTH,      /* auth */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
@@ -143,6 +144,8 @@ void smtp_session_take_route(struct smtp_session *session, const struct smtp_rou
 
 /* Makes known what is on offer now; while HELLO is asked. */
 void smtp_session_offer(struct smtp_session *session);
+/* XNAMES, to an account that may have it; said again when it logs in, which comes behind EHLO. */
+void smtp_session_offer_names(struct smtp_session *session, struct slice name);
 /* The answer to MAIL; a priority that the client may not have is taken back. */
 struct smtp_verdict smtp_session_check_wishes(const struct smtp_session *session,
                                               struct envelope_mail_parameters *parameters);
@@ -150,6 +153,7 @@ struct smtp_verdict smtp_session_check_wishes(const struct smtp_session *session
 void smtp_session_take_room(struct smtp_session *session, bool has_room);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_flushed *note);
+void smtp_session_on_named(struct smtp_session *session, const struct smtp_route_named *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
 void smtp_session_on_challenge(struct smtp_session *session,
                                const struct smtp_auth_challenge *note);

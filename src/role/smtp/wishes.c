@@ -16,6 +16,18 @@ hold_s_max(const struct smtp_session *session)
     return (uint32_t)(session->role->config->future_release_max.ns / 1000000000);
 }
 
+void
+smtp_session_offer_names(struct smtp_session *session, struct slice name)
+{
+    const struct config_strings *rows = &session->role->config->relay_feed_to;
+    struct slice who, which;
+    bool may = false;
+
+    for (size_t i = 0; i < rows->count && session->account != 0; i++)
+        may |= config_pair(rows->at[i], &who, &which) && slice_equal_nocase(who, name);
+    smtp_server_offer_names(session->engine, is_submission(session) && may);
+}
+
 /* RFC 4865 §4.2: nowhere but at submission. */
 void
 smtp_session_offer(struct smtp_session *session)
@@ -23,6 +35,7 @@ smtp_session_offer(struct smtp_session *session)
     uint32_t longest = hold_s_max(session);
     struct wall now = host_wall(session->role->host);
 
+    smtp_session_offer_names(session, smtp_server_facts(session->engine).identity);
     if (is_submission(session))
         smtp_server_offer_hold(session->engine, longest,
                                (struct wall){now.ns + (int64_t)longest * 1000000000});

@@ -529,6 +529,7 @@ outgoing_open(struct store_role *role)
     outgoing->ride_timer = host_timer_open(role->host, on_ride_timer, role);
     hops_init(&outgoing->hops, seed);
     policies_open(role, seed);
+    feeds_open(role);
     tls_results_open(role, seed);
     outgoing_back_init(outgoing, seed);
 }
@@ -550,6 +551,7 @@ outgoing_start(struct store_role *role)
     if (mailbox_queue_list_fronts(role->store, note_front, role) != STORE_OK)
         log_event(role->host, HOST_LEVEL_ERROR, "queue_not_read", "what", SLICE("the view"));
     policies_start(role);
+    feeds_start(role);
     tls_results_start(role);
     outgoing_run_soon(role);
 }
@@ -574,6 +576,7 @@ outgoing_close(struct store_role *role)
     host_timer_close(&outgoing->ride_timer);
     hops_finish(&outgoing->hops);
     policies_close(role);
+    feeds_close(role);
     tls_results_close(role);
     outgoing_back_finish(outgoing);
     lanes_finish(&outgoing->lanes);

@@ -179,6 +179,7 @@ struct outgoing {
     struct list batches, reading;
     struct hops hops;
     struct policies *policies;           /* policies.c */
+    struct feeds *feeds;                 /* feeds.c */
     struct tls_results *tls;             /* tls_results.c */
     struct list results, results_filing; /* carriages */
     size_t result_count;                 /* of results */
@@ -230,6 +231,8 @@ void outgoing_attach_route(struct store_role *role, host_handle handle);
 void outgoing_ask_route(struct store_role *role, struct batch *batch);
 /* Asks about one address; the number of the question, or 0. */
 uint64_t outgoing_ask(struct store_role *role, struct slice sender, struct slice recipient);
+/* The same for a way that the configuration gives (note/store_route.notes). */
+uint64_t outgoing_ask_way(struct store_role *role, struct slice way, struct slice recipient);
 /* A carriage of the batch, and a letter more in it. hop may be NULL. */
 struct carriage *outgoing_open_carriage(struct batch *batch, const struct store_route_hop *hop);
 void outgoing_add_letter(struct carriage *carriage, struct letter *letter);
@@ -315,6 +318,28 @@ void policies_lose_route(struct store_role *role);
 /* The policy of a domain that holds now, as a text; or an empty one. */
 struct slice policies_text(const struct store_role *role, struct slice domain);
 
+/* feeds.c: names of domains that other servers keep (option relay_feeds): asked for at times, kept
+ * on disk, told to route. */
+void feeds_open(struct store_role *role);
+/* The folder can be read. */
+void feeds_start(struct store_role *role);
+void feeds_close(struct store_role *role);
+/* The configuration may be another one. */
+void feeds_reload(struct store_role *role);
+/* Tells a new route of all. */
+void feeds_tell(struct store_role *role);
+/* The names of that domain may be old: they are asked for soon. */
+void feeds_wish(struct store_role *role, struct slice domain);
+/* True: the answer was for this. */
+bool feeds_take_hop(struct store_role *role, const struct store_route_hop *hop);
+bool feeds_take_carried(struct store_role *role, const struct store_transport_carried *carried);
+/* The names that a transport has got. False when the note is not to be believed. */
+MUST_USE bool feeds_take_names(struct store_role *role, const struct store_transport_names *names,
+                               host_handle handle);
+/* route is gone, or a transport, and with them the questions. */
+void feeds_lose_route(struct store_role *role);
+void feeds_lose_transport(struct store_role *role);
+
 /* tls_results.c: what became of TLS, counted and kept (queue/tally.h) */
 void tls_results_open(struct store_role *role, uint64_t seed);
 void tls_results_start(struct store_role *role);
@@ -336,6 +361,10 @@ MUST_USE bool tls_reports_file(struct store_role *role);
 void tls_reports_filed(struct store_role *role, bool is_durable);
 
 /* outgoing_carry.c: transport */
+/* Hands a transport an errand (note/store_transport.notes) about one address or domain at this hop,
+ * which lies in the arena of notes; its id, or 0 when none can take it now. */
+uint64_t outgoing_errand(struct store_role *role, const struct store_route_hop *hop,
+                         enum store_transport_errand errand, uint64_t serial, struct slice about);
 /* Has a transport look after the policy of the hop's domain; false when none can now. */
 MUST_USE bool outgoing_refresh(struct store_role *role, const struct store_route_hop *hop);
 void outgoing_attach_transport(struct store_role *role, unsigned index, host_handle handle);

@@ -94,6 +94,23 @@ transport_for(struct outgoing *outgoing, const struct carriage *carriage)
 }
 
 static void
+fill_hop(const struct store_route_hop *hop, struct store_transport_carry *carry)
+{
+    carry->destination = hop->destination;
+    carry->path = hop->path;
+    carry->port = hop->port;
+    carry->tls = (enum store_transport_tls)hop->tls;
+    carry->auth_name = hop->auth_name;
+    carry->auth_secret = hop->auth_secret;
+    carry->source_ipv4 = hop->source_ipv4;
+    carry->source_ipv6 = hop->source_ipv6;
+    carry->proxy = hop->proxy;
+    carry->code = hop->code;
+    carry->status = hop->status;
+    carry->text = hop->text;
+}
+
+static void
 fill_lists(struct arena *arena, const struct store_route_hop *hop,
            struct store_transport_carry *carry)
 {
@@ -232,22 +249,11 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     struct store_transport_carry carry = {
         .id = ++outgoing->carriage_count,
         .carrier = (enum store_transport_carrier)hop->carrier,
-        .destination = hop->destination,
-        .path = hop->path,
-        .port = hop->port,
-        .tls = (enum store_transport_tls)hop->tls,
-        .auth_name = hop->auth_name,
-        .auth_secret = hop->auth_secret,
-        .source_ipv4 = hop->source_ipv4,
-        .source_ipv6 = hop->source_ipv6,
-        .proxy = hop->proxy,
-        .code = hop->code,
-        .status = hop->status,
-        .text = hop->text,
         .body = buffer_slice(&carriage->body),
         .body_blob = handle,
     };
     arena_reset(&role->note_arena);
+    fill_hop(hop, &carry);
     fill_lists(&role->note_arena, hop, &carry);
     fill_sts(&role->note_arena, hop, &carry);
     fill_recipients(&role->note_arena, carriage, &carry);
@@ -268,31 +274,67 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     map_set(&outgoing->carriages, map_key_u64(&carriage->id), carriage);
 }
 
+/* One that can be given something that belongs to no destination, or NULL. */
+static struct outgoing_transport *
+any_transport(struct outgoing *outgoing)
+{
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        struct host_channel *channel = outgoing->transports[i].channel;
+        if (channel && !host_channel_is_full(channel))
+            return &outgoing->transports[i];
+    }
+    return NULL;
+}
+
+static bool
+send_note(struct store_role *role, struct outgoing_transport *transport,
+          const struct store_transport_carry *carry)
+{
+    buffer_clear(&role->note);
+    if (!store_transport_put_carry(&role->note, &transport->ledger, carry))
+        return false;
+    host_channel_send(transport->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    return true;
+}
+
 bool
 outgoing_refresh(struct store_role *role, const struct store_route_hop *hop)
 {
-    struct outgoing *outgoing = role->outgoing;
-    struct outgoing_transport *transport = NULL;
+    struct outgoing_transport *transport = any_transport(role->outgoing);
     struct store_transport_carry carry = {
-        .id = ++outgoing->carriage_count,
+        .id = ++role->outgoing->carriage_count,
         .carrier = STORE_TRANSPORT_CARRIER_DISCARD,
         .destination = hop->destination,
     };
 
-    for (unsigned i = 0; i < STORE_PEERS_MAX && !transport; i++) {
-        struct host_channel *channel = outgoing->transports[i].channel;
-        if (channel && !host_channel_is_full(channel))
-            transport = &outgoing->transports[i];
-    }
     if (!transport)
         return false;
     /* The hop lies in this arena: it is not cleared. */
     fill_sts(&role->note_arena, hop, &carry);
-    buffer_clear(&role->note);
-    if (!store_transport_put_carry(&role->note, &transport->ledger, &carry))
-        return false;
-    host_channel_send(transport->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
-    return true;
+    return send_note(role, transport, &carry);
+}
+
+uint64_t
+outgoing_errand(struct store_role *role, const struct store_route_hop *hop,
+                enum store_transport_errand errand, uint64_t serial, struct slice about)
+{
+    struct outgoing_transport *transport = any_transport(role->outgoing);
+    struct store_transport_recipient recipient = {.address = about};
+    struct store_transport_carry carry = {
+        .id = ++role->outgoing->carriage_count,
+        .errand = errand,
+        .errand_serial = serial,
+        .carrier = STORE_TRANSPORT_CARRIER_SMTP,
+        .recipients = {&recipient, 1},
+    };
+
+    if (!transport || hop->outcome != STORE_ROUTE_OUTCOME_FOUND ||
+        hop->carrier != STORE_ROUTE_CARRIER_SMTP)
+        return 0;
+    fill_hop(hop, &carry);
+    fill_lists(&role->note_arena, hop, &carry);
+    fill_sts(&role->note_arena, hop, &carry);
+    return send_note(role, transport, &carry) ? carry.id : 0;
 }
 
 /* ---- reading the message ------------------------------------------------------------------- */
@@ -529,6 +571,8 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
     struct carriage *carriage = map_remove(&role->outgoing->carriages, map_key_u64(&carried->id));
     size_t at = 0;
 
+    if (!carriage && feeds_take_carried(role, carried))
+        return true;
     if (!carriage)
         return true; /* it was given up */
     if (carried->results.count != carriage->count) {
@@ -536,8 +580,10 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
         return false;
     }
     LIST_EACH (link, &carriage->letters) {
-        fill_attempt(role, carriage, carried, &carried->results.at[at++],
-                     LIST_ITEM(link, struct letter, link));
+        const struct store_transport_result *result = &carried->results.at[at++];
+        fill_attempt(role, carriage, carried, result, LIST_ITEM(link, struct letter, link));
+        if (result->outcome == STORE_TRANSPORT_OUTCOME_PERMANENT)
+            feeds_wish(role, carriage->batch->domain);
     }
     struct outgoing_destination *destination = carriage->destination;
     bool was_shut = flow_is_shut(&destination->flow, host_now(role->host));
@@ -571,11 +617,24 @@ lose(struct outgoing_transport *transport)
 
     host_channel_close(&transport->channel);
     note_ledger_finish(&transport->ledger);
+    feeds_lose_transport(role);
     LIST_EACH (link, &transport->carriages) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
         (void)!map_remove(&role->outgoing->carriages, map_key_u64(&carriage->id));
         settle_later(role, carriage, "4.3.0", "the process that carried it ended");
     }
+}
+
+/* False when the note is not to be believed. */
+static bool
+take_note(struct outgoing_transport *transport, const struct store_transport_note *note,
+          host_handle handle)
+{
+    if (note->kind == STORE_TRANSPORT_CARRIED)
+        return on_carried(transport, &note->as.carried);
+    if (note->kind == STORE_TRANSPORT_NAMES)
+        return feeds_take_names(transport->role, &note->as.names, handle);
+    return policies_learn(transport->role, transport, &note->as.learned);
 }
 
 static void
@@ -588,9 +647,10 @@ on_note(void *context, struct slice bytes, host_handle handle)
     arena_reset(&role->note_arena);
     if (store_transport_take(bytes, handle, SIDE_TRANSPORT, &transport->ledger, &role->note_arena,
                              &note) &&
-        (note.kind == STORE_TRANSPORT_CARRIED ? on_carried(transport, &note.as.carried)
-                                              : policies_learn(role, transport, &note.as.learned)))
+        take_note(transport, &note, handle)) {
+        host_handle_close(role->host, handle);
         return;
+    }
     store_role_bad_note(role, handle, "transport");
     lose(transport);
 }

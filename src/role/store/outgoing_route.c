@@ -34,14 +34,15 @@ outgoing_add_letter(struct carriage *carriage, struct letter *letter)
     carriage->count++;
 }
 
-uint64_t
-outgoing_ask(struct store_role *role, struct slice sender, struct slice recipient)
+static uint64_t
+ask(struct store_role *role, struct slice sender, struct slice recipient, struct slice way)
 {
     struct outgoing *outgoing = role->outgoing;
     struct store_route_next_hop ask = {
         .id = ++outgoing->ask_count,
         .sender = sender,
         .recipient = recipient,
+        .way = way,
     };
 
     if (!outgoing->route)
@@ -51,6 +52,18 @@ outgoing_ask(struct store_role *role, struct slice sender, struct slice recipien
     assert(is_put);
     host_channel_send(outgoing->route, buffer_slice(&role->note), HOST_HANDLE_NONE);
     return ask.id;
+}
+
+uint64_t
+outgoing_ask(struct store_role *role, struct slice sender, struct slice recipient)
+{
+    return ask(role, sender, recipient, SLICE(""));
+}
+
+uint64_t
+outgoing_ask_way(struct store_role *role, struct slice way, struct slice recipient)
+{
+    return ask(role, SLICE(""), recipient, way);
 }
 
 static void
@@ -168,7 +181,7 @@ outgoing_ask_route(struct store_role *role, struct batch *batch)
 static void
 on_hop(struct store_role *role, const struct store_route_hop *hop)
 {
-    if (policies_take_hop(role, hop))
+    if (policies_take_hop(role, hop) || feeds_take_hop(role, hop))
         return;
     struct letter *letter = map_remove(&role->outgoing->asks, map_key_u64(&hop->id));
     assert(letter); /* the ledger knows its number */
@@ -209,6 +222,7 @@ lose_route(struct store_role *role)
     }
     local_lose(role);
     policies_lose_route(role);
+    feeds_lose_route(role);
     tls_reports_lose_route(role);
 }
 
@@ -225,6 +239,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
             on_hop(role, &note.as.hop);
         else if (note.kind == STORE_ROUTE_CHANGED)
             hops_forget(&role->outgoing->hops);
+        else if (note.kind == STORE_ROUTE_RELAY_MISSED)
+            feeds_wish(role, note.as.relay_missed.domain);
         else if (note.kind == STORE_ROUTE_REPORT_ADDRESSES)
             tls_reports_on_addresses(role, &note.as.report_addresses);
         else
@@ -255,5 +271,6 @@ outgoing_attach_route(struct store_role *role, host_handle handle)
     if (role->outgoing->route)
         lose_route(role);
     role->outgoing->route = host_channel_open(role->host, handle, &handler, role);
+    feeds_tell(role);
     outgoing_run_soon(role);
 }

@@ -555,6 +555,7 @@ role_reload(void *state, const struct config *config)
     if (role->store)
         store_set_retain(role->store, config->store_retain);
     tls_reports_reload(role);
+    feeds_reload(role);
 }
 
 static void

@@ -34,6 +34,7 @@ make_key(struct transport_job *job)
     buffer_put_byte(&key, (uint8_t)carry->tls);
     buffer_put_byte(&key, (uint8_t)job->policy.mode);
     buffer_put_byte(&key, carry->requires_tls);
+    buffer_put_byte(&key, (uint8_t)carry->errand); /* it has other times */
     job->key = arena_copy(&job->arena, buffer_slice(&key));
     buffer_finish(&key);
 }
@@ -78,6 +79,8 @@ is_job(const struct store_transport_note *note)
 {
     const struct store_transport_carry *carry = &note->as.carry;
 
+    if (note->kind == STORE_TRANSPORT_CARRY && carry->errand != STORE_TRANSPORT_ERRAND_NONE)
+        return carry->recipients.count == 1 && carry->carrier == STORE_TRANSPORT_CARRIER_SMTP;
     return note->kind == STORE_TRANSPORT_CARRY &&
            (carry->recipients.count > 0 || carry->carrier == STORE_TRANSPORT_CARRIER_DISCARD);
 }
@@ -127,6 +130,7 @@ job_close(struct transport_job **job)
         return;
     dial_close(&old->dial);
     sts_fetch_close(&old->fetch);
+    errand_close(&old->errand);
     list_remove(&old->link);
     list_remove(&old->waiting_link);
     if (old->is_mapped)
@@ -568,7 +572,8 @@ job_finish(struct transport_job *job)
                        SLICE("there is no host to carry it to"));
     }
     count_results(job);
-    log_results(job);
+    if (job->carry.errand == STORE_TRANSPORT_ERRAND_NONE)
+        log_results(job);
     report_tls(job);
     bool is_put = store_transport_put_carried(&transport->note, &transport->ledger, &carried);
     assert(is_put);

@@ -10,7 +10,13 @@
 
 #include <stdlib.h>
 
-enum { SESSION_ARENA_MAX = 64 * 1024, TLS_TEXT_MAX = 100, TLSA_MAX = 16, NAMES_MAX = 32 };
+enum {
+    SESSION_ARENA_MAX = 64 * 1024,
+    TLS_TEXT_MAX = 100,
+    TLSA_MAX = 16,
+    NAMES_MAX = 32,
+    COMMAND_MAX = 2048
+};
 
 struct transport_session {
     struct list link;      /* in transport->sessions */
@@ -232,16 +238,6 @@ release_job(struct transport_session *session, bool is_tls_failure)
 }
 
 static void
-carry(struct transport_session *session)
-{
-    session->messages++;
-    session->job->rounds++;
-    job_make_message(session->job);
-    smtp_client_carry(session->client, &session->job->message,
-                      host_now(session->transport->start.host));
-}
-
-static void
 keep(struct transport_session *session)
 {
     struct transport *transport = session->transport;
@@ -256,6 +252,46 @@ keep(struct transport_session *session)
     list_append(&transport->idle, &session->idle_link);
     if (transport->idle.next == &session->idle_link)
         host_timer_set(transport->idle_timer, session->idle_until);
+}
+
+static bool
+is_errand(const struct transport_job *job)
+{
+    return job->carry.errand != STORE_TRANSPORT_ERRAND_NONE;
+}
+
+/* What the errand says next, or nothing more: then the session is kept. */
+static void
+go_on_errand(struct transport_session *session, const struct smtp_client_event *event)
+{
+    struct smtp_client_facts facts = smtp_client_facts(session->client);
+    struct instant now = host_now(session->transport->start.host);
+    struct buffer command;
+
+    buffer_init(&command, COMMAND_MAX);
+    bool has_more = event ? errand_answered(session->job, event, &command)
+                          : errand_begin(session->job, &facts, &command);
+    if (has_more)
+        smtp_client_ask(session->client, buffer_slice(&command), now);
+    buffer_finish(&command);
+    if (has_more)
+        return;
+    keep(session);
+    release_job(session, false);
+}
+
+static void
+carry(struct transport_session *session)
+{
+    if (is_errand(session->job)) {
+        go_on_errand(session, NULL);
+        return;
+    }
+    session->messages++;
+    session->job->rounds++;
+    job_make_message(session->job);
+    smtp_client_carry(session->client, &session->job->message,
+                      host_now(session->transport->start.host));
 }
 
 static void
@@ -310,6 +346,9 @@ handle_event(struct transport_session *session, const struct smtp_client_event *
     case SMTP_CLIENT_EVENT_CONVERT:
         smtp_client_convert(session->client, job_convert(session->job),
                             host_now(session->transport->start.host));
+        break;
+    case SMTP_CLIENT_EVENT_ANSWER:
+        go_on_errand(session, event);
         break;
     case SMTP_CLIENT_EVENT_RESULT:
         job_take_result(session->job, event);
@@ -424,6 +463,12 @@ open_client(struct transport_session *session)
         .password = arena_copy(&session->arena, carry->auth_secret),
         .nonce = arena_copy(&session->arena, sasl_nonce_format(random, nonce)),
     };
+    if (is_errand(session->job))
+        options.times = (struct smtp_client_times){
+            .greeting_s = TRANSPORT_ERRAND_REPLY_S,
+            .hello_s = TRANSPORT_ERRAND_REPLY_S,
+            .rcpt_s = TRANSPORT_ERRAND_REPLY_S,
+        };
     session->client = smtp_client_open(&options);
 }
 

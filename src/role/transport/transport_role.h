@@ -27,6 +27,8 @@ enum {
     TRANSPORT_MESSAGES_MAX = 100,     /* in one session */
     TRANSPORT_ROUNDS_MAX = 10,        /* transactions for one job in one session (452) */
     TRANSPORT_EARLY_MAX = 512,        /* octets that were read to see that a stream stands */
+    TRANSPORT_NAMES_S = 600,          /* for all names of a domain; each page has a minute */
+    TRANSPORT_ERRAND_REPLY_S = 60,    /* for a reply to what is asked beside mail */
     TRANSPORT_JOB_ARENA_MAX = 1024 * 1024,
 };
 
@@ -65,6 +67,7 @@ struct transport_manner {
 struct transport_dial;
 struct transport_session;
 struct transport_fetch;
+struct transport_errand;
 
 struct transport_job {
     struct list link;         /* in jobs */
@@ -75,7 +78,7 @@ struct transport_job {
     struct routing_sts_policy policy;   /* of MTA-STS; `none` where there is none */
     bool is_sts_known;
     struct transport_fetch *fetch;
-    struct slice key; /* sessions that it may use have the same */
+    struct slice key;     /* sessions that it may use have the same */
     struct instant taken; /* from the store */
     struct host_mapping mapping;
     bool is_mapped;
@@ -97,11 +100,12 @@ struct transport_job {
     unsigned rounds;
     bool has_progress, wants_more; /* of this round: somebody was settled, somebody is left over */
 
-    size_t host;        /* the next one to try */
+    size_t host;     /* the next one to try */
     unsigned fallen; /* how often the host in hand was tried again, with less TLS each time */
     struct transport_dial *dial;
     struct transport_session *session;
-    uint64_t reach_id; /* of the question for a unix socket; 0: none is open */
+    struct transport_errand *errand; /* once it has begun, where carry.errand is one */
+    uint64_t reach_id;               /* of the question for a unix socket; 0: none is open */
 };
 
 /* A stream that stands, and what was read from it already. */
@@ -186,6 +190,15 @@ void session_quit_oldest(struct transport *transport);
 void session_expire_idle(struct transport *transport);
 /* The session is done with this job: it ended, or is kept. */
 void job_session_over(struct transport_job *job, bool is_tls_failure);
+
+/* ---- errand.c: what is wanted of a host beside carrying mail */
+/* The host is ready: puts the first command. False: there is nothing to say, it is settled. */
+MUST_USE bool errand_begin(struct transport_job *job, const struct smtp_client_facts *facts,
+                           struct buffer *command);
+/* Its answer has come: puts the next command. False: it is settled. */
+MUST_USE bool errand_answered(struct transport_job *job, const struct smtp_client_event *event,
+                              struct buffer *command);
+void errand_close(struct transport_errand **errand);
 
 /* ---- report.c: RFC 8460 */
 void report_tls(struct transport_job *job);

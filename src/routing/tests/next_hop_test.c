@@ -446,6 +446,39 @@ a_policy_is_looked_for_where_it_counts(void **state)
     close_setup(&setup);
 }
 
+static enum routing_outcome
+follow(struct setup *setup, const char *way, struct routing_facts *facts)
+{
+    struct routing_transport row;
+
+    routing_facts_init(facts, &setup->arena);
+    assert_null(routing_transport_parse(slice_of_string(way), &setup->arena, &row));
+    return routing_follow_row(&setup->settings, &row, SLICE("postmaster@void.test"), 1, facts,
+                              &setup->steps, &setup->hop);
+}
+
+static void
+a_way_that_is_given_is_followed_whatever_tables_say(void **state)
+{
+    struct routing_facts facts;
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    assert_int_equal(follow(&setup, "smtp:[127.0.0.9]:587 auth=x", &facts), ROUTING_FOUND);
+    assert_int_equal(setup.hop.carrier, ROUTING_SMTP);
+    assert_int_equal(setup.hop.port, 587);
+    assert_string_equal(hosts_of(&setup.hop), "127.0.0.9");
+    assert_true(routing_hop_is_loopback(&setup.hop));
+    assert_int_equal(follow(&setup, "smtp:[192.0.2.9]:587", &facts), ROUTING_FOUND);
+    assert_false(routing_hop_is_loopback(&setup.hop));
+    assert_int_equal(follow(&setup, "smtp:[IPv6:::1]:587", &facts), ROUTING_FOUND);
+    assert_true(routing_hop_is_loopback(&setup.hop));
+    assert_int_equal(follow(&setup, "smtp:[smtp.machin.com]:587", &facts), ROUTING_MISSING);
+    assert_true(facts.question_count > 0);
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -463,6 +496,7 @@ main(void)
         cmocka_unit_test(the_steps_tell_how_it_was_decided),
         cmocka_unit_test(steps_are_bounded_and_printable),
         cmocka_unit_test(a_policy_is_looked_for_where_it_counts),
+        cmocka_unit_test(a_way_that_is_given_is_followed_whatever_tables_say),
         cmocka_unit_test(a_decision_asks_for_all_addresses_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,48 @@ starttls_has_its_place(void **state)
     conversation_expect_codes(talk, "220 250 503");
 }
 
+#define NAMES_SESSION                                                                              \
+    HELLO "AUTH PLAIN " RIGHT "\r\n" HELLO                                                         \
+          "XNAMES foo.com 0 0\r\nXNAMES foo.com 17 1\r\nXNAMES foo.com 0\r\n"                      \
+          "XNAMES [192.0.2.1] 0 0\r\nXNAMES foo.com 111111111111111111111 0\r\n"                   \
+          "XNAMES foo.com 0 4294967296\r\nXNAMES foo.com 0 0 0\r\n"                                \
+          "MAIL FROM:<>\r\nXNAMES foo.com 0 0\r\n"
+
+static void
+names_are_told_to_whom_they_are_offered(void **state)
+{
+    struct conversation *talk = *state;
+    offer_all(talk);
+    conversation_run(talk, SLICE(NAMES_SESSION));
+    conversation_expect_codes(talk, "220 250 235 250 502 502 502 502 502 502 502 250 503");
+    talk->offers_names = true;
+    conversation_run(talk, SLICE(NAMES_SESSION));
+    conversation_expect_codes(talk, "220 250 235 250 250 450 501 501 501 501 501 250 503");
+    conversation_expect_said(talk, "250-XNAMES\r\n");
+    conversation_expect_said(talk, "250-2.0.0 170 end\r\n250 2.0.0 alice bob\r\n");
+    /* Nobody logs in; the line is in the clear, and leads far away. */
+    conversation_run(talk, SLICE(HELLO "XNAMES foo.com 0 0\r\n"));
+    conversation_expect_codes(talk, "220 250 502");
+}
+
+static void
+a_connection_is_turned_for_who_has_logged_in(void **state)
+{
+    struct conversation *talk = *state;
+
+    offer_all(talk);
+    conversation_run(talk, SLICE(HELLO "ATRN\r\nAUTH PLAIN " RIGHT "\r\nATRN foo.com\r\n"));
+    conversation_expect_codes(talk, "220 250 502 235 502");
+    talk->options.offers_turn = true;
+    conversation_run(talk, SLICE("ATRN\r\n" HELLO "ATRN\r\nAUTH PLAIN " RIGHT "\r\nATRN a b\r\n"
+                                 "ATRN foo.com,\r\nATRN [192.0.2.1]\r\nATRN idle.test\r\n"
+                                 "MAIL FROM:<>\r\nATRN foo.com\r\nRSET\r\n"
+                                 "ATRN foo.com,bar.com\r\n"));
+    conversation_expect_said(talk, "250-ATRN\r\n");
+    conversation_expect_codes(talk, "220 503 250 530 235 501 501 501 453 250 503 250 250");
+    conversation_expect_said(talk, "250 2.0.0 OK now reversing the connection\r\n");
+}
+
 static const struct CMUnitTest tests[] = {
     CASE(mechanisms_are_offered_where_they_are_safe),
     CASE(plain_is_taken_in_one_step_or_two),
@@ -189,6 +231,8 @@ static const struct CMUnitTest tests[] = {
     CASE(the_identity_outlives_a_new_greeting),
     CASE(plaintext_behind_starttls_ends_the_session),
     CASE(starttls_has_its_place),
+    CASE(names_are_told_to_whom_they_are_offered),
+    CASE(a_connection_is_turned_for_who_has_logged_in),
 };
 
 int

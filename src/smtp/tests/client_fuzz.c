@@ -63,6 +63,9 @@ check_event(struct play *play, const struct smtp_client_event *event)
         assert(play->is_carrying);
         smtp_client_convert(play->client, play->converts ? &converted : NULL, play->now);
         break;
+    case SMTP_CLIENT_EVENT_ANSWER:
+        assert(false); /* nothing was asked */
+        break;
     case SMTP_CLIENT_EVENT_RESULT:
         assert(play->is_carrying && event->recipient < RECIPIENTS);
         assert(event->outcome != SMTP_CLIENT_DELIVERED || event->reply.code / 100 == 2);

@@ -42,7 +42,8 @@ write_reply(struct client_play *play, const struct smtp_client_reply *reply)
 static void
 write_event(struct client_play *play, const struct smtp_client_event *event)
 {
-    static const char *const kinds[] = {"STARTTLS", "READY", "CONVERT", "RESULT", "DONE", "CLOSE"};
+    static const char *const kinds[] = {"STARTTLS", "READY", "CONVERT", "ANSWER",
+                                        "RESULT",   "DONE",  "CLOSE"};
     static const char *const outcomes[] = {"delivered", "temporary", "permanent", "unknown"};
     static const char *const reasons[] = {"quit",     "refused", "insecure", "login",
                                           "protocol", "silence", "lost"};
@@ -101,6 +102,7 @@ client_play_work(struct client_play *play)
         case SMTP_CLIENT_EVENT_CLOSE:
             play->is_closed = true;
             break;
+        case SMTP_CLIENT_EVENT_ANSWER:
         case SMTP_CLIENT_EVENT_RESULT:
             break;
         }

@@ -113,6 +113,7 @@ run_pieces(struct run *run, struct slice input, size_t first, size_t step)
     office_desk_init(&run->desk, &conversation->office, server);
     run->desk.greeting = conversation->greeting;
     run->desk.tls_code = conversation->tls_code;
+    run->desk.offers_names = conversation->offers_names;
     office_desk_work(&run->desk, run->now);
     for (size_t at = 0; at < input.len;) {
         size_t len = at == 0 && first > 0 ? first : step;

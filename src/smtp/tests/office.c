@@ -199,12 +199,13 @@ static void
 write_event(struct office_desk *desk, const struct smtp_event *event)
 {
     static const char *const names[SMTP_EVENT_KINDS] = {
-        [SMTP_EVENT_CONNECT] = "CONNECT",       [SMTP_EVENT_HELLO] = "HELLO",
-        [SMTP_EVENT_STARTTLS] = "STARTTLS",     [SMTP_EVENT_AUTH_ABORT] = "AUTH_ABORT",
-        [SMTP_EVENT_VERIFY] = "VERIFY",         [SMTP_EVENT_EXPAND] = "EXPAND",
-        [SMTP_EVENT_RETRY] = "RETRY",
-        [SMTP_EVENT_BODY_BEGIN] = "BODY_BEGIN", [SMTP_EVENT_BODY_END] = "BODY_END",
-        [SMTP_EVENT_ABORT] = "ABORT",           [SMTP_EVENT_CLOSE] = "CLOSE",
+        [SMTP_EVENT_CONNECT] = "CONNECT",   [SMTP_EVENT_HELLO] = "HELLO",
+        [SMTP_EVENT_STARTTLS] = "STARTTLS", [SMTP_EVENT_AUTH_ABORT] = "AUTH_ABORT",
+        [SMTP_EVENT_VERIFY] = "VERIFY",     [SMTP_EVENT_EXPAND] = "EXPAND",
+        [SMTP_EVENT_RETRY] = "RETRY",       [SMTP_EVENT_TURN] = "TURN",
+        [SMTP_EVENT_NAMES] = "NAMES",       [SMTP_EVENT_BODY_BEGIN] = "BODY_BEGIN",
+        [SMTP_EVENT_BODY_END] = "BODY_END", [SMTP_EVENT_ABORT] = "ABORT",
+        [SMTP_EVENT_CLOSE] = "CLOSE",
     };
 
     if (event->kind == SMTP_EVENT_BODY_PIECE)
@@ -220,7 +221,7 @@ write_event(struct office_desk *desk, const struct smtp_event *event)
     else if (event->kind == SMTP_EVENT_HELLO)
         write_word(desk, event->hello.is_extended ? "extended " : "", event->hello.name);
     else if (event->kind == SMTP_EVENT_VERIFY || event->kind == SMTP_EVENT_EXPAND ||
-             event->kind == SMTP_EVENT_RETRY)
+             event->kind == SMTP_EVENT_RETRY || event->kind == SMTP_EVENT_TURN)
         write_word(desk, "", event->query);
     else if (event->kind == SMTP_EVENT_CLOSE)
         write_number(desk, "", (uint64_t)event->reason);
@@ -352,6 +353,14 @@ judge(struct office_desk *desk, const struct smtp_event *event)
         desk->is_tls_due = desk->tls_code == 0;
         return (struct smtp_verdict){.code = desk->tls_code};
     }
+    if (event->kind == SMTP_EVENT_HELLO)
+        smtp_server_offer_names(desk->server, desk->offers_names);
+    if (event->kind == SMTP_EVENT_NAMES && event->names.from > 0)
+        return (struct smtp_verdict){.code = 450, .status = ENVELOPE_STATUS(4, 5, 0)};
+    if (event->kind == SMTP_EVENT_NAMES)
+        return (struct smtp_verdict){.text = SLICE("170 end\nalice bob")};
+    if (event->kind == SMTP_EVENT_TURN && slice_equal(event->query, SLICE("idle.test")))
+        return (struct smtp_verdict){.code = 453, .text = SLICE("You have no mail")};
     if (event->kind == SMTP_EVENT_RCPT)
         return judge_recipient(desk, event->rcpt.path);
     if (event->kind == SMTP_EVENT_VERIFY)
@@ -393,6 +402,8 @@ handle(struct office_desk *desk, const struct smtp_event *event, struct instant 
     case SMTP_EVENT_VERIFY:
     case SMTP_EVENT_EXPAND:
     case SMTP_EVENT_RETRY:
+    case SMTP_EVENT_TURN:
+    case SMTP_EVENT_NAMES:
     case SMTP_EVENT_BODY_BEGIN:
     case SMTP_EVENT_BODY_END:
     case SMTP_EVENT_KINDS:

@@ -35,6 +35,7 @@ struct office_desk {
     char *recipients[OFFICE_RECIPIENTS_MAX];
     size_t recipient_count, answered_count;
     uint16_t greeting; /* code of the answer to CONNECT; 0: 220 */
+    bool offers_names;
     uint16_t tls_code; /* of the answer to STARTTLS; 0: 220 */
     bool is_tls_due;   /* STARTTLS was answered 220 */
     bool is_closed;

@@ -28,6 +28,7 @@ extern const struct lab_host lab_hosts[];
 extern const size_t lab_host_count;
 
 /* Of each person, for the lab's own machine only. */
+#define LAB_SECONDARY "backup" /* as whom secondaries log in at their primary */
 #define LAB_PASSWORD "the lab is on loopback"
 
 /* By host name, or by domain: then its primary. NULL for neither. */

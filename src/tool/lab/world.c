@@ -142,6 +142,33 @@ is_first_of_domain(size_t index)
     return index == 0 || strcmp(lab_hosts[index - 1].domain, lab_hosts[index].domain) != 0;
 }
 
+/* Whether other hosts keep mail for this one while it is away. */
+static bool
+has_secondary(const struct lab_host *host)
+{
+    for (size_t i = 0; i < COUNT_OF(lab_hosts); i++) {
+        if (!lab_hosts[i].person && strcmp(lab_hosts[i].domain, host->domain) == 0)
+            return host->person != NULL;
+    }
+    return false;
+}
+
+/* A secondary learns its primary's names from it, over TLS and with a password. */
+static void
+put_feed(struct buffer *text, const struct lab *lab, const struct lab_host *host)
+{
+    if (has_secondary(host)) {
+        put(text, "relay_feed_to = \"" LAB_SECONDARY "@", host->domain, " ");
+        put(text, "", host->domain, "\"\n");
+    }
+    if (host->person)
+        return;
+    put(text, "relay_feeds = \"", host->domain, " smtp:[");
+    put(text, "", lab_address(lab, lab_find(host->domain)), "]:");
+    buffer_put_decimal(text, LAB_SUBMISSION_PORT);
+    buffer_put_text(text, " auth=primary tls=encrypt\"\nrelay_feed_interval = \"2 s\"\n");
+}
+
 static void
 put_configuration(struct buffer *text, const struct lab *lab, const struct lab_host *host)
 {
@@ -180,11 +207,12 @@ put_configuration(struct buffer *text, const struct lab *lab, const struct lab_h
         buffer_put_text(text, "\"");
     }
     buffer_put_text(text, "}\n");
+    put_feed(text, lab, host);
     if (lab->is_signed)
         put(text, "dns_trust_anchors = \"", lab->folder, "/names/anchors\"\n");
 }
 
-/* A secondary takes what its primary would take (RFC 5321 §5.1). */
+/* A secondary takes what its primary would take (RFC 5321 §5.1): this much until it is told. */
 static void
 put_accounts(struct buffer *text, const struct lab_host *host)
 {
@@ -194,6 +222,8 @@ put_accounts(struct buffer *text, const struct lab_host *host)
         put(text, "domain ", host->domain, "\naccount ");
         put(text, host->person, "@", "");
         put(text, "", host->domain, " id=1\n");
+        if (has_secondary(host))
+            put(text, "account " LAB_SECONDARY "@", host->domain, " id=2\n");
         if (strcmp(host->domain, "cnam.fr") == 0)
             buffer_put_text(text, "domain direct.cnam.fr same-as=cnam.fr\n"
                                   "domain alias.cnam.fr same-as=cnam.fr\n");
@@ -221,9 +251,10 @@ make_certificate(const struct lab *lab, const struct lab_host *host)
 }
 
 static int
-make_password(const struct lab *lab, const struct lab_host *host)
+make_passwords(const struct lab *lab, const struct lab_host *host)
 {
     char *config = lab_path(lab, host->name, "facteur.conf");
+    const char *const names[] = {host->person, has_secondary(host) ? LAB_SECONDARY : NULL};
     const struct directory_account *account = NULL;
     struct settings settings;
     struct people people = {.lock = -1};
@@ -231,8 +262,9 @@ make_password(const struct lab *lab, const struct lab_host *host)
 
     if (code == EX_OK)
         code = people_open(&settings, true, &people);
-    if (code == EX_OK && !files_exists(people.secrets_path)) {
-        code = people_find(&people, host->person, &account);
+    bool is_new = code == EX_OK && !files_exists(people.secrets_path);
+    for (size_t i = 0; is_new && i < COUNT_OF(names) && names[i] && code == EX_OK; i++) {
+        code = people_find(&people, names[i], &account);
         if (code == EX_OK)
             code =
                 people_set_password(&people, &(struct people_password){account->name, account->id,
@@ -272,10 +304,14 @@ make_host(const struct lab *lab, const struct lab_host *host)
     put(&text, " source=", lab_address(lab, host), "\n");
     if (code == EX_OK)
         code = write_once(lab, host->name, "data/directory/transports", &text);
+    buffer_clear(&text);
+    put(&text, "primary " LAB_SECONDARY "@", host->domain, " " LAB_PASSWORD "\n");
+    if (code == EX_OK && !host->person)
+        code = write_once(lab, host->name, "data/directory/credentials", &text);
     if (code == EX_OK)
         code = make_certificate(lab, host);
     if (code == EX_OK && host->person)
-        code = make_password(lab, host);
+        code = make_passwords(lab, host);
     buffer_finish(&text);
     free(directory);
     free(socket);

@@ -142,6 +142,8 @@ take_events(struct session *session)
             if (smtp_client_facts(session->client).is_ready)
                 go_on(session);
             break;
+        case SMTP_CLIENT_EVENT_ANSWER: /* nothing was asked */
+            break;
         case SMTP_CLIENT_EVENT_RESULT:
             tell(session, &event);
             break;
