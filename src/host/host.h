@@ -141,9 +141,10 @@ struct host_channel_handler {
 struct host_channel *host_channel_open(struct host *host, host_handle handle,
                                        const struct host_channel_handler *handler, void *context);
 
-/* Queues a note; it leaves at the end of this turn of the loop, many in one system call. Takes
- * `handle` over in any case. Notes are never dropped while the channel stands: senders that can
- * wait look at host_channel_is_full first; the hard bound behind it closes the channel. */
+/* Queues a note; it leaves at the end of this turn of the loop, many in one system call, or at once
+ * when it is long. Takes `handle` over in any case. Notes are never dropped while the channel
+ * stands: senders that can wait look at host_channel_is_full first; the hard bound behind it closes
+ * the channel. */
 void host_channel_send(struct host_channel *channel, struct slice note, host_handle handle);
 
 /* True while more than HOST_CHANNEL_SOFT bytes wait to leave. */

@@ -15,6 +15,7 @@ enum {
     RECEIVE_BATCH = 16,  /* notes in one recvmmsg; their memory is HOST_NOTE_MAX each */
     RECEIVE_ROUNDS = 8,  /* recvmmsg calls in one turn, so that other channels have theirs */
     SEND_BATCH = 64,     /* notes in one sendmmsg */
+    SEND_AT_ONCE = 8 * 1024, /* a note this long costs more to queue than a system call does */
     HANDLES_SEEN = 4,    /* room for descriptors with a note; all but the first are closed */
     SOCKET_BUFFER = 2 * 1024 * 1024,
 };
@@ -190,22 +191,22 @@ drop_queue(struct host_channel *channel)
     buffer_finish(&channel->queue);
 }
 
+union outgoing_control {
+    struct cmsghdr header; /* for alignment */
+    uint8_t bytes[CMSG_SPACE(sizeof(int))];
+};
+
 struct outbox {
     struct mmsghdr messages[SEND_BATCH];
     struct iovec vectors[SEND_BATCH];
-    union {
-        struct cmsghdr header;
-        uint8_t bytes[CMSG_SPACE(sizeof(int))];
-    } controls[SEND_BATCH];
+    union outgoing_control controls[SEND_BATCH];
 };
 
 static void
-attach_handle(struct outbox *outbox, size_t index, host_handle handle)
+attach_handle(struct msghdr *message, union outgoing_control *ret_control, host_handle handle)
 {
-    struct msghdr *message = &outbox->messages[index].msg_hdr;
-
-    message->msg_control = &outbox->controls[index];
-    message->msg_controllen = sizeof(outbox->controls[index]);
+    message->msg_control = ret_control;
+    message->msg_controllen = sizeof(*ret_control);
     struct cmsghdr *control = CMSG_FIRSTHDR(message);
     control->cmsg_level = SOL_SOCKET;
     control->cmsg_type = SCM_RIGHTS;
@@ -228,7 +229,8 @@ fill_outbox(const struct host_channel *channel, struct outbox *outbox)
         outbox->messages[count] = (struct mmsghdr){
             .msg_hdr = {.msg_iov = &outbox->vectors[count], .msg_iovlen = 1}};
         if (queued.handle != HOST_HANDLE_NONE)
-            attach_handle(outbox, count, queued.handle);
+            attach_handle(&outbox->messages[count].msg_hdr, &outbox->controls[count],
+                          queued.handle);
         rest = slice_skip(rest, sizeof(queued) + queued.len);
     }
     return count;
@@ -279,6 +281,25 @@ flush(struct host_channel *channel)
         set_watch(channel);
     }
     buffer_release_if_empty(&channel->queue);
+}
+
+/* True when nothing waits before this note and the kernel has taken it from where it stands. A long
+ * note in the queue would be copied once more, and again whenever the queue grows. */
+static bool
+send_at_once(struct host_channel *channel, struct slice note, host_handle handle)
+{
+    struct iovec vector = {(void *)(uintptr_t)note.at, note.len};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    union outgoing_control control;
+
+    if (channel->waits_for_room)
+        return false;
+    flush(channel); /* what was said before leaves before */
+    if (channel->waits_for_room || channel->is_deaf)
+        return false;
+    if (handle != HOST_HANDLE_NONE)
+        attach_handle(&message, &control, handle);
+    return sendmsg(channel->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 void
@@ -366,7 +387,7 @@ host_channel_send(struct host_channel *channel, struct slice note, host_handle h
         break_off(channel, "note has no length that can be sent", note.len);
     else if (!is_over && buffer_room(&channel->queue) < sizeof(queued) + note.len)
         break_off(channel, "peer takes no notes", note.len);
-    else if (!is_over) {
+    else if (!is_over && (note.len < SEND_AT_ONCE || !send_at_once(channel, note, handle))) {
         buffer_put(&channel->queue, slice_of(&queued, sizeof(queued)));
         buffer_put(&channel->queue, note);
         channel->was_full = channel->was_full || host_channel_is_full(channel);

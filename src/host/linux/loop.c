@@ -23,7 +23,11 @@ enum {
     JOBS_SIZE_FIRST = 64,
     REST_LOOK_MS = 2000, /* so often a process that has worked looks whether it is at rest again */
     REST_TURNS_MAX = 20, /* turns of the loop in that time that are rest: timers and the like */
-    MEMORY_KEPT_MAX = 2 * 1024 * 1024, /* octets that malloc keeps while there is work */
+    /* A longer piece is the kernel's at once when it is freed. */
+    MEMORY_SINGLE_MAX = 2 * 1024 * 1024,
+    /* Octets that malloc keeps while there is work: some dozens of messages of 64 KiB, so that a
+     * burst of them does not fault in anew what the one before it has given back. */
+    MEMORY_KEPT_MAX = 16 * 1024 * 1024,
 };
 
 void *
@@ -388,7 +392,7 @@ host_linux_open(struct host **ret_host)
     struct host *host = host_allocate(sizeof(*host));
 
     /* Memory of one message's size comes and goes all the time: the kernel is asked for it once. */
-    mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_MAX);
+    mallopt(M_MMAP_THRESHOLD, MEMORY_SINGLE_MAX);
     mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_MAX);
     *host = (struct host){.alarm_at = INSTANT_NEVER,
                           .log_due = INSTANT_NEVER,
