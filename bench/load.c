@@ -3,13 +3,18 @@
  * sends messages over them as fast as the server answers, the same way to every server.
  *
  * usage: load --port N [--host 127.0.0.1] [--connections 20] [--messages 10000] [--size 4096]
- *             [--from A] [--to B[,B…]] [--lmtp] [--no-pipelining]
- * Prints one line of JSON: rate, latency percentiles, what failed. Exit 1 when a message failed. */
+ *             [--seconds S] [--from A] [--to B[,B…]] [--lmtp] [--no-pipelining] [--tls]
+ * Messages begin when all connections have been greeted (or those that were within ten seconds),
+ * and the clock with them; S seconds later no message is begun any more. With --tls each connection
+ * begins with STARTTLS. Prints one line of JSON: rate, latency percentiles, what failed. Exit 1
+ * when a message failed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,12 +25,30 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECIPIENTS_MAX = 1000, INPUT_MAX = 8192, CONNECTIONS_MAX = 20000 };
+enum {
+    RECIPIENTS_MAX = 1000,
+    INPUT_MAX = 8192,
+    CONNECTIONS_MAX = 20000,
+    GREETING_S = 10,
+    ANSWER_MS = 60000
+};
 
-enum step { STEP_BANNER, STEP_HELLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_QUIT };
+enum step {
+    STEP_BANNER,
+    STEP_BEFORE_TLS,
+    STEP_STARTTLS,
+    STEP_HELLO,
+    STEP_READY,
+    STEP_MAIL,
+    STEP_RCPT,
+    STEP_DATA,
+    STEP_BODY,
+    STEP_QUIT
+};
 
 struct connection {
     int fd;
+    SSL *tls;
     enum step step;
     unsigned replies_due; /* of the group of commands in flight */
     char input[INPUT_MAX];
@@ -48,8 +71,10 @@ static struct {
     size_t recipient_count;
     bool is_lmtp;
     bool is_pipelined;
-} want = {"127.0.0.1", 0,     20,  10000, 4096, "load@bench.test", {"alice@example.test"},
-          1,           false, true};
+    bool is_tls;
+    double seconds;
+} want = {"127.0.0.1", 0,     20,   10000, 4096, "load@bench.test", {"alice@example.test"},
+          1,           false, true, false, 0};
 
 static long begun, done, failed;
 static int64_t *latencies_ns;
@@ -57,6 +82,10 @@ static char *envelope, *body;
 static size_t envelope_len, body_len;
 static char hello[64];
 static int epoll_fd;
+static SSL_CTX *tls_context;
+static int64_t start_ns, last_begin_ns = INT64_MAX;
+static struct connection *connections;
+static int ready;
 
 static int64_t
 now_ns(void)
@@ -123,11 +152,65 @@ watch(struct connection *connection, uint32_t events, int operation)
         die("epoll_ctl");
 }
 
+/* Of SSL_read and SSL_write: what read and write would say. What waits for the peer's part of the
+ * handshake goes on when there is something to read. */
+static ssize_t
+tls_result(const struct connection *connection, int result, bool *ret_waits_for_peer)
+{
+    if (result > 0)
+        return result;
+    int error = SSL_get_error(connection->tls, result);
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        ERR_print_errors_fp(stderr);
+        errno = EPROTO;
+        return -1;
+    }
+    *ret_waits_for_peer = error == SSL_ERROR_WANT_READ;
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t
+send_some(struct connection *connection, bool *ret_waits_for_peer)
+{
+    *ret_waits_for_peer = false;
+    if (!connection->tls)
+        return write(connection->fd, connection->output, connection->output_len);
+    return tls_result(connection,
+                      SSL_write(connection->tls, connection->output, (int)connection->output_len),
+                      ret_waits_for_peer);
+}
+
+static ssize_t
+receive_some(struct connection *connection, void *at, size_t len)
+{
+    bool waits_for_peer;
+
+    if (!connection->tls)
+        return read(connection->fd, at, len);
+    return tls_result(connection, SSL_read(connection->tls, at, (int)len), &waits_for_peer);
+}
+
+static void
+begin_tls(struct connection *connection)
+{
+    connection->tls = SSL_new(tls_context);
+    if (!connection->tls || SSL_set_fd(connection->tls, connection->fd) != 1)
+        die("TLS");
+    SSL_set_connect_state(connection->tls);
+}
+
 static void
 flush_output(struct connection *connection)
 {
+    bool waits_for_peer;
+
     while (connection->output_len) {
-        ssize_t sent = write(connection->fd, connection->output, connection->output_len);
+        ssize_t sent = send_some(connection, &waits_for_peer);
+        if (sent < 0 && errno == EAGAIN && waits_for_peer)
+            break;
         if (sent < 0 && errno == EAGAIN) {
             if (!connection->is_blocked)
                 watch(connection, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
@@ -166,7 +249,7 @@ put_envelope_line(struct connection *connection, size_t number)
 static void
 begin_message(struct connection *connection)
 {
-    if (begun >= want.messages) {
+    if (begun >= want.messages || now_ns() >= last_begin_ns) {
         connection->step = STEP_QUIT;
         connection->replies_due = 1;
         put(connection, "QUIT\r\n", 6);
@@ -202,6 +285,18 @@ on_envelope_reply(struct connection *connection)
     }
 }
 
+static void
+begin_all(void)
+{
+    start_ns = now_ns();
+    if (want.seconds > 0)
+        last_begin_ns = start_ns + (int64_t)(want.seconds * 1e9);
+    for (int i = 0; i < want.connections; i++) {
+        if (connections[i].step == STEP_READY)
+            begin_message(&connections[i]);
+    }
+}
+
 /* One last line of a reply. */
 static void
 on_reply(struct connection *connection, const char *line)
@@ -213,11 +308,27 @@ on_reply(struct connection *connection, const char *line)
     }
     switch (connection->step) {
     case STEP_BANNER:
+        connection->step = want.is_tls ? STEP_BEFORE_TLS : STEP_HELLO;
+        put(connection, hello, strlen(hello));
+        break;
+    case STEP_BEFORE_TLS:
+        connection->step = STEP_STARTTLS;
+        put(connection, "STARTTLS\r\n", 10);
+        break;
+    case STEP_STARTTLS:
+        begin_tls(connection);
         connection->step = STEP_HELLO;
         put(connection, hello, strlen(hello));
         break;
     case STEP_HELLO:
-        begin_message(connection);
+        connection->step = STEP_READY;
+        ready++;
+        if (start_ns)
+            begin_message(connection);
+        else if (ready == want.connections)
+            begin_all();
+        break;
+    case STEP_READY:
         break;
     case STEP_MAIL:
     case STEP_RCPT:
@@ -234,13 +345,14 @@ on_reply(struct connection *connection, const char *line)
     }
 }
 
-static void
+/* True when there may be more: what OpenSSL holds already is not told by the socket. */
+static bool
 on_input(struct connection *connection)
 {
-    ssize_t got = read(connection->fd, connection->input + connection->input_len,
-                       INPUT_MAX - 1 - connection->input_len);
+    ssize_t got = receive_some(connection, connection->input + connection->input_len,
+                               INPUT_MAX - 1 - connection->input_len);
     if (got < 0 && errno == EAGAIN)
-        return;
+        return false;
     if (got <= 0) {
         fprintf(stderr, "load: the server closed a connection in step %d\n", connection->step);
         exit(1);
@@ -257,6 +369,7 @@ on_input(struct connection *connection)
     }
     connection->input_len -= (size_t)(line - connection->input);
     memmove(connection->input, line, connection->input_len);
+    return connection->tls && !connection->is_over;
 }
 
 static void
@@ -273,6 +386,19 @@ open_connection(struct connection *connection)
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(connection->fd, F_SETFL, O_NONBLOCK);
     watch(connection, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+static void
+prepare_tls(void)
+{
+    tls_context = SSL_CTX_new(TLS_client_method());
+    if (!tls_context)
+        die("TLS");
+    /* The certificate is one that the benchmark has made. */
+    SSL_CTX_set_verify(tls_context, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_mode(tls_context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_RELEASE_BUFFERS);
 }
 
 static int
@@ -314,16 +440,10 @@ static void
 parse_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"host", 1, NULL, 'h'},
-        {"port", 1, NULL, 'p'},
-        {"connections", 1, NULL, 'c'},
-        {"messages", 1, NULL, 'm'},
-        {"size", 1, NULL, 's'},
-        {"from", 1, NULL, 'f'},
-        {"to", 1, NULL, 't'},
-        {"lmtp", 0, NULL, 'l'},
-        {"no-pipelining", 0, NULL, 'n'},
-        {0},
+        {"host", 1, NULL, 'h'},     {"port", 1, NULL, 'p'},    {"connections", 1, NULL, 'c'},
+        {"messages", 1, NULL, 'm'}, {"size", 1, NULL, 's'},    {"from", 1, NULL, 'f'},
+        {"to", 1, NULL, 't'},       {"lmtp", 0, NULL, 'l'},    {"no-pipelining", 0, NULL, 'n'},
+        {"tls", 0, NULL, 'T'},      {"seconds", 1, NULL, 'S'}, {0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -354,6 +474,12 @@ parse_options(int argc, char **argv)
         case 'n':
             want.is_pipelined = false;
             break;
+        case 'T':
+            want.is_tls = true;
+            break;
+        case 'S':
+            want.seconds = strtod(optarg, NULL);
+            break;
         default:
             exit(2);
         }
@@ -361,9 +487,43 @@ parse_options(int argc, char **argv)
     if (want.port <= 0 || want.connections < 1 || want.connections > CONNECTIONS_MAX ||
         want.messages < 1) {
         fprintf(stderr, "usage: load --port N [--connections 20] [--messages 10000] [--size 4096] "
-                        "[--to A,B] [--from A] [--lmtp] [--no-pipelining]\n");
+                        "[--to A,B] [--from A] [--lmtp] [--no-pipelining] [--tls] "
+                        "[--seconds S]\n");
         exit(2);
     }
+}
+
+/* Moves all connections until each has ended. Returns when the last message was answered. */
+static int64_t
+run(void)
+{
+    int64_t opened_ns = now_ns(), last_ns = 0;
+
+    for (int open = want.connections; open > 0;) {
+        struct epoll_event events[256];
+        int count = epoll_wait(epoll_fd, events, 256, start_ns ? ANSWER_MS : 100);
+        if (!start_ns && ready > 0 && now_ns() - opened_ns > (int64_t)GREETING_S * 1000000000)
+            begin_all();
+        if (count < 0 ||
+            (count == 0 && (start_ns || now_ns() - opened_ns > (int64_t)ANSWER_MS * 1000000)))
+            die("no answer for a minute");
+        for (int i = 0; i < count; i++) {
+            struct connection *connection = events[i].data.ptr;
+            long before = done;
+            if (events[i].events & EPOLLOUT || connection->tls)
+                flush_output(connection);
+            while (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) && on_input(connection))
+                flush_output(connection);
+            if (connection->is_over) {
+                SSL_free(connection->tls);
+                close(connection->fd);
+                open--;
+            }
+            if (done > before)
+                last_ns = now_ns();
+        }
+    }
+    return last_ns;
 }
 
 int
@@ -374,32 +534,15 @@ main(int argc, char **argv)
     make_envelope();
     snprintf(hello, sizeof(hello), "%s bench.test\r\n", want.is_lmtp ? "LHLO" : "EHLO");
     latencies_ns = calloc((size_t)want.messages, sizeof(*latencies_ns));
-    struct connection *connections = calloc((size_t)want.connections, sizeof(*connections));
+    connections = calloc((size_t)want.connections, sizeof(*connections));
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!latencies_ns || !connections || epoll_fd < 0)
         die("set-up");
-    int64_t start_ns = now_ns(), last_ns = start_ns;
+    if (want.is_tls)
+        prepare_tls();
     for (int i = 0; i < want.connections; i++)
         open_connection(&connections[i]);
-    for (int open = want.connections; open > 0;) {
-        struct epoll_event events[256];
-        int count = epoll_wait(epoll_fd, events, 256, 60000);
-        if (count <= 0)
-            die("no answer for a minute");
-        for (int i = 0; i < count; i++) {
-            struct connection *connection = events[i].data.ptr;
-            if (events[i].events & EPOLLOUT)
-                flush_output(connection);
-            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-                on_input(connection);
-            if (connection->is_over) {
-                close(connection->fd);
-                open--;
-            }
-        }
-        if (done == want.messages && last_ns == start_ns)
-            last_ns = now_ns();
-    }
-    report((last_ns == start_ns ? now_ns() : last_ns) - start_ns);
+    int64_t last_ns = run();
+    report(last_ns - start_ns);
     return failed > 0;
 }

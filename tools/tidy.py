@@ -39,7 +39,7 @@ LIBRARIES = {
     r"pcre2\.h": ("src/table/regex.c",),
     r"libpq-fe\.h": ("src/table/postgresql.c",),
     r"ldap\.h": ("src/table/ldap.c",),
-    r"openssl/.*": ("src/tls/*", "src/smime/*.c", "src/smime/openssl_private.h", "src/sasl/*.c", "src/token/*", "src/directory/*.c", "src/role/auth/*.c"),
+    r"openssl/.*": ("src/tls/*", "src/smime/*.c", "src/smime/openssl_private.h", "src/sasl/*.c", "src/token/*", "src/directory/*.c", "src/role/auth/*.c", "bench/load.c"),
     r"gsasl\.h": ("src/sasl/*.c", "src/sasl/tests/*"),
     r"zlib\.h": ("src/imap/compress.c", "src/imap/tests/server_test.c", "src/dsn/tls_report.c",
                  "src/dsn/tests/tls_report_test.c"),

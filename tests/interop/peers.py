@@ -161,6 +161,7 @@ transport_maps = inline:{{ {{{OURS} = smtp:[127.0.0.1]:{self.our_port}}} }}
 class Exim(Peer):
     name = "Exim"
     program = os.environ.get("EXIM") or shutil.which("exim4") or shutil.which("exim")
+    more, before = "", ()  # lines of its configuration, and what it is started by, for the benchmarks
 
     @staticmethod
     def missing():
@@ -189,7 +190,7 @@ dsn_advertise_hosts = ${{if {poor[1:-1]}}}
 smtputf8_advertise_hosts = ${{if {poor[1:-1]}}}
 accept_8bitmime = true
 message_size_limit = ${{if eq{{$received_port}}{{{self.poor_port}}}{{2000}}{{50M}}}}
-acl_smtp_rcpt = rcpt
+{self.more}acl_smtp_rcpt = rcpt
 acl_smtp_data = accept
 never_users =
 dsn_from = Mail Delivery System <MAILER-DAEMON@peer.test>
@@ -222,7 +223,7 @@ box:
   user = Debian-exim
   group = Debian-exim
 """)
-        self.process = subprocess.Popen([self.program, "-C", config, "-bdf", "-q1m"],
+        self.process = subprocess.Popen([*self.before, self.program, "-C", config, "-bdf", "-q1m"],
                                         stderr=open(self.folder / "stderr", "wb"))
 
     def stop(self):
@@ -236,6 +237,7 @@ class OpenSMTPD(Peer):
     name = "OpenSMTPD"
     has_tls = False
     program = os.environ.get("OPENSMTPD") or shutil.which("smtpd")
+    spool, more = "mount -t tmpfs none /var/spool", ""  # the benchmarks want it on the disk, and no limits
     has_utf8 = False
     dsn = has_reports = False
     unknown = "^permanent 550 "
@@ -255,7 +257,7 @@ pki peer.test key "{self.folder}/key.pem"
 table users {{ "jones@peer.test" = "mail", "brown@peer.test" = "mail", "white@peer.test" = "mail" }}
 table rcpts {{ "jones@peer.test", "brown@peer.test", "white@peer.test" }}
 smtp max-message-size {self.size_max}
-listen on 127.0.0.1 port {self.port} tls pki peer.test hostname peer.test
+{self.more}listen on 127.0.0.1 port {self.port} tls pki peer.test hostname peer.test
 listen on 127.0.0.1 port {self.poor_port} no-dsn hostname peer.test
 action out relay host "smtp://127.0.0.1:{self.our_port}"
 match from any for domain "{OURS}" action out
@@ -269,7 +271,7 @@ mkdir {self.folder}/helpers
 cp {helpers}/* {self.folder}/helpers
 mount -t tmpfs none /var/lib
 mkdir -p -m 711 /var/lib/opensmtpd /var/lib/opensmtpd/empty
-mount -t tmpfs none /var/spool
+{self.spool.format(folder=self.folder)}
 mkdir -m 711 /var/spool/smtpd
 mount -t tmpfs none /run
 mount -t tmpfs none /usr/libexec

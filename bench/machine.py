@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+"""What the benchmarks ask of the machine: CPU and memory of a server's processes, a quiet disk, equal conditions."""
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+WARM_BYTES = 4 << 30
+is_quick = False  # a look whether it works: nothing waits long
+
+
+def rest(seconds):
+    """Until processes have given back what they do not need at rest."""
+    time.sleep(1 if is_quick else seconds)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def tree(pid):
+    """The process and all below it."""
+    children = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            fields = stat[stat.rindex(")") + 2:].split()
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        now = todo.pop()
+        found.append(now)
+        todo += children.get(now, [])
+    return found
+
+
+def cpu_seconds(pids):
+    """User and system time of the trees, with that of children that have ended."""
+    total = 0
+    for root in pids:
+        for pid in tree(root):
+            try:
+                stat = Path(f"/proc/{pid}/stat").read_text()
+            except OSError:
+                continue
+            total += sum(map(int, stat[stat.rindex(")") + 2:].split()[11:15]))
+    return total / TICKS
+
+
+def pss_kib(pids):
+    total = 0
+    for root in pids:
+        for pid in tree(root):
+            try:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return total
+
+
+def wait_for_port(port, seconds=30):
+    end = time.time() + seconds
+    while time.time() < end:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit(f"bench: nothing listens on port {port}")
+
+
+def disk_operations():
+    """Reads, writes, discards and flushes that all disks have done."""
+    lines = [line.split() for line in Path("/proc/diskstats").read_text().splitlines()]
+    return sum(int(fields[i]) for fields in lines for i in (3, 7, 14, 18) if i < len(fields))
+
+
+def wait_for_disk():
+    """Until files deleted before are gone from the disk, too: it answers slowly meanwhile."""
+    for _ in range(1 if is_quick else 20):
+        before = disk_operations()
+        time.sleep(1)
+        if disk_operations() - before < 20:
+            return
+
+
+def drop_caches():
+    """Every case begins with the same memory, and none with dirty pages of the one before it."""
+    os.sync()
+    wait_for_disk()
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+    # A virtual machine pays for each page that it touches for the first time; neither server shall.
+    subprocess.run([sys.executable, "-c", f"b'1' * ({WARM_BYTES // (16 if is_quick else 1)})"], check=True)
