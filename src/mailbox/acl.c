@@ -118,7 +118,7 @@ mailbox_acl_list(struct store *store, account_id account, mailbox_id mailbox, ma
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 /* "-" before an identifier, which leaves room for it. */

@@ -87,7 +87,7 @@ mailbox_annotation_list(struct store *store, account_id account, mailbox_id mail
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 struct copying {

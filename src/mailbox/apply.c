@@ -377,10 +377,29 @@ is_log_whole(struct store *store, struct buffer *why)
     return -EBADMSG;
 }
 
+static void
+tell_mended(struct store *store)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+
+    for (size_t i = 0; i < turn_log_count(log); i++) {
+        const struct log_segment *segment = turn_log_segment(log, i);
+        if (!segment->is_mended)
+            continue;
+        store->stats.damaged++;
+        store_report(store, "damaged",
+                     "the header stands twice, one was damaged and is mended: segment",
+                     segment->number);
+    }
+}
+
 int
 store_recover(struct store *store, bool is_first, struct buffer *why)
 {
     int result = load_meta(store, why);
+
+    if (is_first)
+        tell_mended(store);
 
     if (result == 0)
         result = is_log_whole(store, why);

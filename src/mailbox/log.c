@@ -22,11 +22,11 @@ struct turn_log {
     /* The tail: the last segment, open for writing; NULL before the cut and while there is none
      * that can be trusted. */
     struct host_file *tail;
-    uint64_t reserved; /* octets of the tail that have room on the disk */
-    uint64_t blank;    /* up to here zeros have been written ahead */
+    uint64_t reserved;   /* octets of the tail that have room on the disk */
+    uint64_t blank;      /* up to here zeros have been written ahead */
     uint64_t last_total; /* octets of the last turn */
-    bool is_tight;     /* the disk would not set more aside when last asked */
-    uint32_t highest;  /* number ever used */
+    bool is_tight;       /* the disk would not set more aside when last asked */
+    uint32_t highest;    /* number ever used */
     struct open_segment open[LOG_OPEN_MAX];
     uint64_t uses;
     bool is_cut;
@@ -82,33 +82,131 @@ say(struct buffer *why, const char *what, const char *name)
     buffer_put_text(why, name);
 }
 
+/* What stands in the first octets of a file. */
+enum copy { COPY_GOOD, COPY_DAMAGED, COPY_MISSING };
+
+static enum copy
+read_copy(struct host_file *file, uint32_t number, struct segment_header *ret_header)
+{
+    uint8_t bytes[SEGMENT_HEADER_LEN];
+    struct segment_header header;
+
+    if (host_file_read(file, bytes, sizeof(bytes), 0) != sizeof(bytes) ||
+        !segment_header_take(slice_of(bytes, sizeof(bytes)), &header) ||
+        (header.version <= SEGMENT_VERSION && header.number != number))
+        return COPY_DAMAGED;
+    *ret_header = header;
+    return COPY_GOOD;
+}
+
+static enum copy
+read_twin(struct turn_log *log, uint32_t number, struct segment_header *ret_header)
+{
+    char name[SEGMENT_NAME_SIZE];
+    struct host_file *file = NULL;
+
+    segment_twin_name(number, name);
+    int result = host_file_open(log->dir, name, HOST_FILE_READ, &file);
+    if (result < 0)
+        return result == -ENOENT ? COPY_MISSING : COPY_DAMAGED;
+    enum copy copy = read_copy(file, number, ret_header);
+    host_file_close(&file);
+    return copy;
+}
+
+static int
+write_header(struct host_file *file, const struct segment_header *header)
+{
+    struct buffer bytes;
+
+    buffer_init(&bytes, SEGMENT_HEADER_LEN);
+    segment_header_put(&bytes, header);
+    struct slice piece = buffer_slice(&bytes);
+    int result = host_file_write(file, &piece, 1, 0);
+    if (result == 0)
+        result = host_file_sync(file);
+    buffer_finish(&bytes);
+    return result;
+}
+
+/* Writes the header to a file of its own. */
+static int
+write_twin(struct turn_log *log, const struct segment_header *header)
+{
+    char name[SEGMENT_NAME_SIZE];
+    struct host_file *file = NULL;
+
+    segment_twin_name(header->number, name);
+    int result = host_file_open(log->dir, name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file);
+    if (result == 0)
+        result = write_header(file, header);
+    host_file_close(&file);
+    return result;
+}
+
+/* Takes the header from itself or from its twin. */
+static int
+settle_header(struct turn_log *log, struct log_segment *segment, struct host_file *file)
+{
+    struct segment_header header = {0}, spare = {0};
+    enum copy own = read_copy(file, segment->number, &header);
+    enum copy twin = read_twin(log, segment->number, &spare);
+
+    if (own != COPY_GOOD && twin == COPY_GOOD)
+        header = spare;
+    if (own != COPY_GOOD && twin != COPY_GOOD)
+        return 0;
+    if (header.version > SEGMENT_VERSION)
+        return -EPROTONOSUPPORT;
+    if (header.shard != log->shard)
+        return -EINVAL;
+    segment->first_turn = header.first_turn;
+    segment->begun = header.begun;
+    segment->secret = header.secret;
+    segment->epoch = header.epoch;
+    segment->is_mended = own != COPY_GOOD || twin == COPY_DAMAGED;
+    segment->lacks_header = own != COPY_GOOD;
+    segment->lacks_twin = twin != COPY_GOOD; /* or is of a release that did not write it */
+    return 0;
+}
+
+/* Makes good whichever of the two is missing. When that fails, the other serves. */
+static void
+mend_header(struct turn_log *log, const struct log_segment *segment)
+{
+    const struct segment_header header = {
+        .version = SEGMENT_VERSION,
+        .shard = log->shard,
+        .number = segment->number,
+        .epoch = segment->epoch,
+        .first_turn = segment->first_turn,
+        .begun = segment->begun,
+        .secret = segment->secret,
+    };
+    char name[SEGMENT_NAME_SIZE];
+    struct host_file *file = NULL;
+
+    segment_name(segment->number, false, name);
+    if (segment->lacks_header && host_file_open(log->dir, name, HOST_FILE_WRITE, &file) == 0)
+        (void)!write_header(file, &header);
+    host_file_close(&file);
+    if (segment->lacks_twin)
+        (void)!write_twin(log, &header);
+}
+
 /* Reads a segment's size and header. */
 static int
 read_header(struct turn_log *log, struct log_segment *segment, struct buffer *why)
 {
     char name[SEGMENT_NAME_SIZE];
-    uint8_t bytes[SEGMENT_HEADER_LEN];
-    struct segment_header header;
     struct host_file *file = NULL;
 
     segment_name(segment->number, false, name);
     int result = host_file_open(log->dir, name, HOST_FILE_READ, &file);
     if (result == 0)
         result = host_file_size(file, &segment->len);
-    if (result == 0) {
-        int64_t got = host_file_read(file, bytes, sizeof(bytes), 0);
-        result = got < 0 ? (int)got : 0;
-        if (got == sizeof(bytes) && segment_header_take(slice_of(bytes, sizeof(bytes)), &header) &&
-            (header.version > SEGMENT_VERSION || header.number == segment->number)) {
-            if (header.version > SEGMENT_VERSION)
-                result = -EPROTONOSUPPORT;
-            else if (header.shard != log->shard)
-                result = -EINVAL;
-            segment->first_turn = header.first_turn;
-            segment->begun = header.begun;
-            segment->secret = header.secret;
-        }
-    }
+    if (result == 0)
+        result = settle_header(log, segment, file);
     host_file_close(&file);
     if (result == -EPROTONOSUPPORT)
         say(why, "was written by a newer release of Facteur, use that one: log segment ", name);
@@ -139,6 +237,8 @@ turn_log_open(struct host *host, struct host_dir *dir, uint32_t shard, uint64_t 
         qsort(log->segments, log->count, sizeof(*log->segments), compare_segments);
     for (size_t i = 0; result == 0 && i < log->count; i++)
         result = read_header(log, &log->segments[i], why);
+    for (size_t i = 0; result == 0 && i < log->count; i++)
+        mend_header(log, &log->segments[i]);
     if (result < 0)
         turn_log_close(&log);
     *ret_log = log;
@@ -267,6 +367,8 @@ turn_log_remove(struct turn_log *log, uint32_t number)
     int result = host_dir_remove(log->dir, name);
     if (result < 0 && result != -ENOENT)
         return result;
+    segment_twin_name(number, name);
+    (void)!host_dir_remove(log->dir, name);
     memmove(&log->segments[index], &log->segments[index + 1],
             (log->count - index - 1) * sizeof(*log->segments));
     log->count--;
@@ -373,26 +475,21 @@ static int
 make_segment(struct turn_log *log, const struct segment_header *header, struct host_file **ret_file)
 {
     char name[SEGMENT_NAME_SIZE], new_name[SEGMENT_NAME_SIZE];
-    struct buffer bytes;
     struct host_file *file = NULL;
 
     segment_name(header->number, true, new_name);
     segment_name(header->number, false, name);
-    buffer_init(&bytes, SEGMENT_HEADER_LEN);
-    segment_header_put(&bytes, header);
-    struct slice piece = buffer_slice(&bytes);
-    int result = host_file_open(log->dir, new_name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file);
+    int result = write_twin(log, header);
     if (result == 0)
-        result = host_file_write(file, &piece, 1, 0);
+        result = host_file_open(log->dir, new_name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file);
     if (result == 0)
-        result = host_file_sync(file);
+        result = write_header(file, header);
     if (result == 0) {
         seal_tail(log);
         result = host_dir_rename(log->dir, new_name, name);
     }
     if (result == 0)
         result = host_dir_sync(log->dir);
-    buffer_finish(&bytes);
     if (result < 0)
         host_file_close(&file);
     *ret_file = file;
@@ -423,6 +520,7 @@ begin_segment(struct turn_log *log, uint64_t epoch, uint64_t first_turn)
     segment->first_turn = first_turn;
     segment->begun = header.begun;
     segment->secret = header.secret;
+    segment->epoch = epoch;
     return 0;
 }
 

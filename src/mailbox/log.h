@@ -6,7 +6,11 @@
  * is sealed when the next one is begun. Room is set aside in steps, so that a sync seldom has to
  * write more than data. A segment whose header says first turn N makes void every turn >= N that
  * stands in segments before it: that is how a turn is written again after a sync has failed,
- * whatever the disk kept of the first try. */
+ * whatever the disk kept of the first try.
+ *
+ * Without the secret in its header a segment cannot be walked. So the header stands twice, in a
+ * file NNNNNNNN.twin too; whichever of them is damaged is mended from the other when the log is
+ * opened. */
 #ifndef MAILBOX_LOG_H
 #define MAILBOX_LOG_H
 
@@ -32,11 +36,14 @@ struct log_segment {
     uint64_t first_turn; /* as its header says; 0: the header is damaged */
     struct wall begun;
     uint64_t secret;
+    uint64_t epoch;
+    bool is_mended; /* header or twin was damaged when the log was opened */
+    bool lacks_header, lacks_twin;
 };
 
 /* Opens the folder's segments and reads their headers. 0, or a negative errno with a sentence in
  * `why`; a newer format gives -EPROTONOSUPPORT and nothing is touched. A segment whose header is
- * damaged can be read, but not walked. `dir` and `host` are borrowed. */
+ * damaged, and its twin too, can be read, but not walked. `dir` and `host` are borrowed. */
 MUST_USE int turn_log_open(struct host *host, struct host_dir *dir, uint32_t shard,
                            uint64_t segment_bytes, struct buffer *why, struct turn_log **ret_log);
 void turn_log_close(struct turn_log **log);

@@ -381,7 +381,7 @@ mailbox_list(struct store *store, account_id account, mailbox_fn fn, void *conte
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 /* ---- keywords ------------------------------------------------------------------------------ */

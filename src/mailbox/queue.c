@@ -208,7 +208,7 @@ mailbox_queue_list_due(struct store *store, const struct queue_place *from, mail
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 /* The first key at or behind `from`; false at the end. The key is copied. */
@@ -274,7 +274,7 @@ mailbox_queue_list(struct store *store, uint64_t first, mailbox_queue_message_fn
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 enum store_result
@@ -300,5 +300,5 @@ mailbox_queue_list_done(struct store *store, const struct queue_done *from, uint
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }

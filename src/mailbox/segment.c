@@ -15,6 +15,12 @@ segment_name(uint32_t number, bool is_new, char ret_name[SEGMENT_NAME_SIZE])
     snprintf(ret_name, SEGMENT_NAME_SIZE, "%08u.%s", number, is_new ? "new" : "seg");
 }
 
+void
+segment_twin_name(uint32_t number, char ret_name[SEGMENT_NAME_SIZE])
+{
+    snprintf(ret_name, SEGMENT_NAME_SIZE, "%08u.twin", number);
+}
+
 bool
 segment_name_parse(struct slice name, uint32_t *ret_number, bool *ret_is_new)
 {

@@ -21,6 +21,8 @@ struct segment_header {
 
 /* NNNNNNNN.seg, or .new while it is being made. */
 void segment_name(uint32_t number, bool is_new, char ret_name[SEGMENT_NAME_SIZE]);
+/* NNNNNNNN.twin: a copy of the header beside it. */
+void segment_twin_name(uint32_t number, char ret_name[SEGMENT_NAME_SIZE]);
 /* False when the name is not one of ours. */
 MUST_USE bool segment_name_parse(struct slice name, uint32_t *ret_number, bool *ret_is_new);
 

@@ -120,7 +120,7 @@ mailbox_share_list(struct store *store, struct slice identifier, mailbox_share_f
             break;
     }
     view_scan_close(&scan);
-    return STORE_OK;
+    return store_scanned(store);
 }
 
 /* ---- subscriptions --------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define MAP_BYTES_DEFAULT ((uint64_t)16 << 30)
+#define VIEW_DAMAGED "the view was damaged, was put aside and is rebuilt"
 
 const char *
 store_result_name(enum store_result result)
@@ -75,21 +76,28 @@ set_view_path(struct store *store)
     snprintf(store->view_path, size, "%s%s", base, given ? "" : "/view");
 }
 
-/* A view that LMDB will not have is put aside under another name; the log makes a new one. */
+/* A view that is no good is put aside under another name; the log makes a new one. The last that
+ * was put aside is kept, for who wants to know. */
 static int
-replace_view(struct store *store)
+replace_view(struct store *store, const char *why)
 {
-    char name[64];
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    struct host_dir *old = NULL;
 
     if (store->options.view_path)
         return -EBADMSG;
-    snprintf(name, sizeof(name), "view.damaged.%lld",
-             (long long)wall_seconds(host_wall(store->options.host)));
-    int result = host_dir_rename(store->options.dir, "view", name);
+    if (host_dir_open_below(store->options.dir, "view.damaged", &old) == 0) {
+        for (size_t i = 0; i < COUNT_OF(files); i++)
+            (void)!host_dir_remove(old, files[i]);
+        host_dir_close(&old);
+    }
+    int result = host_dir_rename(store->options.dir, "view", "view.damaged");
     if (result == 0)
         result = host_dir_make(store->options.dir, "view");
-    if (result == 0)
-        store_report(store, "damaged", "the view was damaged, was put aside and is rebuilt", 0);
+    if (result == 0) {
+        store->stats.damaged++;
+        store_report(store, "damaged", why, 0);
+    }
     return result;
 }
 
@@ -102,29 +110,70 @@ forget_map(void *context, struct slice map)
 }
 
 static int
-open_view(struct store *store, struct buffer *why)
+make_view_folder(struct store *store)
+{
+    int result = store->options.view_path ? 0 : host_dir_make(store->options.dir, "view");
+
+    return result == -EEXIST ? 0 : result;
+}
+
+static int
+open_lmdb(struct store *store, struct view **ret_view)
 {
     uint64_t map_bytes = store->options.map_bytes ? store->options.map_bytes : MAP_BYTES_DEFAULT;
-    int result = 0;
+    int result = view_open(store->view_path, map_bytes, ret_view);
 
-    if (!store->options.view_path) {
-        result = host_dir_make(store->options.dir, "view");
-        result = result == -EEXIST ? 0 : result;
-    }
     if (result == 0)
-        result = view_open(store->view_path, map_bytes, &store->view);
-    if (result == -EBADMSG) {
-        result = replace_view(store);
+        view_set_forget(*ret_view, forget_map, store);
+    return result;
+}
+
+/* What LMDB says of a file that is not as it left it. */
+static bool
+is_damage(int result)
+{
+    return result == -EBADMSG || result == -EPROTONOSUPPORT || result == -EINVAL ||
+           result == -EIO || result == -ENOMEM;
+}
+
+static int
+open_view(struct store *store, struct buffer *why)
+{
+    int result = make_view_folder(store);
+
+    if (result == 0 && store->options.is_view_suspect)
+        result = replace_view(store, "the store fell again and again; its view was put aside and "
+                                     "is rebuilt");
+    if (result == 0)
+        result = open_lmdb(store, &store->view);
+    if (is_damage(result)) {
+        result = replace_view(store, VIEW_DAMAGED);
         if (result == 0)
-            result = view_open(store->view_path, map_bytes, &store->view);
+            result = open_lmdb(store, &store->view);
     }
     if (result < 0) {
         buffer_put_text(why, "cannot open the view (LMDB) in ");
         buffer_put_text(why, store->view_path);
-    } else {
-        view_set_forget(store->view, forget_map, store);
     }
     return result;
+}
+
+/* A new and empty view in the place of one that was seen to be damaged. */
+static int
+renew_view(struct store *store)
+{
+    struct view *fresh = NULL;
+
+    if (view_has_snapshots(store->view))
+        return -EBUSY;
+    int result = replace_view(store, VIEW_DAMAGED);
+    if (result == 0)
+        result = open_lmdb(store, &fresh);
+    if (result < 0)
+        return result;
+    view_close(&store->view);
+    store->view = store->draft.view = fresh;
+    return 0;
 }
 
 static struct store *
@@ -143,6 +192,20 @@ new_store(const struct store_options *options)
     return store;
 }
 
+/* The view that is found to be damaged meanwhile is made anew. */
+static int
+recover_all(struct store *store, struct buffer *why)
+{
+    struct turn_log *log = store->engine->ops->log(store->engine);
+    int result = store_recover(store, true, why);
+
+    if (!view_is_damaged(store->view))
+        return result;
+    buffer_clear(why);
+    result = renew_view(store);
+    return result ? result : store_recover(store, !turn_log_is_cut(log), why);
+}
+
 int
 store_open(const struct store_options *options, struct buffer *why, struct store **ret_store)
 {
@@ -155,7 +218,7 @@ store_open(const struct store_options *options, struct buffer *why, struct store
         result = open_view(store, why);
     if (result == 0) {
         store->draft.view = store->view;
-        result = store_recover(store, true, why);
+        result = recover_all(store, why);
     }
     known = store->epoch;
     if (result == 0)
@@ -259,7 +322,7 @@ pending_turn(struct store *store)
 }
 
 /* The view lacks a turn that is durable: it goes back to its last commit and takes all from there
- * again. */
+ * again. One that is damaged is made anew. */
 static void
 repair_view(struct store *store)
 {
@@ -267,9 +330,12 @@ repair_view(struct store *store)
 
     store->is_broken = true;
     buffer_init(&why, 1024);
-    if (view_rollback(store->view) == 0 && store_recover(store, false, &why) == 0)
+    int result = view_is_damaged(store->view) ? renew_view(store) : view_rollback(store->view);
+    if (result == 0)
+        result = store_recover(store, false, &why);
+    if (result == 0)
         store->is_broken = false;
-    else
+    else if (result != -EBUSY) /* of who looks at it: once more when he is done */
         store_report(store, "view_failed", "the view cannot be brought up to the log", 0);
     buffer_finish(&why);
 }
@@ -322,7 +388,7 @@ store_commit(struct store *store, store_commit_fn fn, void *context)
         fn(context, STORE_OK);
         return;
     }
-    if (store->is_broken) {
+    if (store->is_broken || view_is_damaged(store->view)) {
         store_drop(store);
         fn(context, STORE_TEMPORARY);
         return;
@@ -353,7 +419,7 @@ store_sync_view(struct store *store)
 {
     if (store->is_busy)
         return;
-    if (store->is_broken) {
+    if (store->is_broken || view_is_damaged(store->view)) {
         repair_view(store);
         return;
     }

@@ -24,7 +24,7 @@ enum store_result {
     STORE_LIMIT, /* a bound of this page: too many mailboxes, keywords, a text too long … */
     STORE_INVALID, /* what never can be: such a name, no INBOX, a mailbox below itself */
     STORE_FORBIDDEN, /* by the rights of who asks (mailbox/acl.h) */
-    STORE_BUSY,  /* the turn being built touches the same things: commit it, then ask again */
+    STORE_BUSY,      /* the turn being built touches the same things: commit it, then ask again */
     STORE_NO_SPACE,
     STORE_FENCED,
     STORE_DAMAGED,   /* what was asked for is there, but its hash is wrong */
@@ -39,6 +39,7 @@ struct store_options {
     struct host *host;
     struct host_dir *dir;  /* the folder that holds log/, view/, damaged/ and lock; borrowed */
     const char *view_path; /* NULL: `view` below dir's path */
+    bool is_view_suspect;  /* puts the view aside and makes a new one: who had it open has fallen */
     uint32_t shard;
     uint64_t segment_bytes; /* 0: LOG_SEGMENT_BYTES */
     uint64_t map_bytes;     /* of LMDB to begin with; 0: 16 GiB; grows by itself */

@@ -15,6 +15,8 @@ struct segment_live {
     bool is_changed;
 };
 
+enum { STORE_VERIFIED_MAX = 1024 };
+
 struct store {
     struct store_options options;
     struct engine *engine;
@@ -43,6 +45,7 @@ struct store {
     store_watch_fn watch_fn; /* may be NULL */
     void *watch_context;
     struct store_stats stats;
+    body_id verified[STORE_VERIFIED_MAX]; /* whole bodies that were good: id at id % MAX, or 0 */
 };
 
 /* The draft's word on a key. */
@@ -57,6 +60,13 @@ static inline int
 store_view_get(struct store *store, struct key key, struct slice *ret_value)
 {
     return store->is_broken ? -EIO : view_get(store->view, key_slice(&key), ret_value);
+}
+
+/* After a scan of the view: one that met damage has ended before its end. */
+static inline enum store_result
+store_scanned(const struct store *store)
+{
+    return view_is_damaged(store->view) ? STORE_DAMAGED : STORE_OK;
 }
 
 /* -ENOENT is STORE_NOT_FOUND, and so on. */

@@ -2,16 +2,23 @@
 /* The only file that knows LMDB. */
 #include "mailbox/view.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
 
-enum { VIEW_MODE = 0600, VIEW_READERS = 16 };
+enum { VIEW_MODE = 0600, VIEW_READERS = 16, CHECK_LEN = 4 };
+
+/* No key of the store is so short. It is there when values have their checks. */
+static const char format_key[] = "f";
+enum { FORMAT_KEY_LEN = 1 };
 
 struct view {
     MDB_env *env;
     MDB_txn *txn; /* NULL after an error that took it, until the next call */
     MDB_dbi dbi;
+    bool is_damaged;    /* something was read that is not what was written */
     unsigned snapshots; /* open; the map must not move under them */
     view_forget_fn forget;
     void *forget_context;
@@ -65,9 +72,48 @@ slice_of_val(MDB_val val)
     return slice_of(val.mv_data, val.mv_size);
 }
 
+/* LMDB takes its pages as they are: a value ends in a hash of itself and its key, so that no octet
+ * that the disk has changed is taken for what was written. */
+static uint32_t
+check_of(MDB_val key, struct slice value)
+{
+    return (uint32_t)hash64(value, hash64(slice_of_val(key), 0));
+}
+
+/* Takes the check off, when it is right. */
+static int
+open_value(struct view *view, MDB_val key, MDB_val value, struct slice *ret_value)
+{
+    struct slice whole = slice_of_val(value);
+    uint32_t check;
+
+    if (whole.len >= CHECK_LEN) {
+        struct slice inside = slice_first(whole, whole.len - CHECK_LEN);
+        memcpy(&check, whole.at + inside.len, CHECK_LEN);
+        if (check == check_of(key, inside)) {
+            *ret_value = inside;
+            return 0;
+        }
+    }
+    view->is_damaged = true;
+    return -EBADMSG;
+}
+
+/* The same of what a function of LMDB has said. */
+static int
+told(struct view *view, int result)
+{
+    int error = error_of(result);
+
+    view->is_damaged |= error == -EBADMSG;
+    return error;
+}
+
 static int
 begin(struct view *view)
 {
+    if (view->is_damaged)
+        return -EBADMSG;
     return view->txn ? 0 : error_of(mdb_txn_begin(view->env, NULL, 0, &view->txn));
 }
 
@@ -77,6 +123,40 @@ abandon(struct view *view)
     if (view->txn)
         mdb_txn_abort(view->txn);
     view->txn = NULL;
+}
+
+static int
+put_checked(MDB_txn *txn, MDB_dbi dbi, struct slice key, struct slice value)
+{
+    MDB_val name = val_of(key), content = {value.len + CHECK_LEN, NULL};
+    uint32_t check = check_of(name, value);
+    int result = mdb_put(txn, dbi, &name, &content, MDB_RESERVE);
+
+    if (result)
+        return result;
+    if (value.len > 0)
+        memcpy(content.mv_data, value.at, value.len);
+    memcpy((uint8_t *)content.mv_data + value.len, &check, CHECK_LEN);
+    return 0;
+}
+
+static int
+put_format(MDB_txn *txn, MDB_dbi dbi)
+{
+    return put_checked(txn, dbi, slice_of(format_key, FORMAT_KEY_LEN), SLICE("2"));
+}
+
+/* Values without checks are of an earlier release: the log makes them anew. */
+static int
+settle_format(struct view *view, MDB_txn *txn)
+{
+    MDB_val name = val_of(slice_of(format_key, FORMAT_KEY_LEN)), value;
+    int result = mdb_get(txn, view->dbi, &name, &value);
+
+    if (result != MDB_NOTFOUND)
+        return result;
+    result = mdb_drop(txn, view->dbi, 0);
+    return result ? result : put_format(txn, view->dbi);
 }
 
 /* The handle of the one database is opened in a transaction of its own, so that it stays. */
@@ -89,6 +169,8 @@ open_database(struct view *view)
     if (result)
         return result;
     result = mdb_dbi_open(txn, NULL, 0, &view->dbi);
+    if (result == 0)
+        result = settle_format(view, txn);
     if (result) {
         mdb_txn_abort(txn);
         return result;
@@ -191,19 +273,16 @@ view_get(struct view *view, struct slice key, struct slice *ret_value)
 
     touch(view, key);
     if (result == 0)
-        result = error_of(mdb_get(view->txn, view->dbi, &name, &value));
-    if (result == 0)
-        *ret_value = slice_of_val(value);
-    return result;
+        result = told(view, mdb_get(view->txn, view->dbi, &name, &value));
+    return result ? result : open_value(view, name, value, ret_value);
 }
 
 int
 view_put(struct view *view, struct slice key, struct slice value)
 {
-    MDB_val name = val_of(key), content = val_of(value);
     int result = begin(view);
 
-    return result ? result : error_of(mdb_put(view->txn, view->dbi, &name, &content, 0));
+    return result ? result : told(view, put_checked(view->txn, view->dbi, key, value));
 }
 
 int
@@ -213,7 +292,7 @@ view_del(struct view *view, struct slice key)
     int result = begin(view);
 
     if (result == 0)
-        result = error_of(mdb_del(view->txn, view->dbi, &name, NULL));
+        result = told(view, mdb_del(view->txn, view->dbi, &name, NULL));
     return result == -ENOENT ? 0 : result;
 }
 
@@ -238,7 +317,7 @@ view_commit(struct view *view)
     MDB_txn *txn = view->txn;
 
     view->txn = NULL;
-    int result = txn ? error_of(mdb_txn_commit(txn)) : 0;
+    int result = txn ? told(view, mdb_txn_commit(txn)) : 0;
     int grown = grow_map(view), begun = begin(view);
     return result ? result : grown ? grown : begun;
 }
@@ -255,7 +334,9 @@ view_empty(struct view *view)
 {
     int result = begin(view);
 
-    return result ? result : error_of(mdb_drop(view->txn, view->dbi, 0));
+    if (result == 0)
+        result = told(view, mdb_drop(view->txn, view->dbi, 0));
+    return result ? result : told(view, put_format(view->txn, view->dbi));
 }
 
 int
@@ -265,7 +346,9 @@ view_snapshot_open(struct view *view, struct view_snapshot **ret_snapshot)
 
     if (!snapshot)
         abort();
-    int result = error_of(mdb_txn_begin(view->env, NULL, MDB_RDONLY, &snapshot->txn));
+    int result = view->is_damaged
+                     ? -EBADMSG
+                     : error_of(mdb_txn_begin(view->env, NULL, MDB_RDONLY, &snapshot->txn));
     if (result < 0) {
         free(snapshot);
         return result;
@@ -292,11 +375,9 @@ view_snapshot_get(struct view_snapshot *snapshot, struct slice key, struct slice
 {
     MDB_val name = val_of(key), value;
     touch(snapshot->view, key);
-    int result = error_of(mdb_get(snapshot->txn, snapshot->view->dbi, &name, &value));
+    int result = told(snapshot->view, mdb_get(snapshot->txn, snapshot->view->dbi, &name, &value));
 
-    if (result == 0)
-        *ret_value = slice_of_val(value);
-    return result;
+    return result ? result : open_value(snapshot->view, name, value, ret_value);
 }
 
 int
@@ -304,7 +385,7 @@ view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice p
                struct slice from, struct view_scan *ret_scan)
 {
     MDB_cursor *cursor;
-    int result = snapshot ? 0 : begin(view);
+    int result = !snapshot ? begin(view) : snapshot->view->is_damaged ? -EBADMSG : 0;
 
     if (result < 0)
         return result;
@@ -327,11 +408,13 @@ view_scan_next(struct view_scan *scan, struct slice *ret_key, struct slice *ret_
     if (!scan->is_started && scan->from.len == 0)
         op = MDB_FIRST;
     scan->is_started = true;
-    if (mdb_cursor_get(scan->cursor, &key, &value, op) != 0 ||
-        !slice_starts_with(slice_of_val(key), scan->prefix))
+    int result = mdb_cursor_get(scan->cursor, &key, &value, op);
+    if (result == 0 && key.mv_size == FORMAT_KEY_LEN)
+        result = mdb_cursor_get(scan->cursor, &key, &value, MDB_NEXT);
+    if (told(scan->view, result) != 0 || !slice_starts_with(slice_of_val(key), scan->prefix) ||
+        open_value(scan->view, key, value, ret_value) != 0)
         return false;
     *ret_key = slice_of_val(key);
-    *ret_value = slice_of_val(value);
     touch(scan->view, *ret_key);
     return true;
 }
@@ -356,4 +439,16 @@ view_space(struct view *view, uint64_t *ret_used, uint64_t *ret_size)
     }
     *ret_used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
     *ret_size = info.me_mapsize;
+}
+
+bool
+view_has_snapshots(const struct view *view)
+{
+    return view->snapshots > 0;
+}
+
+bool
+view_is_damaged(const struct view *view)
+{
+    return view->is_damaged;
 }

@@ -2,8 +2,9 @@
 /* The view: an ordered map from keys to values, on LMDB (view.c is the only file that knows it).
  * One long write transaction takes all changes and is read through, too; view_commit ends it,
  * synced, and begins the next. What was not committed is gone after a crash and comes again from
- * the log. Values that are returned are valid until the next change. Results: 0 or a negative
- * errno. */
+ * the log. Values that are returned are valid until the next change, and nobody may count on their
+ * alignment. Results: 0 or a negative errno. A view of a release whose values had no checks is
+ * emptied when it is opened. */
 #ifndef MAILBOX_VIEW_H
 #define MAILBOX_VIEW_H
 
@@ -62,6 +63,13 @@ MUST_USE int view_scan_open(struct view *view, struct view_snapshot *snapshot, s
 MUST_USE bool view_scan_next(struct view_scan *scan, struct slice *ret_key,
                              struct slice *ret_value);
 void view_scan_close(struct view_scan *scan);
+
+/* True from the moment on when something was read that is not what was written: each value has a
+ * check of itself and its key. Such a value is not returned: -EBADMSG, and scans end. From then on
+ * everything is refused in the same way: the view must be made anew from the log. */
+bool view_is_damaged(const struct view *view);
+/* While one is open, the view cannot be closed. */
+bool view_has_snapshots(const struct view *view);
 
 /* Octets in use and octets that the map has. */
 void view_space(struct view *view, uint64_t *ret_used, uint64_t *ret_size);

@@ -196,6 +196,15 @@ assert_check_is_clean(struct world *world)
     assert_int_equal(world->findings, 0);
 }
 
+static uint64_t
+turns_of(struct world *world)
+{
+    struct store_stats stats;
+
+    store_stats_get(world->store, &stats);
+    return stats.turns;
+}
+
 /* One turn of random operations. On return `model` is what must be there; when the outcome is not
  * known (a crash), *ret_maybe is what may be there instead and true is returned. */
 static bool
@@ -212,12 +221,15 @@ do_turn(struct world *world, struct model *model, struct model *ret_maybe)
         store_drop(world->store);
         return false;
     }
+    uint64_t turns = turns_of(world);
     enum store_result result = commit(world);
     if (sim_host_is_dead(world->host))
         return true;
     if (result == STORE_OK) {
         *model = *ret_maybe;
-        world->doubt_count = 0;
+        /* A turn with nothing in it was never written, and makes nothing void. */
+        if (turns_of(world) > turns)
+            world->doubt_count = 0;
     } else if (result == STORE_TEMPORARY && world->doubt_count < DOUBTS_MAX) {
         world->doubts[world->doubt_count++] = *ret_maybe;
     }
