@@ -275,11 +275,10 @@ copy_aside(struct store *store, struct host_dir *aside, struct place place, uint
     return result;
 }
 
-void
-store_set_aside(struct store *store, struct place place, uint64_t len, const char *what)
+static int
+set_aside(struct store *store, struct place place, uint64_t len)
 {
     struct host_dir *aside = NULL;
-    char text[256];
     int result = host_dir_make(store->options.dir, "damaged");
 
     if (result == 0 || result == -EEXIST)
@@ -287,6 +286,15 @@ store_set_aside(struct store *store, struct place place, uint64_t len, const cha
     if (result == 0)
         result = copy_aside(store, aside, place, len);
     host_dir_close(&aside);
+    return result;
+}
+
+void
+store_set_aside(struct store *store, struct place place, uint64_t len, const char *what)
+{
+    char text[256];
+    int result = set_aside(store, place, len);
+
     snprintf(text, sizeof(text), "%s: segment %u, octets %llu to %llu%s", what, place.segment,
              (unsigned long long)place.offset, (unsigned long long)(place.offset + len),
              result == 0 ? ", set aside in damaged/" : ", could not be set aside");
@@ -295,6 +303,20 @@ store_set_aside(struct store *store, struct place place, uint64_t len, const cha
 }
 
 /* ---- recovery ------------------------------------------------------------------------------ */
+
+/* The last turn is not whole: the power went while it was written, and nobody was told that it is
+ * durable; or the disk has changed it since. */
+static void
+keep_tail(struct store *store, const struct log_found *found)
+{
+    if (found->is_blank)
+        return;
+    store_report(store, "tail_cut",
+                 set_aside(store, found->place, found->len) == 0
+                     ? "the last turn is not whole; set aside in damaged/: segment"
+                     : "the last turn is not whole: segment",
+                 found->place.segment);
+}
 
 static bool
 replay_one(void *context, const struct log_found *found)
@@ -307,6 +329,7 @@ replay_one(void *context, const struct log_found *found)
         store_set_aside(store, found->place, found->len, "the log is damaged");
         return true;
     case LOG_TAIL:
+        keep_tail(store, found);
         return true;
     case LOG_TURN:
         break;

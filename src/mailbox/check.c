@@ -498,6 +498,8 @@ step_refs(struct check *check)
         if (!view_scan_next(&check->scan, &key, &value)) {
             view_scan_close(&check->scan);
             check->is_scanning = false;
+            if (view_is_damaged(check->store->view))
+                find(check, "the view cannot be read to its end");
             return 0;
         }
         if (!key_parse(key, &parts) || parts.number < check->window ||

@@ -67,6 +67,7 @@ struct log_found {
     struct turn_header header;
     struct slice meta;
     bool is_body_damaged; /* asked for with is_thorough */
+    bool is_blank;        /* LOG_TAIL: nothing but zeros */
 };
 
 /* A walk. Before the cut: in the last segment a turn whose bodies are not whole and that no good

@@ -197,6 +197,7 @@ pass_over(struct log_walk *walk, const struct log_segment *segment,
     }
     go_to_next_segment(walk);
     found->event = next_segment ? LOG_DAMAGED : LOG_TAIL;
+    found->is_blank = is_blank;
     bool is_whole = next_segment && walk->last != 0 && next_segment->first_turn == walk->last + 1;
     return next_segment && (is_blank || is_whole) ? 0 : 1;
 }

@@ -149,6 +149,7 @@ on_configure(struct role_frame *frame, const struct parent_role_configure *note)
         .config = &frame->config,
         .index = note->index,
         .processes = note->processes ? note->processes : 1,
+        .falls = note->falls,
         .fail = fail,
         .fail_context = frame,
     };

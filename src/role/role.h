@@ -46,6 +46,7 @@ struct role_start {
     const struct config *config; /* the same place always; a reload changes the values */
     unsigned index;              /* this process among those of its kind, from 0 */
     unsigned processes;          /* how many there are of its kind, at least 1 */
+    unsigned falls;              /* how often it fell before, by a bad access or an assertion */
     /* Tells the parent that this role wants to end; used for what cannot be gone on with. */
     void (*fail)(void *context, const char *why);
     void *fail_context;

@@ -7,6 +7,7 @@ import os
 import poplib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -152,8 +153,9 @@ class Damage(unittest.TestCase):
         for number in range(SENT):
             self.office.send(f"damage {number}", body=b"%076d\r\n" % number * 200)
         self.office.stop()
+        self.starts = self.office.log_text().count("event=store_open")
         self.store = self.office.folder / "data/store"
-        self.segment = max((self.store / "log").iterdir())
+        self.segment = max((self.store / "log").glob("*.seg"))
         self.addCleanup(self.close)
 
     def close(self):
@@ -239,6 +241,27 @@ class Damage(unittest.TestCase):
         self.write_at(self.segment, 8, b"\x09")
         self.office.start()
         self.assertTrue(wait_for(lambda: "event=damaged" in self.office.log_text()))
+        self.assertEqual(self.readable(), (list(range(SENT)), []))
+
+    def test_a_segment_header_stands_twice(self):
+        """With the view gone too, nothing else says how the log is to be read."""
+        for path in (self.segment, self.segment.with_suffix(".twin")):
+            good = path.read_bytes()[:64]
+            self.write_at(path, 8, b"\x09" * 40)
+            shutil.rmtree(self.store / "view")
+            self.office.start()
+            self.assertEqual(self.readable(), (list(range(SENT)), []))
+            self.office.stop()
+            self.assertEqual(path.read_bytes()[:64], good)
+
+    def test_a_store_that_falls_again_begins_with_a_new_view(self):
+        self.office.start()
+        for fall in (1, 2):
+            pid = min(self.office.processes("store"))
+            os.kill(pid, signal.SIGABRT)
+            self.assertTrue(wait_for(lambda: set(self.office.processes("store")) - {pid}), fall)
+        self.assertTrue(wait_for(lambda: "the store fell again and again" in self.office.log_text()))
+        self.assertTrue(wait_for(lambda: self.office.log_text().count("event=store_open") == 3 + self.starts))
         self.assertEqual(self.readable(), (list(range(SENT)), []))
 
 

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -623,6 +624,25 @@ a_view_ahead_of_its_log_is_refused_with_the_remedy(void **state)
 }
 
 static void
+a_suspect_view_is_put_aside(void **state)
+{
+    struct folder *folder = *state;
+    char path[400];
+
+    folder_deliver(folder, 7, "one");
+    for (int i = 0; i < 2; i++) { /* the one that was put aside before gives way */
+        store_close(&folder->store);
+        folder->options.is_view_suspect = true;
+        folder_open_store(folder);
+        assert_reads(folder, 7, 1, "one");
+        path_in(folder, "view.damaged/data.mdb", path);
+        assert_int_equal(access(path, F_OK), 0);
+    }
+    folder->options.is_view_suspect = false;
+    assert_non_null(strstr(folder->reports, "the store fell again and again"));
+}
+
+static void
 a_damaged_turn_is_set_aside_and_gone_on_from(void **state)
 {
     struct folder *folder = *state;
@@ -765,6 +785,7 @@ main(void)
         IN_FOLDER(a_newer_format_is_refused_and_not_touched),
         IN_FOLDER(two_stores_cannot_have_the_same_folder),
         IN_FOLDER(a_view_ahead_of_its_log_is_refused_with_the_remedy),
+        IN_FOLDER(a_suspect_view_is_put_aside),
         IN_FOLDER(a_damaged_turn_is_set_aside_and_gone_on_from),
         IN_FOLDER(annotations_follow_their_mailbox),
         IN_FOLDER(what_is_read_in_order_is_what_was_written),

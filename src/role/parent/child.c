@@ -5,6 +5,7 @@
 #include "host/log.h"
 
 #include <errno.h>
+#include <signal.h>
 
 enum { PROGRAM_PATH_MAX = 4096 };
 
@@ -242,6 +243,12 @@ on_not_executed(struct child *child)
     parent_stop(parent);
 }
 
+static bool
+is_fall(int status)
+{
+    return status == -SIGSEGV || status == -SIGBUS || status == -SIGABRT;
+}
+
 /* Doubles the delay for one that dies again and again, so that it cannot eat the machine. */
 static void
 on_process_end(void *context, int status)
@@ -255,6 +262,7 @@ on_process_end(void *context, int status)
     host_process_close(&child->process);
     host_channel_close(&child->control);
     note_ledger_finish(&child->ledger);
+    child->falls += is_fall(status);
     if (child->state != TOOL_PARENT_STATE_STOPPING)
         child->state = TOOL_PARENT_STATE_FAILED;
     if (status == HOST_PROCESS_NOT_EXECUTED && !was_ready)
@@ -304,6 +312,7 @@ send_configure(struct child *child)
         .index = child->index,
         .processes = parent->processes,
         .log_seed = parent->log_seed,
+        .falls = child->falls,
         .config = encode_config(child, &encoded, &blob),
         .config_blob = blob,
     };

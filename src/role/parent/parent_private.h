@@ -39,6 +39,7 @@ struct child {
     struct note_ledger ledger;
     enum tool_parent_state state;
     uint32_t restarts;
+    uint32_t falls; /* deaths by a bad access or an assertion */
     uint64_t reload_round; /* the last that it works by */
     int64_t delay_ms; /* before the next restart */
     struct instant started;

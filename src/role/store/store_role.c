@@ -488,6 +488,8 @@ open_store(struct store_role *role, struct buffer *why)
     struct store_options options = {
         .host = role->host,
         .dir = role->dir,
+        /* LMDB believes its pages, and may fall over one that the disk has changed. */
+        .is_view_suspect = role->start.falls > 0 && role->start.falls % 2 == 0,
         .segment_bytes = role->config->store_segment_size,
         .map_bytes = role->config->store_map_size,
         .retain = role->config->store_retain,
