@@ -47,9 +47,10 @@ read_value(struct arena *arena, const struct directory_field *field,
     struct cursor number = cursor_of(field->value);
 
     if (slice_equal(field->key, SLICE("id")))
-        return cursor_take_u64(&number, 1, UINT64_MAX - 1, &secret->id) && cursor_is_done(&number)
+        return secret->id == 0 && cursor_take_u64(&number, 1, UINT64_MAX - 1, &secret->id) &&
+                       cursor_is_done(&number)
                    ? NULL
-                   : "expected the number of an account";
+                   : "expected the number of an account, once";
     if (slice_equal(field->key, SLICE("crypt"))) {
         secret->crypt = arena_copy(arena, field->value);
         return is_argon2id(field->value) || directory_crypt_is_known(field->value)

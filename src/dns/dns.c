@@ -81,7 +81,7 @@ dns_name_parse(struct slice wire, struct arena *arena, struct slice *ret_name, s
             continue;
         }
         if (label_len > LABEL_MAX || !cursor_take_bytes(&cursor, label_len, &label) ||
-            len + label_len + 1 > NAME_TEXT_MAX + 1)
+            len + (len > 0) + label_len > NAME_TEXT_MAX)
             return false;
         if (len > 0)
             text[len++] = '.';
