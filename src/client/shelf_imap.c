@@ -535,6 +535,8 @@ bring_back(struct client_shelf *shelf, const char *from, uint32_t first, uint32_
     struct imap_client_question expunge = {.command = IMAP_CLIENT_EXPUNGE};
     char set[32];
 
+    if (first >= CLIENT_SHELF_OWN_ID) /* they were moved in a copy on this machine */
+        return client_problem_set(problem, CLIENT_PROBLEM_REFUSED, "they are in %s", from);
     (void)snprintf(set, sizeof(set), "%" PRIu32 ":%" PRIu32, first, first + count - 1);
     move.uids = mark.uids = slice_of_string(set);
     expunge.uids = client_imap_facts(imap->session).has_uidplus ? slice_of_string(set) : SLICE("");

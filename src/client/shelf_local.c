@@ -15,7 +15,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 8, FOLDERS_MAX = 2000, LOOK_MS = 3000 };
+enum { DEPTH_MAX = 8, FOLDERS_MAX = 2000, LOOK_MS = 3000, MOVES_MAX = 100 };
+
+/* One move, so that it can be undone: files keep their names. */
+struct moved {
+    struct moved *next;
+    char *from, *to; /* paths of Maildirs; owned */
+    uint32_t first;  /* what the move was called */
+    size_t count;
+    char **uniques; /* owned */
+};
 
 struct local {
     struct client_folder *folder; /* the open one */
@@ -24,6 +33,8 @@ struct local {
     uint32_t last_id;
     size_t *indexes;            /* of the folder's letters, one for each item; owned */
     struct timespec changed[2]; /* cur and new */
+    struct moved *moved; /* the last first; owned */
+    uint32_t moves;      /* messages moved so far: names of moves */
     bool is_tree;
     bool is_opening; /* all that comes now was there before */
 };
@@ -196,6 +207,16 @@ look_at_times(struct local *local)
     return has_changed;
 }
 
+/* A file that comes back when its message has gone is a new one: ids of what is added ascend. */
+static bool
+has_come_back(const struct client_shelf *shelf, uintptr_t id)
+{
+    const struct local *local = shelf->state;
+    size_t index;
+
+    return id > 0 && !local->is_opening && !shelf_find(shelf, (uint32_t)id, &index);
+}
+
 static uint32_t
 id_of(const struct client_shelf *shelf, const struct client_letter *letter)
 {
@@ -205,7 +226,8 @@ id_of(const struct client_shelf *shelf, const struct client_letter *letter)
     if (!letter->unique)
         return letter->id;
     id = (uintptr_t)map_find(&local->ids, slice_of_string(letter->unique));
-    if (id == 0) {
+    if (id == 0 || has_come_back(shelf, id)) {
+        id = 0;
         if (shelf->id_fn && local->is_opening)
             id = shelf->id_fn(shelf->id_context, letter->unique);
         if (id == 0 || id >= CLIENT_SHELF_OWN_ID)
@@ -414,10 +436,48 @@ add_message(struct client_shelf *shelf, const char *to, struct slice message, ui
     return is_good;
 }
 
+static void
+free_moved(struct moved *moved)
+{
+    for (size_t i = 0; i < moved->count; i++)
+        free(moved->uniques[i]);
+    free(moved->uniques);
+    free(moved->from);
+    free(moved->to);
+    free(moved);
+}
+
+/* What is about to be moved. */
+static void
+note_move(struct local *local, struct client_chosen chosen, const char *to)
+{
+    struct moved *moved = calloc(1, sizeof(*moved)), *last = local->moved;
+
+    if (!moved || !(moved->uniques = calloc(chosen.count + 1, sizeof(*moved->uniques))))
+        abort();
+    moved->from = shelf_copy(slice_of_string(local->path));
+    moved->to = shelf_copy(slice_of_string(to));
+    moved->first = CLIENT_SHELF_OWN_ID + local->moves;
+    for (size_t i = 0; i < chosen.count; i++) {
+        const char *unique = client_folder_letter(local->folder, chosen.indexes[i])->unique;
+        moved->uniques[moved->count++] = shelf_copy(slice_of_string(unique ? unique : ""));
+    }
+    local->moves = (local->moves + (uint32_t)moved->count) % CLIENT_SHELF_OWN_ID;
+    moved->next = local->moved;
+    local->moved = moved;
+    for (int i = 1; last && i < MOVES_MAX - 1; i++)
+        last = last->next;
+    while (last && last->next) {
+        struct moved *old = last->next;
+        last->next = old->next;
+        free_moved(old);
+    }
+}
+
 /* From Maildir to Maildir: each file is moved in one step, and keeps its name. */
 static bool
 rename_messages(struct client_shelf *shelf, struct client_ids ids, const char *to,
-                struct client_problem *problem)
+                uint32_t *ret_first, uint32_t *ret_count, struct client_problem *problem)
 {
     struct local *local = shelf->state;
     struct client_chosen chosen;
@@ -425,8 +485,11 @@ rename_messages(struct client_shelf *shelf, struct client_ids ids, const char *t
     char *path = path_of(shelf, to);
 
     chosen.indexes = indexes;
+    note_move(local, chosen, path);
     bool is_good = client_folder_move(local->folder, chosen, path, problem) &&
                    client_folder_finish(local->folder, problem);
+    *ret_first = is_good ? local->moved->first : 0;
+    *ret_count = is_good ? (uint32_t)local->moved->count : 0;
     free(indexes);
     free(path);
     return open_again(shelf, problem) && is_good;
@@ -444,7 +507,7 @@ move_messages(struct client_shelf *shelf, struct client_ids ids, const char *to,
     if (!is_sound(to))
         return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS, "%s: no name for a folder", to);
     if (client_folder_can_move(local->folder))
-        return rename_messages(shelf, ids, to, problem);
+        return rename_messages(shelf, ids, to, ret_first, ret_count, problem);
     for (size_t i = 0; is_good && i < ids.count; i++) {
         struct buffer message;
         if (!shelf_find(shelf, ids.ids[i], &item))
@@ -459,13 +522,52 @@ move_messages(struct client_shelf *shelf, struct client_ids ids, const char *to,
 }
 
 static bool
+is_among(const struct moved *moved, const char *unique)
+{
+    for (size_t i = 0; unique && i < moved->count; i++) {
+        if (strcmp(moved->uniques[i], unique) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Those of a move that are still where it has put them. */
+static bool
+move_back(const struct moved *moved, struct client_problem *problem)
+{
+    struct client_folder_place place = {.path = moved->to};
+    struct client_folder *folder = client_folder_open(&place, problem);
+    size_t count = folder ? client_folder_count(folder) : 0;
+    size_t *indexes = calloc(count + 1, sizeof(*indexes));
+    struct client_chosen chosen = {.indexes = indexes};
+
+    if (!indexes)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        if (is_among(moved, client_folder_letter(folder, i)->unique))
+            indexes[chosen.count++] = i;
+    }
+    bool is_good = folder && client_folder_move(folder, chosen, moved->from, problem) &&
+                   client_folder_finish(folder, problem);
+    client_folder_close(&folder);
+    free(indexes);
+    return is_good;
+}
+
+static bool
 bring_back(struct client_shelf *shelf, const char *from, uint32_t first, uint32_t count,
            struct client_problem *problem)
 {
-    (void)shelf;
-    (void)first;
-    (void)count;
-    return client_problem_set(problem, CLIENT_PROBLEM_REFUSED, "they are in %s", from);
+    struct local *local = shelf->state;
+    const struct moved *moved = local->moved;
+
+    while (moved && (moved->first != first || moved->count != count ||
+                     strcmp(moved->from, local->path) != 0))
+        moved = moved->next;
+    if (!moved)
+        return client_problem_set(problem, CLIENT_PROBLEM_REFUSED, "they are in %s", from);
+    bool is_good = move_back(moved, problem);
+    return open_again(shelf, problem) && is_good;
 }
 
 /* ---- searching and waiting ----------------------------------------------------------------- */
@@ -528,6 +630,11 @@ close_shelf(struct client_shelf *shelf)
 
     client_folder_close(&local->folder);
     map_finish(&local->ids);
+    while (local->moved) {
+        struct moved *next = local->moved->next;
+        free_moved(local->moved);
+        local->moved = next;
+    }
     free(local->path);
     free(local->indexes);
     free(local);

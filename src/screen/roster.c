@@ -98,10 +98,12 @@ roster_merge(struct roster *roster, const struct item *items, size_t count)
     for (size_t i = 0; i < count; i++) { /* both ascend */
         while (old < roster->count && roster->entries[old].id < items[i].id)
             forget_head(&roster->entries[old++]);
-        if (old < roster->count && roster->entries[old].id == items[i].id)
+        if (old < roster->count && roster->entries[old].id == items[i].id) {
             entries[i] = roster->entries[old++];
-        else
+            entries[i].is_asked = false;
+        } else {
             entries[i] = (struct entry){.id = items[i].id, .flags = items[i].flags};
+        }
     }
     while (old < roster->count)
         forget_head(&roster->entries[old++]);

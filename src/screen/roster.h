@@ -51,7 +51,8 @@ void roster_finish(struct roster *roster);
 /* All of a folder; ids ascend. */
 void roster_fill(struct roster *roster, const struct item *items, size_t count);
 
-/* The same folder listed again: what is still there keeps its head, marks and place. */
+/* The same folder listed again: what is still there keeps its head, marks and place; its head is
+ * wanted once more, for flags may have changed. */
 void roster_merge(struct roster *roster, const struct item *items, size_t count);
 
 /* Changes, one at a time. An id that is not above all others is passed over by add. */

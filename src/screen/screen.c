@@ -240,7 +240,6 @@ take_opened(struct screen *screen, const struct news *news)
     screen->generation = news->generation;
     if (is_again) { /* the connection was lost, and is there again */
         roster_merge(&screen->roster, news->items, news->items_count);
-        roster_ask_again(&screen->roster);
         roster_arrange(&screen->roster);
         return;
     }

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: ISC
 """`facteur mail` when the server has gone (case C10): the copy of `facteur sync` serves, what is changed in it goes to the
 server when it is back, and nothing is lost when the client is killed."""
+import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -96,6 +98,67 @@ class OffLine(mail.Mail):
         screen.wait_until(lambda s: re.search(r"! +2024 花子", s), "a flag of the other program")
         self.check_server()
         self.quit(screen)
+
+    def test_c10_the_mailbox_is_there_at_once_and_the_server_is_asked_behind(self):
+        """A server that takes the connection and says nothing yet: nobody waits for it."""
+        self.office.stop()
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the copy")
+        self.change(screen)
+        self.quit(screen)
+        self.office.start()
+        self.freeze(signal.SIGSTOP)
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "local copy, asking the server" in s, "the copy, at once")
+        screen.press("=\r")
+        screen.wait_for("東京は雨です")
+        screen.press("qF")  # changed while the server is asked: that goes there, too
+        screen.wait_until(lambda s: re.search(r"! +2024 花子", s), "a flag")
+        self.freeze(signal.SIGCONT)
+        screen.wait_until(lambda s: "Lunch" in s and " on line" in s, "the server")
+        self.check_server()
+        wait_for(lambda: self.flags_of_hanako() == {rb"\Seen", rb"\Flagged"})
+        self.quit(screen)
+
+    def freeze(self, how):
+        for pid in self.office.processes():
+            os.kill(pid, how)
+
+    def flags_of_hanako(self):
+        client = self.imap()
+        client.select("INBOX", readonly=True)
+        found = client.search(None, "FROM", "hanako")[1][0]
+        return set(re.findall(rb"\\\w+", client.fetch(found, "(FLAGS)")[1][0])) - {b"\\Recent"}
+
+    def test_c10_a_move_is_undone_off_line(self):
+        self.office.stop()
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the copy")
+        screen.press("=sArchive\r")
+        screen.wait_without("Prices")
+        screen.press("u")
+        screen.wait_for("Prices")
+        self.quit(screen)
+        self.office.start()
+        screen = self.open_list()
+        self.assertEqual(self.flags("Prices"), set())
+        self.assertIsNone(self.flags("Prices", "Archive"))
+        self.quit(screen)
+
+    def test_c10_maildirs_that_were_never_synced_can_be_read(self):
+        """Of another program, where the copy would be: they are shown, and not changed."""
+        copy = next(p for p in self.home.joinpath("Mail").iterdir() if p.name.startswith("alice"))
+        shutil.rmtree(copy / ".facteur")
+        before = sorted(str(p) for p in copy.rglob("*"))
+        self.office.stop()
+        screen = self.open()
+        screen.wait_until(lambda s: "Lunch" in s and "off line: local copy" in s, "the Maildirs")
+        screen.press("jj\r")
+        screen.wait_for("See https://example.org/menu")
+        screen.press("qF")
+        screen.wait_for("has never compared these Maildirs")
+        self.quit(screen)
+        self.assertEqual(sorted(str(p) for p in copy.rglob("*")), before)
 
     def test_c10_what_is_written_off_line_waits_and_goes(self):
         self.office.stop()

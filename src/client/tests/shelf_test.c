@@ -173,6 +173,36 @@ messages_are_flagged_found_moved_and_deleted(void **state)
     close_room(&room, &shelf);
 }
 
+static void
+a_move_is_undone(void **state)
+{
+    struct client_problem problem = {0};
+    struct room room;
+    struct client_shelf *shelf = open_room(&room);
+    uint32_t first, count, id;
+    struct client_ids one = {.ids = &id, .count = 1};
+    size_t items;
+
+    (void)state;
+    assert_true(client_shelf_select(shelf, "INBOX", &problem));
+    id = client_shelf_items(shelf, &items)[0].id;
+    assert_true(client_shelf_move(shelf, one, "Trash", &first, &count, &problem));
+    assert_int_equal(count, 1);
+    (void)client_shelf_items(shelf, &items);
+    size_t left = items;
+    assert_false(client_shelf_bring(shelf, "Trash", first + 1, count, &problem));
+    problem = (struct client_problem){0};
+    assert_true(client_shelf_bring(shelf, "Trash", first, count, &problem));
+    const struct client_shelf_item *both = client_shelf_items(shelf, &items);
+    assert_int_equal(items, left + 1);
+    assert_true(both[0].id < both[1].id);
+    assert_int_not_equal(both[1].id, id);
+    assert_int_equal(room.arrived, 1);
+    assert_true(client_shelf_select(shelf, "Trash", &problem));
+    assert_false(client_shelf_bring(shelf, "Trash", first, count, &problem));
+    close_room(&room, &shelf);
+}
+
 /* The unique names of the Maildir's files are read from outside, as another program would. */
 static uint32_t
 id_by_name(void *context, const char *unique)
@@ -230,6 +260,7 @@ main(void)
         cmocka_unit_test(folders_of_a_tree_are_listed_and_counted),
         cmocka_unit_test(changes_of_others_are_told_and_ids_stay),
         cmocka_unit_test(messages_are_flagged_found_moved_and_deleted),
+        cmocka_unit_test(a_move_is_undone),
         cmocka_unit_test(ids_can_be_given_and_files_keep_their_names),
     };
 

@@ -170,6 +170,16 @@ move(struct worker *worker, const struct wish *wish)
         worker_put(worker, news);
 }
 
+static bool
+bring(struct worker *worker, const struct wish *wish, struct client_problem *problem)
+{
+    char *from = worker_name_on_shelf(worker, wish->folder);
+    bool is_good = client_shelf_bring(worker->shelf, from, wish->first, wish->count, problem);
+
+    free(from);
+    return is_good;
+}
+
 static void
 change(struct worker *worker, const struct wish *wish)
 {
@@ -180,7 +190,7 @@ change(struct worker *worker, const struct wish *wish)
             ? client_shelf_flag(worker->shelf, ids, wish->add, wish->remove, &problem)
         : wish->kind == WISH_DELETE
             ? client_shelf_delete(worker->shelf, ids, &problem)
-            : client_shelf_bring(worker->shelf, wish->folder, wish->first, wish->count, &problem);
+            : bring(worker, wish, &problem);
 
     if (!is_good)
         worker_fail(worker, wish->kind, &problem);
@@ -217,15 +227,16 @@ static const struct {
     bool needs_shelf;
     bool has_ids;       /* of the open folder */
     bool is_repeatable; /* twice does what once does */
+    bool is_change;     /* of messages */
 } rows[] = {
     [WISH_FOLDERS] = {tell_wished_folders, true, false, true},
     [WISH_OPEN] = {open_wished, true, false, true},
     [WISH_HEADS] = {tell_wished_heads, true, true, true},
     [WISH_READ] = {worker_read, true, true, true},
-    [WISH_FLAG] = {change, true, true, true},
-    [WISH_DELETE] = {change, true, true, true},
-    [WISH_MOVE] = {move, true, true, true},
-    [WISH_BRING] = {change, true, false, false},
+    [WISH_FLAG] = {change, true, true, true, true},
+    [WISH_DELETE] = {change, true, true, true, true},
+    [WISH_MOVE] = {move, true, true, true, true},
+    [WISH_BRING] = {change, true, false, false, true},
     [WISH_SEARCH] = {search, true, false, true},
     [WISH_SAVE] = {worker_save, true, true, true},
     [WISH_SHOW] = {worker_show, true, true, true},
@@ -259,6 +270,19 @@ refuse(struct worker *worker, const struct wish *wish)
         worker_fail(worker, wish->kind, &problem);
 }
 
+/* False when the wish must not change anything there. That a message was read is not worth a word. */
+static bool
+may_change(struct worker *worker, const struct wish *wish)
+{
+    struct client_problem problem = {0};
+
+    if (!rows[wish->kind].is_change || worker_may_change(worker, &problem))
+        return true;
+    if (wish->kind != WISH_FLAG || wish->add != CLIENT_SEEN)
+        worker_fail(worker, wish->kind, &problem);
+    return false;
+}
+
 /* A line that was cut is seen when something is wished: then the server is asked anew, or the copy
  * serves, and the wish is granted there. */
 static void
@@ -277,6 +301,8 @@ grant(struct worker *worker, const struct wish *wish)
             refuse(worker, wish);
             return;
         }
+        if (!may_change(worker, wish))
+            return;
         worker->is_trying = turn == 0 && rows[wish->kind].is_repeatable;
         rows[wish->kind].fn(worker, wish);
         worker->is_trying = false;
@@ -315,6 +341,8 @@ rest(struct worker *worker)
     struct pollfd poller = {.fd = worker->bell, .events = POLLIN};
 
     bool may_try = !instant_is_before(client_now(), worker->retry);
+    if (worker_look_behind(worker))
+        return;
     if (!worker->shelf && worker->root && may_try) { /* the line was cut: the copy serves */
         if (worker_have_shelf(worker, WISH_FOLDERS))
             worker_tell_folders(worker);
@@ -325,7 +353,7 @@ rest(struct worker *worker)
             worker_tell_folders(worker);
         return;
     }
-    if (worker_is_off_line(worker) && may_try) {
+    if (worker_is_off_line(worker) && may_try && !worker->behind) {
         worker_try_server(worker);
         return;
     }
@@ -352,8 +380,12 @@ rest(struct worker *worker)
 static void
 finish(struct worker *worker)
 {
+    struct client_problem problem = {0};
+
     client_shelf_close(&worker->shelf);
     worker_send_changes(worker);
+    if (worker->behind) /* what it has not done, the next run does */
+        (void)!behind_end(&worker->behind, &problem);
     view_finish(&worker->view);
     book_close(&worker->book);
     free(worker->folder);

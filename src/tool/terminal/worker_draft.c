@@ -327,7 +327,8 @@ worker_keep(struct worker *worker, const struct wish *wish)
         }
         buffer_put(&message, buffer_slice(&making.composed.outgoing.content));
         char *folder = drafts_folder(worker);
-        if (worker->shelf && client_shelf_add(worker->shelf, folder, buffer_slice(&message),
+        if (worker->shelf && worker_may_change(worker, &problem) &&
+            client_shelf_add(worker->shelf, folder, buffer_slice(&message),
                                               CLIENT_DRAFT | CLIENT_SEEN, &problem))
             worker_say(worker, false, "Kept in %s; e goes on with it there.", folder);
         else

@@ -5,6 +5,7 @@
 
 #include "client/shelf.h"
 #include "tool/mail/view.h"
+#include "tool/terminal/behind.h"
 #include "tool/terminal/book.h"
 #include "tool/terminal/worker.h"
 
@@ -25,6 +26,8 @@ struct worker {
     uint32_t validity;      /* UIDVALIDITY of it; 0: not known */
     bool is_trying;         /* the line may have been cut: the wish is granted once more */
     bool is_lost;           /* it was */
+    struct behind *behind;  /* a run of sync; NULL: none */
+    bool waits_still;       /* the run has failed for another reason than a line: go on without */
     struct news *changes;   /* that have come since they were last sent */
     struct instant retry;   /* when the server may be tried again */
     struct instant counted; /* when the folders were last counted */
@@ -52,6 +55,11 @@ void worker_open_folder(struct worker *worker, const char *name);
 void worker_tell_folders(struct worker *worker);
 /* Off-line in the copy: ask the server again, now. */
 void worker_try_server(struct worker *worker);
+/* Looks how far the run of sync is; true when it has ended, and much may be new. */
+bool worker_look_behind(struct worker *worker);
+/* Before a change: the mark of the copy that says so is made. False, and the problem is set, where
+ * nothing may be changed. */
+MUST_USE bool worker_may_change(struct worker *worker, struct client_problem *problem);
 /* True when the copy serves, and a server is not there. */
 bool worker_is_off_line(const struct worker *worker);
 /* What a folder of the account is called on the shelf that is open; owned by the caller. */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* Where the messages are: on the server, or, when it cannot be reached, in the copy that `facteur
- * sync` keeps on this machine. What is changed there goes to the server when it is back, before
- * anything else is asked of it. Messages have the same ids in both, so that a list stays what it is
- * when the line is cut. */
+ * sync` keeps on this machine. What is changed there goes to the server when it is back: until that
+ * has been done, the copy goes on serving. Messages have the same ids in both, so that a list stays
+ * what it is when the line is cut. */
 #include "sync/copy.h"
-#include "sync/sync.h"
 #include "tool/terminal/worker_private.h"
 
 #include <stdlib.h>
 
-enum { RETRY_MS = 30 * 1000, NAME_MAX_OCTETS = 4096 };
+enum {
+    RETRY_MS = 30 * 1000,
+    NAME_MAX_OCTETS = 4096,
+    PROGRESS_MAX = 256 * 1024,
+    COPY_MAX = 64 << 20
+};
 
 bool
 worker_is_off_line(const struct worker *worker)
@@ -44,36 +48,86 @@ worker_name_on_shelf(const struct worker *worker, const char *name)
 
 /* ---- what was changed off-line ------------------------------------------------------------- */
 
+/* While it goes to the server, the copy serves: nobody waits for it. */
 static void
-take_event(void *context, const struct sync_event *event)
+begin_behind(struct worker *worker)
 {
-    struct worker *worker = context;
-
-    if (event->deed == SYNC_PASSED_OVER)
-        worker_say(worker, true, "%s: %s", event->folder, event->why);
+    if (!worker->behind)
+        worker->behind = behind_start(&worker->options.desk->login, worker->root, worker->bell);
+    worker_tell_state(worker, "local copy, asking the server", true);
 }
 
-/* False when the server cannot be reached. What else goes wrong is told, and tried again with the
- * next connection. */
-static bool
-send_copy(struct worker *worker, struct client_problem *problem)
+static void
+tell_behind(struct worker *worker)
 {
-    struct sync_options options = {.login = &worker->options.desk->login,
-                                   .root = worker->root,
-                                   .on_event = take_event,
-                                   .context = worker};
-    struct sync_tally tally;
+    struct buffer text, passed;
 
-    if (!worker->root || !copy_is_changed(worker->root))
-        return true;
-    worker_tell_state(worker, "taking changes to the server…", false);
-    if (sync_run(&options, &tally, problem))
-        return true;
-    if (problem->kind == CLIENT_PROBLEM_UNREACHABLE || problem->kind == CLIENT_PROBLEM_TEMPORARY)
+    buffer_init(&text, PROGRESS_MAX);
+    buffer_init(&passed, PROGRESS_MAX);
+    buffer_put_text(&text, "local copy, taking changes to the server: ");
+    size_t before = buffer_len(&text);
+    behind_put(worker->behind, &text, &passed);
+    bool is_far = buffer_len(&text) > before;
+    buffer_put_byte(&text, '\0');
+    if (is_far)
+        worker_tell_state(worker, (const char *)buffer_slice(&text).at, true);
+    for (struct slice rest = buffer_slice(&passed); rest.len > 0;) {
+        struct slice line = slice_first(rest, slice_find_byte(rest, '\n'));
+        rest = slice_skip(rest, line.len + 1);
+        worker_say(worker, true, "%.*s", CLIENT_TEXT(line));
+    }
+    buffer_finish(&text);
+    buffer_finish(&passed);
+}
+
+static void
+wait_for_retry(struct worker *worker)
+{
+    worker->retry = instant_after(client_now(), duration_ms(RETRY_MS));
+}
+
+/* The server takes the place of the copy, unless that was changed meanwhile. */
+static void
+end_behind(struct worker *worker)
+{
+    struct client_problem problem = {0};
+    bool is_good = behind_end(&worker->behind, &problem);
+
+    if (!is_good &&
+        (problem.kind == CLIENT_PROBLEM_UNREACHABLE || problem.kind == CLIENT_PROBLEM_TEMPORARY)) {
+        wait_for_retry(worker);
+        worker_tell_state(worker, "off line: local copy", true);
+        return;
+    }
+    if (!is_good)
+        worker_say(worker, true, "What was changed off line waits still: %s", problem.text);
+    worker->waits_still = !is_good;
+    worker_try_server(worker);
+}
+
+bool
+worker_look_behind(struct worker *worker)
+{
+    if (!worker->behind)
         return false;
-    worker_say(worker, true, "What was changed off line waits still: %s", problem->text);
-    *problem = (struct client_problem){0};
+    tell_behind(worker);
+    if (!behind_is_done(worker->behind))
+        return false;
+    end_behind(worker);
     return true;
+}
+
+bool
+worker_may_change(struct worker *worker, struct client_problem *problem)
+{
+    if (!worker_is_off_line(worker))
+        return true;
+    if (!copy_is_there(worker->root))
+        return client_problem_set(problem, CLIENT_PROBLEM_REFUSED,
+                                  "Nothing was changed: 'facteur sync' has never compared these "
+                                  "Maildirs with the server.");
+    /* What is done from now on is known to have been done, whatever becomes of this process. */
+    return copy_mark_changed(worker->root, problem);
 }
 
 /* ---- connecting ---------------------------------------------------------------------------- */
@@ -86,23 +140,39 @@ open_place(struct worker *worker, const struct client_folder_place *place,
     return worker->shelf != NULL;
 }
 
-/* What is done there from now on is known to have been done, whatever becomes of this process. */
 static bool
-open_copy(struct worker *worker)
+open_copy(struct worker *worker, const char *state)
 {
     struct client_folder_place place = {.path = worker->root};
     struct client_problem problem = {0};
 
-    worker->is_local = worker->root && copy_mark_changed(worker->root, &problem) &&
-                       open_place(worker, &place, &problem);
-    if (worker->is_local)
-        worker_tell_state(worker, "off line: local copy", true);
-    else
-        worker_tell_state(worker, "off line", false);
+    worker->is_local = worker->root && open_place(worker, &place, &problem);
+    worker_tell_state(worker, worker->is_local ? state : "off line: no copy here",
+                      worker->is_local);
     return worker->is_local;
 }
 
-/* The server, else the copy on this machine, else nothing for a while. */
+/* Also Maildirs of another program: they can be read. */
+static void
+find_copy(struct worker *worker)
+{
+    struct client_problem problem = {0};
+    struct copy_folders folders = {0};
+    struct arena arena;
+
+    arena_init(&arena, COPY_MAX);
+    free(worker->root);
+    worker->root = desk_copy_root(worker->options.desk->login.account);
+    if (worker->root && !copy_is_there(worker->root) &&
+        (!copy_list(&arena, worker->root, &folders, &problem) || folders.count == 0)) {
+        free(worker->root);
+        worker->root = NULL;
+    }
+    arena_finish(&arena);
+}
+
+/* The server, else the copy on this machine, else nothing for a while. What was changed in the copy
+ * goes to the server first, while the copy serves. */
 static bool
 connect_shelf(struct worker *worker, struct client_problem *problem)
 {
@@ -112,21 +182,22 @@ connect_shelf(struct worker *worker, struct client_problem *problem)
                                         .path = options->path};
 
     worker->is_local = options->name == NULL;
-    if (options->name) {
-        worker_tell_state(worker, "connecting…", false);
-        free(worker->root);
-        worker->root = desk_copy_root(options->desk->login.account);
-        if (worker->root && !copy_is_there(worker->root)) {
-            free(worker->root);
-            worker->root = NULL;
-        }
+    if (options->name && !worker->behind)
+        find_copy(worker);
+    if (options->name && worker->root && !worker->waits_still &&
+        (worker->behind || copy_is_changed(worker->root)) &&
+        open_copy(worker, "local copy, asking the server")) {
+        begin_behind(worker);
+        return true;
     }
-    if (send_copy(worker, problem) && open_place(worker, &place, problem)) {
+    worker->waits_still = false; /* it is tried again with the next connection */
+    worker_tell_state(worker, options->name ? "connecting…" : "opening…", false);
+    if (open_place(worker, &place, problem)) {
         worker_tell_state(worker, options->name ? "on line" : "on this machine", true);
         return true;
     }
-    worker->retry = instant_after(client_now(), duration_ms(RETRY_MS));
-    if (!open_copy(worker))
+    wait_for_retry(worker);
+    if (!options->name || !open_copy(worker, "off line: local copy"))
         return false;
     if (problem->kind != CLIENT_PROBLEM_UNREACHABLE) /* a wrong password does not pass by itself */
         worker_say(worker, true, "%s", problem->text);
@@ -153,6 +224,12 @@ worker_have_shelf(struct worker *worker, enum wish_kind wish)
 void
 worker_try_server(struct worker *worker)
 {
+    if (worker->behind)
+        return; /* it is being asked */
+    if (worker_is_off_line(worker) && !worker->waits_still && copy_is_changed(worker->root)) {
+        begin_behind(worker);
+        return;
+    }
     client_shelf_close(&worker->shelf);
     if (worker_have_shelf(worker, WISH_FOLDERS))
         worker_tell_folders(worker);
