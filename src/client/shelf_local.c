@@ -33,8 +33,8 @@ struct local {
     uint32_t last_id;
     size_t *indexes;            /* of the folder's letters, one for each item; owned */
     struct timespec changed[2]; /* cur and new */
-    struct moved *moved; /* the last first; owned */
-    uint32_t moves;      /* messages moved so far: names of moves */
+    struct moved *moved;        /* the last first; owned */
+    uint32_t moves;             /* messages moved so far: names of moves */
     bool is_tree;
     bool is_opening; /* all that comes now was there before */
 };

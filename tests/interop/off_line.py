@@ -107,21 +107,24 @@ class OffLine(mail.Mail):
         self.change(screen)
         self.quit(screen)
         self.office.start()
-        self.freeze(signal.SIGSTOP)
+        doors = list(self.office.processes("access"))
+        self.addCleanup(self.signal_all, doors, signal.SIGCONT)
+        self.signal_all(doors, signal.SIGSTOP)
         screen = self.open()
         screen.wait_until(lambda s: "Lunch" in s and "local copy, asking the server" in s, "the copy, at once")
         screen.press("=\r")
         screen.wait_for("東京は雨です")
         screen.press("qF")  # changed while the server is asked: that goes there, too
         screen.wait_until(lambda s: re.search(r"! +2024 花子", s), "a flag")
-        self.freeze(signal.SIGCONT)
+        self.signal_all(doors, signal.SIGCONT)
         screen.wait_until(lambda s: "Lunch" in s and " on line" in s, "the server")
         self.check_server()
         wait_for(lambda: self.flags_of_hanako() == {rb"\Seen", rb"\Flagged"})
         self.quit(screen)
 
-    def freeze(self, how):
-        for pid in self.office.processes():
+    @staticmethod
+    def signal_all(processes, how):
+        for pid in processes:
             os.kill(pid, how)
 
     def flags_of_hanako(self):

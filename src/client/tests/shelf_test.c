@@ -115,8 +115,8 @@ changes_of_others_are_told_and_ids_stay(void **state)
     assert_int_equal(room.arrived, 0);
     uint32_t first = items[0].id, second = items[1].id;
     keep(&room, "INBOX", "later");
-    assert_true(client_shelf_wait(shelf, instant_after(client_now(), duration_s(60)), -1,
-                                  &problem));
+    assert_true(
+        client_shelf_wait(shelf, instant_after(client_now(), duration_s(60)), -1, &problem));
     assert_int_equal(room.arrived, 1);
     items = client_shelf_items(shelf, &count);
     assert_int_equal(count, 3);
@@ -236,8 +236,8 @@ ids_can_be_given_and_files_keep_their_names(void **state)
     assert_true(items[1].id > CLIENT_SHELF_OWN_ID);
     uint32_t id = 500, last = items[1].id;
     keep(&room, "INBOX", "later");
-    assert_true(client_shelf_wait(shelf, instant_after(client_now(), duration_s(60)), -1,
-                                  &problem));
+    assert_true(
+        client_shelf_wait(shelf, instant_after(client_now(), duration_s(60)), -1, &problem));
     items = client_shelf_items(shelf, &count);
     assert_int_equal(count, 3);
     assert_true(items[2].id > last);

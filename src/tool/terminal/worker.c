@@ -185,12 +185,10 @@ change(struct worker *worker, const struct wish *wish)
 {
     struct client_ids ids = {.ids = wish->ids, .count = wish->ids_count};
     struct client_problem problem = {0};
-    bool is_good =
-        wish->kind == WISH_FLAG
-            ? client_shelf_flag(worker->shelf, ids, wish->add, wish->remove, &problem)
-        : wish->kind == WISH_DELETE
-            ? client_shelf_delete(worker->shelf, ids, &problem)
-            : bring(worker, wish, &problem);
+    bool is_good = wish->kind == WISH_FLAG
+                       ? client_shelf_flag(worker->shelf, ids, wish->add, wish->remove, &problem)
+                   : wish->kind == WISH_DELETE ? client_shelf_delete(worker->shelf, ids, &problem)
+                                               : bring(worker, wish, &problem);
 
     if (!is_good)
         worker_fail(worker, wish->kind, &problem);
@@ -270,7 +268,8 @@ refuse(struct worker *worker, const struct wish *wish)
         worker_fail(worker, wish->kind, &problem);
 }
 
-/* False when the wish must not change anything there. That a message was read is not worth a word. */
+/* False when the wish must not change anything there. That a message was read is not worth a word.
+ */
 static bool
 may_change(struct worker *worker, const struct wish *wish)
 {

@@ -329,7 +329,7 @@ worker_keep(struct worker *worker, const struct wish *wish)
         char *folder = drafts_folder(worker);
         if (worker->shelf && worker_may_change(worker, &problem) &&
             client_shelf_add(worker->shelf, folder, buffer_slice(&message),
-                                              CLIENT_DRAFT | CLIENT_SEEN, &problem))
+                             CLIENT_DRAFT | CLIENT_SEEN, &problem))
             worker_say(worker, false, "Kept in %s; e goes on with it there.", folder);
         else
             keep_here(worker, buffer_slice(&message));
