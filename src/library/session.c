@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
-enum { ACCOUNT_MAX = 1 << 20 };
+enum {
+    ACCOUNT_MAX = 1 << 20,
+    FLAGS = FACTEUR_SEEN | FACTEUR_ANSWERED | FACTEUR_FLAGGED | FACTEUR_DELETED | FACTEUR_DRAFT
+};
 
 struct facteur_session {
     struct arena arena;
@@ -189,7 +192,7 @@ facteur_info(const struct facteur_session *session, size_t number, struct facteu
         return false;
     const struct client_letter *letter = client_folder_letter(session->folder, number - 1);
     *ret_info = (struct facteur_info){
-        .size = letter->size, .flags = letter->flags, .unique = letter->unique};
+        .size = letter->size, .flags = letter->flags & FLAGS, .unique = letter->unique};
     return true;
 }
 
