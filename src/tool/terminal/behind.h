@@ -16,6 +16,7 @@ struct behind *behind_start(const struct client_login *login, const char *root, 
  * asked: sentences, each with LF. Both are put. */
 void behind_put(struct behind *behind, struct buffer *progress, struct buffer *passed);
 
+/* Whether it has ended: behind_end does not wait then. */
 bool behind_is_done(struct behind *behind);
 
 /* Waits for its end. False, and the problem is set, when the run could not be finished. */
