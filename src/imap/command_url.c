@@ -264,7 +264,7 @@ static void
 begin_sending(struct imap_server *server, uint32_t len)
 {
     struct fetch_task *task = server->task;
-    const struct imap_url *url = &task->part.url;
+    const struct imap_url *url = &task->part.what.url;
     uint64_t end = task->decoded.len, from = 0;
 
     (void)len;
@@ -336,8 +336,8 @@ begin_part(struct imap_server *server)
     struct fetch_task *task = server->task;
     struct imap_part *part = &task->part;
     const struct wanted *want = wanted(server);
-    bool is_made =
-        part->item.section == IMAP_SECTION_FIELDS || part->item.section == IMAP_SECTION_FIELDS_NOT;
+    bool is_made = part->what.item.section == IMAP_SECTION_FIELDS ||
+                   part->what.item.section == IMAP_SECTION_FIELDS_NOT;
 
     part->into = &task->made;
     part->then = on_part;
@@ -364,7 +364,8 @@ fetch_next(struct imap_server *server)
         return true;
     }
     task->decoded = (struct imap_decoded){0};
-    if (imap_part_parse(server, wanted(server)->url, &task->part) && task->part.url.is_authorized)
+    if (imap_part_parse(server, wanted(server)->url, &task->part) &&
+        task->part.what.url.is_authorized)
         begin_part(server);
     else
         put_nothing(server);

@@ -3,43 +3,18 @@
 
 enum { HEADER_MAX = 4 << 20, PIECE_MAX = 256 * 1024 };
 
-static bool
-take_section(struct imap_server *server, struct imap_part *part)
-{
-    struct imap_fetch_items items;
-    struct buffer text;
-
-    buffer_init(&text, IMAP_COMMAND_MAX);
-    buffer_put_text(&text, "BODY.PEEK[");
-    buffer_put(&text, part->url.section);
-    buffer_put_text(&text, "]");
-    struct slice kept = arena_copy(&server->arena, buffer_slice(&text));
-    buffer_finish(&text);
-    struct cursor cursor = cursor_of(kept);
-    if (!imap_take_fetch_items(&cursor, &server->arena, &items) || !cursor_is_done(&cursor) ||
-        items.count != 1)
-        return false;
-    part->item = items.at[0];
-    return true;
-}
-
 bool
 imap_part_parse(struct imap_server *server, struct slice text, struct imap_part *ret_part)
 {
     *ret_part = (struct imap_part){0};
-    struct imap_url *url = &ret_part->url;
-    bool is_absolute = text.len >= 7 && slice_equal_nocase(slice_first(text, 7), SLICE("imap://"));
-    bool is_url = is_absolute ? imap_url_parse_authorized(text, true, &server->arena, url)
-                              : imap_url_parse(text, &server->arena, url);
-    if (!is_url || !take_section(server, ret_part) ||
+    const struct imap_url *url = &ret_part->what.url;
+    if (!imap_url_part_parse(text, &server->arena, &ret_part->what) ||
         url->owner.len > ACCESS_STORE_URL_ASK_OWNER_MAX ||
         url->user.len > ACCESS_STORE_URL_ASK_USER_MAX)
         return false;
-    struct slice *name = &url->mailbox;
-    if (name->len == 0)
+    if (url->mailbox.len == 0)
         return server->state == IMAP_SELECTED;
-    return imap_name_decode(*name, true, &server->arena, name) &&
-           name->len <= ACCESS_STORE_MAILBOX_LIST_NAME_MAX;
+    return url->mailbox.len <= ACCESS_STORE_MAILBOX_LIST_NAME_MAX;
 }
 
 static void
@@ -54,42 +29,6 @@ end(struct imap_server *server, bool is_found)
 }
 
 /* ---- octets ---------------------------------------------------------------------------------- */
-
-/* What PARTIAL leaves of them. */
-static void
-clip(const struct imap_url *url, uint32_t *offset, uint32_t *len)
-{
-    uint32_t start = url->partial_start < *len ? url->partial_start : *len;
-
-    if (!url->is_partial)
-        return;
-    *offset += start;
-    *len -= start;
-    if (url->partial_len > 0 && *len > url->partial_len)
-        *len = url->partial_len;
-}
-
-static bool
-is_fields(const struct imap_part *part)
-{
-    return part->item.section == IMAP_SECTION_FIELDS ||
-           part->item.section == IMAP_SECTION_FIELDS_NOT;
-}
-
-static void
-put_fields(struct imap_part *part)
-{
-    struct buffer made;
-    uint32_t offset = 0;
-
-    buffer_init(&made, buffer_len(&part->header) + 16);
-    imap_put_fields(&made, buffer_slice(&part->header), part->item.fields, part->item.field_count,
-                    part->item.section == IMAP_SECTION_FIELDS_NOT);
-    uint32_t len = (uint32_t)buffer_len(&made);
-    clip(&part->url, &offset, &len);
-    buffer_put(part->into, slice_between(buffer_slice(&made), offset, (size_t)offset + len));
-    buffer_finish(&made);
-}
 
 enum access_store_url_reach
 imap_url_reach(enum imap_url_access access)
@@ -133,16 +72,16 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
         if (part->is_streamed && part->take)
             part->take(server, bytes);
         else
-            buffer_put(is_fields(part)     ? &part->header
-                       : part->is_streamed ? &server->output
-                                           : part->into,
+            buffer_put(imap_url_part_is_made(&part->what) ? &part->header
+                       : part->is_streamed                ? &server->output
+                                                          : part->into,
                        bytes);
         part->piece_left -= (uint32_t)bytes.len;
         part->left -= (uint32_t)bytes.len;
         return;
     }
     enum access_store_result result =
-        part->url.is_authorized ? note->as.done.result : note->as.read_done.result;
+        part->what.url.is_authorized ? note->as.done.result : note->as.read_done.result;
     bool is_good = result == ACCESS_STORE_RESULT_OK && part->piece_left == 0;
     if (!is_good && part->is_streamed && !part->is_looked_at) {
         imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
@@ -150,8 +89,8 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
         server->on_note = NULL;
         server->more = next_piece;
     } else {
-        if (is_good && is_fields(part))
-            put_fields(part);
+        if (is_good && imap_url_part_is_made(&part->what))
+            imap_url_part_put_fields(&part->what, buffer_slice(&part->header), part->into);
         end(server, is_good);
     }
 }
@@ -164,8 +103,8 @@ next_piece(struct imap_server *server)
 
     part->piece_left = part->left < PIECE_MAX ? part->left : (uint32_t)PIECE_MAX;
     server->more = NULL;
-    if (part->url.is_authorized) {
-        struct access_store_url_ask ask = permission(&part->url);
+    if (part->what.url.is_authorized) {
+        struct access_store_url_ask ask = permission(&part->what.url);
         ask.offset = offset;
         ask.len = part->piece_left;
         server->note.as.url_ask = ask;
@@ -173,7 +112,7 @@ next_piece(struct imap_server *server)
     } else {
         server->note.as.read = (struct access_store_read){.owner = part->owner,
                                                           .mailbox = part->mailbox,
-                                                          .uid = part->url.uid,
+                                                          .uid = part->what.url.uid,
                                                           .offset = offset,
                                                           .len = part->piece_left};
         imap_ask(server, ACCESS_STORE_READ, on_octets);
@@ -187,8 +126,8 @@ next_piece(struct imap_server *server)
 static void
 put_structure(struct imap_part *part, const struct imap_message *message)
 {
-    if (part->item.section == IMAP_SECTION_WHOLE)
-        imap_put_part_structure(part->structure, message, &part->item.path, part->decoded);
+    if (part->what.item.section == IMAP_SECTION_WHOLE)
+        imap_put_part_structure(part->structure, message, &part->what.item.path, part->decoded);
     else
         imap_put_number(part->structure,
                         "(\"application\" \"octet-stream\" NIL NIL NIL \"BINARY\" ", part->len,
@@ -201,12 +140,12 @@ find(struct imap_part *part, uint32_t len, struct slice record)
     struct imap_message message;
 
     imap_message_open(&message, record, len);
-    part->is_found = imap_section_find(&message, &part->item.path, part->item.section,
+    part->is_found = imap_section_find(&message, &part->what.item.path, part->what.item.section,
                                        &part->offset, &part->len, &part->encoding);
     if (part->is_found && part->structure)
         put_structure(part, &message);
-    if (!is_fields(part) && !part->take)
-        clip(&part->url, &part->offset, &part->len);
+    if (!imap_url_part_is_made(&part->what) && !part->take)
+        imap_url_clip(&part->what.url, &part->offset, &part->len);
 }
 
 static void
@@ -227,8 +166,9 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
         end(server, part->is_found);
         return;
     }
-    part->is_streamed = part->begin && !is_fields(part) && part->is_found;
-    bool has_room = is_fields(part) || part->is_streamed || part->len <= buffer_room(part->into);
+    part->is_streamed = part->begin && !imap_url_part_is_made(&part->what) && part->is_found;
+    bool has_room = imap_url_part_is_made(&part->what) || part->is_streamed ||
+                    part->len <= buffer_room(part->into);
     if (part->is_streamed)
         part->begin(server, part->len);
     if (!part->is_found || part->len == 0 || !has_room) {
@@ -250,7 +190,7 @@ ask_message(struct imap_server *server)
     struct access_store_uid_range *range = arena_new(&server->arena, sizeof(*range));
 
     assert(range);
-    *range = (struct access_store_uid_range){part->url.uid, part->url.uid};
+    *range = (struct access_store_uid_range){part->what.url.uid, part->what.url.uid};
     server->note.as.messages_ask = (struct access_store_messages_ask){
         .owner = part->owner, .mailbox = part->mailbox, .has_records = true, .ranges = {range, 1}};
     imap_ask(server, ACCESS_STORE_MESSAGES_ASK, on_message);
@@ -267,7 +207,8 @@ on_mailbox(struct imap_server *server, const struct access_store_note *note, str
     if (note->kind == ACCESS_STORE_MAILBOXES) {
         for (size_t i = 0; i < note->as.mailboxes.rows.count; i++) {
             const struct access_store_mailbox_row *row = &note->as.mailboxes.rows.at[i];
-            if (part->url.uid_validity == 0 || part->url.uid_validity == row->uid_validity) {
+            if (part->what.url.uid_validity == 0 ||
+                part->what.url.uid_validity == row->uid_validity) {
                 part->mailbox = row->mailbox;
                 part->owner = row->owner;
             }
@@ -285,19 +226,20 @@ imap_part_begin(struct imap_server *server, struct imap_part *part)
 {
     server->part = part;
     server->more = NULL;
-    if (part->url.is_authorized) {
-        struct access_store_url_ask ask = permission(&part->url);
+    if (part->what.url.is_authorized) {
+        struct access_store_url_ask ask = permission(&part->what.url);
         ask.has_record = true;
         server->note.as.url_ask = ask;
         imap_ask(server, ACCESS_STORE_URL_ASK, on_message);
         return;
     }
-    if (part->url.mailbox.len == 0) {
+    if (part->what.url.mailbox.len == 0) {
         part->mailbox = server->mailbox_id;
         part->owner = server->mailbox_owner;
         ask_message(server);
         return;
     }
-    server->note.as.mailbox_list = (struct access_store_mailbox_list){.name = part->url.mailbox};
+    server->note.as.mailbox_list =
+        (struct access_store_mailbox_list){.name = part->what.url.mailbox};
     imap_ask(server, ACCESS_STORE_MAILBOX_LIST, on_mailbox);
 }

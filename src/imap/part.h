@@ -3,13 +3,11 @@
 #ifndef IMAP_PART_H
 #define IMAP_PART_H
 
-#include "imap/fetch.h"
 #include "imap/server_private.h"
-#include "imap/url.h"
+#include "imap/url_part.h"
 
 struct imap_part {
-    struct imap_url url;
-    struct imap_fetch_item item; /* the section */
+    struct imap_url_part what;
     struct buffer *into;         /* the octets are put behind what is there */
     /* When not NULL: octets that lie in the message are streamed into the output, after `begin` has
      * said that so many come. A stream that breaks ends the session. */

@@ -5,10 +5,10 @@
 
 #include "base/cursor.h"
 
-/* Content can come. RFC 2920 §3.1 and RFC 2033 §4.2 say what is answered when no recipient was
+/* RFC 2920 §3.1 and RFC 2033 §4.2 say what is answered when no recipient was
  * taken. */
-static bool
-refuse_body(struct smtp_server *server, struct instant now)
+bool
+smtp_body_refuse_begin(struct smtp_server *server, struct instant now)
 {
     const struct smtp_transaction *transaction = &server->transaction;
 
@@ -27,14 +27,14 @@ void
 smtp_command_data(struct smtp_server *server, struct slice argument, struct instant now)
 {
     (void)argument;
-    if (refuse_body(server, now))
+    if (smtp_body_refuse_begin(server, now))
         return;
     /* RFC 3030 §2 and §3: content comes in one way, and binary content in chunks only. */
     if (server->transaction.has_chunks || server->transaction.is_binary) {
         smtp_say(server, 503, ENVELOPE_STATUS(5, 5, 1), "Need BDAT here", now);
         return;
     }
-    server->is_chunk_coming = false;
+    server->is_chunk_coming = server->is_url_coming = false;
     smtp_server_raise(server, SMTP_EVENT_BODY_BEGIN);
 }
 
@@ -96,6 +96,7 @@ smtp_command_bdat(struct smtp_server *server, struct slice argument, struct inst
     }
     server->chunk_left = server->chunk_len;
     server->is_chunk_coming = true;
+    server->is_url_coming = false;
     if (server->options->is_chunking_off)
         sink_chunk(server, 502, "Command not available");
     else if (server->options->is_tls_required && !server->is_secure)
@@ -127,6 +128,10 @@ smtp_answered_body_begin(struct smtp_server *server, const struct smtp_verdict *
             smtp_say_verdict(server, verdict, (struct smtp_words){451, {4, 3, 0}, ""}, now);
             smtp_server_abort(server);
         }
+        return;
+    }
+    if (server->is_url_coming) {
+        smtp_burl_begin(server);
         return;
     }
     server->transaction.has_body = true;

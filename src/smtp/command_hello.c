@@ -138,6 +138,8 @@ put_keywords(struct smtp_server *server)
         put_keyword(server, "CHUNKING");
         put_keyword(server, "BINARYMIME");
     }
+    if (smtp_is_burl_offered(server)) /* RFC 4468 §3.1: without the argument, AUTH comes first */
+        put_keyword(server, server->identity.len > 0 ? "BURL imap" : "BURL");
     if (smtp_is_starttls_offered(server))
         put_keyword(server, "STARTTLS");
     if (offered & ENVELOPE_AUTH)

@@ -30,6 +30,7 @@ static const struct smtp_command commands[] = {
     {SLICE("DATA"), smtp_command_data, NO_ARGUMENT | NEEDS_HELLO, "DATA"},
     /* It judges the rest itself: its octets follow in any case. */
     {SLICE("BDAT"), smtp_command_bdat, BEFORE_TLS, "BDAT octets [LAST]"},
+    {SLICE("BURL"), smtp_command_burl, AN_ARGUMENT | NEEDS_HELLO | SMTP_ONLY, "BURL url [LAST]"},
     {SLICE("RSET"), smtp_command_rset, NO_ARGUMENT | IS_IDLE, "RSET"},
     {SLICE("NOOP"), smtp_command_noop, IS_IDLE | BEFORE_TLS, "NOOP [text]"},
     {SLICE("QUIT"), smtp_command_quit, NO_ARGUMENT | BEFORE_TLS, "QUIT"},

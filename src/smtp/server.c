@@ -9,7 +9,7 @@ static const bool kind_is_question[SMTP_EVENT_KINDS] = {
     [SMTP_EVENT_AUTH_BEGIN] = true, [SMTP_EVENT_AUTH_STEP] = true, [SMTP_EVENT_MAIL] = true,
     [SMTP_EVENT_RCPT] = true,       [SMTP_EVENT_VERIFY] = true,    [SMTP_EVENT_EXPAND] = true,
     [SMTP_EVENT_RETRY] = true,      [SMTP_EVENT_TURN] = true,      [SMTP_EVENT_NAMES] = true,
-    [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,
+    [SMTP_EVENT_BODY_BEGIN] = true, [SMTP_EVENT_BODY_END] = true,  [SMTP_EVENT_URL] = true,
 };
 
 static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
@@ -26,6 +26,7 @@ static const smtp_answered_fn answered[SMTP_EVENT_KINDS] = {
     [SMTP_EVENT_TURN] = smtp_answered_atrn,
     [SMTP_EVENT_NAMES] = smtp_answered_names,
     [SMTP_EVENT_BODY_BEGIN] = smtp_answered_body_begin,
+    [SMTP_EVENT_URL] = smtp_answered_url,
     [SMTP_EVENT_BODY_END] = smtp_answered_body_end,
 };
 

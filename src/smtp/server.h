@@ -91,6 +91,7 @@ struct smtp_server_options {
     bool offers_deliver_by; /* RFC 2852, without a least time */
     bool offers_priority;   /* RFC 6710 */
     bool offers_turn;       /* ATRN, RFC 2645 */
+    bool offers_burl;       /* RFC 4468; submission only */
 };
 
 /* What is known of a client when it connects. */
@@ -124,6 +125,7 @@ enum smtp_event_kind {
     SMTP_EVENT_NAMES,      /* question, names: of a domain; 250 with lines, 450, 451, 550 */
     SMTP_EVENT_BODY_BEGIN, /* question: 354 (of BDAT: silence), or 4xx, 5xx */
     SMTP_EVENT_BODY_PIECE, /* news, body: content as it is to be kept, dots unstuffed */
+    SMTP_EVENT_URL,        /* question, query: of BURL; smtp_server_take_url, or 4xx, 5xx */
     SMTP_EVENT_BODY_END,   /* question, body_bytes: all of it came. In LMTP it is answered as many
                             * times as recipients were accepted, in their order. */
     SMTP_EVENT_ABORT,      /* news: the transaction is over, and nothing of it is to be kept */
@@ -216,6 +218,9 @@ MUST_USE bool smtp_server_next(struct smtp_server *server, struct smtp_event *re
 /* Answers the open question. */
 void smtp_server_answer(struct smtp_server *server, const struct smtp_verdict *verdict,
                         struct instant now);
+
+/* Answers URL: its content, of so many octets, is kept behind what came before. */
+void smtp_server_take_url(struct smtp_server *server, uint64_t len, struct instant now);
 
 /* Answers AUTH_BEGIN or AUTH_STEP with a challenge (raw octets, at most 9000). */
 void smtp_server_challenge(struct smtp_server *server, struct slice challenge, struct instant now);

@@ -88,6 +88,8 @@ struct smtp_server {
     uint64_t chunk_len;
     bool is_last_chunk;
     bool is_chunk_coming; /* BODY_BEGIN is asked for BDAT, not for DATA */
+    bool is_url_coming;   /* … for BURL */
+    struct slice url;     /* of BURL; in `letters` */
 
     struct instant now;   /* as the caller last said it */
     struct instant timer; /* the client's time ends */
@@ -172,6 +174,7 @@ void smtp_command_saml(struct smtp_server *server, struct slice argument, struct
 void smtp_command_rcpt(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_data(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_bdat(struct smtp_server *server, struct slice argument, struct instant now);
+void smtp_command_burl(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_rset(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_noop(struct smtp_server *server, struct slice argument, struct instant now);
 void smtp_command_quit(struct smtp_server *server, struct slice argument, struct instant now);
@@ -208,6 +211,12 @@ void smtp_body_count(struct smtp_server *server, uint64_t len, struct instant no
 void smtp_body_refuse(struct smtp_server *server, unsigned code, struct envelope_status status,
                       const char *text);
 
+/* True when content cannot come now, which has been said. */
+MUST_USE bool smtp_body_refuse_begin(struct smtp_server *server, struct instant now);
+bool smtp_is_burl_offered(const struct smtp_server *server);
+/* Content can come: the URL is asked for. */
+void smtp_burl_begin(struct smtp_server *server);
+
 /* What follows the answer to each question. */
 typedef void (*smtp_answered_fn)(struct smtp_server *server, const struct smtp_verdict *verdict,
                                  struct instant now);
@@ -233,6 +242,8 @@ void smtp_answered_verify(struct smtp_server *server, const struct smtp_verdict 
                           struct instant now);
 void smtp_answered_body_begin(struct smtp_server *server, const struct smtp_verdict *verdict,
                               struct instant now);
+void smtp_answered_url(struct smtp_server *server, const struct smtp_verdict *verdict,
+                       struct instant now);
 void smtp_answered_body_end(struct smtp_server *server, const struct smtp_verdict *verdict,
                             struct instant now);
 

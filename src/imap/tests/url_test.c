@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "imap/url.h"
+#include "imap/url_part.h"
 
 static bool
 parse(const char *text, struct arena *arena, struct imap_url *ret_url)
@@ -175,6 +176,45 @@ a_url_may_have_four_thousand_octets(void **state)
     arena_finish(&arena);
 }
 
+static bool
+cut(const char *url, struct arena *arena, const char *octets)
+{
+    static const char message[] = "Subject: a\r\nTo: b\r\n\r\none\r\ntwo\r\n";
+    struct imap_url_part part;
+    struct buffer made;
+    struct slice found;
+
+    if (!imap_url_part_parse(slice_of_string(url), arena, &part))
+        return false;
+    buffer_init(&made, 1000);
+    bool is_found =
+        imap_url_part_cut(&part, slice_of_string(message), slice_of("", 0), &made, &found);
+    if (is_found)
+        assert_true(slice_equal(found, slice_of_string(octets)));
+    buffer_finish(&made);
+    return is_found;
+}
+
+static void
+a_url_means_a_part_of_a_message(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    assert_true(cut("/x/;UID=1", &arena, "Subject: a\r\nTo: b\r\n\r\none\r\ntwo\r\n"));
+    assert_true(cut("/x/;UID=1/;PARTIAL=9.1", &arena, "a"));
+    assert_true(cut("/x/;UID=1/;PARTIAL=26", &arena, "two\r\n"));
+    assert_true(cut("/x/;UID=1/;SECTION=1/;PARTIAL=99.5", &arena, ""));
+    /* Without a parse record there is no header. */
+    assert_true(cut("/x/;UID=1/;SECTION=HEADER.FIELDS%20(subject)", &arena, "\r\n"));
+    assert_false(cut("/x/;UID=1/;SECTION=2", &arena, NULL));
+    assert_false(cut("/x/;UID=1/;SECTION=NONSENSE", &arena, NULL));
+    assert_false(cut("/x/;UID=1/;SECTION=1]%20BODY[2", &arena, NULL));
+    assert_false(cut("imap://joe@h/x/;UID=1;URLAUTH=anonymous", &arena, NULL));
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
@@ -184,6 +224,7 @@ main(void)
         cmocka_unit_test(urls_may_carry_a_permission),
         cmocka_unit_test(other_permissions_are_none),
         cmocka_unit_test(a_url_may_have_four_thousand_octets),
+        cmocka_unit_test(a_url_means_a_part_of_a_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,20 @@ on_starttls(struct smtp_session *session)
     connection_start_tls(session->connection, identity_context(&session->role->identity));
 }
 
+bool
+smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *note)
+{
+    struct smtp_role *role = session->role;
+
+    note->id = new_request(session);
+    if (!role->store.channel || host_channel_is_full(role->store.channel) ||
+        !send(role, &role->store,
+              smtp_store_put_fetch(&role->note_buffer, &role->store.ledger, note)))
+        return false;
+    wait_for(session, WAITING_URL, note->id);
+    return true;
+}
+
 /* Memory for bodies is shared by all sessions: beyond its bound new messages have to wait. */
 static void
 on_body_begin(struct smtp_session *session)
@@ -326,8 +340,8 @@ is_submission(const struct smtp_session *session)
     return session->service == SERVICE_SUBMISSION || session->service == SERVICE_SUBMISSIONS;
 }
 
-static void
-on_body_piece(struct smtp_session *session, struct slice piece)
+void
+smtp_session_keep_piece(struct smtp_session *session, struct slice piece)
 {
     size_t offset = piece.len;
     bool has_ended = envelope_completion_scan(&session->transaction->completion, piece, &offset);
@@ -558,8 +572,11 @@ smtp_session_on_event(struct smtp_session *session, const struct smtp_event *eve
     case SMTP_EVENT_BODY_BEGIN:
         on_body_begin(session);
         break;
+    case SMTP_EVENT_URL:
+        smtp_session_on_url(session, event->query);
+        break;
     case SMTP_EVENT_BODY_PIECE:
-        on_body_piece(session, event->body);
+        smtp_session_keep_piece(session, event->body);
         break;
     case SMTP_EVENT_BODY_END:
         on_body_end(session);

@@ -63,6 +63,7 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_VERIFY:
     case WAITING_FLUSH:
     case WAITING_NAMES:
+    case WAITING_URL:
         smtp_session_answer_later(session, &verdict);
         return;
     case WAITING_QUOTA: /* it is asked again when the message has come */
@@ -86,6 +87,7 @@ smtp_session_patience(const struct smtp_session *session)
         [WAITING_AUTH] = SMTP_AUTH_WAIT_S,       [WAITING_ROOM] = SMTP_STORE_WAIT_S,
         [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
         [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,     [WAITING_NAMES] = SMTP_ROUTE_WAIT_S,
+        [WAITING_URL] = SMTP_STORE_WAIT_S,
     };
 
     if (session->waiting == WAITING_NOT)

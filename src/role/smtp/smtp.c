@@ -116,6 +116,13 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
             smtp_session_on_flushed(asker, &note.as.flushed);
         return;
     }
+    if (note.kind == SMTP_STORE_FETCHED) {
+        struct smtp_session *asker = smtp_session_find(role, note.as.fetched.id);
+        if (asker && asker->waiting == WAITING_URL)
+            smtp_session_on_fetched(asker, &note.as.fetched);
+        host_handle_close(role->host, handle);
+        return;
+    }
     bool is_room = note.kind == SMTP_STORE_HAS_ROOM;
     struct smtp_session *session =
         smtp_session_find(role, is_room ? note.as.has_room.id : note.as.filed.id);
@@ -257,6 +264,7 @@ set_options(struct smtp_role *role)
             .is_obsolete_on = config->obsolete_commands,
             .offers_deliver_by = true,
             .offers_priority = true,
+            .offers_burl = true,
         };
     }
 }

@@ -63,6 +63,7 @@ enum smtp_waiting {
     WAITING_QUOTA,     /* store: whether the recipient's mailbox is full */
     WAITING_FLUSH,     /* store: ETRN */
     WAITING_NAMES,     /* route: XNAMES */
+    WAITING_URL,       /* store: BURL */
     WAITING_AUTH,      /* auth */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
@@ -133,7 +134,17 @@ struct smtp_route_recipient smtp_session_question(const struct smtp_session *ses
 /* Asks the store whether there is room for the message; false when it cannot be asked now. */
 bool smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_target *target);
 void smtp_session_submit(struct smtp_session *session);
+/* Asks the store for what a URL stands for; false when it cannot be asked now. */
+bool smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *note);
+/* Keeps a piece of the body. */
+void smtp_session_keep_piece(struct smtp_session *session, struct slice piece);
 void smtp_session_drop_transaction(struct smtp_session *session);
+
+/* ---- burl.c: content that lies in a mailbox ---- */
+
+void smtp_session_on_url(struct smtp_session *session, struct slice text);
+/* The handle stays the caller's. */
+void smtp_session_on_fetched(struct smtp_session *session, const struct smtp_store_fetched *note);
 
 /* ---- answer.c: what the other roles answered ---- */
 

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "envelope/completion.h"
 #include "host/host.h"
+#include "imap/url_part.h"
 #include "note/smtp_route.h"
 #include "note/smtp_store.h"
 #include "smtp/server.h"
@@ -52,6 +53,7 @@ struct transaction {
     uint64_t declared_bytes; /* SIZE; 0: not said */
     uint64_t body_bytes;
     int body_error; /* a negative errno once a piece could not be kept */
+    struct imap_url_part url_part; /* of BURL, while the store is asked; lies in the arena */
 };
 
 /* Begins one with what MAIL said; never NULL. */

@@ -4,6 +4,7 @@
 #include "mailbox/sharing.h"
 #include "mailbox/url_key.h"
 #include "role/store/imap_change.h"
+#include "role/store/url_claim.h"
 #include "sasl/digest.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 enum { TOKEN_LEN = SASL_DIGEST_MAX, SIGNED_MAX = 8192 };
 
 /* What a token is made of. */
-struct claim {
+struct signed_claim {
     uint32_t uid;
     int64_t expires_s;
     enum access_store_url_reach reach;
@@ -19,7 +20,8 @@ struct claim {
 };
 
 static void
-make_token(const uint8_t key[URL_KEY_LEN], const struct claim *claim, uint8_t ret_token[TOKEN_LEN])
+make_token(const uint8_t key[URL_KEY_LEN], const struct signed_claim *claim,
+           uint8_t ret_token[TOKEN_LEN])
 {
     struct buffer bytes;
 
@@ -41,7 +43,8 @@ static void
 sign_file(struct job *job)
 {
     const struct access_store_url_sign *note = &job->change->note.as.url_sign;
-    const struct claim claim = {note->uid, note->expires_s, note->reach, note->user, note->rump};
+    const struct signed_claim claim = {note->uid, note->expires_s, note->reach, note->user,
+                                       note->rump};
     struct store *store = job->role->store;
     struct reach reach = imap_reach_for(job);
     struct reached reached;
@@ -107,16 +110,19 @@ const struct job_kind imap_url_reset_kind = {reset_file, imap_done_answer};
 
 /* ---- using ----------------------------------------------------------------------------------- */
 
-/* RFC 4467 §3: who may use the URL. */
+/* RFC 4467 §3: who may use the URL. A submission server says for whom it asks (RFC 4468 §3.3). */
 static bool
-is_user_allowed(const struct reach *asker, const struct access_store_url_ask *note)
+is_user_allowed(const struct config *config, const struct url_claim *claim)
 {
-    switch (note->reach) {
+    if (claim->is_submission)
+        return claim->reach == ACCESS_STORE_URL_REACH_SUBMIT &&
+               slice_equal_nocase(claim->user, claim->asker);
+    switch (claim->reach) {
     case ACCESS_STORE_URL_REACH_USER:
-        return slice_equal_nocase(note->user, asker->user);
+        return slice_equal_nocase(claim->user, claim->asker);
     case ACCESS_STORE_URL_REACH_SUBMIT:
-        return asker->config->imap_submit_user.len > 0 &&
-               slice_equal_nocase(asker->config->imap_submit_user, asker->user);
+        return config->imap_submit_user.len > 0 &&
+               slice_equal_nocase(config->imap_submit_user, claim->asker);
     case ACCESS_STORE_URL_REACH_AUTHUSER:
     case ACCESS_STORE_URL_REACH_ANONYMOUS: /* all are logged in here */
         return true;
@@ -129,36 +135,35 @@ is_user_allowed(const struct reach *asker, const struct access_store_url_ask *no
 /* Whatever is wrong, a token is made and compared (§6): the time that it takes tells nothing. */
 static bool
 is_token_good(struct store *store, const struct reach *user, const struct reached *reached,
-              const struct access_store_url_ask *note)
+              const struct url_claim *claim)
 {
-    const struct claim claim = {note->uid, note->expires_s, note->reach, note->user, note->rump};
+    const struct signed_claim made = {claim->uid, claim->expires_s, claim->reach, claim->user,
+                                      claim->rump};
     uint8_t key[URL_KEY_LEN] = {0}, token[TOKEN_LEN];
     bool is_known = mailbox_url_key_get(store, user->account, reached->account, reached->mailbox,
                                         key) == STORE_OK;
 
-    make_token(key, &claim, token);
-    bool is_same = sasl_equal(note->token, slice_of(token, sizeof(token)));
+    make_token(key, &made, token);
+    bool is_same = sasl_equal(claim->token, slice_of(token, sizeof(token)));
     sasl_wipe(key, sizeof(key));
     return is_known && is_same;
 }
 
-static bool
-find(struct store_access *access, const struct grant *grant,
-     const struct access_store_url_ask *note, struct reached *ret_reached,
-     struct message_entry *ret_entry)
+bool
+url_claim_find(struct store_role *role, const struct url_claim *claim, struct reached *ret_reached,
+               struct message_entry *ret_entry)
 {
-    struct store_role *role = access->role;
-    struct reach asker = reach_of(role, grant->account, grant_user(grant));
-    struct reach user = reach_of(role, 0, note->owner);
-    bool is_found = mailbox_owner_find(role->store, note->owner, &user.account) == STORE_OK &&
-                    reach_find(&user, note->name, RIGHT_READ, ret_reached) == STORE_OK;
-    bool is_expired = note->expires_s != 0 && note->expires_s < wall_seconds(host_wall(role->host));
+    struct reach user = reach_of(role, 0, claim->owner);
+    bool is_found = mailbox_owner_find(role->store, claim->owner, &user.account) == STORE_OK &&
+                    reach_find(&user, claim->name, RIGHT_READ, ret_reached) == STORE_OK;
+    bool is_expired =
+        claim->expires_s != 0 && claim->expires_s < wall_seconds(host_wall(role->host));
 
     if (!is_found)
         *ret_reached = (struct reached){0};
-    return is_token_good(role->store, &user, ret_reached, note) && is_found && !is_expired &&
-           is_user_allowed(&asker, note) &&
-           mailbox_message_get(role->store, ret_reached->account, ret_reached->mailbox, note->uid,
+    return is_token_good(role->store, &user, ret_reached, claim) && is_found && !is_expired &&
+           is_user_allowed(user.config, claim) &&
+           mailbox_message_get(role->store, ret_reached->account, ret_reached->mailbox, claim->uid,
                                ret_entry) == STORE_OK;
 }
 
@@ -166,10 +171,21 @@ void
 imap_url_ask(struct store_access *access, const struct grant *grant,
              const struct access_store_url_ask *note)
 {
+    struct url_claim claim = {
+        .asker = grant_user(grant),
+        .owner = note->owner,
+        .name = note->name,
+        .uid = note->uid,
+        .expires_s = note->expires_s,
+        .reach = note->reach,
+        .user = note->user,
+        .rump = note->rump,
+        .token = note->token,
+    };
     struct message_entry entry;
     struct reached reached;
 
-    if (!find(access, grant, note, &reached, &entry)) {
+    if (!url_claim_find(access->role, &claim, &reached, &entry)) {
         imap_answer_done(access, note->id, ACCESS_STORE_RESULT_NOT_FOUND, 0);
         return;
     }

@@ -301,6 +301,7 @@ lose_smtp(struct store_smtp *smtp)
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
     }
+    burls_forget(smtp);
     LIST_EACH (link, &smtp->ahead) {
         drop_ahead(smtp, LIST_ITEM(link, struct recipients_ahead, link));
     }
@@ -325,6 +326,9 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
             is_good = on_recipients(smtp, &note.as.recipients);
         } else if (note.kind == SMTP_STORE_ROOM) {
             on_room(smtp, &note.as.room);
+            is_good = true;
+        } else if (note.kind == SMTP_STORE_FETCH) {
+            burl_fetch(smtp, &note.as.fetch);
             is_good = true;
         } else if (note.kind == SMTP_STORE_FLUSH) {
             on_flush(smtp, &note.as.flush);
@@ -360,6 +364,7 @@ attach_smtp(struct store_role *role, unsigned index, host_handle handle)
         smtp->role = role;
         list_init(&smtp->parcels);
         list_init(&smtp->ahead);
+        list_init(&smtp->burls);
         role->smtp[index] = smtp;
     }
     if (smtp->channel)

@@ -156,7 +156,10 @@ struct store_smtp {
     struct list parcels;
     struct list ahead; /* of struct recipients_ahead */
     size_t ahead_count;
+    struct list burls; /* what is being read for BURL */
+    size_t burl_count;
 };
+enum { STORE_BURLS_MAX = 16 }; /* at a time, of each process; the next may try again */
 
 struct store_deliver {
     struct store_role *role;
@@ -461,5 +464,10 @@ void tool_tell_finding(struct store_role *role, struct slice text);
 void background_start(struct store_role *role);
 void background_close(struct store_role *role);
 void background_check(struct store_role *role);
+
+/* burl.c: what a URL stands for that smtp was given */
+void burl_fetch(struct store_smtp *smtp, const struct smtp_store_fetch *note);
+/* smtp is gone. */
+void burls_forget(struct store_smtp *smtp);
 
 #endif

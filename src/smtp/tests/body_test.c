@@ -162,6 +162,76 @@ temporary_trouble_at_the_end_is_said(void **state)
     conversation_expect_untold(talk, "ABORT");
 }
 
+/* ---- BURL (RFC 4468) ----------------------------------------------------------------------- */
+
+#define LOGIN "AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdAB3b25kZXJsYW5k\r\n"
+#define KNOWN HELLO LOGIN "MAIL FROM:<alice@example.test>\r\nRCPT TO:<jones@foo.com>\r\n"
+
+static void
+offer_burl(struct conversation *talk)
+{
+    talk->options.service = SMTP_SERVICE_SUBMISSION;
+    talk->options.offers_burl = true;
+    talk->options.mechanisms = SMTP_AUTH_PLAIN;
+    talk->peer.is_secure = true;
+}
+
+static void
+content_may_come_by_url(void **state)
+{
+    struct conversation *talk = *state;
+
+    offer_burl(talk);
+    conversation_run(talk, SLICE(KNOWN "burl imap://a/hello last\r\nNOOP\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 250 250");
+    conversation_expect_told(talk, "BODY_BEGIN\nURL imap://a/hello\nBODY_END 5 [hello]\n");
+    conversation_run(talk, SLICE(KNOWN "BURL imap://a/one,\r\nBDAT 4\r\ntwo,BURL imap://a/three\r\n"
+                                       "BDAT 0 LAST\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 250 250 250 250");
+    conversation_expect_told(talk, "BODY_END 13 [one,two,three]\n");
+}
+
+static void
+a_url_that_cannot_be_had_ends_the_transaction(void **state)
+{
+    struct conversation *talk = *state;
+
+    offer_burl(talk);
+    conversation_run(talk, SLICE(KNOWN "BURL imap://b/x LAST\r\nBURL imap://a/x LAST\r\nDATA\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 554 503 503");
+    conversation_expect_told(talk, "URL imap://b/x\nABORT\n");
+    conversation_expect_untold(talk, "BODY_END");
+    conversation_run(talk,
+                     SLICE(KNOWN "BDAT 3\r\nabcBURL imap://later LAST\r\nBDAT 3 LAST\r\nabc"));
+    conversation_expect_codes(talk, "220 250 235 250 250 250 451 503");
+    talk->options.message_bytes_max = 10;
+    conversation_run(talk,
+                     SLICE(KNOWN "BURL imap://a/0123456789\r\nBURL imap://a/x LAST\r\nNOOP\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 250 552 250");
+    conversation_expect_untold(talk, "BODY_END");
+}
+
+static void
+urls_are_for_who_has_logged_in(void **state)
+{
+    struct conversation *talk = *state;
+
+    offer_burl(talk);
+    conversation_run(talk, SLICE(HELLO "BURL imap://a/x LAST\r\n" LOGIN HELLO));
+    conversation_expect_said(talk, "250-BURL\r\n");
+    conversation_expect_said(talk, "250-BURL imap\r\n");
+    conversation_expect_codes(talk, "220 250 530 235 250");
+    conversation_run(talk, SLICE(HELLO LOGIN
+                                 "BURL imap://a/x LAST\r\nMAIL FROM:<alice@example.test>\r\n"
+                                 "BURL imap://a/x LAST\r\nRCPT TO:<unknown@foo.com>\r\n"
+                                 "BURL imap://a/x LAST\r\nBURL\r\nBURL imap://a/x FIRST\r\n"));
+    conversation_expect_codes(talk, "220 250 235 503 250 503 550 554 501 501");
+    conversation_expect_untold(talk, "URL");
+    talk->options.service = SMTP_SERVICE_SMTP;
+    conversation_run(talk, SLICE(HELLO "BURL imap://a/x LAST\r\n"));
+    conversation_expect_codes(talk, "220 250 502");
+}
+
 static const struct CMUnitTest tests[] = {
     CASE(chunks_may_carry_anything),
     CASE(an_empty_last_chunk_ends_a_message),
@@ -172,6 +242,9 @@ static const struct CMUnitTest tests[] = {
     CASE(a_body_without_an_end_is_not_read_for_ever),
     CASE(lmtp_answers_for_each_recipient),
     CASE(temporary_trouble_at_the_end_is_said),
+    CASE(content_may_come_by_url),
+    CASE(a_url_that_cannot_be_had_ends_the_transaction),
+    CASE(urls_are_for_who_has_logged_in),
 };
 
 int

@@ -205,7 +205,7 @@ write_event(struct office_desk *desk, const struct smtp_event *event)
         [SMTP_EVENT_RETRY] = "RETRY",       [SMTP_EVENT_TURN] = "TURN",
         [SMTP_EVENT_NAMES] = "NAMES",       [SMTP_EVENT_BODY_BEGIN] = "BODY_BEGIN",
         [SMTP_EVENT_BODY_END] = "BODY_END", [SMTP_EVENT_ABORT] = "ABORT",
-        [SMTP_EVENT_CLOSE] = "CLOSE",
+        [SMTP_EVENT_CLOSE] = "CLOSE",       [SMTP_EVENT_URL] = "URL",
     };
 
     if (event->kind == SMTP_EVENT_BODY_PIECE)
@@ -221,7 +221,8 @@ write_event(struct office_desk *desk, const struct smtp_event *event)
     else if (event->kind == SMTP_EVENT_HELLO)
         write_word(desk, event->hello.is_extended ? "extended " : "", event->hello.name);
     else if (event->kind == SMTP_EVENT_VERIFY || event->kind == SMTP_EVENT_EXPAND ||
-             event->kind == SMTP_EVENT_RETRY || event->kind == SMTP_EVENT_TURN)
+             event->kind == SMTP_EVENT_RETRY || event->kind == SMTP_EVENT_TURN ||
+             event->kind == SMTP_EVENT_URL)
         write_word(desk, "", event->query);
     else if (event->kind == SMTP_EVENT_CLOSE)
         write_number(desk, "", (uint64_t)event->reason);
@@ -369,6 +370,9 @@ judge(struct office_desk *desk, const struct smtp_event *event)
         return verdict_of(find_rule(event->query, expand_rules, COUNT_OF(expand_rules)));
     if (event->kind == SMTP_EVENT_RETRY && slice_equal(event->query, SLICE("idle.test")))
         return (struct smtp_verdict){.code = 251};
+    if (event->kind == SMTP_EVENT_URL)
+        return (struct smtp_verdict){
+            .code = slice_equal(event->query, SLICE("imap://later")) ? 451 : 554};
     if (event->kind == SMTP_EVENT_BODY_END)
         return judge_body(desk);
     return (struct smtp_verdict){0};
@@ -389,6 +393,12 @@ handle(struct office_desk *desk, const struct smtp_event *event, struct instant 
         desk->is_closed = true;
         return;
     case SMTP_EVENT_AUTH_ABORT:
+        return;
+    case SMTP_EVENT_URL:
+        if (!slice_starts_with(event->query, SLICE("imap://a/")))
+            break;
+        buffer_put(&desk->body, slice_skip(event->query, 9));
+        smtp_server_take_url(desk->server, event->query.len - 9, now);
         return;
     case SMTP_EVENT_AUTH_BEGIN:
     case SMTP_EVENT_AUTH_STEP:

@@ -46,6 +46,12 @@ answer(struct play *play, const struct smtp_event *event)
         verdict.delay = duration_ms(draw(play, 3000));
     verdict.closes = draw(play, 64) == 0;
     bool is_positive = verdict.code == 0;
+    if (event->kind == SMTP_EVENT_URL && is_positive) {
+        uint64_t len = draw(play, 3000);
+        play->body_bytes += len;
+        smtp_server_take_url(play->server, len, play->now);
+        return;
+    }
     if (event->kind == SMTP_EVENT_MAIL && is_positive && !verdict.closes)
         play->has_transaction = true;
     smtp_server_answer(play->server, &verdict, play->now);
@@ -166,6 +172,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .allows_auth_on_loopback = true,
         .is_obsolete_on = head[1] & 32,
         .is_chunking_off = head[1] & 64,
+        .offers_burl = true,
     };
     struct smtp_server_peer peer = {.is_loopback = true, .is_trusted = head[1] & 128};
     play.mood = (uint64_t)head[3] << 8 | head[4];
