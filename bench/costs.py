@@ -102,10 +102,10 @@ def counted(servers, scale):
                 say(f"costs: {name}, {server.name}")
                 ours = server.stored() is None
                 before = server.stored()
-                load(server, size, connections, connections * 5)
+                load(server, size, connections, connections * 10)
                 if not ours:
-                    server.wait_until_stored(before + connections * 5)
-                groups, octets, syncs = traced(server, size, connections, max(40, int((1000 if ours else 200) * scale)), folder)
+                    server.wait_until_stored(before + connections * 10)
+                groups, octets, syncs = traced(server, size, connections, max(40, int((1000 if ours else 400) * scale)), folder)
                 cells = [f"{groups[group]:.1f}" for group in names] + [f"{sum(groups.values()):.1f}", f"{octets:.0f}",
                                                                      f"{octets / size:.1f}", f"{syncs:.2f}"]
                 lines.append(f"| {name} | {server.name} | " + " | ".join(cells) + " |")

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def disk_operations():
 
 def wait_for_disk():
     """Until files deleted before are gone from the disk, too: it answers slowly meanwhile."""
-    for _ in range(1 if is_quick else 20):
+    for _ in range(1 if is_quick else 5):
         before = disk_operations()
         time.sleep(1)
         if disk_operations() - before < 20:
@@ -98,3 +99,16 @@ def drop_caches():
     Path("/proc/sys/vm/drop_caches").write_text("3")
     # A virtual machine pays for each page that it touches for the first time; neither server shall.
     subprocess.run([sys.executable, "-c", f"b'1' * ({WARM_BYTES // (16 if is_quick else 1)})"], check=True)
+
+
+def sync_ms(folder, count=100):
+    """What a write of 4 KiB takes here until it is on the disk: the middle of so many, into room that is there."""
+    times = []
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(bytes(4096 * count))
+        os.fsync(file.fileno())
+        for i in range(count):
+            start = time.perf_counter()
+            os.pwritev(file.fileno(), [b"x" * 4096], 4096 * i, os.RWF_DSYNC)
+            times.append(time.perf_counter() - start)
+    return sorted(times)[count // 2] * 1000

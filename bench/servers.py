@@ -236,6 +236,8 @@ class Peer:
     def __init__(self, kind):
         self.kind, self.name, self.has_tls = kind, kind.name, kind.has_tls
         self.pipelines = kind.name != "OpenSMTPD"
+        # Processes of Exim's that receive have the kernel forget those that deliver, and what they have used.
+        self.counts_cpu = kind.name != "Exim"
         self.peer = self.process = None
 
     def start(self):
@@ -271,8 +273,6 @@ smtp_accept_queue_per_connection = 0
 smtp_accept_max_per_connection = 0
 queue_run_max = 5
 """
-    # What its deliveries leave behind is counted with it.
-    peers.Exim.before = (sys.executable, HERE / "keeper.py")
     peers.OpenSMTPD.spool = "mkdir {folder}/spool && mount --bind {folder}/spool /var/spool"
     peers.OpenSMTPD.more = "smtp limit max-mails 1000000\n"
     found = []

@@ -161,7 +161,7 @@ transport_maps = inline:{{ {{{OURS} = smtp:[127.0.0.1]:{self.our_port}}} }}
 class Exim(Peer):
     name = "Exim"
     program = os.environ.get("EXIM") or shutil.which("exim4") or shutil.which("exim")
-    more, before = "", ()  # lines of its configuration, and what it is started by, for the benchmarks
+    more = ""  # lines of its configuration, for the benchmarks
 
     @staticmethod
     def missing():
@@ -223,7 +223,7 @@ box:
   user = Debian-exim
   group = Debian-exim
 """)
-        self.process = subprocess.Popen([*self.before, self.program, "-C", config, "-bdf", "-q1m"],
+        self.process = subprocess.Popen([self.program, "-C", config, "-bdf", "-q1m"],
                                         stderr=open(self.folder / "stderr", "wb"))
 
     def stop(self):
