@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""A mixed load: strangers' mail, submission to another host that is away now and then, POP3 and IMAP sessions that read and
+delete. Then all is deleted, and memory, descriptors and disk are as they were when the server was warm. Each kind
+of session says how long it took. $LOAD_SECONDS (4) is for each of the two halves; `tools/soak load SECONDS`."""
+import collections
+import imaplib
+import os
+import poplib
+import random
+import smtplib
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from memory import has_sanitizer
+from office import ALICE, BOB, Office, main, wait_for
+
+SECONDS = float(os.environ.get("LOAD_SECONDS", "4"))
+FAR = "carol@far.test"
+CONFIG = """
+queue_interval_max = "1 s"
+local_destinations = yes
+store_retain = "0 s"
+"""
+REST_S, MEMORY_SLACK_KIB, DISK_SLACK = 90, 6 * 1024, 40 << 20
+SIZES = (500, 500, 2_000, 2_000, 20_000, 300_000)
+
+
+def body(chance):
+    return "\r\n".join("x" * 76 for _ in range(chance.choice(SIZES) // 78 + 1))
+
+
+class Load(unittest.TestCase):
+    def setUp(self):
+        self.far = Office()
+        self.addCleanup(self.far.close, may_fail=True)
+        self.far.tool("domain", "add", "far.test")
+        self.far.tool("user", "add", FAR, "--password-stdin", text="secret of carol\n")
+        self.far.people[FAR] = "secret of carol"
+        self.near = Office(config=CONFIG)
+        self.addCleanup(self.near.close)
+        (self.near.folder / "data/directory/transports").write_text(f"far.test smtp:[127.0.0.1]:{self.far.base + 25}\n")
+        self.near.tool("reload")
+        self.took = collections.defaultdict(list)
+        self.errors, self.sent, self.cut, self.is_over = [], 0, 0, False
+
+    # ---- sessions, each one whole
+
+    def deliver(self, chance):
+        with self.near.smtp() as client:
+            for _ in range(chance.randrange(1, 4)):
+                client.sendmail("x@elsewhere.test", chance.choice([[ALICE], [BOB], [ALICE, BOB]]), f"Subject: in\r\n\r\n{body(chance)}\r\n")
+
+    def submit(self, chance):
+        with self.near.smtp(ALICE) as client:
+            client.sendmail(ALICE, [FAR], f"From: <{ALICE}>\r\nTo: <{FAR}>\r\nSubject: out\r\n\r\n{body(chance)}\r\n")
+        self.sent += 1
+
+    def pop(self, chance):
+        client = self.near.pop(BOB)
+        for number in range(1, client.stat()[0] + 1):
+            client.retr(number)
+            if chance.random() < 0.8:
+                client.dele(number)
+        client.quit()
+
+    def imap(self, chance):
+        with imaplib.IMAP4_SSL("localhost", self.near.base + 993, ssl_context=self.near.context) as client:
+            client.login(ALICE, self.near.people[ALICE])
+            client.select("INBOX")
+            client.search(None, "UNSEEN", "SUBJECT", "in")
+            client.uid("FETCH", "1:*", "(FLAGS ENVELOPE BODYSTRUCTURE)")
+            uids = client.uid("SEARCH", None, "ALL")[1][0].split()[:20]
+            for uid in uids[:3]:
+                client.uid("FETCH", uid.decode(), "(BODY[])")
+            if uids and chance.random() < 0.7:
+                client.uid("STORE", b",".join(uids).decode(), "+FLAGS", "(\\Deleted)")
+                client.expunge()
+
+    # ---- the load
+
+    def repeat(self, what, seed):
+        chance = random.Random(seed)
+        while not self.is_over:
+            begun = time.monotonic()
+            try:
+                what(chance)
+                self.took[what.__name__].append(time.monotonic() - begun)
+            except imaplib.IMAP4.abort:
+                self.cut += 1  # [EXPUNGEISSUED]: the other session has deleted what was being sent
+            except (poplib.error_proto, imaplib.IMAP4.error, smtplib.SMTPException, OSError) as problem:
+                if "in use" not in str(problem).lower():  # two POP3 sessions at once
+                    self.errors.append(f"{what.__name__}: {problem!r}")
+                    return
+
+    def come_and_go(self):
+        """The other host is away half of the time."""
+        while not self.is_over:
+            self.far.stop()
+            time.sleep(min(1, SECONDS / 8))
+            self.far.start()
+            wait_for(lambda: self.is_over, min(4, SECONDS / 4))
+
+    def work(self, seed):
+        self.is_over = False
+        sessions = (self.deliver, self.deliver, self.submit, self.pop, self.imap, self.imap)
+        threads = [threading.Thread(target=self.repeat, args=(what, seed + i)) for i, what in enumerate(sessions)]
+        threads.append(threading.Thread(target=self.come_and_go))
+        for thread in threads:
+            thread.start()
+        time.sleep(SECONDS)
+        self.is_over = True
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.errors, [])
+
+    # ---- at rest
+
+    def empty(self):
+        self.assertTrue(wait_for(lambda: self.near.tool_data("queue", "list")["recipients"] == [], REST_S))
+        for who in (ALICE, BOB):
+            with imaplib.IMAP4_SSL("localhost", self.near.base + 993, ssl_context=self.near.context) as client:
+                client.login(who, self.near.people[who])
+                client.select("INBOX")
+                client.uid("STORE", "1:*", "+FLAGS", "(\\Deleted)")
+                client.expunge()
+
+    def descriptors(self):
+        return {role: sum(len(os.listdir(f"/proc/{pid}/fd")) for pid, its in self.near.processes().items() if its == role)
+                for role in ("smtp", "access", "auth", "route", "deliver", "transport")}
+
+    def disk(self):
+        return sum(path.stat().st_blocks * 512 for path in Path(self.near.folder, "data").rglob("*") if path.is_file())
+
+    def test_all_comes_back_to_rest(self):
+        self.work(1)
+        self.empty()
+        time.sleep(1)
+        warm = self.near.memory_kib(), self.descriptors(), self.disk()
+        self.work(100)
+        self.empty()
+        self.assertTrue(wait_for(lambda: all(now <= warm[1][role] for role, now in self.descriptors().items()), REST_S),
+                        (warm[1], self.descriptors()))
+        self.assertTrue(wait_for(lambda: self.disk() <= warm[2] + DISK_SLACK, REST_S), (warm[2], self.disk()))
+        if not has_sanitizer():
+            self.assertTrue(wait_for(lambda: self.near.memory_kib() <= warm[0] + MEMORY_SLACK_KIB, REST_S), (warm[0], self.near.memory_kib()))
+        self.assertTrue(wait_for(lambda: len(self.far.messages(FAR)) >= self.sent, REST_S))
+        print(f"memory KiB {warm[0]} {self.near.memory_kib()}, disk {warm[2]} {self.disk()}, descriptors {sum(self.descriptors().values())}")
+        for name, took in sorted(self.took.items()):
+            took.sort()
+            shares = [f"{1000 * took[min(len(took) - 1, int(len(took) * share))]:.0f}" for share in (0.5, 0.95, 0.99, 1)]
+            print(f"{name}: {len(took)} sessions; half within {shares[0]} ms, 95% {shares[1]}, 99% {shares[2]}, all {shares[3]}")
+
+
+if __name__ == "__main__":
+    main()
