@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
+#include "host/links.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ result_of(int error)
     case -EFBIG:
         return PUT_NO_SPACE;
     case -ELOOP:
+    case -EMLINK:
     case -EISDIR:
     case -EINVAL:
     case -ENAMETOOLONG:
@@ -238,6 +240,16 @@ append(struct host_file *file, struct dot_lock *lock, const struct put_message *
     return error;
 }
 
+/* A file with two names may be another's, who has been chosen by whoever gave it the second. */
+static int
+must_have_one_name(struct host_file *file)
+{
+    uint64_t links;
+    int error = host_file_links(file, &links);
+
+    return error ? error : links > 1 ? -EMLINK : 0;
+}
+
 static int
 open_and_append(struct host_dir *dir, const char *name, struct dot_lock *lock,
                 const struct put_message *message, struct buffer *problem)
@@ -250,7 +262,9 @@ open_and_append(struct host_dir *dir, const char *name, struct dot_lock *lock,
 
     if (error < 0)
         return error;
-    error = note_problem(problem, "locking the box", host_file_lock_record(file));
+    error = note_problem(problem, "a box with two names", must_have_one_name(file));
+    if (error == 0)
+        error = note_problem(problem, "locking the box", host_file_lock_record(file));
     if (error == 0)
         error = note_problem(problem, "cutting off half a letter", cut_half_letter(file, lock));
     if (error == 0)

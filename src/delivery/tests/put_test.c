@@ -212,6 +212,24 @@ nothing_else_is_cut_off(void **state)
     }
 }
 
+/* It may be a file of somebody else, who does not know. */
+static void
+a_box_with_two_names_is_left_alone(void **state)
+{
+    struct place *place = *state;
+    char other[80];
+
+    write_file(place, "box", "before\n\n");
+    snprintf(other, sizeof(other), "%s/other", place->path);
+    assert_int_equal(link(place->box, other), 0);
+    assert_int_equal(put(place), PUT_MISPLACED);
+    assert_box(place, "before\n\n", "");
+    assert_false(has_lock(place));
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(put(place), PUT_DONE);
+    assert_box(place, "before\n\n", first);
+}
+
 int
 main(void)
 {
@@ -224,6 +242,7 @@ main(void)
         CASE(a_lock_of_ours_holds_while_its_process_lives),
         CASE(half_a_letter_of_a_dead_process_is_cut_off),
         CASE(nothing_else_is_cut_off),
+        CASE(a_box_with_two_names_is_left_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

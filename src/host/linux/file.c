@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Files below open folders. All calls block. */
 #include "base/hash.h"
+#include "host/links.h"
 #include "host/linux/loop_private.h"
 
 #include <dirent.h>
@@ -349,6 +350,17 @@ host_file_info(struct host_file *file, struct host_file_info *ret_info)
     if (fstat(file->fd, &info) < 0)
         return -errno;
     read_info(&info, ret_info);
+    return 0;
+}
+
+int
+host_file_links(struct host_file *file, uint64_t *ret_links)
+{
+    struct stat info;
+
+    if (fstat(file->fd, &info) < 0)
+        return -errno;
+    *ret_links = info.st_nlink;
     return 0;
 }
 

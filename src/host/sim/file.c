@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The files of host.h on the simulated disk. */
+#include "host/links.h"
 #include "host/sim/disk_private.h"
 
 #include <errno.h>
@@ -498,6 +499,15 @@ host_file_size(struct host_file *file, uint64_t *ret_size)
     if (file->host->is_dead)
         return -EIO;
     *ret_size = file->node->seen.size;
+    return 0;
+}
+
+int
+host_file_links(struct host_file *file, uint64_t *ret_links)
+{
+    if (file->host->is_dead)
+        return -EIO;
+    *ret_links = 1; /* this disk has no second names */
     return 0;
 }
 

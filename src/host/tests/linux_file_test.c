@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "host/links.h"
 #include "host/linux/linux.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -233,6 +235,25 @@ locks_keep_others_out(void **state)
     assert_int_equal(lock_result_of_another_process(place->dir, host_file_lock), 0);
 }
 
+static void
+names_of_a_file_are_counted(void **state)
+{
+    struct place *place = *state;
+    struct host_file *file;
+    char from[80], to[80];
+    uint64_t links;
+
+    assert_int_equal(host_file_open(place->dir, "f", HOST_FILE_WRITE | HOST_FILE_CREATE, &file), 0);
+    assert_int_equal(host_file_links(file, &links), 0);
+    assert_int_equal(links, 1);
+    snprintf(from, sizeof(from), "%s/f", place->path);
+    snprintf(to, sizeof(to), "%s/g", place->path);
+    assert_int_equal(link(from, to), 0);
+    assert_int_equal(host_file_links(file, &links), 0);
+    assert_int_equal(links, 2);
+    host_file_close(&file);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int
@@ -245,6 +266,7 @@ main(void)
         WITH_PLACE(names_move_between_folders),
         WITH_PLACE(reserved_room_reads_as_zeros),
         WITH_PLACE(locks_keep_others_out),
+        WITH_PLACE(names_of_a_file_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
