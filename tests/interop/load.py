@@ -24,7 +24,7 @@ queue_interval_max = "1 s"
 local_destinations = yes
 store_retain = "0 s"
 """
-REST_S, MEMORY_SLACK_KIB, DISK_SLACK = 90, 6 * 1024, 40 << 20
+REST_S, MEMORY_SLACK_KIB, DISK_SLACK = 90, 6 * 1024, 160 << 20
 SIZES = (500, 500, 2_000, 2_000, 20_000, 300_000)
 
 
