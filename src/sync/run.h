@@ -20,6 +20,7 @@ struct run_item { /* a folder, on both sides */
     struct state state;
     struct scan scan;
     bool is_open; /* state and scan are */
+    bool has_doubles;
 };
 
 struct run {
@@ -126,6 +127,10 @@ bool work_pair_sent(struct work *work);
 
 /* The same for all folders; false when the run cannot go on. */
 MUST_USE bool resolve_all(struct run *run); /* work.c */
+
+/* A run that was cut off in the middle of a move leaves pairs with the same file in two folders;
+ * those that the server has no more are forgotten. False when the run cannot go on. */
+MUST_USE bool settle_doubles(struct run *run); /* work.c */
 
 /* What a run that was cut off was sending may still be on its way into the server: waits until
  * that is some seconds ago. */

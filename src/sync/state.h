@@ -30,6 +30,7 @@ struct state_entry {
     /* What a run finds out, before it decides. */
     bool is_here, is_there;
     bool is_moved;  /* to another folder, here */
+    bool is_double; /* another folder has a pair with the same file */
     bool is_dying;  /* the last run was cut off while it was deleted on the server */
     uint32_t there; /* flags on the server */
 };

@@ -629,7 +629,7 @@ sync_run(const struct sync_options *options, struct sync_tally *ret_tally,
         run.imap = client_imap_open(options->login, problem);
         is_good = run.imap && enable(&run) && list_there(&run) && write_delimiter(&run) &&
                   list_here(&run) && open_items(&run) && make_folders(&run) && resolve_all(&run) &&
-                  move_all(&run) && work_on_all(&run);
+                  settle_doubles(&run) && move_all(&run) && work_on_all(&run);
     }
     if (is_good && ret_tally->deeds[SYNC_PASSED_OVER] == 0)
         take_mark(&run, true);

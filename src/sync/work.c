@@ -268,6 +268,61 @@ resolve_all(struct run *run)
     return true;
 }
 
+/* ---- moves that were cut off --------------------------------------------------------------- */
+
+static void
+mark_doubles(struct run *run, struct run_item *item, struct state_entry *entry)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_item *other = &run->items[i];
+        struct state_entry *same =
+            other != item && other->is_open ? state_of_file(&other->state, entry->file) : NULL;
+        if (!same)
+            continue;
+        same->is_double = entry->is_double = true;
+        other->has_doubles = item->has_doubles = true;
+    }
+}
+
+static bool
+forget_doubles(struct run *run, struct run_item *item)
+{
+    struct work work = {.run = run, .item = item, .state = &item->state, .scan = &item->scan};
+    bool is_good = work_select(&work) && work_list(&work);
+
+    for (size_t i = 0; is_good && i < item->state.count; i++) {
+        struct state_entry *entry = item->state.entries[i];
+        if (entry->uid != 0 && entry->is_double && !entry->is_there)
+            state_forget(&item->state, entry);
+    }
+    is_good = is_good && state_commit(&item->state, &work.problem);
+    free(work.news);
+    return is_good || run_pass_over(run, item, &work.problem);
+}
+
+/* Else a file that has come back to where it was would look as if the server had deleted it there,
+ * and as if it had been deleted here where it was moved to: it would be lost. A file is in one
+ * place only, so that one of the two pairs has none. */
+bool
+settle_doubles(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_item *item = &run->items[i];
+        for (size_t k = 0; item->is_open && item->is_there && k < item->state.count; k++) {
+            struct state_entry *entry = item->state.entries[k];
+            if (entry->uid != 0 && !scan_find(&item->scan, entry->file))
+                mark_doubles(run, item, entry);
+        }
+    }
+    for (size_t i = 0; i < run->count; i++) {
+        struct run_item *item = &run->items[i];
+        if (item->has_doubles && item->is_there && !run->options->is_dry &&
+            !forget_doubles(run, item))
+            return false;
+    }
+    return true;
+}
+
 bool
 work_on(struct run *run, struct run_item *item)
 {

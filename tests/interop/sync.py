@@ -192,6 +192,19 @@ class Alike:
             self.assertLessEqual(set(done), {"paired"}, end)
         self.assertEqual(len(self.settled()), 4)
 
+    def test_what_comes_back_after_a_move_that_was_cut_off_is_not_lost(self):
+        """The run died when the server had moved the message, and before the folder that it came from knew: there, and
+        in the folder that it went to, it has a pair. Then its file comes back."""
+        self.begin(2)
+        path = self.person.root / ".facteur/state/INBOX"
+        before = path.read_bytes()
+        self.person.move_here(2, "INBOX", "Away")
+        self.person.sync()
+        path.write_bytes(before)
+        self.person.move_here(2, "Away", "INBOX")
+        self.person.sync()
+        self.assertEqual(set(self.settled()), {("INBOX", "1"), ("INBOX", "2")})
+
     def test_new_uids_for_the_same_messages_make_pairs(self):
         self.begin(3)
         box = {}
