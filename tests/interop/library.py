@@ -75,6 +75,14 @@ class Library(OfficeCase):
         self.run_it("digest", "0", ALICE, "no url", code=1)
         self.assertEqual(self.said, "'no url' is no URL\n")
 
+    def test_two_threads_have_a_session_each(self):
+        self.run_it("send", BOB, "For two", "Salut Gérard", who=ALICE)
+        count = self.run_it("count").strip()
+        said = self.run_it("threads", f"pop3s://localhost:{self.office.base + 995}", incoming="imaps", port=993).splitlines()
+        self.assertEqual([line.split()[0] for line in said], [count, count])
+        self.assertEqual(said[0], said[1])
+        self.assertEqual(int(self.run_it("count")), int(count) + 2)
+
     def test_what_fails_is_told(self):
         self.run_it("read", "9999", code=1)
         self.assertEqual(self.said, "there is no message 9999\n")
