@@ -4,6 +4,7 @@
 comes twice, and the service goes on when the disk is well again. Needs root: it mounts a small file
 system and makes system calls of the store fail (strace)."""
 import os
+import poplib
 import shutil
 import subprocess
 import tempfile
@@ -107,7 +108,9 @@ class FullDisk(unittest.TestCase):
 
 
 class FailingDisk(unittest.TestCase):
-    CALLS = "pwritev2,fdatasync,fsync"  # by which the store makes a turn durable
+    SYNCS = "pwritev2,fdatasync,fsync"  # by which the store makes a turn durable
+    WRITES = SYNCS + ",pwritev,pwrite64,ftruncate,fallocate,renameat,renameat2,unlinkat,mkdirat"
+    READS = "pread64,preadv,preadv2"
 
     def setUp(self):
         if not shutil.which("strace"):
@@ -115,11 +118,11 @@ class FailingDisk(unittest.TestCase):
         self.office = Office()
         self.addCleanup(self.office.close)
 
-    def breaking(self, error):
+    def breaking(self, error, calls=SYNCS):
         """strace that makes the store's calls fail."""
         pid = min(self.office.processes("store"))
-        strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={self.CALLS}", "-e",
-                                   f"inject={self.CALLS}:error={error}", "-p", str(pid)],
+        strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
+                                   f"inject={calls}:error={error}", "-p", str(pid)],
                                   stderr=subprocess.PIPE)
         self.assertTrue(wait_for(lambda: self.tracer(pid) or strace.poll() is not None))
         if strace.poll() is not None:
@@ -153,6 +156,38 @@ class FailingDisk(unittest.TestCase):
                     found = held.count(f"while {error} {number}")
                     self.assertIn(found, (1,) if reply.startswith("250 ") else (0, 1), reply)
                 self.office.tool("check")
+
+    def stop_breaking(self, strace):
+        strace.terminate()
+        strace.wait()
+
+    def test_a_disk_that_turns_read_only_is_read_on(self):
+        self.assertRegex(send(self.office, "before", 4096), "^250 ")
+        strace = self.breaking("EROFS", self.WRITES)
+        try:
+            self.assertRegex(send(self.office, "while", 4096), r"^45[12] 4\.3\.")
+            self.assertEqual(subjects(self.office).count("before"), 1)
+        finally:
+            self.stop_breaking(strace)
+        self.assertTrue(wait_for(lambda: send(self.office, "after", 4096).startswith("250 "), RECOVERY_S))
+        held = subjects(self.office)
+        self.assertEqual((held.count("before"), held.count("after")), (1, 1))
+        self.office.tool("check")
+
+    def test_what_cannot_be_read_is_said_and_the_rest_goes_on(self):
+        self.assertRegex(send(self.office, "before", 4096), "^250 ")
+        strace = self.breaking("EIO", self.READS)
+        try:
+            client = self.office.pop()
+            with self.assertRaisesRegex(poplib.error_proto, r"\[SYS/"):
+                client.retr(client.stat()[0])
+            client.quit()
+            self.assertRegex(send(self.office, "while", 4096), "^250 ")
+            self.assertIn("event=damaged", self.office.log_text())
+        finally:
+            self.stop_breaking(strace)
+        self.assertEqual(subjects(self.office)[-2:], ["before", "while"])
+        self.office.tool("check")
 
 
 if __name__ == "__main__":
