@@ -26,7 +26,8 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-FACTEUR_BASE, DOVECOT_PORT = int(os.environ.get("BENCH_PORT_BASE", "25000")), 26143
+FACTEUR_BASE = int(os.environ.get("BENCH_PORT_BASE", "25000"))
+DOVECOT_PORT = FACTEUR_BASE + 1143
 PASSWORD = "bench-password"
 WORDS = """mail letter server answer question river mountain bread window table paper garden summer winter
 house street market bridge forest island harbour captain teacher doctor singer painter writer reader""".split()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_BYTES = 4 << 30
+BEGUN = time.monotonic()
 is_quick = False  # a look whether it works: nothing waits long
 
 
@@ -19,7 +20,7 @@ def rest(seconds):
 
 
 def say(text):
-    print(text, file=sys.stderr, flush=True)
+    print(f"{time.monotonic() - BEGUN:4.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def tree(pid):
