@@ -307,8 +307,11 @@ tell_between(struct imap_server *server)
         imap_ask_rights(server);
         return false;
     }
-    if (server->is_changed && imap_is_pushing(server, &may_expunge))
+    if (server->is_changed && imap_is_pushing(server, &may_expunge)) {
         server->is_changed = !imap_sync(server, may_expunge);
+        if (server->is_changed) /* the output is full: until it goes on the view must stay */
+            return false;
+    }
     if (is_line_empty && imap_context_step(server))
         return true;
     return server->notify && is_line_empty && imap_notify_step(server);

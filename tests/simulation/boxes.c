@@ -225,11 +225,16 @@ leave_group(struct box_message *message, uint8_t flags, bool is_done)
 }
 
 void
-boxes_end_flags(struct boxes *boxes, struct boxes_op *op, bool is_done)
+boxes_end_flags(struct boxes *boxes, struct boxes_op *op, bool is_done, const uint32_t *but,
+                size_t but_count)
 {
-    for (size_t i = 0; i < op->count && op->kind == OP_STORE; i++) {
-        struct box_message *message = boxes_find(boxes, op->box, op->targets[i].uid);
-        leave_group(message, op->ones | op->zeros, is_done);
+    for (size_t i = 0, at = 0; i < op->count && op->kind == OP_STORE; i++) {
+        uint32_t uid = op->targets[i].uid;
+        while (at < but_count && but[at] < uid)
+            at++;
+        bool is_left = at < but_count && but[at] == uid;
+        struct box_message *message = boxes_find(boxes, op->box, uid);
+        leave_group(message, op->ones | op->zeros, is_done && !is_left);
         tell_ops(boxes, op->box, message);
     }
 }
@@ -300,6 +305,18 @@ boxes_begin_expunge(struct boxes *boxes, const struct boxes_targets *targets)
     return op;
 }
 
+/* Others that want it at this time may find it gone. */
+static void
+may_go(struct boxes *boxes, struct boxes_op *op, uint32_t uid)
+{
+    for (struct boxes_op *other = boxes->ops; other; other = other->next) {
+        struct op_target *target = target_of(other, op->box, uid);
+        if (target && other != op)
+            target->is_sure = false;
+    }
+    boxes_get(boxes, op->box, uid)->may_be_gone = true;
+}
+
 struct boxes_op *
 boxes_begin_copy(struct boxes *boxes, const struct boxes_targets *targets, unsigned dest,
                  bool is_move)
@@ -308,15 +325,8 @@ boxes_begin_copy(struct boxes *boxes, const struct boxes_targets *targets, unsig
 
     op->dest = dest;
     op->is_move = is_move;
-    for (size_t i = 0; i < op->count && is_move; i++) {
-        /* Others that copy it at this time may find it gone. */
-        for (struct boxes_op *other = boxes->ops; other; other = other->next) {
-            struct op_target *target = target_of(other, op->box, op->targets[i].uid);
-            if (target && other != op)
-                target->is_sure = false;
-        }
-        boxes_get(boxes, op->box, op->targets[i].uid)->may_be_gone = true;
-    }
+    for (size_t i = 0; i < op->count && is_move; i++)
+        may_go(boxes, op, op->targets[i].uid);
     return op;
 }
 
@@ -336,6 +346,19 @@ boxes_begin_append(struct boxes *boxes, unsigned dest, uint8_t flags, unsigned l
     return op;
 }
 
+struct boxes_op *
+boxes_begin_replace(struct boxes *boxes, const struct boxes_targets *target, unsigned dest,
+                    uint8_t flags, unsigned letter)
+{
+    struct boxes_op *op = boxes_begin_append(boxes, dest, flags, letter, 1);
+
+    op->is_replace = true;
+    op->box = target->box;
+    op->replaced = target->uids[0];
+    may_go(boxes, op, op->replaced);
+    return op;
+}
+
 static void
 end(struct boxes *boxes, struct boxes_op *op)
 {
@@ -346,10 +369,17 @@ end(struct boxes *boxes, struct boxes_op *op)
 void
 boxes_done(struct boxes *boxes, struct boxes_op *op)
 {
-    boxes_end_flags(boxes, op, true);
+    boxes_end_flags(boxes, op, true, NULL, 0);
     for (size_t i = 0; i < op->count && op->kind == OP_EXPUNGE; i++)
         if (op->targets[i].must_go)
             boxes_get(boxes, op->box, op->targets[i].uid)->was_gone = true;
+    end(boxes, op);
+}
+
+void
+boxes_done_but(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, size_t count)
+{
+    boxes_end_flags(boxes, op, true, uids, count);
     end(boxes, op);
 }
 
@@ -366,6 +396,17 @@ arrived(struct boxes *boxes, const struct boxes_op *op, const struct op_target *
     message->from_box = op->box;
     message->from_uid = target->uid;
     tell_ops(boxes, op->dest, message);
+}
+
+/* Once, and nobody else can have. */
+static void
+take_away(struct boxes *boxes, const struct boxes_op *op, uint32_t uid)
+{
+    struct box_message *message = boxes_get(boxes, op->box, uid);
+
+    if (message->was_moved)
+        boxes_fail(boxes, "%s: %u was taken away twice", boxes_names[op->box], uid);
+    message->was_moved = message->was_gone = true;
 }
 
 void
@@ -385,10 +426,8 @@ boxes_copied(struct boxes *boxes, struct boxes_op *op, const uint32_t *sources,
         }
         if (target->letter == LETTER_UNKNOWN)
             target->letter = message->letter;
-        if (op->is_move && message->was_moved)
-            boxes_fail(boxes, "%s: %u was moved twice", boxes_names[op->box], target->uid);
         if (op->is_move)
-            message->was_moved = message->was_gone = true;
+            take_away(boxes, op, target->uid);
         arrived(boxes, op, target, uids[at++]);
     }
     if (at < count)
@@ -405,6 +444,8 @@ boxes_appended(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, s
                    count);
     for (size_t i = 0; i < count && i < op->count; i++)
         arrived(boxes, op, &op->targets[i], uids[i]);
+    if (op->is_replace)
+        take_away(boxes, op, op->replaced);
     end(boxes, op);
 }
 

@@ -59,12 +59,18 @@ struct boxes_op *boxes_begin_copy(struct boxes *boxes, const struct boxes_target
 struct boxes_op *boxes_begin_append(struct boxes *boxes, unsigned dest, uint8_t flags,
                                     unsigned letter_first, unsigned count);
 
+/* REPLACE (RFC 8508): one message goes, another comes, both or neither. */
+struct boxes_op *boxes_begin_replace(struct boxes *boxes, const struct boxes_targets *target,
+                                     unsigned dest, uint8_t flags, unsigned letter);
+
 /* STORE or EXPUNGE was answered with OK. */
 void boxes_done(struct boxes *boxes, struct boxes_op *op);
+/* A conditional STORE was, but of these (rising) nothing was changed (RFC 7162 MODIFIED). */
+void boxes_done_but(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, size_t count);
 /* COPY or MOVE: what COPYUID says. */
 void boxes_copied(struct boxes *boxes, struct boxes_op *op, const uint32_t *sources,
                   const uint32_t *uids, size_t count);
-/* APPEND: what APPENDUID says. */
+/* APPEND or REPLACE: what APPENDUID says. */
 void boxes_appended(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, size_t count);
 /* Nobody knows what became of it. */
 void boxes_lost(struct boxes_op *op);

@@ -57,6 +57,8 @@ struct boxes_op {
     uint8_t ones, zeros;
     size_t count;
     struct op_target *targets;
+    bool is_replace; /* OP_APPEND of one message, and `replaced` of `box` goes with it */
+    uint32_t replaced;
 };
 
 struct boxes {
@@ -72,8 +74,9 @@ struct box_message *boxes_find(struct boxes *boxes, unsigned box, uint32_t uid);
 struct box_message *boxes_get(struct boxes *boxes, unsigned box, uint32_t uid);
 /* It came by that part of a command. */
 void boxes_explain(struct box_message *message, const struct op_target *target);
-/* The command takes no more part in the groups of flags. */
-void boxes_end_flags(struct boxes *boxes, struct boxes_op *op, bool is_done);
+/* The command takes no more part in the groups of flags; of those in `but` nothing was changed. */
+void boxes_end_flags(struct boxes *boxes, struct boxes_op *op, bool is_done, const uint32_t *but,
+                     size_t but_count);
 void boxes_forget_op(struct boxes *boxes, struct boxes_op *op);
 
 #endif

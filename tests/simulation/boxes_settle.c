@@ -133,6 +133,8 @@ explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *t
         found[i]->came_late = true;
         if (op->is_move)
             boxes_get(boxes, op->box, target.uid)->was_moved = true;
+        if (op->is_replace)
+            boxes_get(boxes, op->box, op->replaced)->was_moved = true;
     }
     if (op->is_late)
         boxes->late++;
@@ -156,6 +158,10 @@ static void
 check_moves(struct boxes *boxes, const struct boxes_truth truth[BOXES])
 {
     for (struct boxes_op *op = boxes->ops; op; op = op->next) {
+        if (op->is_replace && op->is_late && !boxes->boxes[op->dest].has_guesses &&
+            row_of(&truth[op->box], op->replaced))
+            boxes_fail(boxes, "%s: %u was replaced, and is still there", boxes_names[op->box],
+                       op->replaced);
         if (!op->is_move || !op->is_late || is_ambiguous(boxes, op))
             continue;
         for (size_t i = 0; i < op->count; i++)
@@ -171,6 +177,10 @@ check_moves(struct boxes *boxes, const struct boxes_truth truth[BOXES])
 static bool
 may_be_taken(const struct boxes *boxes, unsigned box, uint32_t uid)
 {
+    for (const struct boxes_op *op = boxes->ops; op; op = op->next)
+        if (op->is_replace && op->box == box && op->replaced == uid &&
+            (op->is_late || boxes->boxes[op->dest].has_guesses))
+            return true;
     for (const struct boxes_op *op = boxes->ops; op; op = op->next)
         for (size_t i = 0; i < op->count && op->is_move && op->box == box; i++)
             if (op->targets[i].uid == uid && (op->is_late || is_ambiguous(boxes, op)))
@@ -259,7 +269,7 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
     for (struct boxes_op *op = boxes->ops; op; op = op->next) {
         if (!op->is_lost)
             boxes_fail(boxes, "a command is on its way between two rounds");
-        boxes_end_flags(boxes, op, false);
+        boxes_end_flags(boxes, op, false, NULL, 0);
         if (op->kind == OP_APPEND || op->kind == OP_COPY)
             explain_by(boxes, op, &truth[op->dest]);
     }

@@ -240,7 +240,8 @@ open_run(struct run *run, uint64_t seed, bool is_verbose)
                                                .number = i,
                                                .is_owner = i % 2 == 0,
                                                .is_first = i == 0,
-                                               .is_resync = (i + seed) % 3 == 0};
+                                               .is_resync = (i + seed) % 3 == 0,
+                                               .is_notify = (i + seed / 3) % 2 == 0};
         run->members[i] = member_open(run->sim, run->boxes, &options);
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "member.h"
 
-#include "visit.h"
+#include "heard.h"
 #include "shown.h"
+#include "visit.h"
 
 #include "sender.h"
 
@@ -23,6 +24,7 @@ enum command {
     NOTHING,
     ENABLE,
     SHARE,
+    LISTEN,
     SELECT,
     LEARN,
     WATCH,
@@ -31,6 +33,7 @@ enum command {
     EXPUNGE,
     COPY,
     APPEND,
+    REPLACE,
     SEARCH,
     UNSELECT,
     IDLE,
@@ -51,13 +54,17 @@ struct member {
     bool can_resume; /* `shown` is what was known when the mailbox was left */
     bool is_by_number;
     bool is_idling;
+    bool is_listening; /* NOTIFY */
+    bool is_conditional;
     unsigned shared;
     unsigned left; /* commands of this round */
     unsigned tries;
     bool is_syncing, is_synced;
     unsigned noops;
     struct shown shown;
+    struct heard heard;
     struct boxes_op *op;
+    unsigned dest; /* of the command on its way */
     /* STORE.SILENT, for what becomes of the flags that are known. */
     bool is_silent;
     uint8_t ones, zeros;
@@ -158,25 +165,29 @@ draw_targets(struct member *member)
     member->target_count = 0;
     for (size_t i = first; i <= last; i++)
         member->targets[member->target_count++] = shown->messages[i].uid;
-    member->is_by_number = draw(member, 2);
+    member->is_by_number = draw(member, 2) && !member->options.is_notify;
+}
+
+/* The number or the UID of the first. */
+static uint32_t
+name_of_target(const struct member *member)
+{
+    for (uint32_t i = 0; i < member->shown.count && member->is_by_number; i++)
+        if (member->shown.messages[i].uid == member->targets[0])
+            return i + 1;
+    return member->targets[0];
 }
 
 static void
 put_targets(struct member *member, struct buffer *output)
 {
-    uint32_t first = member->targets[0], last = member->targets[member->target_count - 1];
+    uint32_t first = name_of_target(member), last = member->targets[member->target_count - 1];
 
-    for (uint32_t i = 0; i < member->shown.count && member->is_by_number; i++) {
-        if (member->shown.messages[i].uid != member->targets[0])
-            continue;
-        first = i + 1;
-        last = i + (uint32_t)member->target_count;
-        break;
-    }
+    if (member->is_by_number)
+        last = first + (uint32_t)member->target_count - 1;
     buffer_put_decimal(output, first);
     buffer_put_byte(output, ':');
     buffer_put_decimal(output, last);
-    buffer_put_byte(output, ' ');
 }
 
 static struct boxes_targets
@@ -197,6 +208,7 @@ begin_select(struct member *member, unsigned box)
     struct buffer *output = ask(member, SELECT, SLICE("SELECT "));
 
     shown_begin(shown, box, is_resuming);
+    heard_forget(&member->heard, box); /* by selecting it, it knows more */
     put_box(member, output, box);
     if (is_resuming) {
         buffer_put(output, SLICE(" (QRESYNC ("));
@@ -207,6 +219,19 @@ begin_select(struct member *member, unsigned box)
     }
     member->is_selected = member->can_resume = false;
     visit_send(member->visit);
+}
+
+/* The last change that it was told of, of one of them. */
+static uint64_t
+known_modseq(struct member *member)
+{
+    const struct shown *shown = &member->shown;
+    uint64_t modseq = shown->modseq;
+
+    for (size_t i = 0; i < shown->count; i++)
+        if (shown->messages[i].uid == member->targets[0] && shown->messages[i].modseq)
+            modseq = shown->messages[i].modseq;
+    return modseq;
 }
 
 static void
@@ -225,6 +250,13 @@ begin_store(struct member *member)
     member->ones = sign == 1 ? 0 : flags;
     member->zeros = sign == 0 ? 0 : sign == 1 ? flags : (uint8_t)(all & ~flags);
     put_targets(member, output);
+    buffer_put_byte(output, ' ');
+    member->is_conditional = member->options.is_resync && draw(member, 2);
+    if (member->is_conditional) {
+        buffer_put(output, SLICE("(UNCHANGEDSINCE "));
+        buffer_put_decimal(output, known_modseq(member));
+        buffer_put(output, SLICE(") "));
+    }
     buffer_put_text(output, signs[sign]);
     buffer_put(output, member->is_silent ? SLICE("FLAGS.SILENT ") : SLICE("FLAGS "));
     put_flags(output, flags);
@@ -238,6 +270,7 @@ begin_expunge(struct member *member)
 {
     const struct shown *shown = &member->shown;
     bool is_one = shown->count > 0 && draw(member, 2);
+    bool is_set = !is_one && member->options.is_notify;
 
     member->is_by_number = false;
     member->target_count = 0;
@@ -247,11 +280,23 @@ begin_expunge(struct member *member)
     } else {
         for (size_t i = 0; i < shown->count; i++)
             member->targets[member->target_count++] = shown->messages[i].uid;
-        ask(member, EXPUNGE, SLICE("EXPUNGE"));
+        /* With NOTIFY messages come between commands that it has not read of. */
+        struct buffer *output =
+            ask(member, EXPUNGE, is_set ? SLICE("UID EXPUNGE ") : SLICE("EXPUNGE"));
+        if (is_set)
+            put_targets(member, output);
     }
     struct boxes_targets targets = targets_of(member);
     member->op = boxes_begin_expunge(member->boxes, &targets);
     visit_send(member->visit);
+}
+
+/* Of what it does itself it hears nothing. */
+static void
+begin_putting(struct member *member, unsigned dest)
+{
+    member->dest = dest;
+    heard_forget(&member->heard, dest);
 }
 
 static void
@@ -265,8 +310,10 @@ begin_copy(struct member *member)
     struct boxes_targets targets = targets_of(member);
     buffer_put(output, is_move ? SLICE("MOVE ") : SLICE("COPY "));
     put_targets(member, output);
+    buffer_put_byte(output, ' ');
     put_box(member, output, dest);
     member->shown.sources_count = member->shown.uids_count = 0;
+    begin_putting(member, dest);
     member->op = boxes_begin_copy(member->boxes, &targets, dest, is_move);
     visit_send(member->visit);
 }
@@ -296,7 +343,38 @@ begin_append(struct member *member)
     }
     buffer_finish(&letter);
     member->shown.uids_count = 0;
+    begin_putting(member, dest);
     member->op = boxes_begin_append(member->boxes, dest, flags, first, count);
+    visit_send(member->visit);
+}
+
+static void
+begin_replace(struct member *member)
+{
+    unsigned dest = (unsigned)draw(member, BOXES), first = boxes_new_letters(member->boxes, 1);
+    uint8_t flags = draw_flags(member, 2);
+    struct buffer letter;
+
+    draw_targets(member);
+    member->target_count = 1;
+    struct buffer *output =
+        ask(member, REPLACE, member->is_by_number ? SLICE("REPLACE ") : SLICE("UID REPLACE "));
+    struct boxes_targets target = targets_of(member);
+    buffer_put_decimal(output, name_of_target(member));
+    buffer_put_byte(output, ' ');
+    put_box(member, output, dest);
+    buffer_put_byte(output, ' ');
+    put_flags(output, flags);
+    buffer_init(&letter, BOXES_LETTER_MAX);
+    boxes_put_letter(first, &letter);
+    buffer_put(output, SLICE(" {"));
+    buffer_put_decimal(output, buffer_len(&letter));
+    buffer_put(output, SLICE("+}\r\n"));
+    buffer_put(output, buffer_slice(&letter));
+    buffer_finish(&letter);
+    member->shown.uids_count = 0;
+    begin_putting(member, dest);
+    member->op = boxes_begin_replace(member->boxes, &target, dest, flags, first);
     visit_send(member->visit);
 }
 
@@ -344,11 +422,28 @@ begin_share(struct member *member)
 }
 
 static void
+begin_listening(struct member *member)
+{
+    struct buffer *output = ask(member, LISTEN, SLICE("NOTIFY SET STATUS (selected (MessageNew"));
+
+    buffer_put(output, SLICE(" (UID FLAGS) MessageExpunge FlagChange)) ("));
+    if (member->options.is_owner) {
+        buffer_put(output, SLICE("personal"));
+    } else {
+        buffer_put(output, SLICE("subtree \"Other Users/"));
+        sender_put_address(output, OWNER);
+        buffer_put_byte(output, '"');
+    }
+    buffer_put(output, SLICE(" (MessageNew MessageExpunge FlagChange))"));
+    visit_send(member->visit);
+}
+
+static void
 do_anything(struct member *member)
 {
-    static const enum command commands[] = {NOOP,  NOOP,   APPEND, APPEND,   APPEND,  STORE,
-                                            STORE, STORE,  STORE,  STORE,    EXPUNGE, COPY,
-                                            COPY,  SEARCH, SELECT, UNSELECT, IDLE};
+    static const enum command commands[] = {NOOP,  NOOP,    APPEND, APPEND, APPEND,   STORE,
+                                            STORE, STORE,   STORE,  STORE,  EXPUNGE,  COPY,
+                                            COPY,  REPLACE, SEARCH, SELECT, UNSELECT, IDLE};
     enum command command = commands[draw(member, COUNT_OF(commands))];
     size_t count = member->shown.count;
 
@@ -357,15 +452,18 @@ do_anything(struct member *member)
         begin_append(member);
     else if (command == STORE && count > 0)
         begin_store(member);
-    else if (command == EXPUNGE || (command == APPEND && count >= CROWD))
+    else if ((command == EXPUNGE && (count > 0 || !member->options.is_notify)) ||
+             (command == APPEND && count >= CROWD))
         begin_expunge(member);
     else if (command == COPY && count > 0 && count < CROWD)
         begin_copy(member);
+    else if (command == REPLACE && count > 0)
+        begin_replace(member);
     else if (command == SEARCH)
         begin_search(member);
-    else if (command == SELECT)
+    else if (command == SELECT && !member->options.is_notify)
         begin_select(member, (unsigned)draw(member, BOXES));
-    else if (command == UNSELECT && member->options.is_resync)
+    else if (command == SELECT || (command == UNSELECT && member->options.is_resync))
         begin_simple(member, UNSELECT, SLICE("UNSELECT"));
     else if (command == IDLE)
         begin_simple(member, IDLE, SLICE("IDLE"));
@@ -379,6 +477,7 @@ static void
 finish_sync(struct member *member)
 {
     shown_compare(&member->shown, member->name);
+    heard_compare(&member->heard, member->boxes, member->shown.box, member->name);
     member->is_syncing = false;
     member->is_synced = true;
 }
@@ -391,6 +490,8 @@ go_on(struct member *member)
         begin_simple(member, ENABLE, SLICE("ENABLE QRESYNC"));
     else if (member->options.is_first && member->shared < BOXES)
         begin_share(member);
+    else if (member->options.is_notify && !member->is_listening)
+        begin_listening(member);
     else if (!member->is_selected)
         begin_select(member,
                      member->can_resume ? member->shown.box : (unsigned)draw(member, BOXES));
@@ -398,7 +499,9 @@ go_on(struct member *member)
         begin_watch(member);
     else if (shown_is_incomplete(&member->shown) && member->tries++ < LEARN_TRIES)
         begin_simple(member, member->tries % 2 ? LEARN : NOOP,
-                     member->tries % 2 ? SLICE("FETCH 1:* (UID FLAGS)") : SLICE("NOOP"));
+                     member->tries % 2 == 0      ? SLICE("NOOP")
+                     : member->options.is_notify ? SLICE("UID FETCH 1:* (FLAGS)")
+                                                 : SLICE("FETCH 1:* (UID FLAGS)"));
     else
         return false;
     return true;
@@ -439,6 +542,8 @@ leave(struct member *member)
     member->can_resume = member->can_resume && !shown_is_incomplete(&member->shown);
     member->command = NOTHING;
     member->is_ready = member->is_enabled = member->is_selected = member->is_idling = false;
+    member->is_listening = false;
+    member->heard = (struct heard){0};
     sleep_up_to(member, RETRY_MS_MAX);
 }
 
@@ -474,6 +579,24 @@ on_found(struct member *member)
     }
 }
 
+/* Which were not changed, because somebody else had changed them. */
+static void
+on_conditional_store(struct member *member, struct boxes_op *op)
+{
+    struct shown *shown = &member->shown;
+
+    for (size_t i = 0; i < shown->modified_count && member->is_by_number; i++) {
+        size_t number = shown->modified[i];
+        if (number > 0 && number <= shown->count)
+            shown->modified[i] = shown->messages[number - 1].uid;
+    }
+    boxes_done_but(member->boxes, op, shown->modified, shown->modified_count);
+    for (size_t i = 0; i < member->target_count && member->is_silent; i++)
+        for (size_t k = 0; k < shown->modified_count; k++)
+            if (member->targets[i] == shown->modified[k])
+                member->targets[i] = 0; /* no message has that UID */
+}
+
 static void
 on_done(struct member *member, struct slice line)
 {
@@ -481,11 +604,14 @@ on_done(struct member *member, struct slice line)
     struct boxes_op *op = member->op;
 
     member->op = NULL;
+    shown->modified_count = 0;
     shown_code(shown, line);
     if (member->command == COPY) {
         boxes_copied(member->boxes, op, shown->sources, shown->uids, shown->sources_count);
-    } else if (member->command == APPEND) {
+    } else if (member->command == APPEND || member->command == REPLACE) {
         boxes_appended(member->boxes, op, shown->uids, shown->uids_count);
+    } else if (op && member->command == STORE && member->is_conditional) {
+        on_conditional_store(member, op);
     } else if (op) {
         boxes_done(member->boxes, op);
     }
@@ -493,6 +619,8 @@ on_done(struct member *member, struct slice line)
         on_silent_store(member, true);
     else if (member->command == SEARCH)
         on_found(member);
+    else if (member->command == LISTEN)
+        member->is_listening = true;
     else if (member->command == ENABLE)
         member->is_enabled = shown->is_resync = true;
     else if (member->command == SELECT) {
@@ -500,7 +628,8 @@ on_done(struct member *member, struct slice line)
         member->is_selected = true;
     } else if (member->command == UNSELECT) {
         member->is_selected = false;
-        member->can_resume = true;
+        member->can_resume = member->options.is_resync;
+        heard_forget(&member->heard, shown->box);
     }
 }
 
@@ -508,10 +637,13 @@ static void
 on_answer(void *context, enum visit_status status, struct slice line)
 {
     struct member *member = context;
-    bool matters = member->command == SELECT || member->command == SHARE;
+    bool matters =
+        member->command == SELECT || member->command == SHARE || member->command == LISTEN;
 
     buffer_clear(&member->rest);
     member->is_idling = false;
+    if (member->command == APPEND || member->command == COPY || member->command == REPLACE)
+        heard_forget(&member->heard, member->dest);
     if (status == VISIT_BAD) {
         boxes_fail(member->boxes, "%s: %.*s", member->name, (int)line.len, (const char *)line.at);
         return;
@@ -540,12 +672,14 @@ static void
 on_data(void *context, struct slice line, struct slice literal)
 {
     struct member *member = context;
-    bool may_vanish = member->command != NOTHING && member->command != LEARN &&
-                      !(member->command == STORE && member->is_by_number);
+    bool may_vanish =
+        member->options.is_notify || (member->command != NOTHING && member->command != LEARN &&
+                                      !(member->command == STORE && member->is_by_number));
 
     (void)literal;
     if (slice_starts_with(line, SLICE("BYE ")))
         return;
+    heard_line(&member->heard, line);
     shown_line(&member->shown, line, may_vanish);
 }
 
@@ -598,7 +732,8 @@ on_next(void *context)
         member->is_idling = false;
         buffer_put(visit_more(member->visit), SLICE("DONE"));
         visit_send(member->visit);
-    } else if (member->is_ready && member->command == NOTHING && member->left > 0) {
+    } else if (member->is_ready && member->command == NOTHING && member->left > 0 &&
+               !go_on(member)) { /* it may have heard of new messages since */
         do_anything(member);
     }
 }

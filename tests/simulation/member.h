@@ -15,6 +15,7 @@ struct member_options {
     bool is_owner;  /* of the mailboxes; else user1 */
     bool is_first;  /* gives user1 the rights */
     bool is_resync; /* comes back by QRESYNC when its connection was lost */
+    bool is_notify; /* hears by NOTIFY of all mailboxes (RFC 5465); means messages by UID only */
 };
 
 /* Connects as soon as it can, and rests. */

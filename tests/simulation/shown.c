@@ -207,6 +207,8 @@ shown_fetched(struct slice line, struct shown_message *ret_message)
     if (find_after(line, SLICE("UID "), &text))
         (void)take_number(&text, &uid);
     *ret_message = (struct shown_message){.uid = (uint32_t)uid};
+    if (find_after(line, SLICE("MODSEQ ("), &text))
+        (void)take_number(&text, &ret_message->modseq);
     if (find_after(line, SLICE("FLAGS ("), &text)) {
         ret_message->flags = take_flags(text);
         ret_message->has_flags = true;
@@ -226,6 +228,8 @@ on_fetch(struct shown *shown, struct slice line, uint64_t number)
     shown_fetched(line, &told);
     if (told.uid)
         on_uid(shown, line, (size_t)number - 1, told.uid);
+    if (told.modseq)
+        message->modseq = told.modseq;
     if (!told.has_flags)
         return;
     message->flags = told.flags;
@@ -306,6 +310,8 @@ shown_code(struct shown *shown, struct slice line)
         (void)take(&rest, SLICE(" "));
         shown->uids_count = take_set(&rest, shown->uids);
     }
+    if (find_after(line, SLICE("[MODIFIED "), &rest))
+        shown->modified_count = take_set(&rest, shown->modified);
     if (find_after(line, SLICE("[APPENDUID "), &rest) && take_number(&rest, &number) &&
         take(&rest, SLICE(" ")))
         shown->uids_count = take_set(&rest, shown->uids);

@@ -10,6 +10,7 @@ struct shown_message {
     uint32_t uid; /* 0: not known yet */
     bool has_flags;
     uint8_t flags;
+    uint64_t modseq; /* 0: not told */
 };
 
 struct shown {
@@ -31,6 +32,9 @@ struct shown {
     /* What COPYUID or APPENDUID said last, and SEARCH. */
     uint32_t sources[BOXES_MESSAGES_MAX], uids[BOXES_MESSAGES_MAX], found[BOXES_MESSAGES_MAX];
     size_t sources_count, uids_count, found_count;
+    /* What MODIFIED said last: numbers or UIDs, as the command had it. */
+    uint32_t modified[BOXES_MESSAGES_MAX];
+    size_t modified_count;
 };
 
 /* A mailbox is being selected. With `is_resuming` what is known of it stays, for the server to
@@ -40,7 +44,7 @@ void shown_begin(struct shown *shown, unsigned box, bool is_resuming);
 void shown_selected(struct shown *shown);
 /* A line of data. EXPUNGE and VANISHED only where they may come. */
 void shown_line(struct shown *shown, struct slice line, bool may_vanish);
-/* A code in an answer: [COPYUID …], [APPENDUID …], [HIGHESTMODSEQ …]. */
+/* A code in an answer: [COPYUID …], [APPENDUID …], [HIGHESTMODSEQ …], [MODIFIED …]. */
 void shown_code(struct shown *shown, struct slice line);
 
 /* What a FETCH says of a message, for those who keep no view. */
