@@ -4,7 +4,7 @@
 what it was told; whatever it is told must fit, and after NOOP it knows exactly what the model has. The mailboxes
 are Alice's; every other client is Bob's, with whom she shares them. Each has a search that goes on (RFC 5267); two
 come back by QRESYNC, three hear by NOTIFY of the mailboxes that they have not opened, and know those exactly, too.
-$STEPS (default 2000) and $SEED may be given."""
+$STEPS (default 2000), $SEED and $PATIENCE_S may be given."""
 import collections
 import os
 import random
@@ -19,7 +19,7 @@ STEPS = int(os.environ.get("STEPS", "2000"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1000000)))
 BOXES = ["INBOX", "Archive", "Archive/Deep", "Trash"] # their first names; in the model they are numbers
 TOPS = ["Archive", "Trash", "Attic", "Papers"]
-HEARD_S = 240
+PATIENCE_S = int(os.environ.get("PATIENCE_S", "60")) # with the server
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Deleted", r"\Draft", "$Work", "$Junk"]
 
 
@@ -27,7 +27,7 @@ class Client:
     """One connection; `uids` is the mailbox as its server has told it: None for what is not known."""
 
     def __init__(self, office, number, names):
-        self.socket = socket.create_connection(("127.0.0.1", office.base + 143), timeout=240)
+        self.socket = socket.create_connection(("127.0.0.1", office.base + 143), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
         self.number, self.count, self.box, self.uids, self.flags = number, 0, None, [], {}
@@ -230,7 +230,7 @@ class Model(unittest.TestCase):
             for box, heard in client.heard.items() if box != client.box for key, value in heard.items())
 
     def hear(self, client):
-        end = time.monotonic() + HEARD_S
+        end = time.monotonic() + PATIENCE_S
         while not self.has_heard_all(client):
             client.do("NOOP")
             self.assertLess(time.monotonic(), end, (client.number, client.box, client.heard, client.heard_names,
