@@ -153,6 +153,21 @@ class Search(unittest.TestCase):
         self.expect_right(client, texts, chance)
         client.logout()
 
+    def test_nothing_stays_of_an_account_that_is_removed(self):
+        office = self.office_with()
+        client = self.imap(office)
+        client.append("INBOX", "()", None, b"Subject: x\r\n\r\nsingularwordthatnobodyelsehas\r\n")
+        self.fill(client, random.Random(3), 0, 30)
+        self.find(client, "BODY", "captain")
+        self.wait_until_indexed(office, 31)
+        client.logout()
+        office.tool("user", "remove", ALICE)
+        self.assertTrue(wait_for(lambda: self.counter(office, "index", "bodies") == 0))
+        office.stop()
+        for file in (office.folder / "data/index").iterdir():
+            self.assertNotIn(b"singularword", file.read_bytes().lower())
+        office.start()
+
     def test_without_an_index_messages_are_read(self):
         chance = random.Random(9)
         office = self.office_with(config="search_index = no\n")

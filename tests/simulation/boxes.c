@@ -318,6 +318,20 @@ may_go(struct boxes *boxes, struct boxes_op *op, uint32_t uid)
 }
 
 struct boxes_op *
+boxes_begin_removal(struct boxes *boxes, const struct boxes_targets *targets)
+{
+    struct boxes_op *op = begin(boxes, OP_EXPUNGE, targets);
+
+    op->is_removal = true;
+    for (size_t i = 0; i < op->count; i++) {
+        struct box_message *message = boxes_get(boxes, op->box, op->targets[i].uid);
+        message->may_be_expunged = message->may_be_gone = true;
+        tell_ops(boxes, op->box, message);
+    }
+    return op;
+}
+
+struct boxes_op *
 boxes_begin_copy(struct boxes *boxes, const struct boxes_targets *targets, unsigned dest,
                  bool is_move)
 {
@@ -371,7 +385,7 @@ boxes_done(struct boxes *boxes, struct boxes_op *op)
 {
     boxes_end_flags(boxes, op, true, NULL, 0);
     for (size_t i = 0; i < op->count && op->kind == OP_EXPUNGE; i++)
-        if (op->targets[i].must_go)
+        if (op->targets[i].must_go || op->is_removal)
             boxes_get(boxes, op->box, op->targets[i].uid)->was_gone = true;
     end(boxes, op);
 }
@@ -447,6 +461,14 @@ boxes_appended(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, s
     if (op->is_replace)
         take_away(boxes, op, op->replaced);
     end(boxes, op);
+}
+
+/* It is looked for when all settles, as what was never answered. */
+void
+boxes_delivered(struct boxes *boxes, struct boxes_op *op)
+{
+    boxes->done++;
+    op->is_lost = op->is_delivered = true;
 }
 
 void

@@ -63,7 +63,10 @@ struct boxes_op *boxes_begin_append(struct boxes *boxes, unsigned dest, uint8_t 
 struct boxes_op *boxes_begin_replace(struct boxes *boxes, const struct boxes_targets *target,
                                      unsigned dest, uint8_t flags, unsigned letter);
 
-/* STORE or EXPUNGE was answered with OK. */
+/* By POP3: whatever flags they have. */
+struct boxes_op *boxes_begin_removal(struct boxes *boxes, const struct boxes_targets *targets);
+
+/* STORE, EXPUNGE or a removal was answered with OK. */
 void boxes_done(struct boxes *boxes, struct boxes_op *op);
 /* A conditional STORE was, but of these (rising) nothing was changed (RFC 7162 MODIFIED). */
 void boxes_done_but(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, size_t count);
@@ -72,6 +75,8 @@ void boxes_copied(struct boxes *boxes, struct boxes_op *op, const uint32_t *sour
                   const uint32_t *uids, size_t count);
 /* APPEND or REPLACE: what APPENDUID says. */
 void boxes_appended(struct boxes *boxes, struct boxes_op *op, const uint32_t *uids, size_t count);
+/* By SMTP, begun as APPEND: it is there, and nobody has said as which UID. */
+void boxes_delivered(struct boxes *boxes, struct boxes_op *op);
 /* Nobody knows what became of it. */
 void boxes_lost(struct boxes_op *op);
 

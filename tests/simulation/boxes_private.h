@@ -57,7 +57,9 @@ struct boxes_op {
     uint8_t ones, zeros;
     size_t count;
     struct op_target *targets;
-    bool is_replace; /* OP_APPEND of one message, and `replaced` of `box` goes with it */
+    bool is_removal;   /* OP_EXPUNGE of what need not be \\Deleted */
+    bool is_delivered; /* OP_APPEND that was answered, but not with a UID */
+    bool is_replace;   /* OP_APPEND of one message, and `replaced` of `box` goes with it */
     uint32_t replaced;
 };
 

@@ -136,8 +136,10 @@ explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *t
         if (op->is_replace)
             boxes_get(boxes, op->box, op->replaced)->was_moved = true;
     }
-    if (op->is_late)
-        boxes->late++;
+    boxes->late += op->is_late && !op->is_delivered;
+    if (op->is_delivered && !op->is_late)
+        boxes_fail(boxes, "%s: letter %u was taken, and is not there", boxes_names[op->dest],
+                   op->targets[0].letter);
     free(found);
 }
 

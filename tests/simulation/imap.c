@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Several IMAP clients on the same mailboxes, in rounds: they do what comes to their minds, while
- * the seed does harm. Between two rounds all is looked at: by the model (boxes.h), and by each
- * client in what it has been told. */
+ * the seed does harm; in the world of some seeds mail comes in by SMTP and is fetched by POP3, too.
+ * Between two rounds all is looked at: by the model (boxes.h), and by each client in what it has
+ * been told. */
 #include "boxes.h"
 #include "course.h"
 #include "inspector.h"
 #include "member.h"
+#include "postman.h"
 #include "seeds.h"
 #include "sender.h"
 #include "town.h"
@@ -19,7 +21,10 @@ enum {
     MEMBERS_MAX = 5,
     ROUNDS_MAX = 5,
     COMMANDS_MAX = 16,
-    FAULTS_MAX = 6, /* in a round */
+    LETTERS_MAX = 8,
+    VISITS_MAX = 3,
+    MIXED_EVERY = 3, /* seeds */
+    FAULTS_MAX = 6,  /* in a round */
     FAULT_GAP_MS_MAX = 500,
     LOOK_EVERY_MS = 500,
     ON_ITS_WAY_S = 10, /* until nothing is, once nobody asks for anything */
@@ -34,6 +39,7 @@ struct run {
     struct boxes *boxes;
     struct inspector *inspector;
     struct member *members[MEMBERS_MAX];
+    struct postman *postman, *fetcher; /* or NULL */
     unsigned member_count;
     struct instant quiet; /* when nothing is on its way any more */
     char real_path[SEEDS_PATH_SIZE];
@@ -79,6 +85,8 @@ all_rest(const void *context)
     for (unsigned i = 0; i < run->member_count; i++)
         if (!member_is_resting(run->members[i]))
             return false;
+    if (run->postman && (!postman_is_resting(run->postman) || !postman_is_resting(run->fetcher)))
+        return false;
     return course_is_calm(&run->course);
 }
 
@@ -141,6 +149,10 @@ do_round(struct run *run, unsigned faults)
     course_begin_faults(&run->course, faults);
     for (unsigned i = 0; i < run->member_count; i++)
         member_work(run->members[i], (unsigned)sim_random(run->sim, COMMANDS_MAX) + 1);
+    if (run->postman) {
+        postman_work(run->postman, (unsigned)sim_random(run->sim, LETTERS_MAX));
+        postman_work(run->fetcher, (unsigned)sim_random(run->sim, VISITS_MAX));
+    }
     run_until(run, all_rest, "there are no more faults, but clients are not served");
     compare(run);
 }
@@ -227,7 +239,10 @@ open_run(struct run *run, uint64_t seed, bool is_verbose)
 {
     const struct host_address server = {
         .family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 1}, .port = TOWN_PORT_IMAP};
+    struct host_address smtp = server, pop3 = server;
 
+    smtp.port = TOWN_PORT_SMTP;
+    pop3.port = TOWN_PORT_POP3;
     seeds_make_folder(run->real_path);
     seeds_open_world(&run->sim, seed, is_verbose, run->real_path);
     run->boxes = boxes_open();
@@ -244,6 +259,10 @@ open_run(struct run *run, uint64_t seed, bool is_verbose)
                                                .is_notify = (i + seed / 3) % 2 == 0};
         run->members[i] = member_open(run->sim, run->boxes, &options);
     }
+    if (seed % MIXED_EVERY == 0) {
+        run->postman = postman_open(run->sim, run->boxes, &smtp, false);
+        run->fetcher = postman_open(run->sim, run->boxes, &pop3, true);
+    }
 }
 
 static void
@@ -251,6 +270,8 @@ close_run(struct run *run)
 {
     for (unsigned i = 0; i < run->member_count; i++)
         member_close(&run->members[i]);
+    postman_close(&run->postman);
+    postman_close(&run->fetcher);
     inspector_close(&run->inspector);
     town_close(&run->town);
     sim_close(&run->sim);

@@ -78,31 +78,41 @@ say_numbered(struct reader *reader, enum phase phase, struct slice command, size
     buffer_finish(&text);
 }
 
-/* APOP (RFC 1939 §7): MD5 over the greeting's timestamp and the secret. */
-static void
-log_in(struct reader *reader, struct slice greeting)
+bool
+reader_put_apop(struct slice greeting, unsigned account, struct buffer *buffer)
 {
     size_t from = slice_find_byte(greeting, '<');
     size_t to = slice_find_last_byte(greeting, '>');
     uint8_t digest[SASL_DIGEST_MAX];
     struct buffer text;
 
-    if (to <= from || to == greeting.len) {
+    if (to <= from || to == greeting.len)
+        return false;
+    buffer_init(&text, 1000);
+    buffer_put(&text, slice_between(greeting, from, to + 1));
+    reader_put_secret(&text, account);
+    sasl_digest(SASL_HASH_MD5, buffer_slice(&text), digest);
+    buffer_finish(&text);
+    buffer_put(buffer, SLICE("APOP "));
+    sender_put_address(buffer, account);
+    buffer_put_byte(buffer, ' ');
+    buffer_put_hex(buffer, slice_of(digest, sasl_hash_len(SASL_HASH_MD5)));
+    return true;
+}
+
+static void
+log_in(struct reader *reader, struct slice greeting)
+{
+    struct buffer text;
+
+    buffer_init(&text, 1000);
+    if (reader_put_apop(greeting, reader->account, &text)) {
+        say(reader, LOGIN, buffer_slice(&text));
+    } else {
         oracle_fail(reader->oracle, "the POP3 greeting has no timestamp: %.*s", (int)greeting.len,
                     (const char *)greeting.at);
         rest(reader);
-        return;
     }
-    buffer_init(&text, 1000);
-    buffer_put(&text, slice_between(greeting, from, to + 1));
-    reader_put_secret(&text, reader->account);
-    sasl_digest(SASL_HASH_MD5, buffer_slice(&text), digest);
-    buffer_clear(&text);
-    buffer_put(&text, SLICE("APOP "));
-    sender_put_address(&text, reader->account);
-    buffer_put_byte(&text, ' ');
-    buffer_put_hex(&text, slice_of(digest, sasl_hash_len(SASL_HASH_MD5)));
-    say(reader, LOGIN, buffer_slice(&text));
     buffer_finish(&text);
 }
 

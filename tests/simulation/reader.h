@@ -19,5 +19,7 @@ void reader_close(struct reader **reader);
 
 /* The secret with which an account logs in. */
 void reader_put_secret(struct buffer *buffer, unsigned account);
+/* "APOP name digest" (RFC 1939 §7) for a greeting; false when that has no timestamp. */
+bool reader_put_apop(struct slice greeting, unsigned account, struct buffer *buffer);
 
 #endif

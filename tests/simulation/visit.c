@@ -129,6 +129,8 @@ visit_put_secret(struct buffer *secrets, unsigned account)
     buffer_put_decimal(secrets, account + 1);
     buffer_put(secrets, SLICE(" scram-sha-256="));
     sasl_scram_format(secrets, &keys);
+    buffer_put(secrets, SLICE(" apop="));
+    reader_put_secret(secrets, account);
     buffer_put(secrets, SLICE("\n"));
     buffer_finish(&password);
 }

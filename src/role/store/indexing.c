@@ -246,7 +246,15 @@ tell_retain(struct indexing *indexing, struct slice bodies)
     free(page);
 }
 
-/* The index keeps what was expunged until that is much: it is not found, it only takes space. */
+/* What an account had that was removed. */
+static bool
+is_left_behind(const struct indexing *indexing)
+{
+    return buffer_len(&indexing->mailboxes) == 0 && indexing->indexed_count > 0;
+}
+
+/* The index keeps what was expunged until that is much: it is not found, it only takes space. Of an
+ * account that was removed it keeps nothing. */
 static void
 clear_out(struct indexing *indexing)
 {
@@ -254,8 +262,9 @@ clear_out(struct indexing *indexing)
     struct buffer bodies;
     bool is_good = true;
 
-    if (indexing->indexed_count <=
-        indexing->message_count + indexing->message_count / 4 + RETAIN_SLACK)
+    if (!is_left_behind(indexing) &&
+        indexing->indexed_count <=
+            indexing->message_count + indexing->message_count / 4 + RETAIN_SLACK)
         return;
     buffer_init(&bodies, BODIES_MAX);
     for (indexing->mailbox_at = 0; is_good && mailbox_at_hand(indexing); indexing->mailbox_at++) {
@@ -326,8 +335,10 @@ on_state(struct indexing *indexing, const struct store_index_state *note)
         indexing_add(indexing, indexing->account);
     bool is_searched = map_find(&indexing->searched, map_key_u64(&indexing->account));
     indexing->indexed_count = note->bodies;
-    if (!is_searched || note->modseq == indexing->modseq ||
-        mailbox_list(indexing->role->store, indexing->account, note_mailbox, indexing) != STORE_OK)
+    if (!is_searched ||
+        mailbox_list(indexing->role->store, indexing->account, note_mailbox, indexing) !=
+            STORE_OK ||
+        (note->modseq == indexing->modseq && !is_left_behind(indexing)))
         end_account(indexing);
     else
         next_batch(indexing);

@@ -502,7 +502,8 @@ job_answer(struct job **job, enum store_result result)
     struct store_role *role = old->role;
     enum store_result told = result == STORE_OK ? old->result : result;
 
-    if (told == STORE_OK && old->kind)
+    bool is_removal = !old->kind && !old->uids; /* the index forgets the account */
+    if (told == STORE_OK && (old->kind || is_removal))
         indexing_touch(role, old->filed_to ? old->filed_to : old->account); /* a copy, maybe */
 
     list_remove(&old->link);
