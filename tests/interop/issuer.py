@@ -189,7 +189,7 @@ def active(who=ALICE, **more):
 class Introspection(Case):
     @classmethod
     def setUpClass(cls):
-        cls.open('oauth_introspection = "https://localhost:{port}/introspect?a=b"\noauth_cache = "1 h"\n')
+        cls.open('oauth_introspection = "https://localhost:{port}/introspect?a=b"\noauth_cache = "1 h"\noauth_timer = "1 min"\n')
 
     def test_an_active_token_is_taken_everywhere(self):
         self.server.replies["fresh"] = active()
@@ -310,7 +310,7 @@ class Keys(Case):
 
     @classmethod
     def setUpClass(cls):
-        cls.open('oauth_jwks = "https://localhost:{port}/jwks"\n')
+        cls.open('oauth_jwks = "https://localhost:{port}/jwks"\noauth_timer = "1 min"\n')
         cls.issuer = Issuer(cls.folder)
 
     def test_keys_are_fetched_when_they_are_wanted(self):
