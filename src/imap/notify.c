@@ -312,7 +312,15 @@ parent_of(struct slice name)
     return end < name.len ? slice_first(name, end) : slice_of("", 0);
 }
 
-/* True when it was renamed because the mailbox above it was. */
+static struct slice
+leaf_of(struct slice name)
+{
+    struct slice parent = parent_of(name);
+
+    return parent.len > 0 ? slice_skip(name, parent.len + 1) : name;
+}
+
+/* True when it was renamed because the mailbox above it was, and not itself besides. */
 static bool
 went_along(struct imap_server *server, const struct imap_notify_look *look,
            const struct access_store_mailbox_row *row, const struct access_store_mailbox_row *known)
@@ -321,7 +329,8 @@ went_along(struct imap_server *server, const struct imap_notify_look *look,
     const struct access_store_mailbox_row *parent = imap_rows_find(&look->rows, now);
     const struct access_store_mailbox_row *old = parent ? find_known(server->notify, parent) : NULL;
 
-    return old && before.len > 0 && slice_equal(old->name, before) && !slice_equal(now, before);
+    return old && before.len > 0 && slice_equal(old->name, before) && !slice_equal(now, before) &&
+           slice_equal(leaf_of(row->name), leaf_of(known->name));
 }
 
 static void
