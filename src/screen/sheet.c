@@ -139,10 +139,11 @@ add_field(struct sheet *sheet, const struct sheet_field *field, size_t columns)
 {
     struct slice value = traffic_text(field->value), label = traffic_text(field->label);
     struct buffer line;
-    bool is_first = true;
+    size_t count = 0;
 
     buffer_init(&line, SHEET_MAX);
     do {
+        bool is_first = count == 0, is_last = ++count == SHEET_FIELD_LINES_MAX;
         size_t len = break_at(value, columns > LABEL_COLUMNS + 10 ? columns - LABEL_COLUMNS : 10);
         buffer_clear(&line);
         if (is_first) {
@@ -152,12 +153,13 @@ add_field(struct sheet *sheet, const struct sheet_field *field, size_t columns)
         while (buffer_len(&line) < LABEL_COLUMNS)
             buffer_put_byte(&line, ' ');
         buffer_put(&line, slice_first(value, len));
+        if (is_last && len < value.len)
+            buffer_put_text(&line, "…");
         add_line(sheet, buffer_slice(&line), INK_TEXT,
                  is_first ? (uint8_t)(slice_first(label, 100).len + 1) : 0);
-        is_first = false;
         while (len < value.len && value.at[len] == ' ')
             len++;
-        value = slice_skip(value, len);
+        value = is_last ? SLICE("") : slice_skip(value, len);
     } while (value.len > 0);
     buffer_finish(&line);
 }

@@ -7,6 +7,9 @@
 #include "screen/canvas.h"
 #include "screen/traffic.h"
 
+/* Of a field; a longer one ends in '…', and the whole header has the rest. */
+enum { SHEET_FIELD_LINES_MAX = 8 };
+
 struct sheet_line {
     size_t start, len; /* in the text */
     uint8_t ink;

@@ -220,6 +220,29 @@ jumps_go_round_the_end(void **state)
 }
 
 static void
+a_huge_subject_does_not_push_the_text_away(void **state)
+{
+    static char huge[100000];
+    struct sheet sheet;
+    struct sheet_field field = {.label = (char *)(uintptr_t) "Subject", .value = huge};
+    struct sheet_text letter = {
+        .id = 1, .fields = &field, .fields_count = 1, .text = (char *)(uintptr_t) "hello\n"};
+    size_t line;
+
+    (void)state;
+    memset(huge, 's', sizeof(huge) - 1);
+    sheet_init(&sheet);
+    sheet_lay_out(&sheet, &letter, 40, false);
+    assert_true(sheet_find(&sheet, 0, SLICE("hello"), &line));
+    assert_int_equal(line, SHEET_FIELD_LINES_MAX + 1);
+    assert_true(slice_ends_with(
+        slice_of(buffer_slice(&sheet.text).at + sheet.lines[SHEET_FIELD_LINES_MAX - 1].start,
+                 sheet.lines[SHEET_FIELD_LINES_MAX - 1].len),
+        SLICE("s…")));
+    sheet_finish(&sheet);
+}
+
+static void
 long_lines_are_broken_between_words_and_stay_quoted(void **state)
 {
     struct sheet sheet;
@@ -294,6 +317,7 @@ main(void)
         cmocka_unit_test(a_roster_keeps_its_cursor_and_its_threads),
         cmocka_unit_test(a_deep_thread_is_drawn_and_its_end_too),
         cmocka_unit_test(jumps_go_round_the_end),
+        cmocka_unit_test(a_huge_subject_does_not_push_the_text_away),
         cmocka_unit_test(long_lines_are_broken_between_words_and_stay_quoted),
         cmocka_unit_test(sizes_are_said_in_short),
         cmocka_unit_test(a_copy_of_a_draft_is_its_own),
