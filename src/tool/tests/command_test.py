@@ -383,14 +383,14 @@ class Directory(Installation):
         self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"][0]["names"], 5)
         self.do("relay", "import", "far.test", "-", text="# names\n" + names.replace("team@far.test\n", ""))
         relays = json.loads(self.do("relay", "list", "--json"))["relays"]
-        self.assertEqual(relays, [{"domain": "far.test", "listed": True, "names": 4}])
+        self.assertEqual(relays, [{"domain": "far.test", "listed": True, "fed": False, "names": 4}])
         # What is wrong changes nothing.
         for text in ("", "x@elsewhere.test\n", "bob@far.test\nno address\n"):
             self.do("relay", "import", "far.test", "-", text=text, code=DATAERR)
         self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"], relays)
         self.do("relay", "import", "far.test", "-", text="@far.test\n")
         self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"],
-                         [{"domain": "far.test", "listed": False, "names": 0}])
+                         [{"domain": "far.test", "listed": False, "fed": False, "names": 0}])
         self.do("relay", "remove", "far.test")
         self.assertEqual(json.loads(self.do("relay", "list", "--json"))["relays"], [])
         self.do("relay", "export", "far.test", code=NOUSER)
