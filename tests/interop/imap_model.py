@@ -4,7 +4,7 @@
 what it was told; whatever it is told must fit, and after NOOP it knows exactly what the model has. The mailboxes
 are Alice's; every other client is Bob's, with whom she shares them. Each has a search that goes on (RFC 5267); two
 come back by QRESYNC, three hear by NOTIFY of the mailboxes that they have not opened, and know those exactly, too.
-$STEPS (default 2000), $SEED and $PATIENCE_S may be given."""
+$STEPS (default 1200), $SEED and $PATIENCE_S may be given."""
 import collections
 import os
 import random
@@ -15,11 +15,11 @@ import unittest
 
 from office import ALICE, BOB, Office, main
 
-STEPS = int(os.environ.get("STEPS", "2000"))
+STEPS = int(os.environ.get("STEPS", "1200"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1000000)))
 BOXES = ["INBOX", "Archive", "Archive/Deep", "Trash"] # their first names; in the model they are numbers
 TOPS = ["Archive", "Trash", "Attic", "Papers"]
-PATIENCE_S = int(os.environ.get("PATIENCE_S", "60")) # with the server
+PATIENCE_S = int(os.environ.get("PATIENCE_S", "180")) # with the server
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Deleted", r"\Draft", "$Work", "$Junk"]
 
 
