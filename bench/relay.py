@@ -3,11 +3,12 @@
 """What it costs to take mail for other hosts, durably, and to pass it on: Facteur, and Debian's Postfix
 beside it, one after the other. Prints tables.
 
-usage: bench/relay.py --facteur PROGRAM --load PROGRAM [--case pass,many,hang] [--messages N] [--peer-messages N]
+usage: bench/relay.py --facteur PROGRAM --load PROGRAM [--case pass,many,hang,fair] [--messages N] [--peer-messages N]
 
   pass   messages of 4 KiB from 20 connections, passed on to a sink
   many   one message to 10,000 recipients of one domain, handed in by one client in ten transactions
   hang   one message to each of 1,000 destinations, of which 100 accept connections and say nothing
+  fair   one message to 100,000 recipients, in a hundred transactions, and single ones to the same domain meanwhile
 
 Needs root and Debian's postfix (its smtp-sink is the other host, for both). Nobody speaks TLS. The clock
 runs until the last message has reached the sink.
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -30,6 +32,7 @@ SINK_PORT, POSTFIX_PORT, SILENT_PORT = 22125, 22126, 22127
 CONNECTIONS, SIZE, WAIT_S = 20, 4096, 600
 MANY, TRANSACTION = 10000, 1000
 DESTINATIONS, SILENT_EVERY = 1000, 10
+FAIR, SINGLE_EVERY_S = 100000, 0.05
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -249,6 +252,29 @@ def beside_silent(server):
     return delays[len(delays) // 2], delays[-1]
 
 
+def beside_many(server):
+    """Seconds of delay of single messages, the middle one and the longest, while one goes to very many; and how long those took."""
+    def hand_in():
+        client = Client(server.port)
+        for first in range(0, FAIR, TRANSACTION):
+            client.send([f"user{first + i}@sink.test" for i in range(TRANSACTION)])
+
+    before, start, count = server.passed_on(), time.monotonic(), 0
+    many, single = threading.Thread(target=hand_in), Client(server.port)
+    many.start()
+    while many.is_alive() or count % 10 or server.passed_on() < before + FAIR:
+        single.send([f"single{count}@sink.test"])
+        count += 1
+        time.sleep(SINGLE_EVERY_S)
+    wait_until(server, before + FAIR + count)
+    seconds = time.monotonic() - start
+    time.sleep(0.5)  # lines of the log come a little later
+    delays = sorted(delay for to, delay in server.delays().items() if to.startswith("single"))
+    if len(delays) < count:
+        sys.exit(f"relay: {server.name}: the log tells of {len(delays)} of {count}")
+    return count, delays[len(delays) // 2], delays[-1], seconds
+
+
 def say(server):
     print(f"relay: {server.name}", file=sys.stderr, flush=True)
 
@@ -301,8 +327,16 @@ def case_hang(arguments):
         print(f"| {name} | {middle:.3f} s | {longest:.3f} s | {wanted} |")
 
 
+def case_fair(arguments):
+    rows = in_turn(arguments, beside_many)
+    print("| single messages while one goes to 100,000 recipients of the same domain | how many | delay, middle | longest | the 100,000 |\n"
+          "|---|--:|--:|--:|--:|")
+    for name, count, middle, longest, seconds in rows:
+        print(f"| {name} | {count} | {middle:.3f} s | {longest:.3f} s | {seconds:.1f} s |")
+
+
 def main():
-    cases = {"pass": case_pass, "many": case_many, "hang": case_hang}
+    cases = {"pass": case_pass, "many": case_many, "hang": case_hang, "fair": case_fair}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--facteur", required=True)
     parser.add_argument("--load", required=True)

@@ -87,6 +87,9 @@ check_relays(struct check *check, const struct config *config)
                      "submission port of the domain's own server");
     }
     check_pairs(
+        check, "atrn", &config->atrn,
+        "expected entries \"ACCOUNT DOMAIN\"; give the address of an account, and a domain");
+    check_pairs(
         check, "relay_feed_to", &config->relay_feed_to,
         "expected entries \"ACCOUNT DOMAIN\"; give the address of an account, and a domain");
 }

@@ -209,6 +209,8 @@ void host_errand_close(struct host_errand **errand);
 
 /* A stream to a unix socket of this machine; for another process, which makes a stream of it. */
 MUST_USE int host_unix_connect(struct host *host, const char *path, host_handle *ret_handle);
+/* The two ends of a stream within this machine, for two processes. */
+MUST_USE int host_stream_pair(struct host *host, host_handle *ret_left, host_handle *ret_right);
 /* Takes over the handle of a connected stream. */
 MUST_USE int host_stream_adopt(struct host *host, host_handle handle,
                                struct host_stream **ret_stream);

@@ -522,6 +522,15 @@ connection_start_tls(struct connection *connection, struct tls_context *context)
 }
 
 void
+connection_change_engine(struct connection *connection, const struct engine_kind *engine_kind,
+                         void *engine)
+{
+    connection->engine_kind = engine_kind;
+    connection->engine = engine;
+    connection->is_again = true;
+}
+
+void
 connection_finish(struct connection *connection)
 {
     if (connection->phase != PHASE_RUN)

@@ -91,6 +91,10 @@ void connection_start_tls(struct connection *connection, struct tls_context *con
 void connection_start_tls_client(struct connection *connection, struct tls_context *context,
                                  const struct tls_expectation *expectation);
 
+/* Another engine speaks from here on, also what was held back is for it. */
+void connection_change_engine(struct connection *connection, const struct engine_kind *engine_kind,
+                              void *engine);
+
 /* From process or elsewhere: no more input; send what is to be sent, close politely, then
  * `closed`. */
 void connection_finish(struct connection *connection);

@@ -224,6 +224,11 @@ choose(struct routing_run *run, struct slice sender, struct slice recipient, str
         return follow(run, transport, domain);
     }
     routing_step(run->steps, run->facts->arena, "transport table: no row");
+    for (size_t i = 0; i < settings->fetched_count; i++) {
+        if (slice_equal(settings->fetched[i], domain))
+            return routing_refuse(run, "4.4.1",
+                                  SLICE("its own host has not fetched it yet (ATRN)"));
+    }
     if (!settings->has_smart_host) {
         run->hop->port = ROUTING_PORT_SMTP;
         return follow_domain(run, domain, true);

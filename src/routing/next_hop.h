@@ -38,6 +38,10 @@ struct routing_settings {
     size_t table_count;
     struct routing_transport smart_host; /* when has_smart_host: for all that no row is about */
     bool has_smart_host;
+    /* Domains that are fetched by their own hosts (ATRN), in canonical form: without a row of a
+     * table their mail waits. */
+    const struct slice *fetched;
+    size_t fetched_count;
     struct routing_self self;
     enum routing_family family;
     enum routing_tls tls;  /* where no row says otherwise */

@@ -3,6 +3,7 @@
 """Mail to domains that say how their hosts are to be known: by TLSA records in signed zones (DANE,
 RFC 7672), and by a policy that a web server tells (MTA-STS, RFC 8461). Two Facteurs, a real name
 server (NSD), a web server; the ports are those of the Internet, on addresses of loopback's own."""
+import contextlib
 import email
 import email.policy
 import gzip
@@ -44,10 +45,11 @@ def letter(subject, to):
 
 
 class Door:
-    """Passes connections to port 25 of an address on to another port."""
+    """Passes connections to port 25 of an address on to another port. While `strips`, as somebody on the line who takes
+    STARTTLS out of what the host offers; `heard` is what the client said then."""
 
     def __init__(self, address, port):
-        self.port = port
+        self.port, self.strips, self.heard, self.sockets = port, False, b"", []
         self.listener = socket.create_server((address, 25))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -58,13 +60,25 @@ class Door:
             except OSError:
                 return
             inside = socket.create_connection(("127.0.0.1", self.port))
+            self.sockets += [outside, inside]
             for pair in ((outside, inside), (inside, outside)):
-                threading.Thread(target=self.pass_on, args=pair, daemon=True).start()
+                threading.Thread(target=self.pass_on, args=(*pair, pair[0] is outside), daemon=True).start()
 
-    @staticmethod
-    def pass_on(source, target):
+    def strip(self, strips):
+        """Connections that stand already, and may be kept for the next message, end."""
+        self.strips, self.heard = strips, b"" if strips else self.heard
+        for stream in self.sockets:
+            with contextlib.suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+
+    def pass_on(self, source, target, is_client):
+        strips = self.strips
         try:
             while octets := source.recv(65536):
+                if strips and is_client:
+                    self.heard += octets
+                elif strips:
+                    octets = octets.replace(b"250-STARTTLS\r\n", b"")
                 target.sendall(octets)
             target.shutdown(socket.SHUT_WR)
         except OSError:
@@ -214,6 +228,39 @@ own_names = {{}}
                         and "kept.example" in str(m)]
         self.assertTrue(wait_for(lambda: len(held()) == 2), self.queue())
         self.assertEqual(self.arrived("again", "carol@kept.example"), [])
+
+    def expect_nothing_in_the_clear(self, subject, to, *options):
+        """While STARTTLS is stripped the mail waits; then it travels under TLS."""
+        self.door.strip(True)
+        try:
+            with self.near.smtp(ALICE) as client:
+                client.sendmail(ALICE, [to], letter(subject, to), mail_options=options)
+            self.assertTrue(wait_for(lambda: b"EHLO" in self.door.heard and "TLS is required" in self.queue()), self.queue())
+            self.assertEqual(self.arrived(subject, to), [])
+            for word in (b"MAIL", b"RCPT", b"DATA", b"BDAT", subject.encode()):
+                self.assertNotIn(word, self.door.heard)
+        finally:
+            self.door.strip(False)
+        self.assertTrue(wait_for(lambda: self.arrived(subject, to)), self.queue())
+
+    def test_stripped_starttls_under_dane_sends_nothing_in_the_clear(self):
+        self.expect_nothing_in_the_clear("strip-dane", "carol@dane.example")
+
+    def test_stripped_starttls_under_an_enforced_policy_sends_nothing_in_the_clear(self):
+        self.expect_nothing_in_the_clear("strip-sts", "carol@sts.example")
+
+    def test_stripped_starttls_with_requiretls_sends_nothing_in_the_clear(self):
+        self.expect_nothing_in_the_clear("strip-requiretls", "carol@none.example", "REQUIRETLS")
+
+    def test_where_nobody_asks_for_tls_a_stripped_host_gets_its_mail(self):
+        """RFC 7435: so it is the others' demand, and not the lack of STARTTLS, that keeps mail back."""
+        self.door.strip(True)
+        try:
+            self.send("strip-none", "carol@none.example")
+            self.assertTrue(wait_for(lambda: self.arrived("strip-none", "carol@none.example")), self.queue())
+            self.assertIn(b"strip-none", self.door.heard)
+        finally:
+            self.door.strip(False)
 
     def counted(self, domain):
         """{policy: (successes, failures)}, and the kinds of failure."""

@@ -443,6 +443,19 @@ host_channel_pair(struct host *host, host_handle *ret_left, host_handle *ret_rig
     return 0;
 }
 
+int
+host_stream_pair(struct host *host, host_handle *ret_left, host_handle *ret_right)
+{
+    int ends[2];
+
+    (void)host;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    *ret_left = ends[0];
+    *ret_right = ends[1];
+    return 0;
+}
+
 void
 host_handle_close(struct host *host, host_handle handle)
 {

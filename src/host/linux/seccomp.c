@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <seccomp.h>
+#include <sys/socket.h>
 
 static const int compute_calls[] = {
     SCMP_SYS(read),          SCMP_SYS(write),          SCMP_SYS(readv),
@@ -162,6 +163,17 @@ add_threads(scmp_filter_ctx filter, bool is_allowed)
                                           &is_process);
 }
 
+/* Two ends for libraries; and a stream within this machine, of which another process gets one. */
+static int
+add_pairs(scmp_filter_ctx filter, enum seccomp_kind kind, uint32_t action)
+{
+    struct scmp_arg_cmp is_unix = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
+
+    if (kind != SECCOMP_CONNECT)
+        return add_all(filter, action, CALLS(pair_calls));
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, &is_unix);
+}
+
 static int
 add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 {
@@ -171,11 +183,7 @@ add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
 
     if (error == 0 && kind != SECCOMP_USERS)
         error = add_all(filter, action, CALLS(socket_calls));
-    /* Two ends for one process are for libraries. */
-    if (error == 0)
-        error = add_all(filter, kind == SECCOMP_CONNECT ? SCMP_ACT_KILL_PROCESS : action,
-                        CALLS(pair_calls));
-    return error;
+    return error ? error : add_pairs(filter, kind, action);
 }
 
 static int

@@ -320,6 +320,30 @@ may_relay(const struct smtp_route_recipient *recipient)
     return recipient->is_authenticated || recipient->is_trusted_network;
 }
 
+/* Whether the next host is to be asked about it: its names are not known, and it is no name that
+ * everybody has. */
+static bool
+asks_ahead(struct route *route, struct slice recipient)
+{
+    const struct config_strings *rows = &route->start.config->call_ahead;
+    const struct directory *directory = route->tables.directory;
+    struct directory_address address;
+    struct slice domain;
+
+    if (rows->count == 0 || !directory_address_parse(&route->arena, recipient, &address) ||
+        slice_equal(address.local, SLICE("postmaster")))
+        return false;
+    const struct directory_relay *relay = directory_relay_find(directory, address.domain);
+    if (!relay || relay->is_listed || names_are_known(route, address.domain))
+        return false;
+    for (size_t i = 0; i < rows->count; i++) {
+        if (directory_domain_parse(&route->arena, rows->at[i], &domain) &&
+            slice_equal(domain, address.domain))
+            return true;
+    }
+    return false;
+}
+
 static void
 answer_foreign(struct route *route, const struct smtp_route_recipient *recipient,
                struct slice address, struct smtp_route_route *answer)
@@ -476,6 +500,7 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         break;
     case DIRECTORY_RELAYED:
         answer_foreign(route, recipient, recipient->address, ret_answer);
+        ret_answer->asks_ahead = !may_relay(recipient) && asks_ahead(route, recipient->address);
         break;
     case DIRECTORY_DISABLED:
         ret_answer->verdict = SMTP_ROUTE_VERDICT_REFUSED;

@@ -96,6 +96,18 @@ names_take(struct route *route, const struct store_route_relay_names *note, host
     return true;
 }
 
+bool
+names_are_known(const struct route *route, struct slice domain)
+{
+    const struct route_names *names = &route->tables.names;
+
+    for (size_t i = 0; i < names->used_count; i++) {
+        if (slice_equal(directory_names_domain(names->used[i]), domain))
+            return directory_names_are_known(names->used[i]);
+    }
+    return false;
+}
+
 void
 names_missed(struct route *route, struct slice address)
 {

@@ -124,6 +124,8 @@ bool names_take(struct route *route, const struct store_route_relay_names *note,
                 host_handle handle);
 /* An address is not known; when its domain is one of others, its list may be old. */
 void names_missed(struct route *route, struct slice address);
+/* Whether the domain's own server has told them. */
+bool names_are_known(const struct route *route, struct slice domain);
 /* What is told of ours; `page` is scratch that the answer borrows. */
 void names_answer(struct route *route, const struct smtp_route_names *ask, struct buffer *page,
                   struct smtp_route_named *ret_answer);

@@ -65,6 +65,20 @@ set_self(const struct config *config, struct arena *arena, struct routing_self *
         add_own_address(self, addresses, config->own_addresses.at[i]);
 }
 
+static void
+set_fetched(const struct config *config, struct arena *arena, struct routing_settings *settings)
+{
+    struct slice *domains = ARENA_ARRAY(arena, struct slice, config->atrn.count + 1);
+    struct slice who, domain;
+
+    settings->fetched = domains;
+    for (size_t i = 0; domains && i < config->atrn.count; i++) {
+        if (config_pair(config->atrn.at[i], &who, &domain) &&
+            directory_domain_parse(arena, domain, &domains[settings->fetched_count]))
+            settings->fetched_count++;
+    }
+}
+
 const char *
 route_settings(const struct config *config, struct arena *arena,
                struct routing_settings *ret_settings)
@@ -86,6 +100,7 @@ route_settings(const struct config *config, struct arena *arena,
         .table_count = config->next_hop_tables.count,
     };
     set_self(config, arena, &ret_settings->self);
+    set_fetched(config, arena, ret_settings);
     if (!ret_settings->has_smart_host)
         return NULL;
     const char *what =

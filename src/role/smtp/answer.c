@@ -116,9 +116,56 @@ static const struct smtp_verdict cannot_hold = {
     .text = SLICE("mail for this address cannot be held"),
 };
 
+/* The recipient is taken as route has said, or refused as the next host would. */
+static struct smtp_verdict
+judge_probed(struct smtp_session *session, const struct smtp_store_probed *note)
+{
+    enum smtp_store_probe_verdict verdict = note ? note->verdict : SMTP_STORE_PROBE_VERDICT_UNKNOWN;
+    struct smtp_route_target target = {.name = session->probed, .box = SMTP_ROUTE_BOX_REMOTE};
+    struct smtp_route_route route = {.verdict = SMTP_ROUTE_VERDICT_LOCAL, .targets = {&target, 1}};
+
+    if (verdict == SMTP_STORE_PROBE_VERDICT_BAD)
+        return (struct smtp_verdict){.code = 550,
+                                     .status = ENVELOPE_STATUS(5, 1, 1),
+                                     .text = SLICE("the next host does not take mail for that "
+                                                   "address")};
+    if (verdict == SMTP_STORE_PROBE_VERDICT_UNKNOWN &&
+        session->role->config->call_ahead_failure == CONFIG_AHEAD_DEFER)
+        return (struct smtp_verdict){.code = 450,
+                                     .status = ENVELOPE_STATUS(4, 4, 1),
+                                     .text = SLICE("the next host cannot be asked about that "
+                                                   "address now, try again later")};
+    return add_recipient(session, &route);
+}
+
+void
+smtp_session_on_probed(struct smtp_session *session, const struct smtp_store_probed *note)
+{
+    if (session->waiting != WAITING_PROBE)
+        return;
+    struct smtp_verdict verdict = judge_probed(session, note);
+    answer_recipient(session, &verdict);
+    connection_wake(session->connection);
+}
+
+/* False: it is not to be asked about. */
+static bool
+ask_ahead(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    if (!note->asks_ahead || note->verdict != SMTP_ROUTE_VERDICT_LOCAL || note->targets.count != 1)
+        return false;
+    if (!smtp_session_ask_ahead(session, note->targets.at[0].name)) {
+        struct smtp_verdict verdict = judge_probed(session, NULL);
+        answer_recipient(session, &verdict);
+    }
+    return true;
+}
+
 void
 smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note)
 {
+    if (ask_ahead(session, note))
+        return;
     uint32_t before = session->transaction->target_count;
     bool is_taken = note->targets.count > 0 && (note->verdict == SMTP_ROUTE_VERDICT_LOCAL ||
                                                 note->verdict == SMTP_ROUTE_VERDICT_MOVED);

@@ -136,6 +136,34 @@ smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_targ
     return true;
 }
 
+bool
+smtp_session_ask_turn(struct smtp_session *session, struct slice domains)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_store_turn note = {.id = new_request(session), .domains = domains};
+
+    if (!send(role, &role->store,
+              smtp_store_put_turn(&role->note_buffer, &role->store.ledger, &note)))
+        return false;
+    wait_for(session, WAITING_TURN, note.id);
+    return true;
+}
+
+bool
+smtp_session_ask_ahead(struct smtp_session *session, struct slice address)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_store_probe note = {.id = new_request(session), .address = address};
+
+    session->probed = arena_copy(&session->transaction->arena, address);
+    if (!role->store.channel || host_channel_is_full(role->store.channel) ||
+        !send(role, &role->store,
+              smtp_store_put_probe(&role->note_buffer, &role->store.ledger, &note)))
+        return false;
+    wait_for(session, WAITING_PROBE, note.id);
+    return true;
+}
+
 static void
 on_query(struct smtp_session *session, const struct smtp_event *event)
 {
@@ -194,7 +222,7 @@ on_errand(struct smtp_session *session, const struct smtp_event *event)
     else if (event->kind == SMTP_EVENT_NAMES)
         on_names(session, event);
     else
-        smtp_session_answer(session, &smtp_try_later);
+        smtp_session_on_turn(session, event->query);
 }
 
 /* 454 is the code that RFC 4954 §4.7 has for "not now". */

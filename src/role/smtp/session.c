@@ -64,7 +64,11 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_FLUSH:
     case WAITING_NAMES:
     case WAITING_URL:
+    case WAITING_TURN:
         smtp_session_answer_later(session, &verdict);
+        return;
+    case WAITING_PROBE:
+        smtp_session_on_probed(session, NULL);
         return;
     case WAITING_QUOTA: /* it is asked again when the message has come */
         smtp_session_take_room(session, true);
@@ -88,6 +92,7 @@ smtp_session_patience(const struct smtp_session *session)
         [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
         [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,     [WAITING_NAMES] = SMTP_ROUTE_WAIT_S,
         [WAITING_URL] = SMTP_STORE_WAIT_S,
+        [WAITING_PROBE] = SMTP_PROBE_WAIT_S,     [WAITING_TURN] = SMTP_ROUTE_WAIT_S,
     };
 
     if (session->waiting == WAITING_NOT)
@@ -105,6 +110,8 @@ process(void *owner)
 
     while (smtp_server_next(session->engine, &event))
         smtp_session_on_event(session, &event);
+    if (session->turned)
+        smtp_turned_process(session);
 }
 
 static void
@@ -140,6 +147,7 @@ smtp_session_close(struct smtp_session *session)
     list_remove(&session->room_link);
     smtp_session_drop_transaction(session);
     connection_close(&session->connection);
+    smtp_turned_close(&session->turned);
     smtp_server_close(&session->engine);
     if (!session->is_trusted)
         peers_leave(role->peers, &session->peer);
@@ -306,5 +314,7 @@ void
 smtp_session_stop(struct smtp_session *session)
 {
     smtp_server_stop(session->engine, host_now(session->role->host));
+    if (session->turned)
+        connection_finish(session->connection);
     connection_wake(session->connection);
 }

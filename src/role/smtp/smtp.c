@@ -99,6 +99,17 @@ on_auth_note(void *context, struct slice bytes, host_handle handle)
 }
 
 static void
+take_turned(struct smtp_role *role, const struct smtp_store_turned *note, host_handle handle)
+{
+    struct smtp_session *session = smtp_session_find(role, note->id);
+
+    if (session)
+        smtp_session_on_turned(session, note, handle);
+    else
+        host_handle_close(role->host, handle);
+}
+
+static void
 on_store_note(void *context, struct slice bytes, host_handle handle)
 {
     struct smtp_role *role = context;
@@ -121,6 +132,16 @@ on_store_note(void *context, struct slice bytes, host_handle handle)
         if (asker && asker->waiting == WAITING_URL)
             smtp_session_on_fetched(asker, &note.as.fetched);
         host_handle_close(role->host, handle);
+        return;
+    }
+    if (note.kind == SMTP_STORE_TURNED) {
+        take_turned(role, &note.as.turned, handle);
+        return;
+    }
+    if (note.kind == SMTP_STORE_PROBED) {
+        struct smtp_session *asker = smtp_session_find(role, note.as.probed.id);
+        if (asker)
+            smtp_session_on_probed(asker, &note.as.probed);
         return;
     }
     bool is_room = note.kind == SMTP_STORE_HAS_ROOM;
@@ -265,6 +286,7 @@ set_options(struct smtp_role *role)
             .offers_deliver_by = true,
             .offers_priority = true,
             .offers_burl = true,
+            .offers_turn = is_submission && config->atrn.count > 0,
         };
     }
 }

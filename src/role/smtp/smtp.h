@@ -20,6 +20,7 @@
 #include "role/identity.h"
 
 struct smtp_session;
+struct smtp_turned;
 
 /* One of the three roles that this one asks. */
 struct smtp_peer_role {
@@ -31,6 +32,8 @@ struct smtp_peer_role {
 /* Longest time that an answer of another process may take before the client is told 4xx. The store
  * may wait for a slow disk; RFC 5321 §4.5.3.2.6 gives the client ten minutes. */
 enum { SMTP_ROUTE_WAIT_S = 30, SMTP_AUTH_WAIT_S = 60, SMTP_STORE_WAIT_S = 540, SMTP_SWEEP_S = 5 };
+/* A next host is asked while a stranger waits, who may have five minutes (RFC 5321 §4.5.3.2.3). */
+enum { SMTP_PROBE_WAIT_S = 60 };
 
 struct smtp_role {
     struct host *host;
@@ -64,6 +67,8 @@ enum smtp_waiting {
     WAITING_FLUSH,     /* store: ETRN */
     WAITING_NAMES,     /* route: XNAMES */
     WAITING_URL,       /* store: BURL */
+    WAITING_TURN,      /* store: ATRN */
+    WAITING_PROBE,     /* store: whether the next host would take the recipient */
     WAITING_AUTH,      /* auth */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
@@ -88,8 +93,10 @@ struct smtp_session {
     /* What RCPT said, while route is asked; borrowed from the engine until the answer. */
     const struct envelope_path *rcpt_path;
     const struct envelope_rcpt_parameters *rcpt_parameters;
-    bool is_trusted; /* in trusted_networks: no limits */
-    bool is_relay;   /* in relay_networks, or a user of this machine who hands in mail */
+    struct smtp_turned *turned; /* after ATRN; else NULL */
+    struct slice probed; /* the address that the next host is asked about; the transaction's */
+    bool is_trusted;     /* in trusted_networks: no limits */
+    bool is_relay;       /* in relay_networks, or a user of this machine who hands in mail */
 };
 
 /* Bits of a request id that name the slot of the session which asked. */
@@ -133,6 +140,10 @@ void smtp_session_on_event(struct smtp_session *session, const struct smtp_event
 struct smtp_route_recipient smtp_session_question(const struct smtp_session *session);
 /* Asks the store whether there is room for the message; false when it cannot be asked now. */
 bool smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_target *target);
+/* Asks the store for what waits for domains; false when it cannot be asked. */
+bool smtp_session_ask_turn(struct smtp_session *session, struct slice domains);
+/* Has the next host asked about the recipient; false when it cannot be now. */
+bool smtp_session_ask_ahead(struct smtp_session *session, struct slice address);
 void smtp_session_submit(struct smtp_session *session);
 /* Asks the store for what a URL stands for; false when it cannot be asked now. */
 bool smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *note);
@@ -151,6 +162,16 @@ void smtp_session_on_fetched(struct smtp_session *session, const struct smtp_sto
 /* Answers the open RCPT as route says. */
 void smtp_session_take_route(struct smtp_session *session, const struct smtp_route_route *note);
 /* Answers it as the store says: whether the mailbox can have the message. */
+/* ---- turn.c: ATRN ---- */
+
+/* The customer asks for these domains, or for all. */
+void smtp_session_on_turn(struct smtp_session *session, struct slice asked);
+/* Takes the handle. */
+void smtp_session_on_turned(struct smtp_session *session, const struct smtp_store_turned *note,
+                            host_handle handle);
+void smtp_turned_process(struct smtp_session *session);
+void smtp_turned_close(struct smtp_turned **turned);
+
 /* ---- wishes.c: what MAIL asks for beside delivery ---- */
 
 /* Makes known what is on offer now; while HELLO is asked. */
@@ -164,6 +185,8 @@ struct smtp_verdict smtp_session_check_wishes(const struct smtp_session *session
 void smtp_session_take_room(struct smtp_session *session, bool has_room);
 void smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note);
 void smtp_session_on_flushed(struct smtp_session *session, const struct smtp_store_flushed *note);
+/* The next host has said what it thinks of the recipient; NULL: it could not be asked. */
+void smtp_session_on_probed(struct smtp_session *session, const struct smtp_store_probed *note);
 void smtp_session_on_named(struct smtp_session *session, const struct smtp_route_named *note);
 void smtp_session_on_verified(struct smtp_session *session, const struct smtp_route_verified *note);
 void smtp_session_on_challenge(struct smtp_session *session,

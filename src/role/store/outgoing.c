@@ -517,6 +517,7 @@ outgoing_open(struct store_role *role)
     outgoing->role = role;
     outgoing->timer_at = INSTANT_NEVER;
     list_init(&outgoing->reading);
+    list_init(&outgoing->turns);
     list_init(&outgoing->results);
     list_init(&outgoing->results_filing);
     list_init(&outgoing->reports);
@@ -530,6 +531,7 @@ outgoing_open(struct store_role *role)
     hops_init(&outgoing->hops, seed);
     policies_open(role, seed);
     feeds_open(role);
+    probes_init(role, seed);
     tls_results_open(role, seed);
     outgoing_back_init(outgoing, seed);
 }
@@ -566,6 +568,7 @@ outgoing_close(struct store_role *role)
     outgoing_filed(role, false);
     askings_close(role);
     reports_close(role);
+    turns_close_all(outgoing);
     outgoing_transports_close(role);
     host_channel_close(&outgoing->route);
     note_ledger_finish(&outgoing->route_ledger);
@@ -577,6 +580,7 @@ outgoing_close(struct store_role *role)
     hops_finish(&outgoing->hops);
     policies_close(role);
     feeds_close(role);
+    probes_finish(role);
     tls_results_close(role);
     outgoing_back_finish(outgoing);
     lanes_finish(&outgoing->lanes);

@@ -43,6 +43,9 @@ enum {
 
 /* No domain has this name: messages whose sender is to be told something. */
 #define OUTGOING_REPORTS "<report>"
+/* What stands before the number of a customer's turn, as a destination. */
+#define OUTGOING_TURN "turn "
+enum { OUTGOING_TURN_NAME_MAX = 32 };
 /* No recipient has this index: a notification and a recipient may be on their way at one time. */
 #define OUTGOING_REPORT_INDEX (UINT32_MAX - 1)
 
@@ -180,7 +183,9 @@ struct outgoing {
     struct hops hops;
     struct policies *policies;           /* policies.c */
     struct feeds *feeds;                 /* feeds.c */
+    struct probes *probes;               /* probes.c */
     struct tls_results *tls;             /* tls_results.c */
+    struct list turns;                   /* outgoing_turn.c */
     struct list results, results_filing; /* carriages */
     size_t result_count;                 /* of results */
     bool are_results_due;                /* they have waited long enough for another turn */
@@ -340,6 +345,18 @@ MUST_USE bool feeds_take_names(struct store_role *role, const struct store_trans
 void feeds_lose_route(struct store_role *role);
 void feeds_lose_transport(struct store_role *role);
 
+/* probes.c: whether next hosts would take addresses (option call_ahead) */
+void probes_init(struct store_role *role, uint64_t seed);
+void probes_finish(struct store_role *role);
+/* Answers at once, or when the host has. */
+void probes_open(struct store_smtp *smtp, const struct smtp_store_probe *note);
+/* True: the answer was for this. */
+bool probes_take_hop(struct store_role *role, const struct store_route_hop *hop);
+bool probes_take_carried(struct store_role *role, const struct store_transport_carried *carried);
+void probes_lose_route(struct store_role *role);
+void probes_lose_transport(struct store_role *role);
+void probes_lose_smtp(struct store_smtp *smtp);
+
 /* tls_results.c: what became of TLS, counted and kept (queue/tally.h) */
 void tls_results_open(struct store_role *role, uint64_t seed);
 void tls_results_start(struct store_role *role);
@@ -360,7 +377,25 @@ bool tls_reports_wait(const struct store_role *role);
 MUST_USE bool tls_reports_file(struct store_role *role);
 void tls_reports_filed(struct store_role *role, bool is_durable);
 
+/* outgoing_turn.c: customers who fetch their mail (ATRN) */
+/* Answers at once, or when a transport has made the stream. */
+void turns_begin(struct store_smtp *smtp, const struct smtp_store_turn *note);
+/* Takes the handle. */
+void turns_take(struct store_role *role, const struct store_transport_turned *note,
+                host_handle handle);
+void turns_over(struct store_role *role, uint64_t id);
+/* False: nobody fetches the domain's mail now. The hop borrows from the turn, and `host`. */
+bool turns_hop(struct store_role *role, struct slice domain, struct store_route_host *host,
+               struct store_route_hop *ret_hop);
+/* That has the turn which the path of a hop names, or NULL. */
+struct outgoing_transport *turns_transport(const struct outgoing *outgoing, struct slice path);
+void turns_lose_transport(struct outgoing_transport *transport);
+void turns_lose_smtp(struct store_smtp *smtp);
+void turns_close_all(struct outgoing *outgoing);
+
 /* outgoing_carry.c: transport */
+/* One that can be given something that belongs to no destination, or NULL. */
+struct outgoing_transport *outgoing_any_transport(struct outgoing *outgoing);
 /* Hands a transport an errand (note/store_transport.notes) about one address or domain at this hop,
  * which lies in the arena of notes; its id, or 0 when none can take it now. */
 uint64_t outgoing_errand(struct store_role *role, const struct store_route_hop *hop,

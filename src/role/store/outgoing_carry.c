@@ -76,8 +76,11 @@ transport_for(struct outgoing *outgoing, const struct carriage *carriage)
 {
     const struct outgoing_destination *destination = carriage->destination;
     struct outgoing_transport *hand = &outgoing->transports[OUTGOING_HAND];
+    struct outgoing_transport *turned = turns_transport(outgoing, carriage->hop.path);
     unsigned count = 0, wanted;
 
+    if (turned)
+        return host_channel_is_full(turned->channel) ? NULL : turned;
     if (carriage->hop.carrier == STORE_ROUTE_CARRIER_PIPE && hand->channel)
         return host_channel_is_full(hand->channel) ? NULL : hand;
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++)
@@ -274,9 +277,8 @@ send_carriage(struct store_role *role, struct carriage *carriage)
     map_set(&outgoing->carriages, map_key_u64(&carriage->id), carriage);
 }
 
-/* One that can be given something that belongs to no destination, or NULL. */
-static struct outgoing_transport *
-any_transport(struct outgoing *outgoing)
+struct outgoing_transport *
+outgoing_any_transport(struct outgoing *outgoing)
 {
     for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
         struct host_channel *channel = outgoing->transports[i].channel;
@@ -300,7 +302,7 @@ send_note(struct store_role *role, struct outgoing_transport *transport,
 bool
 outgoing_refresh(struct store_role *role, const struct store_route_hop *hop)
 {
-    struct outgoing_transport *transport = any_transport(role->outgoing);
+    struct outgoing_transport *transport = outgoing_any_transport(role->outgoing);
     struct store_transport_carry carry = {
         .id = ++role->outgoing->carriage_count,
         .carrier = STORE_TRANSPORT_CARRIER_DISCARD,
@@ -318,7 +320,7 @@ uint64_t
 outgoing_errand(struct store_role *role, const struct store_route_hop *hop,
                 enum store_transport_errand errand, uint64_t serial, struct slice about)
 {
-    struct outgoing_transport *transport = any_transport(role->outgoing);
+    struct outgoing_transport *transport = outgoing_any_transport(role->outgoing);
     struct store_transport_recipient recipient = {.address = about};
     struct store_transport_carry carry = {
         .id = ++role->outgoing->carriage_count,
@@ -571,7 +573,7 @@ on_carried(struct outgoing_transport *transport, const struct store_transport_ca
     struct carriage *carriage = map_remove(&role->outgoing->carriages, map_key_u64(&carried->id));
     size_t at = 0;
 
-    if (!carriage && feeds_take_carried(role, carried))
+    if (!carriage && (feeds_take_carried(role, carried) || probes_take_carried(role, carried)))
         return true;
     if (!carriage)
         return true; /* it was given up */
@@ -617,7 +619,9 @@ lose(struct outgoing_transport *transport)
 
     host_channel_close(&transport->channel);
     note_ledger_finish(&transport->ledger);
+    turns_lose_transport(transport);
     feeds_lose_transport(role);
+    probes_lose_transport(role);
     LIST_EACH (link, &transport->carriages) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);
         (void)!map_remove(&role->outgoing->carriages, map_key_u64(&carriage->id));
@@ -632,6 +636,14 @@ take_note(struct outgoing_transport *transport, const struct store_transport_not
 {
     if (note->kind == STORE_TRANSPORT_CARRIED)
         return on_carried(transport, &note->as.carried);
+    if (note->kind == STORE_TRANSPORT_TURNED) {
+        turns_take(transport->role, &note->as.turned, handle);
+        return true;
+    }
+    if (note->kind == STORE_TRANSPORT_TURN_OVER) {
+        turns_over(transport->role, note->as.turn_over.id);
+        return true;
+    }
     if (note->kind == STORE_TRANSPORT_NAMES)
         return feeds_take_names(transport->role, &note->as.names, handle);
     return policies_learn(transport->role, transport, &note->as.learned);
@@ -648,7 +660,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
     if (store_transport_take(bytes, handle, SIDE_TRANSPORT, &transport->ledger, &role->note_arena,
                              &note) &&
         take_note(transport, &note, handle)) {
-        host_handle_close(role->host, handle);
+        if (note.kind != STORE_TRANSPORT_TURNED)
+            host_handle_close(role->host, handle);
         return;
     }
     store_role_bad_note(role, handle, "transport");

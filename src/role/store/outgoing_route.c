@@ -162,9 +162,13 @@ ask_about_rest(struct store_role *role, struct batch *batch, const struct store_
 void
 outgoing_ask_route(struct store_role *role, struct batch *batch)
 {
+    struct store_route_host host;
+    struct store_route_hop turned;
+    bool is_turned = turns_hop(role, batch->domain, &host, &turned);
     /* Who wants to see everything sees each decision. */
     const struct store_route_hop *hop =
-        role->config->log_level == CONFIG_LOG_DEBUG
+        is_turned ? &turned
+        : role->config->log_level == CONFIG_LOG_DEBUG
             ? NULL
             : hops_find(&role->outgoing->hops, batch->domain, host_now(role->host));
 
@@ -181,7 +185,7 @@ outgoing_ask_route(struct store_role *role, struct batch *batch)
 static void
 on_hop(struct store_role *role, const struct store_route_hop *hop)
 {
-    if (policies_take_hop(role, hop) || feeds_take_hop(role, hop))
+    if (policies_take_hop(role, hop) || probes_take_hop(role, hop) || feeds_take_hop(role, hop))
         return;
     struct letter *letter = map_remove(&role->outgoing->asks, map_key_u64(&hop->id));
     assert(letter); /* the ledger knows its number */
@@ -223,6 +227,7 @@ lose_route(struct store_role *role)
     local_lose(role);
     policies_lose_route(role);
     feeds_lose_route(role);
+    probes_lose_route(role);
     tls_reports_lose_route(role);
 }
 

@@ -302,6 +302,8 @@ lose_smtp(struct store_smtp *smtp)
         list_remove(link);
     }
     burls_forget(smtp);
+    turns_lose_smtp(smtp);
+    probes_lose_smtp(smtp);
     LIST_EACH (link, &smtp->ahead) {
         drop_ahead(smtp, LIST_ITEM(link, struct recipients_ahead, link));
     }
@@ -332,6 +334,12 @@ on_smtp_note(void *context, struct slice bytes, host_handle handle)
             is_good = true;
         } else if (note.kind == SMTP_STORE_FLUSH) {
             on_flush(smtp, &note.as.flush);
+            is_good = true;
+        } else if (note.kind == SMTP_STORE_TURN) {
+            turns_begin(smtp, &note.as.turn);
+            is_good = true;
+        } else if (note.kind == SMTP_STORE_PROBE) {
+            probes_open(smtp, &note.as.probe);
             is_good = true;
         } else if (note.kind == SMTP_STORE_ARRIVED) {
             outgoing_arrived(smtp->role, note.as.arrived.address);

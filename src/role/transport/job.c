@@ -56,6 +56,12 @@ take_body(struct transport_job *job, host_handle handle)
 }
 
 static bool
+is_turned(const struct transport_job *job)
+{
+    return job->carry.carrier == STORE_TRANSPORT_CARRIER_SMTP && job->carry.path.len > 0;
+}
+
+static bool
 is_on_this_machine(const struct transport_job *job)
 {
     return job->carry.carrier == STORE_TRANSPORT_CARRIER_LMTP && job->carry.path.len > 0;
@@ -105,8 +111,11 @@ job_open(struct transport *transport, struct slice note, host_handle handle,
     bool is_good =
         store_transport_take(copy, handle, SIDE_STORE, &transport->ledger, &job->arena, &taken);
     if (!is_good || !is_job(&taken)) {
-        is_good = is_good && taken.kind == STORE_TRANSPORT_POLICY &&
-                  sts_take_known(transport, &taken.as.policy);
+        if (is_good && taken.kind == STORE_TRANSPORT_TURN)
+            turn_open(transport, &taken.as.turn);
+        else
+            is_good = is_good && taken.kind == STORE_TRANSPORT_POLICY &&
+                      sts_take_known(transport, &taken.as.policy);
         job_close(&job);
         return is_good;
     }
@@ -335,7 +344,7 @@ job_manner(const struct transport_job *job, size_t host)
                    has_tlsa(job, host);
 
     /* Nobody listens between two processes of one machine. */
-    if (is_on_this_machine(job))
+    if (is_on_this_machine(job) || is_turned(job))
         return (struct transport_manner){.tls = SMTP_CLIENT_TLS_NEVER};
     /* RFC 8461 §5: a policy in test is tried, and told about when it fails. */
     bool is_testing = job->policy.mode == ROUTING_STS_TESTING;
@@ -438,6 +447,10 @@ job_advance(struct transport_job *job)
         return;
     if (job->key.len == 0)
         make_key(job);
+    if (is_turned(job)) {
+        turn_take(job);
+        return;
+    }
     kept = session_find(transport, job->key);
     if (kept) {
         job->rounds = 0;

@@ -30,6 +30,7 @@ struct transport_session {
     bool has_dialogue;
     struct connection *connection;
     struct transport_manner manner;
+    struct transport_turn *turn; /* ATRN; else NULL */
     struct slice key, host;
     struct host_address address;
     struct instant begun; /* of the job in hand */
@@ -243,8 +244,10 @@ keep(struct transport_session *session)
     struct transport *transport = session->transport;
     struct instant now = host_now(transport->start.host);
 
-    if (session->messages >= TRANSPORT_MESSAGES_MAX || transport->is_stopping ||
-        !list_is_empty(&transport->waiting)) {
+    bool is_needed =
+        session->messages >= TRANSPORT_MESSAGES_MAX || !list_is_empty(&transport->waiting);
+
+    if (transport->is_stopping || (is_needed && !session->turn)) {
         smtp_client_quit(session->client, now);
         return;
     }
@@ -303,6 +306,12 @@ on_done(struct transport_session *session)
         return; /* CLOSE comes next */
     if (job->wants_more && job->has_progress && job->rounds < TRANSPORT_ROUNDS_MAX) {
         carry(session);
+        return;
+    }
+    if (session->turn) {
+        release_job(session, false);
+        if (!turn_go_on(session->turn))
+            keep(session);
         return;
     }
     keep(session);
@@ -412,7 +421,10 @@ on_closed(void *owner, enum connection_end end)
     list_remove(&session->link);
     list_init(&session->link);
     transport->session_count--;
+    struct transport_turn *turn = session->turn;
     release_job(session, is_tls_failure);
+    if (turn)
+        turn_over(turn);
     session_close(&session);
     transport_work_waiting(transport);
 }
@@ -542,7 +554,8 @@ session_find(struct transport *transport, struct slice key)
     for (struct list *link = transport->idle.previous; link != &transport->idle;
          link = link->previous) {
         struct transport_session *session = LIST_ITEM(link, struct transport_session, idle_link);
-        if (slice_equal(session->key, key) && smtp_client_facts(session->client).is_ready &&
+        if (!session->turn && slice_equal(session->key, key) &&
+            smtp_client_facts(session->client).is_ready &&
             !connection_is_ending(session->connection))
             return session;
     }
@@ -562,6 +575,19 @@ session_take(struct transport_session *session, struct transport_job *job)
     describe_tls(session);
     carry(session);
     connection_wake(session->connection);
+}
+
+bool
+session_is_free(const struct transport_session *session)
+{
+    return !session->job && smtp_client_facts(session->client).is_ready &&
+           !connection_is_ending(session->connection);
+}
+
+void
+session_set_turn(struct transport_session *session, struct transport_turn *turn)
+{
+    session->turn = turn;
 }
 
 struct transport_session *

@@ -41,6 +41,7 @@ forget_store(struct transport *transport)
         struct transport_job *job = LIST_ITEM(transport->jobs.next, struct transport_job, link);
         job_close(&job);
     }
+    turns_forget(transport); /* jobs were in their lists */
 }
 
 static void
@@ -101,6 +102,7 @@ transport_open(const struct role_start *start)
     list_init(&transport->jobs);
     list_init(&transport->waiting);
     list_init(&transport->sessions);
+    list_init(&transport->turns);
     list_init(&transport->idle);
     list_init(&transport->sts_recent);
     host_random(start->host, &seed, sizeof(seed));

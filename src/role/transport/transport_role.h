@@ -17,6 +17,9 @@
 #include "routing/sts.h"
 #include "smtp/client.h"
 
+/* What stands before a turn's number in the path of what is carried over it. */
+#define TRANSPORT_TURN "turn "
+
 enum {
     TRANSPORT_ATTEMPTS_MAX = STORE_TRANSPORT_CARRIED_ATTEMPTS_MAX,
     TRANSPORT_SESSIONS_MAX = 500,     /* connections of one process; jobs wait beyond */
@@ -45,6 +48,7 @@ struct transport {
     struct list jobs;    /* all of them */
     struct list waiting; /* those that wait for a session to end */
     struct list sessions;
+    struct list turns;
     struct list idle; /* of the sessions, those that are kept, longest first */
     struct map sts;   /* domain -> struct sts_entry */
     struct list sts_recent;
@@ -68,6 +72,7 @@ struct transport_dial;
 struct transport_session;
 struct transport_fetch;
 struct transport_errand;
+struct transport_turn;
 
 struct transport_job {
     struct list link;         /* in jobs */
@@ -178,6 +183,10 @@ struct transport_session *session_open(struct transport_job *job, struct transpo
 struct transport_session *session_find(struct transport *transport, struct slice key);
 /* Gives a kept session its next job. */
 void session_take(struct transport_session *session, struct transport_job *job);
+/* Nobody's message is on its way, and another one may begin. */
+bool session_is_free(const struct transport_session *session);
+/* It goes over a turn, which is told when it is free, and when it has ended. */
+void session_set_turn(struct transport_session *session, struct transport_turn *turn);
 /* One of those that there are. */
 struct transport_session *session_first(struct transport *transport);
 /* Closes at once, without a word; its job, if it has one, hears nothing. */
@@ -190,6 +199,16 @@ void session_quit_oldest(struct transport *transport);
 void session_expire_idle(struct transport *transport);
 /* The session is done with this job: it ended, or is kept. */
 void job_session_over(struct transport_job *job, bool is_tls_failure);
+
+/* ---- turn.c: over connections that their hosts have made (ATRN) */
+void turn_open(struct transport *transport, const struct store_transport_turn *note);
+/* Carries the job over its turn, now or after others. */
+void turn_take(struct transport_job *job);
+/* The session is free: gives it the next job. False: there is none now. */
+bool turn_go_on(struct transport_turn *turn);
+/* Its session has ended. */
+void turn_over(struct transport_turn *turn);
+void turns_forget(struct transport *transport);
 
 /* ---- errand.c: what is wanted of a host beside carrying mail */
 /* The host is ready: puts the first command. False: there is nothing to say, it is settled. */
