@@ -81,13 +81,19 @@ class Customer:
 
 
 class Atrn(unittest.TestCase):
-    def setUp(self):
-        self.office = Office(config=f'atrn = {{"{CUSTOMER} {DOMAIN}", "{CUSTOMER} {OTHER}", "{ALICE} alice.test"}}\n')
-        self.addCleanup(lambda: self.office.close(may_fail=True))
-        self.office.tool("user", "add", CUSTOMER, "--password-stdin", text="a secret of theirs\n")
-        self.office.people[CUSTOMER] = "a secret of theirs"
+    """Each test leaves an empty queue."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office(config=f'atrn = {{"{CUSTOMER} {DOMAIN}", "{CUSTOMER} {OTHER}", "{ALICE} alice.test"}}\n')
+        cls.office.tool("user", "add", CUSTOMER, "--password-stdin", text="a secret of theirs\n")
+        cls.office.people[CUSTOMER] = "a secret of theirs"
         for domain in (DOMAIN, OTHER, "alice.test"):
-            self.office.tool("relay", "add", domain)
+            cls.office.tool("relay", "add", domain)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.office.close(may_fail=True)
 
     def leave(self, *subjects, domain=DOMAIN):
         """Mail from a stranger, which waits then."""
@@ -124,6 +130,7 @@ class Atrn(unittest.TestCase):
         with Customer(self.office, argument=f"{DOMAIN},{OTHER}") as customer:
             self.assertEqual((customer.reply[0], customer.serve()), (250, "quit"))
             self.assertEqual(customer.subjects(), ["first"])
+        self.wait_for_queue(0)
 
     def test_nobody_gets_the_mail_of_others(self):
         self.leave("private")
@@ -143,6 +150,7 @@ class Atrn(unittest.TestCase):
             self.assertFalse(stranger.has_extn("ATRN"))
             self.assertEqual(stranger.docmd("ATRN", DOMAIN)[0], 502)
         self.assertEqual(self.waiting(), 1)
+        self.fetch_rest(["private"])
 
     def test_what_the_customer_refuses_comes_back_to_its_sender(self):
         with self.office.smtp(ALICE) as client:
@@ -151,6 +159,7 @@ class Atrn(unittest.TestCase):
             self.assertEqual((customer.reply[0], customer.serve(refuse=(b"nobody",))), (250, "quit"))
             self.assertEqual([recipients for recipients, _ in customer.received], [[f"anna@{DOMAIN}"]])
         self.assertTrue(wait_for(lambda: any(b"nobody@customer.test" in m for m in self.office.messages())))
+        self.wait_for_queue(0)
 
     def test_a_turn_that_is_going_on_keeps_a_second_one_away(self):
         self.leave("one")
@@ -159,6 +168,7 @@ class Atrn(unittest.TestCase):
             with Customer(self.office) as second:
                 self.assertEqual(second.reply[0], 451)
             self.assertEqual(customer.serve(), "quit")
+        self.wait_for_queue(0)
 
     def test_a_customer_that_goes_in_the_middle_gets_it_next_time(self):
         self.leave("one", "two")
