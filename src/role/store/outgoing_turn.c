@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURNS_MAX = 64 };
+enum { TURNS_MAX = 64, AGAIN_S = 1, AGAIN_TIMES = 3 };
 
 struct customer_turn {
     struct list link;
@@ -16,6 +16,9 @@ struct customer_turn {
     struct store_smtp *smtp; /* NULL: it is gone, or has been answered */
     uint64_t ask;            /* of its note */
     struct outgoing_transport *transport;
+    struct store_role *role;
+    struct host_timer *timer;
+    unsigned asked;
     bool is_ready;        /* the roles are exchanged */
     struct slice domains; /* with a blank behind each */
     char name[OUTGOING_TURN_NAME_MAX + 1];
@@ -74,13 +77,51 @@ drop(struct customer_turn *turn)
     if (turn->smtp && !turn->is_ready)
         answer(turn->smtp, turn->ask, SMTP_STORE_TURN_RESULT_BUSY, HOST_HANDLE_NONE);
     list_remove(&turn->link);
+    host_timer_close(&turn->timer);
     free(turn);
+}
+
+/* All that waits is due now. What was on its way when the customer called, and is put off only
+ * now, is so a moment later. */
+static void
+ask_for_mail(void *context)
+{
+    struct customer_turn *turn = context;
+    struct store_role *role = turn->role;
+    bool is_busy;
+
+    for (struct slice rest = turn->domains; rest.len > 0;)
+        (void)!asking_retry(role, take_domain(&rest), &is_busy);
+    if (++turn->asked <= AGAIN_TIMES)
+        host_timer_set(turn->timer, instant_after(host_now(role->host), duration_s(AGAIN_S)));
+}
+
+static bool
+take_first(void *context, const struct queue_place *place)
+{
+    (void)place;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Whether something waits for the domain, also what is on its way just now. */
+static bool
+has_mail(struct store_role *role, struct slice domain)
+{
+    bool has = false;
+
+    for (unsigned class = 0; class < QUEUE_CLASSES && !has; class ++) {
+        struct queue_place from = {.domain = domain, .class = (uint8_t) class};
+        (void)!mailbox_queue_list_due(role->store, &from, take_first, &has);
+    }
+    return has;
 }
 
 /* What stands against it, or READY. */
 static enum smtp_store_turn_result
-look(const struct outgoing *outgoing, struct slice domains)
+look(struct store_role *role, struct slice domains)
 {
+    const struct outgoing *outgoing = role->outgoing;
     enum smtp_store_turn_result result = SMTP_STORE_TURN_RESULT_NONE;
     size_t count = 0;
 
@@ -88,7 +129,7 @@ look(const struct outgoing *outgoing, struct slice domains)
         struct slice domain = take_domain(&domains);
         if (find_domain(outgoing, domain))
             return SMTP_STORE_TURN_RESULT_BUSY;
-        if (lanes_find(&outgoing->lanes, domain))
+        if (has_mail(role, domain))
             result = SMTP_STORE_TURN_RESULT_READY;
     }
     LIST_EACH (link, &outgoing->turns) {
@@ -103,7 +144,7 @@ turns_begin(struct store_smtp *smtp, const struct smtp_store_turn *note)
     struct store_role *role = smtp->role;
     struct outgoing *outgoing = role->outgoing;
     struct outgoing_transport *transport = outgoing_any_transport(outgoing);
-    enum smtp_store_turn_result result = look(outgoing, note->domains);
+    enum smtp_store_turn_result result = look(role, note->domains);
     struct store_transport_turn ask = {.id = ++outgoing->carriage_count};
 
     if (result == SMTP_STORE_TURN_RESULT_READY && !transport)
@@ -131,7 +172,6 @@ void
 turns_take(struct store_role *role, const struct store_transport_turned *note, host_handle handle)
 {
     struct customer_turn *turn = find(role->outgoing, note->id);
-    bool is_busy;
 
     if (!turn || !turn->smtp || handle == HOST_HANDLE_NONE) {
         host_handle_close(role->host, handle);
@@ -142,8 +182,9 @@ turns_take(struct store_role *role, const struct store_transport_turned *note, h
     turn->is_ready = true;
     answer(turn->smtp, turn->ask, SMTP_STORE_TURN_RESULT_READY, handle);
     turn->smtp = NULL;
-    for (struct slice rest = turn->domains; rest.len > 0;)
-        (void)!asking_retry(role, take_domain(&rest), &is_busy);
+    turn->role = role;
+    turn->timer = host_timer_open(role->host, ask_for_mail, turn);
+    ask_for_mail(turn);
 }
 
 void

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { TURN_FIRST_S = 60 /* for the first message to come */ };
+enum { TURN_FIRST_S = 10 /* for the first message to come */ };
 
 struct transport_turn {
     struct list link; /* in transport->turns */
