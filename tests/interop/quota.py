@@ -99,6 +99,9 @@ class Quota(unittest.TestCase):
         self.assertEqual(ask("COPY", "1:3", "Archive"), "NO")
         self.assertEqual(ask("APPEND", "Archive", letter, letter, letter), "NO")
         self.assertEqual(count("Archive"), 0)
+        many = [f"({' '.join(f'{name}{i}' for i in range(40))})" for name in "ab"]
+        self.assertEqual(ask("APPEND", "Archive", many[0], letter, many[1], letter), "NO") # 64 in a mailbox
+        self.assertEqual(count("Archive"), 0)
         self.assertEqual(ask("COPY", "1:2", "Archive"), "OK")
         self.assertEqual(ask("APPEND", "Archive", letter), "NO")
         self.assertEqual(ask("MOVE", "1:3", "Trash"), "OK") # what is there may go elsewhere

@@ -222,6 +222,18 @@ check(struct parcel *parcel, struct reached *ret_target, struct reached *ret_sou
     return result;
 }
 
+/* A mailbox has room for so many keywords. What one message brings stays when another fails: a
+ * keyword that no message has does no harm. */
+static enum store_result
+check_keywords(struct parcel *parcel, const struct reached *target)
+{
+    uint64_t keywords = 0;
+
+    parcel->recipients[0].account = target->account;
+    return target->rights & RIGHT_WRITE ? parcel_keywords(parcel, target->mailbox, &keywords)
+                                        : STORE_OK;
+}
+
 bool
 imap_append_file(struct parcel *parcel)
 {
@@ -229,6 +241,11 @@ imap_append_file(struct parcel *parcel)
     enum store_result result = check(parcel, &target, &source);
     bool is_begun = false;
 
+    LIST_EACH (link, &parcel->group)
+        if (result == STORE_OK)
+            result = check_keywords(LIST_ITEM(link, struct parcel, group_link), &target);
+    if (result == STORE_OK)
+        result = check_keywords(parcel, &target);
     parcel->store_result = result;
     if (result != STORE_OK)
         return result != STORE_TEMPORARY;
