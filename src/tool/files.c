@@ -83,8 +83,8 @@ files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes)
     return read_file(path, max, true, ret_bytes);
 }
 
-static bool
-write_all(int file, struct slice bytes)
+bool
+files_write(int file, struct slice bytes)
 {
     while (bytes.len > 0) {
         ssize_t count = write(file, bytes.at, bytes.len);
@@ -129,7 +129,7 @@ files_append(const char *path, struct slice bytes, const struct files_owner *own
 
     if (file < 0)
         return say_failed("open", path);
-    bool is_good = (!is_new || give_to(file, owner)) && write_all(file, bytes) &&
+    bool is_good = (!is_new || give_to(file, owner)) && files_write(file, bytes) &&
                    fdatasync(file) == 0 && (!is_new || sync_folder_of(path));
     int code = is_good ? EX_OK : say_failed("write", path);
     close(file);
@@ -149,7 +149,7 @@ files_replace(const char *path, struct slice bytes, const struct files_owner *ow
     memcpy(fresh + len, ".new", SUFFIX_LEN);
     unlink(fresh); /* what a crash may have left */
     int file = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, owner->mode);
-    bool is_good = file >= 0 && give_to(file, owner) && write_all(file, bytes) &&
+    bool is_good = file >= 0 && give_to(file, owner) && files_write(file, bytes) &&
                    fdatasync(file) == 0 && rename(fresh, path) == 0 && sync_folder_of(path);
     int code = is_good ? EX_OK : say_failed("write", path);
     if (file >= 0)

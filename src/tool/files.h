@@ -24,6 +24,9 @@ MUST_USE int files_read_or_stdin(const char *path, size_t max, struct buffer *re
 /* The same as files_read; a file that is not there is empty. */
 MUST_USE int files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes);
 
+/* Writes all of it to a descriptor. False, and errno says why. */
+MUST_USE bool files_write(int descriptor, struct slice bytes);
+
 /* Writes at the end of a file, which is made when it is not there, and makes it durable. */
 MUST_USE int files_append(const char *path, struct slice bytes, const struct files_owner *owner);
 

@@ -189,18 +189,6 @@ create_file(const char *folder, const char *name, char **ret_path)
     return -1;
 }
 
-static bool
-write_all(int descriptor, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t count = write(descriptor, bytes.at, bytes.len);
-        if (count < 0 && errno != EINTR)
-            return false;
-        bytes = slice_skip(bytes, count > 0 ? (size_t)count : 0);
-    }
-    return true;
-}
-
 static int
 save_part(const struct command_call *call, const struct view *view, uint32_t index)
 {
@@ -218,7 +206,7 @@ save_part(const struct command_call *call, const struct view *view, uint32_t ind
         create_file(folder ? folder : ".", (const char *)buffer_slice(&name).at, &path);
     if (descriptor < 0)
         code = EX_CANTCREAT;
-    else if (!write_all(descriptor, buffer_slice(&content)))
+    else if (!files_write(descriptor, buffer_slice(&content)))
         code = say_error(EX_IOERR, "%s: %s", path, strerror(errno));
     else
         printf("%s\n", path);

@@ -222,18 +222,6 @@ worker_read(struct worker *worker, const struct wish *wish)
 
 /* ---- attachments --------------------------------------------------------------------------- */
 
-static bool
-write_all(int descriptor, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t count = write(descriptor, bytes.at, bytes.len);
-        if (count < 0 && errno != EINTR)
-            return false;
-        bytes = slice_skip(bytes, count > 0 ? (size_t)count : 0);
-    }
-    return true;
-}
-
 /* A new file; nothing is overwritten. */
 bool
 worker_write_part(const struct view *view, uint32_t index, const char *path)
@@ -247,7 +235,7 @@ worker_write_part(const struct view *view, uint32_t index, const char *path)
     }
     buffer_init(&part, LETTER_MAX);
     view_put_part(view, index, &part);
-    bool is_good = write_all(descriptor, buffer_slice(&part));
+    bool is_good = files_write(descriptor, buffer_slice(&part));
     int error = errno;
     buffer_finish(&part);
     if (close(descriptor) != 0 || !is_good) {
