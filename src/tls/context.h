@@ -45,14 +45,12 @@ bool tls_context_has_certificate(const struct tls_context *context);
 /* Says what time it is: ticket keys change every TLS_TICKET_EPOCH_S seconds and tickets live
  * through that epoch and the next. Call it at least once an hour; before the first call no tickets
  * are given. */
-enum { TLS_TICKET_EPOCH_S = 12 * 3600 };
 void tls_context_set_time(struct tls_context *context, struct wall now);
 
 /* Where a signer has the keys, it makes the secrets of tickets, too (tls_signer_ticket_secret): of
  * an epoch and of the one before, one behind the other. Processes that are given the same ones take
  * each other's tickets. Instead of tls_context_set_time. */
 enum { TLS_TICKET_SECRETS = 2 };
-int64_t tls_ticket_epoch(struct wall now);
 void tls_context_set_tickets(struct tls_context *context, int64_t epoch,
                              const uint8_t secrets[TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE]);
 

@@ -207,6 +207,12 @@ tls_text_is_of_handshake(struct slice text)
            cursor_left(&cursor) == len;
 }
 
+int64_t
+tls_ticket_epoch(struct wall now)
+{
+    return wall_seconds(now) / TLS_TICKET_EPOCH_S;
+}
+
 void
 tls_signer_ticket_secret(const struct tls_signer *signer, int64_t epoch,
                          uint8_t ret_secret[TLS_TICKET_SECRET_SIZE])

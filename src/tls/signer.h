@@ -6,6 +6,7 @@
 #define TLS_SIGNER_H
 
 #include "base/buffer.h"
+#include "base/time.h"
 
 enum {
     TLS_KEY_ID_SIZE = 32,        /* SHA-256 of the public key (SubjectPublicKeyInfo, DER) */
@@ -58,6 +59,10 @@ MUST_USE bool tls_signer_sign(const struct tls_signer *signer,
  * of an ECDHE exchange (RFC 8422 §5.4). So whoever has taken a process over can have handshakes
  * signed, and neither mail nor code. */
 MUST_USE bool tls_text_is_of_handshake(struct slice text);
+
+/* Session tickets live through an epoch and the next; each epoch has a secret of its own. */
+enum { TLS_TICKET_EPOCH_S = 12 * 3600 };
+int64_t tls_ticket_epoch(struct wall now);
 
 /* The secret of the tickets of one epoch (tls_context_set_tickets), out of a private key. From it
  * neither the key nor other epochs' secrets can be told. */

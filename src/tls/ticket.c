@@ -121,12 +121,6 @@ tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key)
     return is_set;
 }
 
-int64_t
-tls_ticket_epoch(struct wall now)
-{
-    return wall_seconds(now) / TLS_TICKET_EPOCH_S;
-}
-
 void
 tls_context_set_time(struct tls_context *context, struct wall now)
 {
