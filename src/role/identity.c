@@ -21,7 +21,8 @@ struct kept {
     struct slice name, chain; /* in the arena */
 };
 
-/* ---- the role that has the keys --------------------------------------------------------------- */
+/* ---- the role that has the keys ---------------------------------------------------------------
+ */
 
 static void
 lose_keys(struct identity *identity)
@@ -78,8 +79,8 @@ ask(struct identity *identity, struct buffer *bytes, struct arena *arena,
 
     buffer_init(&answer, NOTE_MAX);
     for (bool is_late = true; error == 0 && is_late; question = slice_of("", 0)) {
-        error = host_ask(identity->host, identity->keys, question,
-                         duration_s(IDENTITY_PATIENCE_S), &answer);
+        error = host_ask(identity->host, identity->keys, question, duration_s(IDENTITY_PATIENCE_S),
+                         &answer);
         is_read = error == 0 && asker_keys_take(buffer_slice(&answer), HOST_HANDLE_NONE, SIDE_KEYS,
                                                 &identity->ledger, arena, ret_answer);
         is_late = is_read && id_of(ret_answer) != identity->last_id;

@@ -31,8 +31,9 @@ void tls_context_set_signer(struct tls_context *context, tls_sign_fn sign, void 
 
 /* Sets, or replaces, the certificate shown to clients that ask for `name`: a domain, a wildcard
  * like "*.example.test", or empty for the default, shown when no other fits. `chain` is PEM, the
- * server's own certificate first; `key` is PEM and must be that certificate's, or is empty where the
- * signer has it: then no private key comes into this process. False when something is wrong: a sentence about it is put into `problem` and the context is as before. */
+ * server's own certificate first; `key` is PEM and must be that certificate's, or is empty where
+ * the signer has it: then no private key comes into this process. False when something is wrong: a
+ * sentence about it is put into `problem` and the context is as before. */
 MUST_USE bool tls_context_set(struct tls_context *context, struct slice name, struct slice chain,
                               struct slice key, struct buffer *problem);
 

@@ -3,8 +3,8 @@
  * half, which the library's own provider holds, and whom to ask for signatures. Nothing here has
  * seen a private key (docs/why/086-keys-out-of-reach.md).
  *
- * Only what a TLS server does with its key is there: to tell its size and group, to be compared with
- * a certificate, to sign in one call. */
+ * Only what a TLS server does with its key is there: to tell its size and group, to be compared
+ * with a certificate, to sign in one call. */
 #include "tls/openssl_private.h"
 
 #include <openssl/core_dispatch.h>
@@ -34,7 +34,10 @@ struct remote_signature {
 };
 
 /* OpenSSL's tables hold functions of all types as one. */
-#define FUNCTION(number, function) {(number), (void (*)(void))(function)}
+#define FUNCTION(number, function)                                                                 \
+    {                                                                                              \
+        (number), (void (*)(void))(function)                                                       \
+    }
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
@@ -247,7 +250,7 @@ signature_begin(void *context, const char *digest, void *keydata, const OSSL_PAR
 
     signature->key = keydata;
     signature->padding = EVP_PKEY_is_a(signature->key->public, "RSA-PSS") ? RSA_PKCS1_PSS_PADDING
-                                                                         : RSA_PKCS1_PADDING;
+                                                                          : RSA_PKCS1_PADDING;
     return find_digest(digest, &signature->digest) &&
            (!params || signature_set_params(signature, params));
 }
@@ -378,8 +381,8 @@ tls_remote_key_open(const struct tls_context *context, X509 *certificate)
         OSSL_PARAM_construct_octet_ptr(PARAM_ORIGIN, &pointer, sizeof(origin)),
         OSSL_PARAM_construct_end(),
     };
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(
-        NULL, EVP_PKEY_get0_type_name(origin.public), "provider=" PROVIDER_NAME);
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(origin.public),
+                                                     "provider=" PROVIDER_NAME);
     if (!is_named || !maker || EVP_PKEY_fromdata_init(maker) != 1 ||
         EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1)
         key = NULL;

@@ -171,11 +171,11 @@ tls_signer_sign(const struct tls_signer *signer, const struct tls_signature_ques
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (!context)
         abort();
-    bool is_good = EVP_DigestSignInit(context, &key_context, digest_of(question->digest), NULL,
-                                      signer->key) == 1 &&
-                   set_form(key_context, question->form) &&
-                   EVP_DigestSign(context, signature, &len, question->text.at,
-                                  question->text.len) == 1;
+    bool is_good =
+        EVP_DigestSignInit(context, &key_context, digest_of(question->digest), NULL, signer->key) ==
+            1 &&
+        set_form(key_context, question->form) &&
+        EVP_DigestSign(context, signature, &len, question->text.at, question->text.len) == 1;
     EVP_MD_CTX_free(context);
     ERR_clear_error();
     if (is_good)

@@ -9,9 +9,9 @@
 #include "base/time.h"
 
 enum {
-    TLS_KEY_ID_SIZE = 32,        /* SHA-256 of the public key (SubjectPublicKeyInfo, DER) */
-    TLS_SIGNED_TEXT_MAX = 512,   /* what a handshake has signed is shorter (RFC 8446 §4.4.3) */
-    TLS_SIGNATURE_MAX = 1024,    /* RSA of 8192 bits */
+    TLS_KEY_ID_SIZE = 32,      /* SHA-256 of the public key (SubjectPublicKeyInfo, DER) */
+    TLS_SIGNED_TEXT_MAX = 512, /* what a handshake has signed is shorter (RFC 8446 §4.4.3) */
+    TLS_SIGNATURE_MAX = 1024,  /* RSA of 8192 bits */
     TLS_TICKET_SECRET_SIZE = 32,
 };
 

@@ -45,7 +45,8 @@ struct keys_role {
     uint64_t signatures, refused;
 };
 
-/* ---- certificates and keys -------------------------------------------------------------------- */
+/* ---- certificates and keys --------------------------------------------------------------------
+ */
 
 static struct identity_key *
 key_of_name(struct keys_role *role, struct slice name)
@@ -120,7 +121,8 @@ signer_of_tickets(const struct keys_role *role)
     return found;
 }
 
-/* ---- questions -------------------------------------------------------------------------------- */
+/* ---- questions --------------------------------------------------------------------------------
+ */
 
 static void
 send(struct asker *asker, bool is_put)
@@ -190,8 +192,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
     bool is_good = handle == HOST_HANDLE_NONE;
 
     arena_reset(&role->arena);
-    is_good = is_good && asker_keys_take(bytes, handle, SIDE_ASKER, &asker->ledger, &role->arena,
-                                         &note);
+    is_good =
+        is_good && asker_keys_take(bytes, handle, SIDE_ASKER, &asker->ledger, &role->arena, &note);
     if (is_good && note.kind == ASKER_KEYS_SIGN) {
         on_sign(asker, &note.as.sign);
     } else if (is_good && note.kind == ASKER_KEYS_TICKETS) {
@@ -210,7 +212,8 @@ on_closed(void *context)
     lose(context);
 }
 
-/* ---- the role's functions --------------------------------------------------------------------- */
+/* ---- the role's functions ---------------------------------------------------------------------
+ */
 
 static void *
 keys_open(const struct role_start *start)
@@ -239,8 +242,7 @@ place_of(struct keys_role *role, enum role_kind kind, unsigned index)
 static void
 keys_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
 {
-    static const struct host_channel_handler handler = {.on_note = on_note,
-                                                        .on_closed = on_closed};
+    static const struct host_channel_handler handler = {.on_note = on_note, .on_closed = on_closed};
     struct keys_role *role = state;
     struct asker *asker = place_of(role, peer, peer_index);
 

@@ -36,8 +36,8 @@ answer_tickets(struct setup *setup, uint64_t id)
     arena_init(&arena, 4096);
     buffer_init(&note, 4096);
     assert_true(asker_keys_put_tickets(&note, &theirs, &question));
-    assert_true(asker_keys_take(buffer_slice(&note), HOST_HANDLE_NONE, SIDE_ASKER, &ours, &arena,
-                                &taken));
+    assert_true(
+        asker_keys_take(buffer_slice(&note), HOST_HANDLE_NONE, SIDE_ASKER, &ours, &arena, &taken));
     buffer_clear(&note);
     assert_true(asker_keys_put_secrets(&note, &ours, &answer));
     assert_int_equal(send(setup->keys, buffer_slice(&note).at, buffer_len(&note), 0),
@@ -90,8 +90,7 @@ give(struct setup *setup, const char *name, bool is_read_now)
     buffer_clear(&setup->chain);
     buffer_clear(&setup->key);
     assert_true(tls_certificate_make(&request, &setup->chain, &setup->key, &setup->problem));
-    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain),
-                 is_read_now);
+    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain), is_read_now);
 }
 
 static void

@@ -102,8 +102,7 @@ open_scene(struct scene *scene, const char *kind)
     scene->pair.server_context = tls_context_open_server();
     tls_context_set_signer(scene->pair.server_context, sign, scene);
     assert_true(tls_context_set(scene->pair.server_context, SLICE(""),
-                                buffer_slice(&scene->pair.chain), SLICE(""),
-                                &scene->pair.problem));
+                                buffer_slice(&scene->pair.chain), SLICE(""), &scene->pair.problem));
     scene->pair.client_context = tls_context_open_client(false, SLICE(""), &scene->pair.problem);
 }
 
@@ -201,8 +200,8 @@ the_server_has_no_private_half(void **state)
     const struct tls_credential *credential =
         tls_credential_find(scene.pair.server_context, SLICE(""));
     BIO *bio = BIO_new(BIO_s_mem());
-    assert_int_not_equal(
-        PEM_write_bio_PrivateKey(bio, credential->key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_not_equal(PEM_write_bio_PrivateKey(bio, credential->key, NULL, NULL, 0, NULL, NULL),
+                         1);
     BIO_free(bio);
     close_scene(&scene);
 }
@@ -302,8 +301,8 @@ a_key_and_its_certificate_belong_together(void **state)
     buffer_init(&chain, TLS_CERTIFICATE_PEM_MAX);
     buffer_init(&key, TLS_CERTIFICATE_PEM_MAX);
     make_pair_of("P-256", &chain, &key);
-    assert_null(tls_signer_open(buffer_slice(&chain), buffer_slice(&scene.pair.key),
-                                &scene.pair.problem));
+    assert_null(
+        tls_signer_open(buffer_slice(&chain), buffer_slice(&scene.pair.key), &scene.pair.problem));
     assert_true(buffer_len(&scene.pair.problem) > 0);
     buffer_clear(&scene.pair.problem);
     assert_null(tls_signer_open_bare(SLICE("no key"), &scene.pair.problem));
