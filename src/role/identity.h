@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Who this server is in TLS: the certificates that the parent sends, kept as they came until
  * somebody wants TLS. A process in which nobody does holds no TLS library's memory (0.4 MiB). Their
- * private keys are in the role `keys`, which is asked for each signature (docs/why/086). */
+ * private keys are in the role `keys`, which is asked for each signature (docs/why/087). */
 #ifndef ROLE_IDENTITY_H
 #define ROLE_IDENTITY_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Private keys that are elsewhere: a provider of OpenSSL that is built in. Its keys know the public
  * half, which the library's own provider holds, and whom to ask for signatures. Nothing here has
- * seen a private key (docs/why/086-keys-out-of-reach.md).
+ * seen a private key (docs/why/087-keys-out-of-reach.md).
  *
  * Only what a TLS server does with its key is there: to tell its size and group, to be compared
  * with a certificate, to sign in one call. */
