@@ -66,8 +66,7 @@ directory_put_names(const struct directory *directory, struct slice domain, stru
     return true;
 }
 
-/* ---- those of a domain that another server keeps ----------------------------------------------
- */
+/* ---- those of a domain that another server keeps --------------------------------------------- */
 
 bool
 directory_name_take(struct arena *arena, struct slice domain, struct slice line,

@@ -21,8 +21,7 @@ struct kept {
     struct slice name, chain; /* in the arena */
 };
 
-/* ---- the role that has the keys ---------------------------------------------------------------
- */
+/* ---- the role that has the keys -------------------------------------------------------------- */
 
 static void
 lose_keys(struct identity *identity)

@@ -45,8 +45,7 @@ struct keys_role {
     uint64_t signatures, refused;
 };
 
-/* ---- certificates and keys --------------------------------------------------------------------
- */
+/* ---- certificates and keys ------------------------------------------------------------------- */
 
 static struct identity_key *
 key_of_name(struct keys_role *role, struct slice name)
@@ -121,8 +120,7 @@ signer_of_tickets(const struct keys_role *role)
     return found;
 }
 
-/* ---- questions --------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static void
 send(struct asker *asker, bool is_put)
@@ -212,8 +210,7 @@ on_closed(void *context)
     lose(context);
 }
 
-/* ---- the role's functions ---------------------------------------------------------------------
- */
+/* ---- the role's functions -------------------------------------------------------------------- */
 
 static void *
 keys_open(const struct role_start *start)
