@@ -83,8 +83,10 @@ class Office:
         if self.is_ours:
             shutil.rmtree(self.folder)
         self.log_path.unlink()
-        if "ERROR: " in text or "runtime error" in text or (code != 0 and not may_fail):
-            raise AssertionError(f"exit code {code}: {text[-6000:]}")
+        complaint = re.search("ERROR: |runtime error", text)
+        if complaint or (code != 0 and not may_fail):
+            shown = text[max(complaint.start() - 1000, 0):][:6000] if complaint else text[-6000:]
+            raise AssertionError(f"exit code {code}: {shown}")
 
     def processes(self, role=None):
         """{pid: role} of the children; of one role when it is named."""
