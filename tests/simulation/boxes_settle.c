@@ -272,9 +272,13 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
         if (!op->is_lost)
             boxes_fail(boxes, "a command is on its way between two rounds");
         boxes_end_flags(boxes, op, false, NULL, 0);
-        if (op->kind == OP_APPEND || op->kind == OP_COPY)
+        if (op->is_delivered)
             explain_by(boxes, op, &truth[op->dest]);
     }
+    /* What must be there has found its place: what may be there takes what is left. */
+    for (struct boxes_op *op = boxes->ops; op; op = op->next)
+        if (!op->is_delivered && (op->kind == OP_APPEND || op->kind == OP_COPY))
+            explain_by(boxes, op, &truth[op->dest]);
     check_moves(boxes, truth);
     for (unsigned i = 0; i < BOXES; i++)
         settle_box(boxes, i, &truth[i]);
