@@ -134,7 +134,8 @@ lay_out(struct folder *folder, const struct kept_file *hurt, size_t at, bool has
     for (size_t i = 0; i < file_count; i++) {
         if (!has_view && strncmp(files[i].name, "view/", 5) == 0)
             continue;
-        snprintf(path, sizeof(path), "%s/%s", folder->path, files[i].name);
+        snprintf(path, sizeof(path), "%s/%.*s", folder->path, (int)sizeof(files[i].name) - 1,
+                 files[i].name);
         FILE *out = fopen(path, "wb");
         assert_non_null(out);
         uint8_t old = hurt == &files[i] ? files[i].bytes[at] : 0;
