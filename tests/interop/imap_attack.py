@@ -177,7 +177,7 @@ class Attack(OfficeCase):
 
     def test_mailboxes(self):
         self.expect("CREATE " + "/".join("d" * 32), "^OK")
-        self.expect("CREATE " + "/".join("d" * 33), r"^NO \[LIMIT\]")
+        self.expect("CREATE " + "/".join("d" * 33), r"^NO \[CANNOT\]")
         self.expect("CREATE " + "n" * 500, "^(NO|BAD)")
         self.expect("RENAME d " + "/".join("e" * 20), r"^NO \[LIMIT\]")
         self.assertEqual(len(self.expect('LIST "" d*', "^OK")), 32)
