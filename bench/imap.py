@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import pwd
 import random
-import re
 import shutil
 import signal
 import socket
@@ -24,6 +23,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from machine import tree
 
 TICKS = os.sysconf("SC_CLK_TCK")
 FACTEUR_BASE = int(os.environ.get("BENCH_PORT_BASE", "25000"))
@@ -60,23 +61,6 @@ def message(number, chance):
 
 
 # ---- what a server costs ------------------------------------------------------------------------
-
-def tree(pid):
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            children.setdefault(int(stat[stat.rindex(")") + 2:].split()[1]), []).append(int(entry.name))
-    found, todo = [], [pid]
-    while todo:
-        now = todo.pop()
-        found.append(now)
-        todo += children.get(now, [])
-    return found
-
 
 def cpu_ns(pid):
     """Exact, of what runs now: no process may end while it is counted."""

@@ -4,32 +4,20 @@
 would take the mail (option call_ahead). The next hosts: Facteur, Debian's Postfix, and one that counts what it is asked;
 strangers cannot have names tried out through us."""
 import os
-import socket
-import threading
 import unittest
 
-from office import ALICE, Office, main, wait_for
+from office import ALICE, Listener, Office, main, wait_for
 from peers import Postfix
 
 DOMAIN = "machin.test"
 
 
-class Counter:
+class Counter(Listener):
     """Takes mail for names that begin with g, refuses b…, and cannot say for others. Counts questions; has seen no DATA."""
 
     def __init__(self):
         self.asked, self.said = [], []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                stream = self.socket.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=[stream], daemon=True).start()
+        super().__init__()
 
     def serve(self, stream):
         try:
@@ -47,9 +35,6 @@ class Counter:
                     stream.sendall(answer)
         except OSError:
             pass
-
-    def close(self):
-        self.socket.close()
 
 
 def near(port, text="", relay=("relay", "add", DOMAIN), domain=DOMAIN):

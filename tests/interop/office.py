@@ -170,6 +170,26 @@ class OfficeCase(unittest.TestCase):
         cls.addClassCleanup(cls.office.close)
 
 
+class Listener:
+    """A server of the test's own: `serve` speaks with each caller, in a thread of its own."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                stream = self.socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=[stream], daemon=True).start()
+
+    def close(self):
+        self.socket.close()
+
+
 class Lines:
     """A bare connection: what a person types into netcat, and what they see."""
 

@@ -2,12 +2,9 @@
 # SPDX-License-Identifier: ISC
 """A secondary server learns the names of a domain from the domain's own server (options relay_feeds and
 relay_feed_to): over TLS and a login, by itself; and servers that mean it no good."""
-import smtplib
-import socket
-import threading
 import unittest
 
-from office import ALICE, CLIENT_S, Office, main, wait_for
+from office import ALICE, Listener, Office, main, wait_for
 
 BACKUP = "backup@example.test"
 DOMAIN = "machin.test"
@@ -24,22 +21,12 @@ class Primary(Office):
         self.tool("alias", "add", f"marc@{DOMAIN}", ALICE)
 
 
-class Hostile:
+class Hostile(Listener):
     """A server that says what the test has it say to XNAMES; it asks for no login."""
 
     def __init__(self, answer):
         self.answer, self.asked = answer, []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                stream = self.socket.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=[stream], daemon=True).start()
+        super().__init__()
 
     def serve(self, stream):
         try:
@@ -54,9 +41,6 @@ class Hostile:
                         stream.sendall(b"250 XNAMES\r\n" if word == b"EHLO" else b"250 ok\r\n")
         except OSError:
             pass
-
-    def close(self):
-        self.socket.close()
 
 
 def secondary(way, interval="1 s", text=""):
