@@ -64,6 +64,7 @@ enum config_mechanism {
     CONFIG_MECHANISM_OAUTHBEARER = 1 << 5,
     CONFIG_MECHANISM_XOAUTH2 = 1 << 6,
     CONFIG_MECHANISM_EXTERNAL = 1 << 7,
+    CONFIG_MECHANISM_SCRAM_SHA_1_PLUS = 1 << 8,
 };
 
 /* A file larger than this is not a configuration; the encoded form always fits in it too. */

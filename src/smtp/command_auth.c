@@ -16,6 +16,8 @@ struct mechanism {
 static const struct mechanism mechanisms[] = {
     {SLICE("SCRAM-SHA-256-PLUS"), SMTP_AUTH_SCRAM_SHA_256_PLUS, true, true, false},
     {SLICE("SCRAM-SHA-256"), SMTP_AUTH_SCRAM_SHA_256, false, false, false},
+    {SLICE("SCRAM-SHA-1-PLUS"), SMTP_AUTH_SCRAM_SHA_1_PLUS, true, true, false},
+    {SLICE("SCRAM-SHA-1"), SMTP_AUTH_SCRAM_SHA_1, false, false, false},
     {SLICE("PLAIN"), SMTP_AUTH_PLAIN, false, false, false},
     {SLICE("LOGIN"), SMTP_AUTH_LOGIN, false, false, false},
     {SLICE("OAUTHBEARER"), SMTP_AUTH_OAUTHBEARER, false, false, false},

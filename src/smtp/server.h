@@ -39,7 +39,9 @@ enum {
     SMTP_AUTH_SCRAM_SHA_256_PLUS = 8, /* offered under TLS only */
     SMTP_AUTH_EXTERNAL = 16,          /* offered to clients with a certificate only */
     SMTP_AUTH_OAUTHBEARER = 32,
-    SMTP_AUTH_XOAUTH2 = 64
+    SMTP_AUTH_XOAUTH2 = 64,
+    SMTP_AUTH_SCRAM_SHA_1 = 128,
+    SMTP_AUTH_SCRAM_SHA_1_PLUS = 256
 };
 
 /* Who may use VRFY and EXPN; AUTHENTICATED includes trusted peers. Others get 252 and 502. */

@@ -290,6 +290,8 @@ people_set_password(struct people *people, const struct people_password *passwor
         .scheme = people->settings->config.password_scheme == CONFIG_PASSWORD_ARGON2ID
                       ? DIRECTORY_ARGON2ID
                       : DIRECTORY_YESCRYPT,
+        .with_sha_1 = (people->settings->config.auth_mechanisms &
+                       (CONFIG_MECHANISM_SCRAM_SHA_1 | CONFIG_MECHANISM_SCRAM_SHA_1_PLUS)) != 0,
         .with_apop = password->with_apop,
     };
     uint8_t random[DIRECTORY_RANDOM_LEN];

@@ -115,6 +115,7 @@ set_mechanisms(struct pop3_server_options *options, uint32_t configured)
         {CONFIG_MECHANISM_EXTERNAL, {(const uint8_t *)"EXTERNAL", 8}},
         {CONFIG_MECHANISM_SCRAM_SHA_256_PLUS, {(const uint8_t *)"SCRAM-SHA-256-PLUS", 18}},
         {CONFIG_MECHANISM_SCRAM_SHA_256, {(const uint8_t *)"SCRAM-SHA-256", 13}},
+        {CONFIG_MECHANISM_SCRAM_SHA_1_PLUS, {(const uint8_t *)"SCRAM-SHA-1-PLUS", 16}},
         {CONFIG_MECHANISM_SCRAM_SHA_1, {(const uint8_t *)"SCRAM-SHA-1", 11}},
         {CONFIG_MECHANISM_PLAIN, {(const uint8_t *)"PLAIN", 5}},
         {CONFIG_MECHANISM_LOGIN, {(const uint8_t *)"LOGIN", 5}},

@@ -279,6 +279,7 @@ mechanism_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
         [SASL_PLAIN] = CONFIG_MECHANISM_PLAIN,
         [SASL_LOGIN] = CONFIG_MECHANISM_LOGIN,
         [SASL_SCRAM_SHA_1] = CONFIG_MECHANISM_SCRAM_SHA_1,
+        [SASL_SCRAM_SHA_1_PLUS] = CONFIG_MECHANISM_SCRAM_SHA_1_PLUS,
         [SASL_SCRAM_SHA_256] = CONFIG_MECHANISM_SCRAM_SHA_256,
         [SASL_SCRAM_SHA_256_PLUS] = CONFIG_MECHANISM_SCRAM_SHA_256_PLUS,
         [SASL_OAUTHBEARER] = CONFIG_MECHANISM_OAUTHBEARER,
@@ -287,6 +288,15 @@ mechanism_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
     };
 
     return (auth->start.config->auth_mechanisms & bits[mechanism]) != 0;
+}
+
+/* Whether the client was shown the -PLUS of its mechanism; RFC 5802 §6. */
+static bool
+binding_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
+{
+    bool is_sha_1 = mechanism == SASL_SCRAM_SHA_1 || mechanism == SASL_SCRAM_SHA_1_PLUS;
+
+    return mechanism_is_offered(auth, is_sha_1 ? SASL_SCRAM_SHA_1_PLUS : SASL_SCRAM_SHA_256_PLUS);
 }
 
 /* The clients see to it as well; a password in the clear shall not pass two gates. */
@@ -315,9 +325,8 @@ open_sasl(struct auth_session *session, const struct auth_begin *begin)
         .nonce = sasl_nonce_format(random, nonce),
         .binding = begin->binding,
         .binding_kind = begin->binding_kind,
-        /* Only SHA-256 has a -PLUS in our list. */
-        .is_binding_offered = begin->binding.len > 0 && session->mechanism != SASL_SCRAM_SHA_1 &&
-                              mechanism_is_offered(auth, SASL_SCRAM_SHA_256_PLUS),
+        .is_binding_offered =
+            begin->binding.len > 0 && binding_is_offered(auth, session->mechanism),
     };
     session->sasl = sasl_server_open(&options);
 }

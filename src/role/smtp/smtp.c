@@ -245,6 +245,8 @@ mechanisms_of(uint32_t configured)
            (configured & CONFIG_MECHANISM_LOGIN ? SMTP_AUTH_LOGIN : 0u) |
            (configured & CONFIG_MECHANISM_SCRAM_SHA_256 ? SMTP_AUTH_SCRAM_SHA_256 : 0u) |
            (configured & CONFIG_MECHANISM_SCRAM_SHA_256_PLUS ? SMTP_AUTH_SCRAM_SHA_256_PLUS : 0u) |
+           (configured & CONFIG_MECHANISM_SCRAM_SHA_1 ? SMTP_AUTH_SCRAM_SHA_1 : 0u) |
+           (configured & CONFIG_MECHANISM_SCRAM_SHA_1_PLUS ? SMTP_AUTH_SCRAM_SHA_1_PLUS : 0u) |
            (configured & CONFIG_MECHANISM_OAUTHBEARER ? SMTP_AUTH_OAUTHBEARER : 0u) |
            (configured & CONFIG_MECHANISM_XOAUTH2 ? SMTP_AUTH_XOAUTH2 : 0u) |
            (configured & CONFIG_MECHANISM_EXTERNAL ? SMTP_AUTH_EXTERNAL : 0u);

@@ -21,7 +21,8 @@ offer_all(struct conversation *talk)
 {
     talk->options.has_tls = true;
     talk->options.mechanisms = SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN | SMTP_AUTH_SCRAM_SHA_256 |
-                               SMTP_AUTH_SCRAM_SHA_256_PLUS | SMTP_AUTH_EXTERNAL;
+                               SMTP_AUTH_SCRAM_SHA_256_PLUS | SMTP_AUTH_SCRAM_SHA_1 |
+                               SMTP_AUTH_SCRAM_SHA_1_PLUS | SMTP_AUTH_EXTERNAL;
     talk->peer.is_secure = true;
 }
 
@@ -32,17 +33,18 @@ mechanisms_are_offered_where_they_are_safe(void **state)
 
     offer_all(talk);
     conversation_run(talk, SLICE(HELLO));
-    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n");
+    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN\r\n");
     talk->peer.has_channel_binding = talk->peer.has_certificate = true;
     conversation_run(talk, SLICE(HELLO));
     conversation_expect_said(talk,
-                             "250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN EXTERNAL\r\n");
+                             "250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS "
+                             "SCRAM-SHA-1 PLAIN LOGIN EXTERNAL\r\n");
     talk->peer = (struct smtp_server_peer){.is_loopback = true};
     conversation_run(talk, SLICE(HELLO "AUTH PLAIN " RIGHT "\r\n"));
     conversation_expect_codes(talk, "220 250 538");
     talk->options.allows_auth_on_loopback = true;
     conversation_run(talk, SLICE(HELLO "AUTH EXTERNAL =\r\nAUTH PLAIN " RIGHT "\r\n"));
-    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n");
+    conversation_expect_said(talk, "250-AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN\r\n");
     conversation_expect_codes(talk, "220 250 504 235");
     talk->options.mechanisms = 0;
     conversation_run(talk, SLICE(HELLO "AUTH PLAIN " RIGHT "\r\n"));
