@@ -4,7 +4,7 @@
 #include "base/cursor.h"
 
 static const struct {
-    char letter;
+    uint8_t letter;
     enum maildir_flag flag;
 } letters[] = {
     {'D', MAILDIR_DRAFT},   {'F', MAILDIR_FLAGGED}, {'P', MAILDIR_PASSED},

@@ -2,6 +2,8 @@
 /* Address literals (RFC 5321 §4.1.3) and the text form of addresses (RFC 4291 §2.2, RFC 5952). */
 #include "envelope/literal.h"
 
+#include "base/hex.h"
+
 enum { GROUPS = 8 };
 
 static byte_set tag_octets = {
@@ -33,13 +35,11 @@ take_ipv4(struct cursor *cursor, uint8_t ret_address[4])
     return true;
 }
 
+/* The digit that comes next, or -1. */
 static int
-hex_value(int octet)
+peek_hex(const struct cursor *cursor)
 {
-    if (octet >= '0' && octet <= '9')
-        return octet - '0';
-    octet |= 0x20;
-    return octet >= 'a' && octet <= 'f' ? octet - 'a' + 10 : -1;
+    return cursor_is_done(cursor) ? -1 : byte_hex_value(*cursor->at);
 }
 
 /* IPv6-hex = 1*4HEXDIG */
@@ -49,11 +49,11 @@ take_group(struct cursor *cursor, uint8_t ret_group[2])
     struct cursor work = *cursor;
     unsigned value = 0, digits = 0;
 
-    for (int digit; digits < 4 && (digit = hex_value(cursor_peek(&work))) >= 0; digits++) {
+    for (int digit; digits < 4 && (digit = peek_hex(&work)) >= 0; digits++) {
         value = value << 4 | (unsigned)digit;
         work.at++;
     }
-    if (digits == 0 || hex_value(cursor_peek(&work)) >= 0)
+    if (digits == 0 || peek_hex(&work) >= 0)
         return false;
     ret_group[0] = (uint8_t)(value >> 8);
     ret_group[1] = (uint8_t)value;

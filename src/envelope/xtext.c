@@ -2,6 +2,7 @@
 /* xtext (RFC 3461 §4) and unitext (RFC 6533 §3). */
 #include "envelope/xtext.h"
 
+#include "base/hex.h"
 #include "text/utf8.h"
 
 /* xchar: "!" to "~" without "+" and "=". */
@@ -19,15 +20,10 @@ static byte_set quchar = {
 static int
 take_hex(struct cursor *cursor)
 {
-    int octet = cursor_peek(cursor);
-    int lower = octet | 0x20;
-    int value = octet >= '0' && octet <= '9'   ? octet - '0'
-                : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                               : -1;
+    int value = cursor_is_done(cursor) ? -1 : byte_hex_value(*cursor->at);
 
-    if (octet < 0 || value < 0)
-        return -1;
-    cursor->at++;
+    if (value >= 0)
+        cursor->at++;
     return value;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "http/client.h"
 
+#include "base/hex.h"
 #include "text/base64.h"
 
 #include <string.h>
@@ -119,15 +120,6 @@ fail(struct http *http, const char *problem)
 
 /* ---- the head ------------------------------------------------------------------------------ */
 
-static int
-digit_of(uint8_t byte)
-{
-    if (byte_is_digit(byte))
-        return byte - '0';
-    byte = byte_to_lower(byte);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : 99;
-}
-
 static bool
 take_number(struct slice text, int base, uint64_t *ret_number)
 {
@@ -136,8 +128,8 @@ take_number(struct slice text, int base, uint64_t *ret_number)
     if (text.len == 0 || text.len > SIZE_DIGITS_MAX)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        int digit = digit_of(text.at[i]);
-        if (digit >= base)
+        int digit = byte_hex_value(text.at[i]);
+        if (digit < 0 || digit >= base)
             return false;
         number = number * (uint64_t)base + (uint64_t)digit;
     }

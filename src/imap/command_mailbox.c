@@ -136,9 +136,8 @@ take_use(struct cursor *cursor, uint8_t *ret_use, bool *ret_is_known)
         !imap_take_space(cursor) || !cursor_take_byte(cursor, '('))
         return false;
     while (!cursor_take_byte(cursor, ')')) {
-        const uint8_t *start = cursor->at;
         (void)!imap_take_space(cursor);
-        start = cursor->at;
+        const uint8_t *start = cursor->at;
         if (!cursor_take_byte(cursor, '\\') || !imap_take_atom(cursor, &name))
             return false;
         enum imap_use use = imap_use_find(slice_of(start, (size_t)(cursor->at - start)));

@@ -2,13 +2,7 @@
 #include "imap/url.h"
 
 #include "base/cursor.h"
-
-static int
-hex_value(uint8_t byte)
-{
-    byte = byte_to_lower(byte);
-    return byte_is_digit(byte) ? byte - '0' : byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
+#include "base/hex.h"
 
 /* Takes "%20" back. */
 static bool
@@ -21,11 +15,10 @@ unescape(struct slice text, struct arena *arena, struct slice *ret_text)
         at[len] = text.at[i];
         if (text.at[i] != '%')
             continue;
-        int high = i + 2 < text.len ? hex_value(text.at[i + 1]) : -1;
-        int low = i + 2 < text.len ? hex_value(text.at[i + 2]) : -1;
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
+        int value = slice_hex_byte(slice_skip(text, i + 1));
+        if (value <= 0)
             return false;
-        at[len] = (uint8_t)(high << 4 | low);
+        at[len] = (uint8_t)value;
         i += 2;
     }
     *ret_text = slice_of(at, len);
@@ -211,10 +204,10 @@ take_token(struct slice text, struct arena *arena, struct imap_url *url)
     if (digits.len != (size_t)2 * IMAP_URL_TOKEN)
         return false;
     for (size_t i = 0; i < digits.len; i += 2) {
-        int high = hex_value(digits.at[i]), low = hex_value(digits.at[i + 1]);
-        if (high < 0 || low < 0)
+        int value = slice_hex_byte(slice_skip(digits, i));
+        if (value < 0)
             return false;
-        token[i / 2] = (uint8_t)(high << 4 | low);
+        token[i / 2] = (uint8_t)value;
     }
     url->token = slice_of(token, IMAP_URL_TOKEN);
     return true;

@@ -296,7 +296,7 @@ store_set_aside(struct store *store, struct place place, uint64_t len, const cha
     int result = set_aside(store, place, len);
 
     snprintf(text, sizeof(text), "%s: segment %u, octets %llu to %llu%s", what, place.segment,
-             (unsigned long long)place.offset, (unsigned long long)(place.offset + len),
+             (unsigned long long)place.offset, (unsigned long long)place.offset + len,
              result == 0 ? ", set aside in damaged/" : ", could not be set aside");
     store->stats.damaged++;
     store_report(store, "damaged", text, 0);

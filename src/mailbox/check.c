@@ -198,7 +198,7 @@ next_turn(struct check *check)
     if (check->found.event != LOG_TURN) {
         find(check, "the log is damaged: segment %u, octets %llu to %llu hold no turn",
              check->found.place.segment, (unsigned long long)check->found.place.offset,
-             (unsigned long long)(check->found.place.offset + check->found.len));
+             (unsigned long long)check->found.place.offset + check->found.len);
         return true;
     }
     check->progress.turns++;

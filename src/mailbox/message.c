@@ -169,10 +169,11 @@ translate_keywords(struct store *store, const struct message_copy *copy, uint64_
     uint64_t translated = 0, bit;
     struct slice name;
 
-    for (uint8_t i = 0; i < KEYWORDS_MAX; i++) {
+    for (unsigned i = 0; i < KEYWORDS_MAX; i++) {
         if (!(keywords >> i & 1))
             continue;
-        int result = store_draft_get(store, key_keyword(copy->from_account, copy->from, i), &name);
+        int result =
+            store_draft_get(store, key_keyword(copy->from_account, copy->from, (uint8_t)i), &name);
         if (result < 0)
             continue; /* a bit without a name means nothing */
         uint8_t memory[KEYWORD_LEN_MAX];

@@ -114,8 +114,10 @@ tls_version(struct arena *arena, struct slice body)
             found = version_at(slice_skip(body, i));
     }
     char *copy = arena_copy_string(arena, found);
-    for (char *at = copy; at && *at; at++)
-        *at = *at == '_' ? '.' : *at;
+    for (char *at = copy; at && *at; at++) {
+        if (*at == '_')
+            *at = '.';
+    }
     return copy ? slice_of_string(copy) : slice_of(NULL, 0);
 }
 

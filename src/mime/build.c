@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime/build.h"
 
+#include "base/cursor.h"
 #include "mime/encoded_word.h"
 #include "mime/file_type.h"
 #include "message/fold.h"
@@ -251,12 +252,16 @@ mime_draft_set_disposition(struct mime_draft *draft, const char *type, struct sl
 
 enum { COLUMN_MAX = 76 };
 
+static byte_set attribute_marks = {
+    ['!'] = true, ['#'] = true, ['$'] = true, ['&'] = true, ['+'] = true,
+    ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true,
+    ['{'] = true, ['|'] = true, ['}'] = true, ['~'] = true};
+
 /* attribute-char (RFC 2231 7): what needs no percent encoding. */
 static bool
 is_attribute_octet(uint8_t byte)
 {
-    return byte_is_digit(byte) || byte_is_alpha(byte) ||
-           (byte != 0 && memchr("!#$&+-.^_`{|}~", byte, 14) != NULL);
+    return byte_is_digit(byte) || byte_is_alpha(byte) || attribute_marks[byte];
 }
 
 static bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime/disposition.h"
 
+#include "base/cursor.h"
 #include "message/lexer.h"
 #include "text/utf8.h"
 
@@ -20,8 +21,7 @@ mime_disposition_parse(struct slice body, struct arena *arena, const struct mime
     lexer_skip_cfws(&cursor);
     bool is_parameter = cursor_peek(&cursor) == '=';
     if (slice_is_empty(result.type) || is_parameter) {
-        mime_defects_add(place->defects, MIME_DEFECT_DISPOSITION,
-                         (size_t)(start - place->message));
+        mime_defects_add(place->defects, MIME_DEFECT_DISPOSITION, (size_t)(start - place->message));
         /* RFC 2183 2.8: what is not known is an attachment. `filename=x` alone occurs. */
         result.type = SLICE("attachment");
         if (is_parameter)
@@ -44,11 +44,14 @@ mime_file_name(const struct mime_disposition *disposition,
 
 enum { FILE_NAME_MAX = 200 };
 
+static byte_set path_marks = {['/'] = true, ['\\'] = true, [':'] = true, ['*'] = true, ['?'] = true,
+                              ['"'] = true, ['<'] = true,  ['>'] = true, ['|'] = true};
+
 /* Control octets, what separates folders anywhere, and what shells and Windows trip over. */
 static bool
 is_unsafe(uint8_t byte)
 {
-    return byte < ' ' || byte == 127 || memchr("/\\:*?\"<>|", byte, 9) != NULL;
+    return byte < ' ' || byte == 127 || path_marks[byte];
 }
 
 void

@@ -4,6 +4,7 @@
 #include "mime/encoded_word.h"
 
 #include "base/cursor.h"
+#include "base/hex.h"
 #include "message/lexer.h"
 #include "text/base64.h"
 #include "text/charset.h"
@@ -53,27 +54,18 @@ take_word(struct cursor *cursor, struct word *ret_word)
     return true;
 }
 
-static int
-hex_digit(uint8_t byte)
-{
-    if (byte_is_digit(byte))
-        return byte - '0';
-    byte = byte_to_lower(byte);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 /* RFC 2047 4.2: like quoted-printable, but '_' is a space and there are no lines. */
 static bool
 put_q_decoded(struct buffer *octets, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.at[i];
-        if (byte == '=' && text.len - i > 2 && hex_digit(text.at[i + 1]) >= 0 &&
-            hex_digit(text.at[i + 2]) >= 0) {
-            byte = (uint8_t)(hex_digit(text.at[i + 1]) << 4 | hex_digit(text.at[i + 2]));
+        if (byte == '=') {
+            int value = slice_hex_byte(slice_skip(text, i + 1));
+            if (value < 0)
+                return false;
+            byte = (uint8_t)value;
             i += 2;
-        } else if (byte == '=') {
-            return false;
         } else if (byte == '_') {
             byte = ' ';
         }
@@ -268,7 +260,7 @@ is_plain_in_q(uint8_t byte, enum mime_word_place place)
     if (byte_is_digit(byte) || byte_is_alpha(byte))
         return true;
     if (place == MIME_WORD_PHRASE)
-        return byte != 0 && memchr("!*+-/", byte, 5) != NULL;
+        return byte == '!' || byte == '*' || byte == '+' || byte == '-' || byte == '/';
     return byte > ' ' && byte < 127 && byte != '=' && byte != '?' && byte != '_';
 }
 

@@ -2,6 +2,7 @@
 /* Reads parameters as they are written, then joins what RFC 2231 has taken apart. */
 #include "mime/parameter.h"
 
+#include "base/hex.h"
 #include "mime/encoded_word.h"
 #include "message/lexer.h"
 #include "text/charset.h"
@@ -185,15 +186,6 @@ section_of(const struct mime_parameter *written)
     return section;
 }
 
-static int
-hex_digit(uint8_t byte)
-{
-    if (byte_is_digit(byte))
-        return byte - '0';
-    byte = byte_to_lower(byte);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 /* ext-octet := "%" 2(DIGIT / "A" … "F"). False when a '%' begins nothing; it stands for itself. */
 static bool
 put_percent_decoded(struct buffer *octets, struct slice text)
@@ -202,10 +194,9 @@ put_percent_decoded(struct buffer *octets, struct slice text)
 
     for (size_t i = 0; i < text.len; i++) {
         bool is_escape = text.at[i] == '%';
-        if (is_escape && text.len - i > 2 && hex_digit(text.at[i + 1]) >= 0 &&
-            hex_digit(text.at[i + 2]) >= 0) {
-            buffer_put_byte(octets, (uint8_t)(hex_digit(text.at[i + 1]) << 4 |
-                                              hex_digit(text.at[i + 2])));
+        int value = is_escape ? slice_hex_byte(slice_skip(text, i + 1)) : -1;
+        if (value >= 0) {
+            buffer_put_byte(octets, (uint8_t)value);
             i += 2;
         } else {
             is_good = is_good && !is_escape;
@@ -301,8 +292,8 @@ resolve_sections(struct resolving *resolving, struct section *initial,
             buffer_put(&resolving->octets, section->value);
         else if (!put_percent_decoded(&resolving->octets, section->value))
             note_defect(resolving, MIME_DEFECT_PARAMETER_ENCODING);
-        section = initial->is_sectioned ? find_section(resolving, initial->base, number + 1, true)
-                                        : NULL;
+        section =
+            initial->is_sectioned ? find_section(resolving, initial->base, number + 1, true) : NULL;
     }
     ret_parameter->language = language;
     struct slice octets = buffer_slice(&resolving->octets);
@@ -311,8 +302,7 @@ resolve_sections(struct resolving *resolving, struct section *initial,
         return;
     }
     buffer_clear(&resolving->text);
-    struct charset_report report =
-        charset_to_utf8(charset_find(charset), octets, &resolving->text);
+    struct charset_report report = charset_to_utf8(charset_find(charset), octets, &resolving->text);
     if (report.bad_count > 0 || (report.is_unknown && !slice_is_empty(charset)))
         note_defect(resolving, MIME_DEFECT_PARAMETER_ENCODING);
     ret_parameter->value = finish_text(resolving);

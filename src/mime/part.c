@@ -4,6 +4,7 @@
  * multipart (RFC 2046 5.1.2: an outer boundary ends whatever is inside). */
 #include "mime/part.h"
 
+#include "base/cursor.h"
 #include "message/unstructured.h"
 #include "mime/scan.h"
 
@@ -56,13 +57,18 @@ first_octets(struct slice s)
     return key;
 }
 
+static byte_set boundary_marks = {
+    ['\''] = true, ['('] = true, [')'] = true, ['+'] = true, ['_'] = true,
+    [','] = true,  ['-'] = true, ['.'] = true, ['/'] = true, [':'] = true,
+    ['='] = true,  ['?'] = true, [' '] = true};
+
 /* bchars (RFC 2046 5.1.1), not ending in a space, at most 70. */
 static bool
 is_legal_boundary(struct slice boundary)
 {
     for (size_t i = 0; i < boundary.len; i++)
         if (!byte_is_digit(boundary.at[i]) && !byte_is_alpha(boundary.at[i]) &&
-            (boundary.at[i] == 0 || !memchr("'()+_,-./:=? ", boundary.at[i], 13)))
+            !boundary_marks[boundary.at[i]])
             return false;
     return boundary.len <= 70;
 }

@@ -50,7 +50,7 @@ put_day(uint32_t days, struct buffer *out)
 
 /* "SRS0=" or "SRS1=", with any of the separators that are in use behind the digit. */
 static bool
-take_prefix(struct cursor *cursor, char digit)
+take_prefix(struct cursor *cursor, uint8_t digit)
 {
     struct slice prefix;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "routing/tls_report.h"
 
+#include "base/hex.h"
 #include "envelope/path.h"
 
 /* The part up to the separator, without blanks around it; `text` loses both. */
@@ -14,15 +15,6 @@ take_part(struct slice *text, uint8_t separator)
     return slice_trim(part);
 }
 
-static int
-hex_value(uint8_t byte)
-{
-    byte = byte_to_lower(byte);
-    if (byte_is_digit(byte))
-        return byte - '0';
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 /* RFC 3986 §2.1. False when it is broken, or hides a control character. */
 static bool
 decode(struct slice text, struct buffer *out)
@@ -30,11 +22,10 @@ decode(struct slice text, struct buffer *out)
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.at[i];
         if (byte == '%') {
-            int high = i + 2 < text.len ? hex_value(text.at[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.at[i + 2]) : -1;
-            if (high < 0 || low < 0)
+            int value = slice_hex_byte(slice_skip(text, i + 1));
+            if (value < 0)
                 return false;
-            byte = (uint8_t)(high * 16 + low);
+            byte = (uint8_t)value;
             i += 2;
         }
         if (byte <= ' ' || byte >= 0x7f)

@@ -39,14 +39,11 @@ static byte_set blanks = {[' '] = true, ['\t'] = true, ['\r'] = true};
 static struct slice
 take_word(struct cursor *line)
 {
-    struct slice word = SLICE("");
-
     cursor_skip_set(line, blanks);
     const uint8_t *start = line->at;
     while (!cursor_is_done(line) && !blanks[*line->at])
         line->at++;
-    word = slice_of(start, (size_t)(line->at - start));
-    return word;
+    return slice_of(start, (size_t)(line->at - start));
 }
 
 static bool

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const struct {
-    char letter;
+    uint8_t letter;
     uint32_t flag;
 } letters[] = {{'D', CLIENT_DRAFT},    {'F', CLIENT_FLAGGED}, {'P', STATE_PASSED},
                {'R', CLIENT_ANSWERED}, {'S', CLIENT_SEEN},    {'T', CLIENT_DELETED}};

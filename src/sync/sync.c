@@ -286,7 +286,6 @@ recover_file(struct run *run, const char *path, const char *name)
         struct state_entry *entry = item->is_open ? state_of_file(&item->state, name) : NULL;
         if (!entry)
             continue;
-        is_wanted = true;
         char *to = work_path(item, name, entry->flags);
         bool is_done = rename(path, to) == 0;
         if (!is_done && errno != ENOENT)

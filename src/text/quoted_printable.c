@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "text/quoted_printable.h"
 
+#include "base/hex.h"
+
 enum state {
     STATE_TEXT,
     STATE_CR,           /* CR: a line end if LF comes */
@@ -12,15 +14,6 @@ enum state {
 
 /* Octets that go through as they are (RFC 2045 §6.7 (2)). */
 static const bool is_literal[256] = {[33 ... 60] = true, [62 ... 126] = true};
-
-static int
-hex_value(uint8_t octet)
-{
-    if (byte_is_digit(octet))
-        return octet - '0';
-    uint8_t lower = byte_to_lower(octet);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 void
 quoted_printable_decoder_init(struct quoted_printable_decoder *decoder)
@@ -116,7 +109,7 @@ take_cr(struct quoted_printable_decoder *decoder, uint8_t octet, struct buffer *
 static void
 take_escape(struct quoted_printable_decoder *decoder, uint8_t octet, struct buffer *out)
 {
-    if (decoder->state == STATE_ESCAPE && hex_value(octet) >= 0) {
+    if (decoder->state == STATE_ESCAPE && byte_hex_value(octet) >= 0) {
         decoder->digit = octet;
         decoder->state = STATE_ESCAPE_DIGIT;
     } else if (octet == ' ' || octet == '\t') {
@@ -136,11 +129,12 @@ take_escape(struct quoted_printable_decoder *decoder, uint8_t octet, struct buff
 static void
 take_escape_digit(struct quoted_printable_decoder *decoder, uint8_t octet, struct buffer *out)
 {
-    int high = hex_value(decoder->digit), low = hex_value(octet);
+    uint8_t digits[2] = {decoder->digit, octet};
+    int value = slice_hex_byte(slice_of(digits, 2));
 
     decoder->state = STATE_TEXT;
-    if (low >= 0) {
-        buffer_put_byte(out, (uint8_t)(high << 4 | low));
+    if (value >= 0) {
+        buffer_put_byte(out, (uint8_t)value);
         if (decoder->digit >= 'a' || octet >= 'a')
             decoder->report.has_lower_hex = true;
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls/certificate.h"
 
+#include "base/cursor.h"
 #include "tls/openssl_private.h"
 
 #include <openssl/ec.h>
@@ -15,6 +16,8 @@ enum {
     COMMON_NAME_MAX = 64 /* RFC 5280 appendix A.1, ub-common-name */
 };
 
+static byte_set name_marks = {['-'] = true, ['.'] = true, ['_'] = true, ['*'] = true, [':'] = true};
+
 static bool
 is_name(struct slice name)
 {
@@ -22,7 +25,7 @@ is_name(struct slice name)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t byte = name.at[i];
-        if (!byte_is_alpha(byte) && !byte_is_digit(byte) && !memchr("-._*:", byte, 5))
+        if (!byte_is_alpha(byte) && !byte_is_digit(byte) && !name_marks[byte])
             return false;
     }
     return true;

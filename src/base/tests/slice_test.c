@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/hex.h"
 #include "base/slice.h"
 
 static void
@@ -46,6 +47,23 @@ case_is_folded_for_ascii_only(void **state)
     assert_true(slice_compare(SLICE("b"), SLICE("ab")) > 0);
 }
 
+static void
+hexadecimal_digits_are_read_in_pairs(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        const char *digits = "0123456789abcdef0123456789ABCDEF";
+        const char *at = byte ? strchr(digits, byte) : NULL;
+        assert_int_equal(byte_hex_value((uint8_t)byte), at ? (at - digits) % 16 : -1);
+    }
+    assert_int_equal(slice_hex_byte(SLICE("fE!")), 0xFE);
+    assert_int_equal(slice_hex_byte(SLICE("00")), 0);
+    assert_int_equal(slice_hex_byte(SLICE("4")), -1);
+    assert_int_equal(slice_hex_byte(SLICE("")), -1);
+    assert_int_equal(slice_hex_byte(SLICE("4g")), -1);
+    assert_int_equal(slice_hex_byte(SLICE("g4")), -1);
+}
+
 int
 main(void)
 {
@@ -53,6 +71,7 @@ main(void)
         cmocka_unit_test(searches_find_the_first_or_say_the_length),
         cmocka_unit_test(cuts_are_clamped),
         cmocka_unit_test(case_is_folded_for_ascii_only),
+        cmocka_unit_test(hexadecimal_digits_are_read_in_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,7 +231,7 @@ start(const struct host_errand_order *order, const struct identity *identity, in
 
     for (size_t i = 0; i < OWN_VARIABLES; i++)
         environment[count++] = identity->variables[i];
-    for (size_t i = 0; order->variables[i] && i < VARIABLES_MAX; i++)
+    for (size_t i = 0; i < VARIABLES_MAX && order->variables[i]; i++)
         environment[count++] = order->variables[i];
     environment[count] = NULL;
     pid_t pid = fork();

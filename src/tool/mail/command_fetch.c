@@ -140,8 +140,10 @@ seen_name(const char *account, const char *folder)
 
     if (asprintf(&name, "%s~%s", account, folder) < 0)
         abort();
-    for (char *at = name; *at; at++)
-        *at = *at == '/' ? '~' : *at;
+    for (char *at = name; *at; at++) {
+        if (*at == '/')
+            *at = '~';
+    }
     return name;
 }
 
