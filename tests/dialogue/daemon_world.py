@@ -89,6 +89,8 @@ class DaemonConnection:
 
 
 class DaemonWorld:
+    aside_pop_service = "pop3s"
+
     def __init__(self, folder, port_base):
         self.folder, self.port_base = Path(folder), port_base
 

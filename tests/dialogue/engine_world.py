@@ -2,8 +2,6 @@
 """Dialogues with the engines alone: connections are sessions of the program dialogue_engine."""
 import subprocess
 
-# Answers that are held back come within this time.
-PATIENCE_MS = 5000
 # The office of the engines (src/smtp/tests/office.h) knows alice, the lobby (engine_pop3.c) all.
 PASSWORDS = {
     "alice@example.test": "wonderland",
@@ -13,6 +11,9 @@ PASSWORDS = {
 
 
 class EngineConnection:
+    # Answers that are held back come within this time.
+    patience_ms = 5000
+
     def __init__(self, world, number):
         self.world, self.number = world, number
         self.input, self.is_closed = b"", False
@@ -21,8 +22,11 @@ class EngineConnection:
         if not self.is_closed:
             self.world.ask(f"feed {self.number} {data.hex()}")
 
+    def take(self, data):
+        self.input += data
+
     def read_line(self):
-        for patience in (0, PATIENCE_MS):
+        for patience in (0, self.patience_ms):
             if patience:
                 self.world.ask(f"time {patience}")
             if b"\n" in self.input:
@@ -48,6 +52,10 @@ class EngineConnection:
 
 
 class EngineWorld:
+    # Where a maildrop is emptied, and the like, beside the conversation.
+    aside_pop_service = "pop3s"
+    connection_class = EngineConnection
+
     def __init__(self, program, split):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.connections, self.mail = [], []
@@ -72,7 +80,7 @@ class EngineWorld:
             if words[0] == "done":
                 return
             if words[0] == "out":
-                self.connections[int(words[1])].input += bytes.fromhex(words[2])
+                self.connections[int(words[1])].take(bytes.fromhex(words[2]))
             elif words[0] == "closed":
                 self.connections[int(words[1])].is_closed = True
             elif words[0] == "message":
@@ -82,7 +90,7 @@ class EngineWorld:
         self.ask(f"set {name} {value}")
 
     def connect(self, service):
-        connection = EngineConnection(self, len(self.connections))
+        connection = self.connection_class(self, len(self.connections))
         self.connections.append(connection)
         self.ask(f"open {connection.number} {service}")
         return connection

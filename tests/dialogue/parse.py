@@ -3,6 +3,10 @@
 import re
 
 
+# Who can hold what is for some only. `virtual`: whose time costs nothing.
+HELD_BY = {"engine": {"engine"}, "daemon": {"daemon", "town"}, "virtual": {"engine", "town"}}
+
+
 class DialogueError(Exception):
     pass
 
@@ -21,7 +25,7 @@ class Dialogue:
         return {s.arguments["name"]: s.arguments["value"] for s in self.steps if s.verb == "set"}
 
     def skip_reason(self, mode):
-        if self.only and self.only != mode:
+        if self.only and mode not in HELD_BY[self.only]:
             return f"only {self.only}: {self.only_reason}"
         return None
 
@@ -112,7 +116,7 @@ def parse(path):
     for number, text in enumerate(lines[1:], 2):
         if not text.strip() or text.startswith("#"):
             continue
-        only = re.fullmatch(r"only (engine|daemon): (.+)", text)
+        only = re.fullmatch(r"only (engine|daemon|virtual): (.+)", text)
         if only:
             dialogue.only, dialogue.only_reason = only.groups()
             continue

@@ -3,6 +3,7 @@
 """Holds the dialogues of this folder (README.md has the language).
 
 usage: run.py engine --program DIALOGUE_ENGINE [--split N] FILE|FOLDER…
+       run.py town --program DIALOGUE_TOWN [--split N] FILE|FOLDER…     all roles, in virtual time
        run.py daemon --dir DIR --port-base N FILE|FOLDER…       daemons that run already
        run.py daemon --facteur PROGRAM FILE|FOLDER…             starts its own
 Writes TAP; a failure names file:line and shows what was said before.
@@ -19,6 +20,7 @@ from parse import DialogueError, parse
 from engine_world import EngineWorld
 from daemon_world import DaemonWorld
 from own_daemon import OwnDaemonWorld
+from town_world import TownWorld
 import sasl_client
 
 
@@ -243,7 +245,7 @@ class Conversation:
         deadline = time.monotonic() + 10
         while True:
             try:
-                return self.aside("pop3s", login + commands)
+                return self.aside(self.world.aside_pop_service, login + commands)
             except Mismatch as mismatch:
                 if "[IN-USE]" not in str(mismatch) or time.monotonic() > deadline:
                     raise
@@ -319,7 +321,7 @@ def find_files(places):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("mode", choices=["engine", "daemon"])
+    parser.add_argument("mode", choices=["engine", "town", "daemon"])
     parser.add_argument("--program")
     parser.add_argument("--split", type=int, default=0)
     parser.add_argument("--facteur")
@@ -330,6 +332,8 @@ def main():
     own = None
     if options.mode == "engine":
         make_world = lambda: EngineWorld(options.program, options.split)
+    elif options.mode == "town":
+        make_world = lambda: TownWorld(options.program, options.split)
     elif options.facteur:
         own = OwnDaemonWorld(options.facteur)
         make_world = lambda: own

@@ -41,7 +41,8 @@ struct town {
     struct config config;
     struct buffer encoded; /* configuration, as roles get it */
     struct buffer note;
-    host_handle smtp, lmtp, pop3, imap, admin; /* the parent's */
+    host_handle smtp, submission, lmtp, pop3, imap, admin; /* the parent's */
+    bool has_submission;
     bool is_stopping;
     char complaint[400];
 };
@@ -122,6 +123,8 @@ send_listeners(struct process *process)
 
     if (process->kind == ROLE_SMTP) {
         send_listener(process, SERVICE_SMTP, town->smtp);
+        if (town->has_submission)
+            send_listener(process, SERVICE_SUBMISSION, town->submission);
         send_listener(process, SERVICE_LMTP, town->lmtp);
     } else if (process->kind == ROLE_ACCESS) {
         send_listener(process, SERVICE_POP3, town->pop3);
@@ -342,6 +345,8 @@ boot(struct town *town)
     town->names = names_open(town->sim, town->machine, town->zone);
     town->is_stopping = false;
     town->smtp = listen_on(town, TOWN_PORT_SMTP);
+    if (town->has_submission)
+        town->submission = listen_on(town, TOWN_PORT_SUBMISSION);
     town->lmtp = listen_on(town, TOWN_PORT_LMTP);
     town->pop3 = listen_on(town, TOWN_PORT_POP3);
     town->imap = listen_on(town, TOWN_PORT_IMAP);
@@ -511,6 +516,7 @@ town_open(struct sim *sim, const struct town_options *options)
     town->sim = sim;
     town->machine = options->machine;
     town->zone = options->zone ? options->zone : &nothing;
+    town->has_submission = options->has_submission;
     memcpy(town->ipv4, options->ipv4, sizeof(town->ipv4));
     buffer_init(&town->note, HOST_NOTE_MAX);
     read_config(town, options->config);

@@ -8,7 +8,13 @@
 
 struct town;
 
-enum { TOWN_PORT_SMTP = 25, TOWN_PORT_LMTP = 24, TOWN_PORT_POP3 = 110, TOWN_PORT_IMAP = 143 };
+enum {
+    TOWN_PORT_LMTP = 24,
+    TOWN_PORT_SMTP = 25,
+    TOWN_PORT_POP3 = 110,
+    TOWN_PORT_IMAP = 143,
+    TOWN_PORT_SUBMISSION = 587,
+};
 
 struct town_options {
     struct sim_machine *machine;
@@ -16,6 +22,7 @@ struct town_options {
     struct slice config;            /* lines of facteur.conf besides those that all towns have */
     struct slice accounts, secrets; /* what the directory's files say */
     unsigned access_processes;      /* 0: one */
+    bool has_submission;            /* it listens there, too */
     const struct names_zone *zone;  /* NULL: it sends nothing to other hosts */
 };
 
