@@ -86,7 +86,7 @@ config_member_set_number(const struct config_option *option, uint64_t number, st
 bool
 config_string_is_legal(const struct config_option *option, struct slice text)
 {
-    size_t longest = option->kind == CONFIG_STRING ? option->max : CONFIG_STRING_MAX;
+    size_t longest = option->kind == CONFIG_STRINGS ? CONFIG_STRING_MAX : option->max;
 
     if (text.len > longest)
         return false;

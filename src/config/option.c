@@ -36,7 +36,7 @@ enum { RESTART, RELOAD };
 #define STRING(n, def, longest, when, what, why)                                                   \
     ROW(CONFIG_STRING, n, def, when, what, why, .max = (longest))
 #define PATH(n, def, when, what, why)                                                              \
-    ROW(CONFIG_PATH, n, def, when, what, why, .max = CONFIG_STRING_MAX)
+    ROW(CONFIG_PATH, n, def, when, what, why, .max = CONFIG_PATH_MAX)
 #define CHOICE(n, def, type, names, when, what, why)                                               \
     ROW(CONFIG_CHOICE, n, def, when, what, why, .choices = (names))
 #define SET(n, def, names, when, what, why)                                                        \
@@ -182,7 +182,9 @@ config_option_put_expected(const struct config_option *option, struct buffer *ou
         buffer_put_text(out, " bytes without control characters");
         break;
     case CONFIG_PATH:
-        buffer_put_text(out, "an absolute path (beginning with /) or \"\"");
+        buffer_put_text(out, "an absolute path (beginning with /) of at most ");
+        buffer_put_decimal(out, option->max);
+        buffer_put_text(out, " bytes, or \"\"");
         break;
     case CONFIG_CHOICE:
         put_choices(option, out);

@@ -6,6 +6,9 @@
 
 #include "config/config.h"
 
+/* Longest path of an option: with what stands below it, it still is one that the kernel takes. */
+enum { CONFIG_PATH_MAX = 2048 };
+
 enum config_kind {
     CONFIG_BOOL,
     CONFIG_NUMBER,

@@ -3,6 +3,9 @@
  * configuration links no library of a kind. */
 #include "table/table_private.h"
 
+/* Like the paths of options: well below what the kernel takes, so that none is cut. */
+enum { PLACE_BYTES_MAX = 2048 };
+
 static const struct kind {
     const char *name;
     bool takes_bytes, is_remote, wants_query;
@@ -69,9 +72,10 @@ table_spec_parse(struct slice text, struct table_spec *ret_spec)
     if (slice_find_byte(text, 0) < text.len)
         return "expected text without NUL";
     if (kind->is_remote ? ret_spec->place.len == 0
-                        : ret_spec->place.len < 2 || ret_spec->place.at[0] != '/')
+                        : ret_spec->place.len < 2 || ret_spec->place.len > PLACE_BYTES_MAX ||
+                              ret_spec->place.at[0] != '/')
         return kind->is_remote ? "expected a URL behind the kind"
-                               : "expected an absolute path behind the kind";
+                               : "expected an absolute path of at most 2048 bytes behind the kind";
     if (kind->wants_query != (ret_spec->query.len > 0))
         return kind->wants_query ? "expected a query at the end, SELECT …"
                                  : "expected nothing behind the place";

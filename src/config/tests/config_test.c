@@ -400,6 +400,26 @@ letter_boxes_lie_where_they_are_allowed(void **state)
     reading_finish(&r);
 }
 
+/* What stands below a folder of an option must not make it longer than the kernel takes. */
+static void
+a_path_that_would_be_cut_is_refused(void **state)
+{
+    char text[4096];
+    struct reading r;
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "data_dir = /%0*d\n", CONFIG_PATH_MAX, 0);
+    reading_init(&r, text);
+    assert_false(r.is_good);
+    assert_true(slice_find(buffer_slice(&r.errors), SLICE("of at most 2048 bytes")) <
+                buffer_len(&r.errors));
+    reading_finish(&r);
+    (void)snprintf(text, sizeof(text), "data_dir = /%0*d\n", CONFIG_PATH_MAX - 1, 0);
+    reading_init(&r, text);
+    assert_true(r.is_good);
+    reading_finish(&r);
+}
+
 int
 main(void)
 {
@@ -414,6 +434,7 @@ main(void)
         cmocka_unit_test(what_is_shown_can_be_read_again),
         cmocka_unit_test(values_survive_the_way_to_another_process),
         cmocka_unit_test(lists_are_bounded),
+        cmocka_unit_test(a_path_that_would_be_cut_is_refused),
         cmocka_unit_test(networks_contain_their_addresses_only),
         cmocka_unit_test(the_whole_is_checked),
         cmocka_unit_test(letter_boxes_lie_where_they_are_allowed),

@@ -8,6 +8,7 @@
 
 #include <lmdb.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -99,6 +100,11 @@ specs_are_understood_or_refused(void **state)
         else
             assert_true(what && strncmp(what, rows[i].what, strlen(rows[i].what)) == 0);
     }
+    char text[4096];
+    (void)snprintf(text, sizeof(text), "a file /%02048d", 0); /* one that would be cut */
+    assert_true(strstr(table_spec_parse(slice_of_string(text), &spec), "of at most 2048"));
+    text[strlen(text) - 1] = '\0';
+    assert_null(table_spec_parse(slice_of_string(text), &spec));
     assert_null(table_spec_parse(slice_of_string(rows[2].text), &spec));
     assert_int_equal(spec.kind, TABLE_SQLITE);
     assert_string_equal(table_kind_name(spec.kind), "sqlite");
