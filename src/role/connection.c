@@ -140,20 +140,22 @@ takes_input(const struct connection *connection)
     return connection->phase == PHASE_RUN && !connection->tls_next;
 }
 
-/* Feeds what the engine takes, its owner answering in between; returns how much that was. */
+/* Feeds what the engine takes, its owner answering before and in between: what the engine did of
+ * itself may end just then, and it says nothing that would call for another look. Returns how much
+ * that was. */
 static size_t
 feed(struct connection *connection, struct slice input)
 {
-    size_t done = 0;
+    size_t done = 0, taken;
 
-    while (done < input.len && takes_input(connection)) {
-        size_t taken = connection->engine_kind->feed(connection->engine, slice_skip(input, done),
-                                                     now_of(connection));
+    do {
         connection->owner_kind->process(connection->owner);
-        if (taken == 0)
+        if (done == input.len || !takes_input(connection))
             break;
+        taken = connection->engine_kind->feed(connection->engine, slice_skip(input, done),
+                                              now_of(connection));
         done += taken;
-    }
+    } while (taken > 0);
     return done;
 }
 
@@ -476,8 +478,8 @@ connection_open(const struct connection_options *options)
         .owner = options->owner,
         .tls_next = options->tls,
         .asks_certificate = options->asks_certificate,
-        .handshake = options->handshake.ns > 0 ? options->handshake
-                                               : duration_ms(CONNECTION_HANDSHAKE_MS),
+        .handshake =
+            options->handshake.ns > 0 ? options->handshake : duration_ms(CONNECTION_HANDSHAKE_MS),
         .armed = INSTANT_NEVER,
         .phase_ends = INSTANT_NEVER,
         .read_size = READ_FIRST,

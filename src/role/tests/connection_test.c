@@ -17,6 +17,13 @@
 
 enum { WAIT_MS = 10000, RECEIVED_MAX = 8 << 20 };
 
+/* An engine that repeats what it is told, once it has done what it does of itself: without a word.
+ */
+struct parrot {
+    struct buffer output;
+    bool is_busy, may_end, was_refused;
+};
+
 struct scene {
     struct host *host;
     struct host_listener *listener;
@@ -35,6 +42,7 @@ struct scene {
     uint64_t body_done;
     bool is_closed;
     enum connection_end end;
+    struct parrot *parrot; /* instead of the engine, or NULL */
 
     struct host_stream *client;
     struct tls_engine *tls;
@@ -138,6 +146,75 @@ closed(void *owner, enum connection_end end)
 
 static const struct connection_owner owner_kind = {process, secured, closed};
 
+/* ---- the parrot ---------------------------------------------------------------------------- */
+
+static size_t
+parrot_feed(void *engine, struct slice input, struct instant now)
+{
+    struct parrot *parrot = engine;
+
+    (void)now;
+    parrot->was_refused = parrot->was_refused || parrot->is_busy;
+    if (parrot->is_busy)
+        return 0;
+    buffer_put(&parrot->output, input);
+    return input.len;
+}
+
+static struct slice
+parrot_output(const void *engine)
+{
+    const struct parrot *parrot = engine;
+
+    return buffer_slice(&parrot->output);
+}
+
+static void
+parrot_sent(void *engine, size_t len, struct instant now)
+{
+    struct parrot *parrot = engine;
+
+    (void)now;
+    buffer_consume(&parrot->output, len);
+}
+
+static struct instant
+parrot_deadline(const void *engine)
+{
+    (void)engine;
+    return INSTANT_NEVER;
+}
+
+static void
+parrot_expire(void *engine, struct instant now)
+{
+    (void)engine;
+    (void)now;
+}
+
+static bool
+parrot_is_busy(const void *engine)
+{
+    const struct parrot *parrot = engine;
+
+    return parrot->is_busy;
+}
+
+ENGINE_KIND(parrot);
+
+static void
+parrot_process(void *owner)
+{
+    struct scene *scene = owner;
+
+    if (scene->parrot->may_end)
+        scene->parrot->is_busy = false;
+    if (scene->parrot->was_refused)
+        host_stop(scene->host);
+}
+
+static const struct connection_owner parrot_owner = {parrot_process, secured, closed};
+
 static void
 on_accept(void *context, struct host_stream *stream)
 {
@@ -150,14 +227,15 @@ on_accept(void *context, struct host_stream *stream)
         .expire_days = POP3_EXPIRE_NEVER,
     };
 
-    scene->engine = pop3_server_open(&options, host_now(scene->host));
+    if (!scene->parrot)
+        scene->engine = pop3_server_open(&options, host_now(scene->host));
     scene->connection = connection_open(&(struct connection_options){
         .shared = scene->shared,
         .stream = stream,
         .tls = scene->is_implicit ? scene->server_tls : NULL,
-        .engine_kind = &pop3_server_kind,
-        .engine = scene->engine,
-        .owner_kind = &owner_kind,
+        .engine_kind = scene->parrot ? &parrot_kind : &pop3_server_kind,
+        .engine = scene->parrot ? (void *)scene->parrot : scene->engine,
+        .owner_kind = scene->parrot ? &parrot_owner : &owner_kind,
         .owner = scene,
     });
 }
@@ -549,6 +627,30 @@ more_input_than_the_engine_takes_waits_outside(void **state)
     scene_close(&scene);
 }
 
+/* IMAP looks for what NOTIFY and searches have to tell: often there is nothing. */
+static void
+input_that_waited_for_something_silent_is_taken(void **state)
+{
+    struct scene scene;
+    struct parrot parrot = {.is_busy = true};
+
+    (void)state;
+    scene_open(&scene);
+    scene.parrot = &parrot;
+    buffer_init(&parrot.output, 1000);
+    say(&scene, "ahoy");
+    while (!parrot.was_refused)
+        run_until(&scene, "\1 never");
+    parrot.may_end = true;
+    parrot.was_refused = false;
+    connection_wake(scene.connection);
+    expect(&scene, "ahoy");
+    connection_drop(scene.connection);
+    expect_closed(&scene, CONNECTION_END_DROPPED);
+    buffer_finish(&parrot.output);
+    scene_close(&scene);
+}
+
 int
 main(void)
 {
@@ -562,6 +664,7 @@ main(void)
         cmocka_unit_test(a_client_that_leaves_after_quit_has_quit),
         cmocka_unit_test(an_answer_that_is_held_back_comes_by_the_timer),
         cmocka_unit_test(more_input_than_the_engine_takes_waits_outside),
+        cmocka_unit_test(input_that_waited_for_something_silent_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
