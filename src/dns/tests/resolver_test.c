@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/* The resolver against a name server on loopback, which answers by the first label of what it is
+ * asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dns/resolver.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    PACKET_MAX = 512,
+    HEADER_LEN = 12,
+    TTL_S = 300,
+    RCODE_SERVER_FAILED = 2,
+    RCODE_NO_NAME = 3,
+    ANSWER_DEADLINE_MS = 60000,
+    SERVER_S = 120
+};
+
+#define IS(slice, text) assert_true(slice_equal((slice), SLICE(text)))
+
+/* ---- the name server ------------------------------------------------------------------------- */
+
+static const struct row {
+    const char *label;
+    uint8_t rcode;
+    enum dns_type type; /* of the record in the answer; 0: there is none */
+    struct slice data;
+} rows[] = {
+    {"host", 0, DNS_A, SLICE("\300\0\2\1")},
+    {"mail", 0, DNS_MX, SLICE("\0\012\2MX\7example\3net\0")},
+    {"blank", 0, DNS_MX, SLICE("\0\012\3m x\7example\3net\0")},
+    {"alias", 0, DNS_CNAME, SLICE("\4Host\7example\3net\0")},
+    {"odd", 0, DNS_CNAME, SLICE("\4o(dd\7example\3net\0")},
+    {"nothing", 0, 0, SLICE("")},
+    {"nobody", RCODE_NO_NAME, 0, SLICE("")},
+    {"broken", RCODE_SERVER_FAILED, 0, SLICE("")},
+};
+
+static void
+put_record(struct buffer *packet, enum dns_type type, struct slice data)
+{
+    const uint8_t head[] = {0xC0, HEADER_LEN, 0,          (uint8_t)type, 0, 1,
+                            0,    0,          TTL_S >> 8, TTL_S & 0xFF,  0, (uint8_t)data.len};
+
+    buffer_put(packet, slice_of(head, sizeof(head)));
+    buffer_put(packet, data);
+}
+
+static const struct row *
+find_row(struct slice question)
+{
+    static const struct row silent = {"", RCODE_NO_NAME, 0, SLICE("")};
+    struct slice label = slice_between(question, 1, 1 + (size_t)question.at[0]);
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (slice_equal_nocase(label, slice_of_string(rows[i].label)))
+            return &rows[i];
+    /* What the odd name leads to. */
+    static const struct row address = {"", 0, DNS_A, SLICE("\300\0\2\2")};
+    return slice_equal(label, SLICE("o(dd")) ? &address : &silent;
+}
+
+/* The question comes back, and one record at most. */
+static void
+answer_packet(struct slice packet, struct buffer *reply)
+{
+    struct slice question = slice_skip(packet, HEADER_LEN);
+    size_t name_len = slice_find_byte(question, 0) + 1;
+    const struct row *row = find_row(question);
+    enum dns_type asked = question.at[name_len + 1];
+    bool has_record = row->type && (row->type == asked || row->type == DNS_CNAME);
+    const uint8_t rest[] = {0x81, (uint8_t)(0x80 | row->rcode), 0, 1, 0, has_record, 0, 0, 0, 0};
+
+    buffer_put(reply, slice_first(packet, 2));
+    buffer_put(reply, slice_of(rest, sizeof(rest)));
+    buffer_put(reply, slice_first(question, name_len + 4));
+    if (has_record)
+        put_record(reply, row->type, row->data);
+}
+
+static void
+serve(int descriptor)
+{
+    uint8_t bytes[PACKET_MAX];
+    struct buffer reply;
+
+    alarm(SERVER_S); /* when a test that fails leaves it alone */
+    buffer_init(&reply, PACKET_MAX);
+    for (;;) {
+        struct sockaddr_in from;
+        socklen_t from_len = sizeof(from);
+        ssize_t len =
+            recvfrom(descriptor, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &from_len);
+        if (len < HEADER_LEN + 6)
+            continue;
+        answer_packet(slice_of(bytes, (size_t)len), &reply);
+        struct slice out = buffer_slice(&reply);
+        (void)!sendto(descriptor, out.at, out.len, 0, (struct sockaddr *)&from, from_len);
+        buffer_clear(&reply);
+    }
+}
+
+/* Its address stands in the text; it is ended with end_server. */
+static pid_t
+start_server(char ret_address[40])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
+
+    assert_int_equal(bind(descriptor, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &len), 0);
+    snprintf(ret_address, 40, "127.0.0.1@%u", ntohs(address.sin_port));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        serve(descriptor);
+    close(descriptor);
+    return child;
+}
+
+static void
+end_server(pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+struct world {
+    pid_t server;
+    struct dns_resolver *resolver;
+    struct arena arena;
+};
+
+/* `anchors` is a file, or NULL. */
+static void
+open_world(struct world *world, bool is_stub, const char *anchors)
+{
+    char address[40], stub_text[80];
+    const char *why = NULL;
+
+    world->server = start_server(address);
+    snprintf(stub_text, sizeof(stub_text), "example.net %s", address);
+    struct slice forwarder = slice_of_string(address), stub = slice_of_string(stub_text);
+    struct dns_resolver_options options = {
+        .is_recursive = true,
+        .is_local_allowed = true,
+        .cache_bytes = 1 << 20,
+        .trust_anchors = slice_of_string(anchors ? anchors : ""),
+    };
+    if (is_stub) {
+        options.stubs = &stub;
+        options.stub_count = 1;
+    } else {
+        options.forwarders = &forwarder;
+        options.forwarder_count = 1;
+    }
+    world->resolver = dns_resolver_open(&options, &why);
+    if (!world->resolver)
+        fail_msg("%s", why);
+    arena_init(&world->arena, 1 << 20);
+}
+
+static void
+close_world(struct world *world)
+{
+    dns_resolver_close(&world->resolver, NULL);
+    arena_finish(&world->arena);
+    end_server(world->server);
+}
+
+static struct dns_answer
+look_up(struct world *world, const char *name, enum dns_type type)
+{
+    struct dns_answer answer;
+
+    dns_resolver_look_up(world->resolver, slice_of_string(name), type, &world->arena, &answer);
+    return answer;
+}
+
+static void
+what_a_server_says_is_told(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world, false, NULL);
+    struct dns_answer answer = look_up(&world, "host.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_FOUND);
+    assert_int_equal(answer.count, 1);
+    IS(answer.records[0].data, "\300\0\2\1");
+    IS(answer.canonical, "host.example.net");
+    assert_in_range(answer.ttl_s, 1, TTL_S);
+    assert_false(answer.is_secure);
+
+    answer = look_up(&world, "Mail.Example.net.", DNS_MX);
+    assert_int_equal(answer.outcome, DNS_FOUND);
+    assert_int_equal(answer.records[0].preference, 10);
+    IS(answer.records[0].name, "mx.example.net");
+    assert_int_equal(look_up(&world, "nothing.example.net", DNS_A).outcome, DNS_NO_DATA);
+    assert_int_equal(look_up(&world, "host.example.net", DNS_MX).outcome, DNS_NO_DATA);
+    assert_int_equal(look_up(&world, "nobody.example.net", DNS_A).outcome, DNS_NO_NAME);
+    assert_int_equal(look_up(&world, "broken.example.net", DNS_A).outcome, DNS_TEMPORARY);
+    close_world(&world);
+}
+
+static void
+an_alias_has_the_name_behind_it(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world, false, NULL);
+    struct dns_answer answer = look_up(&world, "alias.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_FOUND);
+    IS(answer.canonical, "host.example.net");
+    IS(answer.records[0].data, "\300\0\2\1");
+    answer = look_up(&world, "odd.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_FOUND);
+    IS(answer.canonical, ""); /* a name that would not be passed on */
+    close_world(&world);
+}
+
+static void
+records_that_make_no_sense_are_no_answer_for_good(void **state)
+{
+    struct world world;
+
+    (void)state;
+    open_world(&world, false, NULL);
+    struct dns_answer answer = look_up(&world, "blank.example.net", DNS_MX);
+    assert_int_equal(answer.outcome, DNS_TEMPORARY);
+    assert_int_equal(answer.count, 0);
+    IS(answer.why, "no record of the answer makes sense");
+    close_world(&world);
+}
+
+/* The server signs nothing: below a trust anchor that is forgery. */
+static void
+what_is_not_signed_below_an_anchor_is_bogus(void **state)
+{
+    static const char anchor[] =
+        "example.net. IN DS 60485 8 2 "
+        "D4B7D520E7BB5F0F67674A0CCEB1E3E0614B93C4F9E99B8383F6A1E4469DA50A\n";
+    char path[] = "/tmp/resolver_test_XXXXXX";
+    struct world world;
+    int file = mkstemp(path);
+
+    (void)state;
+    assert_true(file >= 0);
+    assert_int_equal(write(file, anchor, sizeof(anchor) - 1), sizeof(anchor) - 1);
+    close(file);
+    open_world(&world, true, path);
+    struct dns_answer answer = look_up(&world, "host.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_BOGUS);
+    assert_true(answer.why.len > 0);
+    assert_false(answer.is_secure);
+    assert_int_equal(answer.count, 0);
+    close_world(&world);
+    assert_int_equal(truncate(path, 10), 0);
+    const char *why = NULL;
+    const struct dns_resolver_options damaged = {.is_recursive = true,
+                                                 .trust_anchors = slice_of_string(path)};
+    assert_null(dns_resolver_open(&damaged, &why));
+    assert_string_equal(why, "the trust anchors or root hints are damaged");
+    unlink(path);
+}
+
+struct heard {
+    unsigned answers, drops;
+    enum dns_outcome outcome;
+};
+
+static void
+on_answer(void *context, const struct dns_answer *answer)
+{
+    struct heard *heard = context;
+
+    heard->answers++;
+    heard->outcome = answer->outcome;
+}
+
+static void
+on_drop(void *context)
+{
+    struct heard *heard = context;
+
+    heard->drops++;
+}
+
+static void
+what_is_asked_is_answered_once_or_dropped(void **state)
+{
+    struct heard heard = {0};
+    struct world world;
+
+    (void)state;
+    open_world(&world, true, NULL);
+    assert_true(
+        dns_resolver_ask(world.resolver, SLICE("host.example.net"), DNS_A, on_answer, &heard));
+    struct pollfd watched = {.fd = dns_resolver_descriptor(world.resolver), .events = POLLIN};
+    while (heard.answers == 0) {
+        assert_int_equal(poll(&watched, 1, ANSWER_DEADLINE_MS), 1);
+        dns_resolver_process(world.resolver);
+    }
+    assert_int_equal(heard.outcome, DNS_FOUND);
+    assert_true(
+        dns_resolver_ask(world.resolver, SLICE("nobody.example.net"), DNS_A, on_answer, &heard));
+    dns_resolver_close(&world.resolver, on_drop);
+    assert_int_equal(heard.answers, 1);
+    assert_int_equal(heard.drops, 1);
+    close_world(&world);
+}
+
+static void
+files_that_are_not_there_are_refused(void **state)
+{
+    const struct slice none = SLICE("/nonexistent/file"), cut = SLICE("a\0b");
+    const struct dns_resolver_options bad[] = {
+        {.is_recursive = true, .trust_anchors = none},
+        {.is_recursive = true, .trust_anchors = cut},
+        {.is_recursive = true, .root_hints = cut},
+        {.is_recursive = true, .root_hints = none},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        const char *why = NULL;
+        assert_null(dns_resolver_open(&bad[i], &why));
+        assert_non_null(strstr(why, i < 2 ? "trust anchors" : "root hints"));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_server_says_is_told),
+        cmocka_unit_test(an_alias_has_the_name_behind_it),
+        cmocka_unit_test(records_that_make_no_sense_are_no_answer_for_good),
+        cmocka_unit_test(what_is_not_signed_below_an_anchor_is_bogus),
+        cmocka_unit_test(what_is_asked_is_answered_once_or_dropped),
+        cmocka_unit_test(files_that_are_not_there_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
