@@ -10,6 +10,7 @@
 #include "host/sim/sim.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char first[] = "From a@b.test Thu Jan  1 00:00:00 1970\nSubject: x\n\nHello\n\n";
