@@ -158,6 +158,14 @@ void host_channel_close(struct host_channel **channel);
 /* A connected pair, one end for each of two processes. */
 MUST_USE int host_channel_pair(struct host *host, host_handle *ret_left, host_handle *ret_right);
 
+/* Sends a note over one end of a pair and waits for a note from there: nothing else happens in this
+ * process meanwhile. Only for what is answered within a millisecond and asked by a library that
+ * cannot go on later (a signature in a TLS handshake). An empty question only waits, for another
+ * answer. `ret_answer` is cleared first. 0; -ETIMEDOUT; -EPIPE and the like: the peer is gone. The
+ * handle stays the caller's. -ENOSYS in the simulator. */
+MUST_USE int host_ask(struct host *host, host_handle handle, struct slice question,
+                      struct duration patience, struct buffer *ret_answer);
+
 /* For unix sockets of kind SEQPACKET that the tool connects to: each accepted peer is a channel. */
 typedef void (*host_channel_accept_fn)(void *context, host_handle handle);
 struct host_listener *host_channel_listener_open(struct host *host, host_handle handle,

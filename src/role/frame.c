@@ -43,6 +43,7 @@ role_kind_name(enum role_kind kind)
         [ROLE_LETTERBOX] = "letterbox", [ROLE_STORE] = "store",         [ROLE_RESOLVE] = "resolve",
         [ROLE_TABLE] = "table",         [ROLE_TRANSPORT] = "transport",
         [ROLE_INDEX] = "index",         [ROLE_HAND] = "hand",           [ROLE_ISSUER] = "issuer",
+        [ROLE_KEYS] = "keys",
     };
     return names[kind < ROLE_KINDS ? kind : ROLE_PARENT];
 }

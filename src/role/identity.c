@@ -3,21 +3,157 @@
 
 #include "base/arena.h"
 #include "host/log.h"
+#include "note/asker_keys.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
-enum { PROBLEM_MAX = 512, PEM_MAX = 128 * 1024 };
+enum {
+    PROBLEM_MAX = 512,
+    PEM_MAX = 128 * 1024,
+    NOTE_MAX = 4096, /* of a question and of its answer */
+    SIDE_KEYS = 1
+};
 
 struct kept {
     struct list link;
     struct arena arena;
-    struct slice name, chain, key; /* in the arena */
+    struct slice name, chain; /* in the arena */
 };
+
+/* ---- the role that has the keys -------------------------------------------------------------- */
+
+static void
+lose_keys(struct identity *identity)
+{
+    if (identity->keys != HOST_HANDLE_NONE)
+        host_handle_close(identity->host, identity->keys);
+    identity->keys = HOST_HANDLE_NONE;
+    note_ledger_finish(&identity->ledger);
+}
+
+void
+identity_attach(struct identity *identity, host_handle keys)
+{
+    lose_keys(identity);
+    identity->keys = keys;
+}
+
+static void
+log_failure(struct identity *identity, int error)
+{
+    if (error < 0)
+        log_event(identity->host, HOST_LEVEL_ERROR, "no_answer_of_keys", "error",
+                  slice_of_string(strerror(-error)));
+    else
+        log_event(identity->host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("keys"));
+}
+
+/* Which question an answer belongs to; 0: it is none. */
+static uint64_t
+id_of(const struct asker_keys_note *note)
+{
+    switch (note->kind) {
+    case ASKER_KEYS_SIGNATURE:
+        return note->as.signature.id;
+    case ASKER_KEYS_SECRETS:
+        return note->as.secrets.id;
+    case ASKER_KEYS_SIGN:
+    case ASKER_KEYS_TICKETS:
+        break;
+    }
+    return 0;
+}
+
+/* Sends the question in `bytes` and reads its answer into the same place. An answer that comes too
+ * late is passed over by the next who asks. */
+static bool
+ask(struct identity *identity, struct buffer *bytes, struct arena *arena,
+    struct asker_keys_note *ret_answer)
+{
+    struct slice question = buffer_slice(bytes);
+    struct buffer answer;
+    bool is_read = false;
+    int error = 0;
+
+    buffer_init(&answer, NOTE_MAX);
+    for (bool is_late = true; error == 0 && is_late; question = slice_of("", 0)) {
+        error = host_ask(identity->host, identity->keys, question, duration_s(IDENTITY_PATIENCE_S),
+                         &answer);
+        is_read = error == 0 && asker_keys_take(buffer_slice(&answer), HOST_HANDLE_NONE, SIDE_KEYS,
+                                                &identity->ledger, arena, ret_answer);
+        is_late = is_read && id_of(ret_answer) != identity->last_id;
+    }
+    /* What was read borrows from the answer. */
+    buffer_finish(bytes);
+    *bytes = answer;
+    if (!is_read)
+        log_failure(identity, error);
+    if (!is_read && error != -ETIMEDOUT)
+        lose_keys(identity);
+    return is_read;
+}
+
+/* For OpenSSL, in the middle of a handshake. */
+static bool
+sign(void *context, const struct tls_signature_question *question, struct buffer *ret_signature)
+{
+    struct identity *identity = context;
+    struct asker_keys_note answer;
+    struct buffer bytes;
+    struct arena arena;
+    struct asker_keys_sign note = {
+        .id = identity->last_id + 1,
+        .key = slice_of(question->key_id, TLS_KEY_ID_SIZE),
+        .form = (enum asker_keys_form)question->form,
+        .digest = (enum asker_keys_digest)question->digest,
+        .text = question->text,
+    };
+    bool is_signed = false;
+
+    if (identity->keys == HOST_HANDLE_NONE)
+        return false;
+    arena_init(&arena, NOTE_MAX);
+    buffer_init(&bytes, NOTE_MAX);
+    identity->last_id++;
+    if (asker_keys_put_sign(&bytes, &identity->ledger, &note) &&
+        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_SIGNATURE &&
+        answer.as.signature.octets.len > 0) {
+        buffer_put(ret_signature, answer.as.signature.octets);
+        is_signed = true;
+    }
+    buffer_finish(&bytes);
+    arena_finish(&arena);
+    return is_signed;
+}
+
+static void
+ask_tickets(struct identity *identity, int64_t epoch)
+{
+    struct asker_keys_tickets note = {.id = ++identity->last_id, .epoch = epoch};
+    struct asker_keys_note answer;
+    struct buffer bytes;
+    struct arena arena;
+
+    arena_init(&arena, NOTE_MAX);
+    buffer_init(&bytes, NOTE_MAX);
+    if (asker_keys_put_tickets(&bytes, &identity->ledger, &note) &&
+        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_SECRETS &&
+        answer.as.secrets.secrets.len == TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE) {
+        tls_context_set_tickets(identity->context, epoch, answer.as.secrets.secrets.at);
+        identity->has_tickets = true;
+        identity->ticket_epoch = epoch;
+    }
+    buffer_finish(&bytes);
+    arena_finish(&arena);
+}
+
+/* ---- certificates ---------------------------------------------------------------------------- */
 
 void
 identity_init(struct identity *identity, struct host *host)
 {
-    *identity = (struct identity){.host = host};
+    *identity = (struct identity){.host = host, .keys = HOST_HANDLE_NONE};
     list_init(&identity->kept);
 }
 
@@ -26,7 +162,7 @@ forget(struct identity *identity, struct kept *kept)
 {
     list_remove(&kept->link);
     identity->kept_count--;
-    arena_wipe(&kept->arena); /* there is a key in it */
+    arena_finish(&kept->arena);
     free(kept);
 }
 
@@ -37,10 +173,11 @@ identity_finish(struct identity *identity)
         forget(identity, LIST_ITEM(link, struct kept, link));
     }
     tls_context_close(&identity->context);
+    lose_keys(identity);
 }
 
 static void
-keep(struct identity *identity, struct slice name, struct slice chain, struct slice key)
+keep(struct identity *identity, struct slice name, struct slice chain)
 {
     struct kept *kept = calloc(1, sizeof(*kept));
 
@@ -54,61 +191,64 @@ keep(struct identity *identity, struct slice name, struct slice chain, struct sl
     arena_init(&kept->arena, PEM_MAX);
     kept->name = arena_copy(&kept->arena, name);
     kept->chain = arena_copy(&kept->arena, chain);
-    kept->key = arena_copy(&kept->arena, key);
     list_append(&identity->kept, &kept->link);
     identity->kept_count++;
 }
 
 static void
-set(struct identity *identity, struct slice name, struct slice chain, struct slice key)
+set(struct identity *identity, struct slice name, struct slice chain)
 {
     struct buffer problem;
 
     buffer_init(&problem, PROBLEM_MAX);
-    if (!tls_context_set(identity->context, name, chain, key, &problem))
+    if (!tls_context_set(identity->context, name, chain, SLICE(""), &problem))
         log_event(identity->host, HOST_LEVEL_ERROR, "certificate_refused", "problem",
                   buffer_slice(&problem));
     buffer_finish(&problem);
 }
 
 void
-identity_set(struct identity *identity, struct slice name, struct slice chain, struct slice key,
-             bool is_read_now)
+identity_set(struct identity *identity, struct slice name, struct slice chain, bool is_read_now)
 {
-    identity->is_there = true;
+    identity->has_certificate = true;
+    identity->has_tickets = false; /* their secrets are the key's */
     if (is_read_now || identity->kept_count >= IDENTITY_KEPT_MAX)
         (void)identity_context(identity);
     if (identity->context)
-        set(identity, name, chain, key);
+        set(identity, name, chain);
     else
-        keep(identity, name, chain, key);
+        keep(identity, name, chain);
 }
 
 bool
 identity_is_there(const struct identity *identity)
 {
-    return identity->is_there;
+    return identity->has_certificate && identity->keys != HOST_HANDLE_NONE;
 }
 
 struct tls_context *
 identity_context(struct identity *identity)
 {
-    assert(identity->is_there);
+    assert(identity->has_certificate);
     if (identity->context)
         return identity->context;
     identity->context = tls_context_open_server();
-    identity_set_time(identity);
+    tls_context_set_signer(identity->context, sign, identity);
     LIST_EACH (link, &identity->kept) {
         struct kept *kept = LIST_ITEM(link, struct kept, link);
-        set(identity, kept->name, kept->chain, kept->key);
+        set(identity, kept->name, kept->chain);
         forget(identity, kept);
     }
+    identity_set_time(identity);
     return identity->context;
 }
 
 void
 identity_set_time(struct identity *identity)
 {
-    if (identity->context)
-        tls_context_set_time(identity->context, host_wall(identity->host));
+    int64_t epoch = tls_ticket_epoch(host_wall(identity->host));
+
+    if (identity->context && identity->keys != HOST_HANDLE_NONE &&
+        (!identity->has_tickets || identity->ticket_epoch != epoch))
+        ask_tickets(identity, epoch);
 }

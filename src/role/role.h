@@ -24,6 +24,7 @@ enum role_kind {
     ROLE_INDEX,
     ROLE_HAND,
     ROLE_ISSUER,
+    ROLE_KEYS,
     ROLE_KINDS
 };
 
@@ -66,8 +67,8 @@ struct role {
     void (*attach)(void *state, enum role_kind peer, unsigned peer_index, host_handle handle);
     /* NULL for roles that listen to nothing. */
     void (*listen)(void *state, enum role_service service, host_handle handle);
-    /* Certificates and keys in PEM, for SNI name `name` (empty: the default). Comes again whenever
-     * they change. NULL where no TLS. */
+    /* Certificates in PEM, for SNI name `name` (empty: the default); with their keys for the role
+     * `keys`, for others `key` is empty. Comes again whenever they change. NULL where no TLS. */
     void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
     /* Everything is attached and the process is confined: begin. False after a call of fail. */
     bool (*start)(void *state);
@@ -82,7 +83,7 @@ struct role {
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
     role_letterbox, role_store, role_resolve, role_table,
-    role_transport, role_index, role_hand, role_issuer;
+    role_transport, role_index, role_hand, role_issuer, role_keys;
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);

@@ -136,6 +136,17 @@ tls_context_open_client(bool is_verified, struct slice trust, struct buffer *pro
     return context;
 }
 
+void
+tls_context_set_signer(struct tls_context *context, tls_sign_fn sign, void *sign_context)
+{
+    assert(context->is_server && !context->sign);
+    context->provider = tls_remote_provider_open();
+    if (!context->provider)
+        abort();
+    context->sign = sign;
+    context->sign_context = sign_context;
+}
+
 bool
 tls_context_set(struct tls_context *context, struct slice name, struct slice chain,
                 struct slice key, struct buffer *problem)
@@ -153,11 +164,11 @@ tls_context_set(struct tls_context *context, struct slice name, struct slice cha
         buffer_put_text(problem, "there are too many certificates");
         return false;
     }
-    struct tls_credential *credential = tls_credential_parse(chain, key, problem);
+    struct tls_credential *credential = tls_credential_parse(context, chain, key, problem);
     if (!credential)
         return false;
     /* The default's key makes the tickets; without one, the first that came. */
-    if ((folded.len == 0 || !context->has_ticket_secret) &&
+    if (key.len > 0 && (folded.len == 0 || !context->has_ticket_secret) &&
         !tls_ticket_set_secret(context, credential->key)) {
         tls_problem_put(problem, "the key cannot be used");
         tls_credential_close(&credential);
@@ -206,8 +217,10 @@ tls_context_release(struct tls_context *context)
     map_finish(&context->credentials);
     map_finish(&context->sessions);
     SSL_CTX_free(context->ssl_context);
+    if (context->provider)
+        (void)OSSL_PROVIDER_unload(context->provider);
     BIO_meth_free(context->bio_method);
-    OPENSSL_cleanse(context->ticket_secret, sizeof(context->ticket_secret));
+    OPENSSL_cleanse(context->ticket_secrets, sizeof(context->ticket_secrets));
     free(context);
 }
 

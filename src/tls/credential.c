@@ -86,9 +86,21 @@ read_chain(struct tls_credential *credential, struct slice chain)
     return true;
 }
 
-struct tls_credential *
-tls_credential_parse(struct slice chain, struct slice key, struct buffer *problem)
+static EVP_PKEY *
+read_key(struct slice key)
 {
+    BIO *bio = tls_pem_open(key);
+    EVP_PKEY *found = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_pem_no_password, NULL) : NULL;
+
+    BIO_free(bio);
+    return found;
+}
+
+struct tls_credential *
+tls_credential_parse(const struct tls_context *context, struct slice chain, struct slice key,
+                     struct buffer *problem)
+{
+    bool is_remote = key.len == 0 && context->sign;
     struct tls_credential *credential = calloc(1, sizeof(*credential));
 
     if (!credential)
@@ -99,11 +111,11 @@ tls_credential_parse(struct slice chain, struct slice key, struct buffer *proble
         tls_credential_close(&credential);
         return NULL;
     }
-    BIO *bio = tls_pem_open(key);
-    credential->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_pem_no_password, NULL) : NULL;
-    BIO_free(bio);
+    credential->key = is_remote ? tls_remote_key_open(context, credential->certificate)
+                                : read_key(key);
     if (!credential->key) {
-        tls_problem_put(problem, "the key is not PEM, or it has a password");
+        tls_problem_put(problem, is_remote ? "the certificate is for a kind of key that is not used"
+                                           : "the key is not PEM, or it has a password");
         tls_credential_close(&credential);
         return NULL;
     }

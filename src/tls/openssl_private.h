@@ -5,11 +5,13 @@
 
 #include "base/map.h"
 #include "tls/engine.h"
+#include "tls/signer.h"
 
 #include <openssl/bio.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 
-enum { TLS_TICKET_NAME_SIZE = 16, TLS_TICKET_KEY_SIZE = 32, TLS_TICKET_SECRET_SIZE = 32 };
+enum { TLS_TICKET_NAME_SIZE = 16, TLS_TICKET_KEY_SIZE = 32 };
 
 /* One certificate that a server shows; freed when it is replaced. Engines keep references to the
  * parts, which OpenSSL counts. */
@@ -27,7 +29,11 @@ struct tls_context {
     bool is_verified;                               /* client */
     struct map credentials;                         /* server: name -> struct tls_credential */
     struct map sessions;                            /* client: server name -> SSL_SESSION */
-    uint8_t ticket_secret[TLS_TICKET_SECRET_SIZE];  /* what ticket keys are derived from */
+    tls_sign_fn sign;                               /* server: who has the keys; NULL: we have */
+    void *sign_context;
+    OSSL_PROVIDER *provider; /* of keys that are elsewhere */
+    /* What ticket keys are derived from, of ticket_epoch and of the one before. */
+    uint8_t ticket_secrets[TLS_TICKET_SECRETS][TLS_TICKET_SECRET_SIZE];
     bool has_ticket_secret;
     bool has_time;
     int64_t ticket_epoch;
@@ -55,11 +61,17 @@ bool tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key);
 /* context.c: one holder less. */
 void tls_context_release(struct tls_context *context);
 
+/* remote_key.c: makes the library know such keys; or NULL. OSSL_PROVIDER_unload ends it. */
+OSSL_PROVIDER *tls_remote_provider_open(void);
+/* A key whose private half the context's sign function knows; or NULL. */
+EVP_PKEY *tls_remote_key_open(const struct tls_context *context, X509 *certificate);
+
 /* credential.c */
 void tls_credential_close(struct tls_credential **credential);
-/* Reads and checks PEM; NULL and a sentence when it is wrong. */
-struct tls_credential *tls_credential_parse(struct slice chain, struct slice key,
-                                            struct buffer *problem);
+/* Reads and checks PEM; without `key` the private half is elsewhere. NULL and a sentence when it is
+ * wrong. */
+struct tls_credential *tls_credential_parse(const struct tls_context *context, struct slice chain,
+                                            struct slice key, struct buffer *problem);
 /* Finds what fits a client's SNI name: the name, its wildcard, the default; or NULL. */
 const struct tls_credential *tls_credential_find(const struct tls_context *context,
                                                  struct slice name);

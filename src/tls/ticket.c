@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Session tickets (RFC 8446 §4.6.1) whose keys all processes that hold the same certificate key
- * share without talking: HKDF (RFC 5869) over that key and the number of the epoch.
+/* Session tickets (RFC 8446 §4.6.1) whose keys all processes share that show the same certificate:
+ * HKDF (RFC 5869) over the number of the epoch and a secret, which comes from whoever has the
+ * certificate's key.
  *
  * For TLS 1.2 no tickets are given: there, who later learns the ticket key can read what was
  * recorded. In TLS 1.3 each resumption makes a new key exchange. */
@@ -23,13 +24,14 @@ static bool
 derive(const struct tls_context *context, int64_t epoch, struct ticket_keys *ret_keys)
 {
     uint8_t secret[TLS_TICKET_SECRET_SIZE], info[15] = "tickets";
+    size_t age = (size_t)(context->ticket_epoch - epoch);
     char digest[] = "SHA256";
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *kdf_context = EVP_KDF_CTX_new(kdf);
 
     for (size_t i = 0; i < 8; i++)
         info[7 + i] = (uint8_t)((uint64_t)epoch >> (8 * i));
-    memcpy(secret, context->ticket_secret, sizeof(secret));
+    memcpy(secret, context->ticket_secrets[age], sizeof(secret));
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret, sizeof(secret)),
@@ -82,7 +84,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
         memcpy(name, keys.name, sizeof(keys.name));
         answer = use_keys(&keys, iv, cipher, mac, true) ? 1 : -1;
     }
-    for (int64_t age = 0; !is_encrypting && age < 2 && answer == 0; age++) {
+    for (int64_t age = 0; !is_encrypting && age < TLS_TICKET_SECRETS && answer == 0; age++) {
         if (!derive(context, context->ticket_epoch - age, &keys))
             return -1;
         if (CRYPTO_memcmp(name, keys.name, sizeof(keys.name)) == 0)
@@ -112,7 +114,8 @@ tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key)
     if (len <= 0)
         return false;
     bool is_set =
-        EVP_Digest(der, (size_t)len, context->ticket_secret, NULL, EVP_sha256(), NULL) == 1;
+        EVP_Digest(der, (size_t)len, context->ticket_secrets[0], NULL, EVP_sha256(), NULL) == 1;
+    memcpy(context->ticket_secrets[1], context->ticket_secrets[0], TLS_TICKET_SECRET_SIZE);
     OPENSSL_clear_free(der, (size_t)len);
     context->has_ticket_secret = is_set;
     return is_set;
@@ -121,6 +124,15 @@ tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key)
 void
 tls_context_set_time(struct tls_context *context, struct wall now)
 {
-    context->ticket_epoch = wall_seconds(now) / TLS_TICKET_EPOCH_S;
+    context->ticket_epoch = tls_ticket_epoch(now);
     context->has_time = true;
+}
+
+void
+tls_context_set_tickets(struct tls_context *context, int64_t epoch,
+                        const uint8_t secrets[TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE])
+{
+    memcpy(context->ticket_secrets, secrets, sizeof(context->ticket_secrets));
+    context->ticket_epoch = epoch;
+    context->has_ticket_secret = context->has_time = true;
 }

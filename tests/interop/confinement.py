@@ -25,9 +25,9 @@ from pathlib import Path
 FACTEUR = os.path.realpath(os.environ.get("FACTEUR") or "build/src/tool/facteur")
 PATIENCE_S = 90
 EVERY_ROLE = {"parent", "smtp", "access", "auth", "route", "resolve", "deliver", "letterbox", "store", "index",
-              "issuer"}
+              "issuer", "keys"}
 REACHING_OUT = {"resolve", "transport", "table", "issuer"}  # whose work is to connect: all else is refused them too
-WITHOUT_FILES = {"smtp", "access", "deliver", "resolve", "issuer"}
+WITHOUT_FILES = {"smtp", "access", "deliver", "resolve", "issuer", "keys"}
 CAN_TRACE = os.geteuid() == 0 and platform.machine() == "x86_64"
 
 # System calls of x86-64.

@@ -21,7 +21,7 @@ PATIENCE_S = 90
 EXPOSURE_MAX = 3.5  # of systemd-analyze security: 0 is best, 10 no protection at all
 
 PLACES = """bin/facteur libexec/facteur/facteur-parent libexec/facteur/facteur-network libexec/facteur/facteur-office
-libexec/facteur/facteur-resolve libexec/facteur/facteur-table libexec/facteur/facteur-index libexec/facteur/facteur-openpgp libexec/facteur/facteur-mail
+libexec/facteur/facteur-resolve libexec/facteur/facteur-table libexec/facteur/facteur-index libexec/facteur/facteur-keys libexec/facteur/facteur-openpgp libexec/facteur/facteur-mail
 lib/systemd/system/facteur.service lib/sysusers.d/facteur.conf
 lib/tmpfiles.d/facteur.conf share/man/man1/facteur.1 share/man/man1/facteur-mail.1 share/man/man1/facteur-send.1 share/man/man1/facteur-account-add.1 share/man/man5/facteur.conf.5
 share/man/man5/facteur-directory.5 share/doc/facteur/facteur.conf.example

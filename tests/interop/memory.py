@@ -17,7 +17,7 @@ PATIENCE_S = 60
 MESSAGES = 50
 # The role that has it, and nobody else: the part of a name in /proc/PID/maps.
 OWNED = {
-    "libcrypto": {"smtp", "access", "transport", "auth"},
+    "libcrypto": {"smtp", "access", "transport", "auth", "keys"},
     "libpam": {"smtp", "access", "transport", "auth"},
     "libunbound": {"resolve"},
     "libldap": {"table"},

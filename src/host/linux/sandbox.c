@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ struct sandbox_profile {
     bool may_read;       /* folders of the request */
     bool may_write;
     bool looks_up_users; /* and becomes them */
+    bool locks_memory;   /* nothing of it is written to swap space, where it can be */
     uint64_t capabilities;
 };
 
@@ -73,6 +75,8 @@ static const struct sandbox_profile profiles[] = {
     {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},
     {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
     {.name = "index", .number = 12, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
+    {.name = "keys", .number = 15, .calls = SECCOMP_LOOP, .has_empty_root = true,
+     .locks_memory = true},
     {.name = "transport", .number = 9, .calls = SECCOMP_CONNECT, .has_empty_root = true},
     {.name = "issuer", .number = 14, .calls = SECCOMP_CONNECT, .has_empty_root = true},
 };
@@ -126,6 +130,18 @@ put_number(struct buffer *report, const char *key, uint64_t value)
 {
     put_fact(report, key, "");
     buffer_put_decimal(report, value);
+}
+
+/* Pages that are never touched are not fetched for it. An ordinary user may lock little: what could
+ * not be had is said. With a limit that can be reached, memory would run out. */
+static void
+lock_memory(struct buffer *report)
+{
+    struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+    bool is_locked = setrlimit(RLIMIT_MEMLOCK, &all) == 0 &&
+                     mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+    put_fact(report, "memory", is_locked ? "locked" : "not_locked");
 }
 
 /* The step that fails is named, and the last in the report. */
@@ -322,6 +338,8 @@ sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_reques
         (void)setpriority(PRIO_PROCESS, 0, request->niceness);
     tzset(); /* reads a file that is out of reach afterwards */
     int error = tell_failure(report, "files", set_files_max(request->files_max));
+    if (profile->locks_memory)
+        lock_memory(report);
     if (error == 0)
         error = drop_identity(profile, request->user_prefix, report);
     if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -12,7 +12,7 @@
 struct sandbox_profile;
 
 /* "parent", "smtp", "access", "auth", "route", "deliver", "letterbox", "store", "resolve", "index",
- * "table", "table-remote", "transport", "hand", "issuer"; NULL for any other name. */
+ * "table", "table-remote", "transport", "hand", "issuer", "keys"; NULL for any other name. */
 const struct sandbox_profile *sandbox_find(const char *name);
 
 /* The user a profile runs as when started as root: the user "PREFIX-NAME" if the system has it,

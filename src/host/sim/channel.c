@@ -361,6 +361,14 @@ host_channel_pair(struct host *host, host_handle *ret_left, host_handle *ret_rig
     return 0;
 }
 
+int
+host_ask(struct host *host, host_handle handle, struct slice question, struct duration patience,
+         struct buffer *ret_answer)
+{
+    (void)host, (void)handle, (void)question, (void)patience, (void)ret_answer;
+    return -ENOSYS; /* one thread: nobody could answer meanwhile */
+}
+
 /* ---- helpers ------------------------------------------------------------------------------- */
 
 struct helper {

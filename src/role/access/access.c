@@ -88,20 +88,6 @@ on_store_closed(void *context)
 static const struct host_channel_handler auth_handler = {on_auth_note, on_auth_closed, NULL};
 static const struct host_channel_handler store_handler = {on_store_note, on_store_closed, NULL};
 
-static void
-role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
-{
-    struct access_role *role = state;
-    bool is_auth = peer == ROLE_AUTH;
-    struct access_peer_role *slot = is_auth ? &role->auth : &role->store;
-
-    assert(peer_index == 0 && (is_auth || peer == ROLE_STORE));
-    if (slot->channel)
-        lose(role, slot);
-    slot->channel =
-        host_channel_open(role->host, handle, is_auth ? &auth_handler : &store_handler, role);
-}
-
 /* ---- options ------------------------------------------------------------------------------- */
 
 /* Best first: clients take the first that they know. */
@@ -241,11 +227,31 @@ role_listen(void *state, enum role_service service, host_handle handle)
 }
 
 static void
+role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle handle)
+{
+    struct access_role *role = state;
+    bool is_auth = peer == ROLE_AUTH;
+    struct access_peer_role *slot = is_auth ? &role->auth : &role->store;
+
+    if (peer == ROLE_KEYS) {
+        identity_attach(&role->identity, handle);
+        set_options(role);
+        return;
+    }
+    assert(peer_index == 0 && (is_auth || peer == ROLE_STORE));
+    if (slot->channel)
+        lose(role, slot);
+    slot->channel =
+        host_channel_open(role->host, handle, is_auth ? &auth_handler : &store_handler, role);
+}
+
+static void
 role_tls(void *state, struct slice name, struct slice chain, struct slice key)
 {
     struct access_role *role = state;
 
-    identity_set(&role->identity, name, chain, key, false);
+    (void)key; /* we are told none */
+    identity_set(&role->identity, name, chain, false);
     set_options(role);
 }
 

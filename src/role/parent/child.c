@@ -19,6 +19,7 @@ static const struct {
     {ROLE_STORE, ROLE_ROUTE},   {ROLE_ROUTE, ROLE_TABLE},     {ROLE_STORE, ROLE_TRANSPORT},
     {ROLE_STORE, ROLE_INDEX},   {ROLE_STORE, ROLE_HAND},      {ROLE_TRANSPORT, ROLE_HAND},
     {ROLE_ROUTE, ROLE_HAND},    {ROLE_AUTH, ROLE_ISSUER},     {ROLE_ISSUER, ROLE_RESOLVE},
+    {ROLE_SMTP, ROLE_KEYS},     {ROLE_ACCESS, ROLE_KEYS},
 };
 
 /* Which role listens for which service. */
@@ -177,6 +178,7 @@ static const struct {
     {"facteur-resolve", 1U << ROLE_RESOLVE},
     {"facteur-table", 1U << ROLE_TABLE},
     {"facteur-index", 1U << ROLE_INDEX},
+    {"facteur-keys", 1U << ROLE_KEYS},
 };
 
 static size_t
@@ -362,13 +364,14 @@ send_listeners(struct child *child)
 void
 child_send_certificate(struct child *child, const struct certificate *certificate)
 {
+    bool has_keys = child->kind == ROLE_KEYS;
     struct parent_role_certificate note = {
         .name = certificate->name,
         .chain = buffer_slice(&certificate->chain),
-        .key = buffer_slice(&certificate->key),
+        .key = has_keys ? buffer_slice(&certificate->key) : SLICE(""),
     };
 
-    if (child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)
+    if (has_keys || child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)
         send(child, parent_role_put_certificate(&child->parent->note, &child->ledger, &note),
              HOST_HANDLE_NONE);
 }

@@ -267,6 +267,7 @@ start_children(struct parent *parent)
         add_children(parent, ROLE_INDEX, 1);
     if (parent->config.oauth_jwks.len || parent->config.oauth_introspection.len)
         add_children(parent, ROLE_ISSUER, 1);
+    add_children(parent, ROLE_KEYS, 1); /* knows a new key before others show its certificate */
     add_children(parent, ROLE_AUTH, 1);
     add_children(parent, ROLE_RESOLVE, 1);
     add_children(parent, ROLE_TABLE, (unsigned)parent->config.tables.count);

@@ -15,7 +15,7 @@
 enum {
     PROCESSES_MAX = 64,
     /* options.def: at most 64 processes of a kind, and 16 tables */
-    CHILDREN_MAX = 4 * PROCESSES_MAX + 16 + 8,
+    CHILDREN_MAX = 4 * PROCESSES_MAX + 16 + 9,
     PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX + 1,
     CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
     CERTIFICATE_WATCH_S = 30,
@@ -23,7 +23,7 @@ enum {
     RESTART_FIRST_MS = 100,
     RESTART_LAST_MS = 30 * 1000,
     RESTART_FORGIVEN_S = 60, /* a child that ran so long starts anew at once */
-    PARENT_PROGRAMS = 5, /* that roles are parts of */
+    PARENT_PROGRAMS = 6, /* that roles are parts of */
     REPORT_MAX = PARENT_ROLE_READY_CONFINEMENT_MAX,
 };
 

@@ -209,6 +209,10 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
                                                  : is_auth ? &auth_handler
                                                            : &store_handler;
 
+    if (peer == ROLE_KEYS) {
+        identity_attach(&role->identity, handle);
+        return;
+    }
     assert(peer_index == 0 && (is_route || is_auth || peer == ROLE_STORE));
     if (slot->channel)
         lose(role, slot);
@@ -381,8 +385,9 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
 {
     struct smtp_role *role = state;
 
+    (void)key; /* we are told none */
     /* The first process says it when one cannot be used. */
-    identity_set(&role->identity, name, chain, key, role->start.index == 0);
+    identity_set(&role->identity, name, chain, role->start.index == 0);
 }
 
 static bool

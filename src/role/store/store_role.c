@@ -460,6 +460,7 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     case ROLE_RESOLVE:
     case ROLE_TABLE:
     case ROLE_ISSUER:
+    case ROLE_KEYS:
     case ROLE_KINDS:
         host_handle_close(role->host, handle);
         break;

@@ -6,20 +6,64 @@
 #include <cmocka.h>
 
 #include "host/linux/linux.h"
+#include "note/asker_keys.h"
 #include "role/identity.h"
 #include "tls/certificate.h"
+
+#include <sys/socket.h>
+
+enum { SIDE_ASKER };
 
 struct setup {
     struct host *host;
     struct identity identity;
+    host_handle keys; /* the far end of its way to them */
     struct buffer chain, key, problem;
 };
+
+/* What will be found as the answer to the question for tickets with this id. */
+static void
+answer_tickets(struct setup *setup, uint64_t id)
+{
+    uint8_t octets[64] = {1};
+    struct asker_keys_tickets question = {.id = id};
+    struct asker_keys_secrets answer = {.id = id, .secrets = slice_of(octets, sizeof(octets))};
+    struct note_ledger theirs = {0}, ours = {0};
+    struct asker_keys_note taken;
+    struct buffer note;
+    struct arena arena;
+
+    arena_init(&arena, 4096);
+    buffer_init(&note, 4096);
+    assert_true(asker_keys_put_tickets(&note, &theirs, &question));
+    assert_true(
+        asker_keys_take(buffer_slice(&note), HOST_HANDLE_NONE, SIDE_ASKER, &ours, &arena, &taken));
+    buffer_clear(&note);
+    assert_true(asker_keys_put_secrets(&note, &ours, &answer));
+    assert_int_equal(send(setup->keys, buffer_slice(&note).at, buffer_len(&note), 0),
+                     (ssize_t)buffer_len(&note));
+    note_ledger_finish(&theirs);
+    note_ledger_finish(&ours);
+    buffer_finish(&note);
+    arena_finish(&arena);
+}
+
+static void
+attach(struct setup *setup)
+{
+    host_handle ours;
+
+    assert_int_equal(host_channel_pair(setup->host, &ours, &setup->keys), 0);
+    identity_attach(&setup->identity, ours);
+}
 
 static void
 open_setup(struct setup *setup)
 {
     assert_int_equal(host_linux_open(&setup->host), 0);
     identity_init(&setup->identity, setup->host);
+    attach(setup);
+    answer_tickets(setup, 1);
     buffer_init(&setup->chain, TLS_CERTIFICATE_PEM_MAX);
     buffer_init(&setup->key, TLS_CERTIFICATE_PEM_MAX);
     buffer_init(&setup->problem, 1024);
@@ -29,6 +73,7 @@ static void
 close_setup(struct setup *setup)
 {
     identity_finish(&setup->identity);
+    host_handle_close(setup->host, setup->keys);
     buffer_finish(&setup->chain);
     buffer_finish(&setup->key);
     buffer_finish(&setup->problem);
@@ -45,8 +90,7 @@ give(struct setup *setup, const char *name, bool is_read_now)
     buffer_clear(&setup->chain);
     buffer_clear(&setup->key);
     assert_true(tls_certificate_make(&request, &setup->chain, &setup->key, &setup->problem));
-    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain),
-                 buffer_slice(&setup->key), is_read_now);
+    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain), is_read_now);
 }
 
 static void
@@ -107,9 +151,48 @@ what_cannot_be_used_ends_nothing(void **state)
 
     (void)state;
     open_setup(&setup);
-    identity_set(&setup.identity, SLICE(""), SLICE("no certificate"), SLICE("no key"), false);
+    identity_set(&setup.identity, SLICE(""), SLICE("no certificate"), false);
     assert_true(identity_is_there(&setup.identity));
     assert_false(tls_context_has_certificate(identity_context(&setup.identity)));
+    close_setup(&setup);
+}
+
+/* Without the keys there is no TLS to offer; when they are back, there is. */
+static void
+keys_that_are_gone_are_noticed(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    give(&setup, "", true);
+    assert_true(setup.identity.has_tickets);
+    assert_true(identity_is_there(&setup.identity));
+    host_handle_close(setup.host, setup.keys);
+    give(&setup, "", false);
+    identity_set_time(&setup.identity); /* wants tickets of the new key */
+    assert_false(setup.identity.has_tickets);
+    assert_false(identity_is_there(&setup.identity));
+    attach(&setup);
+    assert_true(identity_is_there(&setup.identity));
+    answer_tickets(&setup, 3);
+    identity_set_time(&setup.identity);
+    assert_true(setup.identity.has_tickets);
+    close_setup(&setup);
+}
+
+static void
+an_answer_to_nothing_ends_the_way(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    give(&setup, "", true);
+    answer_tickets(&setup, 7);
+    give(&setup, "", false);
+    identity_set_time(&setup.identity);
+    assert_false(identity_is_there(&setup.identity));
     close_setup(&setup);
 }
 
@@ -120,6 +203,8 @@ main(void)
         cmocka_unit_test(it_is_read_when_somebody_wants_tls),
         cmocka_unit_test(it_is_read_at_once_where_that_is_wanted_and_when_there_are_many),
         cmocka_unit_test(what_cannot_be_used_ends_nothing),
+        cmocka_unit_test(keys_that_are_gone_are_noticed),
+        cmocka_unit_test(an_answer_to_nothing_ends_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Private keys are out of reach of strangers: no process that speaks with them has the key in its
+memory, as root reads it; new keys come without a restart; when the process that has them dies,
+handshakes fail clearly until it is back, and connections that are open go on. $FACTEUR names the
+program."""
+import base64
+import imaplib
+import os
+import re
+import signal
+import ssl
+import subprocess
+import unittest
+from pathlib import Path
+
+from office import ALICE, Lines, Office, main, wait_for
+
+PIECE_MAX = 1 << 28  # larger mappings are a sanitizer's shadow
+
+
+def private_octets(pem_path):
+    """The secret number of the key, as files and as the library's numbers have it."""
+    text = subprocess.run(["openssl", "pkey", "-in", pem_path, "-noout", "-text"], capture_output=True, text=True,
+                          check=True).stdout
+    name = "privateExponent:" if "privateExponent:" in text else "priv:"
+    digits = re.sub(r"[\s:]", "", re.search(name + r"\s+((?:[0-9a-f]{2}[:\s]+)+)", text)[1])
+    whole = bytes.fromhex(digits).lstrip(b"\0")
+    der = base64.b64decode("".join(Path(pem_path).read_text().split("\n")[1:-2]))
+    # Of the text, two pieces: at most one is broken by the end of a line.
+    at = -(-der.index(whole) // 3) * 3
+    pieces = [base64.b64encode(der[first:first + 12]) for first in (at, at + 12)]
+    return [whole[:32], whole[::-1][-32:], *pieces]
+
+
+def holds(pid, needles):
+    """Whether one of these octet strings stands in the writable memory of the process."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights = line.split()[:2]
+            first, last = (int(number, 16) for number in place.split("-"))
+            if not rights.startswith("rw") or last - first > PIECE_MAX:
+                continue
+            memory.seek(first)
+            try:
+                piece = memory.read(last - first)
+            except OSError:
+                continue
+            if any(needle in piece for needle in needles):
+                return True
+    return False
+
+
+class Keys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office()
+        cls.key, cls.chain = (cls.office.folder / "tls" / name for name in ("key.pem", "chain.pem"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.office.close()
+
+    def shake_hands(self, version=None):
+        """Over SMTP with STARTTLS, IMAP and POP3 from the first octet: so all that show a certificate
+        have used its key."""
+        context = ssl.create_default_context(cafile=self.chain)
+        if version:
+            context.maximum_version = version
+        self.office.context = context
+        for _ in range(2 * (os.cpu_count() or 1)):
+            with self.office.smtp() as client:
+                client.starttls(context=context)
+                self.assertEqual(client.noop()[0], 250)
+        self.office.pop(ALICE).quit()
+        imaplib.IMAP4_SSL("localhost", self.office.base + 993, ssl_context=context).shutdown()
+
+    def expect_in_one_place(self):
+        needles = private_octets(self.key)
+        for pid, role in self.office.processes().items():
+            if role == "parent":
+                continue
+            self.assertEqual(holds(pid, needles), role == "keys", role)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_1_only_one_process_has_the_key(self):
+        self.shake_hands()
+        self.expect_in_one_place()
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_2_a_new_key_of_another_kind_comes_without_a_restart(self):
+        before = self.office.processes()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout", self.key, "-out", self.chain],
+                       capture_output=True, check=True)
+        self.office.tool("reload")
+        self.shake_hands()
+        self.shake_hands(ssl.TLSVersion.TLSv1_2)
+        self.expect_in_one_place()
+        self.assertEqual(self.office.processes(), before)
+
+    def test_3_keys_that_die_come_back(self):
+        context = ssl.create_default_context(cafile=self.chain)
+        with imaplib.IMAP4_SSL("localhost", self.office.base + 993, ssl_context=context) as client:
+            client.login(ALICE, self.office.people[ALICE])
+            [pid] = self.office.processes("keys")
+            os.kill(pid, signal.SIGKILL)
+            self.assertEqual(client.noop()[0], "OK")
+            self.assertIn(self.try_starttls(context), ("250", "454", "alert"))
+            self.assertTrue(wait_for(lambda: self.office.processes("keys") not in ({}, {pid: "keys"})))
+            self.assertTrue(wait_for(lambda: self.try_starttls(context) == "250"))
+            self.assertEqual(client.noop()[0], "OK")
+        self.shake_hands()
+
+    def try_starttls(self, context):
+        """What becomes of a handshake: the reply to the first command in it, or to STARTTLS, or an alert."""
+        with Lines(self.office.base + 587) as client:
+            client.reply()
+            client.ask("EHLO me.example.test")
+            answer = client.ask("STARTTLS")
+            if not answer.startswith("220"):
+                return answer[:3]
+            try:
+                with context.wrap_socket(client.socket, server_hostname="localhost") as secure:
+                    secure.sendall(b"NOOP\r\n")
+                    return secure.recv(100)[:3].decode()
+            except (ssl.SSLError, ConnectionError):
+                return "alert"
+
+
+if __name__ == "__main__":
+    main()
