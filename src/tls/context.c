@@ -140,8 +140,7 @@ void
 tls_context_set_signer(struct tls_context *context, tls_sign_fn sign, void *sign_context)
 {
     assert(context->is_server && !context->sign);
-    context->provider = tls_remote_provider_open();
-    if (!context->provider)
+    if (!tls_remote_library_open(context))
         abort();
     context->sign = sign;
     context->sign_context = sign_context;
@@ -217,8 +216,7 @@ tls_context_release(struct tls_context *context)
     map_finish(&context->credentials);
     map_finish(&context->sessions);
     SSL_CTX_free(context->ssl_context);
-    if (context->provider)
-        (void)OSSL_PROVIDER_unload(context->provider);
+    tls_remote_library_close(context);
     BIO_meth_free(context->bio_method);
     OPENSSL_cleanse(context->ticket_secrets, sizeof(context->ticket_secrets));
     free(context);

@@ -31,7 +31,8 @@ struct tls_context {
     struct map sessions;                            /* client: server name -> SSL_SESSION */
     tls_sign_fn sign;                               /* server: who has the keys; NULL: we have */
     void *sign_context;
-    OSSL_PROVIDER *provider; /* of keys that are elsewhere */
+    OSSL_LIB_CTX *library; /* where keys that are elsewhere are known */
+    OSSL_PROVIDER *provider;
     /* What ticket keys are derived from, of ticket_epoch and of the one before. */
     uint8_t ticket_secrets[TLS_TICKET_SECRETS][TLS_TICKET_SECRET_SIZE];
     bool has_ticket_secret;
@@ -61,8 +62,9 @@ bool tls_ticket_set_secret(struct tls_context *context, EVP_PKEY *key);
 /* context.c: one holder less. */
 void tls_context_release(struct tls_context *context);
 
-/* remote_key.c: makes the library know such keys; or NULL. OSSL_PROVIDER_unload ends it. */
-OSSL_PROVIDER *tls_remote_provider_open(void);
+/* remote_key.c: what keys that are elsewhere need of the library. */
+bool tls_remote_library_open(struct tls_context *context);
+void tls_remote_library_close(struct tls_context *context);
 /* A key whose private half the context's sign function knows; or NULL. */
 EVP_PKEY *tls_remote_key_open(const struct tls_context *context, X509 *certificate);
 

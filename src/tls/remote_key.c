@@ -352,15 +352,27 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core, const O
     return 1;
 }
 
-OSSL_PROVIDER *
-tls_remote_provider_open(void)
+/* The library's context of its own: TLS goes on to look for keys of an exchange, and of peers, in
+ * the default one, where there is nobody but the library's provider. What belongs to a key of ours
+ * is found through that key. */
+bool
+tls_remote_library_open(struct tls_context *context)
 {
-    /* It is added once, though each context opens it. The library's own goes on to be loaded by
-     * itself, and comes first for who does not ask for ours. */
-    if (OSSL_PROVIDER_available(NULL, PROVIDER_NAME) != 1 &&
-        OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) != 1)
-        return NULL;
-    return OSSL_PROVIDER_try_load(NULL, PROVIDER_NAME, 1);
+    context->library = OSSL_LIB_CTX_new();
+    context->provider = NULL;
+    if (!context->library ||
+        OSSL_PROVIDER_add_builtin(context->library, PROVIDER_NAME, provider_init) != 1)
+        return false;
+    context->provider = OSSL_PROVIDER_load(context->library, PROVIDER_NAME);
+    return context->provider != NULL;
+}
+
+void
+tls_remote_library_close(struct tls_context *context)
+{
+    if (context->provider)
+        (void)OSSL_PROVIDER_unload(context->provider);
+    OSSL_LIB_CTX_free(context->library);
 }
 
 EVP_PKEY *
@@ -381,8 +393,8 @@ tls_remote_key_open(const struct tls_context *context, X509 *certificate)
         OSSL_PARAM_construct_octet_ptr(PARAM_ORIGIN, &pointer, sizeof(origin)),
         OSSL_PARAM_construct_end(),
     };
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(origin.public),
-                                                     "provider=" PROVIDER_NAME);
+    EVP_PKEY_CTX *maker =
+        EVP_PKEY_CTX_new_from_name(context->library, EVP_PKEY_get0_type_name(origin.public), NULL);
     if (!is_named || !maker || EVP_PKEY_fromdata_init(maker) != 1 ||
         EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, params) != 1)
         key = NULL;

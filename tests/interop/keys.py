@@ -87,6 +87,15 @@ class Keys(unittest.TestCase):
         self.shake_hands()
         self.expect_in_one_place()
 
+    def test_1_exchanges_of_all_kinds_are_the_librarys_own(self):
+        """The keys of an exchange are made by the library, whatever else knows keys of the same kind."""
+        for curve, version in [("prime256v1", None), ("X25519", None), ("prime256v1", ssl.TLSVersion.TLSv1_2),
+                               ("secp384r1", None)] * 4:
+            context = ssl.create_default_context(cafile=self.chain)
+            context.set_ecdh_curve(curve)
+            context.maximum_version = version or ssl.TLSVersion.TLSv1_3
+            imaplib.IMAP4_SSL("localhost", self.office.base + 993, ssl_context=context).shutdown()
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_2_a_new_key_of_another_kind_comes_without_a_restart(self):
         before = self.office.processes()

@@ -172,6 +172,31 @@ a_client_that_knows_only_pkcs1_is_served(void **state)
     close_scene(&scene);
 }
 
+/* Keys of our provider have the names of the library's own kinds: it must not be asked for the keys
+ * of an exchange, nor to read what the peer shows. */
+static void
+exchanges_have_the_librarys_own_keys(void **state)
+{
+    static const char *const groups[] = {"P-256", "X25519", "P-384"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        struct scene scene;
+        open_scene(&scene, i == 0 ? "P-256" : "RSA"); /* TLS 1.2 wants the key of that group, too */
+        assert_int_equal(
+            SSL_CTX_set1_groups_list(scene.pair.client_context->ssl_context, groups[i]), 1);
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+            SSL_CTX_set_max_proto_version(scene.pair.client_context->ssl_context, version);
+            for (int round = 0; round < 20; round++) {
+                meet(&scene);
+                assert_int_equal(tls_engine_state(scene.pair.client), TLS_OPEN);
+                assert_int_equal(tls_engine_state(scene.pair.server), TLS_OPEN);
+            }
+        }
+        close_scene(&scene);
+    }
+}
+
 static void
 without_an_answer_the_handshake_fails_and_the_next_can_succeed(void **state)
 {
@@ -318,6 +343,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handshakes_are_signed_elsewhere_with_keys_of_all_kinds),
         cmocka_unit_test(a_client_that_knows_only_pkcs1_is_served),
+        cmocka_unit_test(exchanges_have_the_librarys_own_keys),
         cmocka_unit_test(without_an_answer_the_handshake_fails_and_the_next_can_succeed),
         cmocka_unit_test(the_server_has_no_private_half),
         cmocka_unit_test(other_keys_are_not_ours),
