@@ -94,6 +94,34 @@ check_relays(struct check *check, const struct config *config)
         "expected entries \"ACCOUNT DOMAIN\"; give the address of an account, and a domain");
 }
 
+bool
+config_dkim_key(struct slice entry, struct slice *ret_record, struct slice *ret_key)
+{
+    const struct slice middle = SLICE("._domainkey.");
+    struct slice record = take_word(&entry), key = take_word(&entry);
+    size_t at = slice_find(record, middle);
+
+    if (record.len > 255 || at == 0 || at + middle.len >= record.len || key.len == 0 ||
+        key.at[0] != '/' || entry.len > 0)
+        return false;
+    *ret_record = record;
+    *ret_key = key;
+    return true;
+}
+
+static void
+check_dkim(struct check *check, const struct config *config)
+{
+    struct slice record, key;
+
+    for (size_t i = 0; i < config->dkim_keys.count; i++) {
+        if (!config_dkim_key(config->dkim_keys.at[i], &record, &key))
+            complain(check, "dkim_keys",
+                     "expected entries \"SELECTOR._domainkey.DOMAIN /KEY-FILE\"; give absolute "
+                     "paths without spaces");
+    }
+}
+
 static void
 check_tls(struct check *check, const struct config *config)
 {
@@ -214,6 +242,7 @@ config_check(const struct config *config, struct slice name, struct buffer *erro
     check_names(&check, config);
     check_tokens(&check, config);
     check_tls(&check, config);
+    check_dkim(&check, config);
     check_delivery(&check, config);
     check_pop3(&check, config);
     check_relays(&check, config);

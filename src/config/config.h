@@ -170,6 +170,9 @@ MUST_USE bool config_tls_name(struct slice entry, struct slice *ret_name, struct
  * False when one of them is missing. */
 MUST_USE bool config_pair(struct slice entry, struct slice *ret_first, struct slice *ret_rest);
 
+/* Takes an entry of dkim_keys apart: the name of the key's record, the file of the key. */
+MUST_USE bool config_dkim_key(struct slice entry, struct slice *ret_record, struct slice *ret_key);
+
 /* True when a letter box may lie at this absolute path: below one of letterbox_dirs, without any
  * detour ("..", ".", "//"). %u and %d may stand in it. */
 bool config_letterbox_is_allowed(const struct config *config, struct slice path);

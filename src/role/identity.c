@@ -2,6 +2,7 @@
 #include "role/identity.h"
 
 #include "base/arena.h"
+#include "dkim/sign.h"
 #include "host/log.h"
 #include "note/asker_keys.h"
 
@@ -11,7 +12,7 @@
 enum {
     PROBLEM_MAX = 512,
     PEM_MAX = 128 * 1024,
-    NOTE_MAX = 4096, /* of a question and of its answer */
+    NOTE_MAX = 16 * 1024, /* of an answer, and of a question about a handshake */
     SIDE_KEYS = 1
 };
 
@@ -58,6 +59,9 @@ id_of(const struct asker_keys_note *note)
         return note->as.signature.id;
     case ASKER_KEYS_SECRETS:
         return note->as.secrets.id;
+    case ASKER_KEYS_MAIL_SIGNATURE:
+        return note->as.mail_signature.id;
+    case ASKER_KEYS_SIGN_MAIL:
     case ASKER_KEYS_SIGN:
     case ASKER_KEYS_TICKETS:
         break;
@@ -120,6 +124,39 @@ sign(void *context, const struct tls_signature_question *question, struct buffer
         ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_SIGNATURE &&
         answer.as.signature.octets.len > 0) {
         buffer_put(ret_signature, answer.as.signature.octets);
+        is_signed = true;
+    }
+    buffer_finish(&bytes);
+    arena_finish(&arena);
+    return is_signed;
+}
+
+bool
+identity_sign_mail(struct identity *identity, struct slice record,
+                   const struct dkim_content *content, struct buffer *ret_field)
+{
+    struct asker_keys_sign_mail note = {
+        .id = identity->last_id + 1,
+        .record = record,
+        .time_s = wall_seconds(host_wall(identity->host)),
+        .names = content->names,
+        .fields = content->fields,
+        .body_hash = slice_of(content->body_hash, sizeof(content->body_hash)),
+    };
+    struct asker_keys_note answer;
+    struct buffer bytes;
+    struct arena arena;
+    bool is_signed = false;
+
+    if (identity->keys == HOST_HANDLE_NONE)
+        return false;
+    arena_init(&arena, NOTE_MAX);
+    buffer_init(&bytes, HOST_NOTE_MAX);
+    identity->last_id++;
+    if (asker_keys_put_sign_mail(&bytes, &identity->ledger, &note) &&
+        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
+        answer.as.mail_signature.field.len > 0) {
+        buffer_put(ret_field, answer.as.mail_signature.field);
         is_signed = true;
     }
     buffer_finish(&bytes);

@@ -48,6 +48,12 @@ bool identity_is_there(const struct identity *identity);
 /* The context; a certificate must be there. While nobody has its key, handshakes fail. */
 struct tls_context *identity_context(struct identity *identity);
 
+/* Puts the DKIM-Signature: field that the key of this record makes of the content; false when it
+ * cannot be had. Waits like a handshake does. */
+struct dkim_content;
+MUST_USE bool identity_sign_mail(struct identity *identity, struct slice record,
+                                 const struct dkim_content *content, struct buffer *ret_field);
+
 /* Keeps tickets' secrets up to date; call it now and then. */
 void identity_set_time(struct identity *identity);
 

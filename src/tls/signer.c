@@ -183,6 +183,50 @@ tls_signer_sign(const struct tls_signer *signer, const struct tls_signature_ques
     return is_good;
 }
 
+enum tls_signature_form
+tls_signer_form(const struct tls_signer *signer)
+{
+    if (EVP_PKEY_is_a(signer->key, "RSA"))
+        return TLS_SIGNATURE_PKCS1;
+    if (EVP_PKEY_is_a(signer->key, "RSA-PSS"))
+        return TLS_SIGNATURE_PSS;
+    return EVP_PKEY_is_a(signer->key, "EC") ? TLS_SIGNATURE_ECDSA : TLS_SIGNATURE_EDDSA;
+}
+
+bool
+tls_signer_put_public(const struct tls_signer *signer, struct buffer *ret_public)
+{
+    unsigned char *der = NULL, raw[32];
+    size_t raw_len = sizeof(raw);
+
+    if (EVP_PKEY_is_a(signer->key, "ED25519")) {
+        bool is_got = EVP_PKEY_get_raw_public_key(signer->key, raw, &raw_len) == 1;
+        buffer_put(ret_public, slice_of(raw, is_got ? raw_len : 0));
+        return is_got;
+    }
+    int len = EVP_PKEY_is_a(signer->key, "RSA") ? i2d_PUBKEY(signer->key, &der) : 0;
+    if (len > 0)
+        buffer_put(ret_public, slice_of(der, (size_t)len));
+    OPENSSL_free(der);
+    return len > 0;
+}
+
+void
+tls_signer_make_key(bool is_rsa, struct buffer *ret_key)
+{
+    EVP_PKEY *key = is_rsa ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+                           : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *text;
+
+    if (!key || !bio || PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
+        abort();
+    long len = BIO_get_mem_data(bio, &text);
+    buffer_put(ret_key, slice_of(text, len > 0 ? (size_t)len : 0));
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
 bool
 tls_text_is_of_handshake(struct slice text)
 {

@@ -54,6 +54,16 @@ MUST_USE bool tls_signer_sign(const struct tls_signer *signer,
                               const struct tls_signature_question *question,
                               struct buffer *ret_signature);
 
+/* The form of its signatures; with RSA it can be PSS, too. */
+enum tls_signature_form tls_signer_form(const struct tls_signer *signer);
+
+/* Puts the public half as a DKIM record has it (p=, before base64): SubjectPublicKeyInfo of RSA (RFC
+ * 6376 §3.6.1), the 32 octets of Ed25519 (RFC 8463 §4.2). False for keys of other kinds. */
+MUST_USE bool tls_signer_put_public(const struct tls_signer *signer, struct buffer *ret_public);
+
+/* Puts a new private key as PEM (PKCS #8): Ed25519, or RSA of 2048 bits. */
+void tls_signer_make_key(bool is_rsa, struct buffer *ret_key);
+
 /* What a server signs in a handshake and nothing else: TLS 1.3's 64 spaces and "TLS 1.3, server
  * CertificateVerify" before a digest (RFC 8446 §4.4.3), or TLS 1.2's two randoms and the parameters
  * of an ECDHE exchange (RFC 8422 §5.4). So whoever has taken a process over can have handshakes

@@ -46,6 +46,10 @@ check_files(const struct config *config)
             code = code == EX_OK ? check_file("tls_names", key) : code;
         }
     }
+    for (size_t i = 0; code == EX_OK && i < config->dkim_keys.count; i++) {
+        if (config_dkim_key(config->dkim_keys.at[i], &name, &key))
+            code = check_file("dkim_keys", key);
+    }
     return code;
 }
 

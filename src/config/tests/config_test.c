@@ -322,6 +322,9 @@ the_whole_is_checked(void **state)
         {"tls_certificate = /c\ntls_key = /k\n", NULL},
         {"submissions_listen = {}\nimaps_listen = {}\npop3s_listen = {}\n", NULL},
         {"tls_certificate = /c\ntls_key = /k\ntls_names = {\"a.b c\"}\n", "f.conf: tls_names: "},
+        {BOTH "dkim_keys = {\"a._domainkey.b /k\"}\n", NULL},
+        {BOTH "dkim_keys = {\"a.b /k\"}\n", "f.conf: dkim_keys: "},
+        {BOTH "dkim_keys = {\"a._domainkey.b k\"}\n", "f.conf: dkim_keys: "},
         {"tls_certificate = /c\ntls_key = /k\ndelivery_default = \"mbox:/m/%u\"\n",
          "f.conf: delivery_default: letter boxes need a place"},
         {"tls_certificate = /c\ntls_key = /k\ndelivery_default = \"mbox:/m/%u\"\n"

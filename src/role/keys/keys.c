@@ -3,6 +3,7 @@
  * but what the parent says and small notes of fixed shape. */
 #include "base/arena.h"
 #include "base/list.h"
+#include "dkim/sign.h"
 #include "host/log.h"
 #include "note/asker_keys.h"
 #include "role/role.h"
@@ -33,6 +34,7 @@ struct identity_key {
     struct list link;
     struct slice name; /* owned */
     struct tls_signer *signer, *before;
+    bool is_of_mail; /* DKIM: signs mail and no handshakes; the others no mail */
 };
 
 struct keys_role {
@@ -42,7 +44,7 @@ struct keys_role {
     size_t asker_count;
     struct arena arena; /* of the note in hand */
     struct buffer note;
-    uint64_t signatures, refused;
+    uint64_t signatures, mails, refused;
 };
 
 /* ---- certificates and keys ------------------------------------------------------------------- */
@@ -78,7 +80,8 @@ keys_tls(void *state, struct slice name, struct slice chain, struct slice key)
     struct buffer problem;
 
     buffer_init(&problem, PROBLEM_MAX);
-    struct tls_signer *signer = tls_signer_open(chain, key, &problem);
+    struct tls_signer *signer = chain.len > 0 ? tls_signer_open(chain, key, &problem)
+                                              : tls_signer_open_bare(key, &problem);
     struct identity_key *place = signer ? key_of_name(role, name) : NULL;
     if (place && has_id(place->signer, slice_of(tls_signer_id(signer), TLS_KEY_ID_SIZE))) {
         tls_signer_close(&signer); /* the same again, at a reload */
@@ -87,9 +90,11 @@ keys_tls(void *state, struct slice name, struct slice chain, struct slice key)
         place->before = place->signer;
         place->signer = signer;
     } else {
-        log_event(role->start.host, HOST_LEVEL_ERROR, "certificate_refused", "problem",
+        log_event(role->start.host, HOST_LEVEL_ERROR, "key_refused", "problem",
                   buffer_slice(&problem));
     }
+    if (place)
+        place->is_of_mail = chain.len == 0;
     buffer_finish(&problem);
 }
 
@@ -98,6 +103,8 @@ find_signer(const struct keys_role *role, struct slice id)
 {
     LIST_EACH (link, &role->names) {
         const struct identity_key *key = LIST_ITEM(link, struct identity_key, link);
+        if (key->is_of_mail)
+            continue;
         if (has_id(key->signer, id))
             return key->signer;
         if (has_id(key->before, id))
@@ -114,7 +121,7 @@ signer_of_tickets(const struct keys_role *role)
 
     LIST_EACH (link, &role->names) {
         const struct identity_key *key = LIST_ITEM(link, struct identity_key, link);
-        if (key->name.len == 0 || !found)
+        if (!key->is_of_mail && (key->name.len == 0 || !found))
             found = key->signer;
     }
     return found;
@@ -174,6 +181,66 @@ on_tickets(struct asker *asker, const struct asker_keys_tickets *note)
     explicit_bzero(secrets, sizeof(secrets));
 }
 
+/* RFC 6376 §3.3.1; RFC 8463 §3: Ed25519 signs the digest of what RSA would sign. */
+static bool
+sign_mail(void *context, struct slice text, struct buffer *ret_signature)
+{
+    const struct tls_signer *signer = context;
+    bool is_rsa = tls_signer_form(signer) == TLS_SIGNATURE_PKCS1;
+    uint8_t digest[TLS_SHA256_SIZE];
+    struct tls_signature_question question = {
+        .key_id = tls_signer_id(signer),
+        .form = is_rsa ? TLS_SIGNATURE_PKCS1 : TLS_SIGNATURE_EDDSA,
+        .digest = is_rsa ? TLS_SIGNATURE_SHA256 : TLS_SIGNATURE_NO_DIGEST,
+        .text = text,
+    };
+
+    if (!is_rsa) {
+        struct tls_sha256 *hash = tls_sha256_begin();
+        tls_sha256_take(hash, text);
+        tls_sha256_end(&hash, digest);
+        question.text = slice_of(digest, sizeof(digest));
+    }
+    return tls_signer_sign(signer, &question, ret_signature);
+}
+
+static const struct identity_key *
+find_mail_key(const struct keys_role *role, struct slice record)
+{
+    LIST_EACH (link, &role->names) {
+        const struct identity_key *key = LIST_ITEM(link, struct identity_key, link);
+        if (key->is_of_mail && slice_equal_nocase(key->name, record))
+            return key;
+    }
+    return NULL;
+}
+
+static void
+on_sign_mail(struct asker *asker, const struct asker_keys_sign_mail *note)
+{
+    struct keys_role *role = asker->role;
+    const struct identity_key *key = find_mail_key(role, note->record);
+    struct dkim_content content = {.names = note->names, .fields = note->fields};
+    struct dkim_wish wish = {.record_name = note->record, .time_s = note->time_s,
+                             .content = &content};
+    struct buffer field;
+    bool is_signed = false;
+
+    buffer_init(&field, DKIM_FIELD_MAX);
+    if (key && note->body_hash.len == sizeof(content.body_hash)) {
+        memcpy(content.body_hash, note->body_hash.at, sizeof(content.body_hash));
+        wish.algorithm = tls_signer_form(key->signer) == TLS_SIGNATURE_PKCS1
+                             ? DKIM_RSA_SHA256
+                             : DKIM_ED25519_SHA256;
+        is_signed = dkim_field_put(&wish, sign_mail, key->signer, &field);
+    }
+    role->mails += is_signed;
+    role->refused += !is_signed;
+    struct asker_keys_mail_signature answer = {.id = note->id, .field = buffer_slice(&field)};
+    send(asker, asker_keys_put_mail_signature(&role->note, &asker->ledger, &answer));
+    buffer_finish(&field);
+}
+
 static void
 lose(struct asker *asker)
 {
@@ -196,6 +263,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
         on_sign(asker, &note.as.sign);
     } else if (is_good && note.kind == ASKER_KEYS_TICKETS) {
         on_tickets(asker, &note.as.tickets);
+    } else if (is_good && note.kind == ASKER_KEYS_SIGN_MAIL) {
+        on_sign_mail(asker, &note.as.sign_mail);
     } else {
         host_handle_close(role->start.host, handle);
         log_event(role->start.host, HOST_LEVEL_ERROR, "bad_note", "from",
@@ -276,6 +345,7 @@ keys_stats(void *state, struct role_stats *stats)
     }
     role_stats_add(stats, "keys", count);
     role_stats_add(stats, "signatures", role->signatures);
+    role_stats_add(stats, "mails", role->mails);
     role_stats_add(stats, "refused", role->refused);
 }
 

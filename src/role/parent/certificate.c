@@ -36,12 +36,12 @@ read_part(struct slice path, size_t max, struct buffer *out, struct buffer *prob
     int error = file_read(path, max, out);
     if (error == 0)
         return true;
-    buffer_put_text(problems, "TLS file ");
+    buffer_put_text(problems, "key or certificate ");
     buffer_put(problems, path);
     buffer_put_text(problems, ": ");
     buffer_put_text(problems, strerror(-error));
     buffer_put_text(problems, error == -ENOENT
-                                  ? "; check the path in tls_certificate, tls_key or tls_names\n"
+                                  ? "; check the path in tls_certificate, tls_key, tls_names or dkim_keys\n"
                                   : "; it must be a PEM file that the parent can read\n");
     return false;
 }
@@ -60,15 +60,20 @@ drop(struct certificate *certificates, size_t count)
 static bool
 load_one(struct certificate *certificate, struct buffer *problems)
 {
-    bool has_chain = read_part(certificate->chain_path, PARENT_ROLE_CERTIFICATE_CHAIN_MAX,
-                               &certificate->chain, problems);
+    bool has_chain = true;
+
+    if (certificate->chain_path.len > 0)
+        has_chain = read_part(certificate->chain_path, PARENT_ROLE_CERTIFICATE_CHAIN_MAX,
+                              &certificate->chain, problems);
+    else
+        buffer_init(&certificate->chain, 0);
     return read_part(certificate->key_path, PARENT_ROLE_CERTIFICATE_KEY_MAX, &certificate->key,
                      problems) &&
            has_chain;
 }
 
-/* Names and paths of all that the configuration asks for. False when an entry of tls_names cannot
- * be read; config_check has said so before. */
+/* Names and paths of all that the configuration asks for; keys of DKIM have no chain. False when an
+ * entry cannot be read; config_check has said so before. */
 static bool
 name_all(const struct config *config, struct certificate *certificates, size_t *ret_count)
 {
@@ -81,6 +86,11 @@ name_all(const struct config *config, struct certificate *certificates, size_t *
     for (size_t i = 0; i < config->tls_names.count; i++, count++) {
         if (!config_tls_name(config->tls_names.at[i], &certificates[count].name,
                              &certificates[count].chain_path, &certificates[count].key_path))
+            return false;
+    }
+    for (size_t i = 0; i < config->dkim_keys.count; i++, count++) {
+        if (!config_dkim_key(config->dkim_keys.at[i], &certificates[count].name,
+                             &certificates[count].key_path))
             return false;
     }
     *ret_count = count;

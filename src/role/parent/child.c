@@ -371,7 +371,8 @@ child_send_certificate(struct child *child, const struct certificate *certificat
         .key = has_keys ? buffer_slice(&certificate->key) : SLICE(""),
     };
 
-    if (has_keys || child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)
+    if (has_keys || (note.chain.len > 0 &&
+                     (child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)))
         send(child, parent_role_put_certificate(&child->parent->note, &child->ledger, &note),
              HOST_HANDLE_NONE);
 }

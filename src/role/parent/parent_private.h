@@ -17,7 +17,7 @@ enum {
     /* options.def: at most 64 processes of a kind, and 16 tables */
     CHILDREN_MAX = 4 * PROCESSES_MAX + 16 + 9,
     PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX + 1,
-    CERTIFICATES_MAX = 1001, /* options.def: tls_names, and the default */
+    CERTIFICATES_MAX = 2001, /* options.def: tls_names, dkim_keys, and the default */
     CERTIFICATE_WATCH_S = 30,
     SUBMIT_PATH_MAX = 128, /* longer than any socket's name can be */
     RESTART_FIRST_MS = 100,
@@ -56,7 +56,7 @@ struct parent_listener {
 
 struct certificate {
     struct slice name; /* SNI name; empty: the default. This and the paths borrow from the config */
-    struct slice chain_path, key_path;
+    struct slice chain_path, key_path; /* no chain: a key of DKIM, `name` is that of its record */
     struct buffer chain, key;
 };
 

@@ -4,6 +4,7 @@
 #include "envelope/received.h"
 #include "host/address.h"
 #include "role/smtp/head.h"
+#include "role/smtp/sign.h"
 #include "tls/chain.h"
 #include "tls/facts.h"
 
@@ -331,6 +332,7 @@ on_body_begin(struct smtp_session *session)
 {
     struct smtp_role *role = session->role;
 
+    sign_begin(session);
     if (role->body_bytes > smtp_role_body_memory_max(role))
         smtp_session_answer(
             session, &(struct smtp_verdict){
@@ -344,6 +346,7 @@ on_body_begin(struct smtp_session *session)
 static void
 keep(struct smtp_session *session, struct slice piece)
 {
+    sign_take(session, piece);
     transaction_put_body(session->transaction, piece);
     session->role->body_bytes += piece.len;
 }
@@ -462,6 +465,7 @@ smtp_session_submit(struct smtp_session *session)
         .is_submission = is_submission(session),
         .prefix_return_path_len = put_prefix(session, &prefix),
     };
+    sign_put(session, &prefix);
     want.prefix = buffer_slice(&prefix);
     bool is_sent = transaction_submit(session->transaction, &want, role->store.channel,
                                       &role->store.ledger, &role->note_buffer);

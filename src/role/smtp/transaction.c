@@ -87,6 +87,8 @@ transaction_close(struct transaction **transaction)
     host_blob_close(&(*transaction)->blob);
     buffer_finish(&(*transaction)->body);
     buffer_finish(&(*transaction)->head);
+    if ((*transaction)->is_signed)
+        dkim_collection_finish(&(*transaction)->collection);
     free((*transaction)->recipients);
     free((*transaction)->targets);
     arena_finish(&(*transaction)->arena);

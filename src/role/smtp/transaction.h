@@ -5,6 +5,7 @@
 #define ROLE_SMTP_TRANSACTION_H
 
 #include "base/arena.h"
+#include "dkim/sign.h"
 #include "envelope/completion.h"
 #include "host/host.h"
 #include "imap/url_part.h"
@@ -48,6 +49,8 @@ struct transaction {
     struct envelope_completion completion; /* of a message that a user hands in */
     struct buffer head; /* what is held of the header (head.h) */
     bool is_head_over;
+    struct dkim_collection collection; /* of what is signed (sign.h) */
+    bool is_signed;
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
     uint64_t declared_bytes; /* SIZE; 0: not said */
