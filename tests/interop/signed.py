@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What our users send from a domain that has keys is signed (DKIM), with RSA and Ed25519, and dkimpy, which
+Debian has, finds both signatures good, whatever the body is like; what strangers send in that domain's
+name is not. The keys are in one process only. $FACTEUR names the program."""
+import base64
+import subprocess
+import sys
+import unittest
+
+from office import ALICE, BOB, Office, main, skip_all
+
+try:
+    import dkim
+except ImportError:
+    sys.path.append("/usr/lib/python3/dist-packages")
+    try:
+        import dkim
+    except ImportError:
+        skip_all("needs python3-dkim")
+
+RSA, ED = "one._domainkey.example.test", "two._domainkey.example.test"
+BODIES = {"plain": b"Hello.\r\n", "blanks": b"a \t b  \r\n \r\nc\t\r\n\r\n\r\n", "large": b"x" * 70 + b" \r\n", "no-end": b"end"}
+LARGE_LINES = 3000  # more than travels in a note
+
+
+def public_key(path, kind):
+    der = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], capture_output=True, check=True).stdout
+    return base64.b64encode(der if kind == "rsa" else der[-32:])
+
+
+class Dkim(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.office = Office()
+        cls.records = {}
+        lines = []
+        for name, kind, words in ((RSA, "rsa", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+                                  (ED, "ed25519", ["-algorithm", "ED25519"])):
+            path = cls.office.folder / "tls" / name
+            subprocess.run(["openssl", "genpkey", *words, "-out", path], capture_output=True, check=True)
+            cls.records[name] = b"v=DKIM1; k=" + kind.encode() + b"; p=" + public_key(path, kind)
+            lines.append(f'"{name} {path}"')
+        config = cls.office.folder / "facteur.conf"
+        config.write_text(config.read_text() + f"\ndkim_keys = {{{', '.join(lines)}}}\n")
+        cls.office.tool("reload")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.office.close()
+
+    def record(self, name, timeout=5):
+        return self.records.get(name.decode().rstrip("."))
+
+    def test_both_signatures_hold(self):
+        for subject, body in BODIES.items():
+            head = f"From: <{BOB}>\r\nTo: <{ALICE}>\r\nSubject: {subject}\r\n\r\n".encode()
+            with self.office.smtp(BOB) as client:
+                client.sendmail(BOB, [ALICE], head + body * (LARGE_LINES if subject == "large" else 1))
+            message = self.office.find(subject)
+            verifier = dkim.DKIM(message)
+            self.assertEqual([verifier.verify(index, dnsfunc=self.record) for index in (0, 1)], [True, True], subject)
+            self.assertFalse(dkim.DKIM(message.replace(b"\r\nSubject: ", b"\r\nTo: x@y.test\r\nSubject: ", 1)).verify(dnsfunc=self.record))
+
+    def test_strangers_are_not_signed(self):
+        with self.office.smtp() as client:
+            client.sendmail("x@elsewhere.test", [ALICE], f"From: {BOB}\r\nSubject: forged\r\n\r\nHi.\r\n".encode())
+        self.assertNotIn(b"DKIM-Signature", self.office.find("forged"))
+
+
+if __name__ == "__main__":
+    main()
