@@ -18,11 +18,11 @@ struct slice dkim_field_name(struct slice field);
 /* What stands behind the colon, the CRLF at the end included. */
 struct slice dkim_field_value(struct slice field);
 
-/* Puts a field (with or without its last CRLF) in canonical form, CRLF included (§3.4.1, §3.4.2). */
+/* Puts a field (with or without its last CRLF) in canonical form, CRLF included (§3.4.1, §3.4.2).
+ */
 void dkim_canon_field(enum dkim_canon canon, struct slice field, struct buffer *out);
 
-/* A body that streams through (§3.4.3, §3.4.4), in pieces of any size. What it becomes is given to
- * `sink`, in order; end gives the rest. */
+/* What becomes of a body, in order. */
 typedef void (*dkim_sink_fn)(void *context, struct slice octets);
 struct dkim_body {
     enum dkim_canon canon;
@@ -33,6 +33,8 @@ struct dkim_body {
     bool has_cr;
     bool has_content;
 };
+
+/* A body that streams through (§3.4.3, §3.4.4), in pieces of any size; end gives the rest. */
 void dkim_body_begin(struct dkim_body *body, enum dkim_canon canon, dkim_sink_fn sink,
                      void *context);
 void dkim_body_take(struct dkim_body *body, struct slice piece);

@@ -18,12 +18,10 @@ static const struct {
     const char *name;
     bool is_closed;
 } signed_fields[] = {
-    {"from", true},         {"to", true},
-    {"cc", true},           {"subject", true},
-    {"date", true},         {"message-id", true},
-    {"reply-to", true},     {"in-reply-to", true},
-    {"references", true},   {"mime-version", true},
-    {"content-type", true}, {"content-transfer-encoding", true},
+    {"from", true},         {"to", true},           {"cc", true},
+    {"subject", true},      {"date", true},         {"message-id", true},
+    {"reply-to", true},     {"in-reply-to", true},  {"references", true},
+    {"mime-version", true}, {"content-type", true}, {"content-transfer-encoding", true},
     {"sender", false},
 };
 
@@ -34,7 +32,7 @@ on_body(void *context, struct slice octets)
 {
     struct dkim_collection *collection = context;
 
-    tls_sha256_take(collection->hash, octets);
+    tls_sha256_add(collection->hash, octets);
 }
 
 void
@@ -159,8 +157,8 @@ put_name(struct buffer *names, const char *name)
 }
 
 bool
-dkim_collection_end(struct dkim_collection *collection, struct buffer *names,
-                    struct buffer *fields, struct dkim_content *ret_content)
+dkim_collection_end(struct dkim_collection *collection, struct buffer *names, struct buffer *fields,
+                    struct dkim_content *ret_content)
 {
     struct slice header = buffer_slice(&collection->header), field;
 
@@ -253,8 +251,7 @@ put_tags(const struct dkim_wish *wish, struct slice selector, struct slice domai
          struct buffer *out)
 {
     buffer_put_text(out, "DKIM-Signature: v=1; a=");
-    buffer_put_text(out,
-                    wish->algorithm == DKIM_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256");
+    buffer_put_text(out, wish->algorithm == DKIM_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256");
     buffer_put_text(out, "; c=relaxed/relaxed;\r\n\td=");
     buffer_put(out, domain);
     buffer_put_text(out, ";\r\n\ts=");

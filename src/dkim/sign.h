@@ -25,6 +25,7 @@ struct dkim_collection {
     struct tls_sha256 *hash;
 };
 
+/* A message from its first octet on, in pieces of any size; finish frees, ended or not. */
 void dkim_collection_begin(struct dkim_collection *collection);
 void dkim_collection_take(struct dkim_collection *collection, struct slice piece);
 void dkim_collection_finish(struct dkim_collection *collection);
@@ -36,8 +37,8 @@ MUST_USE bool dkim_collection_author(const struct dkim_collection *collection,
 
 /* What is to be signed. */
 struct dkim_content {
-    struct slice names;     /* as h= has them; more than are there, where nothing may be added */
-    struct slice fields;    /* in canonical form, in the order of names */
+    struct slice names;  /* as h= has them; more than are there, where nothing may be added */
+    struct slice fields; /* in canonical form, in the order of names */
     uint8_t body_hash[TLS_SHA256_SIZE];
 };
 /* Puts both and borrows from there; once, at the end. False when they are too long. */

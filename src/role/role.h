@@ -68,8 +68,8 @@ struct role {
     /* NULL for roles that listen to nothing. */
     void (*listen)(void *state, enum role_service service, host_handle handle);
     /* Certificates in PEM, for SNI name `name` (empty: the default); with their keys for the role
-     * `keys`, for others `key` is empty. Without a chain it is a key of
-     * DKIM, and `name` is that of its record. Comes again whenever they change. NULL where no TLS. */
+     * `keys`, for others `key` is empty. Without a chain it is a key of DKIM, and `name` is that of
+     * its record. Comes again whenever they change. NULL where no TLS. */
     void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
     /* Everything is attached and the process is confined: begin. False after a call of fail. */
     bool (*start)(void *state);

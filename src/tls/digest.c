@@ -37,7 +37,7 @@ tls_sha256_begin(void)
 }
 
 void
-tls_sha256_take(struct tls_sha256 *hash, struct slice piece)
+tls_sha256_add(struct tls_sha256 *hash, struct slice piece)
 {
     if (EVP_DigestUpdate(context_of(hash), piece.at, piece.len) != 1)
         abort();

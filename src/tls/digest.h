@@ -15,7 +15,7 @@ enum { TLS_SHA256_SIZE = 32 };
 /* SHA-256 (FIPS 180-4) of what comes in pieces. Never NULL; end frees it. */
 struct tls_sha256;
 struct tls_sha256 *tls_sha256_begin(void);
-void tls_sha256_take(struct tls_sha256 *hash, struct slice piece);
+void tls_sha256_add(struct tls_sha256 *hash, struct slice piece);
 void tls_sha256_end(struct tls_sha256 **hash, uint8_t ret_digest[TLS_SHA256_SIZE]);
 
 #endif

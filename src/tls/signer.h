@@ -57,8 +57,8 @@ MUST_USE bool tls_signer_sign(const struct tls_signer *signer,
 /* The form of its signatures; with RSA it can be PSS, too. */
 enum tls_signature_form tls_signer_form(const struct tls_signer *signer);
 
-/* Puts the public half as a DKIM record has it (p=, before base64): SubjectPublicKeyInfo of RSA (RFC
- * 6376 §3.6.1), the 32 octets of Ed25519 (RFC 8463 §4.2). False for keys of other kinds. */
+/* Puts the public half as a DKIM record has it (p=, before base64): SubjectPublicKeyInfo of RSA
+ * (RFC 6376 §3.6.1), the 32 octets of Ed25519 (RFC 8463 §4.2). False for keys of other kinds. */
 MUST_USE bool tls_signer_put_public(const struct tls_signer *signer, struct buffer *ret_public);
 
 /* Puts a new private key as PEM (PKCS #8): Ed25519, or RSA of 2048 bits. */

@@ -41,6 +41,8 @@ static const struct command *const commands[] = {
     &command_queue_bounce,
     &command_trace,
     &command_tlsrpt,
+    &command_dkim_generate,
+    &command_dkim_show,
     &command_import,
     &command_migrate,
     &command_export,

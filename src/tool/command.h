@@ -98,6 +98,7 @@ extern const struct command command_serve, command_demo, command_check, command_
     command_export, command_mailbox_list, command_mailbox_show, command_queue_list,
     command_queue_show, command_queue_hold, command_queue_release, command_queue_retry,
     command_queue_delete, command_queue_bounce, command_trace, command_tlsrpt,
+    command_dkim_generate, command_dkim_show,
     command_itinerary, command_route,
     command_relay_add, command_relay_remove, command_relay_list, command_relay_export,
     command_relay_import, command_lab_start, command_lab_send, command_lab_stop, command_lab_status,

@@ -79,8 +79,8 @@ what_is_signed_does_not_depend_on_the_way_of_cutting(void **state)
         dkim_collection_take(&scene.collection, slice_skip(text, cut));
         assert_true(dkim_collection_author(&scene.collection, &scene.domain));
         assert_true(slice_equal(buffer_slice(&scene.domain), SLICE("football.example.com")));
-        assert_true(dkim_collection_end(&scene.collection, &scene.names, &scene.fields,
-                                        &scene.content));
+        assert_true(
+            dkim_collection_end(&scene.collection, &scene.names, &scene.fields, &scene.content));
         assert_true(slice_equal(scene.content.names, names));
         assert_true(slice_equal(scene.content.fields, fields));
         if (cut == 0)
@@ -134,9 +134,9 @@ a_header_has_a_limit(void **state)
             dkim_collection_take(&scene.collection, SLICE("x"));
         dkim_collection_take(&scene.collection, SLICE("\r\n\r\nbody"));
         assert_int_equal(dkim_collection_author(&scene.collection, &scene.domain), more == 0);
-        assert_int_equal(dkim_collection_end(&scene.collection, &scene.names, &scene.fields,
-                                             &scene.content),
-                         more == 0);
+        assert_int_equal(
+            dkim_collection_end(&scene.collection, &scene.names, &scene.fields, &scene.content),
+            more == 0);
         close_scene(&scene);
     }
 }
@@ -182,8 +182,7 @@ names_of_records_are_taken_apart(void **state)
     struct slice selector, domain;
 
     (void)state;
-    assert_true(
-        dkim_record_name_parse(SLICE("s1._domainkey.example.org"), &selector, &domain));
+    assert_true(dkim_record_name_parse(SLICE("s1._domainkey.example.org"), &selector, &domain));
     assert_true(slice_equal(selector, SLICE("s1")));
     assert_true(slice_equal(domain, SLICE("example.org")));
     assert_false(dkim_record_name_parse(SLICE("._domainkey.example.org"), &selector, &domain));

@@ -197,7 +197,7 @@ sign_mail(void *context, struct slice text, struct buffer *ret_signature)
 
     if (!is_rsa) {
         struct tls_sha256 *hash = tls_sha256_begin();
-        tls_sha256_take(hash, text);
+        tls_sha256_add(hash, text);
         tls_sha256_end(&hash, digest);
         question.text = slice_of(digest, sizeof(digest));
     }

@@ -41,7 +41,7 @@ read_part(struct slice path, size_t max, struct buffer *out, struct buffer *prob
     buffer_put_text(problems, ": ");
     buffer_put_text(problems, strerror(-error));
     buffer_put_text(problems, error == -ENOENT
-                                  ? "; check the path in tls_certificate, tls_key, tls_names or dkim_keys\n"
+                                  ? "; check tls_certificate, tls_key, tls_names or dkim_keys\n"
                                   : "; it must be a PEM file that the parent can read\n");
     return false;
 }

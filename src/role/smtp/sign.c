@@ -10,8 +10,8 @@ enum { SIGNATURES_MAX = 4 };
 static bool
 is_ours(const struct smtp_session *session)
 {
-    return session->role->config->dkim_keys.count > 0 &&
-           session->service != SERVICE_LMTP && (session->account != 0 || session->is_relay);
+    return session->role->config->dkim_keys.count > 0 && session->service != SERVICE_LMTP &&
+           (session->account != 0 || session->is_relay);
 }
 
 void

@@ -184,6 +184,64 @@ secrets_of_tickets_are_told_of_now_only(void **state)
     finish_identity(&identity);
 }
 
+static struct slice
+mail_field(struct setup *setup, const char *record)
+{
+    uint8_t hash[32] = {1};
+    struct asker_keys_sign_mail question = {
+        .id = setup->id++,
+        .record = slice_of_string(record),
+        .time_s = 1000,
+        .names = SLICE("from:from"),
+        .fields = SLICE("from:a@example.test\r\n"),
+        .body_hash = slice_of(hash, sizeof(hash)),
+    };
+    struct buffer note;
+
+    buffer_init(&note, HOST_NOTE_MAX);
+    struct asker_keys_note answer =
+        exchange(setup, &note, asker_keys_put_sign_mail(&note, &setup->ledger, &question));
+    assert_int_equal(answer.kind, ASKER_KEYS_MAIL_SIGNATURE);
+    return answer.as.mail_signature.field;
+}
+
+/* Keys of mail sign mail of their domain, keys of certificates handshakes: none does the other. */
+static void
+mail_is_signed_with_the_keys_of_mail(void **state)
+{
+    static struct setup setup;
+    struct identity identity;
+    struct buffer keys[2], problem;
+
+    (void)state;
+    open_setup(&setup);
+    make_identity(&setup, &identity);
+    give(&setup, "", &identity);
+    buffer_init(&problem, 512);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        buffer_init(&keys[i], TLS_CERTIFICATE_PEM_MAX);
+        tls_signer_make_key(i == 0, &keys[i]);
+        role_keys.tls(setup.world.state,
+                      i == 0 ? SLICE("r._domainkey.a.test") : SLICE("e._domainkey.a.test"),
+                      SLICE(""), buffer_slice(&keys[i]));
+    }
+    struct slice rsa = mail_field(&setup, "r._domainkey.a.test");
+    assert_true(slice_starts_with(rsa, SLICE("DKIM-Signature: v=1; a=rsa-sha256; ")));
+    struct slice ed = mail_field(&setup, "E._domainkey.A.test");
+    assert_true(slice_starts_with(ed, SLICE("DKIM-Signature: v=1; a=ed25519-sha256; ")));
+    assert_int_equal(mail_field(&setup, "x._domainkey.a.test").len, 0);
+    assert_int_equal(mail_field(&setup, "").len, 0);
+    struct tls_signer *signer = tls_signer_open_bare(buffer_slice(&keys[0]), &problem);
+    memcpy(identity.id, tls_signer_id(signer), sizeof(identity.id));
+    assert_int_equal(signature_len(&setup, &identity, buffer_slice(&setup.text)), 0);
+    tls_signer_close(&signer);
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        buffer_finish(&keys[i]);
+    buffer_finish(&problem);
+    close_setup(&setup);
+    finish_identity(&identity);
+}
+
 static void
 a_bad_note_ends_the_channel_and_nothing_else(void **state)
 {
@@ -213,6 +271,7 @@ main(void)
         cmocka_unit_test(only_handshakes_are_signed_and_with_keys_that_are_there),
         cmocka_unit_test(the_key_before_a_new_one_still_signs),
         cmocka_unit_test(secrets_of_tickets_are_told_of_now_only),
+        cmocka_unit_test(mail_is_signed_with_the_keys_of_mail),
         cmocka_unit_test(a_bad_note_ends_the_channel_and_nothing_else),
     };
 
