@@ -9,6 +9,9 @@
 #include "tool/say.h"
 #include "tool/settings.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 enum {
     KEY_MAX = 16384,
     RECORD_MAX = 4096,
@@ -54,7 +57,9 @@ say_record(struct slice name, struct slice key)
         buffer_put_text(&text, is_rsa ? "v=DKIM1; k=rsa; p=" : "v=DKIM1; k=ed25519; p=");
         base64_format(buffer_slice(&public), &text);
         put_record(name, buffer_slice(&text), &line);
-        say_line("%.*s", (int)buffer_len(&line), (const char *)buffer_slice(&line).at);
+        buffer_put_byte(&line, '\n');
+        if (!files_write(STDOUT_FILENO, buffer_slice(&line)))
+            code = say_error(EX_IOERR, "standard output: %s", strerror(errno));
     }
     tls_signer_close(&signer);
     buffer_finish(&problem);
