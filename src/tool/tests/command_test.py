@@ -36,7 +36,7 @@ def commands():
     found = {}
     for name in (n.strip() for n in names):
         text = run(*name.split(), "--help").stdout
-        found[name] = re.findall(r"^  --([a-z-]+)", text, re.M)
+        found[name] = re.findall(r"^  --([a-z0-9-]+)", text, re.M)
     return found
 
 
