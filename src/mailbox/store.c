@@ -432,6 +432,15 @@ store_sync_view(struct store *store)
 }
 
 void
+store_rest(struct store *store)
+{
+    if (store->is_busy || store->is_broken || store->is_changed || store_has_pending(store))
+        return;
+    if (view_rest(store->view) < 0)
+        store_report(store, "view_failed", "the view cannot be opened again; it is made anew", 0);
+}
+
+void
 store_set_retain(struct store *store, struct duration retain)
 {
     store->options.retain = retain;

@@ -84,6 +84,9 @@ void store_prepare(struct store *store);
 /* Call about once a second: makes the view durable when it has changed. */
 void store_sync_view(struct store *store);
 
+/* Call when there has been nothing to do for a second: gives back memory that only load needed. */
+void store_rest(struct store *store);
+
 /* Changes what store_options said of it. */
 void store_set_retain(struct store *store, struct duration retain);
 

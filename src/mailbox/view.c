@@ -18,6 +18,8 @@ struct view {
     MDB_env *env;
     MDB_txn *txn; /* NULL after an error that took it, until the next call */
     MDB_dbi dbi;
+    char *path;         /* owned */
+    unsigned changes;   /* since it was opened, or has rested */
     bool is_damaged;    /* something was read that is not what was written */
     unsigned snapshots; /* open; the map must not move under them */
     view_forget_fn forget;
@@ -34,6 +36,7 @@ struct view_snapshot {
 enum {
     SMALL_BYTES = 128 << 20, /* of a view whose pages may all stay */
     TOUCHED_MAX = 2048,      /* each brings sixteen pages of 4 KiB into the map at most */
+    RESTED_CHANGES_MAX = 256, /* each takes some pages at most: no more than a MiB or two */
 };
 
 /* LMDB's own codes are below -30000; the rest are positive errnos. */
@@ -178,28 +181,42 @@ open_database(struct view *view)
     return mdb_txn_commit(txn);
 }
 
-int
-view_open(const char *path, uint64_t map_bytes, struct view **ret_view)
+static int
+open_environment(struct view *view, uint64_t map_bytes)
 {
-    struct view *view = calloc(1, sizeof(*view));
-    int dead;
+    int dead, result = mdb_env_create(&view->env);
 
-    if (!view)
-        abort();
-    int result = mdb_env_create(&view->env);
     if (result == 0)
         result = mdb_env_set_mapsize(view->env, map_bytes);
     if (result == 0)
         result = mdb_env_set_maxreaders(view->env, VIEW_READERS);
     if (result == 0)
-        result = mdb_env_open(view->env, path, MDB_NOTLS | MDB_NORDAHEAD, VIEW_MODE);
+        result = mdb_env_open(view->env, view->path, MDB_NOTLS | MDB_NORDAHEAD, VIEW_MODE);
     if (result == 0)
         result = mdb_reader_check(view->env, &dead);
     if (result == 0)
         result = open_database(view);
     int error = error_of(result);
-    if (error == 0)
-        error = begin(view);
+    return error < 0 ? error : begin(view);
+}
+
+static void
+close_environment(struct view *view)
+{
+    abandon(view);
+    if (view->env)
+        mdb_env_close(view->env);
+    view->env = NULL;
+}
+
+int
+view_open(const char *path, uint64_t map_bytes, struct view **ret_view)
+{
+    struct view *view = calloc(1, sizeof(*view));
+
+    if (!view || !(view->path = strdup(path)))
+        abort();
+    int error = open_environment(view, map_bytes);
     if (error < 0)
         view_close(&view);
     *ret_view = view;
@@ -211,11 +228,26 @@ view_close(struct view **view)
 {
     if (!*view)
         return;
-    abandon(*view);
-    if ((*view)->env)
-        mdb_env_close((*view)->env);
+    close_environment(*view);
+    free((*view)->path);
     free(*view);
     *view = NULL;
+}
+
+int
+view_rest(struct view *view)
+{
+    uint64_t used, size;
+
+    if (view->changes <= RESTED_CHANGES_MAX || view->snapshots > 0 || view->is_damaged)
+        return 0;
+    view_space(view, &used, &size);
+    close_environment(view);
+    view->changes = 0;
+    view->lowest = view->highest = NULL;
+    int error = open_environment(view, size);
+    view->is_damaged = error < 0;
+    return error;
 }
 
 void
@@ -282,6 +314,7 @@ view_put(struct view *view, struct slice key, struct slice value)
 {
     int result = begin(view);
 
+    view->changes++;
     return result ? result : told(view, put_checked(view->txn, view->dbi, key, value));
 }
 
@@ -291,6 +324,7 @@ view_del(struct view *view, struct slice key)
     MDB_val name = val_of(key);
     int result = begin(view);
 
+    view->changes++;
     if (result == 0)
         result = told(view, mdb_del(view->txn, view->dbi, &name, NULL));
     return result == -ENOENT ? 0 : result;
@@ -302,7 +336,7 @@ grow_map(struct view *view)
 {
     uint64_t used, size;
 
-    if (view->snapshots > 0)
+    if (view->snapshots > 0 || view->is_damaged)
         return 0;
     view_space(view, &used, &size);
     if (used / 3 < size / 4)

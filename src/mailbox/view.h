@@ -33,6 +33,11 @@ MUST_USE int view_del(struct view *view, struct slice key);
  * last commit. Grows the map when it is three quarters full. */
 MUST_USE int view_commit(struct view *view);
 
+/* For a pause, behind a commit: LMDB keeps the memory of as many pages as a commit ever changed,
+ * tens of MiB after a busy hour; this gives it back. Does nothing after few changes, and while a
+ * snapshot is open. When the environment cannot be opened again, the view is damaged. */
+MUST_USE int view_rest(struct view *view);
+
 /* Drops the changes since the last commit. */
 MUST_USE int view_rollback(struct view *view);
 

@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -256,6 +257,72 @@ a_view_keeps_what_was_committed(void **state)
     view_close(&view);
 }
 
+/* So many changes that there is something to give back. */
+static void
+change_much(struct view *view, unsigned first, unsigned count)
+{
+    char key[16];
+
+    for (unsigned i = first; i < first + count; i++) {
+        snprintf(key, sizeof(key), "k%06u", i);
+        assert_int_equal(view_put(view, slice_of_string(key), slice_of_string(key)), 0);
+    }
+    assert_int_equal(view_commit(view), 0);
+}
+
+static void
+a_view_that_rests_has_all_that_was_committed(void **state)
+{
+    struct folder *folder = *state;
+    struct view_snapshot *snapshot;
+    struct view *view;
+    struct slice value;
+
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    change_much(view, 0, 5000);
+    assert_int_equal(view_rest(view), 0);
+    assert_int_equal(view_get(view, SLICE("k000000"), &value), 0);
+    assert_true(slice_equal(value, SLICE("k000000")));
+    assert_int_equal(view_get(view, SLICE("k004999"), &value), 0);
+    /* While somebody reads it, it stays as it is. */
+    change_much(view, 5000, 5000);
+    assert_int_equal(view_snapshot_open(view, &snapshot), 0);
+    assert_int_equal(view_rest(view), 0);
+    assert_int_equal(view_snapshot_get(snapshot, SLICE("k009999"), &value), 0);
+    view_snapshot_close(&snapshot);
+    assert_int_equal(view_rest(view), 0);
+    change_much(view, 10000, 10);
+    assert_int_equal(view_rest(view), 0);
+    view_close(&view);
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    assert_int_equal(view_get(view, SLICE("k010009"), &value), 0);
+    assert_true(slice_equal(value, SLICE("k010009")));
+    view_close(&view);
+}
+
+/* The folder is gone: it says so, and answers nothing more. */
+static void
+a_view_that_cannot_be_opened_again_is_damaged(void **state)
+{
+    struct folder *folder = *state;
+    char path[300], other[300];
+    struct view *view;
+    struct slice value;
+
+    snprintf(path, sizeof(path), "%s/view", folder->path);
+    snprintf(other, sizeof(other), "%s/elsewhere", folder->path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(view_open(path, 1 << 24, &view), 0);
+    change_much(view, 0, 1000);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(view_rest(view), -ENOENT);
+    assert_true(view_is_damaged(view));
+    assert_int_equal(view_get(view, SLICE("k000000"), &value), -EBADMSG);
+    assert_int_equal(view_put(view, SLICE("k000000"), SLICE("")), -EBADMSG);
+    assert_int_equal(view_commit(view), -EBADMSG);
+    view_close(&view);
+}
+
 static void
 an_engine_raises_its_epoch(void **state)
 {
@@ -310,6 +377,8 @@ main(void)
         IN_FOLDER(entries_of_a_newer_version_are_not_taken),
         IN_FOLDER(a_draft_hides_the_view_until_it_is_cleared),
         IN_FOLDER(a_view_keeps_what_was_committed),
+        IN_FOLDER(a_view_that_rests_has_all_that_was_committed),
+        IN_FOLDER(a_view_that_cannot_be_opened_again_is_damaged),
         IN_FOLDER(an_engine_raises_its_epoch),
         IN_FOLDER(young_segments_are_not_reclaimed),
     };

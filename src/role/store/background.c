@@ -11,6 +11,7 @@ enum {
     WATCH_MS = 5000,
     QUIET_MS = 20,          /* without a turn: who comes next will not wait for the view */
     VIEW_INTERVALS_MAX = 5, /* then it is written although they come without a pause */
+    REST_LOOKS = 2,         /* without a turn between them: a pause */
 };
 
 static void
@@ -86,12 +87,15 @@ on_view_time(void *context)
                     list_is_empty(&role->jobs) && !store_has_pending(role->store);
 
     role->view_turns = role->turns;
+    role->quiet_looks = is_quiet ? role->quiet_looks : 0;
     /* It takes as long as some turns, and all that comes meanwhile waits. */
     if (store_is_busy(role->store) || (!is_quiet && instant_is_before(now, role->view_due))) {
         host_timer_set(role->view_timer, instant_after(now, duration_ms(QUIET_MS)));
         return;
     }
     store_sync_view(role->store);
+    if (is_quiet && ++role->quiet_looks == REST_LOOKS)
+        store_rest(role->store);
     now = host_now(role->host);
     role->view_due = now;
     for (size_t i = 0; i < VIEW_INTERVALS_MAX; i++)
