@@ -37,7 +37,9 @@ enum {
     OUTGOING_HAND = STORE_PEERS_MAX, /* its place among the transports */
     OUTGOING_WAIT_S = 3600,          /* a transport that is silent for so long is given up */
     OUTGOING_GROUP_BITS = 5,         /* a message's number: its body's, and its group */
-    OUTGOING_PURGE_STEP = 500,
+    OUTGOING_FORGET_STEP = 500, /* messages of which all is forgotten in a turn, */
+    OUTGOING_COUNT_STEP = 1000, /* and after the start so many are counted in one */
+    OUTGOING_FACTS_ABOUT = 400, /* octets of a record and its key, as they usually are */
     OUTGOING_REPORT_DELAY_S = 2, /* results that come together are told together */
 };
 
@@ -166,6 +168,13 @@ struct report {
     uint8_t domain[QUEUE_DOMAIN_MAX];
 };
 
+/* What is kept for `facteur trace` after it is done with. */
+struct kept_trace {
+    uint64_t bytes;         /* about */
+    struct queue_done next; /* to be counted; without facts */
+    bool is_counted;        /* all that was there at the start, too */
+};
+
 struct outgoing {
     struct store_role *role;
     struct lanes lanes;
@@ -203,6 +212,7 @@ struct outgoing {
     size_t batch_count, body_bytes;
     bool is_run_due, is_purge_due;
     uint64_t purge_s; /* when it was done last */
+    struct kept_trace kept;
     uint64_t taken, carried, delayed, failed, told;
 };
 
@@ -276,6 +286,14 @@ void outgoing_note_lane(struct store_role *role, const struct queue_place *place
  */
 bool outgoing_must_report(const struct queue_message *facts,
                           const struct queue_recipient *recipient, uint8_t notify_bit);
+
+/* outgoing_kept.c: keeps a message that is done with for as long as the options say. `record`: all that
+ * is kept; empty when the message has records of its own. */
+void outgoing_keep(struct store_role *role, uint64_t message, const struct queue_message *facts,
+                   struct slice record);
+/* Takes out what nobody will ask for any more, and the oldest when it is more than the option
+ * allows; a bounded piece at a time, in the turn that is being built. */
+void outgoing_forget(struct store_role *role);
 
 /* outgoing_trace.c: what is remembered of mail that never waited */
 void outgoing_trace(struct parcel *parcel);

@@ -392,14 +392,11 @@ drop_place(struct store_role *role, const struct letter *letter)
 bool
 outgoing_close_message(struct store_role *role, uint64_t message, const struct queue_message *facts)
 {
-    int64_t keep_s = role->config->trace_keep.ns / 1000000000;
-
-    if (keep_s == 0) {
+    if (role->config->trace_keep.ns < duration_s(1).ns) {
         mailbox_queue_remove(role->store, message, facts->recipients);
         return true;
     }
-    mailbox_queue_put_done(role->store, (uint64_t)(wall_seconds(host_wall(role->host)) + keep_s),
-                           message, SLICE(""));
+    outgoing_keep(role, message, facts, SLICE(""));
     return mailbox_queue_release(role->store, message) == STORE_OK;
 }
 
@@ -488,46 +485,7 @@ outgoing_add_results(struct store_role *role, struct carriage *carriage)
         store_role_turn_soon(role);
 }
 
-/* ---- forgetting ---------------------------------------------------------------------------- */
-
-struct purge {
-    struct queue_done rows[OUTGOING_PURGE_STEP]; /* without their facts */
-    size_t count;
-};
-
-static bool
-note_done(void *context, const struct queue_done *done)
-{
-    struct purge *purge = context;
-
-    purge->rows[purge->count++] = *done;
-    return purge->count < OUTGOING_PURGE_STEP;
-}
-
-/* Takes out what nobody will ask for any more. */
-static void
-purge(struct store_role *role)
-{
-    struct purge purge = {.count = 0};
-    struct queue_done first = {0};
-    struct queued_entry entry;
-    struct queue_message facts;
-
-    role->outgoing->is_purge_due = false;
-    if (mailbox_queue_list_done(role->store, &first, (uint64_t)wall_seconds(host_wall(role->host)),
-                                note_done, &purge) != STORE_OK)
-        return;
-    for (size_t i = 0; i < purge.count; i++) {
-        const struct queue_done *row = &purge.rows[i];
-        mailbox_queue_del_done(role->store, row->when_s, row->message);
-        if (row->facts.len == 0 &&
-            mailbox_queue_load(role->store, row->message, &entry) == STORE_OK &&
-            queue_message_take(entry.facts, &facts))
-            mailbox_queue_remove(role->store, row->message, facts.recipients);
-    }
-    if (purge.count == OUTGOING_PURGE_STEP)
-        role->outgoing->purge_s = 0; /* there is more: soon again */
-}
+/* ---- the turn ------------------------------------------------------------------------------ */
 
 bool
 outgoing_file(struct store_role *role)
@@ -537,7 +495,7 @@ outgoing_file(struct store_role *role)
     unsigned count = 0;
 
     if (outgoing->is_purge_due)
-        purge(role);
+        outgoing_forget(role);
     outgoing->are_results_due = false;
     LIST_EACH (link, &outgoing->results) {
         struct carriage *carriage = LIST_ITEM(link, struct carriage, link);

@@ -66,14 +66,12 @@ recipient_of(const struct parcel_recipient *recipient, struct wall now, char tex
 }
 
 static void
-put_part(struct parcel *parcel, unsigned part)
+put_part(struct parcel *parcel, const struct queue_message *facts, unsigned part)
 {
     struct store_role *role = parcel->role;
-    int64_t keep_s = role->config->trace_keep.ns / 1000000000;
 
-    mailbox_queue_put_done(role->store, (uint64_t)(wall_seconds(host_wall(role->host)) + keep_s),
-                           parcel->body << OUTGOING_GROUP_BITS | (PARTS_FIRST + part),
-                           buffer_slice(&role->outgoing->record));
+    outgoing_keep(role, parcel->body << OUTGOING_GROUP_BITS | (PARTS_FIRST + part), facts,
+                  buffer_slice(&role->outgoing->record));
 }
 
 void
@@ -103,7 +101,7 @@ outgoing_trace(struct parcel *parcel)
             continue;
         struct queue_recipient entry = recipient_of(recipient, now, text);
         if (!queue_trace_add(record, &entry)) {
-            put_part(parcel, part++);
+            put_part(parcel, &facts, part++);
             buffer_clear(record);
             queue_trace_begin(record, &facts);
             added = 0;
@@ -113,5 +111,5 @@ outgoing_trace(struct parcel *parcel)
         added++;
     }
     if (added > 0 && part < PARTS_MAX)
-        put_part(parcel, part);
+        put_part(parcel, &facts, part);
 }

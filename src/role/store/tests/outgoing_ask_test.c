@@ -2,6 +2,8 @@
 /* What the operator asks of the queue, and has done with it. */
 #include "role/store/tests/queue_world.h"
 
+#include <stdio.h>
+
 static const struct smtp_store_submit plain;
 
 static void
@@ -198,6 +200,44 @@ a_tool_that_has_gone_is_forgotten(void **state)
     assert_int_equal(world->recipients, 14);
 }
 
+/* Of messages that are done with; each takes two records. */
+static void
+deliver_some(struct queue_world *world, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "Q%u", i % 1000);
+        submit_named(world, name, "fred@a.test", 1, "b.test");
+        queue_world_run(world, 1100); /* the oldest is known by its second */
+    }
+}
+
+static void
+of_what_is_done_with_the_oldest_is_forgotten_first(void **state)
+{
+    struct queue_world *world = *state;
+    struct store_role *role = world->world.state;
+    struct tool_store_queue_ask all = {.with_closed = true}, one = all;
+
+    world->world.config.trace_size_max = (uint64_t)4 * 2 * OUTGOING_FACTS_ABOUT;
+    queue_world_run(world, 70 * 1000); /* what was there is counted: nothing */
+    deliver_some(world, 0, 10);
+    queue_world_run(world, 70 * 1000);
+    assert_int_equal(count_of(world, &all), 4);
+    one.queue_id = SLICE("Q5");
+    assert_int_equal(count_of(world, &one), 0);
+    one.queue_id = SLICE("Q6");
+    assert_int_equal(count_of(world, &one), 1);
+    /* As after a start: what is there is counted again. */
+    role->outgoing->kept = (struct kept_trace){0};
+    deliver_some(world, 10, 1);
+    queue_world_run(world, 70 * 1000);
+    assert_int_equal(count_of(world, &all), 4);
+    assert_int_equal(role->outgoing->kept.bytes, 4 * 2 * OUTGOING_FACTS_ABOUT);
+    one.queue_id = SLICE("Q10");
+    assert_int_equal(count_of(world, &one), 1);
+}
+
 int
 main(void)
 {
@@ -206,6 +246,7 @@ main(void)
         TEST(each_filter_leaves_out_what_does_not_fit),
         TEST(what_is_held_waits_until_it_is_released),
         TEST(what_is_retried_goes_at_once),
+        TEST(of_what_is_done_with_the_oldest_is_forgotten_first),
         TEST(what_is_given_back_is_told_and_what_is_deleted_is_not),
         TEST(many_are_changed_in_many_turns),
         TEST(what_is_being_carried_is_left_alone),
