@@ -34,8 +34,8 @@ struct view_snapshot {
 };
 
 enum {
-    SMALL_BYTES = 128 << 20, /* of a view whose pages may all stay */
-    TOUCHED_MAX = 2048,      /* each brings sixteen pages of 4 KiB into the map at most */
+    SMALL_BYTES = 128 << 20,  /* of a view whose pages may all stay */
+    TOUCHED_MAX = 2048,       /* each brings sixteen pages of 4 KiB into the map at most */
     RESTED_CHANGES_MAX = 256, /* each takes some pages at most: no more than a MiB or two */
 };
 

@@ -37,10 +37,10 @@ enum {
     OUTGOING_HAND = STORE_PEERS_MAX, /* its place among the transports */
     OUTGOING_WAIT_S = 3600,          /* a transport that is silent for so long is given up */
     OUTGOING_GROUP_BITS = 5,         /* a message's number: its body's, and its group */
-    OUTGOING_FORGET_STEP = 500, /* messages of which all is forgotten in a turn, */
-    OUTGOING_COUNT_STEP = 1000, /* and after the start so many are counted in one */
-    OUTGOING_FACTS_ABOUT = 400, /* octets of a record and its key, as they usually are */
-    OUTGOING_REPORT_DELAY_S = 2, /* results that come together are told together */
+    OUTGOING_FORGET_STEP = 500,      /* messages of which all is forgotten in a turn, */
+    OUTGOING_COUNT_STEP = 1000,      /* and after the start so many are counted in one */
+    OUTGOING_FACTS_ABOUT = 400,      /* octets of a record and its key, as they usually are */
+    OUTGOING_REPORT_DELAY_S = 2,     /* results that come together are told together */
 };
 
 /* No domain has this name: messages whose sender is to be told something. */
@@ -287,8 +287,8 @@ void outgoing_note_lane(struct store_role *role, const struct queue_place *place
 bool outgoing_must_report(const struct queue_message *facts,
                           const struct queue_recipient *recipient, uint8_t notify_bit);
 
-/* outgoing_kept.c: keeps a message that is done with for as long as the options say. `record`: all that
- * is kept; empty when the message has records of its own. */
+/* outgoing_kept.c: keeps a message that is done with for as long as the options say. `record`: all
+ * that is kept; empty when the message has records of its own. */
 void outgoing_keep(struct store_role *role, uint64_t message, const struct queue_message *facts,
                    struct slice record);
 /* Takes out what nobody will ask for any more, and the oldest when it is more than the option

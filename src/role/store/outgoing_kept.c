@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of messages that are done with, for `facteur trace`: until its time is over, or until
- * there is too much of it. How much there is, is counted after the start, piece by piece; so that
- * no record of it must be put in each turn. */
+/* What is kept of messages that are done with, for `facteur trace`: until its time is over, or
+ * until there is too much of it. How much there is, is counted after the start, piece by piece; so
+ * that no record of it must be put in each turn. */
 #include "role/store/outgoing.h"
 
 static uint64_t
@@ -26,8 +26,8 @@ outgoing_keep(struct store_role *role, uint64_t message, const struct queue_mess
 
     mailbox_queue_put_done(role->store, now_s + keep_s, message, record);
     if (kept->is_counted)
-        kept->bytes += record.len > 0 ? bytes_of_record(record)
-                                      : bytes_of_own_records(facts->recipients);
+        kept->bytes +=
+            record.len > 0 ? bytes_of_record(record) : bytes_of_own_records(facts->recipients);
 }
 
 struct rows {
@@ -111,14 +111,12 @@ outgoing_forget(struct store_role *role)
     size_t forgotten = 0;
 
     outgoing->is_purge_due = false;
-    bool is_much = outgoing->kept.is_counted &&
-                   outgoing->kept.bytes > role->config->trace_size_max;
+    bool is_much = outgoing->kept.is_counted && outgoing->kept.bytes > role->config->trace_size_max;
     if (mailbox_queue_list_done(role->store, &first, is_much ? UINT64_MAX : now_s, note_row,
                                 &rows) != STORE_OK)
         return;
     for (size_t i = 0; i < rows.count; i++) {
-        if (rows.rows[i].when_s > now_s &&
-            outgoing->kept.bytes <= role->config->trace_size_max)
+        if (rows.rows[i].when_s > now_s && outgoing->kept.bytes <= role->config->trace_size_max)
             break;
         forget_row(role, &rows.rows[i]);
         forgotten++;
