@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Whatever a client sends after its login: the engine answers or closes, and what it says does not
- * depend on how the octets were cut. */
+ * depend on how the octets were cut (until it is packed: then it does, because each answer is
+ * flushed). */
 #include "imap/tests/lobby.h"
 
 #include <stdlib.h>
@@ -23,14 +24,23 @@ hold(struct lobby *lobby, struct slice text, size_t step)
         lobby_say(lobby, slice_first(text, step));
 }
 
+static struct slice
+clear_part(const struct lobby *lobby)
+{
+    struct slice said = buffer_slice(&lobby->said), last = SLICE("packed from here on\r\n");
+    size_t at = slice_find(said, last);
+
+    return at == said.len ? said : slice_first(said, at + last.len);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct lobby whole, cut;
 
     hold(&whole, slice_of(data, len), SIZE_MAX);
-    hold(&cut, slice_of(data, len), 3);
-    if (!slice_equal(buffer_slice(&whole.said), buffer_slice(&cut.said)))
+    hold(&cut, slice_of(data, len), 1 + len % 17);
+    if (!slice_equal(clear_part(&whole), clear_part(&cut)))
         abort();
     lobby_finish(&whole);
     lobby_finish(&cut);
