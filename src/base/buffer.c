@@ -106,6 +106,12 @@ buffer_put_padded(struct buffer *buffer, uint64_t number, unsigned width)
     size_t first = sizeof(digits);
 
     assert(width <= sizeof(digits));
+    if (width == 2 && number < 100) { /* most are parts of a date */
+        digits[0] = (uint8_t)('0' + number / 10);
+        digits[1] = (uint8_t)('0' + number % 10);
+        buffer_put(buffer, slice_of(digits, 2));
+        return;
+    }
     do {
         digits[--first] = (uint8_t)('0' + number % 10);
         number /= 10;

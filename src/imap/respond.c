@@ -17,41 +17,83 @@ imap_put_number(struct buffer *out, const char *before, uint64_t number, const c
 }
 
 /* Octets that a quoted string may hold as they are; 8-bit ones only go where UTF-8 is spoken, so
- * they go as a literal everywhere. Without a branch for each octet: every ENVELOPE is full of
- * strings. */
-static bool
-is_quotable(struct slice string, bool *ret_has_special)
-{
-    unsigned other = 0, special = 0;
+ * they go as a literal everywhere. */
+enum quoting {
+    QUOTING_NONE,    /* as it is */
+    QUOTING_SPECIAL, /* with backslashes */
+    QUOTING_LITERAL, /* in no quoted string */
+};
 
-    for (size_t i = 0; i < string.len; i++) {
-        uint8_t byte = string.at[i];
-        other |= (uint8_t)(byte - 0x20) >= 0x7F - 0x20;
-        special |= (byte == '"') | (byte == '\\');
-    }
-    *ret_has_special = special;
-    return !other;
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* 0x80 in each octet that is 0, none if there is none. */
+static uint64_t
+zeros_in(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
 }
 
-void
-imap_put_string(struct buffer *out, struct slice string)
+/* Eight octets at a time: every ENVELOPE is full of strings. */
+static enum quoting
+quoting_of(struct slice string)
 {
-    bool has_special = false;
+    uint64_t other = 0, special = 0, word;
 
-    if (string.len > QUOTED_MAX || !is_quotable(string, &has_special)) {
-        imap_put_number(out, "{", string.len, "}\r\n");
-        buffer_put(out, string);
-        return;
+    for (size_t i = 0; i < string.len; i += sizeof(word)) {
+        size_t left = string.len - i;
+        if (left >= sizeof(word)) {
+            memcpy(&word, string.at + i, sizeof(word));
+        } else {
+            word = EACH_BYTE('a');
+            for (size_t j = 0; j < left; j++)
+                word = word << 8 | string.at[i + j];
+        }
+        /* below a space (right for the lowest one, which is enough), DEL, 8-bit */
+        other |= ((word - EACH_BYTE(' ')) & ~word) | word | zeros_in(word ^ EACH_BYTE(0x7F));
+        special |= zeros_in(word ^ EACH_BYTE('"')) | zeros_in(word ^ EACH_BYTE('\\'));
     }
+    return other & EACH_BYTE(0x80) ? QUOTING_LITERAL : special ? QUOTING_SPECIAL : QUOTING_NONE;
+}
+
+static void
+put_quoted(struct buffer *out, struct slice string)
+{
+    uint8_t *space = buffer_reserve(out, string.len + 2);
+
+    if (!space)
+        return;
+    space[0] = '"';
+    if (string.len > 0)
+        memcpy(space + 1, string.at, string.len);
+    space[string.len + 1] = '"';
+    buffer_commit(out, string.len + 2);
+}
+
+static void
+put_escaped(struct buffer *out, struct slice string)
+{
     buffer_put_byte(out, '"');
-    if (!has_special)
-        buffer_put(out, string);
-    for (size_t i = 0; has_special && i < string.len; i++) {
+    for (size_t i = 0; i < string.len; i++) {
         if (string.at[i] == '"' || string.at[i] == '\\')
             buffer_put_byte(out, '\\');
         buffer_put_byte(out, string.at[i]);
     }
     buffer_put_byte(out, '"');
+}
+
+void
+imap_put_string(struct buffer *out, struct slice string)
+{
+    enum quoting quoting = string.len > QUOTED_MAX ? QUOTING_LITERAL : quoting_of(string);
+
+    if (quoting == QUOTING_NONE) {
+        put_quoted(out, string);
+    } else if (quoting == QUOTING_SPECIAL) {
+        put_escaped(out, string);
+    } else {
+        imap_put_number(out, "{", string.len, "}\r\n");
+        buffer_put(out, string);
+    }
 }
 
 void
@@ -85,13 +127,7 @@ imap_put_name(struct imap_server *server, struct slice name)
 
     if (imap_is_utf8(server)) {
         /* quoted with UTF-8 in it (RFC 9051 §9, RFC 6855 §3) */
-        buffer_put_byte(out, '"');
-        for (size_t i = 0; i < name.len; i++) {
-            if (name.at[i] == '"' || name.at[i] == '\\')
-                buffer_put_byte(out, '\\');
-            buffer_put_byte(out, name.at[i]);
-        }
-        buffer_put_byte(out, '"');
+        put_escaped(out, name);
         return;
     }
     buffer_init(&encoded, (size_t)8 * ACCESS_STORE_MAILBOX_LIST_NAME_MAX);

@@ -38,24 +38,45 @@ put_addresses(struct buffer *out, const struct mime_record *record, uint32_t fir
     buffer_put_byte(out, ')');
 }
 
+/* What was put from `start` on, once more. */
 static void
-put_list(struct buffer *out, const struct mime_record *record,
-         const struct mime_record_message *message, enum mime_record_list list)
+put_again(struct buffer *out, size_t start, size_t len)
 {
-    /* Sender and Reply-To default to From (§7.5.2). */
-    if ((list == MIME_RECORD_SENDER || list == MIME_RECORD_REPLY_TO) &&
-        message->addresses_count[list] == 0)
-        list = MIME_RECORD_FROM;
-    buffer_put_byte(out, ' ');
-    put_addresses(out, record, message->addresses_first[list], message->addresses_count[list]);
+    uint8_t *space = buffer_reserve(out, len);
+
+    if (!space)
+        return;
+    memcpy(space, buffer_slice(out).at + start, len);
+    buffer_commit(out, len);
+}
+
+/* From, Sender, Reply-To, To, Cc, Bcc; Sender and Reply-To default to From (§7.5.2). */
+static void
+put_lists(struct buffer *out, const struct mime_record *record,
+          const struct mime_record_message *message)
+{
+    static const enum mime_record_list lists[] = {MIME_RECORD_FROM,     MIME_RECORD_SENDER,
+                                                  MIME_RECORD_REPLY_TO, MIME_RECORD_TO,
+                                                  MIME_RECORD_CC,       MIME_RECORD_BCC};
+    size_t start = buffer_len(out), len = 0;
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        enum mime_record_list list = lists[i];
+        uint32_t count = message->addresses_count[list];
+        if (count == 0 && (list == MIME_RECORD_SENDER || list == MIME_RECORD_REPLY_TO)) {
+            put_again(out, start, len);
+            continue;
+        }
+        buffer_put_byte(out, ' ');
+        put_addresses(out, record, message->addresses_first[list], count);
+        if (list == MIME_RECORD_FROM)
+            len = buffer_len(out) - start;
+    }
 }
 
 static void
 put_summary(struct buffer *out, const struct mime_record *record, uint32_t index)
 {
-    static const enum mime_record_list lists[] = {MIME_RECORD_FROM,     MIME_RECORD_SENDER,
-                                                  MIME_RECORD_REPLY_TO, MIME_RECORD_TO,
-                                                  MIME_RECORD_CC,       MIME_RECORD_BCC};
     struct mime_record_message message;
 
     mime_record_message(record, index, &message);
@@ -63,8 +84,7 @@ put_summary(struct buffer *out, const struct mime_record *record, uint32_t index
     imap_put_nstring(out, message.date);
     buffer_put_byte(out, ' ');
     imap_put_nstring(out, message.subject);
-    for (size_t i = 0; i < COUNT_OF(lists); i++)
-        put_list(out, record, &message, lists[i]);
+    put_lists(out, record, &message);
     buffer_put_byte(out, ' ');
     imap_put_nstring(out, message.in_reply_to);
     buffer_put_byte(out, ' ');
@@ -223,8 +243,7 @@ end_parts(struct buffer *out, const struct mime_record *record, const struct mim
     buffer_put_byte(out, ')');
 }
 
-/* In the order of the parts; the ones that are open are kept in a stack. */
-/* A part and all that is in it. */
+/* A part and all that is in it, in the order of the parts; those that are open are in a stack. */
 static void
 put_tree(struct buffer *out, const struct mime_record *record, uint32_t first, uint32_t after,
          bool is_extensible)

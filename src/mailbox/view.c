@@ -16,7 +16,9 @@ enum { FORMAT_KEY_LEN = 1 };
 
 struct view {
     MDB_env *env;
-    MDB_txn *txn; /* NULL after an error that took it, until the next call */
+    MDB_txn *txn;       /* NULL after an error that took it, until the next call */
+    MDB_cursor *cursor; /* of txn; open while there are look-ups one after another */
+    unsigned lookups;   /* since the last change */
     MDB_dbi dbi;
     char *path;         /* owned */
     unsigned changes;   /* since it was opened, or has rested */
@@ -34,6 +36,7 @@ struct view_snapshot {
 };
 
 enum {
+    LOOKUPS_FEW = 4,          /* a cursor costs as much as some of them */
     SMALL_BYTES = 128 << 20,  /* of a view whose pages may all stay */
     TOUCHED_MAX = 2048,       /* each brings sixteen pages of 4 KiB into the map at most */
     RESTED_CHANGES_MAX = 256, /* each takes some pages at most: no more than a MiB or two */
@@ -120,9 +123,20 @@ begin(struct view *view)
     return view->txn ? 0 : error_of(mdb_txn_begin(view->env, NULL, 0, &view->txn));
 }
 
+/* Before anything changes, so that LMDB never has to move it. */
+static void
+drop_cursor(struct view *view)
+{
+    if (view->cursor)
+        mdb_cursor_close(view->cursor);
+    view->cursor = NULL;
+    view->lookups = 0;
+}
+
 static void
 abandon(struct view *view)
 {
+    drop_cursor(view);
     if (view->txn)
         mdb_txn_abort(view->txn);
     view->txn = NULL;
@@ -297,6 +311,17 @@ touch(struct view *view, struct slice key)
                      slice_of(view->lowest, (size_t)(view->highest - view->lowest) + 1));
 }
 
+/* A cursor begins where it is: what lies beside what was found last, as bodies that came together
+ * do, is found without coming from the root. */
+static int
+look_up(struct view *view, MDB_val *name, MDB_val *value)
+{
+    if (!view->cursor && view->lookups++ < LOOKUPS_FEW)
+        return mdb_get(view->txn, view->dbi, name, value);
+    int result = view->cursor ? 0 : mdb_cursor_open(view->txn, view->dbi, &view->cursor);
+    return result ? result : mdb_cursor_get(view->cursor, name, value, MDB_SET);
+}
+
 int
 view_get(struct view *view, struct slice key, struct slice *ret_value)
 {
@@ -305,7 +330,7 @@ view_get(struct view *view, struct slice key, struct slice *ret_value)
 
     touch(view, key);
     if (result == 0)
-        result = told(view, mdb_get(view->txn, view->dbi, &name, &value));
+        result = told(view, look_up(view, &name, &value));
     return result ? result : open_value(view, name, value, ret_value);
 }
 
@@ -315,6 +340,7 @@ view_put(struct view *view, struct slice key, struct slice value)
     int result = begin(view);
 
     view->changes++;
+    drop_cursor(view);
     return result ? result : told(view, put_checked(view->txn, view->dbi, key, value));
 }
 
@@ -325,6 +351,7 @@ view_del(struct view *view, struct slice key)
     int result = begin(view);
 
     view->changes++;
+    drop_cursor(view);
     if (result == 0)
         result = told(view, mdb_del(view->txn, view->dbi, &name, NULL));
     return result == -ENOENT ? 0 : result;
@@ -350,6 +377,7 @@ view_commit(struct view *view)
 {
     MDB_txn *txn = view->txn;
 
+    drop_cursor(view);
     view->txn = NULL;
     int result = txn ? told(view, mdb_txn_commit(txn)) : 0;
     int grown = grow_map(view), begun = begin(view);
@@ -368,6 +396,7 @@ view_empty(struct view *view)
 {
     int result = begin(view);
 
+    drop_cursor(view);
     if (result == 0)
         result = told(view, mdb_drop(view->txn, view->dbi, 0));
     return result ? result : told(view, put_format(view->txn, view->dbi));
