@@ -180,8 +180,10 @@ on_appended(struct imap_server *server, const struct access_store_note *note, st
     task->uid_validity = told->uid_validity;
     if (task->answered == task->count) {
         if (task->result == ACCESS_STORE_RESULT_OK)
-            imap_notify_own_messages(server, task->name, told->uid_validity, told->uid,
-                                     (uint32_t)task->count);
+            imap_notify_own_messages(server, task->name,
+                                     &(struct imap_growth){told->uid_validity, told->uid,
+                                                           (uint32_t)task->count,
+                                                           told->modseq_before, told->modseq});
         after_appends(server);
     }
 }

@@ -247,8 +247,10 @@ on_copied(struct imap_server *server, const struct access_store_note *note, stru
     for (size_t i = 0; i < told->sources.count; i++)
         count += told->sources.at[i].last - told->sources.at[i].first + 1;
     if (has_code)
-        imap_notify_own_messages(server, task->to, told->uid_validity, told->uid_first + count - 1,
-                                 count);
+        imap_notify_own_messages(server, task->to,
+                                 &(struct imap_growth){told->uid_validity,
+                                                       told->uid_first + count - 1, count,
+                                                       told->modseq_before, told->modseq});
     if (has_code && task->is_move) { /* before the messages go (RFC 6851 §4.3) */
         buffer_put_text(&server->output, "* OK ");
         put_copyuid(&server->output, told);

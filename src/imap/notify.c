@@ -196,18 +196,18 @@ imap_notify_own_entry(struct imap_server *server, struct slice name, struct slic
 }
 
 void
-imap_notify_own_messages(struct imap_server *server, struct slice name, uint32_t uid_validity,
-                         uint32_t uid_last, uint32_t count)
+imap_notify_own_messages(struct imap_server *server, struct slice name,
+                         const struct imap_growth *growth)
 {
     if (server->state == IMAP_SELECTED && server->notify && server->notify->items.at &&
-        server->view.mailbox->uid_validity == uid_validity)
-        imap_set_builder_add(&server->own, uid_last - count + 1, uid_last);
+        server->view.mailbox->uid_validity == growth->uid_validity)
+        imap_set_builder_add(&server->own, growth->uid_last - growth->count + 1, growth->uid_last);
     add_own(server, (struct imap_notify_own){
                         .name = name,
                         .events = IMAP_NOTIFY_NEW,
                         .entry = slice_of("", 0),
-                        .uid_next = uid_last + 1,
-                        .count = count,
+                        .modseq_before = growth->modseq_before,
+                        .modseq = growth->modseq,
                     });
 }
 
@@ -233,21 +233,25 @@ is_own_entry(const struct imap_notify *notify, struct slice name, struct slice e
     return false;
 }
 
-/* True when what was put into the mailbox is all that has come to it or gone. */
+/* True when what was put into the mailbox is all that has changed in it: each began where the one
+ * before had ended. */
 static bool
 is_own_growth(const struct imap_notify *notify, const struct access_store_mailbox_row *row,
-              uint32_t messages_before)
+              uint64_t modseq_known)
 {
-    uint32_t count = 0, uid_next = 0;
+    uint64_t modseq = modseq_known;
+    bool has_any = false;
 
     for (size_t i = 0; i < notify->own_count; i++) {
         const struct imap_notify_own *own = &notify->own[i];
         if (!(own->events & IMAP_NOTIFY_NEW) || !slice_equal(own->name, row->name))
             continue;
-        count += own->count;
-        uid_next = own->uid_next;
+        if (modseq > 0 && own->modseq_before != modseq)
+            return false;
+        modseq = own->modseq;
+        has_any = true;
     }
-    return count > 0 && row->uid_next == uid_next && row->messages == messages_before + count;
+    return has_any && row->modseq == modseq;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -341,7 +345,7 @@ compare_row(struct imap_server *server, const struct imap_notify_look *look,
     unsigned events = events_of(server, row);
 
     bool is_own = is_own_name(server->notify, row->name);
-    bool is_own_mail = is_own_growth(server->notify, row, known ? known->messages : 0);
+    bool is_own_mail = is_own_growth(server->notify, row, known ? known->modseq : 0);
     if (!known) {
         if (events & IMAP_NOTIFY_NAME && !is_own)
             put_list(server, row, true, slice_of("", 0));

@@ -50,8 +50,7 @@ struct imap_notify_own {
     struct slice name; /* of the mailbox */
     unsigned events;
     struct slice entry; /* of METADATA */
-    uint32_t uid_next;  /* of NEW: what the mailbox has then, if nobody else changed it, */
-    uint32_t count;     /* and by how many messages it has grown */
+    uint64_t modseq_before, modseq; /* of NEW: of the mailbox, before and then */
 };
 
 enum { IMAP_NOTIFY_OWN_MAX = 50 }; /* until the next look; of more the client hears */

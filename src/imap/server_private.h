@@ -267,12 +267,17 @@ void imap_compress_taken(struct imap_server *server, size_t len);
 /* Between commands: tells what NOTIFY asks for; true when it has begun something. */
 bool imap_notify_step(struct imap_server *server);
 void imap_notify_close(struct imap_notify **notify);
-/* What the client has done itself: to the names of mailboxes, to an annotation, or that messages up
- * to `uid_last` were put into a mailbox (`uid_validity` tells whether it is the selected one). */
+/* What the client has done itself: to the names of mailboxes, to an annotation, or that messages
+ * were put into a mailbox. */
 void imap_notify_own_name(struct imap_server *server, struct slice name);
 void imap_notify_own_entry(struct imap_server *server, struct slice name, struct slice entry);
-void imap_notify_own_messages(struct imap_server *server, struct slice name, uint32_t uid_validity,
-                              uint32_t uid_last, uint32_t count);
+struct imap_growth {
+    uint32_t uid_validity; /* tells whether it is the selected one */
+    uint32_t uid_last, count;
+    uint64_t modseq_before, modseq;
+};
+void imap_notify_own_messages(struct imap_server *server, struct slice name,
+                              const struct imap_growth *growth);
 
 /* ---- command_fetch.c ---- */
 /* FETCH of these places, with items as a client writes them. */

@@ -55,6 +55,17 @@ mailbox_find(struct store *store, account_id account, struct slice name, mailbox
 }
 
 enum store_result
+mailbox_modseq(struct store *store, account_id account, mailbox_id mailbox, uint64_t *ret_modseq)
+{
+    struct mailbox_entry entry;
+    enum store_result result = store_mailbox_load(store, account, mailbox, &entry);
+
+    if (result == STORE_OK)
+        *ret_modseq = entry.modseq;
+    return result;
+}
+
+enum store_result
 mailbox_get(struct store *store, account_id account, mailbox_id mailbox,
             struct mailbox_entry *ret_entry)
 {

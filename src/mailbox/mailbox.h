@@ -17,6 +17,10 @@ MUST_USE bool mailbox_name_is_valid(struct slice name);
 MUST_USE enum store_result mailbox_find(struct store *store, account_id account, struct slice name,
                                         mailbox_id *ret_mailbox);
 
+/* The number of its last change, as the draft has it. */
+MUST_USE enum store_result mailbox_modseq(struct store *store, account_id account,
+                                          mailbox_id mailbox, uint64_t *ret_modseq);
+
 /* Its record, as it is durable. `ret_entry->name` is valid until the next change. */
 MUST_USE enum store_result mailbox_get(struct store *store, account_id account, mailbox_id mailbox,
                                        struct mailbox_entry *ret_entry);

@@ -358,7 +358,8 @@ on_copy(struct lobby *lobby, const struct access_store_copy *ask)
 {
     struct lobby_box *box = box_of(lobby, ask->mailbox), *target = box_named(lobby, ask->to);
     struct access_store_uid_range sources[LOBBY_MESSAGES_MAX];
-    struct access_store_copied answer = {.uid_validity = 11, .sources = {sources, 0}};
+    struct access_store_copied answer = {
+        .uid_validity = 11, .modseq_before = lobby->modseq, .sources = {sources, 0}};
     bool is_move = ask->is_move;
     size_t count = box->count;
 
@@ -379,6 +380,7 @@ on_copy(struct lobby *lobby, const struct access_store_copy *ask)
         else
             at++;
     }
+    answer.modseq = lobby->modseq;
     give(lobby, (struct access_store_note){.kind = ACCESS_STORE_COPIED, .as.copied = answer});
 }
 
@@ -400,7 +402,7 @@ static void
 on_append(struct lobby *lobby, const struct access_store_append *ask, struct slice body)
 {
     struct lobby_box *box = box_named(lobby, ask->mailbox);
-    struct access_store_appended answer = {.uid_validity = 10};
+    struct access_store_appended answer = {.uid_validity = 10, .modseq_before = lobby->modseq};
 
     answer.result = box ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND;
     if (box)
@@ -410,6 +412,7 @@ on_append(struct lobby *lobby, const struct access_store_append *ask, struct sli
          i++)
         if (box_of(lobby, ask->replaced_mailbox)->messages[i]->uid == ask->replaced_uid)
             remove_message(lobby, box_of(lobby, ask->replaced_mailbox), i);
+    answer.modseq = lobby->modseq;
     give(lobby, (struct access_store_note){.kind = ACCESS_STORE_APPENDED, .as.appended = answer});
 }
 

@@ -17,6 +17,8 @@ tell(struct parcel *parcel, enum access_store_result result)
         .result = result,
         .uid_validity = parcel->uid_validity,
         .uid = parcel->recipients[0].uid,
+        .modseq_before = parcel->modseq_before,
+        .modseq = parcel->modseq,
     };
 
     if (!access || !access->channel)
@@ -238,6 +240,7 @@ bool
 imap_append_file(struct parcel *parcel)
 {
     struct reached target, source = {0};
+    struct store *store = parcel->role->store;
     enum store_result result = check(parcel, &target, &source);
     bool is_begun = false;
 
@@ -246,6 +249,8 @@ imap_append_file(struct parcel *parcel)
             result = check_keywords(LIST_ITEM(link, struct parcel, group_link), &target);
     if (result == STORE_OK)
         result = check_keywords(parcel, &target);
+    if (result == STORE_OK)
+        result = mailbox_modseq(store, target.account, target.mailbox, &parcel->modseq_before);
     parcel->store_result = result;
     if (result != STORE_OK)
         return result != STORE_TEMPORARY;
@@ -261,6 +266,8 @@ imap_append_file(struct parcel *parcel)
     }
     if (result == STORE_OK)
         result = remove_replaced(parcel, &source);
+    if (result == STORE_OK)
+        result = mailbox_modseq(store, target.account, target.mailbox, &parcel->modseq);
     parcel->store_result = result;
     return result == STORE_OK || !is_begun;
 }

@@ -10,7 +10,7 @@ struct imap_change {
     struct access_store_note note; /* its slices and lists lie in the arena */
     struct arena arena;
     struct slice user; /* who asks; job->account is whose mailbox it is */
-    uint64_t modseq_first, modseq_last;
+    uint64_t modseq_first, modseq_last; /* COPY: of the mailbox, before and then */
     uint32_t number; /* messages that went; uid of the first copy */
     uint32_t uid_validity;
     struct buffer told;  /* struct access_store_uid_range: modified, or sources */

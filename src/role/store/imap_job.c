@@ -347,6 +347,9 @@ copy_file(struct job *job)
         return;
     if (mailbox_get(store, target.account, target.mailbox, &entry) == STORE_OK)
         job->change->uid_validity = entry.uid_validity;
+    job->result = mailbox_modseq(store, target.account, target.mailbox, &job->change->modseq_first);
+    if (job->result != STORE_OK)
+        return;
     job->filed_to = target.account;
     buffer_init(&uids, SIZE_MAX / 2);
     bool is_kept = note->is_move && target.account == job->account;
@@ -358,6 +361,9 @@ copy_file(struct job *job)
         job->result = mailbox_account_has_room_for(store, target.account, &growth);
     if (job->result == STORE_OK)
         copy_all(job, &target, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
+    if (job->result == STORE_OK)
+        job->result =
+            mailbox_modseq(store, target.account, target.mailbox, &job->change->modseq_last);
     buffer_finish(&uids);
 }
 
@@ -370,6 +376,8 @@ copy_answer(struct job *job, enum store_result result)
         .result = imap_result_of(result),
         .uid_validity = job->change->uid_validity,
         .uid_first = job->change->number,
+        .modseq_before = job->change->modseq_first,
+        .modseq = job->change->modseq_last,
         .sources = told_list(&job->change->told),
     };
 

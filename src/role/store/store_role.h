@@ -121,6 +121,7 @@ struct parcel {
     uint32_t replaced_uid;
     bool is_replaced_gone; /* it was not there any more */
     uint32_t uid_validity;
+    uint64_t modseq_before, modseq; /* the lead's: of the mailbox, before and then */
     enum store_result store_result;
     struct parcel *lead;    /* of its group, once that has come */
     struct list group;      /* the lead's: the others, in their order */
