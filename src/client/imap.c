@@ -2,38 +2,25 @@
 #include "client/imap.h"
 
 #include "client/folder.h"
+#include "client/talk.h"
 #include "imap/grammar.h"
 
-#include "client/login.h"
-
+#include <stdio.h>
 #include <stdlib.h>
 
 struct client_imap {
     struct imap_client *engine;
-    struct client_wire *wire;
-    struct login login;
-    struct slice input; /* what the engine has not taken yet */
-    bool is_in, is_over;
-    bool is_answered, is_ok; /* the question that runs */
-    bool is_idling;          /* the server has let IDLE begin: before that, DONE is not heard */
-    bool is_changed;         /* in IDLE: something came */
-    int watched;             /* a descriptor that ends a wait; -1: none */
+    struct talk talk;
+    bool is_idling;  /* the server has let IDLE begin: before that, DONE is not heard */
+    bool is_changed; /* in IDLE: something came */
+    int watched;     /* a descriptor that ends a wait; -1: none */
     client_imap_fn fn;
     void *context;
     struct slice message; /* of APPEND: what is left of it */
     char code[4096];      /* COPYUID has sets */
-    enum client_problem_kind end;
-    char why[512];
 };
 
 /* ---- events -------------------------------------------------------------------------------- */
-
-static void
-keep_reason(struct client_imap *imap, enum client_problem_kind kind, struct slice text)
-{
-    imap->end = kind;
-    (void)snprintf(imap->why, sizeof(imap->why), "%.*s", CLIENT_TEXT(text));
-}
 
 static void
 take_close(struct client_imap *imap, const struct imap_client_event *event)
@@ -53,16 +40,16 @@ take_close(struct client_imap *imap, const struct imap_client_event *event)
         [IMAP_CLIENT_CLOSE_LOST] = {CLIENT_PROBLEM_UNREACHABLE, "the connection was lost"},
     };
 
-    imap->is_over = imap->is_answered = true;
-    imap->is_ok = false;
-    if (imap->end != CLIENT_PROBLEM_NONE)
+    imap->talk.is_over = imap->talk.is_answered = true;
+    imap->talk.is_ok = false;
+    if (imap->talk.end != CLIENT_PROBLEM_NONE)
         return;
     bool is_later = slice_equal_nocase(event->code, SLICE("UNAVAILABLE")) ||
                     slice_equal_nocase(event->code, SLICE("INUSE")) ||
                     slice_equal_nocase(event->code, SLICE("LIMIT")) ||
-                    (imap->is_in && event->close == IMAP_CLIENT_CLOSE_REFUSED);
-    keep_reason(imap, is_later ? CLIENT_PROBLEM_TEMPORARY : ends[event->close].kind,
-                event->text.len > 0 ? event->text : slice_of_string(ends[event->close].text));
+                    (imap->talk.is_in && event->close == IMAP_CLIENT_CLOSE_REFUSED);
+    talk_fail(&imap->talk, is_later ? CLIENT_PROBLEM_TEMPORARY : ends[event->close].kind,
+              event->text.len > 0 ? event->text : slice_of_string(ends[event->close].text));
 }
 
 static void
@@ -73,46 +60,37 @@ take_reply(struct client_imap *imap, const struct imap_client_event *event)
     bool is_later = slice_equal_nocase(event->code, SLICE("UNAVAILABLE")) ||
                     slice_equal_nocase(event->code, SLICE("INUSE"));
 
-    imap->is_answered = true;
-    imap->is_ok = event->result == IMAP_CLIENT_OK;
+    imap->talk.is_answered = true;
+    imap->talk.is_ok = event->result == IMAP_CLIENT_OK;
     (void)snprintf(imap->code, sizeof(imap->code), "%.*s", CLIENT_TEXT(event->code));
-    if (!imap->is_ok)
-        keep_reason(imap,
-                    is_missing ? CLIENT_PROBLEM_MISSING
-                    : is_later ? CLIENT_PROBLEM_TEMPORARY
-                               : CLIENT_PROBLEM_REFUSED,
-                    event->text);
+    if (!imap->talk.is_ok)
+        talk_fail(&imap->talk,
+                  is_missing ? CLIENT_PROBLEM_MISSING
+                  : is_later ? CLIENT_PROBLEM_TEMPORARY
+                             : CLIENT_PROBLEM_REFUSED,
+                  event->text);
 }
 
 static void
 respond(struct client_imap *imap, const struct imap_client_event *event)
 {
     struct slice response;
-    bool is_first = event->kind == IMAP_CLIENT_EVENT_AUTH;
 
-    if (is_first ? login_begin(&imap->login, imap->wire, event->mechanism, &response)
-                 : login_step(&imap->login, event->bytes, &response)) {
+    if (event->kind == IMAP_CLIENT_EVENT_AUTH
+            ? talk_begin_sasl(&imap->talk, event->mechanism, &response)
+            : talk_step_sasl(&imap->talk, event->bytes, &response))
         imap_client_respond(imap->engine, response, client_now());
-        return;
-    }
-    keep_reason(imap, CLIENT_PROBLEM_LOGIN, SLICE("the server has not proven that it knows us"));
-    imap_client_give_up(imap->engine, client_now());
+    else
+        imap_client_give_up(imap->engine, client_now());
 }
 
 static void
 start_tls(struct client_imap *imap)
 {
-    struct client_problem problem = {0};
-
-    if (imap->input.len > 0) {
-        keep_reason(imap, CLIENT_PROBLEM_PROTOCOL, SLICE("the server goes on before TLS begins"));
-        imap_client_input_ended(imap->engine);
-    } else if (!client_wire_start_tls(imap->wire, &problem)) {
-        keep_reason(imap, problem.kind, slice_of_string(problem.text));
-        imap_client_input_ended(imap->engine);
-    } else {
+    if (talk_start_tls(&imap->talk))
         imap_client_tls_started(imap->engine, client_now());
-    }
+    else
+        imap_client_input_ended(imap->engine);
 }
 
 static void
@@ -127,11 +105,7 @@ take_event(struct client_imap *imap, const struct imap_client_event *event)
         respond(imap, event);
         break;
     case IMAP_CLIENT_EVENT_LOGGED_IN:
-        imap->is_in = login_end(&imap->login);
-        if (!imap->is_in)
-            keep_reason(imap, CLIENT_PROBLEM_LOGIN,
-                        SLICE("the server has not proven that it knows us"));
-        imap->is_answered = true;
+        talk_logged_in(&imap->talk);
         break;
     case IMAP_CLIENT_EVENT_REPLY:
         take_reply(imap, event);
@@ -153,7 +127,7 @@ take_event(struct client_imap *imap, const struct imap_client_event *event)
     case IMAP_CLIENT_EVENT_IDLING:
         if (event->kind == IMAP_CLIENT_EVENT_IDLING) {
             imap->is_idling = true;
-            client_wire_watch(imap->wire, imap->watched);
+            client_wire_watch(imap->talk.wire, imap->watched);
         }
         imap->is_changed = imap->is_changed || (event->kind != IMAP_CLIENT_EVENT_IDLING &&
                                                 event->kind != IMAP_CLIENT_EVENT_NOTICE);
@@ -171,13 +145,13 @@ move(struct client_imap *imap, struct instant deadline)
     bool is_mine = instant_is_before(deadline, own);
     size_t sent;
 
-    switch (client_wire_move(imap->wire, imap_client_output(imap->engine), &sent, &imap->input,
-                             is_mine ? deadline : own)) {
+    switch (client_wire_move(imap->talk.wire, imap_client_output(imap->engine), &sent,
+                             &imap->talk.input, is_mine ? deadline : own)) {
     case CLIENT_WIRE_MOVED:
         imap_client_sent(imap->engine, sent);
         break;
     case CLIENT_WIRE_SILENCE: /* of the server; or the watched descriptor is not silent */
-        client_wire_watch(imap->wire, -1);
+        client_wire_watch(imap->talk.wire, -1);
         if (is_mine || instant_is_before(client_now(), own))
             imap_client_done(imap->engine, client_now());
         else
@@ -197,21 +171,21 @@ run(struct client_imap *imap, bool is_idle, struct instant deadline)
     struct imap_client_event event;
     bool is_done = !is_idle;
 
-    while (!imap->is_answered) {
+    while (!imap->talk.is_answered) {
         if (imap_client_next(imap->engine, &event)) {
             take_event(imap, &event);
             continue;
         }
         if (!is_done && imap->is_idling && imap->is_changed) {
-            client_wire_watch(imap->wire, -1);
+            client_wire_watch(imap->talk.wire, -1);
             imap_client_done(imap->engine, client_now());
             is_done = true;
         }
         size_t put = imap_client_append_put(imap->engine, imap->message, client_now());
         imap->message = slice_skip(imap->message, put);
-        size_t taken = imap_client_feed(imap->engine, imap->input, client_now());
-        imap->input = slice_skip(imap->input, taken);
-        if (taken == 0 && imap->input.len == 0)
+        size_t taken = imap_client_feed(imap->engine, imap->talk.input, client_now());
+        imap->talk.input = slice_skip(imap->talk.input, taken);
+        if (taken == 0 && imap->talk.input.len == 0)
             move(imap, is_done || !imap->is_idling ? INSTANT_NEVER : deadline);
     }
 }
@@ -219,28 +193,21 @@ run(struct client_imap *imap, bool is_idle, struct instant deadline)
 /* ---- questions ----------------------------------------------------------------------------- */
 
 static bool
-tell(struct client_imap *imap, struct client_problem *problem)
-{
-    return client_problem_set(problem, imap->end ? imap->end : CLIENT_PROBLEM_PROTOCOL, "%s: %s",
-                              imap->login.from->account->incoming.host, imap->why);
-}
-
-static bool
 begin(struct client_imap *imap, const struct imap_client_question *question, client_imap_fn fn,
       void *context, struct client_problem *problem)
 {
-    imap->is_answered = imap->is_ok = imap->is_changed = imap->is_idling = false;
+    imap->talk.is_answered = imap->talk.is_ok = imap->is_changed = imap->is_idling = false;
     imap->code[0] = '\0';
-    if (imap->is_over)
-        return tell(imap, problem);
-    imap->end = CLIENT_PROBLEM_NONE;
+    if (imap->talk.is_over)
+        return talk_tell(&imap->talk, problem);
+    imap->talk.end = CLIENT_PROBLEM_NONE;
     imap->fn = fn;
     imap->context = context;
     return imap_client_ask(imap->engine, question, client_now()) ||
            client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                               "%s: the question cannot be sent: a name or text in it is too long "
                               "or has characters that it must not have",
-                              imap->login.from->account->incoming.host);
+                              imap->talk.login.from->account->incoming.host);
 }
 
 bool
@@ -250,7 +217,7 @@ client_imap_ask(struct client_imap *imap, const struct imap_client_question *que
     if (!begin(imap, question, fn, context, problem))
         return false;
     run(imap, false, INSTANT_NEVER);
-    return imap->is_ok || tell(imap, problem);
+    return imap->talk.is_ok || talk_tell(&imap->talk, problem);
 }
 
 bool
@@ -335,22 +302,22 @@ client_imap_wait(struct client_imap *imap, struct instant deadline, client_imap_
     struct slice input;
     size_t sent;
 
-    if (!has_idle && !imap->is_over) {
-        client_wire_watch(imap->wire, imap->watched);
+    if (!has_idle && !imap->talk.is_over) {
+        client_wire_watch(imap->talk.wire, imap->watched);
         enum client_wire_event event =
-            client_wire_move(imap->wire, SLICE(""), &sent, &input, deadline);
+            client_wire_move(imap->talk.wire, SLICE(""), &sent, &input, deadline);
         if (event == CLIENT_WIRE_MOVED)
-            imap->input = input;
+            imap->talk.input = input;
         else if (event == CLIENT_WIRE_ENDED)
             imap_client_input_ended(imap->engine);
-        client_wire_watch(imap->wire, -1);
+        client_wire_watch(imap->talk.wire, -1);
     }
     if (!begin(imap, &question, fn, context, problem))
         return false;
     run(imap, has_idle, deadline);
-    if (!imap->is_over)
-        client_wire_watch(imap->wire, -1);
-    return imap->is_ok || tell(imap, problem);
+    if (!imap->talk.is_over)
+        client_wire_watch(imap->talk.wire, -1);
+    return imap->talk.is_ok || talk_tell(&imap->talk, problem);
 }
 
 void
@@ -368,7 +335,7 @@ client_imap_code(const struct client_imap *imap)
 bool
 client_imap_is_open(const struct client_imap *imap)
 {
-    return !imap->is_over;
+    return !imap->talk.is_over;
 }
 
 struct imap_client_facts
@@ -408,25 +375,18 @@ open_engine(const struct client_login *login)
 static bool
 log_in(struct client_imap *imap, struct client_problem *problem)
 {
-    const struct client_account *account = imap->login.from->account;
-    struct client_wire_options options = {.host = account->incoming.host,
-                                          .port = account->incoming.port,
-                                          .is_secure = account->incoming.is_secure,
-                                          .trust_file = account->trust};
-
-    imap->engine = open_engine(imap->login.from);
+    imap->engine = open_engine(imap->talk.login.from);
     if (!imap->engine)
         return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                                   "name or password cannot be sent: empty, or too long");
     imap_client_begin(imap->engine, client_now());
-    imap->wire = client_wire_open(&options, problem);
-    if (!imap->wire) {
+    if (!talk_connect(&imap->talk, problem)) {
         imap_client_input_ended(imap->engine);
         return false;
     }
     imap_client_connected(imap->engine, client_now());
     run(imap, false, INSTANT_NEVER);
-    return imap->is_in || tell(imap, problem);
+    return imap->talk.is_in || talk_tell(&imap->talk, problem);
 }
 
 struct client_imap *
@@ -436,9 +396,9 @@ client_imap_open(const struct client_login *login, struct client_problem *proble
 
     if (!imap)
         abort();
-    imap->login.from = login;
+    imap->talk.login.from = login;
     imap->watched = -1;
-    imap->input = imap->message = SLICE("");
+    imap->talk.input = imap->message = SLICE("");
     if (!log_in(imap, problem))
         client_imap_close(&imap);
     return imap;
@@ -450,18 +410,16 @@ client_imap_close(struct client_imap **imap)
     struct client_imap *i = *imap;
     struct imap_client_question logout = {.command = IMAP_CLIENT_LOGOUT_NOW};
     struct client_problem unused = {0};
-    size_t sent;
+    struct slice last_words = SLICE("");
 
     if (!i)
         return;
-    if (i->is_in && !i->is_over)
+    if (i->talk.is_in && !i->talk.is_over)
         (void)client_imap_ask(i, &logout, NULL, NULL, &unused);
-    else if (i->wire && i->engine) /* what is polite to say at the end */
-        (void)client_wire_move(i->wire, imap_client_output(i->engine), &sent, &i->input,
-                               client_now());
-    (void)login_end(&i->login);
+    else if (i->engine)
+        last_words = imap_client_output(i->engine);
+    talk_close(&i->talk, last_words);
     imap_client_close(&i->engine);
-    client_wire_close(&i->wire);
     free(i);
     *imap = NULL;
 }

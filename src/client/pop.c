@@ -2,7 +2,7 @@
 #include "client/pop.h"
 
 #include "base/arena.h"
-#include "client/login.h"
+#include "client/talk.h"
 #include "pop3/client.h"
 
 #include <stdlib.h>
@@ -13,28 +13,14 @@ enum { IDS_MAX = 256 << 20 };
 
 struct client_pop {
     struct pop3_client *engine;
-    struct client_wire *wire;
-    struct login login;
+    struct talk talk;
     struct arena arena;
     struct client_pop_message *messages; /* count + 1, from 1 on */
     uint32_t count;
-    struct slice input; /* what the engine has not taken yet */
-    bool is_in, is_over;
-    /* Of the question that runs. */
-    bool is_answered, is_ok;
     struct buffer *body; /* where a message goes; or NULL */
-    enum client_problem_kind end;
-    char why[512];
 };
 
 /* ---- events -------------------------------------------------------------------------------- */
-
-static void
-keep_reason(struct client_pop *pop, enum client_problem_kind kind, struct slice text)
-{
-    pop->end = kind;
-    (void)snprintf(pop->why, sizeof(pop->why), "%.*s", CLIENT_TEXT(text));
-}
 
 static void
 take_close(struct client_pop *pop, const struct pop3_client_event *event)
@@ -54,15 +40,15 @@ take_close(struct client_pop *pop, const struct pop3_client_event *event)
         [POP3_CLIENT_CLOSE_LOST] = {CLIENT_PROBLEM_UNREACHABLE, "the connection was lost"},
     };
 
-    pop->is_over = pop->is_answered = true;
-    pop->is_ok = event->close == POP3_CLIENT_CLOSE_DONE;
-    if (event->close == POP3_CLIENT_CLOSE_DONE || pop->end != CLIENT_PROBLEM_NONE)
+    pop->talk.is_over = pop->talk.is_answered = true;
+    pop->talk.is_ok = event->close == POP3_CLIENT_CLOSE_DONE;
+    if (event->close == POP3_CLIENT_CLOSE_DONE || pop->talk.end != CLIENT_PROBLEM_NONE)
         return;
     bool is_busy = slice_equal_nocase(event->code, SLICE("IN-USE")) ||
                    slice_starts_with_nocase(event->code, SLICE("SYS/TEMP")) ||
                    slice_equal_nocase(event->code, SLICE("LOGIN-DELAY"));
-    keep_reason(pop, is_busy ? CLIENT_PROBLEM_TEMPORARY : ends[event->close].kind,
-                event->text.len > 0 ? event->text : slice_of_string(ends[event->close].text));
+    talk_fail(&pop->talk, is_busy ? CLIENT_PROBLEM_TEMPORARY : ends[event->close].kind,
+              event->text.len > 0 ? event->text : slice_of_string(ends[event->close].text));
 }
 
 static void
@@ -80,46 +66,37 @@ take_item(struct client_pop *pop, const struct pop3_client_event *event)
 static void
 take_reply(struct client_pop *pop, const struct pop3_client_event *event)
 {
-    pop->is_ok = event->is_ok;
+    pop->talk.is_ok = event->is_ok;
     if (!event->is_ok)
-        keep_reason(pop, CLIENT_PROBLEM_REFUSED, event->text);
+        talk_fail(&pop->talk, CLIENT_PROBLEM_REFUSED, event->text);
     if (event->is_ok && event->command == POP3_CLIENT_STAT)
         pop->count = event->number;
     /* What has more than one line is answered by END. */
     bool is_long = event->command == POP3_CLIENT_LIST || event->command == POP3_CLIENT_UIDL ||
                    event->command == POP3_CLIENT_RETR || event->command == POP3_CLIENT_TOP;
-    pop->is_answered = pop->is_answered || !event->is_ok || !is_long;
+    pop->talk.is_answered = pop->talk.is_answered || !event->is_ok || !is_long;
 }
 
 static void
 respond(struct client_pop *pop, const struct pop3_client_event *event)
 {
     struct slice response;
-    bool is_first = event->kind == POP3_CLIENT_EVENT_AUTH;
 
-    if (is_first ? login_begin(&pop->login, pop->wire, event->mechanism, &response)
-                 : login_step(&pop->login, event->bytes, &response)) {
+    if (event->kind == POP3_CLIENT_EVENT_AUTH
+            ? talk_begin_sasl(&pop->talk, event->mechanism, &response)
+            : talk_step_sasl(&pop->talk, event->bytes, &response))
         pop3_client_respond(pop->engine, response, client_now());
-        return;
-    }
-    keep_reason(pop, CLIENT_PROBLEM_LOGIN, SLICE("the server has not proven that it knows us"));
-    pop3_client_give_up(pop->engine, client_now());
+    else
+        pop3_client_give_up(pop->engine, client_now());
 }
 
 static void
 start_tls(struct client_pop *pop)
 {
-    struct client_problem problem = {0};
-
-    if (pop->input.len > 0) {
-        keep_reason(pop, CLIENT_PROBLEM_PROTOCOL, SLICE("the server goes on before TLS begins"));
-        pop3_client_input_ended(pop->engine);
-    } else if (!client_wire_start_tls(pop->wire, &problem)) {
-        keep_reason(pop, problem.kind, slice_of_string(problem.text));
-        pop3_client_input_ended(pop->engine);
-    } else {
+    if (talk_start_tls(&pop->talk))
         pop3_client_tls_started(pop->engine, client_now());
-    }
+    else
+        pop3_client_input_ended(pop->engine);
 }
 
 static void
@@ -134,11 +111,7 @@ take_event(struct client_pop *pop, const struct pop3_client_event *event)
         respond(pop, event);
         break;
     case POP3_CLIENT_EVENT_LOGGED_IN:
-        pop->is_in = login_end(&pop->login);
-        if (!pop->is_in)
-            keep_reason(pop, CLIENT_PROBLEM_LOGIN,
-                        SLICE("the server has not proven that it knows us"));
-        pop->is_answered = true;
+        talk_logged_in(&pop->talk);
         break;
     case POP3_CLIENT_EVENT_REPLY:
         take_reply(pop, event);
@@ -151,7 +124,7 @@ take_event(struct client_pop *pop, const struct pop3_client_event *event)
             buffer_put(pop->body, event->bytes);
         break;
     case POP3_CLIENT_EVENT_END:
-        pop->is_answered = true;
+        pop->talk.is_answered = true;
         break;
     case POP3_CLIENT_EVENT_CLOSE:
         take_close(pop, event);
@@ -167,16 +140,16 @@ run(struct client_pop *pop)
     size_t sent;
 
     for (;;) {
-        while (!pop->is_answered && pop3_client_next(pop->engine, &event))
+        while (!pop->talk.is_answered && pop3_client_next(pop->engine, &event))
             take_event(pop, &event);
-        if (pop->is_answered)
+        if (pop->talk.is_answered)
             return;
-        size_t taken = pop3_client_feed(pop->engine, pop->input, client_now());
-        pop->input = slice_skip(pop->input, taken);
+        size_t taken = pop3_client_feed(pop->engine, pop->talk.input, client_now());
+        pop->talk.input = slice_skip(pop->talk.input, taken);
         if (taken > 0)
             continue;
-        switch (client_wire_move(pop->wire, pop3_client_output(pop->engine), &sent, &pop->input,
-                                 pop3_client_deadline(pop->engine))) {
+        switch (client_wire_move(pop->talk.wire, pop3_client_output(pop->engine), &sent,
+                                 &pop->talk.input, pop3_client_deadline(pop->engine))) {
         case CLIENT_WIRE_MOVED:
             pop3_client_sent(pop->engine, sent);
             break;
@@ -193,23 +166,16 @@ run(struct client_pop *pop)
 /* ---- questions ----------------------------------------------------------------------------- */
 
 static bool
-tell(struct client_pop *pop, struct client_problem *problem)
-{
-    return client_problem_set(problem, pop->end ? pop->end : CLIENT_PROBLEM_PROTOCOL, "%s: %s",
-                              pop->login.from->account->incoming.host, pop->why);
-}
-
-static bool
 ask(struct client_pop *pop, enum pop3_client_command command, uint32_t number, uint32_t lines)
 {
-    pop->is_answered = pop->is_ok = false;
-    pop->end = CLIENT_PROBLEM_NONE;
-    if (pop->is_over || !pop3_client_ask(pop->engine, command, number, lines, client_now())) {
-        keep_reason(pop, CLIENT_PROBLEM_UNREACHABLE, SLICE("the session has ended"));
+    pop->talk.is_answered = pop->talk.is_ok = false;
+    pop->talk.end = CLIENT_PROBLEM_NONE;
+    if (pop->talk.is_over || !pop3_client_ask(pop->engine, command, number, lines, client_now())) {
+        talk_fail(&pop->talk, CLIENT_PROBLEM_UNREACHABLE, SLICE("the session has ended"));
         return false;
     }
     run(pop);
-    return pop->is_ok && (!pop->is_over || command == POP3_CLIENT_QUIT);
+    return pop->talk.is_ok && (!pop->talk.is_over || command == POP3_CLIENT_QUIT);
 }
 
 /* STAT, LIST and UIDL: what client_pop_message tells. */
@@ -217,7 +183,7 @@ static bool
 look_round(struct client_pop *pop, struct client_problem *problem)
 {
     if (!ask(pop, POP3_CLIENT_STAT, 0, 0))
-        return tell(pop, problem);
+        return talk_tell(&pop->talk, problem);
     if (pop->count > POP3_CLIENT_LIST_MAX)
         return client_problem_set(problem, CLIENT_PROBLEM_TOO_LARGE, "%u messages", pop->count);
     pop->messages = ARENA_ARRAY(&pop->arena, struct client_pop_message, (size_t)pop->count + 1);
@@ -226,9 +192,9 @@ look_round(struct client_pop *pop, struct client_problem *problem)
     if (pop->count == 0)
         return true;
     if (!ask(pop, POP3_CLIENT_LIST, 0, 0))
-        return tell(pop, problem);
-    if (!ask(pop, POP3_CLIENT_UIDL, 0, 0) && pop->is_over) /* optional: RFC 1939 §7 */
-        return tell(pop, problem);
+        return talk_tell(&pop->talk, problem);
+    if (!ask(pop, POP3_CLIENT_UIDL, 0, 0) && pop->talk.is_over) /* optional: RFC 1939 §7 */
+        return talk_tell(&pop->talk, problem);
     return !arena_failed(&pop->arena) ||
            client_problem_set(problem, CLIENT_PROBLEM_TOO_LARGE, "the unique ids are too long");
 }
@@ -256,25 +222,18 @@ open_engine(const struct client_login *login)
 static bool
 log_in(struct client_pop *pop, struct client_problem *problem)
 {
-    const struct client_account *account = pop->login.from->account;
-    struct client_wire_options options = {.host = account->incoming.host,
-                                          .port = account->incoming.port,
-                                          .is_secure = account->incoming.is_secure,
-                                          .trust_file = account->trust};
-
-    pop->engine = open_engine(pop->login.from);
+    pop->engine = open_engine(pop->talk.login.from);
     if (!pop->engine)
         return client_problem_set(problem, CLIENT_PROBLEM_SETTINGS,
                                   "name or password cannot be sent: empty, or too long");
     pop3_client_begin(pop->engine, client_now());
-    pop->wire = client_wire_open(&options, problem);
-    if (!pop->wire) {
+    if (!talk_connect(&pop->talk, problem)) {
         pop3_client_input_ended(pop->engine);
         return false;
     }
     pop3_client_connected(pop->engine, client_now());
     run(pop);
-    return pop->is_in || tell(pop, problem);
+    return pop->talk.is_in || talk_tell(&pop->talk, problem);
 }
 
 struct client_pop *
@@ -284,8 +243,8 @@ client_pop_open(const struct client_login *login, struct client_problem *problem
 
     if (!pop)
         abort();
-    pop->login.from = login;
-    pop->input = SLICE("");
+    pop->talk.login.from = login;
+    pop->talk.input = SLICE("");
     arena_init(&pop->arena, IDS_MAX);
     if (!log_in(pop, problem) || !look_round(pop, problem))
         client_pop_close(&pop);
@@ -313,7 +272,7 @@ read_into(struct client_pop *pop, enum pop3_client_command command, uint32_t num
     bool is_done = ask(pop, command, number, lines);
     pop->body = NULL;
     if (!is_done)
-        return tell(pop, problem);
+        return talk_tell(&pop->talk, problem);
     return !buffer_overflowed(out) ||
            client_problem_set(problem, CLIENT_PROBLEM_TOO_LARGE, "message %u is too large", number);
 }
@@ -339,29 +298,25 @@ client_pop_top(struct client_pop *pop, uint32_t number, uint32_t lines, struct b
 bool
 client_pop_delete(struct client_pop *pop, uint32_t number, struct client_problem *problem)
 {
-    return ask(pop, POP3_CLIENT_DELE, number, 0) || tell(pop, problem);
+    return ask(pop, POP3_CLIENT_DELE, number, 0) || talk_tell(&pop->talk, problem);
 }
 
 bool
 client_pop_quit(struct client_pop *pop, struct client_problem *problem)
 {
-    return ask(pop, POP3_CLIENT_QUIT, 0, 0) || tell(pop, problem);
+    return ask(pop, POP3_CLIENT_QUIT, 0, 0) || talk_tell(&pop->talk, problem);
 }
 
 void
 client_pop_close(struct client_pop **pop)
 {
     struct client_pop *p = *pop;
-    size_t sent;
 
     if (!p)
         return;
-    (void)login_end(&p->login);
-    if (p->wire && p->engine) /* a QUIT that is not waited for */
-        (void)client_wire_move(p->wire, pop3_client_output(p->engine), &sent, &p->input,
-                               client_now());
+    /* A QUIT that is not waited for. */
+    talk_close(&p->talk, p->engine ? pop3_client_output(p->engine) : SLICE(""));
     pop3_client_close(&p->engine);
-    client_wire_close(&p->wire);
     arena_finish(&p->arena);
     free(p);
     *pop = NULL;
