@@ -103,30 +103,45 @@ find_from(struct slice header, struct slice *ret_value)
     return count == 1;
 }
 
-bool
-dkim_collection_author(const struct dkim_collection *collection, struct buffer *ret_domain)
+static void
+put_author(const struct address *author, struct buffer *ret_address)
 {
+    struct address local = *author;
+
+    local.domain = SLICE("");
+    address_put_spec(ret_address, &local);
+    buffer_put_byte(ret_address, '@');
+    for (size_t i = 0; i < author->domain.len; i++)
+        buffer_put_byte(ret_address, byte_to_lower(author->domain.at[i]));
+}
+
+bool
+dkim_collection_author(const struct dkim_collection *collection, struct buffer *ret_address)
+{
+    const unsigned harmless = ADDRESS_OBS_PHRASE | ADDRESS_QUOTED_WORD;
     struct address_list list;
     struct arena arena;
-    struct slice value, domain = SLICE("");
-    bool is_one = !collection->is_too_long && find_from(buffer_slice(&collection->header), &value);
+    struct slice value;
 
-    if (!is_one)
+    if (collection->is_too_long || !find_from(buffer_slice(&collection->header), &value))
         return false;
     arena_init(&arena, FROM_ARENA_MAX);
     address_list_parse(&arena, value, &list);
-    is_one = !list.is_cut;
-    for (const struct address *one = list.first; one && is_one; one = one->next) {
-        if (one->kind != ADDRESS_MAILBOX)
-            continue;
-        is_one = one->domain.len > 0 && one->domain.len <= DKIM_DOMAIN_MAX &&
-                 (domain.len == 0 || slice_equal_nocase(domain, one->domain));
-        domain = one->domain;
-    }
-    for (size_t i = 0; is_one && i < domain.len; i++)
-        buffer_put_byte(ret_domain, byte_to_lower(domain.at[i]));
+    const struct address *author = list.first;
+    bool is_one = list.count == 1 && !list.is_cut && author->kind == ADDRESS_MAILBOX &&
+                  !(list.defects & ~harmless) && author->local.len > 0 && author->domain.len > 0;
+    if (is_one)
+        put_author(author, ret_address);
     arena_finish(&arena);
-    return is_one && domain.len > 0;
+    return is_one && !buffer_overflowed(ret_address);
+}
+
+struct slice
+dkim_author_domain(struct slice address)
+{
+    size_t at = slice_find_last_byte(address, '@');
+
+    return slice_skip(address, at < address.len ? at + 1 : address.len);
 }
 
 /* The last field of this name before `end`, which is moved to it (RFC 6376 §5.4.2: from the bottom

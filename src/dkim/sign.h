@@ -11,6 +11,7 @@ enum {
     DKIM_HEADER_MAX = 60000, /* octets; a message with a longer header is not signed */
     DKIM_NAMES_MAX = 4096,   /* of h= */
     DKIM_DOMAIN_MAX = 255,
+    DKIM_AUTHOR_MAX = 320, /* local part, "@", domain */
     DKIM_FIELD_MAX = 8192, /* of a DKIM-Signature: field that is made here */
 };
 
@@ -30,10 +31,12 @@ void dkim_collection_begin(struct dkim_collection *collection);
 void dkim_collection_take(struct dkim_collection *collection, struct slice piece);
 void dkim_collection_finish(struct dkim_collection *collection);
 
-/* The message is over. Puts the domain of its author, lower case: From: must be there once and name
- * addresses of one domain. False when it cannot be signed. */
+/* The message is over. Puts the address of its author, the domain in lower case: From: must be there
+ * once and name one address, in a way that all read alike. False when it cannot be signed. */
 MUST_USE bool dkim_collection_author(const struct dkim_collection *collection,
-                                     struct buffer *ret_domain);
+                                     struct buffer *ret_address);
+/* What stands behind the "@" of such an address. */
+struct slice dkim_author_domain(struct slice address);
 
 /* What is to be signed. */
 struct dkim_content {

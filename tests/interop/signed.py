@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """What our users send from a domain that has keys is signed (DKIM), with RSA and Ed25519, and dkimpy, which
 Debian has, finds both signatures good, whatever the body is like; what strangers send in that domain's
-name is not. The keys are in one process only. $FACTEUR names the program."""
+name, or a user in another's, is not. $FACTEUR names the program."""
 import sys
 import unittest
 
@@ -54,6 +54,16 @@ class Dkim(unittest.TestCase):
             verifier = dkim.DKIM(message)
             self.assertEqual([verifier.verify(index, dnsfunc=self.record) for index in (0, 1)], [True, True], subject)
             self.assertFalse(dkim.DKIM(message.replace(b"\r\nSubject: ", b"\r\nTo: x@y.test\r\nSubject: ", 1)).verify(dnsfunc=self.record))
+
+    def test_only_own_addresses_are_signed(self):
+        """A user's addresses are those whose mail reaches him."""
+        self.office.tool("alias", "add", "sales@example.test", BOB)
+        authors = {BOB: 2, "sales@example.test": 2, ALICE: 0, "sales@elsewhere.test": 0, f"{BOB}, {ALICE}": 0}
+        for author, count in authors.items():
+            with self.office.smtp(BOB) as client:
+                client.sendmail(BOB, [ALICE], f"From: {author}\r\nSubject: as {author}\r\n\r\nHi.\r\n".encode())
+            self.assertEqual(self.office.find(f"as {author}").count(b"DKIM-Signature"), count, author)
+        self.assertIn("not_signed", self.office.log_text())
 
     def test_strangers_are_not_signed(self):
         with self.office.smtp() as client:

@@ -50,7 +50,7 @@ canonise(struct slice text)
 
 struct taken {
     struct dkim_collection collection;
-    struct buffer names, fields, domain;
+    struct buffer names, fields, author;
     struct dkim_content content;
     bool has_author, is_content;
 };
@@ -61,11 +61,11 @@ take(struct taken *taken, struct slice text, size_t piece)
     *taken = (struct taken){.is_content = false};
     buffer_init(&taken->names, DKIM_NAMES_MAX);
     buffer_init(&taken->fields, DKIM_HEADER_MAX);
-    buffer_init(&taken->domain, DKIM_DOMAIN_MAX);
+    buffer_init(&taken->author, DKIM_AUTHOR_MAX);
     dkim_collection_begin(&taken->collection);
     for (; text.len > 0; text = slice_skip(text, piece))
         dkim_collection_take(&taken->collection, slice_first(text, piece));
-    taken->has_author = dkim_collection_author(&taken->collection, &taken->domain);
+    taken->has_author = dkim_collection_author(&taken->collection, &taken->author);
     taken->is_content =
         dkim_collection_end(&taken->collection, &taken->names, &taken->fields, &taken->content);
 }
@@ -76,7 +76,7 @@ finish(struct taken *taken)
     dkim_collection_finish(&taken->collection);
     buffer_finish(&taken->names);
     buffer_finish(&taken->fields);
-    buffer_finish(&taken->domain);
+    buffer_finish(&taken->author);
 }
 
 int
@@ -91,6 +91,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take(&whole, text, SIZE_MAX);
     take(&cut, text, size > 0 ? data[0] % 7 + 1 : 1);
     assert(whole.has_author == cut.has_author && whole.is_content == cut.is_content);
+    assert(slice_equal(buffer_slice(&whole.author), buffer_slice(&cut.author)));
+    assert(!whole.has_author || dkim_author_domain(buffer_slice(&whole.author)).len > 0);
     assert(slice_equal(buffer_slice(&whole.fields), buffer_slice(&cut.fields)));
     assert(!whole.is_content || memcmp(whole.content.body_hash, cut.content.body_hash,
                                        sizeof(whole.content.body_hash)) == 0);

@@ -507,10 +507,46 @@ is_in_circle(const struct transaction *transaction)
     return false;
 }
 
+void
+smtp_session_hand_over(struct smtp_session *session)
+{
+    struct smtp_peer_role *store = &session->role->store;
+
+    if (!store->channel) {
+        smtp_session_answer_body(session, NULL);
+    } else if (host_channel_is_full(store->channel)) {
+        wait_for(session, WAITING_ROOM, new_request(session));
+        list_append(&store->waiting, &session->room_link);
+    } else {
+        smtp_session_submit(session);
+    }
+}
+
+/* Where mail to this address goes tells whose it is. */
+static bool
+ask_author(struct smtp_session *session, struct slice address)
+{
+    struct smtp_role *role = session->role;
+    struct smtp_route_recipient note = {
+        .id = new_request(session),
+        .address = address,
+        .is_authenticated = true,
+        .account = session->account,
+        .sender = address,
+        .takes_remote = true,
+    };
+
+    if (!send(role, &role->route,
+              smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
+        return false;
+    wait_for(session, WAITING_AUTHOR, note.id);
+    return true;
+}
+
 static void
 on_body_end(struct smtp_session *session)
 {
-    struct smtp_peer_role *store = &session->role->store;
+    struct slice author;
 
     end_head(session);
     if (is_in_circle(session->transaction)) {
@@ -519,13 +555,10 @@ on_body_end(struct smtp_session *session)
                                             .status = ENVELOPE_STATUS(5, 4, 6),
                                             .text = SLICE("the message runs in a circle: it has "
                                                           "been through here before")});
-    } else if (!store->channel) {
+    } else if (!sign_end(session, &author)) {
+        smtp_session_hand_over(session);
+    } else if (!ask_author(session, author)) {
         smtp_session_answer_body(session, NULL);
-    } else if (host_channel_is_full(store->channel)) {
-        wait_for(session, WAITING_ROOM, new_request(session));
-        list_append(&store->waiting, &session->room_link);
-    } else {
-        smtp_session_submit(session);
     }
 }
 

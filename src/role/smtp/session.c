@@ -73,6 +73,10 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_QUOTA: /* it is asked again when the message has come */
         smtp_session_take_room(session, true);
         return;
+    case WAITING_AUTHOR:
+        smtp_session_answer_body(session, NULL);
+        connection_wake(session->connection);
+        return;
     case WAITING_ROOM:
     case WAITING_FILED:
         list_remove(&session->room_link);
@@ -92,6 +96,7 @@ smtp_session_patience(const struct smtp_session *session)
         [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
         [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,     [WAITING_NAMES] = SMTP_ROUTE_WAIT_S,
         [WAITING_URL] = SMTP_STORE_WAIT_S,
+        [WAITING_AUTHOR] = SMTP_ROUTE_WAIT_S,
         [WAITING_PROBE] = SMTP_PROBE_WAIT_S,     [WAITING_TURN] = SMTP_ROUTE_WAIT_S,
     };
 

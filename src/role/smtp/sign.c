@@ -32,31 +32,84 @@ sign_take(struct smtp_session *session, struct slice piece)
         dkim_collection_take(&session->transaction->collection, piece);
 }
 
+static bool
+is_key_of(struct slice entry, struct slice domain, struct slice *ret_record)
+{
+    struct slice path, selector, key_domain;
+
+    return config_dkim_key(entry, ret_record, &path) &&
+           dkim_record_name_parse(*ret_record, &selector, &key_domain) &&
+           slice_equal_nocase(domain, key_domain);
+}
+
+static bool
+has_key(const struct smtp_session *session, struct slice domain)
+{
+    const struct config_strings *entries = &session->role->config->dkim_keys;
+    struct slice record;
+
+    for (size_t i = 0; i < entries->count; i++)
+        if (is_key_of(entries->at[i], domain, &record))
+            return true;
+    return false;
+}
+
+bool
+sign_end(struct smtp_session *session, struct slice *ret_author)
+{
+    struct transaction *transaction = session->transaction;
+    struct slice identity = smtp_server_facts(session->engine).identity;
+    struct buffer author;
+    bool is_open = false;
+
+    if (!transaction->is_signed)
+        return false;
+    buffer_init(&author, DKIM_AUTHOR_MAX);
+    if (dkim_collection_author(&transaction->collection, &author) &&
+        has_key(session, dkim_author_domain(buffer_slice(&author)))) {
+        *ret_author = transaction->author = arena_copy(&transaction->arena, buffer_slice(&author));
+        is_open = !session->is_relay && !slice_equal_nocase(identity, *ret_author);
+    }
+    buffer_finish(&author);
+    return is_open;
+}
+
 static void
-log_unsigned(struct smtp_session *session, struct slice record)
+log_unsigned(struct smtp_session *session, const char *what, struct slice value)
 {
     struct log_line line;
 
     smtp_session_log(&line, session, HOST_LEVEL_WARNING, "not_signed");
-    log_text(&line, "key", record);
+    log_address(&line, what, value);
     log_end(&line);
+}
+
+void
+sign_take_route(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    bool is_own = false;
+
+    for (size_t i = 0; i < note->targets.count; i++)
+        is_own |= note->targets.at[i].account == session->account && note->targets.at[i].group == 0;
+    if (is_own && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
+        return;
+    log_unsigned(session, "author", session->transaction->author);
+    session->transaction->author = SLICE("");
 }
 
 /* A field for each key of this domain. */
 static void
-put_fields(struct smtp_session *session, struct slice author, const struct dkim_content *content,
+put_fields(struct smtp_session *session, struct slice domain, const struct dkim_content *content,
            struct buffer *prefix)
 {
     const struct config_strings *entries = &session->role->config->dkim_keys;
-    struct slice record, path, selector, domain;
+    struct slice record;
     struct buffer field;
     size_t count = 0;
 
     buffer_init(&field, DKIM_FIELD_MAX);
     for (size_t i = 0; i < entries->count && count < SIGNATURES_MAX; i++) {
-        if (!config_dkim_key(entries->at[i], &record, &path) ||
-            !dkim_record_name_parse(record, &selector, &domain) ||
-            !slice_equal_nocase(domain, author))
+        if (!is_key_of(entries->at[i], domain, &record))
             continue;
         count++;
         buffer_clear(&field);
@@ -64,7 +117,7 @@ put_fields(struct smtp_session *session, struct slice author, const struct dkim_
             buffer_len(&field) <= buffer_room(prefix))
             buffer_put(prefix, buffer_slice(&field));
         else
-            log_unsigned(session, record);
+            log_unsigned(session, "key", record);
     }
     buffer_finish(&field);
 }
@@ -72,19 +125,16 @@ put_fields(struct smtp_session *session, struct slice author, const struct dkim_
 void
 sign_put(struct smtp_session *session, struct buffer *prefix)
 {
-    struct dkim_collection *collection = &session->transaction->collection;
-    struct buffer author, names, fields;
+    struct transaction *transaction = session->transaction;
+    struct buffer names, fields;
     struct dkim_content content;
 
-    if (!session->transaction->is_signed)
+    if (transaction->author.len == 0)
         return;
-    buffer_init(&author, DKIM_DOMAIN_MAX);
     buffer_init(&names, DKIM_NAMES_MAX);
     buffer_init(&fields, DKIM_HEADER_MAX);
-    if (dkim_collection_author(collection, &author) &&
-        dkim_collection_end(collection, &names, &fields, &content))
-        put_fields(session, buffer_slice(&author), &content, prefix);
-    buffer_finish(&author);
+    if (dkim_collection_end(&transaction->collection, &names, &fields, &content))
+        put_fields(session, dkim_author_domain(transaction->author), &content, prefix);
     buffer_finish(&names);
     buffer_finish(&fields);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Signs what our users send from our domains (DKIM, RFC 6376): the message is looked at while it
+/* Signs what our users send from their addresses (DKIM, RFC 6376): the message is looked at while it
  * comes, the role `keys` makes the field when it is there. Private to this folder. */
 #ifndef ROLE_SMTP_SIGN_H
 #define ROLE_SMTP_SIGN_H
 
 #include "base/buffer.h"
+#include "note/smtp_route.h"
 
 struct smtp_session;
 
@@ -12,8 +13,14 @@ struct smtp_session;
 void sign_begin(struct smtp_session *session);
 /* A piece of the message as it will be kept. */
 void sign_take(struct smtp_session *session, struct slice piece);
-/* The message is over: puts a field for each key of its author's domain, as far as there is room.
- * Without keys, or without an author of ours, nothing; what could not be had is in the log. */
+/* The message is over. True: before anything is signed, route has to say where mail to this address
+ * goes; it stays valid with the transaction. */
+MUST_USE bool sign_end(struct smtp_session *session, struct slice *ret_author);
+/* Route has said it: it is signed if some of that mail reaches who has handed this in, and not by a
+ * list. */
+void sign_take_route(struct smtp_session *session, const struct smtp_route_route *note);
+/* Puts a field for each key of its author's domain, as far as there is room. Without keys, or
+ * without an author of ours, nothing; what could not be had is in the log. */
 void sign_put(struct smtp_session *session, struct buffer *prefix);
 
 #endif

@@ -70,6 +70,7 @@ enum smtp_waiting {
     WAITING_TURN,      /* store: ATRN */
     WAITING_PROBE,     /* store: whether the next host would take the recipient */
     WAITING_AUTH,      /* auth */
+    WAITING_AUTHOR,    /* route: whether the author of what is to be signed is who handed it in */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
 };
@@ -144,6 +145,8 @@ bool smtp_session_ask_room(struct smtp_session *session, const struct smtp_route
 bool smtp_session_ask_turn(struct smtp_session *session, struct slice domains);
 /* Has the next host asked about the recipient; false when it cannot be now. */
 bool smtp_session_ask_ahead(struct smtp_session *session, struct slice address);
+/* The message has come whole and may be: gives it to the store, or waits for room there. */
+void smtp_session_hand_over(struct smtp_session *session);
 void smtp_session_submit(struct smtp_session *session);
 /* Asks the store for what a URL stands for; false when it cannot be asked now. */
 bool smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *note);

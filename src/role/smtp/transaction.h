@@ -50,6 +50,7 @@ struct transaction {
     struct buffer head; /* what is held of the header (head.h) */
     bool is_head_over;
     struct dkim_collection collection; /* of what is signed (sign.h) */
+    struct slice author;               /* in whose name, once that is certain; else empty */
     bool is_signed;
     struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
