@@ -152,9 +152,9 @@ const struct command command_dkim_generate = {
     .about =
         "Makes a private key (DKIM, RFC 6376), which only root should read, and prints the record "
         "that others verify signatures by.\n\n"
-        "Messages that users hand in, and that come from relay_networks, are signed with all keys "
-        "of the domain in their From: field (option dkim_keys). A second key of another kind may "
-        "stand beside the first: who knows only RSA passes over Ed25519.",
+        "Messages that users hand in from addresses of theirs, and that come from relay_networks, "
+        "are signed with all keys of the domain in their From: field (option dkim_keys). A second "
+        "key of another kind may stand beside the first: who knows only RSA passes over Ed25519.",
     .examples = "facteur dkim generate example.org --file /etc/facteur/dkim/example.org.pem\n"
                 "facteur dkim generate example.org --selector ed --ed25519 --file /etc/facteur/"
                 "dkim/example.org.ed.pem",
