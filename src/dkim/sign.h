@@ -31,8 +31,8 @@ void dkim_collection_begin(struct dkim_collection *collection);
 void dkim_collection_take(struct dkim_collection *collection, struct slice piece);
 void dkim_collection_finish(struct dkim_collection *collection);
 
-/* The message is over. Puts the address of its author, the domain in lower case: From: must be there
- * once and name one address, in a way that all read alike. False when it cannot be signed. */
+/* The message is over. Puts the address of its author, the domain in lower case: From: must be
+ * there once and name one address, in a way that all read alike. False when it cannot be signed. */
 MUST_USE bool dkim_collection_author(const struct dkim_collection *collection,
                                      struct buffer *ret_address);
 /* What stands behind the "@" of such an address. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Signs what our users send from their addresses (DKIM, RFC 6376): the message is looked at while it
- * comes, the role `keys` makes the field when it is there. Private to this folder. */
+/* Signs what our users send from their addresses (DKIM, RFC 6376): the message is looked at while
+ * it comes, the role `keys` makes the field when it is there. Private to this folder. */
 #ifndef ROLE_SMTP_SIGN_H
 #define ROLE_SMTP_SIGN_H
 
