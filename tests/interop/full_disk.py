@@ -35,25 +35,32 @@ def subjects(office, who=ALICE):
             for line in m.split(b"\r\n\r\n", 1)[0].split(b"\r\n") if line.startswith(b"Subject: ")]
 
 
+def small_disk(case, mib):
+    """A folder that is a file system of that size for as long as the test runs."""
+    disk = Path(tempfile.mkdtemp(prefix="fo-disk-", dir="/tmp"))
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=755", "facteur-test", disk],
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        disk.rmdir()
+        case.skipTest("no file system can be mounted here: " + done.stderr.decode().strip())
+
+    def unmount():
+        subprocess.run(["umount", disk], check=True)
+        disk.rmdir()
+
+    case.addCleanup(unmount)
+    return disk
+
+
 class FullDisk(unittest.TestCase):
     def setUp(self):
-        self.disk = Path(tempfile.mkdtemp(prefix="fo-disk-", dir="/tmp"))
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=755", "facteur-test", self.disk],
-                              capture_output=True, check=False)
-        if done.returncode != 0:
-            self.disk.rmdir()
-            self.skipTest("no file system can be mounted here: " + done.stderr.decode().strip())
-        self.addCleanup(self.unmount)
+        self.disk = small_disk(self, DISK_MIB)
         (self.disk / "home").mkdir()
         (self.disk / "home").chmod(0o755)
         self.office = Office(folder=self.disk / "home", config="store_segment_size = \"4 MiB\"\n")
         self.addCleanup(self.office.close)
         self.ballast = self.disk / "ballast"
         self.ballast.write_bytes(b"\0" * (BALLAST_MIB << 20))
-
-    def unmount(self):
-        subprocess.run(["umount", self.disk], check=True)
-        self.disk.rmdir()
 
     def fill(self):
         """Letters until one is refused; which were taken."""

@@ -80,14 +80,14 @@ def number_of(text):
 class Person:
     """One user of a server with a home, an account in it and a copy."""
 
-    def __init__(self, server, name):
+    def __init__(self, server, name, below=None, outgoing=1):
         self.server, self.address = server, server.add(name)
-        self.temporary = tempfile.TemporaryDirectory(prefix="fs-")
+        self.temporary = tempfile.TemporaryDirectory(prefix="fs-", dir=below)
         self.home = Path(self.temporary.name)
         self.root = self.home / "Mail/home"
         self.run("account", "add", self.address, "--as", "home", "--incoming",
                  f"imaps://localhost:{server.port}", "--trust", str(server.trust),
-                 "--outgoing", "smtps://localhost:1", "--password-stdin", "--untested",
+                 "--outgoing", f"smtps://localhost:{outgoing}", "--password-stdin", "--untested",
                  text=PASSWORD + "\n")
         self.context = ssl.create_default_context(cafile=server.trust)
 
@@ -107,7 +107,7 @@ class Person:
     def run(self, *words, text="", code=0):
         done = subprocess.run([FACTEUR, *words], input=text.encode(), capture_output=True, cwd=self.home,
                               env=self.environment(), check=False, timeout=2 * CLIENT_S)
-        self.said = done.stderr.decode(errors="replace")
+        self.said, self.code = done.stderr.decode(errors="replace"), done.returncode
         if code is not None and done.returncode != code:
             raise AssertionError(f"{words}: exit code {done.returncode}: {done.stdout.decode()}{self.said}")
         return done.stdout.decode()
