@@ -3,9 +3,11 @@
 """Days of a firm of $DAY_PEOPLE (3): for each person 20 sessions of strangers with one to three messages, 15 submissions (one of
 three for another host, which is away now and then), and a connection that stays in IDLE; nine of ten have 30 IMAP sessions that
 read and delete, the tenth fetches by POP3, 40 times; every twentieth has a copy (`facteur sync`), made 20 times. Nobody
-pauses between two of them, so that a day takes minutes. $DAY_COUNT (1) days follow on a tenth of one; after each, all is deleted, and
-memory, descriptors and disk must be what they were after that tenth. `tools/soak day [DAYS]` is for 200 people."""
+pauses between two of them, so that a day takes minutes. $DAY_COUNT (1) days, or $DAY_SHARE (a tenth) of each, follow on a
+tenth of one; after each, all is deleted, and memory, descriptors and disk must be what they were after that tenth.
+`tools/soak day [DAYS]` is for 200 people."""
 import collections
+import contextlib
 import os
 import random
 import threading
@@ -18,6 +20,7 @@ from office import ALICE, main, wait_for
 from sync_world import PASSWORD, Person, ok
 
 PEOPLE, DAYS = int(os.environ.get("DAY_PEOPLE", "3")), int(os.environ.get("DAY_COUNT", "1"))
+SHARE = float(os.environ.get("DAY_SHARE", "0.1"))
 DELIVERIES, SUBMISSIONS, READINGS, FETCHES, SYNCS = 20, 15, 30, 40, 20
 FETCH_EVERY, SYNC_EVERY, FAR_EVERY = 10, 20, 3
 WORKERS, AWAY_S, THERE_S = 8, 10, 60
@@ -32,14 +35,13 @@ class Day(load.Load):
         for number in range(PEOPLE - len(self.near.people)):
             self.near.people[self.add(f"person{number}")] = PASSWORD
         self.people = list(self.near.people)
-        self.drops = collections.defaultdict(threading.Lock) # nobody's program fetches twice at once
+        self.turns = collections.defaultdict(threading.Lock) # nobody fetches, or has a copy made, twice at once
         self.copies = {}
         for number in range(1 + PEOPLE // SYNC_EVERY):
             copy = Person(self, f"copy{number}")
             self.addCleanup(copy.close)
             self.near.people[copy.address] = PASSWORD
             self.copies[copy.address] = copy
-            copy.lock = threading.Lock()
 
     def add(self, who):
         address = f"{who}@example.test"
@@ -48,13 +50,8 @@ class Day(load.Load):
 
     # ---- what a day is made of
 
-    def pop(self, chance, who):
-        with self.drops[who]:
-            super().pop(chance, who)
-
     def sync(self, _chance, who):
-        with self.copies[who].lock:
-            self.copies[who].run("sync")
+        self.copies[who].run("sync")
 
     def plan(self, share, chance):
         jobs = []
@@ -81,8 +78,9 @@ class Day(load.Load):
         try:
             while True:
                 what, *who = jobs.popleft()
-                if not self.measure(what, chance, *who):
-                    return
+                with self.turns[who[0]] if what in (self.pop, self.sync) else contextlib.nullcontext():
+                    if not self.measure(what, chance, *who):
+                        return
         except IndexError: # none are left
             pass
         except AssertionError as problem: # of `facteur sync`
@@ -134,7 +132,7 @@ class Day(load.Load):
         print(f"warm: memory KiB {warm[0]}, disk {warm[2]}", flush=True)
         for day in range(DAYS):
             begun = time.monotonic()
-            self.work_day(1, 1000 * (day + 1))
+            self.work_day(SHARE, 1000 * (day + 1))
             took = time.monotonic() - begun
             self.at_rest()
             self.assertTrue(wait_for(lambda: all(now <= warm[1][role] for role, now in self.descriptors().items()), REST_S),
@@ -144,7 +142,7 @@ class Day(load.Load):
                 self.assertTrue(wait_for(lambda: self.own_kib() <= warm[0] + MEMORY_SLACK_KIB, REST_S), (warm[0], self.own_kib()))
             print(f"day {day + 1}: {took:.0f} s; memory KiB, own: {self.own_kib()}, of files: {self.near.memory_kib('Pss_File')}; "
                   f"disk {self.disk()}, descriptors {sum(self.descriptors().values())}", flush=True)
-        self.tell_times()
+            self.tell_times()
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ class Load(unittest.TestCase):
         for name, took in sorted(self.took.items()):
             took.sort()
             shares = [f"{1000 * took[min(len(took) - 1, int(len(took) * share))]:.0f}" for share in (0.5, 0.95, 0.99, 1)]
-            print(f"{name}: {len(took)} times; half within {shares[0]} ms, 95% {shares[1]}, 99% {shares[2]}, all {shares[3]}")
+            print(f"{name}: {len(took)} times; half within {shares[0]} ms, 95% {shares[1]}, 99% {shares[2]}, all {shares[3]}", flush=True)
 
 
 if __name__ == "__main__":
