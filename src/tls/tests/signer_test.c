@@ -48,7 +48,8 @@ put_pem(struct buffer *out, EVP_PKEY *key, X509 *certificate)
     else
         assert_int_equal(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
     buffer_clear(out);
-    buffer_put(out, slice_of(text, (size_t)BIO_get_mem_data(bio, &text)));
+    long len = BIO_get_mem_data(bio, &text);
+    buffer_put(out, slice_of(text, (size_t)len));
     BIO_free(bio);
 }
 
