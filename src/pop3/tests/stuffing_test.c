@@ -10,13 +10,14 @@
 
 enum { OUT_MAX = 1000, TOP_NONE = -1 };
 
-/* Stuffs `text` in pieces of at most `step` octets, into a buffer with `room` octets that is
- * emptied when it is full. */
+/* Stuffs `text` in pieces of at most `step` octets, each behind a CR that is none of it, into a
+ * buffer with `room` octets that is emptied when it is full. */
 static void
 stuff(struct slice text, int top, size_t step, size_t room, struct buffer *out)
 {
     struct pop3_stuffer stuffer;
     struct buffer small;
+    uint8_t piece[OUT_MAX] = {'\r'};
 
     if (top == TOP_NONE)
         pop3_stuffer_init(&stuffer);
@@ -24,7 +25,9 @@ stuff(struct slice text, int top, size_t step, size_t room, struct buffer *out)
         pop3_stuffer_init_top(&stuffer, (uint32_t)top);
     buffer_init(&small, room);
     while (text.len > 0) {
-        size_t taken = pop3_stuffer_put(&stuffer, slice_first(text, step), &small);
+        struct slice next = slice_first(text, step);
+        memcpy(piece + 1, next.at, next.len);
+        size_t taken = pop3_stuffer_put(&stuffer, slice_of(piece + 1, next.len), &small);
         if (taken == 0)
             assert_true(buffer_len(&small) > 0);
         text = slice_skip(text, taken);

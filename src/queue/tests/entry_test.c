@@ -143,7 +143,56 @@ domains_and_classes(void **state)
     assert_true(queue_state_is_open(QUEUE_HELD) && !queue_state_is_open(QUEUE_FAILED));
 }
 
+/* The record of a recipient whose octet at `from_end` is another one. */
+static bool
+is_taken_with(size_t from_end, uint8_t octet)
+{
+    struct queue_recipient recipient = {.address = SLICE("a@b.c"), .state = QUEUE_HELD}, taken;
+    struct buffer buffer;
+
+    buffer_init(&buffer, QUEUE_ENTRY_MAX);
+    queue_recipient_put(&buffer, &recipient);
+    struct slice whole = buffer_slice(&buffer);
+    uint8_t octets[200];
+    assert_true(whole.len < sizeof(octets));
+    memcpy(octets, whole.at, whole.len);
+    octets[whole.len - from_end] = octet;
+    bool is_taken = queue_recipient_take(slice_of(octets, whole.len), &taken);
+    buffer_finish(&buffer);
+    return is_taken;
+}
+
+static void
+what_no_version_has_written_is_not_read(void **state)
+{
+    /* Behind the class: told, due and ends, attempts, the length of the history. */
+    enum { CLASS = 1 + 1 + 8 + 8 + 4 + 1, STATE };
+
+    (void)state;
+    assert_true(is_taken_with(STATE, QUEUE_STATES - 1));
+    assert_false(is_taken_with(STATE, QUEUE_STATES));
+    assert_true(is_taken_with(CLASS, QUEUE_CLASSES - 1));
+    assert_false(is_taken_with(CLASS, QUEUE_CLASSES));
+    assert_false(is_taken_with(1, QUEUE_HISTORY_MAX + 1));
+}
+
+static void
+why_one_was_passed_over_is_told_once(void **state)
+{
+    struct queue_recipient recipient = {.address = SLICE("marc@machin.com")};
+    struct queue_attempt first = attempt_number(1), second = attempt_number(2);
+
+    (void)state;
+    queue_recipient_passed_over(&recipient, &first);
+    queue_recipient_passed_over(&recipient, &second);
+    assert_int_equal(recipient.attempts, 0);
+    assert_int_equal(recipient.history_count, 1);
+    assert_int_equal(queue_recipient_last(&recipient)->code, 1);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_no_version_has_written_is_not_read),
+    cmocka_unit_test(why_one_was_passed_over_is_told_once),
     cmocka_unit_test(a_message_is_read_as_it_was_put),
     cmocka_unit_test(the_history_keeps_the_first_attempt_and_the_last),
     cmocka_unit_test(the_largest_record_keeps_to_its_bound),

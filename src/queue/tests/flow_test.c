@@ -168,7 +168,36 @@ a_rate_keeps_starts_apart(void **state)
     assert_int_equal(flow.in_flight, 0);
 }
 
+static void
+a_wide_window_too_is_asked_with_one_after_a_pause(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_MAX, 0, HOURS_4);
+    flow_started(&flow, at_s(1));
+    flow_ended(&flow, at_s(1), FLOW_UNREACHABLE);
+    assert_int_equal(start_all(&flow, at_s(2)), FLOW_WINDOW_MAX / 2);
+    flow_ended(&flow, at_s(2), FLOW_UNREACHABLE);
+    while (flow.in_flight > 0)
+        flow_ended(&flow, at_s(2), FLOW_UNKNOWN);
+    assert_int_equal(start_all(&flow, at_s(2)), 0);
+    assert_int_equal(start_all(&flow, at_s(2 + FLOW_PAUSE_FIRST_S)), 1);
+}
+
+static void
+there_is_a_window_even_where_none_is_allowed(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, 0, 0, HOURS_4);
+    assert_int_equal(start_all(&flow, at_s(1)), 1);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_wide_window_too_is_asked_with_one_after_a_pause),
+    cmocka_unit_test(there_is_a_window_even_where_none_is_allowed),
     cmocka_unit_test(the_window_widens_with_success_and_narrows_with_refusals),
     cmocka_unit_test(a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly),
     cmocka_unit_test(a_destination_that_is_silent_is_left_alone_then_asked_once),
