@@ -260,6 +260,39 @@ silence_ends_the_session_after_ten_minutes(void **state)
 }
 
 static void
+small_talk_keeps_a_user_but_no_stranger(void **state)
+{
+    struct conversation *conversation = *state;
+    struct instant now = {1};
+    static struct lobby lobby;
+    struct lobby_desk desk;
+
+    conversation->options.idle_ms = POP3_IDLE_MS_MIN;
+    lobby_add_user(&lobby, "mrose", "secret");
+    lobby_desk_init(&desk, &lobby, pop3_server_open(&conversation->options, now), SLICE(""));
+    struct slice whole = SLICE("USER mrose\r\n");
+    now = instant_after(now, duration_ms(29 * 60000));
+    pop3_server_sent(desk.server, pop3_server_output(desk.server).len, now);
+    assert_int_equal(pop3_server_feed(desk.server, whole, now), whole.len);
+    assert_int_equal(pop3_server_deadline(desk.server).ns, 1 + duration_ms(POP3_STRANGER_MS).ns);
+    assert_int_equal(pop3_server_feed(desk.server, SLICE("PASS secret\r\n"), now), 13);
+    lobby_desk_work(&desk, now);
+    /* A minute before the end it has logged in, and has the time of a user. */
+    pop3_server_sent(desk.server, pop3_server_output(desk.server).len, now);
+    for (unsigned minute = 30; minute <= 60; minute++) {
+        now = instant_after((struct instant){1}, duration_ms(60000 * minute));
+        pop3_server_expire(desk.server, now);
+        assert_int_equal(pop3_server_feed(desk.server, SLICE("NOOP\r\n"), now), 6);
+        assert_true(slice_equal(pop3_server_output(desk.server), SLICE("+OK nothing done\r\n")));
+        pop3_server_sent(desk.server, pop3_server_output(desk.server).len, now);
+        assert_int_equal(pop3_server_deadline(desk.server).ns,
+                         now.ns + duration_ms(POP3_IDLE_MS_MIN).ns);
+    }
+    lobby_desk_finish(&desk);
+    lobby_finish(&lobby);
+}
+
+static void
 a_server_that_stops_says_so_between_answers(void **state)
 {
     struct conversation *conversation = *state;
@@ -331,6 +364,7 @@ main(void)
         TEST(a_line_without_end_takes_no_memory),
         TEST(commands_wait_while_nobody_reads),
         TEST(silence_ends_the_session_after_ten_minutes),
+        TEST(small_talk_keeps_a_user_but_no_stranger),
         TEST(a_server_that_stops_says_so_between_answers),
         TEST(listings_of_a_hundred_thousand_are_made_while_they_are_sent),
     };
