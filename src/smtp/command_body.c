@@ -94,6 +94,9 @@ smtp_command_bdat(struct smtp_server *server, struct slice argument, struct inst
         smtp_server_shut(server, SMTP_CLOSE_LIMIT);
         return;
     }
+    /* A chunk of nothing is small talk, unless it is the last. */
+    if (server->chunk_len == 0 && !server->is_last_chunk && !smtp_count_idle(server, now))
+        return;
     server->chunk_left = server->chunk_len;
     server->is_chunk_coming = true;
     server->is_url_coming = false;

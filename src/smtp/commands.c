@@ -138,10 +138,9 @@ smtp_policy_allows(const struct smtp_server *server, enum smtp_verify_policy pol
             (server->identity.len > 0 || server->peer.may_relay));
 }
 
-/* Commands that bring no mail are free up to a number; RFC 5321 §4.5.4.2's idle clients stay well
- * below it. Returns false when the session was ended. */
-static bool
-count_idle(struct smtp_server *server, struct instant now)
+/* RFC 5321 §4.5.4.2's idle clients stay well below the limit. */
+bool
+smtp_count_idle(struct smtp_server *server, struct instant now)
 {
     if (++server->commands_idle <= smtp_limit_commands_idle(server) || server->peer.is_trusted)
         return true;
@@ -201,7 +200,7 @@ smtp_command_handle(struct smtp_server *server, struct slice line, struct instan
         smtp_say(server, 500, ENVELOPE_STATUS(5, 5, 1), "Command not recognised", now);
         return;
     }
-    if ((command->flags & IS_IDLE) && !count_idle(server, now))
+    if ((command->flags & IS_IDLE) && !smtp_count_idle(server, now))
         return;
     if (!refuse_untimely(server, command, argument, now))
         command->handle(server, argument, now);

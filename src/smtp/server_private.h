@@ -132,6 +132,10 @@ size_t smtp_frame_line(struct smtp_server *server, struct slice input, struct in
 size_t smtp_frame_text(struct smtp_server *server, struct slice input, struct instant now);
 size_t smtp_frame_chunk(struct smtp_server *server, struct slice input, struct instant now);
 
+/* ---- commands.c */
+/* One more that brings no mail: free up to a number. False when the session was ended. */
+MUST_USE bool smtp_count_idle(struct smtp_server *server, struct instant now);
+
 /* ---- reply.c */
 /* One line of our own words. 5xx count against the client, and may be held back or end it all. */
 void smtp_say(struct smtp_server *server, unsigned code, struct envelope_status status,

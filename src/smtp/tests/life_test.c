@@ -333,6 +333,28 @@ no_input_is_taken_while_output_waits(void **state)
 }
 
 static void
+who_brings_no_mail_is_shown_out(void **state)
+{
+    static const char *const talk[] = {"NOOP\r\n", "BDAT 0\r\n", "BDAT 0\r\nHELP\r\n"};
+
+    for (size_t i = 0; i < COUNT_OF(talk); i++) {
+        life.options.commands_idle_max = 10;
+        begin();
+        say("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<jones@foo.com>\r\n");
+        for (int n = 0; n < 5; n++)
+            say("BDAT 1\r\nx"); /* brings something */
+        for (int n = 0; n < (i == 2 ? 5 : 10); n++)
+            say(talk[i]);
+        assert_false(was_said("421 "));
+        say(talk[i]);
+        assert_true(was_said("421 4.7.0 Too many commands without mail\r\n"));
+        (void)teardown(state);
+        (void)setup(state);
+    }
+    begin();
+}
+
+static void
 a_transaction_has_bounded_memory(void **state)
 {
     int tried = 0;
@@ -443,6 +465,7 @@ static const struct CMUnitTest tests[] = {
     CASE(tls_from_the_first_byte_changes_nothing),
     CASE(a_stop_while_tls_begins_waits_for_it),
     CASE(no_input_is_taken_while_output_waits),
+    CASE(who_brings_no_mail_is_shown_out),
     CASE(a_transaction_has_bounded_memory),
     CASE(a_reply_is_cut_between_characters),
     CASE(facts_tell_what_is_known),
