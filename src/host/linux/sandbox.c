@@ -23,7 +23,7 @@ enum { USER_FIRST = 61200, USER_NAME_MAX = 32, CAPABILITY_LAST = 63 };
 struct sandbox_profile {
     const char *name;
     uint32_t number; /* its user, counted from USER_FIRST */
-    enum seccomp_kind calls;
+    unsigned calls; /* of enum seccomp_part */
     bool keeps_user;     /* root stays root, with `capabilities` only */
     bool has_empty_root; /* nothing at all to open */
     bool may_read;       /* folders of the request */
@@ -34,6 +34,8 @@ struct sandbox_profile {
 };
 
 #define CAPABILITY(name) (1ULL << (name))
+/* Whoever moves octets and contents between streams and other roles. */
+#define STREAMS (SECCOMP_NOTES | SECCOMP_BLOBS | SECCOMP_DOORS)
 
 /* The parent binds ports, starts processes that drop their user, signals them and gives them their
  * folders; PAM, which runs in a helper of auth, fails as root when it may not write to the audit
@@ -50,14 +52,14 @@ static const struct sandbox_profile profiles[] = {
                      CAPABILITY(CAP_CHOWN) | CAPABILITY(CAP_FOWNER) | CAPABILITY(CAP_DAC_OVERRIDE) |
                      CAPABILITY(CAP_SYS_RESOURCE) | CAPABILITY(CAP_SETPCAP) |
                      CAPABILITY(CAP_AUDIT_WRITE)},
-    {.name = "smtp", .number = 1, .calls = SECCOMP_LOOP, .has_empty_root = true},
-    {.name = "access", .number = 2, .calls = SECCOMP_LOOP, .has_empty_root = true},
-    {.name = "auth", .number = 3, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
-    {.name = "route", .number = 4, .calls = SECCOMP_FILES, .may_read = true},
-    {.name = "deliver", .number = 5, .calls = SECCOMP_LOOP, .has_empty_root = true},
+    {.name = "smtp", .number = 1, .calls = STREAMS, .has_empty_root = true},
+    {.name = "access", .number = 2, .calls = STREAMS, .has_empty_root = true},
+    {.name = "auth", .number = 3, .calls = SECCOMP_NOTES | SECCOMP_READ | SECCOMP_WRITE, .may_read = true, .may_write = true},
+    {.name = "route", .number = 4, .calls = SECCOMP_NOTES | SECCOMP_READ, .may_read = true},
+    {.name = "deliver", .number = 5, .calls = SECCOMP_NOTES | SECCOMP_BLOBS, .has_empty_root = true},
     {.name = "letterbox",
      .number = 6,
-     .calls = SECCOMP_USERS,
+     .calls = SECCOMP_NOTES | SECCOMP_BLOBS | SECCOMP_READ | SECCOMP_WRITE | SECCOMP_USERS,
      .keeps_user = true,
      .may_read = true,
      .may_write = true,
@@ -70,15 +72,15 @@ static const struct sandbox_profile profiles[] = {
      .keeps_user = true,
      .capabilities = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL) |
                      CAPABILITY(CAP_DAC_OVERRIDE)},
-    {.name = "store", .number = 7, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
-    {.name = "resolve", .number = 8, .calls = SECCOMP_NAMES, .has_empty_root = true},
-    {.name = "table", .number = 10, .calls = SECCOMP_FILES, .may_read = true},
-    {.name = "table-remote", .number = 11, .calls = SECCOMP_CLIENT, .may_read = true},
-    {.name = "index", .number = 12, .calls = SECCOMP_FILES, .may_read = true, .may_write = true},
-    {.name = "keys", .number = 15, .calls = SECCOMP_LOOP, .has_empty_root = true,
+    {.name = "store", .number = 7, .calls = STREAMS | SECCOMP_READ | SECCOMP_WRITE, .may_read = true, .may_write = true},
+    {.name = "resolve", .number = 8, .calls = STREAMS | SECCOMP_NAMES, .has_empty_root = true},
+    {.name = "table", .number = 10, .calls = SECCOMP_NOTES | SECCOMP_READ, .may_read = true},
+    {.name = "table-remote", .number = 11, .calls = STREAMS | SECCOMP_READ | SECCOMP_CLIENT, .may_read = true},
+    {.name = "index", .number = 12, .calls = SECCOMP_NOTES | SECCOMP_BLOBS | SECCOMP_READ | SECCOMP_WRITE, .may_read = true, .may_write = true},
+    {.name = "keys", .number = 15, .calls = SECCOMP_NOTES, .has_empty_root = true,
      .locks_memory = true},
-    {.name = "transport", .number = 9, .calls = SECCOMP_CONNECT, .has_empty_root = true},
-    {.name = "issuer", .number = 14, .calls = SECCOMP_CONNECT, .has_empty_root = true},
+    {.name = "transport", .number = 9, .calls = STREAMS | SECCOMP_CONNECT, .has_empty_root = true},
+    {.name = "issuer", .number = 14, .calls = STREAMS | SECCOMP_CONNECT, .has_empty_root = true},
 };
 
 const struct sandbox_profile *
@@ -277,11 +279,10 @@ confine_paths(const struct sandbox_profile *profile, const struct sandbox_reques
         .readable_count = profile->may_read ? request->readable_count : 0,
         .writable = request->writable,
         .writable_count = profile->may_write ? request->writable_count : 0,
-        .may_connect = profile->calls == SECCOMP_NAMES || profile->calls == SECCOMP_CLIENT ||
-                       profile->calls == SECCOMP_CONNECT,
+        .may_connect = profile->calls & (SECCOMP_NAMES | SECCOMP_CLIENT | SECCOMP_CONNECT),
     };
 
-    if (profile->calls == SECCOMP_START)
+    if (profile->calls & SECCOMP_START)
         return 0;
     if (profile->looks_up_users) {
         (void)getpwnam("root"); /* loads what the name service is configured to need */
@@ -307,11 +308,11 @@ set_process_limits(const struct sandbox_profile *profile)
     int error = set_limit(RLIMIT_CORE, 0);
 
     /* Threads count as processes. */
-    if (error == 0 && profile->calls != SECCOMP_START && profile->calls != SECCOMP_NAMES)
+    if (error == 0 && !(profile->calls & (SECCOMP_START | SECCOMP_NAMES)))
         error = set_limit(RLIMIT_NPROC, 0);
     if (error == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         error = -errno;
-    if (error == 0 && profile->calls != SECCOMP_START &&
+    if (error == 0 && !(profile->calls & SECCOMP_START) &&
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         error = -errno;
     return error;
@@ -337,6 +338,7 @@ sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_reques
     if (request->niceness > 0)
         (void)setpriority(PRIO_PROCESS, 0, request->niceness);
     tzset(); /* reads a file that is out of reach afterwards */
+    (void)prctl(PR_SET_NAME, profile->name, 0, 0, 0); /* what the kernel's log calls it */
     int error = tell_failure(report, "files", set_files_max(request->files_max));
     if (profile->locks_memory)
         lock_memory(report);

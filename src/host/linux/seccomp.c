@@ -36,27 +36,38 @@ static const int compute_calls[] = {
     SCMP_SYS(lseek),         SCMP_SYS(sched_getaffinity), SCMP_SYS(sysinfo),
 };
 
-static const int loop_calls[] = {
-    SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),   SCMP_SYS(recvmmsg),
-    SCMP_SYS(sendmmsg),    SCMP_SYS(accept4),     SCMP_SYS(shutdown),    SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(getsockopt),  SCMP_SYS(setsockopt),  SCMP_SYS(fcntl),
-    SCMP_SYS(dup),         SCMP_SYS(dup3),        SCMP_SYS(memfd_create), SCMP_SYS(poll),
-    SCMP_SYS(ppoll),       SCMP_SYS(ftruncate),
+static const int note_calls[] = {
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(recvmmsg),
+    SCMP_SYS(sendmmsg),   SCMP_SYS(fcntl),       SCMP_SYS(dup),       SCMP_SYS(dup3),
+    SCMP_SYS(poll),       SCMP_SYS(ppoll),
 };
 
-static const int file_calls[] = {
-    SCMP_SYS(openat),     SCMP_SYS(openat2),    SCMP_SYS(open),       SCMP_SYS(pread64),
-    SCMP_SYS(preadv),     SCMP_SYS(pwrite64),   SCMP_SYS(pwritev),    SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync),  SCMP_SYS(msync),      SCMP_SYS(fallocate),  SCMP_SYS(flock),
-    SCMP_SYS(rename),     SCMP_SYS(renameat),   SCMP_SYS(renameat2),  SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),   SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),    SCMP_SYS(rmdir),
-    SCMP_SYS(getdents64), SCMP_SYS(stat),       SCMP_SYS(lstat),      SCMP_SYS(statx),
-    SCMP_SYS(statfs),     SCMP_SYS(fstatfs),    SCMP_SYS(access),     SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),  SCMP_SYS(readlink),   SCMP_SYS(readlinkat),
-    SCMP_SYS(fchmod),     SCMP_SYS(fchown),     SCMP_SYS(utimensat),  SCMP_SYS(linkat),
-    SCMP_SYS(sync_file_range), SCMP_SYS(umask), SCMP_SYS(mincore),    SCMP_SYS(truncate),
-    SCMP_SYS(pwritev2),
+static const int blob_calls[] = {SCMP_SYS(memfd_create)};
+
+static const int door_calls[] = {
+    SCMP_SYS(accept4),     SCMP_SYS(shutdown),   SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 };
+
+static const int read_calls[] = {
+    SCMP_SYS(openat),     SCMP_SYS(openat2),   SCMP_SYS(open),       SCMP_SYS(pread64),
+    SCMP_SYS(preadv),     SCMP_SYS(flock),     SCMP_SYS(getdents64), SCMP_SYS(stat),
+    SCMP_SYS(lstat),      SCMP_SYS(statx),     SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
+    SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),
+    SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(mincore),
+};
+
+static const int write_calls[] = {
+    SCMP_SYS(pwrite64),  SCMP_SYS(pwritev),   SCMP_SYS(pwritev2),  SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync), SCMP_SYS(msync),     SCMP_SYS(fallocate), SCMP_SYS(rename),
+    SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
+    SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),     SCMP_SYS(fchmod),
+    SCMP_SYS(fchown),    SCMP_SYS(utimensat), SCMP_SYS(linkat),    SCMP_SYS(sync_file_range),
+    SCMP_SYS(umask),     SCMP_SYS(truncate),
+};
+
+/* Of files, and of contents that are too large for notes. */
+static const int size_calls[] = {SCMP_SYS(ftruncate)};
 
 /* Whoever asks for one of these is not our program any more. */
 static const int fatal_calls[] = {
@@ -111,7 +122,7 @@ struct calls {
     size_t count;
 };
 
-#define CALLS(array) ((struct calls){(array), COUNT_OF(array)})
+#define CALLS(array) {(array), COUNT_OF(array)}
 
 static int
 add_all(scmp_filter_ctx filter, uint32_t action, struct calls calls)
@@ -165,59 +176,77 @@ add_threads(scmp_filter_ctx filter, bool is_allowed)
 
 /* Two ends for libraries; and a stream within this machine, of which another process gets one. */
 static int
-add_pairs(scmp_filter_ctx filter, enum seccomp_kind kind, uint32_t action)
+add_pairs(scmp_filter_ctx filter, unsigned parts, uint32_t action)
 {
     struct scmp_arg_cmp is_unix = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
 
-    if (kind != SECCOMP_CONNECT)
-        return add_all(filter, action, CALLS(pair_calls));
+    if (!(parts & SECCOMP_CONNECT))
+        return add_all(filter, action, (struct calls)CALLS(pair_calls));
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, &is_unix);
 }
 
 static int
-add_network(scmp_filter_ctx filter, enum seccomp_kind kind)
+add_network(scmp_filter_ctx filter, unsigned parts)
 {
-    bool may_connect = kind == SECCOMP_NAMES || kind == SECCOMP_CLIENT || kind == SECCOMP_CONNECT;
+    bool may_connect = parts & (SECCOMP_NAMES | SECCOMP_CLIENT | SECCOMP_CONNECT);
     uint32_t action = may_connect ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
-    int error = add_all(filter, action, CALLS(bind_calls));
+    int error = add_all(filter, action, (struct calls)CALLS(bind_calls));
 
-    if (error == 0 && kind != SECCOMP_USERS)
-        error = add_all(filter, action, CALLS(socket_calls));
-    return error ? error : add_pairs(filter, kind, action);
+    if (error == 0 && !(parts & SECCOMP_USERS))
+        error = add_all(filter, action, (struct calls)CALLS(socket_calls));
+    return error ? error : add_pairs(filter, parts, action);
 }
 
 static int
-add_rules(scmp_filter_ctx filter, enum seccomp_kind kind)
+add_parts(scmp_filter_ctx filter, unsigned parts)
+{
+    static const struct {
+        unsigned parts; /* any of these */
+        struct calls calls;
+    } rows[] = {
+        {SECCOMP_NOTES, CALLS(note_calls)},
+        {SECCOMP_BLOBS, CALLS(blob_calls)},
+        {SECCOMP_DOORS, CALLS(door_calls)},
+        {SECCOMP_READ, CALLS(read_calls)},
+        {SECCOMP_WRITE, CALLS(write_calls)},
+        {SECCOMP_BLOBS | SECCOMP_WRITE, CALLS(size_calls)},
+        {SECCOMP_USERS, CALLS(user_calls)},
+        {SECCOMP_NAMES, CALLS(name_calls)},
+    };
+    int error = 0;
+
+    for (size_t i = 0; i < COUNT_OF(rows) && error == 0; i++)
+        if (parts & rows[i].parts)
+            error = add_all(filter, SCMP_ACT_ALLOW, rows[i].calls);
+    return error;
+}
+
+static int
+add_rules(scmp_filter_ctx filter, unsigned parts)
 {
     int error;
 
-    if (kind == SECCOMP_START) {
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
-        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), CALLS(vain_calls));
+    if (parts & SECCOMP_START) {
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, (struct calls)CALLS(never_calls));
+        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), (struct calls)CALLS(vain_calls));
     }
-    error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
+    error = add_all(filter, SCMP_ACT_ALLOW, (struct calls)CALLS(compute_calls));
     if (error == 0)
         error = add_narrowed(filter);
     if (error == 0)
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(fatal_calls));
-    if (error == 0 && kind != SECCOMP_COMPUTE)
-        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(loop_calls));
-    if (error == 0 && (kind == SECCOMP_FILES || kind == SECCOMP_CLIENT || kind == SECCOMP_USERS))
-        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(file_calls));
-    if (error == 0 && kind == SECCOMP_USERS)
-        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(user_calls));
-    if (error == 0 && kind == SECCOMP_NAMES)
-        error = add_all(filter, SCMP_ACT_ALLOW, CALLS(name_calls));
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, (struct calls)CALLS(fatal_calls));
     if (error == 0)
-        error = add_threads(filter, kind == SECCOMP_NAMES);
-    return error ? error : add_network(filter, kind);
+        error = add_parts(filter, parts);
+    if (error == 0)
+        error = add_threads(filter, parts & SECCOMP_NAMES);
+    return error ? error : add_network(filter, parts);
 }
 
 int
-seccomp_enter(enum seccomp_kind kind)
+seccomp_enter(unsigned parts)
 {
     scmp_filter_ctx filter =
-        seccomp_init(kind == SECCOMP_START ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
+        seccomp_init(parts & SECCOMP_START ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
 
     if (!filter)
         return -ENOMEM;
@@ -228,7 +257,9 @@ seccomp_enter(enum seccomp_kind kind)
     if (error == 0)
         error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree, not a list */
     if (error == 0)
-        error = add_rules(filter, kind);
+        error = add_rules(filter, parts);
+    /* What is refused is named in the kernel's log, with the role, where the kernel can. */
+    (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, !(parts & SECCOMP_START));
     if (error == 0)
         error = seccomp_load(filter);
     seccomp_release(filter);

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* System call filters, by what kind of work a process does. Private to the room. */
+/* System call filters, put together from parts: a process gets those that its work needs, as
+ * recorded (calls.txt, tools/calls). Private to the room. */
 #ifndef HOST_LINUX_SECCOMP_PRIVATE_H
 #define HOST_LINUX_SECCOMP_PRIVATE_H
 
 #include "base/compiler.h"
 
-enum seccomp_kind {
-    SECCOMP_COMPUTE, /* memory, and the descriptors it has */
-    SECCOMP_LOOP,    /* besides: the loop, accept, memfds; the default of roles */
-    SECCOMP_FILES,   /* besides: files, as far as Landlock and rights let it */
-    SECCOMP_NAMES,   /* besides the loop: a thread and sockets of a resolver's library */
-    SECCOMP_CLIENT,  /* besides files: sockets of a library that asks a server */
-    SECCOMP_CONNECT, /* besides the loop: streams to other hosts */
-    SECCOMP_USERS,   /* besides: becomes the user whose file it writes (letter boxes) */
-    SECCOMP_START,   /* everything but what no mail system does: for those who start others */
+enum seccomp_part {
+    SECCOMP_COMPUTE = 0,      /* memory, and the descriptors it has: what everybody may */
+    SECCOMP_NOTES = 1 << 0,   /* the loop, and notes of other roles */
+    SECCOMP_BLOBS = 1 << 1,   /* makes contents that are too large for notes */
+    SECCOMP_DOORS = 1 << 2,   /* accepts connections, and has streams */
+    SECCOMP_READ = 1 << 3,    /* reads files, as far as Landlock and rights let it */
+    SECCOMP_WRITE = 1 << 4,   /* writes files, the same */
+    SECCOMP_USERS = 1 << 5,   /* becomes the user whose file it writes (letter boxes) */
+    SECCOMP_NAMES = 1 << 6,   /* a thread and sockets of a resolver's library */
+    SECCOMP_CLIENT = 1 << 7,  /* sockets of a library that asks a server */
+    SECCOMP_CONNECT = 1 << 8, /* streams to other hosts */
+    SECCOMP_START =
+        1 << 9, /* everything but what no mail system does: for those who start others */
 };
 
 /* Sets the filter of this process for good; 0 or a negative errno. Needs no_new_privs or root. */
-MUST_USE int seccomp_enter(enum seccomp_kind kind);
+MUST_USE int seccomp_enter(unsigned parts);
 
 #endif
