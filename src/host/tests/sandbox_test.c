@@ -21,6 +21,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -183,20 +184,27 @@ fail_on_closed(void *context)
     _exit(NOT_CONFINED);
 }
 
-/* Loop, channel, handle, blob, memory, clock, randomness, log. */
-static void
-use_host(struct host *host, struct host_channel *left)
+static host_handle
+make_blob(struct host *host)
 {
     struct host_blob *blob;
     host_handle body;
+
+    if (host_blob_open(host, &blob) < 0 || host_blob_put(blob, SLICE("body")) < 0 ||
+        host_blob_seal(&blob, &body) < 0)
+        _exit(NOT_CONFINED);
+    return body;
+}
+
+/* Loop, channel, handle, somebody's blob, memory, clock, randomness, log. */
+static void
+use_host(struct host *host, struct host_channel *left, host_handle body)
+{
     uint8_t random[16];
 
     free(memset(malloc(50000000), 1, 50000000));
     host_random(host, random, sizeof(random));
     host_log(host, HOST_LEVEL_INFO, SLICE("level=info event=confined"));
-    if (host_blob_open(host, &blob) < 0 || host_blob_put(blob, SLICE("body")) < 0 ||
-        host_blob_seal(&blob, &body) < 0)
-        _exit(NOT_CONFINED);
     host_channel_send(left, SLICE("hello"), body);
     host_linux_run(host);
 }
@@ -241,14 +249,16 @@ struct granted {
     const char *profile;
     bool may_read, may_write;
     bool may_do_all; /* the parent: it starts and watches the others */
+    bool has_no_blobs; /* but those that others make */
 };
 
 static const struct granted granted[] = {
     {"smtp", false, false, false},     {"access", false, false, false},
-    {"auth", true, true, false},       {"route", true, false, false},
+    {"auth", true, true, false, true}, {"route", true, false, false, true},
     {"deliver", false, false, false},  {"letterbox", true, true, false},
-    {"store", true, true, false},      {"table", true, false, false},
-    {"index", true, true, false},      {"parent", false, false, true},
+    {"store", true, true, false},      {"table", true, false, false, true},
+    {"index", true, true, false},      {"keys", false, false, false, true},
+    {"parent", false, false, true},
 };
 
 /* Makes this process an ordinary user. */
@@ -308,8 +318,9 @@ run_work(const struct granted *what, bool as_nobody)
     struct host_channel *to = host_channel_open(host, right, &handler, host);
     if (!from || !to)
         _exit(NOT_CONFINED);
+    host_handle body = what->has_no_blobs ? make_blob(host) : HOST_HANDLE_NONE;
     confine(what, &report);
-    use_host(host, from);
+    use_host(host, from, what->has_no_blobs ? body : make_blob(host));
     if (what->may_read && host_dir_open(host, inside, &dir) < 0)
         _exit(26);
     if (strcmp(what->profile, "letterbox") == 0 && !as_nobody && geteuid() == 0) {
@@ -418,6 +429,56 @@ every_profile_lets_its_process_work(void **state)
         work(&granted[i], false);
         if (geteuid() == 0)
             work(&granted[i], true);
+    }
+}
+
+/* Each with arguments that would be refused another way if the filter let it pass. */
+static void
+what_a_role_was_never_seen_to_need_is_refused(void **state)
+{
+    enum { ACCEPT = 1, BLOB = 2, READ = 4, WRITE = 8, USER = 16 };
+    static const struct {
+        unsigned part;
+        long call;
+    } calls[] = {
+        {ACCEPT, SYS_accept4}, {ACCEPT, SYS_setsockopt}, {BLOB, SYS_memfd_create},
+        {READ, SYS_openat},    {READ, SYS_pread64},      {WRITE, SYS_pwrite64},
+        {WRITE, SYS_fsync},    {WRITE, SYS_renameat},    {WRITE, SYS_unlinkat},
+        {USER, SYS_setresuid},
+    };
+    static const struct {
+        const char *profile;
+        unsigned refused;
+    } rows[] = {
+        {"smtp", READ | WRITE | USER},
+        {"access", READ | WRITE | USER},
+        {"keys", ACCEPT | BLOB | READ | WRITE | USER},
+        {"auth", ACCEPT | BLOB | USER},
+        {"route", ACCEPT | BLOB | WRITE | USER},
+        {"table", ACCEPT | BLOB | WRITE | USER},
+        {"deliver", ACCEPT | READ | WRITE | USER},
+        {"letterbox", ACCEPT},
+        {"store", USER},
+        {"index", ACCEPT | USER},
+        {"resolve", READ | WRITE | USER},
+        {"transport", READ | WRITE | USER},
+        {"issuer", READ | WRITE | USER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows) * COUNT_OF(calls); i++) {
+        const struct granted what = {.profile = rows[i / COUNT_OF(calls)].profile};
+        long call = calls[i % COUNT_OF(calls)].call;
+        if (!(rows[i / COUNT_OF(calls)].refused & calls[i % COUNT_OF(calls)].part))
+            continue;
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct buffer report;
+            confine(&what, &report);
+            _exit(syscall(call, -1, NULL, 0, 0, 0) < 0 && errno == EPERM ? REFUSED : DID);
+        }
+        if (wait_for(pid) != REFUSED)
+            fail_msg("%s can make call %ld", what.profile, call);
     }
 }
 
@@ -551,6 +612,7 @@ main(void)
         cmocka_unit_test(without_confinement_the_attempts_succeed),
         cmocka_unit_test(no_profile_lets_its_process_out),
         cmocka_unit_test(every_profile_lets_its_process_work),
+        cmocka_unit_test(what_a_role_was_never_seen_to_need_is_refused),
         cmocka_unit_test(whose_work_is_to_connect_connects),
         cmocka_unit_test(the_parent_starts_processes_and_looks_into_none),
         cmocka_unit_test(what_is_required_and_missing_stops_the_start),
