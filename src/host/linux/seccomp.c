@@ -122,7 +122,7 @@ struct calls {
     size_t count;
 };
 
-#define CALLS(array) {(array), COUNT_OF(array)}
+#define CALLS(array) ((struct calls){(array), COUNT_OF(array)})
 
 static int
 add_all(scmp_filter_ctx filter, uint32_t action, struct calls calls)
@@ -181,7 +181,7 @@ add_pairs(scmp_filter_ctx filter, unsigned parts, uint32_t action)
     struct scmp_arg_cmp is_unix = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
 
     if (!(parts & SECCOMP_CONNECT))
-        return add_all(filter, action, (struct calls)CALLS(pair_calls));
+        return add_all(filter, action, CALLS(pair_calls));
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, &is_unix);
 }
 
@@ -190,17 +190,17 @@ add_network(scmp_filter_ctx filter, unsigned parts)
 {
     bool may_connect = parts & (SECCOMP_NAMES | SECCOMP_CLIENT | SECCOMP_CONNECT);
     uint32_t action = may_connect ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
-    int error = add_all(filter, action, (struct calls)CALLS(bind_calls));
+    int error = add_all(filter, action, CALLS(bind_calls));
 
     if (error == 0 && !(parts & SECCOMP_USERS))
-        error = add_all(filter, action, (struct calls)CALLS(socket_calls));
+        error = add_all(filter, action, CALLS(socket_calls));
     return error ? error : add_pairs(filter, parts, action);
 }
 
 static int
 add_parts(scmp_filter_ctx filter, unsigned parts)
 {
-    static const struct {
+    const struct {
         unsigned parts; /* any of these */
         struct calls calls;
     } rows[] = {
@@ -227,14 +227,14 @@ add_rules(scmp_filter_ctx filter, unsigned parts)
     int error;
 
     if (parts & SECCOMP_START) {
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, (struct calls)CALLS(never_calls));
-        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), (struct calls)CALLS(vain_calls));
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
+        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), CALLS(vain_calls));
     }
-    error = add_all(filter, SCMP_ACT_ALLOW, (struct calls)CALLS(compute_calls));
+    error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
     if (error == 0)
         error = add_narrowed(filter);
     if (error == 0)
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, (struct calls)CALLS(fatal_calls));
+        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(fatal_calls));
     if (error == 0)
         error = add_parts(filter, parts);
     if (error == 0)
