@@ -168,7 +168,7 @@ on_start(struct role_frame *frame, const struct parent_role_start *note)
                                          &frame->config, &report)) {
         buffer_put_byte(&report, 0);
         fail(frame, (const char *)buffer_slice(&report).at);
-    } else if (frame->role->start(frame->state)) {
+    } else if (!frame->role->start || frame->role->start(frame->state)) {
         struct parent_role_ready ready = {.confinement = buffer_slice(&report)};
         send(frame, parent_role_put_ready(&frame->buffer, &frame->ledger, &ready));
     }
@@ -233,7 +233,10 @@ dispatch(struct role_frame *frame, const struct parent_role_note *note)
     case PARENT_ROLE_RELOAD:
         return on_reload(frame, &note->as.reload);
     case PARENT_ROLE_STOP:
-        role->stop(frame->state);
+        if (role->stop)
+            role->stop(frame->state);
+        else
+            host_stop(frame->host);
         return true;
     case PARENT_ROLE_STATS_ASK:
         on_stats_ask(frame, &note->as.stats_ask);

@@ -71,20 +71,22 @@ struct role {
      * `keys`, for others `key` is empty. Without a chain it is a key of DKIM, and `name` is that of
      * its record. Comes again whenever they change. NULL where no TLS. */
     void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
-    /* Everything is attached and the process is confined: begin. False after a call of fail. */
+    /* Everything is attached and the process is confined: begin. False after a call of fail. NULL
+     * where nothing begins. */
     bool (*start)(void *state);
     void (*reload)(void *state, const struct config *config);
     /* What `facteur status` shows: put one counter after another. NULL where there is nothing. */
     void (*stats)(void *state, struct role_stats *stats);
-    /* Finish what can be finished soon (421, last turn), then call host_stop. */
+    /* Finish what can be finished soon (421, last turn), then call host_stop. NULL where there is
+     * nothing: the frame calls it. */
     void (*stop)(void *state);
     /* Frees the state; the loop has ended. */
     void (*close)(void *state);
 };
 
 extern const struct role role_smtp, role_access, role_auth, role_route, role_deliver,
-    role_letterbox, role_store, role_resolve, role_table,
-    role_transport, role_index, role_hand, role_issuer, role_keys;
+    role_letterbox, role_store, role_resolve, role_table, role_transport, role_index, role_hand,
+    role_issuer, role_keys;
 
 const char *role_kind_name(enum role_kind kind);
 const char *role_service_name(enum role_service service);

@@ -96,14 +96,6 @@ auth_stats(void *state, struct role_stats *stats)
 }
 
 static void
-auth_stop(void *state)
-{
-    struct auth *auth = state;
-
-    host_stop(auth->start.host);
-}
-
-static void
 auth_close(void *state)
 {
     struct auth *auth = state;
@@ -132,6 +124,5 @@ const struct role role_auth = {
     .start = auth_start,
     .reload = auth_reload,
     .stats = auth_stats,
-    .stop = auth_stop,
     .close = auth_close,
 };

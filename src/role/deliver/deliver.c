@@ -381,13 +381,6 @@ deliver_attach(void *state, enum role_kind peer, unsigned peer_index, host_handl
     deliver->store = host_channel_open(deliver->host, handle, &handler, deliver);
 }
 
-static bool
-deliver_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 deliver_reload(void *state, const struct config *config)
 {
@@ -410,14 +403,6 @@ deliver_stats(void *state, struct role_stats *stats)
 }
 
 static void
-deliver_stop(void *state)
-{
-    struct deliver *deliver = state;
-
-    host_stop(deliver->host);
-}
-
-static void
 deliver_close(void *state)
 {
     struct deliver *deliver = state;
@@ -435,9 +420,7 @@ const struct role role_deliver = {
     .kind = ROLE_DELIVER,
     .open = deliver_open,
     .attach = deliver_attach,
-    .start = deliver_start,
     .reload = deliver_reload,
     .stats = deliver_stats,
-    .stop = deliver_stop,
     .close = deliver_close,
 };

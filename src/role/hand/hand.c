@@ -190,13 +190,6 @@ hand_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     }
 }
 
-static bool
-hand_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 hand_reload(void *state, const struct config *config)
 {
@@ -231,7 +224,6 @@ const struct role role_hand = {
     .kind = ROLE_HAND,
     .open = hand_open,
     .attach = hand_attach,
-    .start = hand_start,
     .reload = hand_reload,
     .stats = hand_stats,
     .stop = hand_stop,

@@ -228,13 +228,6 @@ issuer_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle
     }
 }
 
-static bool
-issuer_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 issuer_reload(void *state, const struct config *config)
 {
@@ -259,21 +252,11 @@ issuer_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "questions_open", issuer->request_count);
 }
 
-static void
-issuer_stop(void *state)
-{
-    struct issuer *issuer = state;
-
-    host_stop(issuer->start.host);
-}
-
 const struct role role_issuer = {
     .kind = ROLE_ISSUER,
     .open = issuer_open,
     .attach = issuer_attach,
-    .start = issuer_start,
     .reload = issuer_reload,
     .stats = issuer_stats,
-    .stop = issuer_stop,
     .close = issuer_close,
 };

@@ -321,13 +321,6 @@ keys_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     asker->channel = host_channel_open(role->start.host, handle, &handler, asker);
 }
 
-static bool
-keys_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 keys_reload(void *state, const struct config *config)
 {
@@ -347,14 +340,6 @@ keys_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "signatures", role->signatures);
     role_stats_add(stats, "mails", role->mails);
     role_stats_add(stats, "refused", role->refused);
-}
-
-static void
-keys_stop(void *state)
-{
-    struct keys_role *role = state;
-
-    host_stop(role->start.host);
 }
 
 static void
@@ -382,9 +367,7 @@ const struct role role_keys = {
     .open = keys_open,
     .attach = keys_attach,
     .tls = keys_tls,
-    .start = keys_start,
     .reload = keys_reload,
     .stats = keys_stats,
-    .stop = keys_stop,
     .close = keys_close,
 };

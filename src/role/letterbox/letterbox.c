@@ -246,13 +246,6 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
     role->store = host_channel_open(role->host, handle, &store_handler, role);
 }
 
-static bool
-role_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 role_reload(void *state, const struct config *config)
 {
@@ -293,7 +286,6 @@ const struct role role_letterbox = {
     .kind = ROLE_LETTERBOX,
     .open = role_open,
     .attach = role_attach,
-    .start = role_start,
     .reload = role_reload,
     .stats = role_stats,
     .stop = role_stop,

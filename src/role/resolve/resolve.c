@@ -282,13 +282,6 @@ resolve_attach(void *state, enum role_kind peer, unsigned peer_index, host_handl
     asker->channel = host_channel_open(resolve->start.host, handle, &handler, asker);
 }
 
-static bool
-resolve_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 resolve_reload(void *state, const struct config *config)
 {
@@ -306,14 +299,6 @@ resolve_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "answers_secure", resolve->secure);
     role_stats_add(stats, "answers_bogus", resolve->bogus);
     role_stats_add(stats, "answers_temporary", resolve->temporary);
-}
-
-static void
-resolve_stop(void *state)
-{
-    struct resolve *resolve = state;
-
-    host_stop(resolve->start.host);
 }
 
 static void
@@ -341,9 +326,7 @@ const struct role role_resolve = {
     .kind = ROLE_RESOLVE,
     .open = resolve_open,
     .attach = resolve_attach,
-    .start = resolve_start,
     .reload = resolve_reload,
     .stats = resolve_stats,
-    .stop = resolve_stop,
     .close = resolve_close,
 };

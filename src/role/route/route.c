@@ -446,14 +446,6 @@ route_stats(void *state, struct role_stats *stats)
 }
 
 static void
-route_stop(void *state)
-{
-    struct route *route = state;
-
-    host_stop(route->start.host);
-}
-
-static void
 route_close(void *state)
 {
     struct route *route = state;
@@ -480,6 +472,5 @@ const struct role role_route = {
     .start = route_start,
     .reload = route_reload,
     .stats = route_stats,
-    .stop = route_stop,
     .close = route_close,
 };

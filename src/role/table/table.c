@@ -288,14 +288,6 @@ table_role_stats(void *state, struct role_stats *stats)
     role_stats_add(stats, "temporary", role->temporary);
 }
 
-static void
-table_role_stop(void *state)
-{
-    struct table_role *role = state;
-
-    host_stop(role->start.host);
-}
-
 const struct role role_table = {
     .kind = ROLE_TABLE,
     .open = table_role_open,
@@ -303,6 +295,5 @@ const struct role role_table = {
     .start = table_role_start,
     .reload = table_role_reload,
     .stats = table_role_stats,
-    .stop = table_role_stop,
     .close = table_role_close,
 };

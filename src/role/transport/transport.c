@@ -133,13 +133,6 @@ transport_attach(void *state, enum role_kind peer, unsigned peer_index, host_han
     transport->channel = host_channel_open(transport->start.host, handle, &handler, transport);
 }
 
-static bool
-transport_start(void *state)
-{
-    (void)state;
-    return true;
-}
-
 static void
 transport_reload(void *state, const struct config *config)
 {
@@ -209,7 +202,6 @@ const struct role role_transport = {
     .kind = ROLE_TRANSPORT,
     .open = transport_open,
     .attach = transport_attach,
-    .start = transport_start,
     .reload = transport_reload,
     .stats = transport_stats,
     .stop = transport_stop,

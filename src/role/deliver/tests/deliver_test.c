@@ -96,7 +96,6 @@ set_up(void **state)
     sim_handle_give(fixture.sim, right, fixture.deliver);
     role_deliver.attach(fixture.state, ROLE_STORE, 0, right);
     fixture.channel = host_channel_open(fixture.store, left, &handler, &fixture);
-    assert_true(role_deliver.start(fixture.state));
     *state = &fixture;
     return 0;
 }
