@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What a message costs in system calls, octets that the kernel copies, and syncs (strace), beside the least possible;
-and where the time goes (perf)."""
+"""What a message costs in system calls, octets that the kernel copies, and syncs (strace), beside the least possible."""
 import re
 import shutil
 import signal
@@ -114,72 +113,10 @@ def counted(servers, scale):
     return lines
 
 
-# ---- where the time goes ------------------------------------------------------------------------
-
-# What the symbols are, and why they are there still.
-EXPLAINED = (
-    ("copy_folio_from_iter_atomic", "the log's octets into the page cache: once, the least with a cache that readers use; on a virtual machine also its first touch of the page"),
-    ("_copy_from_iter", "octets into sockets: notes from process to process (the price of separated processes), answers"),
-    ("_copy_to_iter", "octets out of sockets: the message from its sender, notes"),
-    ("iowrite16", "the disk is told of a write: one a turn, and a flush"),
-    ("finish_task_switch", "from idle to work: a process that waited is woken"),
-    ("_raw_spin_unlock_irqrestore", "waking a process, often on the other core"),
-    ("memmove", "the message between buffers of one process"),
-    ("memcpy", "the message between buffers of one process"),
-    ("memchr", "looking for the ends of lines, and for dots"),
-    ("clear_page", "new pages: read from here once, they are the page cache's"),
-    ("syscall", "entering the kernel; each process has a seccomp filter"),
-    ("seccomp", "the filter of system calls, which each process has"),
-    ("mime_", "the tree of parts and the parse record, from which ENVELOPE and SEARCH are answered"),
-    ("epoll_wait", "waiting for work"),
-    ("XXH3", "the hash of body and record, by which damage is found"),
-    ("malloc", "memory of sessions, messages and records"),
-    ("_int_free", "memory of sessions, messages and records"),
-    ("tcp_", "the connection to the sender"),
-    ("softirq", "the connection to the sender, on loopback its other end, too"),
-    ("smtp_frame", "ends of lines and dots taken off the message"),
-    ("_raw_spin", "locks of the kernel: sockets, page cache, disk"),
-    ("unix_", "notes: the sockets between our processes"),
-    ("skb", "packets and notes: buffers of the kernel"),
-    ("exc_page_fault", "memory that is touched for the first time"),
-    ("try_to_wake_up", "waking a process"),
-    ("list_del_entry", "lists of free pages of the kernel"),
-)
-
-
-def explained(symbol):
-    return next((text for part, text in EXPLAINED if part in symbol), "")
-
-
-def expensive(server, messages):
-    """The ten most expensive functions while 20 connections hand in 4 KiB; [] without perf."""
-    if not shutil.which("perf"):
-        say("costs: perf is not there")
-        return []
-    say("costs: where the time goes")
-    with tempfile.TemporaryDirectory(prefix="facteur-perf-") as folder:
-        data = Path(folder) / "data"
-        pids = ",".join(str(pid) for root in server.pids() for pid in tree(root))
-        load(server, 4096, 20, 1000)
-        recorder = subprocess.Popen(["perf", "record", "-q", "-F", "1999", "-o", data, "-p", pids], stderr=subprocess.DEVNULL)
-        while not data.exists():
-            time.sleep(0.05)
-        load(server, 4096, 20, messages)
-        recorder.send_signal(signal.SIGINT)
-        recorder.wait()
-        report = subprocess.run(["perf", "report", "-i", data, "--no-children", "-g", "none", "--sort", "sym"],
-                                capture_output=True, text=True).stdout
-    rows = re.findall(r"^ +([\d.]+)% +\[(.)\] (\S+)", report, re.MULTILINE)[:10]
-    return ["", "| share | function | whose | what it is |", "|--:|---|---|---|"] + [
-        f"| {share} % | `{symbol}` | {'the kernel' if kind == 'k' else 'ours'} | {explained(symbol)} |"
-        for share, kind, symbol in rows]
-
-
 def costs(servers, scale):
-    ours = servers[0]
     text = (f"System calls of all processes of the server for one message (strace, which slows all: more messages share a wake-up "
             f"than in earnest). The least possible from one connection is {LEAST_CALLS} calls for any server (two waits, two reads, two answers, one write "
             f"that syncs), {LEAST_OURS} for one whose parsers hold nothing valuable (`smtp` 9, `deliver` 3, `store` 7), 2 times the message (from the socket, to the "
             "disk) for the first and 6 for the second, and one sync; with 20 connections one turn, and so one sync, serves many. "
             "Zeros that go ahead of small turns ([why](../docs/why/050-what-a-message-costs.md)) are counted.")
-    return ["### What a message costs", "", text, "", *counted(servers, scale), *expensive(ours, int(20000 * scale))]
+    return ["### What a message costs", "", text, "", *counted(servers, scale)]

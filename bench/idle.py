@@ -20,7 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from imap import FACTEUR_BASE, Client, Facteur, pss_kib
+from imap import FACTEUR_BASE, Client, Facteur
+from machine import pss_kib
 
 SLEEPERS = 4              # processes of the client's side
 SESSIONS_A_SOURCE = 5000  # of a loopback address: ports are few
@@ -79,7 +80,7 @@ def measure(server, count, is_secure):
     port = server.secure_port if is_secure else server.port
     for _ in range(8):  # all processes have loaded what the first session loads
         Client(port, server.user, server.password, is_secure).ask("SELECT INBOX")
-    before, sleepers = pss_kib(server.process.pid), []
+    before, sleepers = pss_kib([server.process.pid]), []
     for number in range(SLEEPERS):
         near, far = multiprocessing.Pipe()
         some = count // SLEEPERS
@@ -90,7 +91,7 @@ def measure(server, count, is_secure):
     if sum(line.recv() for _, line in sleepers) != count // SLEEPERS * SLEEPERS:
         sys.exit("bench: not all sleep")
     time.sleep(1)
-    cost = (pss_kib(server.process.pid) - before) / count
+    cost = (pss_kib([server.process.pid]) - before) / count
     for _, line in sleepers:
         line.send(True)
     time.sleep(1)

@@ -24,9 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import tree
+from machine import cpu_ns, cpu_seconds, pss_kib, wait_for_port
 
-TICKS = os.sysconf("SC_CLK_TCK")
 FACTEUR_BASE = int(os.environ.get("BENCH_PORT_BASE", "25000"))
 DOVECOT_PORT = FACTEUR_BASE + 1143
 PASSWORD = "bench-password"
@@ -58,33 +57,6 @@ def message(number, chance):
         body.append(line)
         size += len(line) + 1
     return head + "\n".join(body) + "\n"
-
-
-# ---- what a server costs ------------------------------------------------------------------------
-
-def cpu_ns(pid):
-    """Exact, of what runs now: no process may end while it is counted."""
-    total = 0
-    for one in tree(pid):
-        for task in Path(f"/proc/{one}/task").glob("*/schedstat"):
-            total += int(task.read_text().split()[0])
-    return total
-
-
-def cpu_with_ended(pid):
-    total = 0
-    for one in tree(pid):
-        stat = Path(f"/proc/{one}/stat").read_text()
-        total += sum(map(int, stat[stat.rindex(")") + 2:].split()[11:15]))
-    return total / TICKS
-
-
-def pss_kib(pid):
-    total = 0
-    for one in tree(pid):
-        text = Path(f"/proc/{one}/smaps_rollup").read_text()
-        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-    return total
 
 
 # ---- the client ---------------------------------------------------------------------------------
@@ -139,7 +111,7 @@ class Facteur:
         with open(f"{self.dir}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, *(command or ["serve", "--config", self.dir / "facteur.conf"])], stdout=log, stderr=log)
-        wait_for_port(self.port)
+        wait_for_port(self.port, greeting=b"* OK")
         time.sleep(0.5)
 
     def fill(self, messages):
@@ -225,7 +197,7 @@ service imap-login {{
 
     def start(self):
         self.process = subprocess.Popen(["dovecot", "-F", "-c", self.dir / "dovecot.conf"])
-        wait_for_port(self.port)
+        wait_for_port(self.port, greeting=b"* OK")
 
     def forget(self):
         for path in self.mail.rglob("dovecot*"):
@@ -234,18 +206,6 @@ service imap-login {{
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
-
-
-def wait_for_port(port):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as probe:
-                if probe.recv(4) == b"* OK":
-                    return
-        except OSError:
-            time.sleep(0.05)
-    sys.exit(f"bench: nothing listens on port {port}")
 
 
 # ---- what clients do ----------------------------------------------------------------------------
@@ -328,10 +288,10 @@ def measure_changes(server, client):
 
 def measure_logins(server):
     Client(server.port, server.user, server.password).close()
-    begin = cpu_with_ended(server.process.pid)
+    begin = cpu_seconds([server.process.pid])
     for _ in range(LOGINS):
         Client(server.port, server.user, server.password).close()
-    return (cpu_with_ended(server.process.pid) - begin) / LOGINS * 1e6
+    return (cpu_seconds([server.process.pid]) - begin) / LOGINS * 1e6
 
 
 def sleep_in_idle(server, count, is_secure, line):
@@ -356,7 +316,7 @@ def measure_idle(server, count, is_secure):
         probe = Client(port, server.user, server.password, is_secure)
         probe.ask("SELECT bench")
         probe.ask("FETCH 1:* FLAGS")
-    begin = pss_kib(server.process.pid)
+    begin = pss_kib([server.process.pid])
     sleepers, left = [], count
     while left > 0:
         near, far = multiprocessing.Pipe()
@@ -368,7 +328,7 @@ def measure_idle(server, count, is_secure):
     if sum(line.recv() for _, line in sleepers) != count:
         sys.exit("bench: not all sleep")
     time.sleep(1)
-    found = (pss_kib(server.process.pid) - begin) / count
+    found = (pss_kib([server.process.pid]) - begin) / count
     for sleeper, line in sleepers:
         line.send(True)
         sleeper.join()

@@ -4,10 +4,10 @@
  *
  * usage: load --port N [--host 127.0.0.1] [--connections 20] [--messages 10000] [--size 4096]
  *             [--seconds S] [--from A] [--to B[,B…]] [--lmtp] [--no-pipelining] [--tls]
- * Messages begin when all connections have been greeted (or those that were within ten seconds),
- * and the clock with them; S seconds later no message is begun any more. With --tls each connection
- * begins with STARTTLS. Prints one line of JSON: rate, latency percentiles, what failed. Exit 1
- * when a message failed. */
+ * Messages begin when all connections have been greeted (or none was for five seconds), and the
+ * clock with them; S seconds later no message is begun any more. With --tls each connection begins
+ * with STARTTLS. Prints one line of JSON: rate, latency percentiles, what failed. Exit 1 when a
+ * message failed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +30,8 @@ enum {
     RECIPIENTS_MAX = 1000,
     INPUT_MAX = 8192,
     CONNECTIONS_MAX = 20000,
-    GREETING_S = 10,
+    CONNECTIONS_A_SOURCE = 5000, /* of a loopback address: ports are few */
+    GREETING_S = 5,
     ANSWER_MS = 60000
 };
 
@@ -86,6 +88,7 @@ static SSL_CTX *tls_context;
 static int64_t start_ns, last_begin_ns = INT64_MAX;
 static struct connection *connections;
 static int ready;
+static int64_t ready_ns; /* when the last one came to be */
 
 static int64_t
 now_ns(void)
@@ -323,6 +326,7 @@ on_reply(struct connection *connection, const char *line)
     case STEP_HELLO:
         connection->step = STEP_READY;
         ready++;
+        ready_ns = now_ns();
         if (start_ns)
             begin_message(connection);
         else if (ready == want.connections)
@@ -372,20 +376,50 @@ on_input(struct connection *connection)
     return connection->tls && !connection->is_over;
 }
 
-static void
-open_connection(struct connection *connection)
+/* False when the server does not take it up within some seconds. */
+static bool
+open_connection(struct connection *connection, int number)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)want.port)};
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    struct timeval patience = {.tv_sec = GREETING_S};
     int one = 1;
 
     inet_pton(AF_INET, want.host, &address.sin_addr);
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(number / CONNECTIONS_A_SOURCE));
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 ||
-        connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        die("connect");
+    if (connection->fd < 0)
+        die("socket");
+    setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(connection->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    if (ntohl(address.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET &&
+        bind(connection->fd, (struct sockaddr *)&source, sizeof(source)) < 0)
+        die("bind");
+    if (connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (number == 0 || errno == EADDRNOTAVAIL)
+            die("connect");
+        close(connection->fd);
+        return false;
+    }
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(connection->fd, F_SETFL, O_NONBLOCK);
     watch(connection, EPOLLIN, EPOLL_CTL_ADD);
+    return true;
+}
+
+/* As many as the server takes up. */
+static void
+open_connections(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    for (int i = 0; i < want.connections; i++)
+        if (!open_connection(&connections[i], i))
+            want.connections = i;
 }
 
 static void
@@ -417,11 +451,11 @@ report(int64_t elapsed_ns)
     qsort(latencies_ns, (size_t)done, sizeof(*latencies_ns), compare);
     printf(
         "{\"messages\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"rate\": %.1f, \"p50_ms\": %.3f, "
-        "\"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
+        "\"p99_ms\": %.3f, \"max_ms\": %.3f, \"connections\": %d}\n",
         done, failed, seconds, (double)done / seconds,
         done ? (double)latencies_ns[done / 2] / 1e6 : 0,
         done ? (double)latencies_ns[done * 99 / 100] / 1e6 : 0,
-        done ? (double)latencies_ns[done - 1] / 1e6 : 0);
+        done ? (double)latencies_ns[done - 1] / 1e6 : 0, want.connections);
 }
 
 static void
@@ -502,7 +536,7 @@ run(void)
     for (int open = want.connections; open > 0;) {
         struct epoll_event events[256];
         int count = epoll_wait(epoll_fd, events, 256, start_ns ? ANSWER_MS : 100);
-        if (!start_ns && ready > 0 && now_ns() - opened_ns > (int64_t)GREETING_S * 1000000000)
+        if (!start_ns && ready > 0 && now_ns() - ready_ns > (int64_t)GREETING_S * 1000000000)
             begin_all();
         if (count < 0 ||
             (count == 0 && (start_ns || now_ns() - opened_ns > (int64_t)ANSWER_MS * 1000000)))
@@ -540,8 +574,7 @@ main(int argc, char **argv)
         die("set-up");
     if (want.is_tls)
         prepare_tls();
-    for (int i = 0; i < want.connections; i++)
-        open_connection(&connections[i]);
+    open_connections();
     int64_t last_ns = run();
     report(last_ns - start_ns);
     return failed > 0;

@@ -55,6 +55,46 @@ def cpu_seconds(pids):
     return total / TICKS
 
 
+def cpu_ns(pid):
+    """Exact, of a tree as it runs now: no process may end while it is counted."""
+    total = 0
+    for one in tree(pid):
+        for task in Path(f"/proc/{one}/task").glob("*/schedstat"):
+            total += int(task.read_text().split()[0])
+    return total
+
+
+class Group:
+    """A control group of the kernel's, for a server whose processes have it forget those that they begin: it counts
+    them all. `seconds` is None where there is none (no cgroup2 is mounted, or may be written)."""
+    number = 0
+
+    def __init__(self, pid):
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+        roots = [Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"]
+        Group.number += 1
+        self.path = roots[0] / f"facteur-bench-{os.getpid()}-{Group.number}" if roots else None
+        try:
+            if self.path:
+                self.path.mkdir()
+                (self.path / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            self.close()
+
+    def seconds(self):
+        if not self.path:
+            return None
+        return int((self.path / "cpu.stat").read_text().split()[1]) / 1e6
+
+    def close(self):
+        try:
+            if self.path:
+                self.path.rmdir()
+        except OSError:
+            pass  # a process of it is still at its end: an empty group stays behind
+        self.path = None
+
+
 def pss_kib(pids):
     total = 0
     for root in pids:
@@ -67,12 +107,14 @@ def pss_kib(pids):
     return total
 
 
-def wait_for_port(port, seconds=30):
+def wait_for_port(port, seconds=30, greeting=b""):
+    """Until something listens there, and greets so."""
     end = time.time() + seconds
     while time.time() < end:
         try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return
+            with socket.create_connection(("127.0.0.1", port), 1) as probe:
+                if not greeting or probe.recv(len(greeting)) == greeting:
+                    return
         except OSError:
             time.sleep(0.05)
     sys.exit(f"bench: nothing listens on port {port}")

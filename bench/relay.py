@@ -3,7 +3,7 @@
 """What it costs to take mail for other hosts, durably, and to pass it on: Facteur, and Debian's Postfix
 beside it, one after the other. Prints tables.
 
-usage: bench/relay.py --facteur PROGRAM --load PROGRAM [--case pass,many,hang,fair] [--messages N] [--peer-messages N]
+usage: bench/relay.py --facteur PROGRAM --load PROGRAM [--case pass,many,hang,fair] [--messages N] [--peer-messages N] [--fair N]
 
   pass   messages of 4 KiB from 20 connections, passed on to a sink
   many   one message to 10,000 recipients of one domain, handed in by one client in ten transactions
@@ -17,7 +17,6 @@ import argparse
 import datetime
 import json
 import os
-import pwd
 import re
 import socket
 import subprocess
@@ -25,7 +24,11 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+
+import postfix
+from machine import cpu_seconds
 
 HERE = Path(__file__).resolve().parent
 SINK_PORT, POSTFIX_PORT, SILENT_PORT = 22125, 22126, 22127
@@ -33,29 +36,6 @@ CONNECTIONS, SIZE, WAIT_S = 20, 4096, 600
 MANY, TRANSACTION = 10000, 1000
 DESTINATIONS, SILENT_EVERY = 1000, 10
 FAIR, SINGLE_EVERY_S = 100000, 0.05
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-# ---- what a server costs ------------------------------------------------------------------------
-
-def children(pid):
-    """The process and all below it."""
-    found, todo = [], [pid]
-    while todo:
-        now = todo.pop()
-        found.append(now)
-        for task in Path(f"/proc/{now}/task").glob("*/children"):
-            todo += map(int, task.read_text().split())
-    return found
-
-
-def cpu_seconds(pid):
-    """User and system time of the tree, with that of children that have ended."""
-    total = 0
-    for one in children(pid):
-        stat = Path(f"/proc/{one}/stat").read_text()
-        total += sum(map(int, stat[stat.rindex(")") + 2:].split()[11:15]))
-    return total / TICKS
 
 
 # ---- the servers --------------------------------------------------------------------------------
@@ -120,50 +100,11 @@ class Postfix:
         self.scratch = tempfile.TemporaryDirectory(prefix="bench-relay-")
         self.folder = Path(self.scratch.name)
         self.folder.chmod(0o755)
-        for part in ("etc", "queue", "lib"):
-            (self.folder / part).mkdir()
-        owner = pwd.getpwnam("postfix")
-        os.chown(self.folder / "lib", owner.pw_uid, owner.pw_gid)
-        self.write_settings()
-        self.postfix("set-permissions", check=False)
-        self.postfix("start")
-        self.pid = int((self.folder / "queue/pid/master.pid").read_text())
-
-    def postfix(self, command, check=True):
-        subprocess.run(["postfix", "-c", self.folder / "etc", command], capture_output=True, check=check)
-
-    def write_settings(self):
-        etc = self.folder / "etc"
-        (etc / "transport").write_text(
-            "".join(f"{domain} smtp:[{host}]:{port}\n" for domain, host, port in ways()))
-        (etc / "main.cf").write_text(f"""compatibility_level = 3.6
-queue_directory = {self.folder}/queue
-data_directory = {self.folder}/lib
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = bench.test
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-transport_maps = hash:{etc}/transport
-smtpd_client_connection_count_limit = 0
-smtpd_recipient_restrictions = permit_mynetworks, reject
-in_flow_delay = 0
-default_process_limit = 200
-maillog_file = {self.folder}/postfix.log
-maillog_file_prefixes = {self.folder}
-""")
-        rows = [f"127.0.0.1:{POSTFIX_PORT} inet n - n - - smtpd", "cleanup unix n - n - 0 cleanup",
-                "qmgr unix n - n 300 1 qmgr", "rewrite unix - - n - - trivial-rewrite",
-                *(f"{service} unix - - n - 0 bounce" for service in ("bounce", "defer", "trace")),
-                "smtp unix - - n - - smtp", "relay unix - - n - - smtp", "error unix - - n - - error",
-                "retry unix - - n - - error", "anvil unix - - n - 1 anvil", "scache unix - - n - 1 scache",
-                "proxymap unix - - n - - proxymap", "postlog unix-dgram n - n - 1 postlogd"]
-        (etc / "master.cf").write_text("\n".join(rows) + "\n")
-        subprocess.run(["postmap", etc / "transport"], check=True)
+        table = self.folder / "transport"
+        table.write_text("".join(f"{domain} smtp:[{host}]:{port}\n" for domain, host, port in ways()))
+        subprocess.run(["postmap", table], check=True)
+        self.postfix = postfix.Instance(self.folder, POSTFIX_PORT, f"transport_maps = hash:{table}\n")
+        self.pid = self.postfix.start()
 
     def log(self):
         return (self.folder / "postfix.log").read_text(errors="replace")
@@ -176,7 +117,7 @@ maillog_file_prefixes = {self.folder}
                 re.finditer(r"to=<([^>]+)>.* delay=([\d.]+), .*status=sent", self.log())}
 
     def close(self):
-        self.postfix("stop", check=False)
+        self.postfix.stop()
         self.scratch.cleanup()
 
 
@@ -192,13 +133,13 @@ def wait_until(server, count):
 
 def pass_on(server, load, messages):
     """Messages a second accepted, and until the last is passed on; CPU for each."""
-    before, cpu, start = server.passed_on(), cpu_seconds(server.pid), time.monotonic()
+    before, cpu, start = server.passed_on(), cpu_seconds([server.pid]), time.monotonic()
     done = subprocess.run([load, "--port", str(server.port), "--connections", str(CONNECTIONS), "--messages",
                            str(messages), "--size", str(SIZE), "--to", "anyone@sink.test"],
                           capture_output=True, text=True, check=True)
     wait_until(server, before + messages)
     seconds = time.monotonic() - start
-    return json.loads(done.stdout)["rate"], messages / seconds, (cpu_seconds(server.pid) - cpu) / messages * 1e6
+    return json.loads(done.stdout)["rate"], messages / seconds, (cpu_seconds([server.pid]) - cpu) / messages * 1e6
 
 
 class Client:
@@ -230,11 +171,11 @@ class Client:
 def to_many(server):
     """Seconds until the last recipient has it, and CPU seconds."""
     client = Client(server.port)
-    before, cpu, start = server.passed_on(), cpu_seconds(server.pid), time.monotonic()
+    before, cpu, start = server.passed_on(), cpu_seconds([server.pid]), time.monotonic()
     for first in range(0, MANY, TRANSACTION):
         client.send([f"user{first + i}@sink.test" for i in range(TRANSACTION)])
     wait_until(server, before + MANY)
-    return time.monotonic() - start, cpu_seconds(server.pid) - cpu
+    return time.monotonic() - start, cpu_seconds([server.pid]) - cpu
 
 
 def beside_silent(server):
@@ -252,21 +193,21 @@ def beside_silent(server):
     return delays[len(delays) // 2], delays[-1]
 
 
-def beside_many(server):
+def beside_many(server, many_count):
     """Seconds of delay of single messages, the middle one and the longest, while one goes to very many; and how long those took."""
     def hand_in():
         client = Client(server.port)
-        for first in range(0, FAIR, TRANSACTION):
+        for first in range(0, many_count, TRANSACTION):
             client.send([f"user{first + i}@sink.test" for i in range(TRANSACTION)])
 
     before, start, count = server.passed_on(), time.monotonic(), 0
     many, single = threading.Thread(target=hand_in), Client(server.port)
     many.start()
-    while many.is_alive() or count % 10 or server.passed_on() < before + FAIR:
+    while many.is_alive() or count % 10 or server.passed_on() < before + many_count:
         single.send([f"single{count}@sink.test"])
         count += 1
         time.sleep(SINGLE_EVERY_S)
-    wait_until(server, before + FAIR + count)
+    wait_until(server, before + many_count + count)
     seconds = time.monotonic() - start
     time.sleep(0.5)  # lines of the log come a little later
     delays = sorted(delay for to, delay in server.delays().items() if to.startswith("single"))
@@ -328,11 +269,24 @@ def case_hang(arguments):
 
 
 def case_fair(arguments):
-    rows = in_turn(arguments, beside_many)
-    print("| single messages while one goes to 100,000 recipients of the same domain | how many | delay, middle | longest | the 100,000 |\n"
+    rows = in_turn(arguments, lambda server: beside_many(server, arguments.fair))
+    print(f"| single messages while one goes to {arguments.fair:,} recipients of the same domain | how many | delay, middle | longest | the {arguments.fair:,} |\n"
           "|---|--:|--:|--:|--:|")
     for name, count, middle, longest, seconds in rows:
         print(f"| {name} | {count} | {middle:.3f} s | {longest:.3f} s | {seconds:.1f} s |")
+
+
+@contextmanager
+def sinks():
+    """The other hosts: one that takes all, and one that accepts and says nothing."""
+    sink = subprocess.Popen(["smtp-sink", "-u", "postfix", "-m", "4000", "-c", f":{SINK_PORT}", "500"],
+                            stdout=subprocess.DEVNULL)
+    silent = socket.create_server(("", SILENT_PORT), backlog=4096)  # the kernel accepts, and nobody speaks
+    try:
+        yield
+    finally:
+        sink.terminate()
+        silent.close()
 
 
 def main():
@@ -343,17 +297,12 @@ def main():
     parser.add_argument("--case", default=",".join(cases))
     parser.add_argument("--messages", type=int, default=40000)
     parser.add_argument("--peer-messages", type=int, default=2000)
+    parser.add_argument("--fair", type=int, default=FAIR)
     arguments = parser.parse_args()
-    sink = subprocess.Popen(["smtp-sink", "-u", "postfix", "-m", "4000", "-c", f":{SINK_PORT}", "500"],
-                            stdout=subprocess.DEVNULL)
-    silent = socket.create_server(("", SILENT_PORT), backlog=4096)  # the kernel accepts, and nobody speaks
-    try:
+    with sinks():
         for name in arguments.case.split(","):
             cases[name](arguments)
             print()
-    finally:
-        sink.terminate()
-        silent.close()
 
 
 if __name__ == "__main__":

@@ -6,18 +6,19 @@ import time
 
 from chart import line_chart
 from imap import Client
-from machine import cpu_seconds, say, sync_ms
-from servers import BUILD, PASSWORD
+from machine import say, sync_ms
+from servers import BUILD, PASSWORD, cpu_of
 
 CHARTS = BUILD / "charts"  # from here they go beside RESULTS.md when it is written
 KIB = 1024
 SIZES = (1 * KIB, 4 * KIB, 64 * KIB, 1024 * KIB, 10240 * KIB)
-CONNECTIONS = (1, 10, 100, 1000)
+CONNECTIONS = (1, 10, 100, 1000, 10_000)
+THEIRS_MAX = 1000  # connections to the others (each takes a process there), and with TLS
 BOXES = (1, 100, 10_000, 1_000_000)
 SECONDS = 1
 BYTES_MAX = 200 << 20  # for one point: a disk has an end
 APPEND_MAX = 1000
-REPEAT = 20  # commands whose middle is told
+REPEAT, REPEAT_S = 20, 5  # commands whose middle is told, and how long they may take
 
 
 def size_name(octets):
@@ -26,7 +27,7 @@ def size_name(octets):
 
 def hand_in(server, size, connections, is_tls, seconds):
     """One point: messages a second until the last is in its mailbox, and CPU for each."""
-    stored, cpu = server.stored(), cpu_seconds(server.pids())
+    stored, cpu = server.stored(), cpu_of(server)
     command = [BUILD / "load", "--port", str(server.smtp), "--connections", str(connections), "--size", str(size),
                "--seconds", str(seconds), "--messages", str(max(connections, min(200_000, BYTES_MAX // size))),
                "--to", server.recipients[0], *(["--tls"] if is_tls else []),
@@ -41,8 +42,8 @@ def hand_in(server, size, connections, is_tls, seconds):
         before = time.time()
         server.wait_until_stored(stored + result["messages"])
         taken += time.time() - before
-    used = (cpu_seconds(server.pids()) - cpu) / result["messages"] * 1e6
-    return {"rate": result["messages"] / taken, "cpu_us": used if getattr(server, "counts_cpu", True) else None}
+    used = None if cpu is None else (cpu_of(server) - cpu) / result["messages"] * 1e6
+    return {"rate": result["messages"] / taken, "cpu_us": used, "connections": result["connections"]}
 
 
 def lines_of(servers):
@@ -66,9 +67,16 @@ def rates_with_ratios(measured, axis):
             value = values.get(x)
             mine = ours.get(x)
             ratio = f" ({mine['rate'] / value['rate']:.3g} ×)" if value and mine and name != "Facteur" else ""
-            cells.append(f"{value['rate']:.4g}{ratio}" if value else "refused")
+            cells.append(f"{value['rate']:.4g}{ratio}{value['note']}" if value else "")
         rows.append((name + (", TLS" if is_tls else ""), cells))
     return rows
+
+
+def cpus(measured, axis):
+    """µs of all processes of the server for a message."""
+    return [(name + (", TLS" if is_tls else ""),
+             [f"{values[x]['cpu_us']:.0f} µs" if values.get(x) and values[x]["cpu_us"] else "" for x in axis])
+            for (name, is_tls), values in measured.items()]
 
 
 def sweep(servers, axis, points, seconds):
@@ -77,11 +85,15 @@ def sweep(servers, axis, points, seconds):
     for x in axis:
         size, connections = points(x)
         for server, _, is_tls in lines_of(servers):
+            if connections > THEIRS_MAX and (server is not servers[0] or is_tls):
+                continue
             result = hand_in(server, size, connections, is_tls, seconds)
             if result:
+                some = result["connections"]
+                result["note"] = f", {some} got in" if some < connections else ""
                 measured[(server.name, is_tls)][x] = result
                 say(f"scale: {server.name}{', TLS' if is_tls else ''}, {size_name(size)}, {connections} connections: "
-                    f"{result['rate']:.0f} /s")
+                    f"{result['rate']:.0f} /s{result['note']}")
     return measured
 
 
@@ -103,14 +115,17 @@ def handing_in(servers, is_quick):
     by_size = sweep(servers, sizes, lambda size: (size, 20), seconds)
     by_connections = sweep(servers, connections, lambda count: (4 * KIB, count), seconds)
     lines = ["Messages a second until the last was in its mailbox; in brackets, how many times that Facteur does. With TLS: "
-             "STARTTLS on each connection, before the clock runs. Postfix and Exim take a process for each connection (Postfix at most 200 at a time). "
+             "STARTTLS on each connection, before the clock runs. Postfix and Exim take a process for each connection (Postfix at most 200 at a time); "
+             "an empty cell: not tried, or it failed. Half of what 10 MiB cost Facteur is the kernel's copy into pages that a virtual machine touches for the first "
+             "time ([why](../docs/why/050-what-a-message-costs.md)). "
              f"Before, a write of 4 KiB took {sync:.2f} ms until it was on the disk; so long each sender waits at least.", ""]
     lines += table("20 connections", sizes, size_name, rates_with_ratios(by_size, sizes))
+    lines += ["", *table("CPU for each, 20 connections", sizes, size_name, cpus(by_size, sizes))]
     lines += ["", draw("sizes", "Larger messages", "size of a message, 20 connections", "messages a second", servers,
                        by_size, lambda r: r["rate"], size_name),
               draw("sizes-cpu", "What a larger message costs", "size of a message, 20 connections",
                    "µs of CPU a message", servers, by_size, lambda r: r["cpu_us"], size_name), ""]
-    lines += table("4 KiB", connections, lambda n: f"{n} connections" if n > 1 else "1 connection",
+    lines += table("4 KiB", connections, lambda n: f"{n:,} connections" if n > 1 else "1 connection",
                    rates_with_ratios(by_connections, connections))
     return lines + ["", draw("connections", "More connections", "connections, messages of 4 KiB", "messages a second",
                              servers, by_connections, lambda r: r["rate"], str)]
@@ -140,9 +155,9 @@ def fill_by_append(client, count):
 def middle_ms(client, *commands):
     """Of the commands in turn."""
     times = []
-    for i in range(REPEAT):
+    while len(times) < REPEAT and sum(times) < REPEAT_S:
         start = time.perf_counter()
-        client.ask(commands[i % len(commands)])
+        client.ask(commands[len(times) % len(commands)])
         times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2] * 1000
 

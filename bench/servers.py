@@ -10,12 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-from machine import wait_for_port
+import postfix
+from machine import Group, cpu_seconds, wait_for_port
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BUILD = ROOT / "build" / "bench"
-BASE_PORT = 21000
+BASE_PORT = int(os.environ.get("BENCH_PORT_BASE", "21000"))
 POSTFIX_PORT, DOVECOT_LMTP_PORT, DOVECOT_POP3_PORT, DOVECOT_IMAP_PORT = 22025, 22024, 22110, 22143
 ACCOUNTS = 10
 PASSWORD = "bench-password"
@@ -54,6 +55,14 @@ class Facteur:
         credentials = self.dir / "credentials"
         while not credentials.exists():
             time.sleep(0.05)
+        with open(self.dir / "facteur.conf", "a", encoding="ascii") as config:
+            config.write("connections_max = 100000\n")
+        end = time.time() + 30
+        while subprocess.run([BUILD / "src/tool/facteur", "reload", "--config", self.dir / "facteur.conf"],
+                             capture_output=True).returncode:
+            if time.time() > end or self.process.poll() is not None:
+                sys.exit(f"bench: Facteur does not serve: {Path(self.log.name).read_text(errors='replace')[-300:]}")
+            time.sleep(0.1)  # it does not listen to its tool yet
         time.sleep(1)
         self.users = dict(line.split() for line in credentials.read_text().splitlines())
         self.recipients = list(self.users)
@@ -84,66 +93,6 @@ class PostfixDovecot:
         self.mail = self.dir / "mail"
         self.users = {f"user{i}@example.test": PASSWORD for i in range(ACCOUNTS)}
         self.recipients = list(self.users)[:2]
-
-    def write_postfix(self):
-        etc = self.dir / "postfix"
-        for name in ("postfix", "queue", "lib"):
-            (self.dir / name).mkdir(parents=True)
-        user = pwd.getpwnam("postfix")
-        os.chown(self.dir / "lib", user.pw_uid, user.pw_gid)
-        (etc / "main.cf").write_text(f"""compatibility_level = 3.6
-queue_directory = {self.dir}/queue
-data_directory = {self.dir}/lib
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = bench.test
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-virtual_mailbox_domains = example.test
-virtual_mailbox_maps = static:all
-virtual_transport = lmtp:inet:127.0.0.1:{DOVECOT_LMTP_PORT}
-smtpd_client_connection_count_limit = 0
-smtpd_recipient_restrictions = permit_mynetworks, reject
-in_flow_delay = 0
-default_process_limit = 200
-message_size_limit = 0
-virtual_mailbox_limit = 0
-smtpd_tls_cert_file = {self.dir}/cert.pem
-smtpd_tls_key_file = {self.dir}/key.pem
-smtpd_tls_security_level = may
-maillog_file = {self.dir}/postfix.log
-maillog_file_prefixes = {self.dir}
-""")
-        services = """127.0.0.1:%d inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-tlsmgr unix - - n 1000? 1 tlsmgr
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-lmtp unix - - n - - lmtp
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-virtual unix - n n - - virtual
-local unix - n n - - local
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-""" % POSTFIX_PORT
-        (etc / "master.cf").write_text(services)
-        subprocess.run(["postfix", "-c", etc, "set-permissions"], capture_output=True)
 
     def write_dovecot(self):
         self.mail.mkdir(parents=True)
@@ -202,14 +151,21 @@ mail_max_userip_connections = 5000
 """)
 
     def start(self):
-        self.write_postfix()
+        self.dir.mkdir()
         make_certificate(self.dir)
         self.write_dovecot()
+        self.postfix = postfix.Instance(self.dir, POSTFIX_PORT, f"""virtual_mailbox_domains = example.test
+virtual_mailbox_maps = static:all
+virtual_transport = lmtp:inet:127.0.0.1:{DOVECOT_LMTP_PORT}
+message_size_limit = 0
+virtual_mailbox_limit = 0
+smtpd_tls_cert_file = {self.dir}/cert.pem
+smtpd_tls_key_file = {self.dir}/key.pem
+smtpd_tls_security_level = may
+""")
         self.process = subprocess.Popen(["dovecot", "-F", "-c", self.dir / "dovecot.conf"])
         wait_for_port(DOVECOT_LMTP_PORT)
-        subprocess.run(["postfix", "-c", self.dir / "postfix", "start"], check=True, capture_output=True)
-        wait_for_port(POSTFIX_PORT)
-        self.master = int((self.dir / "queue/pid/master.pid").read_text())
+        self.master = self.postfix.start()
 
     def pids(self):
         return [self.master, self.process.pid]
@@ -221,9 +177,14 @@ mail_max_userip_connections = 5000
         wait_until(self, count)
 
     def stop(self):
-        subprocess.run(["postfix", "-c", self.dir / "postfix", "stop"], capture_output=True)
+        self.postfix.stop()
         self.process.terminate()
         self.process.wait(30)
+
+
+def cpu_of(server):
+    """Seconds of CPU that a server has used; None where nobody can tell."""
+    return server.group.seconds() if getattr(server, "group", None) else cpu_seconds(server.pids())
 
 
 # ---- servers of the interop tests ---------------------------------------------------------------
@@ -236,14 +197,14 @@ class Peer:
     def __init__(self, kind):
         self.kind, self.name, self.has_tls = kind, kind.name, kind.has_tls
         self.pipelines = kind.name != "OpenSMTPD"
-        # Processes of Exim's that receive have the kernel forget those that deliver, and what they have used.
-        self.counts_cpu = kind.name != "Exim"
-        self.peer = self.process = None
+        self.peer = self.process = self.group = None
 
     def start(self):
         self.peer = self.kind(size_max=64 << 20)
         self.process, self.smtp = self.peer.process, self.peer.port
         wait_for_port(self.smtp)
+        # Processes of Exim's that receive have the kernel forget those that deliver, and what they have used.
+        self.group = Group(self.process.pid) if self.name == "Exim" else None
 
     def pids(self):
         return [self.process.pid]
@@ -257,7 +218,9 @@ class Peer:
     def stop(self):
         if self.peer:
             self.peer.close()
-        self.peer = None
+        if self.group:
+            self.group.close()
+        self.peer = self.group = None
 
 
 def other_servers():
