@@ -206,6 +206,24 @@ recover_all(struct store *store, struct buffer *why)
     return result ? result : store_recover(store, !turn_log_is_cut(log), why);
 }
 
+/* Damage among the pages that LMDB keeps free is met by the first commit only. */
+static int
+save_first(struct store *store, struct buffer *why)
+{
+    int result = store_save(store);
+
+    if (result < 0 && view_is_damaged(store->view)) {
+        result = renew_view(store);
+        if (result == 0)
+            result = store_recover(store, false, why);
+        if (result == 0)
+            result = store_save(store);
+    }
+    if (result < 0)
+        buffer_put_text(why, "cannot write the view");
+    return result;
+}
+
 int
 store_open(const struct store_options *options, struct buffer *why, struct store **ret_store)
 {
@@ -225,11 +243,8 @@ store_open(const struct store_options *options, struct buffer *why, struct store
         store_trim_ends(store);
     if (result == 0)
         result = store->engine->ops->acquire(store->engine, known, store->last_turn, &store->epoch);
-    if (result == 0) {
-        result = store_save(store);
-        if (result < 0)
-            buffer_put_text(why, "cannot write the view");
-    }
+    if (result == 0)
+        result = save_first(store, why);
     if (result < 0)
         store_abandon(&store);
     *ret_store = store;

@@ -37,6 +37,8 @@ static size_t file_count;
 struct verdict {
     bool is_opened, is_named;
     unsigned lost, wrong, lost_at_last, findings_at_last;
+    int error; /* of opening it, and what it was */
+    char why[200];
 };
 
 static struct verdict *verdict;
@@ -226,9 +228,11 @@ open_again(struct folder *folder)
     struct buffer why;
 
     buffer_init(&why, 1024);
-    int result = store_open(&folder->options, &why, &folder->store);
+    verdict->error = store_open(&folder->options, &why, &folder->store);
+    snprintf(verdict->why, sizeof(verdict->why), "%.*s", (int)buffer_len(&why),
+             (const char *)buffer_slice(&why).at);
     buffer_finish(&why);
-    return result == 0;
+    return verdict->error == 0;
 }
 
 /* In the process that may fall. */
@@ -316,12 +320,22 @@ stride(void)
     return step ? strtoul(step, NULL, 10) : 401;
 }
 
+/* For who goes on where another run was ended. */
+static size_t
+first_octet(void)
+{
+    const char *from = getenv("MAILBOX_DAMAGE_FROM");
+
+    return from ? strtoul(from, NULL, 10) : 0;
+}
+
 static void
 say(const struct kept_file *file, size_t at)
 {
-    fail_msg("octet %zu of %s: opened %d named %d lost %u wrong %u, then lost %u findings %u", at,
-             file->name, verdict->is_opened, verdict->is_named, verdict->lost, verdict->wrong,
-             verdict->lost_at_last, verdict->findings_at_last);
+    fail_msg("octet %zu of %s: opened %d (%d, %s) named %d lost %u wrong %u, then lost %u "
+             "findings %u",
+             at, file->name, verdict->is_opened, verdict->error, verdict->why, verdict->is_named,
+             verdict->lost, verdict->wrong, verdict->lost_at_last, verdict->findings_at_last);
 }
 
 static void
@@ -331,7 +345,8 @@ damage_log(struct folder *folder, bool has_view)
     unsigned lost_max = has_view ? 1 : MESSAGES / 2, tries = 0, named = 0, lost = 0;
 
     for (size_t i = 0; i < file_count; i++) {
-        for (size_t at = 0; strncmp(files[i].name, "log/", 4) == 0 && at < files[i].used;
+        for (size_t at = first_octet();
+             strncmp(files[i].name, "log/", 4) == 0 && at < files[i].used;
              at += at < 64 && stride() > 7 ? 7 : stride()) {
             lay_out(folder, &files[i], at, has_view);
             int fallen = try_store(folder);
@@ -368,8 +383,8 @@ an_octet_of_the_view_costs_nothing(void **state)
     unsigned tries = 0, named = 0, fallen = 0;
 
     for (size_t i = 0; i < file_count; i++) {
-        for (size_t at = 0; strncmp(files[i].name, "view/", 5) == 0 && at < files[i].used;
-             at += stride()) {
+        for (size_t at = first_octet();
+             strncmp(files[i].name, "view/", 5) == 0 && at < files[i].used; at += stride()) {
             lay_out(folder, &files[i], at, true);
             folder->options.is_view_suspect = false;
             int fall = try_store(folder);
