@@ -159,6 +159,76 @@ sets_are_sorted_and_joined(void **state)
     assert_false(imap_take_set(&cursor, &arena, &set));
 }
 
+/* What `written` means in a mailbox whose largest number is `star`. */
+static void
+expect_set(const char *written, uint32_t star, const char *wanted)
+{
+    struct cursor cursor = cursor_of(slice_of_string(written));
+    struct imap_set set;
+    struct buffer text;
+
+    buffer_init(&text, 100);
+    assert_true(imap_take_set(&cursor, &arena, &set) && cursor_is_done(&cursor));
+    assert_true(imap_set_resolve(&set, star, &arena));
+    imap_set_put(&text, &set);
+    buffer_put_byte(&text, 0);
+    assert_string_equal((const char *)buffer_slice(&text).at, wanted);
+    buffer_finish(&text);
+}
+
+static void
+a_star_is_the_largest_number_there_is(void **state)
+{
+    (void)state;
+    expect_set("*", 7, "7");
+    expect_set("5:*", 7, "5:7");
+    /* RFC 9051 §9: the other way round too, and beyond the last. */
+    expect_set("*:9", 7, "7:9");
+    expect_set("9:*", 7, "7:9");
+    expect_set("*,2", 0, "2");
+    expect_set("3:*,*:4", 0, "");
+    expect_set("*,1:7", 7, "1:7");
+}
+
+static void
+sets_touch_and_overlap_up_to_the_last_number(void **state)
+{
+    (void)state;
+    expect_set("1:3,4", 9, "1:4");
+    expect_set("1:3,5", 9, "1:3,5");
+    expect_set("1:9,2:3", 9, "1:9");
+    expect_set("2:3,2:9,2", 9, "2:9");
+    expect_set("4294967295,1,4294967290:4294967295", 9, "1,4294967290:4294967295");
+
+    struct imap_range ranges[] = {{2, 4}, {6, 6}};
+    struct imap_set set = {ranges, COUNT_OF(ranges)};
+    static const bool has[] = {false, false, true, true, true, false, true, false};
+    for (uint32_t i = 0; i < COUNT_OF(has); i++)
+        assert_int_equal(imap_set_has(&set, i), has[i]);
+}
+
+static void
+a_set_has_its_limit_and_not_one_more(void **state)
+{
+    struct buffer text;
+    struct arena large;
+    struct imap_set set;
+
+    (void)state;
+    arena_init(&large, IMAP_SET_RANGES_MAX * 2 * sizeof(struct imap_range));
+    buffer_init(&text, 2 * (IMAP_SET_RANGES_MAX + 1));
+    for (unsigned i = 0; i < IMAP_SET_RANGES_MAX; i++)
+        buffer_put_text(&text, i == 0 ? "1" : ",1");
+    struct cursor cursor = cursor_of(buffer_slice(&text));
+    assert_true(imap_take_set(&cursor, &large, &set));
+    assert_int_equal(set.count, IMAP_SET_RANGES_MAX);
+    buffer_put_text(&text, ",1");
+    cursor = cursor_of(buffer_slice(&text));
+    assert_false(imap_take_set(&cursor, &large, &set));
+    buffer_finish(&text);
+    arena_finish(&large);
+}
+
 static void
 a_builder_joins_what_touches(void **state)
 {
@@ -221,6 +291,10 @@ main(void)
         cmocka_unit_test_setup_teardown(wildcards_know_levels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_told_apart_by_alphabet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sets_are_sorted_and_joined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_star_is_the_largest_number_there_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sets_touch_and_overlap_up_to_the_last_number, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_set_has_its_limit_and_not_one_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_builder_joins_what_touches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(items_of_fetch_have_sections, set_up, tear_down),
         cmocka_unit_test_setup_teardown(special_uses_have_names, set_up, tear_down),

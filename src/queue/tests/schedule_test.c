@@ -163,7 +163,51 @@ what_was_held_has_its_time_from_its_release_on(void **state)
     assert_int_equal(queue_end(&policy, &message).ns, message.deliver_by.ns);
 }
 
+static void
+notices_that_are_off_are_not_given(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+    struct queue_policy quiet = policy;
+    struct queue_recipient recipient = {.ends = queue_end(&policy, &message), .attempts = 1};
+
+    (void)state;
+    quiet.notice.ns = 0;
+    quiet.notice_again.ns = 0;
+    for (int64_t minutes = 0; minutes < 5 * 24 * 60; minutes += 60) {
+        struct wall now = {message.arrival.ns + minutes * MINUTE};
+        assert_int_equal(queue_defer(&quiet, &message, &recipient, now, 0), QUEUE_STEP_WAIT);
+    }
+    /* The second alone: it is the only one, and is given once. */
+    quiet.notice_again = policy.notice_again;
+    struct wall day = {message.arrival.ns + policy.notice_again.ns};
+    assert_int_equal(queue_defer(&quiet, &message, &recipient, (struct wall){day.ns - 1}, 0),
+                     QUEUE_STEP_WAIT);
+    assert_int_equal(queue_defer(&quiet, &message, &recipient, day, 0), QUEUE_STEP_TELL);
+    assert_int_equal(queue_defer(&policy, &message, &recipient, day, 0), QUEUE_STEP_WAIT);
+}
+
+static void
+no_interval_is_nothing_and_no_patience_too_long(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}};
+    struct queue_policy odd = policy;
+
+    (void)state;
+    odd.interval_max.ns = 0;
+    assert_int_equal(queue_interval(&odd, 1, 0).ns, duration_s(1).ns);
+    assert_int_equal(queue_interval(&policy, 0, 5).ns, queue_interval(&policy, 1, 5).ns);
+    odd.lifetime.ns = INT64_MAX;
+    assert_int_equal(queue_end(&odd, &message).ns, INT64_MAX);
+    struct queue_recipient recipient = {.ends = {INT64_MAX}, .attempts = 1};
+    assert_int_equal(
+        queue_postpone(&odd, &message, &recipient, message.arrival, (struct wall){INT64_MAX}),
+        QUEUE_STEP_WAIT);
+    assert_int_equal(recipient.due.ns, INT64_MAX);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(notices_that_are_off_are_not_given),
+    cmocka_unit_test(no_interval_is_nothing_and_no_patience_too_long),
     cmocka_unit_test(intervals_double_up_to_their_bound_and_move_by_a_tenth),
     cmocka_unit_test(patience_ends_after_five_days_with_two_notices),
     cmocka_unit_test(what_was_passed_over_has_its_turn_when_it_may_be_tried),
