@@ -9,6 +9,8 @@
 const char *const boxes_flag_names[BOXES_FLAGS] = {
     "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$Work", "$Junk"};
 const char *const boxes_names[BOXES] = {"INBOX", "Archive", "Trash"};
+const char *const boxes_all_names[BOXES][BOXES_NAMES] = {
+    {"INBOX", "INBOX"}, {"Archive", "Attic"}, {"Trash", "Rubbish"}};
 
 struct boxes *
 boxes_open(void)
@@ -92,6 +94,23 @@ boxes_put_letter(unsigned letter, struct buffer *buffer)
         buffer_put_decimal(buffer, letter);
         buffer_put(buffer, SLICE(" as its name.\r\n"));
     }
+}
+
+void
+boxes_put_flags(struct buffer *output, uint8_t flags)
+{
+    bool is_first = true;
+
+    buffer_put_byte(output, '(');
+    for (unsigned i = 0; i < BOXES_FLAGS; i++) {
+        if (!(flags & 1U << i))
+            continue;
+        if (!is_first)
+            buffer_put_byte(output, ' ');
+        buffer_put_text(output, boxes_flag_names[i]);
+        is_first = false;
+    }
+    buffer_put_byte(output, ')');
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */

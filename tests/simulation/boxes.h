@@ -21,9 +21,14 @@ enum {
     BOXES_DELETED = 1U << 3 /* \Deleted in a mask of flags */
 };
 
-/* By bit; and the names of the mailboxes. */
+/* By bit; and the names of the mailboxes: the first, and what RENAME gives them, by turns. */
+enum { BOXES_NAMES = 2 };
 extern const char *const boxes_flag_names[BOXES_FLAGS];
 extern const char *const boxes_names[BOXES];
+extern const char *const boxes_all_names[BOXES][BOXES_NAMES];
+
+/* "(\Seen $Work)" */
+void boxes_put_flags(struct buffer *output, uint8_t flags);
 
 struct boxes;
 struct boxes_op; /* a command on its way */
@@ -36,6 +41,17 @@ void boxes_close(struct boxes **boxes);
 bool boxes_has_failed(const struct boxes *boxes);
 const char *boxes_reason(const struct boxes *boxes);
 void boxes_fail(struct boxes *boxes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a mailbox is called now; a guess, while a RENAME is on its way or was never answered. */
+const char *boxes_name(const struct boxes *boxes, unsigned box);
+/* It is to be called otherwise: so. One at a time. */
+const char *boxes_begin_rename(struct boxes *boxes, unsigned box);
+/* What became of that; when it was not done, nobody knows whether it was. */
+void boxes_end_rename(struct boxes *boxes, bool is_done);
+/* The server says that there is no mailbox of that name: another guess, where it is one. */
+void boxes_guess_name(struct boxes *boxes, unsigned box);
+/* The same, when nothing is on its way: it must be a guess. */
+void boxes_saw_no_name(struct boxes *boxes, unsigned box);
 
 /* Messages are told apart by their number; the same number is always the same octets. */
 unsigned boxes_new_letters(struct boxes *boxes, unsigned count);

@@ -35,6 +35,8 @@ struct box {
     uint32_t uid_max; /* of all that ever were, when it last settled */
     bool has_guesses; /* of what came to be and went again nobody knows which letter it was */
     struct boxes_truth settled;
+    unsigned name;        /* which of its names it has */
+    bool is_name_unknown; /* a RENAME was sent and not answered */
 };
 
 enum op_kind { OP_STORE, OP_EXPUNGE, OP_COPY, OP_APPEND };
@@ -67,6 +69,7 @@ struct boxes {
     struct box boxes[BOXES];
     struct boxes_op *ops;
     unsigned letters;
+    unsigned renamed, renamed_to; /* the last mailbox for which RENAME was sent; its name */
     uint64_t done, late;
     char reason[400];
 };

@@ -288,6 +288,51 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
         know(&boxes->boxes[i], &truth[i]);
 }
 
+/* ---- names ----------------------------------------------------------------------------------- */
+
+const char *
+boxes_name(const struct boxes *boxes, unsigned box)
+{
+    return boxes_all_names[box][boxes->boxes[box].name];
+}
+
+const char *
+boxes_begin_rename(struct boxes *boxes, unsigned box)
+{
+    struct box *renamed = &boxes->boxes[box];
+
+    boxes->renamed = box;
+    boxes->renamed_to = renamed->name = !renamed->name;
+    renamed->is_name_unknown = true;
+    return boxes_name(boxes, box);
+}
+
+void
+boxes_end_rename(struct boxes *boxes, bool is_done)
+{
+    struct box *renamed = &boxes->boxes[boxes->renamed];
+
+    renamed->is_name_unknown = !is_done;
+    if (is_done)
+        renamed->name = boxes->renamed_to;
+    boxes->done += is_done;
+}
+
+void
+boxes_guess_name(struct boxes *boxes, unsigned box)
+{
+    if (boxes->boxes[box].is_name_unknown)
+        boxes->boxes[box].name = !boxes->boxes[box].name;
+}
+
+void
+boxes_saw_no_name(struct boxes *boxes, unsigned box)
+{
+    boxes_guess_name(boxes, box);
+    if (!boxes->boxes[box].is_name_unknown)
+        boxes_fail(boxes, "there is no %s", boxes_name(boxes, box));
+}
+
 const struct boxes_truth *
 boxes_settled(const struct boxes *boxes, unsigned box)
 {

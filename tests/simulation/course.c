@@ -100,6 +100,10 @@ course_harm(struct course *course, enum course_fault fault, unsigned town, uint6
         fail_disk(course, machine);
         course_say(course, town, "the disk will err");
         break;
+    case COURSE_READ:
+        sim_disk_fail(machine, SIM_FAULT_READ, (unsigned)sim_random(course->sim, 3) + 1, -EIO);
+        course_say(course, town, "the disk will not be read");
+        break;
     case COURSE_FULL:
         sim_disk_set_free(machine, sim_random(course->sim, course->options.room_max));
         course_say(course, town, "the disk is nearly full");
@@ -110,7 +114,6 @@ course_harm(struct course *course, enum course_fault fault, unsigned town, uint6
                       duration_s((int64_t)sim_random(course->sim, (uint64_t)span * 2) - span));
         course_say(course, course->town_count, "the clock is set");
         break;
-    case COURSE_READ:
     case COURSE_RESET:
     case COURSE_PARTED:
     case COURSE_NO_NAME:

@@ -31,11 +31,11 @@ find_box(struct slice line, unsigned *ret_box)
 
     if (name.len > 0 && name.at[name.len - 1] == '"')
         name.len--;
-    for (unsigned i = 0; i < BOXES; i++) {
-        size_t len = strlen(boxes_names[i]);
-        if (name.len > len &&
-            slice_equal(slice_skip(name, name.len - len), slice_of_string(boxes_names[i]))) {
-            *ret_box = i;
+    for (unsigned i = 0; i < BOXES * BOXES_NAMES; i++) {
+        const char *one = boxes_all_names[i / BOXES_NAMES][i % BOXES_NAMES];
+        size_t len = strlen(one);
+        if (name.len > len && slice_equal(slice_skip(name, name.len - len), slice_of_string(one))) {
+            *ret_box = i / BOXES_NAMES;
             return true;
         }
     }

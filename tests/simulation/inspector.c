@@ -47,7 +47,7 @@ ask(struct inspector *inspector, enum step step)
         shown_begin(&inspector->shown, inspector->box, false);
         inspector->truth[inspector->box].count = 0;
         buffer_put(output, SLICE("EXAMINE "));
-        buffer_put_text(output, boxes_names[inspector->box]);
+        buffer_put_text(output, boxes_name(inspector->boxes, inspector->box));
     } else {
         buffer_put(output,
                    step == FETCH ? SLICE("FETCH 1:* (UID FLAGS BODY.PEEK[])") : SLICE("LOGOUT"));
@@ -120,7 +120,8 @@ on_answer(void *context, enum visit_status status, struct slice line)
     struct inspector *inspector = context;
     struct boxes_truth *truth = &inspector->truth[inspector->box];
 
-    (void)line;
+    if (inspector->step == EXAMINE && slice_find(line, SLICE("[NONEXISTENT]")) < line.len)
+        boxes_saw_no_name(inspector->boxes, inspector->box);
     if (status != VISIT_OK) {
         begin_again(inspector);
     } else if (inspector->step == EXAMINE && inspector->shown.count > 0) {

@@ -7,6 +7,7 @@
 
 #include "sender.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -34,6 +35,7 @@ enum command {
     COPY,
     APPEND,
     REPLACE,
+    RENAME,
     SEARCH,
     UNSELECT,
     IDLE,
@@ -119,26 +121,9 @@ put_box(struct member *member, struct buffer *output, unsigned box)
         sender_put_address(output, OWNER);
         buffer_put_byte(output, '/');
     }
-    buffer_put_text(output, boxes_names[box]);
+    buffer_put_text(output, boxes_name(member->boxes, box));
     if (!member->options.is_owner)
         buffer_put_byte(output, '"');
-}
-
-static void
-put_flags(struct buffer *output, uint8_t flags)
-{
-    bool is_first = true;
-
-    buffer_put_byte(output, '(');
-    for (unsigned i = 0; i < BOXES_FLAGS; i++) {
-        if (!(flags & 1U << i))
-            continue;
-        if (!is_first)
-            buffer_put_byte(output, ' ');
-        buffer_put_text(output, boxes_flag_names[i]);
-        is_first = false;
-    }
-    buffer_put_byte(output, ')');
 }
 
 static uint8_t
@@ -259,7 +244,7 @@ begin_store(struct member *member)
     }
     buffer_put_text(output, signs[sign]);
     buffer_put(output, member->is_silent ? SLICE("FLAGS.SILENT ") : SLICE("FLAGS "));
-    put_flags(output, flags);
+    boxes_put_flags(output, flags);
     member->op = boxes_begin_store(member->boxes, &targets, member->ones, member->zeros);
     visit_send(member->visit);
 }
@@ -335,7 +320,7 @@ begin_append(struct member *member)
         buffer_clear(&letter);
         boxes_put_letter(first + i, &letter);
         buffer_put_byte(output, ' ');
-        put_flags(output, flags);
+        boxes_put_flags(output, flags);
         buffer_put(output, SLICE(" {"));
         buffer_put_decimal(output, buffer_len(&letter));
         buffer_put(output, waits ? SLICE("}") : SLICE("+}\r\n"));
@@ -364,7 +349,7 @@ begin_replace(struct member *member)
     buffer_put_byte(output, ' ');
     put_box(member, output, dest);
     buffer_put_byte(output, ' ');
-    put_flags(output, flags);
+    boxes_put_flags(output, flags);
     buffer_init(&letter, BOXES_LETTER_MAX);
     boxes_put_letter(first, &letter);
     buffer_put(output, SLICE(" {"));
@@ -375,6 +360,19 @@ begin_replace(struct member *member)
     member->shown.uids_count = 0;
     begin_putting(member, dest);
     member->op = boxes_begin_replace(member->boxes, &target, dest, flags, first);
+    visit_send(member->visit);
+}
+
+/* But of INBOX: its name stays (RFC 9051 §6.3.6). */
+static void
+begin_rename(struct member *member)
+{
+    unsigned box = (unsigned)draw(member, BOXES - 1) + 1;
+    struct buffer *output = ask(member, RENAME, SLICE("RENAME "));
+
+    put_box(member, output, box);
+    buffer_put_byte(output, ' ');
+    buffer_put_text(output, boxes_begin_rename(member->boxes, box));
     visit_send(member->visit);
 }
 
@@ -441,9 +439,9 @@ begin_listening(struct member *member)
 static void
 do_anything(struct member *member)
 {
-    static const enum command commands[] = {NOOP,  NOOP,    APPEND, APPEND, APPEND,   STORE,
-                                            STORE, STORE,   STORE,  STORE,  EXPUNGE,  COPY,
-                                            COPY,  REPLACE, SEARCH, SELECT, UNSELECT, IDLE};
+    static const enum command commands[] = {
+        NOOP,    NOOP, APPEND, APPEND,  APPEND, STORE,  STORE,    STORE, STORE, STORE,
+        EXPUNGE, COPY, COPY,   REPLACE, SEARCH, SELECT, UNSELECT, IDLE,  RENAME};
     enum command command = commands[draw(member, COUNT_OF(commands))];
     size_t count = member->shown.count;
 
@@ -459,6 +457,8 @@ do_anything(struct member *member)
         begin_copy(member);
     else if (command == REPLACE && count > 0)
         begin_replace(member);
+    else if (command == RENAME && member->options.is_first)
+        begin_rename(member);
     else if (command == SEARCH)
         begin_search(member);
     else if (command == SELECT && !member->options.is_notify)
@@ -534,6 +534,8 @@ leave(struct member *member)
 {
     if (member->op)
         boxes_lost(member->op);
+    if (member->command == RENAME)
+        boxes_end_rename(member->boxes, false);
     member->op = NULL;
     visit_close(&member->visit);
     buffer_clear(&member->rest);
@@ -648,6 +650,8 @@ on_answer(void *context, enum visit_status status, struct slice line)
         boxes_fail(member->boxes, "%s: %.*s", member->name, (int)line.len, (const char *)line.at);
         return;
     }
+    if (member->command == RENAME)
+        boxes_end_rename(member->boxes, status == VISIT_OK);
     if (status == VISIT_OK) {
         on_done(member, line);
     } else {
@@ -658,6 +662,8 @@ on_answer(void *context, enum visit_status status, struct slice line)
             on_silent_store(member, false);
         if (member->command == WATCH)
             member->shown.search = 0;
+        if (member->command == SELECT && slice_find(line, SLICE("[NONEXISTENT]")) < line.len)
+            boxes_guess_name(member->boxes, member->shown.box);
     }
     if (status == VISIT_OK || !matters) {
         next(member);
