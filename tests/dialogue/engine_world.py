@@ -58,7 +58,7 @@ class EngineWorld:
 
     def __init__(self, program, split):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.connections, self.mail = [], []
+        self.connections, self.mail, self.split = [], [], split
         self.ask(f"split {split}")
 
     def begin(self, dialogue):

@@ -36,6 +36,8 @@ class TownWorld(EngineWorld):
         services = {step.arguments["service"] for step in dialogue.steps if step.verb == "connect"}
         if not services <= SERVICES or "STARTTLS" in text or "STLS" in text:
             return "the town has no certificate"
+        if self.split and dialogue.only is None:
+            return "its engine alone holds it octet by octet"
         lines, reason = config_lines(dialogue)
         if reason:
             return reason
