@@ -341,9 +341,10 @@ add_output(struct program_verdict *verdict, struct slice line)
     verdict->text[verdict->text_len++] = ':';
     verdict->text[verdict->text_len++] = ' ';
     line = slice_first(line, room - 2);
-    for (size_t i = 0; i < line.len; i++)
-        verdict->text[verdict->text_len++] =
-            line.at[i] >= ' ' && line.at[i] < 0x7F ? (char)line.at[i] : '?';
+    for (size_t i = 0; i < line.len; i++) {
+        bool is_shown = line.at[i] >= ' ' && line.at[i] < 0x7F;
+        verdict->text[verdict->text_len++] = (char)(is_shown ? line.at[i] : '?');
+    }
 }
 
 static void

@@ -236,7 +236,7 @@ list_there(struct run *run)
 static bool
 write_delimiter(struct run *run)
 {
-    char text[2] = {run->delimiter ? (char)run->delimiter : '\n', '\n'}, *path = NULL;
+    char text[2] = {(char)(run->delimiter ? run->delimiter : '\n'), '\n'}, *path = NULL;
 
     if (run->options->is_dry || copy_delimiter(run->options->root) == run->delimiter)
         return true;

@@ -262,7 +262,7 @@ parameters_of(const struct transport_job *job)
         .is_utf8 = carry->is_utf8,
         .requires_tls = carry->requires_tls,
         .has_priority = is_priority_sound,
-        .priority = is_priority_sound ? (int8_t)carry->priority : (int8_t)0,
+        .priority = (int8_t)(is_priority_sound ? carry->priority : 0),
         .has_deliver_by = carry->has_deliver_by && is_time_sound,
         .deliver_by_s = is_time_sound ? (int32_t)deliver_by_s : 0,
         .deliver_by_returns = carry->deliver_by_returns,

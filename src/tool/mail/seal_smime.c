@@ -144,7 +144,7 @@ read_certificate(struct slice address, struct buffer *ret_pem)
 static int
 put_encrypted(const struct buffer *cards, size_t count, struct slice message, struct buffer *out)
 {
-    struct slice *slices = calloc(count, sizeof(*slices));
+    struct slice *slices = calloc(count + 1, sizeof(*slices));
     struct buffer entity, envelope, problem;
     int code = EX_OK;
 

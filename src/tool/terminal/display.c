@@ -100,9 +100,9 @@ choose_inks(struct display *display, enum display_theme theme)
         bool is_many = has_colours && COLORS >= 256;
         display->attributes[ink] = has_colours ? tones[ink].attributes : mono[ink];
         display->pairs[ink] = 0;
-        if (has_colours &&
-            init_pair((short)(ink + 1), is_many ? tones[ink].front : tones[ink].few_front,
-                      is_many ? tones[ink].back : tones[ink].few_back) == OK)
+        short front = (short)(is_many ? tones[ink].front : tones[ink].few_front);
+        short back = (short)(is_many ? tones[ink].back : tones[ink].few_back);
+        if (has_colours && init_pair((short)(ink + 1), front, back) == OK)
             display->pairs[ink] = (short)(ink + 1);
     }
 }
