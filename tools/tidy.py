@@ -6,6 +6,7 @@ usage: tidy.py [--order] [FOLDER]
 Prints one line FILE:LINE: what is wrong, for each thing; exit code 1 when there is any.
 --order prints the rooms, lowest first, as their includes have it.
 """
+import ast
 import fnmatch
 import os
 import re
@@ -63,6 +64,9 @@ STANDARD = re.compile(r"^(assert|ctype|errno|float|inttypes|limits|locale|math|s
                       r"endian|getopt|sysexits|arpa/inet|sys/types|langinfo|malloc|emmintrin|immintrin|"
                       r"cpuid|x86intrin|arm_neon|fnmatch|glob|libgen|ftw|spawn|utime|pty|ucontext)\.h$")
 
+# Scripts that are lists of what they write, one entry after another: cut, they would not be clearer.
+LISTS = ("tests/corpus/make_messages.py",)
+
 # In halves, so that no search for them ends here.
 BANNED_WORDS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(home/(?!\*)\w|root/|Users/|work/|mnt/)")
@@ -89,7 +93,7 @@ class Tree:
         self.known = set(self.files)
         self.text = {}
         for name in self.files:
-            if name.endswith(SOURCES) or name in ("run", "test", ".ci/run", "tools/install"):
+            if name.endswith(SOURCES) or name in ("run", "test", ".ci/run") or re.match(r"(tools|bench)/[\w-]+$", name):
                 self.text[name] = (root / name).read_text(errors="replace")
         self.rooms = sorted({f.split("/")[1] for f in self.files if f.startswith("src/") and f.count("/") > 1})
         self.edges = {room: set() for room in self.rooms}
@@ -179,6 +183,18 @@ def check_sizes(tree, name):
             tree.problem(name, number, f"{len(line)} columns; at most {COLUMNS_MAX}")
     if number > FILE_LINES_MAX:
         tree.problem(name, number, f"{number} lines; at most {FILE_LINES_MAX}")
+
+
+def check_script(tree, name):
+    """Tools and tests in Python have the limits of C, but for their columns."""
+    functions = [node for node in ast.walk(ast.parse(tree.text[name])) if isinstance(node, ast.FunctionDef)]
+    for node in functions:
+        count = node.end_lineno - node.lineno + 1
+        if count > FUNCTION_LINES_MAX and name not in LISTS:
+            tree.problem(name, node.lineno, f"a function of {count} lines; at most {FUNCTION_LINES_MAX}")
+    count = len(tree.text[name].splitlines())
+    if count > FILE_LINES_MAX and name not in LISTS:
+        tree.problem(name, count, f"{count} lines; at most {FILE_LINES_MAX}")
 
 
 def check_header(tree, name):
@@ -319,6 +335,8 @@ def main():
             check_includes(tree, name)
             check_sizes(tree, name)
             check_language(tree, name)
+        if name.endswith(".py") or tree.text[name].startswith("#!/usr/bin/env python3\n"):
+            check_script(tree, name)
         if name.endswith(".h"):
             check_header(tree, name)
             check_documented(tree, name)

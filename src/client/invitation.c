@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "client/invitation.h"
 
-#include "base/cursor.h"
 #include "client/notice.h"
-#include "client/reading.h"
 #include "mime/decode.h"
 #include "text/date.h"
 #include "text/utf8.h"

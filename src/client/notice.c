@@ -3,11 +3,9 @@
 
 #include "client/invitation.h"
 #include "client/reading.h"
-#include "message/address.h"
 #include "mime/decode.h"
 #include "mime/external.h"
 #include "mime/part_number.h"
-#include "text/utf8.h"
 
 enum { ARENA_MAX = 16 << 20, LINE_MAX = 8192 };
 

@@ -2,7 +2,6 @@
 /* Wraps argon2id of libsodium. */
 #include "directory/password.h"
 
-#include "directory/secret.h"
 #include "sasl/digest.h"
 #include "text/base64.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/unix_aliases.h"
 
-#include "base/cursor.h"
 #include "base/hash.h"
 #include "directory/line.h"
 

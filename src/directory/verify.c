@@ -3,8 +3,6 @@
 #include "directory/table.h"
 #include "directory/unix_aliases.h"
 
-#include "base/cursor.h"
-
 /* Gathers lines up to DIRECTORY_MATCHES_MAX. */
 struct gathering {
     struct arena *arena;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "dsn/tls_report.h"
 
+#include "base/filled.h"
 #include "text/date.h"
 
 #include <zlib.h>
@@ -164,8 +165,10 @@ compress_text(struct slice text, struct buffer *out)
     stream.next_out = buffer_reserve(out, bound);
     stream.avail_out = (uInt)bound;
     bool is_done = stream.next_out && deflate(&stream, Z_FINISH) == Z_STREAM_END;
-    if (is_done)
+    if (is_done) {
+        memory_is_filled(buffer_slice(out).at + buffer_len(out), stream.total_out);
         buffer_commit(out, stream.total_out);
+    }
     deflateEnd(&stream);
     return is_done;
 }

@@ -2,7 +2,6 @@
 /* The client's commands: RFC 9051 §6.3 and §6.4. A command is written whole; where the server must
  * first agree to a literal, it is sent in pieces (RFC 9051 §4.3, RFC 7888). */
 #include "imap/client_private.h"
-#include "imap/grammar.h"
 #include "text/date.h"
 #include "text/utf7.h"
 

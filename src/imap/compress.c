@@ -4,6 +4,8 @@
  * of it. */
 #include "imap/server_private.h"
 
+#include "base/filled.h"
+
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -91,6 +93,7 @@ imap_compress_unpack(struct imap_server *server, struct slice input)
     unpack->next_out = room;
     unpack->avail_out = PLAIN_MAX;
     int result = inflate(unpack, Z_SYNC_FLUSH);
+    memory_is_filled(room, PLAIN_MAX - unpack->avail_out);
     buffer_commit(&compress->plain, PLAIN_MAX - unpack->avail_out);
     buffer_release_if_empty(&compress->plain);
     if (result == Z_OK || result == Z_BUF_ERROR)
@@ -120,6 +123,7 @@ imap_compress_pack(struct imap_server *server)
         pack->next_out = room;
         pack->avail_out = PACK_PIECE;
         (void)deflate(pack, Z_SYNC_FLUSH);
+        memory_is_filled(room, PACK_PIECE - pack->avail_out);
         buffer_commit(&server->compress->packed, PACK_PIECE - pack->avail_out);
     } while (pack->avail_out == 0);
     buffer_finish(&server->output);

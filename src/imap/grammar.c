@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/grammar.h"
 
-#include "text/date.h"
 #include "text/unicode.h"
 #include "text/utf7.h"
 #include "text/utf8.h"

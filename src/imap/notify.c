@@ -2,7 +2,6 @@
 #include "imap/notify.h"
 
 #include "base/hash.h"
-#include "imap/fetch.h"
 #include "imap/rights.h"
 
 #include <stdlib.h>

@@ -5,8 +5,6 @@
 #include "imap/portion.h"
 #include "imap/server_private.h"
 
-#include "text/base64.h"
-
 #include <stdlib.h>
 
 enum { TEXT_MAX = 256 * 1024, SCRATCH_MAX = 20 * 1024, DONE_LINE_MAX = 16 };

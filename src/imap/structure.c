@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 
-#include "base/cursor.h"
 #include "imap/server_private.h"
 
 void

@@ -2,7 +2,6 @@
 /* From turns to the view: the same way for a turn just committed and for one met by replay. What is
  * derived (where bodies lie, how much of each segment lives, the next body's number) is made here,
  * so that a turn need not say where it stands. */
-#include "base/hash.h"
 #include "mailbox/store_private.h"
 
 #include <stdio.h>

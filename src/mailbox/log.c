@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailbox/log.h"
 
-#include "base/map.h"
-
 #include <errno.h>
 #include <stdlib.h>
 

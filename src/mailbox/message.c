@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailbox/message.h"
 
-#include "base/hash.h"
 #include "mailbox/account.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/store_private.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailbox/queue.h"
 
-#include "base/cursor.h"
 #include "mailbox/store_private.h"
 
 enum { FACTS_AT = 13 /* version, body, length */, PREFIX_LEN = 9 /* account 0, kind */ };

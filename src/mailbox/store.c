@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailbox/store.h"
 
-#include "base/hash.h"
 #include "mailbox/store_private.h"
 
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailbox/turn.h"
 
-#include "base/checked.h"
 #include "base/hash.h"
 
 /* "FTRN", little-endian. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime/partial.h"
 
-#include "base/cursor.h"
-
 enum { WORK_MAX = 64 << 20 };
 
 /* RFC 2046 §5.2.2.1: fields that belong to the content, or to one message alone. */

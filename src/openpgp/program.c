@@ -4,7 +4,6 @@
 #include "openpgp/gnupg.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
 enum { CONTENT_MAX = 1 << 29, ARENA_MAX = 1 << 30, PIECE = 1 << 16 };

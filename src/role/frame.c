@@ -2,7 +2,6 @@
 #include "role/frame.h"
 
 #include "base/arena.h"
-#include "host/log.h"
 #include "note/parent_role.h"
 
 #include <stdio.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "routing/credentials.h"
 
-#include "base/cursor.h"
-
 static struct slice
 take_word(struct slice *line)
 {

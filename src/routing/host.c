@@ -3,7 +3,6 @@
  * 7672 §2 (DANE). */
 #include "routing/run.h"
 
-#include "base/cursor.h"
 #include "envelope/literal.h"
 
 enum { IPV4_LEN = 4, IPV6_LEN = 16 };

@@ -2,6 +2,7 @@
 #include "routing/srs.h"
 
 #include "base/cursor.h"
+#include "base/filled.h"
 
 #include <sodium.h>
 
@@ -35,6 +36,7 @@ put_hash(struct slice key, bool is_second, struct slice text, struct buffer *out
     for (size_t i = 0; i < len; i++)
         lower[i + 1] = byte_to_lower(text.at[i]);
     compute_proof(key, slice_of(lower, len + 1), digest);
+    memory_is_filled(digest, sizeof(digest));
     for (size_t i = 0; i < 5; i++)
         bits = bits << 8 | digest[i];
     for (unsigned i = HASH_LETTERS; i-- > 0;)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "routing/sts.h"
 
-#include "base/cursor.h"
-
 static bool
 is_word(struct slice text)
 {

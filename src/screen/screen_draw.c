@@ -3,7 +3,6 @@
 #include "screen/screen_private.h"
 
 #include "text/date.h"
-#include "text/utf8.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,6 @@
 #include "smtp/client_private.h"
 
 #include "envelope/xtext.h"
-#include "text/utf8.h"
 
 /* An address comes from our own envelope parser; what could end the command all the same does not
  * leave. */

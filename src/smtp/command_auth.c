@@ -2,7 +2,6 @@
 /* STARTTLS (RFC 3207) and AUTH (RFC 4954): base64 and order are known here, mechanisms are not. */
 #include "smtp/server_private.h"
 
-#include "base/cursor.h"
 #include "text/base64.h"
 
 struct mechanism {

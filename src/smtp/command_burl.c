@@ -2,8 +2,6 @@
 /* BURL: content, or a piece of it, that lies in a mailbox and is fetched by us (RFC 4468). */
 #include "smtp/server_private.h"
 
-#include "base/cursor.h"
-
 bool
 smtp_is_burl_offered(const struct smtp_server *server)
 {

@@ -3,7 +3,6 @@
  * is looked at, and who handles it. */
 #include "smtp/commands.h"
 
-#include "base/cursor.h"
 #include "smtp/server_private.h"
 
 /* What must be so for a command. */

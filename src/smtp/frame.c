@@ -4,8 +4,6 @@
  * LF or CR pass lets mail be smuggled behind mail. */
 #include "smtp/server_private.h"
 
-#include "base/cursor.h"
-
 /* Ends the session, whatever is behind in the pipeline. */
 static void
 refuse_line_end(struct smtp_server *server, unsigned code, struct instant now)

@@ -7,7 +7,6 @@
 #include "sync/sync.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

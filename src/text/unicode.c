@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The only file that knows libunistring. */
 #include "text/unicode.h"
+
+#include "base/filled.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
@@ -36,6 +38,7 @@ check(const uint8_t *at, size_t len)
 {
     if (!at)
         abort();
+    memory_is_filled(at, len);
     return slice_of(at, len);
 }
 
@@ -71,7 +74,7 @@ put_folded(struct buffer *buffer, struct slice text, put_fn put)
     struct slice valid = make_valid(text, &repaired);
     /* Unicode D146: fold what is decomposed, decompose again, fold again, decompose. The library
      * normalises behind each folding. */
-    size_t once_len, twice_len, start_len;
+    size_t once_len = 0, twice_len = 0, start_len = 0;
     uint8_t *start = u8_normalize(UNINORM_NFD, valid.at, valid.len, NULL, &start_len);
     struct slice decomposed = check(start, start_len);
     uint8_t *once = u8_casefold(decomposed.at, decomposed.len, NULL, UNINORM_NFKD, NULL, &once_len);
@@ -122,6 +125,7 @@ put_decomposed(struct buffer *buffer, uint32_t character)
             utf8_put(buffer, character);
             continue;
         }
+        memory_is_filled(pieces, count > 0 ? (size_t)count * sizeof(pieces[0]) : 0);
         while (count > 0)
             stack[height++] = pieces[--count];
     }
@@ -155,7 +159,7 @@ unicode_put_nfc(struct buffer *buffer, struct slice text)
     struct buffer repaired;
     buffer_init(&repaired, text.len * 3);
     struct slice valid = make_valid(text, &repaired);
-    size_t len;
+    size_t len = 0;
     uint8_t *normal = u8_normalize(UNINORM_NFC, valid.at, valid.len, NULL, &len);
     buffer_put(buffer, check(normal, len));
     free(normal);

@@ -12,7 +12,6 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
 
 struct ticket_keys {
     uint8_t name[TLS_TICKET_NAME_SIZE];

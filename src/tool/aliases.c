@@ -6,7 +6,6 @@
 #include "tool/people.h"
 #include "tool/say.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/appender.h"
 
-#include "tool/command.h"
 #include "tool/files.h"
 #include "tool/say.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur itinerary: the way a message took. */
 #include "tool/command.h"
-#include "tool/files.h"
 #include "tool/itinerary_view.h"
 #include "tool/letter.h"
 #include "tool/report.h"

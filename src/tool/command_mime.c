@@ -3,7 +3,6 @@
 #include "mime/decode.h"
 #include "mime/part_number.h"
 #include "tool/command.h"
-#include "tool/files.h"
 #include "tool/letter.h"
 #include "tool/report.h"
 #include "tool/say.h"

@@ -9,7 +9,6 @@
 #include "tool/say.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LINE_MAX_LEN = 16384, NOTE_MAX = 4096 };
 

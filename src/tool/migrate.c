@@ -5,7 +5,6 @@
 
 #include "base/hash.h"
 #include "imap/use.h"
-#include "tool/command.h"
 #include "tool/migrate_private.h"
 
 #include <inttypes.h>

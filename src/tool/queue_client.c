@@ -4,7 +4,6 @@
 #include "tool/say.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
 enum { NOTE_MAX = 8192 };

@@ -10,8 +10,6 @@
 #include "tls/chain.h"
 #include "token/token.h"
 
-#include <errno.h>
-
 enum { TRUST_MAX = 1024 * 1024 };
 
 static const char keys_name[] = "oauth-keys.json";

@@ -4,7 +4,6 @@
 #include "role/auth/auth_private.h"
 
 #include "base/cursor.h"
-#include "host/log.h"
 
 /* ---- in the helper ------------------------------------------------------------------------- */
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 int
 file_read(struct slice path, size_t max, struct buffer *out)

@@ -4,7 +4,6 @@
 
 #include "host/log.h"
 
-#include <errno.h>
 #include <signal.h>
 
 enum { PROGRAM_PATH_MAX = 4096 };

@@ -6,7 +6,6 @@
 #include "host/linux/sandbox.h"
 #include "host/log.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 /* PAM asks a set-user-id program when an ordinary user wants a password verified; our confinement,

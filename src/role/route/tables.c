@@ -4,8 +4,6 @@
 #include "role/route/route_private.h"
 #include "role/route/settings.h"
 
-#include "routing/srs.h"
-
 #include <errno.h>
 
 enum {

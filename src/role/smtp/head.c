@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "role/smtp/head.h"
 
-#include "host/log.h"
 #include "role/smtp/transaction.h"
 
 enum {

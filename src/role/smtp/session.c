@@ -2,8 +2,6 @@
 /* The life of one session: from accept to close, and the glue between connection and engine. */
 #include "role/smtp/smtp.h"
 
-#include "host/address.h"
-
 #include <stdlib.h>
 
 const struct smtp_verdict smtp_try_later = {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "role/smtp/transaction.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* BURL (RFC 4468): what a URL stands for goes to smtp whole, with its parse record behind it;
  * cutting out what the URL means needs parsing, which is not done here. */
-#include "host/log.h"
 #include "role/store/store_role.h"
 #include "role/store/url_claim.h"
 

@@ -10,7 +10,6 @@
 #include "directory/names.h"
 #include "role/snapshot.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

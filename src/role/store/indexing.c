@@ -2,8 +2,6 @@
 /* Which account is fed to the text index, and how far it has come. */
 #include "role/store/indexing.h"
 
-#include "host/log.h"
-
 #include <stdlib.h>
 
 enum {

@@ -3,7 +3,6 @@
 #include "role/store/indexing.h"
 #include "role/store/outgoing.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

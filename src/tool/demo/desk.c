@@ -3,7 +3,6 @@
 #include "client/account.h"
 #include "tool/demo/demo.h"
 #include "tool/files.h"
-#include "tool/say.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,6 @@
 /* The first letter, and what to type next. */
 #include "tool/demo/demo.h"
 
-#include "tool/report.h"
 #include "tool/say.h"
 
 #include <netinet/in.h>

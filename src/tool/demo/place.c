@@ -2,7 +2,6 @@
 /* Folder, configuration, certificate, accounts of the demo. */
 #include "tool/demo/demo.h"
 
-#include "base/cursor.h"
 #include "tool/certificate.h"
 #include "tool/files.h"
 #include "tool/people.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur account add, list, remove, test: where a person's mail is (seed case E1). */
-#include "client/imap.h"
-#include "client/pop.h"
 #include "client/submit.h"
 #include "tool/mail/desk.h"
 #include "tool/mail/discover.h"
@@ -9,7 +7,6 @@
 #include "tool/say.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- testing ------------------------------------------------------------------------------- */
 

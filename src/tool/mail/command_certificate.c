@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur certificate: certificates and keys of S/MIME, one's own and those of others. */
-#include "client/wire.h"
 #include "smime/card.h"
 #include "tool/files.h"
 #include "tool/mail/desk.h"

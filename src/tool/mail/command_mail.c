@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* facteur mail: becomes the terminal client, a program of its own (docs/why/071). */
-#include "host/linux/process.h"
 #include "tool/files.h"
 #include "tool/mail/desk.h"
 #include "tool/say.h"

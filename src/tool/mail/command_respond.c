@@ -3,7 +3,6 @@
 #include "client/invitation.h"
 #include "client/wire.h"
 #include "message/summary.h"
-#include "tool/letter.h"
 #include "tool/mail/departure.h"
 #include "tool/mail/pick.h"
 #include "tool/mail/receipt.h"

@@ -3,7 +3,6 @@
 
 #include "client/wire.h"
 #include "message/address.h"
-#include "message/message_id.h"
 #include "mime/build.h"
 #include "mime/file_type.h"
 #include "text/charset.h"

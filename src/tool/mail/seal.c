@@ -2,13 +2,11 @@
 #include "tool/mail/seal.h"
 
 #include "client/openpgp.h"
-#include "client/wire.h"
 #include "mime/downgrade.h"
 #include "text/base64.h"
 #include "text/utf8.h"
 #include "tool/files.h"
 #include "tool/letter.h"
-#include "tool/mail/desk.h"
 #include "tool/mail/seal_private.h"
 #include "tool/say.h"
 

@@ -3,7 +3,6 @@
 
 #include "base/cursor.h"
 #include "tool/files.h"
-#include "tool/say.h"
 
 #include <stdlib.h>
 #include <unistd.h>

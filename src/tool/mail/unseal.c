@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading what is sealed: which layers there are, and what a verdict is in words. */
-#include "client/reading.h"
 #include "message/summary.h"
 #include "text/utf8.h"
 #include "tool/letter.h"

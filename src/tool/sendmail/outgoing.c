@@ -3,7 +3,6 @@
 
 #include "envelope/path.h"
 #include "message/address.h"
-#include "message/fold.h"
 #include "message/header.h"
 #include "mime/encoded_word.h"
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/sendmail/sendmail.h"
 
-#include "envelope/path.h"
 #include "tool/aliases.h"
-#include "tool/files.h"
 #include "tool/queue_client.h"
 #include "tool/say.h"
 #include "tool/sendmail/carry.h"

@@ -4,15 +4,11 @@
  * where nothing was said. */
 #include "client/wire.h"
 #include "screen/screen.h"
-#include "tool/files.h"
-#include "tool/letter.h"
 #include "tool/mail/compose.h"
-#include "tool/mail/departure.h"
 #include "tool/say.h"
 #include "tool/terminal/display.h"
 #include "tool/terminal/worker.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -3,7 +3,6 @@
 
 #include "tool/terminal/worker_private.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* One message: read, its attachments saved and shown. */
-#include "client/reading.h"
 #include "text/utf8.h"
 #include "tool/files.h"
 #include "tool/letter.h"
