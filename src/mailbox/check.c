@@ -52,6 +52,7 @@ struct check {
     struct view_scan scan;
     bool is_scanning;
     uint32_t *refs;
+    uint64_t keys;  /* of the view, so far */
     body_id window; /* first body of it */
     body_id next_body;
     uint64_t log_end_bytes;
@@ -436,6 +437,7 @@ check_key(struct check *check, struct slice key, struct slice value)
 static bool
 begin_scan(struct check *check, struct slice prefix)
 {
+    check->keys = 0;
     check->is_scanning = view_scan_open(check->store->view, check->snapshot, prefix,
                                         slice_of("", 0), &check->scan) == 0;
     if (!check->is_scanning)
@@ -479,10 +481,16 @@ step_view(struct check *check)
             close_owner(check);
             view_scan_close(&check->scan);
             check->is_scanning = false;
+            if (!view_snapshot_has(check->snapshot, check->keys))
+                find(check, "the view has not all that it should; it will be made anew");
             return 0;
         }
         check->progress.done += key.len + value.len + 8;
-        check_key(check, key, value);
+        check->keys++;
+        if (view_snapshot_finds(check->snapshot, key))
+            check_key(check, key, value);
+        else
+            find(check, "the view does not find what it holds; it will be made anew");
     }
     return 1;
 }

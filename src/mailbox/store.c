@@ -211,7 +211,7 @@ save_first(struct store *store, struct buffer *why)
 {
     int result = store_save(store);
 
-    if (result < 0 && view_is_damaged(store->view)) {
+    if (result == -EFBIG || (result < 0 && view_is_damaged(store->view))) {
         result = renew_view(store);
         if (result == 0)
             result = store_recover(store, false, why);

@@ -195,6 +195,21 @@ open_database(struct view *view)
     return mdb_txn_commit(txn);
 }
 
+/* Doubles the map when it is three quarters full. Only between transactions. */
+static int
+grow_map(struct view *view)
+{
+    uint64_t used, size;
+
+    if (view->snapshots > 0 || view->is_damaged)
+        return 0;
+    view_space(view, &used, &size);
+    if (used / 3 < size / 4)
+        return 0;
+    view->lowest = view->highest = NULL; /* it may lie elsewhere then */
+    return error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
+}
+
 static int
 open_environment(struct view *view, uint64_t map_bytes)
 {
@@ -211,6 +226,8 @@ open_environment(struct view *view, uint64_t map_bytes)
     if (result == 0)
         result = open_database(view);
     int error = error_of(result);
+    if (error == 0) /* LMDB makes the map as small as it can be */
+        error = grow_map(view);
     return error < 0 ? error : begin(view);
 }
 
@@ -357,21 +374,6 @@ view_del(struct view *view, struct slice key)
     return result == -ENOENT ? 0 : result;
 }
 
-/* Doubles the map when it is three quarters full. Only between transactions. */
-static int
-grow_map(struct view *view)
-{
-    uint64_t used, size;
-
-    if (view->snapshots > 0 || view->is_damaged)
-        return 0;
-    view_space(view, &used, &size);
-    if (used / 3 < size / 4)
-        return 0;
-    view->lowest = view->highest = NULL; /* it may lie elsewhere then */
-    return error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
-}
-
 int
 view_commit(struct view *view)
 {
@@ -443,6 +445,27 @@ view_snapshot_get(struct view_snapshot *snapshot, struct slice key, struct slice
     return result ? result : open_value(snapshot->view, name, value, ret_value);
 }
 
+bool
+view_snapshot_has(struct view_snapshot *snapshot, uint64_t count)
+{
+    MDB_stat stat;
+    bool is_so = mdb_stat(snapshot->txn, snapshot->view->dbi, &stat) == 0 &&
+                 stat.ms_entries == count + 1; /* the format */
+
+    snapshot->view->is_damaged |= !is_so;
+    return is_so;
+}
+
+bool
+view_snapshot_finds(struct view_snapshot *snapshot, struct slice key)
+{
+    struct slice value;
+    bool is_found = view_snapshot_get(snapshot, key, &value) == 0;
+
+    snapshot->view->is_damaged |= !is_found;
+    return is_found;
+}
+
 int
 view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice prefix,
                struct slice from, struct view_scan *ret_scan)
@@ -457,8 +480,10 @@ view_scan_open(struct view *view, struct view_snapshot *snapshot, struct slice p
     if (result < 0)
         return result;
     bool is_from_later = slice_compare(from, prefix) > 0;
-    *ret_scan = (struct view_scan){snapshot ? snapshot->view : view, cursor, prefix,
-                                   is_from_later ? from : prefix, false};
+    *ret_scan = (struct view_scan){.view = snapshot ? snapshot->view : view,
+                                   .cursor = cursor,
+                                   .prefix = prefix,
+                                   .from = is_from_later ? from : prefix};
     return 0;
 }
 
@@ -477,7 +502,11 @@ view_scan_next(struct view_scan *scan, struct slice *ret_key, struct slice *ret_
     if (told(scan->view, result) != 0 || !slice_starts_with(slice_of_val(key), scan->prefix) ||
         open_value(scan->view, key, value, ret_value) != 0)
         return false;
-    *ret_key = slice_of_val(key);
+    if (scan->last.len > 0 && slice_compare(slice_of_val(key), scan->last) <= 0) {
+        scan->view->is_damaged = true; /* a page leads to one that is not the next */
+        return false;
+    }
+    *ret_key = scan->last = slice_of_val(key);
     touch(scan->view, *ret_key);
     return true;
 }

@@ -50,6 +50,12 @@ MUST_USE int view_snapshot_open(struct view *view, struct view_snapshot **ret_sn
 void view_snapshot_close(struct view_snapshot **snapshot);
 MUST_USE int view_snapshot_get(struct view_snapshot *snapshot, struct slice key,
                                struct slice *ret_value);
+/* Whether a key that a scan has met is found by its name, too: pages that lead to others have no
+ * check. When it is not, the view is damaged. */
+MUST_USE bool view_snapshot_finds(struct view_snapshot *snapshot, struct slice key);
+/* Whether it has as many keys as a scan of all has met: else a page leads to a wrong one, and the
+ * view is damaged. */
+MUST_USE bool view_snapshot_has(struct view_snapshot *snapshot, uint64_t count);
 
 /* Keys in order that begin with a prefix. Of the view itself (snapshot NULL) no change may be made
  * while the scan is open. */
@@ -58,6 +64,7 @@ struct view_scan {
     void *cursor;
     struct slice prefix; /* borrowed */
     struct slice from;   /* borrowed; only until the first step */
+    struct slice last;   /* in the map */
     bool is_started;
 };
 
