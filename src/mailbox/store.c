@@ -205,13 +205,14 @@ recover_all(struct store *store, struct buffer *why)
     return result ? result : store_recover(store, !turn_log_is_cut(log), why);
 }
 
-/* Damage among the pages that LMDB keeps free is met by the first commit only. */
+/* Damage among the pages that LMDB keeps free is met by the first commit only; and what leads it far
+ * beyond the end of the file, or it has no better name for. */
 static int
 save_first(struct store *store, struct buffer *why)
 {
     int result = store_save(store);
 
-    if (result == -EFBIG || (result < 0 && view_is_damaged(store->view))) {
+    if (result == -EFBIG || result == -EIO || (result < 0 && view_is_damaged(store->view))) {
         result = renew_view(store);
         if (result == 0)
             result = store_recover(store, false, why);

@@ -139,7 +139,7 @@ class Day(load.Load):
                             (warm[1], self.descriptors()))
             self.assertTrue(wait_for(lambda: self.disk() <= warm[2] + DISK_SLACK, REST_S), (warm[2], self.disk()))
             if not has_sanitizer():
-                self.assertTrue(wait_for(lambda: self.own_kib() <= warm[0] + MEMORY_SLACK_KIB, REST_S), (warm[0], self.own_kib()))
+                self.assertLessEqual(self.own_kib_at_rest(warm[0] + MEMORY_SLACK_KIB), warm[0] + MEMORY_SLACK_KIB)
             print(f"day {day + 1}: {took:.0f} s; memory KiB, own: {self.own_kib()}, of files: {self.near.memory_kib('Pss_File')}; "
                   f"disk {self.disk()}, descriptors {sum(self.descriptors().values())}", flush=True)
             self.tell_times()
