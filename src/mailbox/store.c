@@ -205,8 +205,8 @@ recover_all(struct store *store, struct buffer *why)
     return result ? result : store_recover(store, !turn_log_is_cut(log), why);
 }
 
-/* Damage among the pages that LMDB keeps free is met by the first commit only; and what leads it far
- * beyond the end of the file, or it has no better name for. */
+/* Damage among the pages that LMDB keeps free is met by the first commit only. EIO: it was led far
+ * beyond the end of the file, or has no better name for what it met. */
 static int
 save_first(struct store *store, struct buffer *why)
 {
