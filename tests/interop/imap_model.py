@@ -109,6 +109,8 @@ class Client:
         elif self.notify and (m := re.match(r'\* LIST \([^)]*\) "/" ("[^"]*"|\S+) \("OLDNAME" \((.*)\)\)\r\n',
                                           line)):
             self.hear_name(self.plain(m[2]), self.plain(m[1]))
+        elif line.startswith("* OK [CLOSED]"): # until here it was told of the mailbox before
+            self.uids, self.flags, self.modseqs, self.flagged = [], {}, {}, None
         elif m := re.match(r"\* ESEARCH \(TAG \"t(\d+)\"\) UID(.*)\r\n", line):
             assert int(m[1]) == self.searches, line
             if self.flagged is None: # it was on its way when the mailbox was closed
@@ -204,7 +206,6 @@ class Model(unittest.TestCase):
         if client.notify and client.box is not None:
             client.do("NOOP") # it may have been told of the old one what it has not read
         old, client.box = client.box, self.draw_box() if box is None else box
-        client.uids, client.flags, client.modseqs, client.flagged = [], {}, {}, None
         client.do("SELECT " + client.name(client.box))
         for one in (old, client.box): # of these it knew by themselves
             client.heard.pop(one, None)
