@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Certificates as PEM bytes: making a self-signed one, and reading what people ask about one. */
+/* Certificates as PEM bytes: making a self-signed one. */
 #ifndef TLS_CERTIFICATE_H
 #define TLS_CERTIFICATE_H
 
@@ -24,15 +24,5 @@ struct tls_certificate_request {
 MUST_USE bool tls_certificate_make(const struct tls_certificate_request *request,
                                    struct buffer *ret_chain, struct buffer *ret_key,
                                    struct buffer *problem);
-
-struct tls_certificate_facts {
-    struct wall not_before;
-    struct wall not_after;
-};
-
-/* Reads the first certificate of a chain; its names (DNS names and IP addresses of subjectAltName)
- * are put into ret_names, one a line. False when it is none. */
-MUST_USE bool tls_certificate_read(struct slice chain, struct tls_certificate_facts *ret_facts,
-                                   struct buffer *ret_names);
 
 #endif
