@@ -114,6 +114,8 @@ run_pieces(struct run *run, struct slice input, size_t first, size_t step)
     run->desk.greeting = conversation->greeting;
     run->desk.tls_code = conversation->tls_code;
     run->desk.offers_names = conversation->offers_names;
+    run->desk.hello = conversation->hello;
+    run->desk.body_begin = conversation->body_begin;
     office_desk_work(&run->desk, run->now);
     for (size_t at = 0; at < input.len;) {
         size_t len = at == 0 && first > 0 ? first : step;

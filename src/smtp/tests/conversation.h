@@ -12,6 +12,7 @@ struct conversation {
     struct smtp_server_peer peer;
     uint16_t greeting, tls_code;
     bool offers_names; /* XNAMES */
+    struct smtp_verdict hello, body_begin;
     struct office office;  /* of the last run */
     struct buffer output;  /* what the client was told */
     struct buffer journal; /* what the office was told */

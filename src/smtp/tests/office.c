@@ -291,11 +291,17 @@ judge_body(struct office_desk *desk)
         return (struct smtp_verdict){.code = 554, .status = ENVELOPE_STATUS(5, 6, 0)};
     if (body_says(desk, SLICE("X-Office: fault")))
         return (struct smtp_verdict){.code = 451};
+    if (body_says(desk, SLICE("X-Office: gone")))
+        return (struct smtp_verdict){.code = 421};
+    if (body_says(desk, SLICE("X-Office: last")))
+        return (struct smtp_verdict){.closes = true};
     if (is_lmtp) {
         const char *recipient = desk->recipients[desk->answered_count++];
         if (strncmp(recipient, "late", 4) == 0)
             return (struct smtp_verdict){.code = 552, .text = SLICE("Mailbox full after all")};
         keep_message(desk, recipient);
+        if (strncmp(recipient, "held-", 5) == 0)
+            return (struct smtp_verdict){.delay = duration_ms(strtol(recipient + 5, NULL, 10))};
         return (struct smtp_verdict){0};
     }
     for (size_t i = 0; i < desk->recipient_count; i++)
@@ -356,6 +362,10 @@ judge(struct office_desk *desk, const struct smtp_event *event)
     }
     if (event->kind == SMTP_EVENT_HELLO)
         smtp_server_offer_names(desk->server, desk->offers_names);
+    if (event->kind == SMTP_EVENT_HELLO)
+        return desk->hello;
+    if (event->kind == SMTP_EVENT_BODY_BEGIN)
+        return desk->body_begin;
     if (event->kind == SMTP_EVENT_NAMES && event->names.from > 0)
         return (struct smtp_verdict){.code = 450, .status = ENVELOPE_STATUS(4, 5, 0)};
     if (event->kind == SMTP_EVENT_NAMES)

@@ -6,7 +6,8 @@
  * unknown and green (550), moved (551), forwarded (251), busy (450), fault (451), full (452),
  * overquota (552), ambiguous (553). Other domains: 554, after AUTH 250. The password of alice is
  * "wonderland". A message with a line "X-Office: full", "refused" or "fault" is answered 452, 554
- * or 451 at its end. */
+ * or 451 at its end, one with "gone" 421; with "last" it is the last of the session. With LMTP,
+ * the answers for held-200 and held-500 are held back for so many ms. */
 #ifndef SMTP_TESTS_OFFICE_H
 #define SMTP_TESTS_OFFICE_H
 
@@ -37,6 +38,7 @@ struct office_desk {
     uint16_t greeting; /* code of the answer to CONNECT; 0: 220 */
     bool offers_names;
     uint16_t tls_code; /* of the answer to STARTTLS; 0: 220 */
+    struct smtp_verdict hello, body_begin; /* answers to HELLO and BODY_BEGIN */
     bool is_tls_due;   /* STARTTLS was answered 220 */
     bool is_closed;
     int auth_step;
