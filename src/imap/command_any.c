@@ -74,6 +74,7 @@ imap_command_noop(struct imap_server *server, struct cursor *cursor)
     } else if (server->state != IMAP_SELECTED) {
         imap_end(server, IMAP_OK, "done");
     } else {
+        server->is_polling = true;
         server->note.as.account_ask = (struct access_store_account_ask){
             .owner = server->mailbox_owner, .mailbox = server->mailbox_id};
         imap_ask(server, ACCESS_STORE_ACCOUNT_ASK, on_heard);

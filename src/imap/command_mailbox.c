@@ -222,25 +222,17 @@ put_root(struct imap_server *server, struct slice root)
         buffer_put_text(&server->output, "\"\"");
 }
 
+/* STORAGE counts units of 1024 octets. */
 static void
-on_account(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+put_quota(struct imap_server *server, const struct access_store_account_told *told)
 {
-    const struct access_store_account_told *told = &note->as.account_told;
-    struct quota_task *task = server->task;
+    const struct quota_task *task = server->task;
     struct buffer *out = &server->output;
 
-    (void)blob;
-    if (task->wants_root) {
-        buffer_put_text(out, "* QUOTAROOT ");
-        imap_put_name(server, task->mailbox);
-        buffer_put_byte(out, ' ');
-        put_root(server, task->root);
-        buffer_put_text(out, "\r\n");
-    }
     buffer_put_text(out, "* QUOTA ");
     put_root(server, task->root);
     buffer_put_text(out, " (");
-    if (told->quota_bytes > 0) { /* STORAGE counts units of 1024 octets */
+    if (told->quota_bytes > 0) {
         imap_put_number(out, "STORAGE ", (told->bytes + 1023) / 1024, " ");
         buffer_put_decimal(out, told->quota_bytes / 1024);
     }
@@ -249,7 +241,34 @@ on_account(struct imap_server *server, const struct access_store_note *note, str
         buffer_put_decimal(out, told->quota_messages);
     }
     buffer_put_text(out, ")\r\n");
-    imap_end(server, IMAP_OK, "done");
+}
+
+/* Without a limit there is no root: the list of a QUOTA response has at least one resource
+ * (RFC 9208 §7), and clients that read by the grammar stumble over an empty one. */
+static void
+on_account(struct imap_server *server, const struct access_store_note *note, struct slice blob)
+{
+    const struct access_store_account_told *told = &note->as.account_told;
+    struct quota_task *task = server->task;
+    struct buffer *out = &server->output;
+    bool is_limited = told->quota_bytes > 0 || told->quota_messages > 0;
+
+    (void)blob;
+    if (task->wants_root) {
+        buffer_put_text(out, "* QUOTAROOT ");
+        imap_put_name(server, task->mailbox);
+        if (is_limited) {
+            buffer_put_byte(out, ' ');
+            put_root(server, task->root);
+        }
+        buffer_put_text(out, "\r\n");
+    }
+    if (is_limited)
+        put_quota(server, told);
+    if (is_limited || task->wants_root)
+        imap_end(server, IMAP_OK, "done");
+    else
+        imap_end(server, IMAP_NO, "[NONEXISTENT] nothing limits it");
 }
 
 static void

@@ -155,7 +155,7 @@ static void
 forget_command(struct imap_server *server)
 {
     drop_task(server);
-    server->is_running = server->is_internal = false;
+    server->is_running = server->is_internal = server->is_polling = false;
     server->view.is_pinned = false;
     server->more = NULL;
     server->on_note = NULL;

@@ -102,6 +102,7 @@ struct imap_server {
     uint8_t tag_len;
     bool is_uid;      /* UID FETCH and the like */
     bool may_expunge; /* its untagged responses may renumber */
+    bool is_polling;  /* NOOP or CHECK: its client wants to know what is new */
     enum imap_status status;
     struct buffer text; /* of its end, with the response code */
     struct arena arena;
@@ -140,7 +141,8 @@ struct imap_server {
     uint16_t rights;        /* in it; bits of enum imap_right */
     uint32_t rights_serial; /* of the view's mailbox, when the rights were asked for */
     bool is_asking_rights;
-    uint32_t sync_place; /* how far the changed flags have been told */
+    bool is_growth_aside; /* EXISTS was told with the answer to what asked for other things */
+    uint32_t sync_place;  /* how far the changed flags have been told */
     uint64_t sync_modseq;
     uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
     struct imap_set raced;              /* but others changed these UIDs too; in the arena */

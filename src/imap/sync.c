@@ -116,6 +116,24 @@ put_changes(struct imap_server *server)
     return true;
 }
 
+/* Some clients (Thunderbird is one) pass over an EXISTS that comes with the answer to a FETCH or a
+ * STORE, and would show the message minutes later. When they go idle they hear the number again,
+ * once. */
+static void
+put_growth(struct imap_server *server)
+{
+    struct imap_view *view = &server->view;
+    uint32_t count = view->mailbox->count;
+
+    if (view->known == count && !(server->is_growth_aside && server->is_idling))
+        return;
+    if (server->new_from == 0 && view->known < count)
+        server->new_from = view->mailbox->uids[view->known];
+    view->known = count;
+    server->is_growth_aside = server->is_running && !server->is_polling;
+    imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
+}
+
 bool
 imap_sync(struct imap_server *server, bool may_expunge)
 {
@@ -140,12 +158,7 @@ imap_sync(struct imap_server *server, bool may_expunge)
     view->is_pinned = false;
     server->sync_place = 0;
     view->modseq = server->sync_modseq;
-    if (view->known != mailbox->count) {
-        if (server->new_from == 0 && view->known < mailbox->count)
-            server->new_from = mailbox->uids[view->known];
-        view->known = mailbox->count;
-        imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
-    }
+    put_growth(server);
     if (mailbox->is_gone && may_expunge && imap_view_count(view) == 0)
         buffer_put_text(&server->output, "* OK [CLOSED] the mailbox was deleted\r\n");
     return true;
@@ -203,7 +216,7 @@ imap_deselect(struct imap_server *server)
     server->sync_place = 0;
     server->announced = 0;
     server->new_from = 0;
-    server->is_changed = false;
+    server->is_changed = server->is_growth_aside = false;
     if (server->state == IMAP_SELECTED)
         server->state = IMAP_AUTHENTICATED;
 }

@@ -63,7 +63,8 @@ def account(office, who):
             "boxes": {name: messages(client, f'"{name}"') for name, line in zip(names, boxes)
                       if not re.search(r"NoSelect|NonExistent", line, re.I)},
             "rights": [line.decode() for line in ok(client.getacl("Work")) if line] if "Work" in names else [],
-            "quota": [line.decode() for line in ok(client.getquotaroot("INBOX"))[1] if line],
+            # Where nothing is limited there is no root; the archives have the empty list that was said there once.
+            "quota": [line.decode() for line in ok(client.getquotaroot("INBOX"))[1] if line] or ['"" ()'],
         }
 
 

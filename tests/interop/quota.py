@@ -71,6 +71,31 @@ class Quota(unittest.TestCase):
         self.assertEqual(self.body(client, QUOTA_KIB * 1024), "452 4.2.2")  # more than it said
         self.assertEqual(self.count(ALICE), before)
 
+    def inbox(self, who):
+        client = imaplib.IMAP4_SSL("localhost", self.office.base + 993, ssl_context=self.office.context)
+        self.addCleanup(client.logout)
+        client.login(who, self.office.people[who])
+        return client
+
+    def test_imap_tells_the_limits_that_there_are(self):
+        """RFC 9208 §4.1.2, §7: no limit, no root; a shared mailbox has its owner's."""
+        alice, bob = self.inbox(ALICE), self.inbox(BOB)
+        alice.create("ours")
+        alice.setacl("ours", BOB, "lr")
+        shared = f'"Other Users/{ALICE}/ours"'
+        self.assertEqual(alice.getquotaroot("INBOX"), ("OK", [[b"INBOX"], [None]]))
+        self.assertEqual(bob.getquotaroot(shared), ("OK", [[shared.encode()], [None]]))
+        self.assertEqual(alice.getquota('""')[0], "NO")
+        self.office.tool("user", "set", ALICE, "--quota", f"{QUOTA_KIB} KiB", "--messages", "77")
+        alice = self.inbox(ALICE)  # the store learns it with the next login
+        told = alice.getquotaroot("INBOX")[1]
+        self.assertEqual(told[0], [b'INBOX ""'])
+        self.assertRegex(told[1][0], rb'^"" \(STORAGE \d+ 64 MESSAGE \d+ 77\)$')
+        self.assertEqual(alice.getquota('""')[1], told[1])
+        told = bob.getquotaroot(shared)[1]
+        self.assertEqual(told[0], [f"{shared} {shared}".encode()])
+        self.assertRegex(told[1][0], rb"ours\" \(STORAGE \d+ 64 MESSAGE \d+ 77\)$")
+
     def test_each_recipient_of_lmtp(self):
         self.office.tool("user", "set", ALICE, "--messages", str(self.count(ALICE)))
         client = self.session(24)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 from marionette import Driven
@@ -154,6 +155,17 @@ class Thunderbird(OfficeCase):
 
         self.office.send("news")  # heard of, not asked for
         self.assertTrue(wait_for(lambda: self.say('return !!letter("INBOX", "news")')))
+        self.hear_while_busy()
+
+    def hear_while_busy(self):
+        """Letters that come while it stores flags: it is told of them with the answer to STORE, and passes over that."""
+        for number in range(3):
+            sender = threading.Thread(target=self.office.send, args=[f"meanwhile {number}"])
+            sender.start()
+            while sender.is_alive():
+                self.say('folder("INBOX").markMessagesFlagged([letter("INBOX", "one")], arguments[0])', number % 2 == 0)
+            self.say('folder("INBOX").markMessagesFlagged([letter("INBOX", "one")], arguments[0])', number % 2 == 1)
+            self.assertTrue(wait_for(lambda shown=number: self.say(f'return !!letter("INBOX", "meanwhile {shown}")')), number)
 
 
 if __name__ == "__main__":

@@ -482,7 +482,9 @@ on_store(struct lobby *lobby, const struct access_store_note *note, struct slice
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_ACCOUNT_TOLD,
-                        .as.account_told = {.bytes = 2048, .quota_bytes = 10240, .rights = 2047}});
+                        .as.account_told = {.bytes = 2048,
+                                            .quota_bytes = lobby->is_unlimited ? 0 : 10240,
+                                            .rights = 2047}});
     else
         done(lobby, ACCESS_STORE_RESULT_OK);
 }

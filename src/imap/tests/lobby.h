@@ -33,7 +33,7 @@ struct lobby {
     char keyword_text[8][100];
     uint64_t modseq;
     uint64_t account_watch; /* 0: nobody */
-    bool is_closed;
+    bool is_closed, is_unlimited; /* is_unlimited: the account has no quota */
     /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
      * that indexed_uid is the only one. */
     uint32_t indexed_below, indexed_uid;

@@ -216,6 +216,73 @@ idle_hears_of_deliveries(void **state)
     lobby_finish(&lobby);
 }
 
+/* How often `piece` is in the text. */
+static size_t
+times_in(struct slice text, struct slice piece)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i + piece.len <= text.len; i++)
+        count += slice_equal(slice_first(slice_skip(text, i), piece.len), piece);
+    return count;
+}
+
+static void
+what_came_aside_is_heard_once_more_in_idle(void **state)
+{
+    static const struct {
+        const char *words;
+        size_t times;
+    } ways[] = {
+        {"b STORE 1 +FLAGS (\\Seen)\r\n", 1}, {"b FETCH 1 UID\r\n", 1}, {"b NOOP\r\n", 0}};
+    struct lobby lobby;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        begin(&lobby, SELECT);
+        lobby_deliver(&lobby, 0, letter);
+        expect_in(lobby_ask(&lobby, ways[i].words, 1), "* 3 EXISTS", true);
+        struct slice said = lobby_ask(&lobby, "c IDLE\r\n", 1);
+        assert_int_equal(times_in(said, SLICE("* 3 EXISTS\r\n")), ways[i].times);
+        expect_in(lobby_ask(&lobby, "DONE\r\nd IDLE\r\n", 1), "EXISTS", false);
+        expect_in(lobby_ask(&lobby, "DONE\r\n", 1), "d OK", true);
+        lobby_finish(&lobby);
+    }
+    /* what came besides is told in the same number */
+    begin(&lobby, SELECT);
+    lobby_deliver(&lobby, 0, letter);
+    expect_in(lobby_ask(&lobby, "b FETCH 1 UID\r\n", 1), "* 3 EXISTS", true);
+    lobby_deliver(&lobby, 0, letter);
+    struct slice said = lobby_ask(&lobby, "c IDLE\r\n", 1);
+    assert_int_equal(times_in(said, SLICE("EXISTS")), 1);
+    expect_in(said, "* 4 EXISTS", true);
+    lobby_finish(&lobby);
+    /* another mailbox knows nothing of it */
+    begin(&lobby, SELECT);
+    lobby_deliver(&lobby, 0, letter);
+    expect_in(lobby_ask(&lobby, "b FETCH 1 UID\r\n", 1), "* 3 EXISTS", true);
+    (void)lobby_ask(&lobby, "c SELECT Other\r\n", 1);
+    expect_in(lobby_ask(&lobby, "d IDLE\r\n", 1), "EXISTS", false);
+    lobby_finish(&lobby);
+}
+
+static void
+without_a_limit_there_is_no_quota_root(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    ASK("", "a GETQUOTAROOT INBOX\r\n",
+        "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE 2 10)\r\n");
+    begin(&lobby, "");
+    lobby.is_unlimited = true;
+    struct slice said = lobby_ask(&lobby, "a GETQUOTAROOT INBOX\r\n", 1);
+    assert_true(slice_equal(said, SLICE("* QUOTAROOT INBOX\r\na OK done\r\n")));
+    said = lobby_ask(&lobby, "b GETQUOTA \"\"\r\n", 1);
+    assert_true(slice_equal(said, SLICE("b NO [NONEXISTENT] nothing limits it\r\n")));
+    lobby_finish(&lobby);
+}
+
 static void
 what_is_wrong_is_answered_and_the_session_goes_on(void **state)
 {
@@ -484,6 +551,8 @@ main(void)
         cmocka_unit_test(searches_ask_the_index),
         cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
+        cmocka_unit_test(what_came_aside_is_heard_once_more_in_idle),
+        cmocka_unit_test(without_a_limit_there_is_no_quota_root),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
         cmocka_unit_test(both_sides_pack),
