@@ -75,10 +75,8 @@ pop3_command_pass(struct pop3_server *server, const struct pop3_call *call)
     buffer_put(scratch, call->arguments);
     buffer_finish(&server->name);
     server->via_pass = true;
-    server->event = (struct pop3_event){.is_secret = true,
-                                        .mechanism = SLICE("PLAIN"),
-                                        .has_initial = true,
-                                        .response = buffer_slice(scratch)};
+    server->event = (struct pop3_event){
+        .mechanism = SLICE("PLAIN"), .has_initial = true, .response = buffer_slice(scratch)};
     pop3_raise(server, POP3_EVENT_AUTH_BEGIN, POP3_QUESTION_AUTH);
 }
 
@@ -114,8 +112,7 @@ pop3_command_apop(struct pop3_server *server, const struct pop3_call *call)
     buffer_put(&server->scratch, name);
     buffer_put(&server->scratch, digest);
     struct slice both = buffer_slice(&server->scratch);
-    server->event = (struct pop3_event){.is_secret = true,
-                                        .name = slice_first(both, name.len),
+    server->event = (struct pop3_event){.name = slice_first(both, name.len),
                                         .digest = slice_skip(both, name.len)};
     pop3_raise(server, POP3_EVENT_APOP, POP3_QUESTION_APOP);
 }
@@ -172,8 +169,7 @@ pop3_command_auth(struct pop3_server *server, const struct pop3_call *call)
         server->mechanism[i] =
             (char)(byte_is_alpha(mechanism.at[i]) ? mechanism.at[i] & ~0x20 : mechanism.at[i]);
     server->via_pass = false;
-    server->event = (struct pop3_event){.is_secret = true,
-                                        .mechanism = slice_of(server->mechanism, mechanism.len),
+    server->event = (struct pop3_event){.mechanism = slice_of(server->mechanism, mechanism.len),
                                         .has_initial = has_initial,
                                         .response = buffer_slice(&server->scratch)};
     pop3_raise(server, POP3_EVENT_AUTH_BEGIN, POP3_QUESTION_AUTH);
@@ -208,8 +204,7 @@ pop3_run_response(struct pop3_server *server, struct slice line)
         pop3_raise(server, POP3_EVENT_AUTH_ABORT, POP3_QUESTION_NONE);
         return;
     }
-    server->event =
-        (struct pop3_event){.is_secret = true, .response = buffer_slice(&server->scratch)};
+    server->event = (struct pop3_event){.response = buffer_slice(&server->scratch)};
     pop3_raise(server, POP3_EVENT_AUTH_STEP, POP3_QUESTION_AUTH);
 }
 

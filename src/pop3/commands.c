@@ -43,10 +43,7 @@ pop3_run_command(struct pop3_server *server, struct slice line)
 {
     size_t space = slice_find_byte(line, ' ');
     struct slice verb = slice_first(line, space);
-    struct pop3_call call = {
-        .arguments = slice_skip(line, space + 1),
-        .has_arguments = space < line.len,
-    };
+    struct pop3_call call = {.arguments = slice_skip(line, space + 1)};
 
     /* A NUL would end a name or a password for the mechanism PLAIN, and has no other use. */
     if (slice_find_byte(line, 0) < line.len) {

@@ -65,10 +65,10 @@ enum pop3_event_kind {
 
 enum pop3_close { POP3_CLOSE_QUIT, POP3_CLOSE_IDLE, POP3_CLOSE_ERRORS, POP3_CLOSE_SERVER };
 
-/* Slices are valid until the next call of feed, answer or next. */
+/* Slices are valid until the next call of feed, answer or next; names, responses and digests are
+ * secrets. */
 struct pop3_event {
     enum pop3_event_kind kind;
-    bool is_secret;         /* do not log the slices */
     struct slice mechanism; /* AUTH_BEGIN: in capitals */
     bool has_initial;       /* AUTH_BEGIN */
     struct slice response;  /* AUTH_BEGIN, AUTH_STEP: decoded */

@@ -87,10 +87,9 @@ void pop3_fill(struct pop3_server *server);
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
-/* `arguments` begins behind the space after the verb; has_arguments tells "USER" from "USER ". */
+/* `arguments` begins behind the space after the verb. */
 struct pop3_call {
     struct slice arguments;
-    bool has_arguments;
 };
 
 typedef void (*pop3_command_fn)(struct pop3_server *server, const struct pop3_call *call);

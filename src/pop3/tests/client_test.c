@@ -7,216 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "pop3/client.h"
+#include "pop3/tests/client_scene.h"
 #include "pop3/tests/lobby.h"
 
 #include <stdio.h>
-
-enum { TOLD_MAX = 1 << 20 };
-
-static const struct pop3_client_options defaults = {
-    .name = {(const uint8_t *)"mrose", 5},
-    .password = {(const uint8_t *)"secret", 6},
-    .tls = POP3_CLIENT_TLS_NEVER,
-    .allows_clear_password = true,
-};
-
-/* A session: what the client sends, what its caller is told, and what the caller asks for. */
-struct scene {
-    struct pop3_client *client;
-    struct pop3_client_options options;
-    struct buffer sent, told, trace;
-    const char *asks; /* letters: s l u r t d n z q; big ones for message 1 */
-    bool gives_up;
-    struct instant now;
-};
-
-static void
-scene_open(struct scene *scene, const struct pop3_client_options *options, const char *asks)
-{
-    *scene = (struct scene){.options = *options, .asks = asks, .now = {INT64_C(1000000000)}};
-    buffer_init(&scene->sent, TOLD_MAX);
-    buffer_init(&scene->told, TOLD_MAX);
-    buffer_init(&scene->trace, TOLD_MAX);
-    scene->options.trace = &scene->trace;
-    scene->client = pop3_client_open(&scene->options);
-    assert_non_null(scene->client);
-    pop3_client_begin(scene->client, scene->now);
-    pop3_client_connected(scene->client, scene->now);
-}
-
-static void
-scene_close(struct scene *scene)
-{
-    pop3_client_close(&scene->client);
-    buffer_finish(&scene->sent);
-    buffer_finish(&scene->told);
-    buffer_finish(&scene->trace);
-}
-
-static void
-ask_all(struct scene *scene)
-{
-    static const char letters[] = "slurtdnzq";
-
-    for (const char *ask = scene->asks; *ask; ask++) {
-        const char *at = strchr(letters, *ask | 0x20);
-        assert_non_null(at);
-        bool is_asked = pop3_client_ask(scene->client, (enum pop3_client_command)(at - letters),
-                                        *ask & 0x20 ? 0 : 1, 2, scene->now);
-        assert_true(is_asked);
-    }
-}
-
-static void
-tell(struct scene *scene, const char *what, struct slice bytes)
-{
-    buffer_put_text(&scene->told, what);
-    buffer_put(&scene->told, bytes);
-    buffer_put_byte(&scene->told, '\n');
-}
-
-static void
-tell_numbers(struct scene *scene, const char *what, const struct pop3_client_event *event)
-{
-    static const char *const verbs[] = {"stat", "list", "uidl", "retr", "top",
-                                        "dele", "noop", "rset", "quit"};
-    struct buffer *told = &scene->told;
-
-    buffer_put_text(told, what);
-    buffer_put_byte(told, ' ');
-    buffer_put_text(told, verbs[event->command]);
-    buffer_put_byte(told, ' ');
-    buffer_put_decimal(told, event->number);
-    buffer_put_byte(told, ' ');
-    buffer_put_decimal(told, event->octets);
-    buffer_put_byte(told, ' ');
-    tell(scene, "", event->bytes);
-}
-
-static void
-handle(struct scene *scene, const struct pop3_client_event *event)
-{
-    switch (event->kind) {
-    case POP3_CLIENT_EVENT_STARTTLS:
-        tell(scene, "starttls", SLICE(""));
-        pop3_client_tls_started(scene->client, scene->now);
-        break;
-    case POP3_CLIENT_EVENT_AUTH:
-        tell(scene, "auth ", event->mechanism);
-        if (slice_equal(event->mechanism, SLICE("PLAIN")))
-            pop3_client_respond(scene->client, SLICE("\0mrose\0secret"), scene->now);
-        else if (slice_equal(event->mechanism, SLICE("EXTERNAL")))
-            pop3_client_respond(scene->client, SLICE(""), scene->now);
-        else
-            pop3_client_respond(scene->client, SLICE("n,,n=mrose,r=b"), scene->now);
-        break;
-    case POP3_CLIENT_EVENT_CHALLENGE:
-        tell(scene, "challenge ", event->bytes);
-        if (scene->gives_up)
-            pop3_client_give_up(scene->client, scene->now);
-        else
-            pop3_client_respond(
-                scene->client,
-                slice_starts_with(event->bytes, SLICE("v=")) ? SLICE("") : SLICE("c=biws,p=proof"),
-                scene->now);
-        break;
-    case POP3_CLIENT_EVENT_LOGGED_IN:
-        tell(scene, "logged in", SLICE(""));
-        ask_all(scene);
-        break;
-    case POP3_CLIENT_EVENT_REPLY:
-        tell_numbers(scene, event->is_ok ? "ok" : "err", event);
-        break;
-    case POP3_CLIENT_EVENT_ITEM:
-        tell_numbers(scene, "item", event);
-        break;
-    case POP3_CLIENT_EVENT_BODY:
-        buffer_put(&scene->told, event->bytes);
-        break;
-    case POP3_CLIENT_EVENT_END:
-        tell_numbers(scene, "end", event);
-        break;
-    case POP3_CLIENT_EVENT_CLOSE:
-        buffer_put_text(&scene->told, "close ");
-        buffer_put_decimal(&scene->told, event->close);
-        buffer_put_text(&scene->told, " [");
-        buffer_put(&scene->told, event->code);
-        tell(scene, "] ", event->text);
-        break;
-    }
-}
-
-static void
-work(struct scene *scene)
-{
-    struct pop3_client_event event;
-
-    while (pop3_client_next(scene->client, &event))
-        handle(scene, &event);
-    struct slice output = pop3_client_output(scene->client);
-    buffer_put(&scene->sent, output);
-    pop3_client_sent(scene->client, output.len);
-}
-
-static void
-feed(struct scene *scene, struct slice input)
-{
-    while (input.len > 0) {
-        size_t taken = pop3_client_feed(scene->client, input, scene->now);
-        input = slice_skip(input, taken);
-        work(scene);
-        assert_true(taken > 0);
-    }
-}
-
-static void
-play_in_pieces(struct scene *scene, struct slice input, size_t first, size_t step)
-{
-    work(scene);
-    feed(scene, slice_first(input, first));
-    for (struct slice rest = slice_skip(input, first); rest.len > 0; rest = slice_skip(rest, step))
-        feed(scene, slice_first(rest, step));
-}
-
-/* Plays what the server says, in all ways; the scene is left as the last of them left it. */
-static void
-play(struct scene *scene, const struct pop3_client_options *options, const char *asks,
-     struct slice server, bool gives_up)
-{
-    scene_open(scene, options, asks);
-    scene->gives_up = gives_up;
-    play_in_pieces(scene, server, server.len, 1);
-    for (size_t first = 0; first < server.len; first += server.len / 300 + 1) {
-        struct scene other;
-        scene_open(&other, options, asks);
-        other.gives_up = gives_up;
-        play_in_pieces(&other, server, first, first == 0 ? 1 : server.len);
-        assert_true(slice_equal(buffer_slice(&scene->sent), buffer_slice(&other.sent)));
-        assert_true(slice_equal(buffer_slice(&scene->told), buffer_slice(&other.told)));
-        assert_true(slice_equal(buffer_slice(&scene->trace), buffer_slice(&other.trace)));
-        scene_close(&other);
-    }
-}
-
-static void
-expect_text(struct buffer *buffer, const char *wanted)
-{
-    buffer_put_byte(buffer, 0);
-    assert_string_equal((const char *)buffer_slice(buffer).at, wanted);
-}
-
-static void
-expect(const struct pop3_client_options *options, const char *asks, const char *server,
-       const char *sent, const char *told)
-{
-    struct scene scene;
-
-    play(&scene, options, asks, slice_of_string(server), false);
-    expect_text(&scene.sent, sent);
-    expect_text(&scene.told, told);
-    scene_close(&scene);
-}
 
 #define HELLO "+OK ready\r\n-ERR what?\r\n+OK\r\n+OK\r\n" /* banner, CAPA, USER, PASS */
 #define LOGIN "CAPA\r\nUSER mrose\r\nPASS secret\r\n"
@@ -273,6 +67,29 @@ apop_is_used_in_the_clear(void **state)
     expect(&options, "",
            "+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\r\n-ERR\r\n+OK\r\n",
            "CAPA\r\nAPOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n", "logged in\n");
+}
+
+static void
+the_password_passes_under_tls_where_apop_would_do(void **state)
+{
+    struct pop3_client_options options = defaults;
+
+    (void)state;
+    options.tls = POP3_CLIENT_TLS_OFFERED;
+    expect(&options, "",
+           "+OK <a@b>\r\n+OK\r\nSTLS\r\n.\r\n+OK\r\n+OK\r\nUSER\r\n.\r\n+OK\r\n+OK\r\n",
+           "CAPA\r\nSTLS\r\nCAPA\r\nUSER mrose\r\nPASS secret\r\n", "starttls\nlogged in\n");
+    expect(&defaults, "", "+OK <a@b>\r\n-ERR\r\n+OK\r\n",
+           "CAPA\r\nAPOP mrose 5875219ef9d1e1ff4d24471ba0f0869c\r\n", "logged in\n");
+}
+
+/* RFC 2449 §6.3: USER says that USER and PASS may be said. */
+static void
+what_is_not_among_the_capabilities_is_not_tried(void **state)
+{
+    (void)state;
+    expect(&defaults, "", "+OK\r\n+OK\r\nTOP\r\n.\r\n", "CAPA\r\nQUIT\r\n",
+           "close 4 [] there is no way to log in\n");
 }
 
 static void
@@ -409,6 +226,53 @@ a_long_initial_response_waits_for_its_challenge(void **state)
 }
 
 static void
+an_initial_response_fills_a_command_to_its_last_octet(void **state)
+{
+    struct pop3_client_options options = defaults;
+    struct pop3_client_event event;
+    struct instant now = {1};
+    uint8_t response[183];
+
+    (void)state;
+    memset(response, 'r', sizeof(response));
+    options.mechanisms[0] = SLICE("XOAUTH2");
+    options.mechanisms_count = 1;
+    for (size_t over = 0; over < 2; over++) {
+        struct pop3_client *client = pop3_client_open(&options);
+        pop3_client_begin(client, now);
+        pop3_client_connected(client, now);
+        struct slice input = SLICE("+OK\r\n+OK\r\nSASL XOAUTH2\r\n.\r\n");
+        for (size_t taken; input.len > 0; input = slice_skip(input, taken))
+            taken = pop3_client_feed(client, input, now);
+        assert_true(pop3_client_next(client, &event));
+        pop3_client_sent(client, pop3_client_output(client).len);
+        pop3_client_respond(client, slice_of(response, over ? 181 : 180), now);
+        assert_int_equal(pop3_client_output(client).len, over ? 14 : 255);
+        pop3_client_close(&client);
+    }
+}
+
+/* A challenge can hold what is secret. */
+static void
+challenges_do_not_stand_in_the_trace(void **state)
+{
+    struct pop3_client_options options = defaults;
+    struct scene scene;
+
+    (void)state;
+    options.mechanisms[0] = SLICE("SCRAM-SHA-256");
+    options.mechanisms_count = 1;
+    play(&scene, &options, "",
+         SLICE("+OK + hello\r\n+OK\r\nSASL SCRAM-SHA-256\r\n.\r\n+ cj1ub25jZQ==\r\n+OK\r\n"),
+         false);
+    struct slice trace = buffer_slice(&scene.trace);
+    assert_int_equal(slice_find(trace, SLICE("cj1ub25jZQ==")), trace.len);
+    assert_true(slice_find(trace, SLICE("S: + ****")) < trace.len);
+    assert_true(slice_find(trace, SLICE("S: +OK + hello")) < trace.len);
+    scene_close(&scene);
+}
+
+static void
 an_exchange_is_given_up_with_a_star(void **state)
 {
     struct pop3_client_options options = defaults;
@@ -437,6 +301,9 @@ refusals_come_with_their_codes(void **state)
            "close 2 [IN-USE] busy\n");
     expect(&defaults, "", "+OK\r\n-ERR\r\n-ERR nobody\r\n", "CAPA\r\nUSER mrose\r\nQUIT\r\n",
            "close 2 [] nobody\n");
+    /* What only looks like one. */
+    expect(&defaults, "", "-ERR [SYS/TEMP go away\r\n", "", "close 2 [] [SYS/TEMP go away\n");
+    expect(&defaults, "", "-ERR go] away\r\n", "", "close 2 [] go] away\n");
 }
 
 static void
@@ -545,6 +412,7 @@ servers_that_break_the_rules_are_left(void **state)
         {"", "+OKAY\r\n", "an answer is neither +OK nor -ERR"},
         {"", "+OK\r\n+ challenge\r\n", "an answer is neither +OK nor -ERR"},
         {"", HELLO "+OK surprise\r\n", "the server answers what nobody asked"},
+        {"n", HELLO "+OK\r\n+OK surprise\r\n", "the server answers what nobody asked"},
         {"s", HELLO "+OK many\r\n", "an answer has no numbers that make sense"},
         {"s", HELLO "+OK 1 -5\r\n", "an answer has no numbers that make sense"},
         {"s", HELLO "+OK 2000001 5\r\n", "an answer has no numbers that make sense"},
@@ -778,11 +646,15 @@ main(void)
         cmocka_unit_test(a_server_without_capabilities_gets_user_and_pass),
         cmocka_unit_test(apop_is_used_in_the_clear),
         cmocka_unit_test(timestamps_that_are_no_message_ids_are_none),
+        cmocka_unit_test(the_password_passes_under_tls_where_apop_would_do),
+        cmocka_unit_test(what_is_not_among_the_capabilities_is_not_tried),
         cmocka_unit_test(tls_is_begun_when_it_is_offered),
         cmocka_unit_test(what_stands_before_tls_ends_the_session),
         cmocka_unit_test(without_tls_that_is_required_nothing_is_told),
         cmocka_unit_test(the_best_mechanism_of_both_is_spoken),
         cmocka_unit_test(a_long_initial_response_waits_for_its_challenge),
+        cmocka_unit_test(an_initial_response_fills_a_command_to_its_last_octet),
+        cmocka_unit_test(challenges_do_not_stand_in_the_trace),
         cmocka_unit_test(an_exchange_is_given_up_with_a_star),
         cmocka_unit_test(refusals_come_with_their_codes),
         cmocka_unit_test(secrets_that_cannot_be_sent_are_refused),

@@ -212,6 +212,52 @@ sasl_lines_may_be_long_and_others_not(void **state)
 }
 
 static void
+names_of_apop_and_of_mechanisms_have_limits(void **state)
+{
+    struct conversation *conversation = *state;
+    struct buffer text;
+
+    conversation->options.mechanisms[0] = SLICE("TWENTY-LETTERS-LONG1");
+    for (unsigned over = 0; over < 2; over++) {
+        buffer_init(&text, 10000);
+        buffer_put_text(&text, "APOP ");
+        for (unsigned i = 0; i < POP3_NAME_MAX + over; i++)
+            buffer_put_byte(&text, 'n');
+        buffer_put_text(&text, " 5d2bdd56a0b52f1b2ea4fc0ba2e4f1b3\r\nAUTH ");
+        buffer_put_text(&text,
+                        over ? "TWENTY-LETTERS-LONG12\r\n" : "TWENTY-LETTERS-LONG1\r\n*\r\n");
+        conversation_run(conversation, buffer_slice(&text));
+        conversation_expect_said(conversation, over ? "-ERR APOP wants a name and a digest\r\n"
+                                                      "-ERR unknown mechanism\r\n"
+                                                    : "-ERR [AUTH] name or password is wrong\r\n"
+                                                      "+ ");
+        buffer_finish(&text);
+    }
+}
+
+/* RFC 4422 appendix A: who one is must be known from elsewhere. */
+static void
+external_is_for_who_has_shown_a_certificate(void **state)
+{
+    struct conversation *conversation = *state;
+    struct instant now = {1};
+    struct pop3_event event;
+
+    conversation->options.mechanisms[0] = SLICE("EXTERNAL");
+    conversation_say(conversation, "AUTH EXTERNAL =\r\nAUTH\r\n");
+    conversation_expect_last(conversation, "-ERR unknown mechanism\r\n+OK mechanisms follow\r\n"
+                                           "SCRAM-SHA-256\r\nPLAIN\r\nLOGIN\r\n.\r\n");
+    struct pop3_server *server = pop3_server_open(&conversation->options, now);
+    pop3_server_has_certificate(server);
+    size_t taken = pop3_server_feed(server, SLICE("AUTH EXTERNAL =\r\n"), now);
+    assert_int_equal(taken, 17);
+    assert_true(pop3_server_next(server, &event));
+    assert_int_equal(event.kind, POP3_EVENT_AUTH_BEGIN);
+    assert_true(event.has_initial && event.response.len == 0);
+    pop3_server_close(&server);
+}
+
+static void
 passwords_do_not_pass_in_the_clear(void **state)
 {
     struct conversation *conversation = *state;
@@ -262,6 +308,18 @@ capabilities_are_those_of_the_state(void **state)
     conversation->options.expire_days = POP3_EXPIRE_NEVER;
     conversation_say(conversation, "CAPA\r\n");
     conversation_expect_said(conversation, "EXPIRE NEVER\r\n");
+}
+
+static void
+what_is_not_set_is_no_capability(void **state)
+{
+    struct conversation *conversation = *state;
+
+    conversation->options.login_delay_s = 0;
+    conversation->options.implementation = SLICE("");
+    conversation_say(conversation, "CAPA\r\n");
+    conversation_expect_unsaid(conversation, "LOGIN-DELAY");
+    conversation_expect_unsaid(conversation, "IMPLEMENTATION");
 }
 
 static void
@@ -326,9 +384,12 @@ main(void)
         TEST(an_exchange_can_be_given_up),
         TEST(sasl_has_its_errors),
         TEST(sasl_lines_may_be_long_and_others_not),
+        TEST(names_of_apop_and_of_mechanisms_have_limits),
+        TEST(external_is_for_who_has_shown_a_certificate),
         TEST(passwords_do_not_pass_in_the_clear),
         TEST(what_was_said_before_tls_is_forgotten),
         TEST(capabilities_are_those_of_the_state),
+        TEST(what_is_not_set_is_no_capability),
         TEST(refused_logins_end_the_session_at_their_limit),
         TEST(a_maildrop_that_cannot_be_opened_says_why),
     };

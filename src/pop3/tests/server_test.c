@@ -243,6 +243,9 @@ silence_ends_the_session_after_ten_minutes(void **state)
     assert_int_equal(instant_since(due, now).ns, duration_ms(POP3_IDLE_MS_MIN).ns);
     pop3_server_expire(server, (struct instant){due.ns - 1});
     assert_false(pop3_server_next(server, &event));
+    /* Nothing was sent: that is no sign of life. */
+    pop3_server_sent(server, 0, (struct instant){due.ns - 1});
+    assert_int_equal(pop3_server_deadline(server).ns, due.ns);
     /* A command that is complete puts it off; a part of one does not. */
     struct instant later = instant_after(now, duration_ms(60000));
     assert_int_equal(pop3_server_feed(server, SLICE("NO"), later), 2);
@@ -312,6 +315,81 @@ a_server_that_stops_says_so_between_answers(void **state)
 }
 
 static void
+the_last_answer_goes_out_before_the_end(void **state)
+{
+    struct conversation *conversation = *state;
+    struct pop3_answer answer = {.kind = POP3_ANSWER_CREDENTIALS};
+    struct instant now = {1};
+    struct pop3_event event;
+    struct pop3_server *server = pop3_server_open(&conversation->options, now);
+
+    for (unsigned i = 1; i <= POP3_FAILURES_MAX; i++) {
+        struct slice login = SLICE("AUTH PLAIN AG1yb3NlAHdyb25n\r\n");
+        assert_int_equal(pop3_server_feed(server, login, now), login.len);
+        assert_true(pop3_server_next(server, &event));
+        pop3_server_sent(server, pop3_server_output(server).len, now);
+        answer.delay_ms = i == POP3_FAILURES_MAX ? 250 : 0;
+        pop3_server_answer(server, &answer, now);
+    }
+    assert_int_equal(pop3_server_output(server).len, 0);
+    assert_false(pop3_server_next(server, &event));
+    pop3_server_expire(server, pop3_server_deadline(server));
+    assert_true(slice_starts_with(pop3_server_output(server), SLICE("-ERR [AUTH]")));
+    assert_true(pop3_server_next(server, &event));
+    assert_int_equal(event.kind, POP3_EVENT_CLOSE);
+    pop3_server_close(&server);
+}
+
+static bool
+says_that_it_stops(const struct pop3_server *server)
+{
+    struct slice output = pop3_server_output(server);
+
+    return slice_find(output, SLICE("going down")) < output.len;
+}
+
+/* Within a body or a listing it would be taken for a part of it. */
+static void
+a_server_that_stops_says_nothing_within_an_answer(void **state)
+{
+    static const char *const commands[] = {"RETR 1\r\n", "LIST\r\nLIST\r\n"};
+    struct conversation *conversation = *state;
+    struct instant now = {1};
+    struct buffer large;
+
+    buffer_init(&large, 1 << 20);
+    for (size_t i = 0; i < 2 * POP3_OUTPUT_MAX / 10; i++)
+        buffer_put_text(&large, "12345678\r\n");
+    for (size_t i = 0; i < 2 * COUNT_OF(commands); i++) {
+        static struct lobby lobby;
+        struct lobby_desk desk;
+        bool is_within = i % 2 == 0;
+        size_t user = lobby_add_user(&lobby, "mrose", "secret");
+        lobby_add_message(&lobby, user, is_within ? buffer_slice(&large) : SLICE("a\r\n"));
+        for (unsigned n = 0; n < (is_within ? 4000 : 1); n++)
+            lobby_add_message(&lobby, user, SLICE("0123456789\r\n"));
+        lobby_desk_init(&desk, &lobby, pop3_server_open(&conversation->options, now), SLICE(""));
+        struct slice login = SLICE("USER mrose\r\nPASS secret\r\n");
+        while (login.len > 0) {
+            login = slice_skip(login, pop3_server_feed(desk.server, login, now));
+            lobby_desk_work(&desk, now);
+        }
+        struct slice command = slice_of_string(commands[i / 2]);
+        pop3_server_sent(desk.server, pop3_server_output(desk.server).len, now);
+        for (size_t taken; (taken = pop3_server_feed(desk.server, command, now)) > 0;) {
+            command = slice_skip(command, taken);
+            lobby_desk_work(&desk, now);
+        }
+        pop3_server_stop(desk.server, now);
+        assert_int_equal(says_that_it_stops(desk.server), !is_within);
+        lobby_desk_finish(&desk);
+        lobby_finish(&lobby);
+        lobby = (struct lobby){0};
+    }
+    buffer_finish(&large);
+}
+
+static void
 listings_of_a_hundred_thousand_are_made_while_they_are_sent(void **state)
 {
     enum { MANY = 100000 };
@@ -324,6 +402,7 @@ listings_of_a_hundred_thousand_are_made_while_they_are_sent(void **state)
     size_t taken = pop3_server_feed(server, SLICE("AUTH PLAIN AG1yb3NlAHNlY3JldA==\r\n"), now);
     assert_int_equal(taken, 33);
     assert_true(pop3_server_next(server, &event) && event.kind == POP3_EVENT_AUTH_BEGIN);
+    assert_true(pop3_server_is_busy(server));
     pop3_server_answer(server, &(struct pop3_answer){.kind = POP3_ANSWER_OK}, now);
     assert_true(pop3_server_next(server, &event) && event.kind == POP3_EVENT_OPEN);
     for (uint32_t i = 1; i <= MANY; i++)
@@ -331,7 +410,9 @@ listings_of_a_hundred_thousand_are_made_while_they_are_sent(void **state)
     pop3_server_answer(server, &(struct pop3_answer){.kind = POP3_ANSWER_OK, .uid_validity = 9},
                        now);
     pop3_server_sent(server, pop3_server_output(server).len, now);
+    assert_false(pop3_server_is_busy(server));
     assert_int_equal(pop3_server_feed(server, SLICE("LIST\r\nQUIT\r\n"), now), 6);
+    assert_true(pop3_server_is_busy(server));
     for (struct slice out; (out = pop3_server_output(server)).len > 0;) {
         assert_true(out.len <= POP3_OUTPUT_MAX);
         for (size_t i = 0; i < out.len; i++)
@@ -339,6 +420,7 @@ listings_of_a_hundred_thousand_are_made_while_they_are_sent(void **state)
         pop3_server_sent(server, out.len, now);
     }
     assert_int_equal(lines, MANY + 2);
+    assert_false(pop3_server_is_busy(server));
     assert_int_equal(pop3_server_counts(server).messages, MANY);
     pop3_server_close(&server);
 }
@@ -366,6 +448,8 @@ main(void)
         TEST(silence_ends_the_session_after_ten_minutes),
         TEST(small_talk_keeps_a_user_but_no_stranger),
         TEST(a_server_that_stops_says_so_between_answers),
+        TEST(the_last_answer_goes_out_before_the_end),
+        TEST(a_server_that_stops_says_nothing_within_an_answer),
         TEST(listings_of_a_hundred_thousand_are_made_while_they_are_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
