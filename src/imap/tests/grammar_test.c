@@ -55,7 +55,12 @@ strings_come_in_three_forms(void **state)
     expect_text("{4}\r\nabc", NULL);
     expect_text("\"open", NULL);
     expect_text("\"a\\b\"", NULL);
+    expect_text("\"a\rb\"", NULL);
+    expect_text("\"a\nb\"", NULL);
     expect_text("", NULL);
+    assert_true(imap_is_atom_char(0x7E));
+    assert_false(imap_is_atom_char(0x7F));
+    assert_false(imap_is_atom_char(' '));
 }
 
 static void
@@ -78,6 +83,56 @@ dates_are_days_and_instants(void **state)
     assert_false(imap_take_date(&cursor, &day));
     cursor = cursor_of(SLICE("1-Foo-2000"));
     assert_false(imap_take_date(&cursor, &day));
+}
+
+static void
+zones_are_two_numbers_with_a_sign(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_good;
+    } cases[] = {
+        {"\" 7-Feb-1994 21:52:25 +2359\"", true},  {"\" 7-Feb-1994 21:52:25 +2400\"", false},
+        {"\" 7-Feb-1994 21:52:25 -0060\"", false}, {"\" 7-Feb-1994 21:52:25 0100\"", false},
+        {"\" 7-Feb-1994 21:52:25 *0100\"", false}, {"\" 7-Feb-1994 21:52:25 +01\"", false},
+    };
+    struct wall wall;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct cursor cursor = cursor_of(slice_of_string(cases[i].text));
+        assert_int_equal(imap_take_date_time(&cursor, &wall), cases[i].is_good);
+    }
+}
+
+static void
+a_word_ends_where_it_ends(void **state)
+{
+    static const char *const longer[] = {"BODYX", "BODY1", "BODY-"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(longer); i++) {
+        struct cursor cursor = cursor_of(slice_of_string(longer[i]));
+        assert_false(imap_take_word(&cursor, SLICE("BODY")));
+        assert_ptr_equal(cursor.at, longer[i]);
+    }
+    struct cursor cursor = cursor_of(SLICE("body[]"));
+    assert_true(imap_take_word(&cursor, SLICE("BODY")));
+}
+
+static void
+keywords_have_a_limit(void **state)
+{
+    char text[IMAP_KEYWORD_MAX + 2];
+
+    (void)state;
+    memset(text, 'k', sizeof(text));
+    for (size_t over = 0; over < 2; over++) {
+        struct imap_flags flags = {0};
+        struct cursor cursor = cursor_of(slice_of(text, IMAP_KEYWORD_MAX + over));
+        assert_int_equal(imap_take_flag(&cursor, &flags), !over);
+        assert_int_equal(flags.is_over_limit, over);
+    }
 }
 
 static void
@@ -135,6 +190,11 @@ names_are_told_apart_by_alphabet(void **state)
     assert_false(imap_name_decode(SLICE("\xFF"), true, &arena, &name));
     assert_true(imap_pattern_decode(SLICE("&AOk-%"), false, &arena, &name));
     assert_true(slice_equal(name, SLICE("é%")));
+    /* Programs that send UTF-8 unasked are understood; what is neither is not. */
+    assert_true(imap_pattern_decode(SLICE("é%"), false, &arena, &name));
+    assert_true(slice_equal(name, SLICE("é%")));
+    assert_false(imap_pattern_decode(SLICE("\xC3"), false, &arena, &name));
+    assert_false(imap_pattern_decode(SLICE("&!"), false, &arena, &name));
 }
 
 static void
@@ -287,6 +347,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(strings_come_in_three_forms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dates_are_days_and_instants, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(zones_are_two_numbers_with_a_sign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_word_ends_where_it_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keywords_have_a_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flags_are_bits_and_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wildcards_know_levels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_told_apart_by_alphabet, set_up, tear_down),
