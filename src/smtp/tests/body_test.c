@@ -188,7 +188,16 @@ content_may_come_by_url(void **state)
     conversation_run(talk, SLICE(KNOWN "BURL imap://a/one,\r\nBDAT 4\r\ntwo,BURL imap://a/three\r\n"
                                        "BDAT 0 LAST\r\n"));
     conversation_expect_codes(talk, "220 250 235 250 250 250 250 250 250");
-    conversation_expect_told(talk, "BODY_END 13 [one,two,three]\n");
+    conversation_expect_told(talk, "BODY_BEGIN\nURL imap://a/one,\nURL imap://a/three\n"
+                                   "BODY_END 13 [one,two,three]\n");
+    /* The next message may come as text. */
+    conversation_run(talk, SLICE(KNOWN "BURL imap://a/hello LAST\r\n"
+                                       "MAIL FROM:<alice@example.test>\r\n"
+                                       "RCPT TO:<jones@foo.com>\r\nDATA\r\nx\r\n.\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 250 250 250 354 250");
+    talk->body_begin = (struct smtp_verdict){.code = 451};
+    conversation_run(talk, SLICE(KNOWN "BURL imap://a/hello LAST\r\nNOOP\r\n"));
+    conversation_expect_codes(talk, "220 250 235 250 250 451 250");
 }
 
 static void

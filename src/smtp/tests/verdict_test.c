@@ -167,6 +167,27 @@ help_names_what_can_be_had(void **state)
 }
 
 static void
+the_first_line_says_who_answers(void **state)
+{
+    struct conversation *talk = *state;
+
+    conversation_run(talk, SLICE(""));
+    conversation_expect_said(talk, "220 foo.com ESMTP Facteur\r\n");
+}
+
+/* RFC 2645 §5.2: without a list, all that the customer may have. */
+static void
+a_turn_may_be_for_all_domains(void **state)
+{
+    struct conversation *talk = *state;
+
+    talk->options.offers_turn = talk->peer.is_secure = true;
+    talk->options.mechanisms = SMTP_AUTH_PLAIN;
+    conversation_run(talk, SLICE(HELLO LOGIN "ATRN\r\n"));
+    conversation_expect_told(talk, "TURN \n");
+}
+
+static void
 the_status_tells_who_is_there(void **state)
 {
     struct conversation *talk = *state;
@@ -233,6 +254,8 @@ static const struct CMUnitTest tests[] = {
     CASE(addresses_in_utf8_need_the_transaction_to_be_so),
     CASE(control_characters_are_nobodys_name),
     CASE(help_names_what_can_be_had),
+    CASE(the_first_line_says_who_answers),
+    CASE(a_turn_may_be_for_all_domains),
     CASE(the_status_tells_who_is_there),
     CASE(obsolete_verbs_are_offered_where_they_are_taken),
     CASE(a_chunk_for_nobody_says_why),
