@@ -42,22 +42,26 @@ trace_back(struct boxes *boxes, struct box_message *message, const struct boxes_
 
 /* ---- commands that were not answered --------------------------------------------------------- */
 
-/* Can that message be this target of a command? One that was seen and is gone may be any. */
+/* Can that message be this target of a command? One that was seen and is gone may be any: that is
+ * a guess. */
 static bool
 can_be(const struct box_message *message, const struct boxes_row *row,
-       const struct op_target *target)
+       const struct op_target *target, bool may_guess)
 {
     unsigned letter = row ? row->letter : message->letter;
 
-    return !message->is_explained && (letter == LETTER_UNKNOWN ||
-                                      target->letter == LETTER_UNKNOWN || letter == target->letter);
+    if (message->is_explained)
+        return false;
+    if (letter == LETTER_UNKNOWN || target->letter == LETTER_UNKNOWN)
+        return may_guess;
+    return letter == target->letter;
 }
 
 /* All that a command asked for, or none of it: does it stand in the mailbox from `at` on? Of what
  * was to be copied some may have been gone. */
 static bool
 walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, size_t at,
-     struct box_message *ret_found[])
+     bool may_guess, struct box_message *ret_found[])
 {
     struct box *dest = &boxes->boxes[op->dest];
     size_t found = 0;
@@ -67,7 +71,7 @@ walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, 
         ret_found[i] = NULL;
         bool is_later = message && (op->dest != op->box || op->kind == OP_APPEND ||
                                     message->uid > op->targets[i].uid);
-        if (is_later && can_be(message, row_of(truth, message->uid), &op->targets[i])) {
+        if (is_later && can_be(message, row_of(truth, message->uid), &op->targets[i], may_guess)) {
             ret_found[i] = message;
             at++;
             found++;
@@ -113,6 +117,19 @@ order_ops(struct boxes *boxes)
     }
 }
 
+/* What is known to be those letters is taken before what nobody has read. */
+static void
+find_traces(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth,
+            struct box_message *ret_found[])
+{
+    size_t count = boxes->boxes[op->dest].count;
+
+    for (size_t at = 0; at < count && !op->is_late; at++)
+        op->is_late = walk(boxes, op, truth, at, false, ret_found);
+    for (size_t at = 0; at < count && !op->is_late; at++)
+        op->is_late = walk(boxes, op, truth, at, true, ret_found);
+}
+
 static void
 explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth)
 {
@@ -120,8 +137,7 @@ explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *t
 
     if (!found)
         abort();
-    for (size_t at = 0; at < boxes->boxes[op->dest].count && !op->is_late; at++)
-        op->is_late = walk(boxes, op, truth, at, found);
+    find_traces(boxes, op, truth, found);
     for (size_t i = 0; i < op->count && op->is_late; i++) {
         struct op_target target = op->targets[i];
         if (!found[i])
