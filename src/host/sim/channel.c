@@ -171,6 +171,17 @@ channel_is_ready(struct mortal *mortal)
 }
 
 static void
+send_on(struct sim *sim, struct wire_end *theirs, struct note *note)
+{
+    note->at = sim_after_at_most(sim, sim->options.note_delay_max);
+    if (instant_is_before(note->at, theirs->last))
+        note->at = theirs->last;
+    theirs->last = note->at;
+    theirs->inbox_bytes += note->len;
+    list_append(&theirs->inbox, &note->link);
+}
+
+static void
 flush(struct host_channel *channel)
 {
     struct sim *sim = channel->host->sim;
@@ -186,12 +197,7 @@ flush(struct host_channel *channel)
             free(note);
             continue;
         }
-        note->at = sim_after_at_most(sim, sim->options.note_delay_max);
-        if (instant_is_before(note->at, theirs->last))
-            note->at = theirs->last;
-        theirs->last = note->at;
-        theirs->inbox_bytes += note->len;
-        list_append(&theirs->inbox, &note->link);
+        send_on(sim, theirs, note);
     }
 }
 
@@ -361,12 +367,70 @@ host_channel_pair(struct host *host, host_handle *ret_left, host_handle *ret_rig
     return 0;
 }
 
+/* ---- asking at once -------------------------------------------------------------------------- */
+
+/* Puts it on its way as flush does, but at once and past the channels of this process. */
+static int
+post(struct host *host, const struct thing *thing, struct slice bytes)
+{
+    struct sim *sim = host->sim;
+    struct wire_end *theirs = &thing->wire->ends[1 - thing->end];
+
+    if (theirs->holders == 0)
+        return -EPIPE;
+    struct note *note = sim_allocate(sizeof(*note) + bytes.len);
+    note->handle = HOST_HANDLE_NONE;
+    note->len = bytes.len;
+    memcpy(note->bytes, bytes.at, bytes.len);
+    send_on(sim, theirs, note);
+    return 0;
+}
+
+/* The first note that has arrived there; -EAGAIN: none has. */
+static int
+fetch(struct host *host, const struct thing *thing, struct buffer *ret_answer)
+{
+    struct wire_end *ours = &thing->wire->ends[thing->end];
+    struct instant now = host->sim->now;
+
+    if (list_is_empty(&ours->inbox)) {
+        bool is_over = thing->wire->ends[1 - thing->end].holders == 0;
+        return is_over && !instant_is_before(now, ours->last) ? -EPIPE : -EAGAIN;
+    }
+    struct note *note = LIST_ITEM(ours->inbox.next, struct note, link);
+    if (instant_is_before(now, note->at))
+        return -EAGAIN;
+    list_remove(&note->link);
+    ours->inbox_bytes -= note->len;
+    if (note->handle != HOST_HANDLE_NONE)
+        thing_close(host->sim, note->handle);
+    buffer_put(ret_answer, slice_of(note->bytes, note->len));
+    free(note);
+    return 0;
+}
+
+/* This process stands still, in the middle of its turn; the others go on. */
 int
 host_ask(struct host *host, host_handle handle, struct slice question, struct duration patience,
          struct buffer *ret_answer)
 {
-    (void)host, (void)handle, (void)question, (void)patience, (void)ret_answer;
-    return -ENOSYS; /* one thread: nobody could answer meanwhile */
+    struct sim *sim = host->sim;
+    struct instant until = instant_after(sim->now, patience);
+    const struct thing *thing = thing_find(host, handle);
+    int error = -EAGAIN;
+
+    buffer_clear(ret_answer);
+    if (!thing || thing->kind != THING_WIRE)
+        return -EBADF;
+    if (question.len > 0 && post(host, thing, question) < 0)
+        return -EPIPE;
+    while (error == -EAGAIN) {
+        thing = thing_find(host, handle);
+        error = thing ? fetch(host, thing, ret_answer) : -EPIPE; /* we have died meanwhile */
+        if (error == -EAGAIN && !sim_others_go_on(sim, until))
+            error = -ETIMEDOUT;
+    }
+    return error;
 }
 
 /* ---- helpers ------------------------------------------------------------------------------- */

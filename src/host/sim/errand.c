@@ -37,18 +37,3 @@ host_unix_connect(struct host *host, const char *path, host_handle *ret_handle)
     (void)host, (void)path, (void)ret_handle;
     return -ENOSYS;
 }
-
-int
-host_stream_pair(struct host *host, host_handle *ret_left, host_handle *ret_right)
-{
-    (void)host, (void)ret_left, (void)ret_right;
-    return -ENOSYS;
-}
-
-int
-host_stream_adopt(struct host *host, host_handle handle, struct host_stream **ret_stream)
-{
-    (void)ret_stream;
-    host_handle_close(host, handle);
-    return -ENOSYS;
-}

@@ -81,6 +81,8 @@ void sim_host_move_away(struct host *host);
  * end, its locks are free. What it had written to files stays as it is. */
 void sim_host_kill(struct host *host);
 bool sim_host_is_dead(const struct host *host);
+/* It does nothing for so long, as a process that gets no processor; the others go on. */
+void sim_host_stall(struct host *host, struct duration span);
 /* True after host_stop: its loop has ended, and it does nothing more. */
 bool sim_host_is_stopped(const struct host *host);
 

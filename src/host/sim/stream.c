@@ -36,7 +36,8 @@ struct connection {
     struct pipe pipes[2]; /* [CLIENT] carries what the client writes */
     struct host_address addresses[2];
     const struct sim_machine *machines[2];
-    bool is_held[2];
+    unsigned holders[2];
+    bool is_local; /* within one machine, and no network is between: only its ends can end it */
     bool is_mute; /* one end lies in the dark: nothing ever comes from it */
     bool is_reset;
     bool is_open; /* the client has learned that it is connected */
@@ -143,7 +144,7 @@ connection_open(const struct sim_machine *machine, const struct host_address *to
     connection->addresses[CLIENT] = from;
     connection->addresses[SERVER] = *to;
     connection->machines[CLIENT] = connection->machines[SERVER] = machine;
-    connection->is_held[CLIENT] = connection->is_held[SERVER] = true;
+    connection->holders[CLIENT] = connection->holders[SERVER] = 1;
     connection->open_at = sim_after_at_most(sim, sim->options.stream_delay_max);
     pipe_open(sim, &connection->pipes[CLIENT]);
     pipe_open(sim, &connection->pipes[SERVER]);
@@ -173,20 +174,28 @@ reset(struct connection *connection)
 static void
 cut_by_chance(struct sim *sim, struct connection *connection)
 {
-    if (connection->is_reset || !sim_chance(sim, sim->options.cut_per_million))
+    if (connection->is_reset || connection->is_local ||
+        !sim_chance(sim, sim->options.cut_per_million))
         return;
     sim->cuts++;
     reset(connection);
 }
 
+void
+stream_end_hold(struct connection *connection, unsigned end)
+{
+    connection->holders[end]++;
+}
+
 /* One end is closed: its peer reads the end, or a reset when what it wrote was not read. */
-static void
-connection_drop(struct sim *sim, struct connection *connection, unsigned end)
+void
+stream_end_drop(struct sim *sim, struct connection *connection, unsigned end)
 {
     struct pipe *incoming = &connection->pipes[1 - end];
 
-    connection->is_held[end] = false;
-    if (!connection->is_held[1 - end]) {
+    if (--connection->holders[end] > 0)
+        return;
+    if (connection->holders[1 - end] == 0) {
         list_remove(&connection->in_world);
         pipe_close(&connection->pipes[CLIENT]);
         pipe_close(&connection->pipes[SERVER]);
@@ -284,6 +293,38 @@ host_stream_watch(struct host_stream *stream, unsigned events, host_stream_fn fn
     stream->context = context;
 }
 
+int
+host_stream_pair(struct host *host, host_handle *ret_left, host_handle *ret_right)
+{
+    static const struct host_address nowhere = {.family = HOST_FAMILY_UNIX};
+
+    if (host->is_dead)
+        return -EMFILE;
+    struct connection *connection = connection_open(host->machine, &nowhere);
+    connection->addresses[CLIENT] = nowhere;
+    connection->open_at = host->sim->now;
+    connection->is_local = connection->is_open = true;
+    struct thing thing = {.kind = THING_STREAM, .connection = connection, .end = CLIENT};
+    *ret_left = thing_add(host->sim, host, thing);
+    thing.end = SERVER;
+    *ret_right = thing_add(host->sim, host, thing);
+    return 0;
+}
+
+int
+host_stream_adopt(struct host *host, host_handle handle, struct host_stream **ret_stream)
+{
+    const struct thing *thing = thing_find(host, handle);
+
+    if (!thing || thing->kind != THING_STREAM) {
+        host_handle_close(host, handle);
+        return thing ? -ENOTSOCK : -EBADF;
+    }
+    *ret_stream = stream_open(host, thing->connection, thing->end);
+    thing_forget(host->sim, handle); /* the stream holds that end now */
+    return 0;
+}
+
 /* How many of `len` bytes move in one call. */
 static size_t
 draw_len(struct sim *sim, size_t len)
@@ -364,7 +405,7 @@ host_stream_close(struct host_stream **stream_at)
         return;
     *stream_at = NULL;
     if (stream->connection)
-        connection_drop(stream->host->sim, stream->connection, stream->end);
+        stream_end_drop(stream->host->sim, stream->connection, stream->end);
     stream->connection = NULL;
     mortal_bury(stream->host, &stream->mortal);
 }
@@ -389,7 +430,7 @@ streams_of_dead(struct host *host)
     LIST_EACH (link, &host->streams) {
         struct host_stream *stream = (void *)LIST_ITEM(link, struct mortal, link);
         if (stream->connection)
-            connection_drop(host->sim, stream->connection, stream->end);
+            stream_end_drop(host->sim, stream->connection, stream->end);
         stream->connection = NULL;
     }
 }
@@ -461,7 +502,7 @@ socket_drop(struct sim *sim, struct socket *socket)
         list_remove(link);
         if (newcomer->connection) {
             reset(newcomer->connection);
-            connection_drop(sim, newcomer->connection, SERVER);
+            stream_end_drop(sim, newcomer->connection, SERVER);
         } else {
             wire_drop(sim, newcomer->wire, SERVER);
         }
@@ -604,10 +645,10 @@ host_stream_connect_from(struct host *host, const struct host_address *from,
         add_newcomer(sim, socket, connection, NULL);
     } else if (leads_into_the_dark(sim, address)) {
         connection->is_mute = true;
-        connection_drop(sim, connection, SERVER);
+        stream_end_drop(sim, connection, SERVER);
     } else {
         connection->is_refused = true;
-        connection_drop(sim, connection, SERVER);
+        stream_end_drop(sim, connection, SERVER);
     }
     *ret_stream = stream_open(host, connection, CLIENT);
     return 0;

@@ -113,6 +113,9 @@ thing_close(struct sim *sim, host_handle handle)
     case THING_BLOB:
         blob_drop(thing.blob);
         break;
+    case THING_STREAM:
+        stream_end_drop(sim, thing.connection, thing.end);
+        break;
     case THING_NONE:
         break;
     }
@@ -142,6 +145,9 @@ host_handle_copy(struct host *host, host_handle handle)
         break;
     case THING_BLOB:
         blob_hold(copy.blob);
+        break;
+    case THING_STREAM:
+        stream_end_hold(copy.connection, copy.end);
         break;
     case THING_NONE:
         break;
@@ -289,6 +295,12 @@ sim_host_move_away(struct host *host)
     sim_host_move(host, &host->sim->machines[MACHINE_ELSEWHERE]);
 }
 
+void
+sim_host_stall(struct host *host, struct duration span)
+{
+    host->stalled_until = instant_after(host->sim->now, span);
+}
+
 bool
 sim_host_is_dead(const struct host *host)
 {
@@ -383,7 +395,8 @@ has_ready(const struct list *list)
 static bool
 can_run(struct host *host)
 {
-    if (host->is_dead || host->is_stopped)
+    if (host->is_dead || host->is_stopped || host->is_in_turn ||
+        instant_is_before(host->sim->now, host->stalled_until))
         return false;
     return host->jobs.count > 0 || timers_next(&host->timers).ns <= host->sim->now.ns ||
            has_ready(&host->channels) || has_ready(&host->streams) || has_ready(&host->listeners);
@@ -494,10 +507,41 @@ next_event(struct sim *sim)
     next = earlier(next, sockets_next(sim));
     LIST_EACH (link, &sim->hosts) {
         struct host *host = LIST_ITEM(link, struct host, in_world);
-        if (!host->is_dead && !host->is_stopped)
-            next = earlier(next, timers_next(&host->timers));
+        if (host->is_dead || host->is_stopped || host->is_in_turn)
+            continue;
+        bool is_stalled = instant_is_before(sim->now, host->stalled_until);
+        next = earlier(next, is_stalled ? host->stalled_until : timers_next(&host->timers));
     }
     return next;
+}
+
+/* One step: a turn of one process, or time moves, at most until then. False: nobody has anything
+ * to do, ever. */
+static bool
+go_on(struct sim *sim, struct instant until)
+{
+    struct host *host = choose_host(sim);
+
+    if (host) {
+        run_turn(host);
+        return true;
+    }
+    struct instant next = next_event(sim);
+    if (instant_is_never(next))
+        return false;
+    if (sim->now.ns < next.ns)
+        sim->now = earlier(next, until);
+    return true;
+}
+
+bool
+sim_others_go_on(struct sim *sim, struct instant until)
+{
+    if (!instant_is_before(sim->now, until))
+        return false;
+    if (!go_on(sim, until))
+        sim->now = until;
+    return true;
 }
 
 enum sim_end
@@ -516,16 +560,8 @@ sim_run(struct sim *sim, struct instant until, struct host **ret_host)
         }
         if (!instant_is_before(sim->now, until))
             return SIM_TIME;
-        struct host *host = choose_host(sim);
-        if (host) {
-            run_turn(host);
-            continue;
-        }
-        struct instant next = next_event(sim);
-        if (instant_is_never(next))
+        if (!go_on(sim, until))
             return SIM_IDLE;
-        if (sim->now.ns < next.ns)
-            sim->now = earlier(next, until);
     }
 }
 

@@ -15,14 +15,15 @@ struct blob_bytes;
 
 /* ---- handles ------------------------------------------------------------------------------- */
 
-enum thing_kind { THING_NONE, THING_WIRE, THING_SOCKET, THING_BLOB };
+enum thing_kind { THING_NONE, THING_WIRE, THING_SOCKET, THING_BLOB, THING_STREAM };
 
 /* One entry of the world's table of handles: who holds what. */
 struct thing {
     enum thing_kind kind;
     struct host *owner; /* NULL: on its way in a note */
     union {
-        struct wire *wire; /* `end` of it */
+        struct wire *wire;             /* `end` of it */
+        struct connection *connection; /* likewise */
         struct socket *socket;
         struct blob_bytes *blob;
     };
@@ -77,6 +78,7 @@ struct host {
     bool is_stopped;
     bool is_stop_told; /* by sim_run */
     bool is_in_turn;
+    struct instant stalled_until;
 };
 
 /* Front of everything that a handler may close while the turn still holds a pointer to it. */
@@ -124,6 +126,9 @@ struct instant wires_next(const struct sim *sim);
 struct instant connections_next(const struct sim *sim);
 struct instant sockets_next(const struct sim *sim);
 
+/* In the middle of a turn: one step of the other processes, or of time. False: it is that late. */
+bool sim_others_go_on(struct sim *sim, struct instant until);
+
 /* The end of a turn: what a process has said leaves it. */
 void channels_flush(struct host *host);
 
@@ -139,6 +144,8 @@ void socket_drop(struct sim *sim, struct socket *socket);
 void socket_hold(struct socket *socket);
 void blob_drop(struct blob_bytes *blob);
 void blob_hold(struct blob_bytes *blob);
+void stream_end_drop(struct sim *sim, struct connection *connection, unsigned end);
+void stream_end_hold(struct connection *connection, unsigned end);
 
 /* A process has died: its ends of streams and channels, and its locks. */
 void streams_of_dead(struct host *host);

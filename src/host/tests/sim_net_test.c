@@ -473,6 +473,122 @@ notes_keep_their_order_and_carry_handles(void **state)
     close_pair(&pair);
 }
 
+/* ---- streams of two processes of a machine ---------------------------------------------------- */
+
+static void
+ignore(void *context, unsigned events)
+{
+    (void)context;
+    (void)events;
+}
+
+/* Waits for what is on its way, and reads it. */
+static struct slice
+heard(struct pair *pair, struct host_stream *stream, struct buffer *text)
+{
+    uint8_t bytes[100];
+    int64_t len;
+
+    buffer_clear(text);
+    host_stream_watch(stream, 0, ignore, NULL);
+    for (unsigned i = 0; i < 1000; i++) {
+        sim_advance(pair->sim, instant_after(sim_now(pair->sim), duration_ms(1)));
+        len = host_stream_read(stream, bytes, sizeof(bytes));
+        if (len > 0)
+            buffer_put(text, slice_of(bytes, (size_t)len));
+        else if (len != -EAGAIN)
+            break;
+    }
+    return buffer_slice(text);
+}
+
+static void
+a_stream_within_a_machine_is_handed_to_another_process(void **state)
+{
+    struct host_stream *ours, *theirs;
+    host_handle left, right;
+    struct host_address peer;
+    struct buffer text;
+    struct pair pair;
+
+    (void)state;
+    open_pair(&pair, 11);
+    buffer_init(&text, 1000);
+    assert_int_equal(host_stream_pair(pair.left.host, &left, &right), 0);
+    assert_int_equal(host_stream_adopt(pair.left.host, left, &ours), 0);
+    uint32_t number = 0;
+    host_channel_send(pair.left.channel, slice_of(&number, sizeof(number)), right);
+    assert_int_equal(host_stream_write(ours, SLICE("early")), 5); /* nobody has the other end yet */
+    assert_int_equal(settle(&pair), SIM_IDLE);
+    assert_int_equal(host_stream_adopt(pair.left.host, pair.right.handle, &theirs), -EBADF);
+    assert_int_equal(host_stream_adopt(pair.right.host, pair.right.handle, &theirs), 0);
+    host_stream_peer(theirs, &peer);
+    assert_int_equal(peer.family, HOST_FAMILY_UNIX);
+    assert_int_equal(host_stream_write(theirs, SLICE("answer")), 6);
+    assert_true(slice_equal(heard(&pair, theirs, &text), SLICE("early")));
+    assert_true(slice_equal(heard(&pair, ours, &text), SLICE("answer")));
+    sim_host_kill(pair.right.host);
+    host_stream_close(&theirs);
+    assert_int_equal(heard(&pair, ours, &text).len, 0);
+    uint8_t byte;
+    assert_int_equal(host_stream_read(ours, &byte, 1), 0);
+    assert_int_equal(host_stream_write(ours, SLICE("late")), -EPIPE);
+    host_stream_close(&ours);
+    buffer_finish(&text);
+    close_pair(&pair);
+}
+
+static void
+an_end_that_nobody_takes_ends_the_other(void **state)
+{
+    host_handle left, right, copy, listener;
+    struct host_stream *ours, *none;
+    uint8_t byte;
+    struct pair pair;
+
+    (void)state;
+    open_pair(&pair, 12);
+    assert_int_equal(host_stream_pair(pair.left.host, &left, &right), 0);
+    assert_int_equal(host_stream_adopt(pair.left.host, left, &ours), 0);
+    copy = host_handle_copy(pair.left.host, right);
+    host_handle_close(pair.left.host, right);
+    sim_advance(pair.sim, instant_after(sim_now(pair.sim), duration_s(1)));
+    assert_int_equal(host_stream_read(ours, &byte, 1), -EAGAIN); /* the copy holds it */
+    host_handle_close(pair.left.host, copy);
+    sim_advance(pair.sim, instant_after(sim_now(pair.sim), duration_s(1)));
+    assert_int_equal(host_stream_read(ours, &byte, 1), 0);
+    host_stream_close(&ours);
+    listener = sim_listen(pair.sim, pair.left.host, &server_at);
+    assert_int_equal(host_stream_adopt(pair.left.host, listener, &none), -ENOTSOCK);
+    assert_int_equal(host_handle_copy(pair.left.host, listener), -EBADF); /* it is closed */
+    sim_host_kill(pair.left.host);
+    assert_int_equal(host_stream_pair(pair.left.host, &left, &right), -EMFILE);
+    close_pair(&pair);
+}
+
+static void
+only_its_ends_cut_a_stream_within_a_machine(void **state)
+{
+    const struct sim_options cutting = {.cut_per_million = 1000000};
+    struct sim *sim = sim_open(13, &cutting);
+    struct host *host = sim_host_open(sim, "alone");
+    host_handle left, right;
+    struct host_stream *one, *other;
+    uint8_t byte;
+
+    (void)state;
+    assert_int_equal(host_stream_pair(host, &left, &right), 0);
+    assert_int_equal(host_stream_adopt(host, left, &one), 0);
+    assert_int_equal(host_stream_adopt(host, right, &other), 0);
+    assert_int_equal(host_stream_write(one, SLICE("x")), 1);
+    assert_int_equal(host_stream_read(other, &byte, 1), 1);
+    host_stream_close(&one);
+    host_stream_close(&other);
+    assert_int_equal(sim_network_cuts(sim), 0);
+    sim_host_close(&host);
+    sim_close(&sim);
+}
+
 static void
 last_words_are_heard_and_unsent_ones_are_not(void **state)
 {
@@ -611,6 +727,9 @@ main(void)
         cmocka_unit_test(a_machine_without_power_answers_nobody),
         cmocka_unit_test(time_jumps_to_what_comes_next),
         cmocka_unit_test(notes_keep_their_order_and_carry_handles),
+        cmocka_unit_test(a_stream_within_a_machine_is_handed_to_another_process),
+        cmocka_unit_test(an_end_that_nobody_takes_ends_the_other),
+        cmocka_unit_test(only_its_ends_cut_a_stream_within_a_machine),
         cmocka_unit_test(last_words_are_heard_and_unsent_ones_are_not),
         cmocka_unit_test(a_slow_reader_makes_a_channel_full_and_then_not),
         cmocka_unit_test(past_its_bounds_a_channel_ends),
