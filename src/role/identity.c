@@ -131,7 +131,7 @@ sign(void *context, const struct tls_signature_question *question, struct buffer
     return is_signed;
 }
 
-bool
+enum identity_signing
 identity_sign_mail(struct identity *identity, struct slice record,
                    const struct dkim_content *content, struct buffer *ret_field)
 {
@@ -143,25 +143,29 @@ identity_sign_mail(struct identity *identity, struct slice record,
         .fields = content->fields,
         .body_hash = slice_of(content->body_hash, sizeof(content->body_hash)),
     };
+    enum identity_signing result = IDENTITY_CANNOT_SIGN;
     struct asker_keys_note answer;
     struct buffer bytes;
     struct arena arena;
-    bool is_signed = false;
 
     if (identity->keys == HOST_HANDLE_NONE)
-        return false;
+        return IDENTITY_NO_ANSWER;
     arena_init(&arena, NOTE_MAX);
     buffer_init(&bytes, HOST_NOTE_MAX);
     identity->last_id++;
-    if (asker_keys_put_sign_mail(&bytes, &identity->ledger, &note) &&
-        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
-        answer.as.mail_signature.field.len > 0) {
-        buffer_put(ret_field, answer.as.mail_signature.field);
-        is_signed = true;
+    if (asker_keys_put_sign_mail(&bytes, &identity->ledger, &note)) {
+        bool is_answered = ask(identity, &bytes, &arena, &answer);
+        if (!is_answered) {
+            result = IDENTITY_NO_ANSWER;
+        } else if (answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
+                   answer.as.mail_signature.field.len > 0) {
+            buffer_put(ret_field, answer.as.mail_signature.field);
+            result = IDENTITY_SIGNED;
+        }
     }
     buffer_finish(&bytes);
     arena_finish(&arena);
-    return is_signed;
+    return result;
 }
 
 static void

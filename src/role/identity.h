@@ -48,11 +48,17 @@ bool identity_is_there(const struct identity *identity);
 /* The context; a certificate must be there. While nobody has its key, handshakes fail. */
 struct tls_context *identity_context(struct identity *identity);
 
-/* Puts the DKIM-Signature: field that the key of this record makes of the content; false when it
- * cannot be had. Waits like a handshake does. */
+/* Puts the DKIM-Signature: field that the key of this record makes of the content. Waits like a
+ * handshake does. */
 struct dkim_content;
-MUST_USE bool identity_sign_mail(struct identity *identity, struct slice record,
-                                 const struct dkim_content *content, struct buffer *ret_field);
+enum identity_signing {
+    IDENTITY_SIGNED,
+    IDENTITY_CANNOT_SIGN, /* there is no such key, or it is none for that */
+    IDENTITY_NO_ANSWER,   /* who has the keys is not there now, or too slow */
+};
+MUST_USE enum identity_signing identity_sign_mail(struct identity *identity, struct slice record,
+                                                  const struct dkim_content *content,
+                                                  struct buffer *ret_field);
 
 /* Keeps tickets' secrets up to date; call it now and then. */
 void identity_set_time(struct identity *identity);

@@ -3,6 +3,9 @@
 """What our users send from a domain that has keys is signed (DKIM), with RSA and Ed25519, and dkimpy, which
 Debian has, finds both signatures good, whatever the body is like; what strangers send in that domain's
 name, or a user in another's, is not. $FACTEUR names the program."""
+import os
+import signal
+import smtplib
 import sys
 import unittest
 
@@ -64,6 +67,22 @@ class Dkim(unittest.TestCase):
                 client.sendmail(BOB, [ALICE], f"From: {author}\r\nSubject: as {author}\r\n\r\nHi.\r\n".encode())
             self.assertEqual(self.office.find(f"as {author}").count(b"DKIM-Signature"), count, author)
         self.assertIn("not_signed", self.office.log_text())
+
+    def test_nothing_goes_unsigned_while_the_keys_are_not_there(self):
+        """Who has the keys is stopped: the mail is put off, and signed when it comes again."""
+        keys, = self.office.processes("keys")
+        message = f"From: <{BOB}>\r\nSubject: put off\r\n\r\nHi.\r\n".encode()
+        self.addCleanup(os.kill, keys, signal.SIGCONT)
+        with self.office.smtp(BOB) as client:
+            os.kill(keys, signal.SIGSTOP)
+            with self.assertRaises(smtplib.SMTPDataError) as refusal:
+                client.sendmail(BOB, [ALICE], message)
+        self.assertEqual(refusal.exception.smtp_code, 451)
+        os.kill(keys, signal.SIGCONT)
+        with self.office.smtp(BOB) as client:
+            client.sendmail(BOB, [ALICE], message)
+        self.assertEqual(self.office.find("put off").count(b"DKIM-Signature"), 2)
+        self.assertEqual(self.office.log_text().count("no_answer_of_keys"), 1)
 
     def test_strangers_are_not_signed(self):
         with self.office.smtp() as client:

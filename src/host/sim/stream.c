@@ -38,7 +38,7 @@ struct connection {
     const struct sim_machine *machines[2];
     unsigned holders[2];
     bool is_local; /* within one machine, and no network is between: only its ends can end it */
-    bool is_mute; /* one end lies in the dark: nothing ever comes from it */
+    bool is_mute;  /* one end lies in the dark: nothing ever comes from it */
     bool is_reset;
     bool is_open; /* the client has learned that it is connected */
     bool is_refused;

@@ -80,8 +80,8 @@ static void
 ask(struct asking *asking, struct slice question)
 {
     asking->begun = sim_now(asking->sim);
-    asking->result = host_ask(asking->asker, asking->handle, question, duration_s(PATIENCE_S),
-                              &asking->answer);
+    asking->result =
+        host_ask(asking->asker, asking->handle, question, duration_s(PATIENCE_S), &asking->answer);
     asking->ended = sim_now(asking->sim);
 }
 

@@ -473,7 +473,7 @@ notes_keep_their_order_and_carry_handles(void **state)
     close_pair(&pair);
 }
 
-/* ---- streams of two processes of a machine ---------------------------------------------------- */
+/* ---- streams within a machine ---------------------------------------------------------------- */
 
 static void
 ignore(void *context, unsigned events)
@@ -518,7 +518,7 @@ a_stream_within_a_machine_is_handed_to_another_process(void **state)
     assert_int_equal(host_stream_adopt(pair.left.host, left, &ours), 0);
     uint32_t number = 0;
     host_channel_send(pair.left.channel, slice_of(&number, sizeof(number)), right);
-    assert_int_equal(host_stream_write(ours, SLICE("early")), 5); /* nobody has the other end yet */
+    assert_int_equal(host_stream_write(ours, SLICE("early")), 5); /* to nobody yet */
     assert_int_equal(settle(&pair), SIM_IDLE);
     assert_int_equal(host_stream_adopt(pair.left.host, pair.right.handle, &theirs), -EBADF);
     assert_int_equal(host_stream_adopt(pair.right.host, pair.right.handle, &theirs), 0);

@@ -465,7 +465,11 @@ smtp_session_submit(struct smtp_session *session)
         .is_submission = is_submission(session),
         .prefix_return_path_len = put_prefix(session, &prefix),
     };
-    sign_put(session, &prefix);
+    if (!sign_put(session, &prefix)) {
+        buffer_finish(&prefix);
+        smtp_session_answer_body(session, NULL);
+        return;
+    }
     want.prefix = buffer_slice(&prefix);
     bool is_sent = transaction_submit(session->transaction, &want, role->store.channel,
                                       &role->store.ledger, &role->note_buffer);

@@ -98,11 +98,12 @@ sign_take_route(struct smtp_session *session, const struct smtp_route_route *not
 }
 
 /* A field for each key of this domain. */
-static void
+static bool
 put_fields(struct smtp_session *session, struct slice domain, const struct dkim_content *content,
            struct buffer *prefix)
 {
     const struct config_strings *entries = &session->role->config->dkim_keys;
+    enum identity_signing result = IDENTITY_SIGNED;
     struct slice record;
     struct buffer field;
     size_t count = 0;
@@ -113,28 +114,33 @@ put_fields(struct smtp_session *session, struct slice domain, const struct dkim_
             continue;
         count++;
         buffer_clear(&field);
-        if (identity_sign_mail(&session->role->identity, record, content, &field) &&
-            buffer_len(&field) <= buffer_room(prefix))
+        result = identity_sign_mail(&session->role->identity, record, content, &field);
+        if (result == IDENTITY_NO_ANSWER)
+            break; /* the next one would wait as long */
+        if (result == IDENTITY_SIGNED && buffer_len(&field) <= buffer_room(prefix))
             buffer_put(prefix, buffer_slice(&field));
         else
             log_unsigned(session, "key", record);
     }
     buffer_finish(&field);
+    return result != IDENTITY_NO_ANSWER;
 }
 
-void
+bool
 sign_put(struct smtp_session *session, struct buffer *prefix)
 {
     struct transaction *transaction = session->transaction;
     struct buffer names, fields;
     struct dkim_content content;
+    bool is_good = true;
 
     if (transaction->author.len == 0)
-        return;
+        return true;
     buffer_init(&names, DKIM_NAMES_MAX);
     buffer_init(&fields, DKIM_HEADER_MAX);
     if (dkim_collection_end(&transaction->collection, &names, &fields, &content))
-        put_fields(session, dkim_author_domain(transaction->author), &content, prefix);
+        is_good = put_fields(session, dkim_author_domain(transaction->author), &content, prefix);
     buffer_finish(&names);
     buffer_finish(&fields);
+    return is_good;
 }
