@@ -4,13 +4,20 @@
 #include <errno.h>
 #include <stdio.h>
 
-const char *const course_fault_names[COURSE_FAULTS] = {
-    "power cuts",        "crashes in a disk operation",
-    "processes killed",  "failed writes",
-    "failed syncs",      "failed reads",
-    "times no room",     "settings of the clock",
-    "connections reset", "networks parted",
-    "times no names"};
+const char *const course_fault_names[COURSE_FAULTS] = {"power cuts",
+                                                       "crashes in a disk operation",
+                                                       "processes killed",
+                                                       "processes that stood still",
+                                                       "failed writes",
+                                                       "failed syncs",
+                                                       "failed reads",
+                                                       "times no room",
+                                                       "settings of the clock",
+                                                       "connections reset",
+                                                       "networks parted",
+                                                       "times no names"};
+
+enum { STALL_MS_MAX = 20 * 1000 }; /* longer than a role waits for the keys' */
 
 void
 course_init(struct course *course, struct sim *sim, bool is_verbose,
@@ -94,6 +101,12 @@ course_harm(struct course *course, enum course_fault fault, unsigned town, uint6
         course->counts[COURSE_KILL]++;
         course_say(course, town, "a process is killed");
         town_kill(course->towns[town]);
+        break;
+    case COURSE_STALL:
+        course->counts[COURSE_STALL]++;
+        course_say(course, town, "a process stands still");
+        town_stall(course->towns[town],
+                   duration_ms((int64_t)sim_random(course->sim, STALL_MS_MAX) + 1));
         break;
     case COURSE_WRITE:
     case COURSE_SYNC:

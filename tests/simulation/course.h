@@ -13,6 +13,7 @@ enum course_fault {
     COURSE_POWER,   /* all of a machine dies, inside a disk operation or at any time */
     COURSE_CRASH,   /* one process does */
     COURSE_KILL,    /* one process dies anywhere */
+    COURSE_STALL,   /* one process gets no processor for a while */
     COURSE_WRITE,   /* writes fail */
     COURSE_SYNC,    /* syncs fail */
     COURSE_READ,    /* reads fail */

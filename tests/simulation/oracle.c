@@ -2,6 +2,7 @@
 #include "oracle.h"
 
 #include "base/hash.h"
+#include "signed.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct attempt {
     bool is_addressed[ORACLE_MAILBOXES];
     bool is_acknowledged[ORACLE_MAILBOXES];
     uint64_t hazards_before;
+    bool is_signed;
 };
 
 struct letter {
@@ -35,6 +37,7 @@ struct oracle {
     struct account accounts[ORACLE_MAILBOXES];
     uint64_t hazards;
     uint64_t copies; /* too many, but allowed */
+    bool is_unreadable;
     uint64_t acknowledgements;
     uint64_t messages_read;
     char reason[400];
@@ -126,6 +129,12 @@ oracle_addressed(struct oracle *oracle, uint32_t attempt, unsigned account)
 }
 
 void
+oracle_signed(struct oracle *oracle, uint32_t attempt)
+{
+    oracle->attempts[attempt].is_signed = true;
+}
+
+void
 oracle_acknowledged(struct oracle *oracle, uint32_t attempt, unsigned account)
 {
     oracle->attempts[attempt].is_acknowledged[account] = true;
@@ -136,6 +145,12 @@ void
 oracle_hazard(struct oracle *oracle)
 {
     oracle->hazards++;
+}
+
+void
+oracle_unreadable(struct oracle *oracle)
+{
+    oracle->is_unreadable = true;
 }
 
 uint64_t
@@ -202,21 +217,31 @@ oracle_listed(struct oracle *oracle, unsigned account, const struct oracle_listi
     free(is_there);
 }
 
-/* The number of the attempt that a message says it is from, or that it brings back; NOBODY when it
- * says nothing. */
+/* The number behind the first such words; NOBODY when there is none. */
 static uint32_t
-attempt_of(const struct oracle *oracle, struct slice message)
+number_behind(const struct oracle *oracle, struct slice mark, struct slice message)
 {
-    struct slice mark = SLICE("\r\nMessage-ID: <");
     uint32_t number = NOBODY;
 
     for (struct slice rest = message; rest.len > 0 && number == NOBODY;) {
         rest = slice_skip(rest, slice_find(rest, mark) + mark.len);
-        size_t end = slice_find(rest, SLICE("@simulation>"));
+        size_t end = slice_find(rest, SLICE("@simulation"));
         for (size_t i = 0; i < end && end < rest.len && byte_is_digit(rest.at[i]); i++)
             number = (number == NOBODY ? 0 : number * 10) + (uint32_t)(rest.at[i] - '0');
     }
     return number < oracle->attempt_count ? number : NOBODY;
+}
+
+/* The number of the attempt that a message says it is from, or that it brings back; NOBODY when it
+ * says nothing. */
+static uint32_t
+attempt_of(const struct oracle *oracle, unsigned account, struct slice message)
+{
+    uint32_t number = number_behind(oracle, SLICE("\r\nMessage-ID: <"), message);
+
+    if (number == NOBODY && account == ORACLE_RETURNED && oracle->is_unreadable)
+        number = number_behind(oracle, SLICE("\r\nOriginal-Envelope-Id: "), message);
+    return number;
 }
 
 /* A notification that says what became of it. */
@@ -230,7 +255,7 @@ is_return(struct slice message)
 
 /* It ends in exactly the bytes that were sent; in front stands what delivery adds. */
 static bool
-is_whole(const struct oracle *oracle, uint32_t attempt, struct slice message)
+is_whole(struct oracle *oracle, uint32_t attempt, struct slice message)
 {
     struct buffer sent;
 
@@ -238,6 +263,10 @@ is_whole(const struct oracle *oracle, uint32_t attempt, struct slice message)
     oracle_put_message(oracle, attempt, &sent);
     bool result = slice_ends_with(message, buffer_slice(&sent)) &&
                   slice_starts_with(message, SLICE("Return-Path: <"));
+    if (result && signed_count(message) != oracle->attempts[attempt].is_signed)
+        oracle_fail(oracle, "attempt %u has %u signatures", attempt, signed_count(message));
+    if (result && oracle->attempts[attempt].is_signed)
+        result = signed_is_good(message, buffer_slice(&sent));
     buffer_finish(&sent);
     return result;
 }
@@ -261,7 +290,7 @@ void
 oracle_retrieved(struct oracle *oracle, unsigned account, uint32_t uid, struct slice message)
 {
     struct letter *letter = &oracle->accounts[account].letters[uid];
-    uint32_t attempt = attempt_of(oracle, message);
+    uint32_t attempt = attempt_of(oracle, account, message);
 
     oracle->messages_read++;
     if (attempt == NOBODY) {

@@ -10,6 +10,8 @@ enum {
     ORACLE_ACCOUNTS = 4,
     ORACLE_RETURNED = ORACLE_ACCOUNTS, /* the senders' own mailbox: "addressed" to it are the
                                           attempts that must come back as undeliverable */
+    ORACLE_READ,                       /* so many are read by POP3 */
+    ORACLE_CUSTOMER = ORACLE_READ,     /* who fetches mail by ATRN and numbers it himself */
     ORACLE_MAILBOXES,
     ORACLE_MESSAGE_MAX = 512 * 1024
 };
@@ -36,6 +38,8 @@ void oracle_put_message(const struct oracle *oracle, uint32_t attempt, struct bu
 
 /* From now on the attempt may reach this account. */
 void oracle_addressed(struct oracle *oracle, uint32_t attempt, unsigned account);
+/* It is handed in where it is signed: no copy of it may come without a signature. */
+void oracle_signed(struct oracle *oracle, uint32_t attempt);
 /* 250 came: from now on it must. */
 void oracle_acknowledged(struct oracle *oracle, uint32_t attempt, unsigned account);
 
@@ -43,6 +47,9 @@ void oracle_acknowledged(struct oracle *oracle, uint32_t attempt, unsigned accou
  * tried before, one copy more may come (RFC 5321 §4.5.3.2.6, RFC 1047). */
 void oracle_hazard(struct oracle *oracle);
 uint64_t oracle_copies(const struct oracle *oracle);
+/* Disks may fail to read from now on: a notification may then bring nothing of the letter back, but
+ * says by ENVID which it is about. */
+void oracle_unreadable(struct oracle *oracle);
 
 /* How many there were. */
 uint64_t oracle_acknowledgements(const struct oracle *oracle);

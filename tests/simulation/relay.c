@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* Runs the road under seeds, as simulation.c runs one town: letters go from strangers and users
- * through origin and secondary to the primary, while machines lose their power for hours, networks
- * part, names are not found, disks err and fill up, processes die. */
+ * through origin, where they are signed, and secondary to the primary, or to a customer who fetches
+ * them (ATRN), while machines lose their power for hours, networks part, names are not found, disks
+ * err and fill up, processes die or stand still. A stranger asks whom the secondary would take. */
+#include "asker.h"
 #include "course.h"
+#include "customer.h"
 #include "reader.h"
 #include "road.h"
 #include "seeds.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 enum {
     SEEDS_DEFAULT = 40,
@@ -30,7 +36,9 @@ struct run {
     struct sender_target targets[ROAD_PLACES];
     struct sender *senders[SENDERS_MAX];
     size_t sender_count;
-    struct reader *readers[ORACLE_MAILBOXES];
+    struct reader *readers[ORACLE_READ];
+    struct customer *customer;
+    struct asker *asker;
     struct instant power_at[ROAD_PLACES]; /* when it comes back */
     struct instant join_at, names_at;     /* when the network, the names are in order again */
     uint64_t cuts;                        /* that the oracle knows of */
@@ -94,8 +102,9 @@ static void
 do_harm(void *context)
 {
     static const enum course_fault faults[] = {
-        COURSE_POWER, COURSE_POWER, COURSE_CRASH,  COURSE_KILL,    COURSE_KILL,
-        COURSE_WRITE, COURSE_FULL,  COURSE_PARTED, COURSE_NO_NAME, COURSE_CLOCK};
+        COURSE_POWER, COURSE_POWER,  COURSE_CRASH,   COURSE_KILL,  COURSE_KILL,
+        COURSE_KILL,  COURSE_STALL,  COURSE_STALL,   COURSE_WRITE, COURSE_READ,
+        COURSE_FULL,  COURSE_PARTED, COURSE_NO_NAME, COURSE_CLOCK};
     struct run *run = context;
     enum road_place place = (enum road_place)sim_random(run->sim, ROAD_PLACES);
     uint64_t operation = course_draw_operation(&run->course, place);
@@ -103,6 +112,8 @@ do_harm(void *context)
 
     mark_hazard(run);
     course_mend_disks(&run->course);
+    if (fault == COURSE_READ)
+        oracle_unreadable(run->oracle);
     if (fault == COURSE_PARTED)
         part(run, place);
     else if (fault == COURSE_NO_NAME)
@@ -119,6 +130,7 @@ end_harm(void *context)
     join(run);
     fail_names(run, false);
     sim_network_heal(run->sim);
+    customer_calm(run->customer);
 }
 
 static void
@@ -181,10 +193,18 @@ all_is_read(const void *context)
 {
     const struct run *run = context;
 
-    for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
+    for (size_t i = 0; i < ORACLE_READ; i++)
         if (!reader_is_done(run->readers[i]))
             return false;
     return true;
+}
+
+static bool
+names_are_known(const void *context)
+{
+    const struct run *run = context;
+
+    return asker_is_done(run->asker);
 }
 
 static bool
@@ -209,7 +229,7 @@ is_later(const void *context)
 static void
 read_all_again(struct run *run, const char *when)
 {
-    for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
+    for (size_t i = 0; i < ORACLE_READ; i++)
         reader_finish(run->readers[i]);
     if (!course_run_until(&run->course, all_is_read))
         oracle_fail(run->oracle, "%s, the mailboxes cannot be read", when);
@@ -241,6 +261,9 @@ live(struct run *run)
     }
     if (oracle_has_failed(run->oracle))
         return;
+    asker_finish(run->asker);
+    if (!course_run_until(&run->course, names_are_known))
+        oracle_fail(run->oracle, "there are no more faults, but the secondary does not know names");
     read_all_again(run, "after the faults");
     run->quiet_until = instant_after(sim_now(run->sim), duration_s(AFTERWARDS_S));
     (void)course_run_until(&run->course, is_later);
@@ -268,11 +291,14 @@ open_people(struct run *run)
                                          .retry_ms_max = RETRY_MS_MAX};
         run->senders[i] = sender_open(run->sim, run->oracle, (unsigned)i, &options);
     }
-    for (unsigned i = 0; i < ORACLE_MAILBOXES; i++) {
+    for (unsigned i = 0; i < ORACLE_READ; i++) {
         struct host_address pop3 =
             road_address(i == ORACLE_RETURNED ? ROAD_ORIGIN : ROAD_PRIMARY, TOWN_PORT_POP3);
         run->readers[i] = reader_open(run->sim, run->oracle, i, &pop3, PAUSE_MS_MAX);
     }
+    const struct host_address submission = road_address(ROAD_SECONDARY, TOWN_PORT_SUBMISSION);
+    run->customer = customer_open(run->sim, run->oracle, &submission);
+    run->asker = asker_open(run->sim, run->oracle, &run->targets[ROAD_SECONDARY].smtp);
 }
 
 static void
@@ -316,16 +342,18 @@ open_run(struct run *run, uint64_t seed, bool is_verbose)
         seeds_make_folder(run->real_paths[i]);
         paths[i] = run->real_paths[i];
         run->targets[i] = (struct sender_target){.smtp = road_address(i, TOWN_PORT_SMTP),
-                                                 .is_relay = i == ROAD_ORIGIN};
+                                                 .is_relay = i == ROAD_ORIGIN,
+                                                 .has_customer = i != ROAD_PRIMARY,
+                                                 .is_signing = i == ROAD_ORIGIN};
         run->power_at[i] = INSTANT_NEVER;
     }
     run->targets[ROAD_PRIMARY].lmtp = road_address(ROAD_PRIMARY, TOWN_PORT_LMTP);
     run->join_at = run->names_at = INSTANT_NEVER;
     seeds_open_world(&run->sim, seed, is_verbose, NULL);
     run->oracle = oracle_open();
-    road_open(&run->road, run->sim, paths);
-    open_course(run, is_verbose);
+    road_open(&run->road, run->sim, (enum road_names)(seed % ROAD_NAMES), paths);
     open_people(run);
+    open_course(run, is_verbose);
 }
 
 static void
@@ -333,8 +361,10 @@ close_run(struct run *run)
 {
     for (size_t i = 0; i < run->sender_count; i++)
         sender_close(&run->senders[i]);
-    for (size_t i = 0; i < ORACLE_MAILBOXES; i++)
+    for (size_t i = 0; i < ORACLE_READ; i++)
         reader_close(&run->readers[i]);
+    customer_close(&run->customer);
+    asker_close(&run->asker);
     road_close(&run->road);
     sim_close(&run->sim);
     oracle_close(&run->oracle);
@@ -349,12 +379,23 @@ run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 
     open_run(&run, seed, is_verbose);
     live(&run);
+    totals->fetched += customer_taken(run.customer);
+    totals->refused += asker_refusals(run.asker);
     seeds_add(totals, seed, run.oracle, &run.course);
     close_run(&run);
+}
+
+static void
+print_totals(uint64_t seeds, const struct seeds_totals *totals)
+{
+    seeds_print_mail(seeds, totals);
+    printf("%" PRIu64 " letters fetched by ATRN; %" PRIu64 " times a stranger was told "
+           "that there is nobody of that name\n",
+           totals->fetched, totals->refused);
 }
 
 int
 main(int argc, char **argv)
 {
-    return seeds_main(argc, argv, SEEDS_DEFAULT, run_seed, seeds_print_mail);
+    return seeds_main(argc, argv, SEEDS_DEFAULT, run_seed, print_totals);
 }

@@ -2,6 +2,7 @@
 #include "seeds.h"
 
 #include "reader.h"
+#include "sasl/scram.h"
 #include "sender.h"
 
 #include <ftw.h>
@@ -85,6 +86,26 @@ seeds_put_people(struct buffer *accounts, struct buffer *secrets, unsigned first
         reader_put_secret(secrets, i);
         buffer_put(secrets, SLICE("\n"));
     }
+}
+
+void
+seeds_put_secret(struct buffer *secrets, const struct seeds_person *person)
+{
+    struct sasl_scram_keys keys;
+
+    sasl_scram_derive(SASL_HASH_SHA_256, person->password, SLICE("salt of the test"),
+                      SASL_ITERATIONS_MIN, &keys);
+    buffer_put(secrets, SLICE("secret "));
+    buffer_put(secrets, person->address);
+    buffer_put(secrets, SLICE(" id="));
+    buffer_put_decimal(secrets, person->id);
+    buffer_put(secrets, SLICE(" scram-sha-256="));
+    sasl_scram_format(secrets, &keys);
+    buffer_put(secrets, person->crypt.len > 0 ? SLICE(" crypt=") : SLICE(""));
+    buffer_put(secrets, person->crypt);
+    buffer_put(secrets, SLICE(" apop="));
+    buffer_put(secrets, person->password);
+    buffer_put(secrets, SLICE("\n"));
 }
 
 /* ---- seeds ---------------------------------------------------------------------------------- */

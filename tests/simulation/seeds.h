@@ -12,7 +12,8 @@ struct seeds_totals {
     uint64_t acknowledged;
     uint64_t read;
     uint64_t copies;
-    uint64_t commands, late; /* of the worlds with IMAP */
+    uint64_t commands, late;   /* of the world with IMAP */
+    uint64_t fetched, refused; /* of that with several servers */
     uint64_t faults[COURSE_FAULTS];
     uint64_t turns;
     unsigned failed;
@@ -47,5 +48,14 @@ void seeds_remove_folder(const char *path);
 /* Lines of the directory's two files for the mailboxes from `first` to before `end`. */
 void seeds_put_people(struct buffer *accounts, struct buffer *secrets, unsigned first,
                       unsigned end);
+
+/* One line of the directory's secrets, for logins by SCRAM and APOP; `crypt`: also by PLAIN, or
+ * nothing. */
+struct seeds_person {
+    struct slice address, password;
+    unsigned id;
+    struct slice crypt;
+};
+void seeds_put_secret(struct buffer *secrets, const struct seeds_person *person);
 
 #endif

@@ -47,7 +47,9 @@ sender_put_address(struct buffer *buffer, unsigned account)
 {
     buffer_put(buffer, SLICE("user"));
     buffer_put_decimal(buffer, account);
-    buffer_put(buffer, account == ORACLE_RETURNED ? SLICE("@foo.test") : SLICE("@example.test"));
+    buffer_put(buffer, account == ORACLE_RETURNED   ? SLICE("@foo.test")
+                       : account == ORACLE_CUSTOMER ? SLICE("@customer.test")
+                                                    : SLICE("@example.test"));
 }
 
 static void
@@ -79,7 +81,10 @@ draw_letter(struct sender *sender)
         sender->wants[ORACLE_RETURNED] = true;
         return;
     }
-    sender->wants[sim_random(sim, ORACLE_ACCOUNTS)] = true;
+    if (sender->target->has_customer && sim_random(sim, 4) == 0)
+        sender->wants[ORACLE_CUSTOMER] = true;
+    else
+        sender->wants[sim_random(sim, ORACLE_ACCOUNTS)] = true;
     for (size_t i = 0; i < ORACLE_ACCOUNTS; i++)
         if (sim_random(sim, 4) == 0)
             sender->wants[i] = true;
@@ -93,6 +98,17 @@ sender_is_done(const struct sender *sender)
 
 /* ---- one transaction ------------------------------------------------------------------------ */
 
+/* RFC 3461 §4.4: a notification names it, whatever it brings back. */
+static void
+put_envelope_id(const struct sender *sender, struct buffer *output)
+{
+    if (!sender->wants[ORACLE_RETURNED])
+        return;
+    buffer_put(output, SLICE(" ENVID="));
+    buffer_put_decimal(output, sender->attempt);
+    buffer_put(output, SLICE("@simulation"));
+}
+
 static void
 put_command(struct sender *sender, unsigned command)
 {
@@ -102,6 +118,7 @@ put_command(struct sender *sender, unsigned command)
         buffer_put(output, SLICE("MAIL FROM:<"));
         sender_put_address(output, ORACLE_RETURNED);
         buffer_put_byte(output, '>');
+        put_envelope_id(sender, output);
     } else if (command == COMMAND_DATA) {
         buffer_put(output, SLICE("DATA"));
     } else {
@@ -131,6 +148,8 @@ begin_attempt(struct sender *sender)
     if (letter_is_done(sender))
         draw_letter(sender);
     sender->attempt = oracle_attempt(sender->oracle, sender->len);
+    if (sender->target->is_signing)
+        oracle_signed(sender->oracle, sender->attempt);
     sender->command_count = sender->commands_sent = sender->replies = 0;
     sender->accepted_count = 0;
     sender->commands[sender->command_count++] = COMMAND_MAIL;
@@ -301,14 +320,16 @@ on_end(void *context)
     give_up(context);
 }
 
-/* What was meant to come back goes to no other server than one that takes it. */
+/* What was meant to come back, or for the customer, goes to no other server than one that takes
+ * it. */
 static void
 draw_target(struct sender *sender)
 {
     do
         sender->target =
             &sender->options.targets[sim_random(sender->sim, sender->options.target_count)];
-    while (sender->wants[ORACLE_RETURNED] && !sender->target->is_relay);
+    while ((sender->wants[ORACLE_RETURNED] && !sender->target->is_relay) ||
+           (sender->wants[ORACLE_CUSTOMER] && !sender->target->has_customer));
     sender->is_lmtp = sender->target->lmtp.port != 0 && sim_random(sender->sim, 3) == 0;
 }
 

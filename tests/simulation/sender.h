@@ -15,6 +15,8 @@ struct sender_target {
     struct host_address smtp;
     struct host_address lmtp; /* port 0: it has none */
     bool is_relay;            /* takes letters for people that there are not, and returns them */
+    bool has_customer;        /* takes letters for ORACLE_CUSTOMER */
+    bool is_signing;          /* signs them (DKIM) */
 };
 
 struct sender_options {
@@ -31,7 +33,8 @@ struct sender *sender_open(struct sim *sim, struct oracle *oracle, unsigned numb
 bool sender_is_done(const struct sender *sender);
 void sender_close(struct sender **sender);
 
-/* The address of a mailbox: user0@example.test …, and user4@foo.test, where letters come back. */
+/* The address of a mailbox: user0@example.test …, user4@foo.test, where letters come back, and
+ * user5@customer.test. */
 void sender_put_address(struct buffer *buffer, unsigned account);
 
 #endif

@@ -38,9 +38,9 @@ struct run {
 static void
 do_harm(void *context)
 {
-    static const enum course_fault faults[] = {COURSE_POWER, COURSE_POWER, COURSE_CRASH,
-                                               COURSE_KILL,  COURSE_KILL,  COURSE_WRITE,
-                                               COURSE_FULL,  COURSE_CLOCK};
+    static const enum course_fault faults[] = {
+        COURSE_POWER, COURSE_POWER, COURSE_CRASH, COURSE_KILL, COURSE_KILL,
+        COURSE_WRITE, COURSE_READ,  COURSE_STALL, COURSE_FULL, COURSE_CLOCK};
     struct run *run = context;
     uint64_t operation = course_draw_operation(&run->course, 0);
 

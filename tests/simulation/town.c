@@ -3,6 +3,7 @@
 
 #include "note/parent_role.h"
 #include "role/frame.h"
+#include "signed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ static const struct {
     {ROLE_SMTP, ROLE_ROUTE},    {ROLE_SMTP, ROLE_AUTH},    {ROLE_SMTP, ROLE_STORE},
     {ROLE_ACCESS, ROLE_AUTH},   {ROLE_ACCESS, ROLE_STORE}, {ROLE_AUTH, ROLE_STORE},
     {ROLE_STORE, ROLE_DELIVER}, {ROLE_STORE, ROLE_ROUTE},  {ROLE_STORE, ROLE_TRANSPORT},
+    {ROLE_SMTP, ROLE_KEYS},
 };
 
 /* ---- notes of the parent -------------------------------------------------------------------- */
@@ -135,6 +137,16 @@ send_listeners(struct process *process)
 }
 
 static void
+send_key(struct process *process)
+{
+    const struct parent_role_certificate note = {
+        .name = SLICE(SIGNED_RECORD), .chain = SLICE(""), .key = SLICE(SIGNED_KEY)};
+
+    send_note(process, parent_role_put_certificate(&process->town->note, &process->ledger, &note),
+              HOST_HANDLE_NONE);
+}
+
+static void
 attach(struct process *process, const struct process *peer, host_handle handle)
 {
     struct parent_role_attach note = {
@@ -200,6 +212,7 @@ static const struct role *const roles[ROLE_KINDS] = {
     [ROLE_DELIVER] = &role_deliver, [ROLE_LETTERBOX] = &role_letterbox,
     [ROLE_STORE] = &role_store,     [ROLE_RESOLVE] = &role_resolve,
     [ROLE_TABLE] = &role_table,     [ROLE_TRANSPORT] = &role_transport,
+    [ROLE_KEYS] = &role_keys,
 };
 
 static void
@@ -230,6 +243,8 @@ start_process(struct process *process)
     send_note(process, parent_role_put_configure(&town->note, &process->ledger, &note),
               HOST_HANDLE_NONE);
     send_listeners(process);
+    if (process->kind == ROLE_KEYS)
+        send_key(process);
     if (process->kind == ROLE_ROUTE)
         link_names(process);
 }
@@ -289,15 +304,32 @@ town_fail_names(struct town *town, bool is_failing)
         names_fail(town->names, is_failing);
 }
 
-void
-town_kill(struct town *town)
+static struct process *
+draw_process(struct town *town)
 {
     struct process *process = &town->processes[sim_random(town->sim, town->process_count)];
 
-    if (!process->host)
+    return process->host ? process : NULL;
+}
+
+void
+town_kill(struct town *town)
+{
+    struct process *process = draw_process(town);
+
+    if (!process)
         return;
     sim_host_kill(process->host);
     town_process_ended(town, process->host);
+}
+
+void
+town_stall(struct town *town, struct duration span)
+{
+    struct process *process = draw_process(town);
+
+    if (process)
+        sim_host_stall(process->host, span);
 }
 
 struct instant
@@ -469,6 +501,8 @@ install(struct town *town, const struct town_options *options)
     make_folder(installer, "/data", "store", &store);
     write_file(directory, "accounts", options->accounts);
     write_file(directory, "secrets", options->secrets);
+    if (options->credentials.len > 0)
+        write_file(directory, "credentials", options->credentials);
     must(host_dir_sync(directory));
     host_dir_close(&directory);
     host_dir_close(&store);
@@ -526,6 +560,8 @@ town_open(struct sim *sim, const struct town_options *options)
     add_processes(town, ROLE_DELIVER, DELIVER_PROCESSES);
     add_processes(town, ROLE_SMTP, SMTP_PROCESSES);
     add_processes(town, ROLE_ACCESS, options->access_processes ? options->access_processes : 1);
+    if (options->has_mail_key)
+        add_processes(town, ROLE_KEYS, 1);
     if (options->zone)
         add_processes(town, ROLE_TRANSPORT, TRANSPORT_PROCESSES);
     install(town, options);

@@ -21,8 +21,10 @@ struct town_options {
     uint8_t ipv4[4];                /* where it listens */
     struct slice config;            /* lines of facteur.conf besides those that all towns have */
     struct slice accounts, secrets; /* what the directory's files say */
+    struct slice credentials;       /* likewise, by which it logs in elsewhere; or nothing */
     unsigned access_processes;      /* 0: one */
     bool has_submission;            /* it listens there, too */
+    bool has_mail_key;              /* that of signed.h: for what it signs */
     const struct names_zone *zone;  /* NULL: it sends nothing to other hosts */
 };
 
@@ -40,6 +42,8 @@ void town_process_ended(struct town *town, struct host *host);
 bool town_is_dead(const struct town *town);
 /* Kills one process, drawn. */
 void town_kill(struct town *town);
+/* One process, drawn, does nothing for so long. */
+void town_stall(struct town *town, struct duration span);
 /* Everything dies, or has died by a power cut, and stays so. */
 void town_power_off(struct town *town);
 /* Those who boot now find what the disk kept. */

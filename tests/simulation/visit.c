@@ -5,6 +5,7 @@
 #include "reader.h"
 #include "sasl/client.h"
 #include "sasl/scram.h"
+#include "seeds.h"
 #include "sender.h"
 #include "text/base64.h"
 
@@ -116,22 +117,16 @@ on_challenge(struct visit *visit, struct slice text)
 void
 visit_put_secret(struct buffer *secrets, unsigned account)
 {
-    struct sasl_scram_keys keys;
-    struct buffer password;
+    struct buffer address, password;
 
+    buffer_init(&address, 100);
     buffer_init(&password, 100);
+    sender_put_address(&address, account);
     reader_put_secret(&password, account);
-    sasl_scram_derive(SASL_HASH_SHA_256, buffer_slice(&password), SLICE("salt of the test"),
-                      SASL_ITERATIONS_MIN, &keys);
-    buffer_put(secrets, SLICE("secret "));
-    sender_put_address(secrets, account);
-    buffer_put(secrets, SLICE(" id="));
-    buffer_put_decimal(secrets, account + 1);
-    buffer_put(secrets, SLICE(" scram-sha-256="));
-    sasl_scram_format(secrets, &keys);
-    buffer_put(secrets, SLICE(" apop="));
-    reader_put_secret(secrets, account);
-    buffer_put(secrets, SLICE("\n"));
+    const struct seeds_person person = {
+        .address = buffer_slice(&address), .password = buffer_slice(&password), .id = account + 1};
+    seeds_put_secret(secrets, &person);
+    buffer_finish(&address);
     buffer_finish(&password);
 }
 
