@@ -126,6 +126,32 @@ look_for(struct search_index *index, enum search_scope scope, const char *text)
     buffer_finish(&key);
 }
 
+static void
+tend(struct search_index *index)
+{
+    double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
+
+    for (bool is_done = false; !is_done;) {
+        if (search_index_tend(index, &is_done) != SEARCH_OK)
+            exit(1);
+    }
+    printf("tended in %.1f s of CPU\n", seconds(CLOCK_PROCESS_CPUTIME_ID) - start);
+}
+
+static void
+look_for_all(struct search_index *index)
+{
+    static const char *const others[] = {"nowhere at all", "re", "e", "eretsio", "le ta"};
+
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        look_for(index, SEARCH_IN_BODY, others[i]);
+    for (unsigned word = 30; word < WORDS; word *= 10)
+        look_for(index, SEARCH_IN_BODY, words[word]);
+    look_for(index, SEARCH_IN_BODY, words[300] + 1); /* the middle of words */
+    look_for(index, SEARCH_IN_TEXT, words[3000]);
+    look_for(index, SEARCH_IN_TEXT, "alice@example");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,21 +192,16 @@ main(int argc, char **argv)
     }
     if (search_index_commit(index) != SEARCH_OK || search_index_stats(index, &stats) != SEARCH_OK)
         return 1;
+    tend(index);
+    if (search_index_stats(index, &stats) != SEARCH_OK)
+        return 1;
     double put_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - start - made;
     printf("%" PRIu64 " messages of %zu octets: %.1f us each (%.1f of it for keys), "
-           "file %.2f times the text\n",
+           "file %.2f times the text, %" PRIu64 " segments\n",
            stats.bodies, octets, put_s / messages * 1e6, key_s / messages * 1e6,
-           (double)stats.file_octets / ((double)messages * (double)octets));
-    for (int round = 0; round < 2; round++) {
-        look_for(index, SEARCH_IN_BODY, "nowhere at all");
-        look_for(index, SEARCH_IN_BODY, words[40000]);
-        look_for(index, SEARCH_IN_BODY, words[3000]);
-        look_for(index, SEARCH_IN_BODY, words[300]);
-        look_for(index, SEARCH_IN_BODY, words[30]);
-        look_for(index, SEARCH_IN_BODY, "re");
-        look_for(index, SEARCH_IN_TEXT, words[3000]);
-        look_for(index, SEARCH_IN_TEXT, "alice@example");
-    }
+           (double)stats.file_octets / ((double)messages * (double)octets), stats.segments);
+    for (int round = 0; round < 2; round++)
+        look_for_all(index);
     search_index_close(&index);
     buffer_finish(&text);
     buffer_finish(&head);

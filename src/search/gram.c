@@ -1,73 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "search/gram.h"
 
-#include "base/hash.h"
+enum { WORD_BITS = 64, CHARACTER_MASK = 0x1FFFFF };
 
-#include <stdlib.h>
-
-enum { SET_SIZE_MIN = 1 << 10, SET_SIZE_KEPT = 1 << 18 };
-
-void
-gram_set_init(struct gram_set *set)
+static uint64_t
+key_of(enum gram_kind kind, uint64_t number)
 {
-    *set = (struct gram_set){0};
+    return (uint64_t)kind << GRAM_KIND_SHIFT | number;
 }
 
-void
-gram_set_finish(struct gram_set *set)
+static uint64_t
+key_of_narrow(enum gram_kind kind, uint32_t first, uint32_t second, uint32_t third)
 {
-    free(set->places);
-    gram_set_init(set);
+    return key_of(kind, (uint64_t)first << (2 * GRAM_BITS) | (uint64_t)second << GRAM_BITS | third);
 }
 
-void
-gram_set_clear(struct gram_set *set)
-{
-    if (set->size > SET_SIZE_KEPT)
-        gram_set_finish(set);
-    else if (set->count)
-        memset(set->places, 0, set->size * sizeof(*set->places));
-    set->count = 0;
-}
-
-static size_t
-place_of(const struct gram_set *set, uint64_t gram)
-{
-    size_t place = (size_t)(gram * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (set->size - 1);
-
-    while (set->places[place] && set->places[place] != gram)
-        place = (place + 1) & (set->size - 1);
-    return place;
-}
-
-static void
-grow(struct gram_set *set)
-{
-    struct gram_set old = *set;
-
-    set->size = old.size ? old.size * 2 : SET_SIZE_MIN;
-    set->places = calloc(set->size, sizeof(*set->places));
-    if (!set->places)
-        abort();
-    for (size_t i = 0; i < old.size; i++) {
-        if (old.places[i])
-            set->places[place_of(set, old.places[i])] = old.places[i];
-    }
-    free(old.places);
-}
-
-/* True when it was not in the set. */
 static bool
-enter(struct gram_set *set, uint64_t gram)
+is_wide(uint32_t character)
 {
-    if (set->count * 2 >= set->size)
-        grow(set);
-    size_t place = place_of(set, gram);
-    if (set->places[place])
-        return false;
-    set->places[place] = gram;
-    set->count++;
-    return true;
+    return character >= GRAM_WIDE_FROM;
 }
 
 /* The length of the character that begins here, as its first octet has it. */
@@ -77,157 +28,152 @@ character_len(uint8_t lead)
     return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
 
-size_t
-gram_characters(struct slice text, size_t max)
-{
-    size_t count = 0;
-
-    for (size_t at = 0; at < text.len && count < max; count++)
-        at += character_len(text.at[at]);
-    return count;
-}
-
-/* A gram as a number: itself when it has up to seven octets, else a hash, which may in theory be
- * another gram's; then that one is missed. 56 bits are enough for never. */
-static uint64_t
-number_of(struct slice gram)
-{
-    uint64_t number = 0;
-
-    if (gram.len > 7)
-        return hash64(gram, 0) | UINT64_C(0x80) << 56;
-    memcpy(&number, gram.at, gram.len);
-    return number | (uint64_t)gram.len << 56;
-}
-
-bool
-gram_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_gram)
-{
-    struct slice text = walk->text;
-
-    while (walk->at < text.len) {
-        size_t end = walk->at;
-        for (unsigned i = 0; i < GRAM_CHARACTERS && end < text.len; i++)
-            end += character_len(text.at[end]);
-        struct slice gram = slice_between(text, walk->at, end);
-        walk->at += character_len(text.at[walk->at]);
-        if (enter(set, number_of(gram))) {
-            *ret_gram = gram;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- words ----------------------------------------------------------------------------------- */
-
-static bool
-is_of_word(uint8_t octet)
-{
-    return (octet >= 'A' && octet <= 'Z') || (octet >= 'a' && octet <= 'z') ||
-           (octet >= '0' && octet <= '9') || octet >= 0x80;
-}
-
-static size_t
-word_len(struct slice text)
-{
-    size_t len = 0;
-
-    while (len < text.len && is_of_word(text.at[len]))
-        len++;
-    return len;
-}
-
-bool
-word_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_word)
-{
-    while (walk->at < walk->text.len) {
-        struct slice rest = slice_skip(walk->text, walk->at);
-        size_t len = word_len(rest), kept = 0;
-        walk->at += len + 1;
-        while (kept < len && kept + character_len(rest.at[kept]) <= WORD_LEN_MAX)
-            kept += character_len(rest.at[kept]);
-        struct slice word = slice_first(rest, kept < len ? kept : len);
-        if (gram_characters(word, GRAM_CHARACTERS + 1) > GRAM_CHARACTERS &&
-            enter(set, number_of(word))) {
-            *ret_word = word;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool
-word_is_beginning(struct slice text)
-{
-    return text.len <= WORD_LEN_MAX && word_len(text) == text.len &&
-           gram_characters(text, GRAM_CHARACTERS + 1) > GRAM_CHARACTERS;
-}
-
-/* ---- counts ---------------------------------------------------------------------------------- */
-
+/* Never 0, which stands for none. */
 static uint32_t
-count_place(struct slice gram)
+take_character(struct slice text, size_t *at)
 {
-    return (uint32_t)(hash64(gram, 0) % GRAM_COUNTS);
+    uint8_t lead = text.at[*at];
+    size_t len = character_len(lead), end = *at + len < text.len ? *at + len : text.len;
+    uint32_t character = len == 1 ? lead : lead & (0x7FU >> len);
+
+    for (size_t i = *at + 1; i < end; i++)
+        character = character << 6 | (text.at[i] & 0x3F);
+    *at = end;
+    return character ? character & CHARACTER_MASK : 1;
 }
 
 void
-gram_counts_add(struct gram_counts *counts, struct gram_set *set, struct slice text)
+gram_walk_init(struct gram_walk *walk, struct slice text)
 {
-    struct gram_walk walk = {.text = text};
-    struct slice gram;
+    *walk = (struct gram_walk){.text = text};
+}
 
-    gram_set_clear(set);
-    counts->texts += counts->texts < UINT32_MAX;
-    while (gram_next(&walk, set, &gram)) {
-        uint32_t *count = &counts->at[count_place(gram)];
-        *count += *count < UINT32_MAX;
+static void
+look_ahead(struct gram_walk *walk)
+{
+    while (walk->count < GRAM_CHARACTERS && walk->next < walk->text.len) {
+        walk->places[walk->count] = (uint32_t)walk->next;
+        walk->characters[walk->count++] = take_character(walk->text, &walk->next);
     }
 }
 
-/* Puts a gram in its place among those that were chosen; the last may fall out. */
-static size_t
-choose_one(const struct gram_counts *counts, struct slice gram, struct slice *grams, size_t count,
-           size_t max)
+static void
+shift(struct gram_walk *walk)
 {
-    uint32_t often = counts->at[count_place(gram)];
-    size_t at = count;
-
-    for (size_t i = 0; i < count; i++) {
-        if (slice_equal(grams[i], gram))
-            return count;
-    }
-    while (at > 0 && counts->at[count_place(grams[at - 1])] > often)
-        at--;
-    if (at == max)
-        return count;
-    count += count < max;
-    memmove(grams + at + 1, grams + at, (count - at - 1) * sizeof(*grams));
-    grams[at] = gram;
-    return count;
+    walk->count--;
+    memmove(walk->characters, walk->characters + 1, walk->count * sizeof(walk->characters[0]));
+    memmove(walk->places, walk->places + 1, walk->count * sizeof(walk->places[0]));
 }
 
-static bool
-is_in_most(const struct gram_counts *counts, struct slice gram)
+/* The key of the narrow ones at hand. */
+static uint64_t
+narrow_key(struct gram_walk *walk)
 {
-    return counts->at[count_place(gram)] > counts->texts - counts->texts / 4;
+    uint32_t *of = walk->characters;
+    uint32_t second = walk->count > 1 && !is_wide(of[1]) ? of[1] : 0;
+    uint32_t third = second && walk->count > 2 && !is_wide(of[2]) ? of[2] : 0;
+
+    if (walk->is_behind_wide) {
+        walk->waiting[walk->waiting_count++] =
+            (struct gram){key_of_narrow(GRAM_BEHIND_WIDE, of[0], 0, 0), walk->places[0]};
+        if (second)
+            walk->waiting[walk->waiting_count++] =
+                (struct gram){key_of_narrow(GRAM_BEHIND_WIDE, of[0], second, 0), walk->places[0]};
+    }
+    return key_of_narrow(GRAM_NARROW, of[0], second, third);
+}
+
+bool
+gram_next(struct gram_walk *walk, struct gram *ret_gram)
+{
+    if (walk->waiting_count > 0) {
+        *ret_gram = walk->waiting[--walk->waiting_count];
+        return true;
+    }
+    look_ahead(walk);
+    if (walk->count == 0)
+        return false;
+    uint32_t first = walk->characters[0], place = walk->places[0];
+    uint64_t key = is_wide(first) ? key_of(GRAM_WIDE, first) : narrow_key(walk);
+    walk->is_behind_wide = is_wide(first);
+    shift(walk);
+    *ret_gram = (struct gram){key, place};
+    return true;
+}
+
+void
+gram_present(struct slice text, gram_present_fn fn, void *context)
+{
+    uint64_t seen[GRAM_WIDE_FROM / WORD_BITS] = {0};
+
+    for (size_t at = 0; at < text.len;) {
+        uint32_t character = take_character(text, &at);
+        if (!is_wide(character))
+            seen[character / WORD_BITS] |= UINT64_C(1) << character % WORD_BITS;
+    }
+    for (uint32_t word = 0; word < COUNT_OF(seen); word++) {
+        for (uint64_t left = seen[word]; left; left &= left - 1) {
+            uint32_t character = word * WORD_BITS + (uint32_t)__builtin_ctzll(left);
+            fn(context, key_of_narrow(GRAM_PRESENT, character, 0, 0));
+        }
+    }
+}
+
+/* ---- what is sought -------------------------------------------------------------------------- */
+
+/* How many characters a key of narrow ones has. */
+static unsigned
+characters_of(uint64_t key)
+{
+    uint64_t mask = (1 << GRAM_BITS) - 1;
+
+    return key & mask ? 3 : key >> GRAM_BITS & mask ? 2 : 1;
+}
+
+static struct gram_term
+term_of(uint64_t key, uint64_t stretch, uint32_t at)
+{
+    return (struct gram_term){key, key + stretch, at};
+}
+
+/* One or two characters that end the sought text: more may follow in what is looked through. */
+static struct gram_term
+term_of_end(struct gram gram)
+{
+    uint64_t of_it = gram.key & ((UINT64_C(1) << GRAM_KIND_SHIFT) - 1);
+
+    if (gram.at > 0)
+        return term_of(key_of(GRAM_BEHIND_WIDE, of_it), 1, gram.at);
+    if (characters_of(gram.key) == 1)
+        return term_of(key_of(GRAM_PRESENT, of_it), 1, gram.at);
+    return term_of(gram.key, UINT64_C(1) << GRAM_BITS, gram.at);
 }
 
 size_t
-gram_choose(const struct gram_counts *counts, struct slice text, struct slice *ret_grams,
-            size_t max)
+gram_plan(struct slice text, struct gram_term *ret_terms)
 {
+    struct gram gram, last = {0};
+    struct gram_walk walk;
     size_t count = 0;
+    unsigned in_run = 0; /* grams of this run of narrow characters that were met */
 
-    for (size_t at = 0; at < text.len; at += character_len(text.at[at])) {
-        size_t end = at, characters = 0;
-        for (; characters < GRAM_CHARACTERS && end < text.len; characters++)
-            end += character_len(text.at[end]);
-        if (characters == GRAM_CHARACTERS)
-            count = choose_one(counts, slice_between(text, at, end), ret_grams, count, max);
+    gram_walk_init(&walk, text);
+    while (gram_next(&walk, &gram)) {
+        uint64_t kind = gram.key >> GRAM_KIND_SHIFT;
+        unsigned characters = characters_of(gram.key);
+        if (kind == GRAM_WIDE)
+            ret_terms[count++] = term_of(gram.key, 1, gram.at);
+        else if (kind == GRAM_NARROW && in_run == 0 && walk.count + 1 == characters &&
+                 characters < GRAM_CHARACTERS)
+            ret_terms[count++] = term_of_end(gram);
+        else if (kind == GRAM_NARROW &&
+                 (in_run == 0 || (characters == GRAM_CHARACTERS && in_run % GRAM_CHARACTERS == 0)))
+            ret_terms[count++] = term_of(gram.key, 1, gram.at);
+        else if (kind == GRAM_NARROW && characters == 2 &&
+                 characters_of(last.key) == GRAM_CHARACTERS && (in_run - 1) % GRAM_CHARACTERS != 0)
+            ret_terms[count++] = term_of(last.key, 1, last.at); /* the last whole one */
+        in_run = kind == GRAM_WIDE ? 0 : kind == GRAM_NARROW ? in_run + 1 : in_run;
+        last = gram;
     }
-    while (count > 1 && is_in_most(counts, ret_grams[count - 1]))
-        count--;
     return count;
 }

@@ -1,65 +1,64 @@
 /* SPDX-License-Identifier: ISC */
-/* Grams: each run of three characters of a text, and its last two and last one. A text of three
- * characters or more stands in another only if all its grams of three do; one of one or two
- * characters exactly if some gram begins with it. */
+/* Grams: what of a text goes into the index, each as a number, with the octet where it stands.
+ *
+ * Of a narrow character (letters, digits, marks: all below GRAM_WIDE_FROM) it is the run of three
+ * narrow ones that begins with it, of fewer at the end and before a wide one; a wide character
+ * (Chinese and the like, of which there are thousands) is a gram by itself. Where narrow ones begin
+ * behind a wide one, the first, and the first two, are grams as well. So for each text of two
+ * characters or more there are grams that cover it: it stands exactly where they stand in step.
+ * One of one narrow character is told by what characters a text has. */
 #ifndef SEARCH_GRAM_H
 #define SEARCH_GRAM_H
 
 #include "base/slice.h"
 
-enum { GRAM_CHARACTERS = 3, GRAM_LEN_MAX = GRAM_CHARACTERS * 4 };
-
-/* Grams that have been met, so that each counts once. */
-struct gram_set {
-    uint64_t *places; /* owned; 0: free */
-    size_t size;      /* a power of two */
-    size_t count;
+enum {
+    GRAM_CHARACTERS = 3,
+    GRAM_BITS = 14, /* of a narrow character */
+    GRAM_WIDE_FROM = 0x2E80,
 };
 
-/* In the caller's memory; allocates nothing yet. */
-void gram_set_init(struct gram_set *set);
-void gram_set_finish(struct gram_set *set);
-/* Forgets all grams, keeps the memory while it is not large. */
-void gram_set_clear(struct gram_set *set);
+/* Kinds, above the characters; a text that begins others has a stretch of numbers. */
+enum { GRAM_KIND_SHIFT = GRAM_BITS * GRAM_CHARACTERS };
+enum gram_kind {
+    GRAM_NARROW,
+    GRAM_WIDE,
+    GRAM_BEHIND_WIDE,
+    GRAM_PRESENT, /* a narrow character: that the text has it */
+};
 
-/* Walks over the grams of a text, which is valid UTF-8. */
+struct gram {
+    uint64_t key;
+    uint32_t at; /* octets from where the text begins */
+};
+
+/* Walks over the grams of a text, by rising octets. What is not valid UTF-8 gives some grams or
+ * others, and no harm. */
 struct gram_walk {
     struct slice text;
-    size_t at;
+    size_t next;
+    uint32_t characters[GRAM_CHARACTERS], places[GRAM_CHARACTERS];
+    unsigned count;
+    struct gram waiting[2];
+    unsigned waiting_count;
+    bool is_behind_wide;
 };
+void gram_walk_init(struct gram_walk *walk, struct slice text);
+/* False at the end. */
+MUST_USE bool gram_next(struct gram_walk *walk, struct gram *ret_gram);
 
-/* Gives the next gram that is not in the set, and enters it; the slice borrows from the text. False
- * at the end. */
-MUST_USE bool gram_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_gram);
+/* Calls fn with the key GRAM_PRESENT of each narrow character of the text, once. */
+typedef void (*gram_present_fn)(void *context, uint64_t key);
+void gram_present(struct slice text, gram_present_fn fn, void *context);
 
-/* Words: the beginnings of runs of letters and digits (of what is not ASCII, all). A text of word
- * characters only, with GRAM_CHARACTERS + 1 characters or more and WORD_LEN_MAX octets or less,
- * stands in each text that has a word which begins with it: nobody need look there. */
-enum { WORD_LEN_MAX = 24 };
-
-/* Gives the next word of four characters or more that is not in the set, cut to whole characters,
- * and enters it. False at the end. */
-MUST_USE bool word_next(struct gram_walk *walk, struct gram_set *set, struct slice *ret_word);
-
-/* True for a text that a word may begin with, as told above. */
-bool word_is_beginning(struct slice text);
-
-/* How often grams occur, roughly: which of those of a sought text to ask for. */
-enum { GRAM_COUNTS = 1 << 16 };
-struct gram_counts {
-    uint32_t at[GRAM_COUNTS]; /* by a hash of the gram */
-    uint32_t texts;           /* how many were counted */
+/* What is sought: grams with low <= key < high, `at` octets behind where the text begins. */
+struct gram_term {
+    uint64_t low, high;
+    uint32_t at;
 };
-/* Counts the grams of one more text. */
-void gram_counts_add(struct gram_counts *counts, struct gram_set *set, struct slice text);
-
-/* Chooses at most `max` different grams of three characters of a text, the rarest first, and
- * returns how many: one, and more as long as they leave many texts out. The text has three
- * characters or more. */
-size_t gram_choose(const struct gram_counts *counts, struct slice text, struct slice *ret_grams,
-                   size_t max);
-
-/* How many characters a text of valid UTF-8 has, but no more than `max`. */
-size_t gram_characters(struct slice text, size_t max);
+/* Terms that stand together where the text stands, and only there; returns how many. A text of one
+ * narrow character has one term, which stands where texts begin that have it. There is room for a
+ * term for each octet; the text is not empty. */
+size_t gram_plan(struct slice text, struct gram_term *ret_terms);
 
 #endif

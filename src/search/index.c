@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "search/index_private.h"
+#include "search/find.h"
 #include "search/key.h"
-#include "search/tokens.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <zstd.h>
 
-enum { PATH_SPARE = 16, BUFFERS_KEPT = 1 << 20 };
+enum { PATH_SPARE = 16 };
 
 const char *
 search_result_name(enum search_result result)
@@ -22,14 +21,8 @@ static void
 free_index(struct search_index *index)
 {
     index_file_close(index);
-    ZSTD_freeCCtx(index->packer);
-    ZSTD_freeDCtx(index->unpacker);
-    buffer_finish(&index->document);
-    buffer_finish(&index->packed);
-    buffer_finish(&index->unpacked);
-    gram_set_finish(&index->set);
-    free(index->counts);
     free(index->path);
+    free(index->folder);
     free(index);
 }
 
@@ -41,14 +34,12 @@ search_index_open(const char *path, struct buffer *why, bool *ret_is_new,
     size_t len = strlen(path) + PATH_SPARE;
     bool is_new = false;
 
-    if (!index || !(index->path = malloc(len)) || !(index->packer = ZSTD_createCCtx()) ||
-        !(index->unpacker = ZSTD_createDCtx()) ||
-        !(index->counts = calloc(1, sizeof(*index->counts))))
+    if (!index || !(index->path = malloc(len)) || !(index->folder = malloc(len)))
         abort();
+    snprintf(index->folder, len, "%s", path);
     snprintf(index->path, len, "%s/index.db", path);
-    buffer_init(&index->document, SIZE_MAX / 4);
-    buffer_init(&index->packed, SIZE_MAX / 4);
-    buffer_init(&index->unpacked, SIZE_MAX / 4);
+    gather_init(&index->gather);
+    buffer_init(&index->garbage, SIZE_MAX / 4);
     int code = index_file_open(index, &is_new);
     if (code != SQLITE_OK) {
         buffer_put_text(why, "the text index ");
@@ -68,7 +59,8 @@ search_index_close(struct search_index **index)
 {
     if (!*index)
         return;
-    (void)!search_index_commit(*index);
+    if ((*index)->database)
+        (void)!search_index_commit(*index);
     free_index(*index);
     *index = NULL;
 }
@@ -85,10 +77,9 @@ index_run(struct search_index *index, enum statement which, int count, const uin
     return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
-/* One that gives at most one row of one number: SQLITE_ROW, SQLITE_DONE or an error. */
-static int
-ask_number(struct search_index *index, enum statement which, int count, const uint64_t *numbers,
-           uint64_t *ret_number)
+int
+index_ask(struct search_index *index, enum statement which, int count, const uint64_t *numbers,
+          uint64_t *ret_number)
 {
     sqlite3_stmt *statement = index->statements[which];
 
@@ -103,21 +94,43 @@ ask_number(struct search_index *index, enum statement which, int count, const ui
     return code;
 }
 
+/* Files of segments that are no more. Before they go, it must be sure that nothing names them. */
+static void
+remove_garbage(struct search_index *index)
+{
+    struct slice left = buffer_slice(&index->garbage);
+    uint64_t id;
+
+    if (left.len > 0)
+        (void)sqlite3_wal_checkpoint_v2(index->database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                        NULL);
+    for (; left.len > 0; left = slice_skip(left, sizeof(id))) {
+        memcpy(&id, left.at, sizeof(id));
+        index_file_remove(index, id);
+    }
+    buffer_finish(&index->garbage);
+}
+
+int
+index_commit(struct search_index *index)
+{
+    if (!index->has_begun)
+        return SQLITE_OK;
+    int code = index_segment_flush(index);
+    if (code == SQLITE_OK)
+        code = index_run(index, STATEMENT_COMMIT, 0, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    index->has_begun = false;
+    index->pending = 0;
+    remove_garbage(index);
+    return SQLITE_OK;
+}
+
 enum search_result
 search_index_commit(struct search_index *index)
 {
-    if (!index->has_begun)
-        return SEARCH_OK;
-    int code = index_run(index, STATEMENT_COMMIT, 0, NULL);
-    if (code != SQLITE_OK)
-        return index_file_result(index, code);
-    index->has_begun = false;
-    index->pending = 0;
-    if (index->unpacked.size > BUFFERS_KEPT)
-        buffer_finish(&index->unpacked);
-    if (index->document.size > BUFFERS_KEPT)
-        buffer_finish(&index->document);
-    return SEARCH_OK;
+    return index_file_result(index, index_commit(index));
 }
 
 size_t
@@ -154,7 +167,7 @@ search_index_position(struct search_index *index, uint64_t account, uint32_t mai
                       uint32_t *ret_uid)
 {
     uint64_t uid = 0;
-    int code = ask_number(index, STATEMENT_POSITION, 2, (const uint64_t[]){account, mailbox}, &uid);
+    int code = index_ask(index, STATEMENT_POSITION, 2, (const uint64_t[]){account, mailbox}, &uid);
 
     *ret_uid = (uint32_t)uid;
     return index_file_result(index, code);
@@ -182,11 +195,18 @@ enum search_result
 search_index_modseq(struct search_index *index, uint64_t account, uint64_t *ret_modseq,
                     uint64_t *ret_bodies)
 {
+    sqlite3_stmt *statement = index->statements[STATEMENT_ACCOUNT];
     uint64_t modseq = 0, bodies = 0;
-    int code = ask_number(index, STATEMENT_ACCOUNT, 1, &account, &modseq);
 
-    if (code == SQLITE_ROW || code == SQLITE_DONE)
-        code = ask_number(index, STATEMENT_COUNT_BODIES, 1, &account, &bodies);
+    if (!index->database)
+        return SEARCH_FAILED;
+    sqlite3_bind_int64(statement, 1, (int64_t)account);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        modseq = (uint64_t)sqlite3_column_int64(statement, 0);
+        bodies = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    statement_reset(statement);
     *ret_modseq = modseq;
     *ret_bodies = bodies;
     return index_file_result(index, code);
@@ -200,53 +220,33 @@ search_index_set_modseq(struct search_index *index, uint64_t account, uint64_t m
 
 /* ---- what is in it --------------------------------------------------------------------------- */
 
-static int
-run_grams(struct search_index *index, enum statement which, uint64_t id, uint64_t account,
-          struct slice head, struct slice body)
-{
-    sqlite3_stmt *statement = index->statements[which];
-
-    buffer_clear(&index->document);
-    tokens_put_document(&index->document, account, head, body);
-    struct slice document = buffer_slice(&index->document);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    sqlite3_bind_text(statement, 2, (const char *)document.at, (int)document.len, SQLITE_STATIC);
-    int code = sqlite3_step(statement);
-    statement_reset(statement);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-/* Enters a body whose text is there. */
-static int
-put_entry(struct search_index *index, uint64_t account, uint64_t body, struct slice head,
-          struct slice body_key)
-{
-    int code = index_run(index, STATEMENT_PUT_ENTRY, 2, (const uint64_t[]){account, body});
-
-    if (code != SQLITE_OK)
-        return code;
-    uint64_t id = (uint64_t)sqlite3_last_insert_rowid(index->database);
-    index->pending += head.len + body_key.len;
-    return run_grams(index, STATEMENT_PUT_GRAMS, id, account, head, body_key);
-}
-
 enum search_result
 search_index_offer(struct search_index *index, uint64_t account, uint64_t body, bool *ret_is_there)
 {
-    struct index_text text;
-    uint64_t id;
-    int code = ask_number(index, STATEMENT_FIND_ENTRY, 2, (const uint64_t[]){account, body}, &id);
-    bool is_there = code == SQLITE_ROW;
-
-    if (code == SQLITE_DONE && (code = index_text_find(index, body, &text)) == SQLITE_OK) {
-        is_there = true;
-        code = index_file_begin(index);
-        if (code == SQLITE_OK)
-            code = put_entry(index, account, body, text.head, text.body);
-    }
+    uint64_t one;
+    int code = index_ask(index, STATEMENT_FIND_ENTRY, 2, (const uint64_t[]){account, body}, &one);
     enum search_result result = index_file_result(index, code);
-    *ret_is_there = is_there && result == SEARCH_OK;
+
+    *ret_is_there = code == SQLITE_ROW;
     return result;
+}
+
+/* Room for so many octets of an account's text. */
+static int
+make_room(struct search_index *index, uint64_t account, size_t octets)
+{
+    struct gather *gather = &index->gather;
+    int code = SQLITE_DONE;
+
+    if (!gather_is_empty(gather) &&
+        (index->gather_account != account || gather->end + octets > GATHER_OCTETS_MAX))
+        code = index_segment_flush(index);
+    if (gather_is_empty(gather) && (code == SQLITE_OK || code == SQLITE_DONE)) {
+        index->gather_account = account;
+        index->gather_base = 0;
+        code = index_ask(index, STATEMENT_SEGMENT_END, 1, &account, &index->gather_base);
+    }
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 enum search_result
@@ -262,44 +262,26 @@ search_index_put(struct search_index *index, uint64_t account, uint64_t body, st
         return result;
     int code = index_file_begin(index);
     if (code == SQLITE_OK)
-        code = index_text_put(index, body, head, rest);
+        code = make_room(index, account, head.len + rest.len);
     if (code == SQLITE_OK)
-        code = put_entry(index, account, body, head, rest);
-    gram_counts_add(index->counts, &index->set, rest);
-    return index_file_result(index, code);
-}
-
-/* The text goes when no account has it. */
-static int
-forget_text(struct search_index *index, uint64_t body)
-{
-    uint64_t one;
-    int code = ask_number(index, STATEMENT_IS_NAMED, 1, &body, &one);
-
-    if (code != SQLITE_DONE)
-        return code == SQLITE_ROW ? SQLITE_OK : code;
-    return index_run(index, STATEMENT_REMOVE_TEXT, 1, &body);
-}
-
-enum search_result
-search_index_remove(struct search_index *index, uint64_t account, uint64_t body)
-{
-    struct index_text text;
-    uint64_t id;
-    int code = ask_number(index, STATEMENT_FIND_ENTRY, 2, (const uint64_t[]){account, body}, &id);
-
-    if (code == SQLITE_ROW) {
-        code = index_file_begin(index);
-        if (code == SQLITE_OK)
-            code = index_text_find(index, body, &text);
-        if (code == SQLITE_OK)
-            code = run_grams(index, STATEMENT_REMOVE_GRAMS, id, account, text.head, text.body);
-        if (code == SQLITE_OK)
-            code = index_run(index, STATEMENT_REMOVE_ENTRY, 1, &id);
-        if (code == SQLITE_OK)
-            code = forget_text(index, body);
+        code = index_run(index, STATEMENT_PUT_ENTRY, 2, (const uint64_t[]){account, body});
+    if (code == SQLITE_OK)
+        code = index_run(index, STATEMENT_COUNT_MORE, 2, (const uint64_t[]){account, 1});
+    if (code == SQLITE_OK) {
+        gather_put(&index->gather, body, head, rest);
+        index->pending += head.len + rest.len;
     }
     return index_file_result(index, code);
+}
+
+static int
+compare_numbers(const void *left, const void *right)
+{
+    uint64_t a, b;
+
+    memcpy(&a, left, sizeof(a));
+    memcpy(&b, right, sizeof(b));
+    return (a > b) - (a < b);
 }
 
 /* The bodies of the account that are not among those given, which rise, as these do. */
@@ -323,6 +305,83 @@ gather_surplus(struct search_index *index, uint64_t account, const uint64_t *bod
     return code;
 }
 
+/* Notes which bodies of a segment are among those, which rise; the segment goes if that is all. */
+static int
+remove_from(struct search_index *index, const struct index_segment *row, struct slice surplus)
+{
+    struct index_file file;
+    struct segment segment;
+    uint8_t *removed = NULL;
+    size_t left = 0;
+    int code = index_segment_open(index, row, &file, &segment);
+
+    if (code != SQLITE_OK)
+        return code;
+    code = segment_read_bodies(&segment) ? index_segment_removed(index, row->id, &segment, &removed)
+                                         : index_segment_damage(&file);
+    for (uint64_t i = 0; i < segment.body_count && code == SQLITE_OK; i++) {
+        bool is_surplus =
+            bsearch(&segment.bodies[i].body, surplus.at, surplus.len / 8, 8, compare_numbers);
+        if (is_surplus)
+            code = index_run(index, STATEMENT_PUT_REMOVED, 2, (const uint64_t[]){row->id, i});
+        left += !is_surplus && !(removed && removed[i]);
+    }
+    segment_close(&segment);
+    index_file_finish(&file);
+    free(removed);
+    return code == SQLITE_OK && left == 0 ? index_segment_forget(index, row) : code;
+}
+
+/* The rows of an account, with what they have in them. */
+static int
+copy_rows(struct search_index *index, uint64_t account, struct buffer *rows)
+{
+    sqlite3_stmt *statement = index->statements[STATEMENT_SEGMENTS];
+    int code;
+
+    sqlite3_bind_int64(statement, 1, (int64_t)account);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct index_segment row = index_segment_take(statement, true);
+        buffer_put(rows, slice_of(&row, sizeof(row)));
+        buffer_put(rows, row.data);
+    }
+    statement_reset(statement);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int
+remove_all(struct search_index *index, uint64_t account, struct slice surplus)
+{
+    struct index_segment row;
+    struct buffer rows;
+
+    index_tending_drop(index);
+    buffer_init(&rows, SIZE_MAX / 4);
+    int code = index_file_begin(index);
+    if (code == SQLITE_OK)
+        code = index_segment_flush(index);
+    if (code == SQLITE_OK)
+        code = copy_rows(index, account, &rows);
+    struct slice left = buffer_slice(&rows);
+    while (code == SQLITE_OK && left.len > 0) {
+        memcpy(&row, left.at, sizeof(row));
+        row.data = slice_between(left, sizeof(row), sizeof(row) + row.data.len);
+        left = slice_skip(left, sizeof(row) + row.data.len);
+        code = remove_from(index, &row, surplus);
+    }
+    buffer_finish(&rows);
+    for (struct slice at = surplus; code == SQLITE_OK && at.len > 0; at = slice_skip(at, 8)) {
+        uint64_t numbers[2] = {account};
+        memcpy(&numbers[1], at.at, 8);
+        code = index_run(index, STATEMENT_REMOVE_ENTRY, 2, numbers);
+    }
+    if (code == SQLITE_OK)
+        code = index_run(index, STATEMENT_COUNT_MORE, 2,
+                         (const uint64_t[]){account, 0 - (uint64_t)(surplus.len / 8)});
+    index->is_tending_due = true;
+    return code;
+}
+
 enum search_result
 search_index_retain(struct search_index *index, uint64_t account, const uint64_t *bodies,
                     size_t count)
@@ -332,49 +391,82 @@ search_index_retain(struct search_index *index, uint64_t account, const uint64_t
     if (!index->database)
         return SEARCH_FAILED;
     buffer_init(&surplus, SIZE_MAX / 4);
-    enum search_result result =
-        index_file_result(index, gather_surplus(index, account, bodies, count, &surplus));
-    struct slice left = buffer_slice(&surplus);
-    for (; result == SEARCH_OK && left.len; left = slice_skip(left, sizeof(uint64_t))) {
-        uint64_t body;
-        memcpy(&body, left.at, sizeof(body));
-        result = search_index_remove(index, account, body);
-    }
+    int code = gather_surplus(index, account, bodies, count, &surplus);
+    if (code == SQLITE_DONE && buffer_len(&surplus) > 0)
+        code = remove_all(index, account, buffer_slice(&surplus));
     buffer_finish(&surplus);
-    return result;
+    return index_file_result(index, code);
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */
 
 struct sought {
+    struct gram_term *terms; /* none: all bodies are found */
+    size_t count;
     enum search_scope scope;
-    struct slice key;
     search_found_fn fn;
     void *context;
+    bool is_wanted;
 };
 
-static int
-list_all(struct search_index *index, uint64_t account, search_found_fn fn, void *context)
+static void
+tell_found(struct sought *sought, const struct segment *segment, const uint8_t *hits,
+           const uint8_t *removed)
 {
-    sqlite3_stmt *statement = index->statements[STATEMENT_ALL];
-    int code;
+    for (size_t i = 0; i < segment->body_count && sought->is_wanted; i++) {
+        if ((!hits || hits[i]) && !(removed && removed[i]))
+            sought->is_wanted = sought->fn(sought->context, segment->bodies[i].body);
+    }
+}
 
-    sqlite3_bind_int64(statement, 1, (int64_t)account);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW &&
-           fn(context, (uint64_t)sqlite3_column_int64(statement, 0)))
-        continue;
-    statement_reset(statement);
+static int
+find_in_row(struct search_index *index, const struct index_segment *row, struct sought *sought)
+{
+    struct index_file file;
+    struct segment segment;
+    uint8_t *hits = NULL, *removed = NULL;
+    int code = index_segment_open(index, row, &file, &segment);
+
+    if (code != SQLITE_OK)
+        return code;
+    bool is_good = sought->count == 0 ? segment_read_bodies(&segment)
+                                      : find_in_segment(&segment, sought->terms, sought->count,
+                                                        sought->scope == SEARCH_IN_BODY, &hits);
+    code = is_good ? SQLITE_OK : index_segment_damage(&file);
+    if (is_good && segment.bodies && (hits || sought->count == 0)) {
+        code = index_segment_removed(index, row->id, &segment, &removed);
+        if (code == SQLITE_OK)
+            tell_found(sought, &segment, hits, removed);
+    }
+    free(hits);
+    free(removed);
+    segment_close(&segment);
+    index_file_finish(&file);
     return code;
 }
 
-static bool
-stands_in(struct slice key, struct slice text)
+static int
+find(struct search_index *index, uint64_t account, struct sought *sought)
 {
-    return text.len >= key.len && slice_find(text, key) < text.len;
+    sqlite3_stmt *statement = index->statements[STATEMENT_SEGMENTS];
+    int code = SQLITE_OK;
+
+    if (!gather_is_empty(&index->gather) && index->gather_account == account)
+        code = index_segment_flush(index);
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_bind_int64(statement, 1, (int64_t)account);
+    int found = SQLITE_OK;
+    while (found == SQLITE_OK && sought->is_wanted &&
+           (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct index_segment row = index_segment_take(statement, true);
+        found = find_in_row(index, &row, sought);
+    }
+    statement_reset(statement);
+    return found != SQLITE_OK ? found : code;
 }
 
-/* Keys as search_key_put makes them have none; one that has is found nowhere, and must not reach
- * the parser of expressions. */
+/* Keys as search_key_put makes them have none; one that has is found nowhere. */
 static bool
 has_control(struct slice key)
 {
@@ -385,98 +477,47 @@ has_control(struct slice key)
     return false;
 }
 
-/* Whether the key stands in the text of a candidate. */
-static int
-look_through(struct search_index *index, sqlite3_stmt *statement, enum search_scope scope,
-             struct slice key, bool *ret_is_found)
-{
-    struct index_text text;
-    int code = index_text_take(index, statement, 1, &text);
-
-    if (code == SQLITE_OK)
-        *ret_is_found =
-            stands_in(key, text.body) || (scope == SEARCH_IN_TEXT && stands_in(key, text.head));
-    return code;
-}
-
-/* Bodies that match the expression; those that only may have the key are looked through. False in
- * *is_wanted when fn wants no more. */
-static int
-match(struct search_index *index, struct slice query, bool is_exact, const struct sought *sought,
-      bool *is_wanted)
-{
-    sqlite3_stmt *statement =
-        index->statements[is_exact ? STATEMENT_MATCH_EXACTLY : STATEMENT_MATCH];
-    int code = SQLITE_DONE;
-
-    sqlite3_bind_text(statement, 1, (const char *)query.at, (int)query.len, SQLITE_TRANSIENT);
-    while (*is_wanted && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        bool is_found = is_exact;
-        if (!is_exact && (code = look_through(index, statement, sought->scope, sought->key,
-                                              &is_found)) != SQLITE_OK)
-            break;
-        if (is_found)
-            *is_wanted = sought->fn(sought->context, (uint64_t)sqlite3_column_int64(statement, 0));
-    }
-    statement_reset(statement);
-    return *is_wanted ? code : SQLITE_DONE;
-}
-
-/* Where the key begins a word, it stands: these first; then what else may have it. */
-static int
-find(struct search_index *index, uint64_t account, const struct sought *sought)
-{
-    struct buffer *query = &index->document;
-    bool with_head = sought->scope == SEARCH_IN_TEXT, is_exact, is_wanted = true;
-    int code = SQLITE_DONE;
-
-    buffer_clear(query);
-    bool has_words = tokens_put_words(query, account, sought->key, with_head);
-    if (has_words)
-        code = match(index, buffer_slice(query), true, sought, &is_wanted);
-    if (code != SQLITE_DONE || !is_wanted)
-        return code;
-    buffer_clear(query);
-    buffer_put_byte(query, '(');
-    tokens_put_query(query, index->counts, account, sought->key, with_head, &is_exact);
-    buffer_put_byte(query, ')');
-    if (has_words) {
-        buffer_put_text(query, " NOT (");
-        (void)!tokens_put_words(query, account, sought->key, with_head);
-        buffer_put_byte(query, ')');
-    }
-    return match(index, buffer_slice(query), is_exact, sought, &is_wanted);
-}
-
 enum search_result
 search_index_find(struct search_index *index, uint64_t account, enum search_scope scope,
                   struct slice key, search_found_fn fn, void *context)
 {
-    struct sought sought = {scope, key, fn, context};
+    struct sought sought = {.scope = scope, .fn = fn, .context = context, .is_wanted = true};
 
     if (!index->database)
         return SEARCH_FAILED;
-    if (slice_is_empty(key))
-        return index_file_result(index, list_all(index, account, fn, context));
     if (has_control(key) || key.len > SEARCH_SOUGHT_MAX)
         return SEARCH_OK;
-    return index_file_result(index, find(index, account, &sought));
+    sought.terms = calloc(key.len + 1, sizeof(*sought.terms));
+    if (!sought.terms)
+        abort();
+    sought.count = gram_plan(key, sought.terms);
+    int code = find(index, account, &sought);
+    free(sought.terms);
+    return index_file_result(index, code);
 }
 
 enum search_result
 search_index_stats(struct search_index *index, struct search_stats *ret_stats)
 {
     sqlite3_stmt *statement = index->statements[STATEMENT_STATS];
+    struct search_stats stats = {0};
 
     if (!index->database)
         return SEARCH_FAILED;
     int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        stats.bodies = (uint64_t)sqlite3_column_int64(statement, 0);
+        stats.file_octets = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    statement_reset(statement);
+    statement = index->statements[STATEMENT_STATS_SEGMENTS];
     if (code == SQLITE_ROW)
-        *ret_stats = (struct search_stats){
-            .bodies = (uint64_t)sqlite3_column_int64(statement, 0),
-            .texts = (uint64_t)sqlite3_column_int64(statement, 1),
-            .file_octets = (uint64_t)sqlite3_column_int64(statement, 2),
-        };
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        stats.segments = (uint64_t)sqlite3_column_int64(statement, 0);
+        stats.file_octets += (uint64_t)sqlite3_column_int64(statement, 1);
+        *ret_stats = stats;
+    }
     statement_reset(statement);
     return index_file_result(index, code);
 }

@@ -56,8 +56,7 @@ MUST_USE enum search_result search_index_set_modseq(struct search_index *index, 
 
 /* ---- what is in it --------------------------------------------------------------------------- */
 
-/* *ret_is_there: the account has this body already, or now has it, because its text was there from
- * another account. Otherwise it is to be put. */
+/* *ret_is_there: the account has this body already. Otherwise it is to be put. */
 MUST_USE enum search_result search_index_offer(struct search_index *index, uint64_t account,
                                                uint64_t body, bool *ret_is_there);
 
@@ -67,13 +66,13 @@ MUST_USE enum search_result search_index_put(struct search_index *index, uint64_
                                              uint64_t body, struct slice head_key,
                                              struct slice body_key);
 
-/* Takes out what an account has of a body; its text goes when nobody else has it. */
-MUST_USE enum search_result search_index_remove(struct search_index *index, uint64_t account,
-                                                uint64_t body);
-
 /* Takes out all bodies of the account that are not among these, which rise. */
 MUST_USE enum search_result search_index_retain(struct search_index *index, uint64_t account,
                                                 const uint64_t *bodies, size_t count);
+
+/* Goes on, for some 50 ms, with what keeps the index small and searches quick: to be called while
+ * there is nothing better to do, until *ret_is_done. */
+MUST_USE enum search_result search_index_tend(struct search_index *index, bool *ret_is_done);
 
 /* ---- searching ------------------------------------------------------------------------------- */
 
@@ -90,8 +89,8 @@ MUST_USE enum search_result search_index_find(struct search_index *index, uint64
                                               search_found_fn fn, void *context);
 
 struct search_stats {
-    uint64_t bodies;      /* entries of all accounts */
-    uint64_t texts;       /* each once */
+    uint64_t bodies; /* entries of all accounts */
+    uint64_t segments;
     uint64_t file_octets; /* on disk */
 };
 MUST_USE enum search_result search_index_stats(struct search_index *index,

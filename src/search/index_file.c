@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The file of the index: made, opened, looked at, and thrown away when it is damaged. */
 #include "search/index_private.h"
-#include "search/tokens.h"
 
+#include <glob.h>
 #include <stdlib.h>
 
 /* One process, one connection: no shared memory, no locks but the one at the start. Syncs only
@@ -21,48 +21,51 @@ static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
                               "PRAGMA cell_size_check = ON;";
 
 static const char tables[] =
-    "CREATE TABLE accounts(account INTEGER PRIMARY KEY, modseq INTEGER);"
+    "CREATE TABLE accounts(account INTEGER PRIMARY KEY, modseq INTEGER, bodies INTEGER);"
     "CREATE TABLE positions(account INTEGER, mailbox INTEGER, uid INTEGER,"
     " PRIMARY KEY(account, mailbox)) WITHOUT ROWID;"
-    "CREATE TABLE entries(id INTEGER PRIMARY KEY, account INTEGER, body INTEGER,"
-    " UNIQUE(account, body));"
-    "CREATE INDEX entries_body ON entries(body);"
-    "CREATE TABLE texts(body INTEGER PRIMARY KEY, head_len INTEGER, len INTEGER, text BLOB);"
-    "CREATE VIRTUAL TABLE grams USING fts5(document, content='', detail=none, columnsize=0,"
-    " tokenize='grams');"
-    "INSERT INTO grams(grams, rank) VALUES('pgsz', 8000);"
-    "INSERT INTO grams(grams, rank) VALUES('hashsize', 16777216);"
-    "PRAGMA user_version = 2;";
+    "CREATE TABLE entries(account INTEGER, body INTEGER,"
+    " PRIMARY KEY(account, body)) WITHOUT ROWID;"
+    "CREATE TABLE segments(id INTEGER PRIMARY KEY, account INTEGER, base INTEGER, span INTEGER,"
+    " bodies INTEGER, octets INTEGER, data BLOB);"
+    "CREATE UNIQUE INDEX segments_account ON segments(account, base, span, bodies, octets);"
+    "CREATE TABLE removed(segment INTEGER, number INTEGER,"
+    " PRIMARY KEY(segment, number)) WITHOUT ROWID;"
+    "PRAGMA user_version = 3;";
 
+#define SIZES "id, base, span, bodies, octets"
 static const char *const texts[STATEMENTS] = {
     [STATEMENT_BEGIN] = "BEGIN",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_POSITIONS] = "SELECT mailbox, uid FROM positions WHERE account = ?1",
     [STATEMENT_POSITION] = "SELECT uid FROM positions WHERE account = ?1 AND mailbox = ?2",
     [STATEMENT_SET_POSITION] = "INSERT OR REPLACE INTO positions VALUES(?1, ?2, ?3)",
-    [STATEMENT_ACCOUNT] = "SELECT modseq FROM accounts WHERE account = ?1",
-    [STATEMENT_SET_MODSEQ] = "INSERT OR REPLACE INTO accounts VALUES(?1, ?2)",
-    [STATEMENT_COUNT_BODIES] = "SELECT count(*) FROM entries WHERE account = ?1",
-    [STATEMENT_FIND_ENTRY] = "SELECT id FROM entries WHERE account = ?1 AND body = ?2",
-    [STATEMENT_PUT_ENTRY] = "INSERT INTO entries(account, body) VALUES(?1, ?2)",
-    [STATEMENT_REMOVE_ENTRY] = "DELETE FROM entries WHERE id = ?1",
-    [STATEMENT_IS_NAMED] = "SELECT 1 FROM entries WHERE body = ?1 LIMIT 1",
+    [STATEMENT_ACCOUNT] = "SELECT modseq, bodies FROM accounts WHERE account = ?1",
+    [STATEMENT_SET_MODSEQ] = "INSERT INTO accounts VALUES(?1, ?2, 0)"
+                             " ON CONFLICT(account) DO UPDATE SET modseq = ?2",
+    [STATEMENT_COUNT_MORE] = "INSERT INTO accounts VALUES(?1, 0, ?2)"
+                             " ON CONFLICT(account) DO UPDATE SET bodies = bodies + ?2",
+    [STATEMENT_FIND_ENTRY] = "SELECT 1 FROM entries WHERE account = ?1 AND body = ?2",
+    [STATEMENT_PUT_ENTRY] = "INSERT INTO entries VALUES(?1, ?2)",
+    [STATEMENT_REMOVE_ENTRY] = "DELETE FROM entries WHERE account = ?1 AND body = ?2",
     [STATEMENT_ENTRIES] = "SELECT body FROM entries WHERE account = ?1 ORDER BY body",
-    [STATEMENT_FIND_TEXT] = "SELECT head_len, len, text FROM texts WHERE body = ?1",
-    [STATEMENT_PUT_TEXT] = "INSERT INTO texts VALUES(?1, ?2, ?3, ?4)",
-    [STATEMENT_REMOVE_TEXT] = "DELETE FROM texts WHERE body = ?1",
-    [STATEMENT_PUT_GRAMS] = "INSERT INTO grams(rowid, document) VALUES(?1, ?2)",
-    [STATEMENT_REMOVE_GRAMS] = "INSERT INTO grams(grams, rowid, document) VALUES('delete', ?1, ?2)",
-    [STATEMENT_MATCH] = "SELECT e.body, t.head_len, t.len, t.text FROM grams g"
-                        " CROSS JOIN entries e ON e.id = g.rowid"
-                        " CROSS JOIN texts t ON t.body = e.body WHERE g.grams MATCH ?1",
-    [STATEMENT_MATCH_EXACTLY] = "SELECT e.body FROM grams g CROSS JOIN entries e ON e.id = g.rowid"
-                                " WHERE g.grams MATCH ?1",
-    [STATEMENT_SAMPLE] = "SELECT head_len, len, text FROM texts ORDER BY body DESC LIMIT 500",
-    [STATEMENT_ALL] = "SELECT body FROM entries WHERE account = ?1",
-    [STATEMENT_STATS] = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM texts),"
-                        " (SELECT page_count FROM pragma_page_count) *"
-                        " (SELECT page_size FROM pragma_page_size)",
+    [STATEMENT_SEGMENTS] = "SELECT " SIZES ", data FROM segments WHERE account = ?1 ORDER BY base",
+    [STATEMENT_SIZES] = "SELECT " SIZES " FROM segments WHERE account = ?1 ORDER BY base",
+    [STATEMENT_PUT_SEGMENT] = "INSERT INTO segments VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_REMOVE_SEGMENT] = "DELETE FROM segments WHERE id = ?1",
+    [STATEMENT_IS_SEGMENT] = "SELECT 1 FROM segments WHERE id = ?1",
+    [STATEMENT_SEGMENT_END] = "SELECT base + span FROM segments WHERE account = ?1"
+                              " ORDER BY base DESC LIMIT 1",
+    [STATEMENT_LAST_SEGMENT] = "SELECT max(id) FROM segments",
+    [STATEMENT_REMOVED] = "SELECT number FROM removed WHERE segment = ?1",
+    [STATEMENT_PUT_REMOVED] = "INSERT OR IGNORE INTO removed VALUES(?1, ?2)",
+    [STATEMENT_FORGET_REMOVED] = "DELETE FROM removed WHERE segment = ?1",
+    [STATEMENT_ANY_REMOVED] = "SELECT " SIZES ", account FROM segments"
+                              " WHERE id = (SELECT segment FROM removed LIMIT 1)",
+    [STATEMENT_MANY] = "SELECT account FROM segments GROUP BY account HAVING count(*) >= ?1",
+    [STATEMENT_STATS] = "SELECT total(bodies), (SELECT page_count FROM pragma_page_count) *"
+                        " (SELECT page_size FROM pragma_page_size) FROM accounts",
+    [STATEMENT_STATS_SEGMENTS] = "SELECT count(*), total(octets * (octets > 262144)) FROM segments",
 };
 
 static int
@@ -88,14 +91,51 @@ make_tables(sqlite3 *database)
     return code == SQLITE_OK ? sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) : code;
 }
 
+/* Removes files of segments: all, or those that no row names, because the process ended before it
+ * was committed or before they were removed. */
+static int
+remove_segments(struct search_index *index, bool all)
+{
+    size_t folder_len = strlen(index->folder), len = folder_len + 16;
+    char *pattern = malloc(len);
+    uint64_t one, id;
+    glob_t names;
+    int code = SQLITE_OK;
+
+    if (!pattern)
+        abort();
+    snprintf(pattern, len, "%s/*.segment", index->folder);
+    if (glob(pattern, GLOB_NOSORT, NULL, &names) == 0) {
+        for (size_t i = 0; i < names.gl_pathc; i++) {
+            id = strtoull(names.gl_pathv[i] + folder_len + 1, NULL, 10);
+            if (!all)
+                code = index_ask(index, STATEMENT_IS_SEGMENT, 1, &id, &one);
+            if (all || code == SQLITE_DONE)
+                (void)remove(names.gl_pathv[i]);
+        }
+        globfree(&names);
+    }
+    free(pattern);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int
+sweep(struct search_index *index)
+{
+    uint64_t last = 0;
+    int code = index_ask(index, STATEMENT_LAST_SEGMENT, 0, NULL, &last);
+
+    index->next_segment = last + 1;
+    index->is_tending_due = true;
+    return code == SQLITE_ROW ? remove_segments(index, false) : code;
+}
+
 /* SQLITE_FORMAT for a file of another version. */
 static int
 prepare(struct search_index *index, bool *ret_is_new)
 {
     int code = sqlite3_exec(index->database, pragmas, NULL, NULL, NULL);
 
-    if (code == SQLITE_OK)
-        code = tokens_register(index->database);
     if (code != SQLITE_OK)
         return code;
     int version = version_of(index->database);
@@ -107,20 +147,30 @@ prepare(struct search_index *index, bool *ret_is_new)
     for (size_t i = 0; i < STATEMENTS && code == SQLITE_OK; i++)
         code = sqlite3_prepare_v3(index->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                   &index->statements[i], NULL);
-    return code == SQLITE_OK ? index_text_sample(index) : code;
+    return code == SQLITE_OK ? sweep(index) : code;
+}
+
+/* What is not committed is forgotten. */
+static void
+forget_pending(struct search_index *index)
+{
+    index_tending_drop(index);
+    gather_clear(&index->gather);
+    buffer_finish(&index->garbage);
+    index->has_begun = false;
+    index->pending = 0;
 }
 
 void
 index_file_close(struct search_index *index)
 {
+    forget_pending(index);
     for (size_t i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(index->statements[i]);
         index->statements[i] = NULL;
     }
     (void)sqlite3_close(index->database);
     index->database = NULL;
-    index->has_begun = false;
-    index->pending = 0;
 }
 
 static int
@@ -149,7 +199,7 @@ is_damage(int code)
 }
 
 static void
-remove_files(const struct search_index *index)
+remove_files(struct search_index *index)
 {
     static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
     size_t len = strlen(index->path) + 16;
@@ -162,6 +212,7 @@ remove_files(const struct search_index *index)
         (void)remove(path);
     }
     free(path);
+    (void)!remove_segments(index, true);
 }
 
 int
@@ -191,11 +242,11 @@ index_file_result(struct search_index *index, int code)
         code = try_open(index, &is_new);
         if (code == SQLITE_OK)
             return SEARCH_LOST;
-    } else if (index->database && index->has_begun) {
+    } else if (index->database) {
         /* What was put since the last commit is not known to be whole. */
-        (void)sqlite3_exec(index->database, "ROLLBACK", NULL, NULL, NULL);
-        index->has_begun = false;
-        index->pending = 0;
+        if (index->has_begun)
+            (void)sqlite3_exec(index->database, "ROLLBACK", NULL, NULL, NULL);
+        forget_pending(index);
     }
     return SEARCH_FAILED;
 }

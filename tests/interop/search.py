@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import time
 import unicodedata
 import unittest
@@ -161,12 +162,26 @@ class Search(unittest.TestCase):
         self.find(client, "BODY", "captain")
         self.wait_until_indexed(office, 31)
         client.logout()
+        office.stop()
+        # Of each segment a piece from its middle, which is to be found in no file afterwards.
+        database = sqlite3.connect(office.folder / "data/index/index.db")
+        pieces = [data[len(data) // 2:][:40] for data, in database.execute("SELECT data FROM segments")]
+        database.close()
+        self.assertTrue(pieces and all(len(piece) == 40 for piece in pieces))
+        self.assertTrue(any(piece in self.index_octets(office) for piece in pieces))
+        office.start()
+        self.wait_until_indexed(office, 31)  # it has opened what it has
         office.tool("user", "remove", ALICE)
         self.assertTrue(wait_for(lambda: self.counter(office, "index", "bodies") == 0))
         office.stop()
-        for file in (office.folder / "data/index").iterdir():
-            self.assertNotIn(b"singularword", file.read_bytes().lower())
+        octets = self.index_octets(office)
+        self.assertFalse(any(piece in octets for piece in pieces))
+        self.assertNotIn(b"singularword", octets.lower())
         office.start()
+
+    @staticmethod
+    def index_octets(office):
+        return b"".join(file.read_bytes() for file in (office.folder / "data/index").iterdir())
 
     def test_without_an_index_messages_are_read(self):
         chance = random.Random(9)

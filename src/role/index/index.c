@@ -15,7 +15,8 @@ enum {
     PATH_BYTES_MAX = 4096,
     COMMIT_MS = 2000,             /* after a change */
     REST_MS = 1500,               /* after the last note: SQLite is closed until the next */
-    COMMIT_BYTES_MAX = 8 << 20,   /* of texts: then at once */
+    COMMIT_BYTES_MAX = 16 << 20,  /* of texts: then at once */
+    TEND_MS = 1,                  /* between pieces of work that nobody waits for */
     RETAIN_BYTES_MAX = 512 << 20, /* numbers of bodies of one account */
     FIND_PAGE = 8000,
     FOUND_MAX = 3000000, /* of one search: what the channel can hold */
@@ -26,8 +27,8 @@ struct index_role {
     struct search_index *index;
     struct host_channel *store;
     struct note_ledger ledger;
-    struct host_timer *commit_timer, *rest_timer;
-    bool is_started, is_commit_due;
+    struct host_timer *commit_timer, *rest_timer, *tend_timer;
+    bool is_started, is_commit_due, is_tending;
     struct arena note_arena;
     struct buffer note;
     struct search_stats search_stats; /* when it was closed last */
@@ -81,6 +82,29 @@ settle(struct index_role *role, enum search_result result)
 }
 
 static void
+tend_soon(struct index_role *role)
+{
+    role->is_tending = true;
+    host_timer_set(role->tend_timer,
+                   instant_after(host_now(role->start.host), duration_ms(TEND_MS)));
+}
+
+/* A piece of work, then whoever waits has a turn. */
+static void
+tend(void *context)
+{
+    struct index_role *role = context;
+    bool is_done = true;
+
+    role->is_tending = false;
+    if (!role->index)
+        return;
+    settle(role, search_index_tend(role->index, &is_done));
+    if (!is_done)
+        tend_soon(role);
+}
+
+static void
 commit(void *context)
 {
     struct index_role *role = context;
@@ -89,6 +113,8 @@ commit(void *context)
     if (!role->index)
         return;
     settle(role, search_index_commit(role->index));
+    if (!role->is_tending)
+        tend_soon(role);
 }
 
 static void
@@ -136,7 +162,13 @@ rest(void *context)
 
     if (!role->index)
         return;
-    commit(role);
+    if (role->is_commit_due)
+        commit(role);
+    if (role->is_tending) {
+        host_timer_set(role->rest_timer,
+                       instant_after(host_now(role->start.host), duration_ms(REST_MS)));
+        return;
+    }
     (void)!search_index_stats(role->index, &role->search_stats);
     search_index_close(&role->index);
     arena_finish(&role->note_arena);
@@ -445,6 +477,7 @@ role_start(void *state)
 
     role->commit_timer = host_timer_open(role->start.host, commit, role);
     role->rest_timer = host_timer_open(role->start.host, rest, role);
+    role->tend_timer = host_timer_open(role->start.host, tend, role);
     role->is_started = true;
     if (role->store)
         host_channel_pause(role->store, false);
@@ -467,7 +500,7 @@ role_stats(void *state, struct role_stats *stats)
     if (role->index)
         (void)!search_index_stats(role->index, &search);
     role_stats_add(stats, "bodies", search.bodies);
-    role_stats_add(stats, "texts", search.texts);
+    role_stats_add(stats, "segments", search.segments);
     role_stats_add(stats, "file_bytes", search.file_octets);
     role_stats_add(stats, "put", role->puts);
     role_stats_add(stats, "searches", role->finds);
@@ -494,6 +527,7 @@ role_close(void *state)
     search_index_close(&role->index);
     host_timer_close(&role->commit_timer);
     host_timer_close(&role->rest_timer);
+    host_timer_close(&role->tend_timer);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note);
     free(role);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char path[200];
 
@@ -49,4 +50,32 @@ folder_damage(const char *folder, const char *name, long offset, int count)
     for (int i = 0; i < count; i++)
         (void)fputc(0xA5, file);
     (void)fclose(file);
+}
+
+char *
+folder_copy(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    char from_name[600], to_name[600], *copy = NULL;
+
+    assert(dir);
+    snprintf(to_name, sizeof(to_name), "%s-copy", folder);
+    int made = mkdir(to_name, 0700);
+    copy = strdup(to_name);
+    assert(made == 0 && copy);
+    while ((entry = readdir(dir))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(from_name, sizeof(from_name), "%s/%s", folder, entry->d_name);
+        snprintf(to_name, sizeof(to_name), "%s/%s", copy, entry->d_name);
+        FILE *from = fopen(from_name, "r"), *to = fopen(to_name, "w");
+        assert(from && to);
+        for (int octet; (octet = fgetc(from)) != EOF;)
+            (void)fputc(octet, to);
+        (void)fclose(from);
+        (void)fclose(to);
+    }
+    closedir(dir);
+    return copy;
 }

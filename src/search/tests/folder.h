@@ -9,5 +9,7 @@ const char *folder_make(void);
 void folder_remove(const char *path);
 /* Overwrites `count` octets of a file in it, from `offset` on. */
 void folder_damage(const char *path, const char *name, long offset, int count);
+/* A copy of it beside it, as it is at this moment; the name is for the caller to free. */
+char *folder_copy(const char *folder);
 
 #endif

@@ -1,164 +1,159 @@
 /* SPDX-License-Identifier: ISC */
 #include "search/gram.h"
-#include "search/tokens.h"
+#include "search/key.h"
 #include "text/tests/check.h"
+#include "text/utf8.h"
 
 #include <stdlib.h>
 
+enum { TERMS_MAX = SEARCH_SOUGHT_MAX };
+
+/* "kind characters at|" */
 static void
-expect_grams(struct gram_set *set, const char *text, const char *expected)
+put_gram(struct buffer *out, uint64_t key, uint32_t at)
 {
-    struct gram_walk walk = {.text = slice_of_string(text)};
+    static const char kinds[] = "nwbp";
+    uint64_t kind = key >> GRAM_KIND_SHIFT, rest = key & ((UINT64_C(1) << GRAM_KIND_SHIFT) - 1);
+
+    buffer_put_byte(out, (uint8_t)kinds[kind]);
+    if (kind == GRAM_WIDE)
+        utf8_put(out, (uint32_t)rest);
+    for (unsigned i = 0; kind != GRAM_WIDE && i < GRAM_CHARACTERS; i++) {
+        uint32_t character = rest >> (GRAM_CHARACTERS - 1 - i) * GRAM_BITS & ((1 << GRAM_BITS) - 1);
+        if (character)
+            utf8_put(out, character);
+    }
+    buffer_put_decimal(out, at);
+    buffer_put_byte(out, '|');
+}
+
+static void
+expect_grams(const char *text, const char *expected)
+{
+    struct gram_walk walk;
     struct buffer out;
-    struct slice gram;
+    struct gram gram;
 
     buffer_init(&out, 1000);
-    gram_set_clear(set);
-    while (gram_next(&walk, set, &gram)) {
-        buffer_put(&out, gram);
-        buffer_put_byte(&out, '|');
-    }
+    gram_walk_init(&walk, slice_of_string(text));
+    while (gram_next(&walk, &gram))
+        put_gram(&out, gram.key, gram.at);
     assert_slice(buffer_slice(&out), slice_of_string(expected));
     buffer_finish(&out);
 }
 
 static void
-words_are_cut_to_whole_characters(void **state)
+narrow_characters_come_in_threes_and_wide_ones_alone(void **state)
 {
-    struct gram_walk walk = {.text = SLICE("ab abc abcd,ABCDE abcd\xC3\xA9 x@example "
-                                           "0123456789012345678901é2 去中国旅 去中")};
-    static const char *const words[] = {
-        "abcd", "ABCDE", "abcdé", "example", "0123456789012345678901é", "去中国旅"};
-    struct gram_set set;
-    struct slice word;
-    size_t count = 0;
+    (void)state;
+    expect_grams("", "");
+    expect_grams("A", "nA0|");
+    expect_grams("AB", "nAB0|nB1|");
+    expect_grams("ABCD", "nABC0|nBCD1|nCD2|nD3|");
+    expect_grams("AAAA", "nAAA0|nAAA1|nAA2|nA3|");
+    expect_grams("去中国", "w去0|w中3|w国6|");
+    expect_grams("\U0001F600A", "w\U0001F6000|nA4|bA4|");
+    expect_grams("A去BCD", "nA0|w去1|nBCD4|bBC4|bB4|nCD5|nD6|");
+    expect_grams("去B去", "w去0|nB3|bB3|w去4|");
+    expect_grams("ÀÉÎÕ", "nÀÉÎ0|nÉÎÕ2|nÎÕ4|nÕ6|");
+}
+
+/* What is no UTF-8, to its last octet: grams of whatever it is, and nothing read behind it. */
+static void
+octets_that_are_no_characters_do_no_harm(void **state)
+{
+    static const char *const texts[] = {"\xFF", "A\xE4\xB8", "\xF0\x9F\x98", "\x80\xC3", "\xC3"};
+    struct gram_term *terms = calloc(TERMS_MAX, sizeof(*terms));
 
     (void)state;
-    gram_set_init(&set);
-    for (; word_next(&walk, &set, &word); count++) {
-        assert_true(count < COUNT_OF(words));
-        assert_slice(word, slice_of_string(words[count]));
-        assert_true(word_is_beginning(word));
+    assert_non_null(terms);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        size_t len = strlen(texts[i]);
+        char *copy = malloc(len); /* its end is watched */
+        struct gram_walk walk;
+        struct gram gram;
+        assert_non_null(copy);
+        memcpy(copy, texts[i], len);
+        gram_walk_init(&walk, slice_of(copy, len));
+        while (gram_next(&walk, &gram))
+            assert_in_range(gram.at, 0, len - 1);
+        assert_in_range(gram_plan(slice_of(copy, len), terms), 1, len);
+        free(copy);
     }
-    assert_int_equal(count, COUNT_OF(words));
-    assert_false(word_is_beginning(SLICE("abc")));
-    assert_false(word_is_beginning(SLICE("ab cd")));
-    assert_false(word_is_beginning(SLICE("0123456789012345678901234")));
-    gram_set_finish(&set);
+    free(terms);
 }
 
 static void
-a_text_has_its_grams_once(void **state)
+note_present(void *context, uint64_t key)
 {
-    struct gram_set set;
-
-    (void)state;
-    gram_set_init(&set);
-    expect_grams(&set, "", "");
-    expect_grams(&set, "a", "a|");
-    expect_grams(&set, "ab", "ab|b|");
-    expect_grams(&set, "abcd", "abc|bcd|cd|d|");
-    expect_grams(&set, "aaaaaa", "aaa|aa|a|");
-    expect_grams(&set, "ababab", "aba|bab|ab|b|");
-    expect_grams(&set, "去中国旅", "去中国|中国旅|国旅|旅|");
-    expect_grams(&set, "é\U0001F600a", "é\U0001F600a|\U0001F600a|a|");
-    gram_set_finish(&set);
-}
-
-/* More than the set has places for at first. */
-static void
-a_set_grows(void **state)
-{
-    static uint8_t text[20000];
-    struct gram_walk walk = {.text = slice_of(text, sizeof(text))};
-    struct gram_set set;
-    struct slice gram;
-    size_t count = 0;
-
-    (void)state;
-    gram_set_init(&set);
-    for (size_t i = 0; i + 1 < sizeof(text); i += 2) {
-        text[i] = (uint8_t)('a' + i / 2 % 26);
-        text[i + 1] = (uint8_t)('a' + i / 52 % 26);
-    }
-    while (gram_next(&walk, &set, &gram))
-        count++;
-    assert_int_equal(count, set.count);
-    assert_in_range(count, 1000, sizeof(text));
-    walk.at = 0;
-    assert_false(gram_next(&walk, &set, &gram));
-    gram_set_finish(&set);
+    put_gram(context, key, 0);
 }
 
 static void
-the_rarest_grams_are_chosen(void **state)
+each_narrow_character_is_told_once(void **state)
 {
-    struct gram_counts *counts = calloc(1, sizeof(*counts));
-    struct gram_set set;
-    struct slice grams[2];
-
-    (void)state;
-    assert_non_null(counts);
-    gram_set_init(&set);
-    gram_counts_add(counts, &set, SLICE("the mail"));
-    gram_counts_add(counts, &set, SLICE("the letter"));
-    gram_counts_add(counts, &set, SLICE("the let"));
-    assert_int_equal(gram_choose(counts, SLICE("the let"), grams, 2), 2);
-    assert_slice(grams[0], SLICE("e l"));
-    assert_slice(grams[1], SLICE(" le"));
-    assert_int_equal(gram_choose(counts, SLICE("the letters"), grams, 2), 2);
-    assert_slice(grams[0], SLICE("ers"));
-    assert_slice(grams[1], SLICE("ett"));
-    assert_int_equal(gram_choose(counts, SLICE("xxxxx"), grams, 2), 1);
-    gram_set_finish(&set);
-    free(counts);
-}
-
-static void
-characters_are_counted(void **state)
-{
-    (void)state;
-    assert_int_equal(gram_characters(SLICE(""), 4), 0);
-    assert_int_equal(gram_characters(SLICE("中国"), 4), 2);
-    assert_int_equal(gram_characters(SLICE("abcdef"), 4), 4);
-    assert_int_equal(gram_characters(SLICE("abcdef"), SIZE_MAX), 6);
-}
-
-static void
-expressions_are_quoted(void **state)
-{
-    struct gram_counts *counts = calloc(1, sizeof(*counts));
     struct buffer out;
-    bool is_exact;
 
     (void)state;
-    assert_non_null(counts);
     buffer_init(&out, 1000);
-    tokens_put_query(&out, counts, 0x1F, SLICE("A\""), false, &is_exact);
-    assert_slice(buffer_slice(&out), SLICE("\"1f:A\"\"\" *"));
-    assert_true(is_exact);
-    buffer_clear(&out);
-    tokens_put_query(&out, counts, 0, SLICE("ABCD"), true, &is_exact);
-    assert_slice(buffer_slice(&out),
-                 SLICE("(\"0:ABC\" AND \"0:BCD\") OR (\"0;ABC\" AND \"0;BCD\")"));
-    assert_false(is_exact);
-    buffer_clear(&out);
-    tokens_put_document(&out, 16, SLICE("HEAD"), SLICE("BODY"));
-    assert_slice(buffer_slice(&out), SLICE("10\1BODY\2HEAD"));
+    gram_present(SLICE("BANANA 去é"), note_present, &out);
+    assert_slice(buffer_slice(&out), SLICE("p 0|pA0|pB0|pN0|pé0|"));
     buffer_finish(&out);
-    free(counts);
+}
+
+/* Terms; "+" behind those that have a stretch of keys. */
+static void
+expect_plan(const char *text, const char *expected)
+{
+    struct gram_term *terms = calloc(TERMS_MAX, sizeof(*terms));
+    struct buffer out;
+
+    assert_non_null(terms);
+    buffer_init(&out, 1000);
+    size_t count = gram_plan(slice_of_string(text), terms);
+    for (size_t i = 0; i < count; i++) {
+        put_gram(&out, terms[i].low, terms[i].at);
+        if (terms[i].high != terms[i].low + 1)
+            buffer_put_byte(&out, '+');
+    }
+    assert_slice(buffer_slice(&out), slice_of_string(expected));
+    buffer_finish(&out);
+    free(terms);
+}
+
+static void
+a_sought_text_is_covered(void **state)
+{
+    (void)state;
+    expect_plan("", "");
+    expect_plan("A", "pA0|");
+    expect_plan("AB", "nAB0|+");
+    expect_plan("ABC", "nABC0|");
+    expect_plan("ABCD", "nABC0|nBCD1|");
+    expect_plan("ABCDE", "nABC0|nCDE2|");
+    expect_plan("ABCDEF", "nABC0|nDEF3|");
+    expect_plan("ABCDEFG", "nABC0|nDEF3|nEFG4|");
+    expect_plan("去", "w去0|");
+    expect_plan("去中", "w去0|w中3|");
+    expect_plan("A去", "nA0|w去1|");
+    expect_plan("AB去", "nAB0|w去2|");
+    expect_plan("ABC去", "nABC0|w去3|");
+    expect_plan("去A", "w去0|bA3|");
+    expect_plan("去AB", "w去0|bAB3|");
+    expect_plan("去ABC", "w去0|nABC3|");
+    expect_plan("去ABCD", "w去0|nABC3|nBCD4|");
+    expect_plan("去A去BC", "w去0|nA3|w去4|bBC7|");
+    expect_plan("ABCD去E", "nABC0|nBCD1|w去4|bE7|");
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_cut_to_whole_characters),
-        cmocka_unit_test(a_text_has_its_grams_once),
-        cmocka_unit_test(a_set_grows),
-        cmocka_unit_test(the_rarest_grams_are_chosen),
-        cmocka_unit_test(characters_are_counted),
-        cmocka_unit_test(expressions_are_quoted),
+        cmocka_unit_test(narrow_characters_come_in_threes_and_wide_ones_alone),
+        cmocka_unit_test(octets_that_are_no_characters_do_no_harm),
+        cmocka_unit_test(each_narrow_character_is_told_once),
+        cmocka_unit_test(a_sought_text_is_covered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,21 @@ count(void *context, uint64_t body)
     return true;
 }
 
+/* What happens between two messages, as the length of a line has it: nothing, a segment, segments
+ * that become one. */
+static void
+pass_time(size_t len)
+{
+    bool is_done = len % 11 != 0;
+
+    if (len % 5 == 0)
+        assert(search_index_commit(the_index) == SEARCH_OK);
+    while (!is_done)
+        assert(search_index_tend(the_index, &is_done) == SEARCH_OK);
+}
+
 /* The first line is what is sought, the others are bodies (and heads, by turns): as many are found
- * as have it, whatever octets it has. */
+ * as have it, whatever octets it has. At the end all of them go. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -72,6 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         expected[SEARCH_IN_TEXT] += has;
         assert(search_index_put(the_index, accounts, ++bodies, is_head ? text : none,
                                 is_head ? none : text) == SEARCH_OK);
+        pass_time(end);
     }
     for (int scope = SEARCH_IN_BODY; scope <= SEARCH_IN_TEXT; scope++) {
         assert(search_index_find(the_index, accounts, (enum search_scope)scope, wanted, count,
@@ -81,6 +95,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     /* The octets as they are, as a process that lies would send them. */
     assert(search_index_find(the_index, accounts, SEARCH_IN_TEXT, slice_of(data, len), count,
                              &found[0]) == SEARCH_OK);
+    assert(search_index_retain(the_index, accounts, NULL, 0) == SEARCH_OK);
+    found[0] = 0;
+    assert(search_index_find(the_index, accounts, SEARCH_IN_TEXT, SLICE(""), count, &found[0]) ==
+           SEARCH_OK);
+    assert(found[0] == 0);
     buffer_finish(&sought);
     buffer_finish(&key);
     return 0;

@@ -4,6 +4,7 @@
 #include "search/tests/folder.h"
 #include "text/tests/check.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -186,6 +187,37 @@ beginnings_and_insides_of_words_are_found_once(void **state)
 }
 
 static void
+tend(struct world *world)
+{
+    for (bool is_done = false; !is_done;)
+        assert_int_equal(search_index_tend(world->index, &is_done), SEARCH_OK);
+}
+
+static struct search_stats
+stats_of(struct world *world)
+{
+    struct search_stats stats;
+
+    assert_int_equal(search_index_stats(world->index, &stats), SEARCH_OK);
+    return stats;
+}
+
+/* How many files of segments there are. */
+static size_t
+count_files(struct world *world)
+{
+    char pattern[300];
+    glob_t names;
+
+    snprintf(pattern, sizeof(pattern), "%s/*.segment", world->folder);
+    if (glob(pattern, 0, NULL, &names) != 0)
+        return 0;
+    size_t count = names.gl_pathc;
+    globfree(&names);
+    return count;
+}
+
+static void
 accounts_are_apart(void **state)
 {
     struct world *world = *state;
@@ -193,27 +225,189 @@ accounts_are_apart(void **state)
 
     put(world, 1, 10, "", "shared secret");
     put(world, 2, 11, "", "own secret");
+    put(world, 1, 12, "", "another one");
     assert_string_equal(find(world, 1, SEARCH_IN_BODY, "secret"), "10 ");
     assert_string_equal(find(world, 2, SEARCH_IN_BODY, "secret"), "11 ");
     assert_string_equal(find(world, 0x12, SEARCH_IN_BODY, "secret"), "");
-    /* a body that another account has needs no second text */
-    assert_int_equal(search_index_offer(world->index, 2, 10, &is_there), SEARCH_OK);
+    assert_int_equal(search_index_offer(world->index, 1, 10, &is_there), SEARCH_OK);
     assert_true(is_there);
-    assert_string_equal(find(world, 2, SEARCH_IN_BODY, "secret"), "10 11 ");
-    assert_int_equal(search_index_offer(world->index, 2, 12, &is_there), SEARCH_OK);
+    assert_int_equal(search_index_offer(world->index, 2, 10, &is_there), SEARCH_OK);
     assert_false(is_there);
-    struct search_stats stats;
-    assert_int_equal(search_index_stats(world->index, &stats), SEARCH_OK);
-    assert_int_equal(stats.bodies, 3);
-    assert_int_equal(stats.texts, 2);
-    /* the text stays as long as anybody has it */
-    assert_int_equal(search_index_remove(world->index, 1, 10), SEARCH_OK);
+    put(world, 2, 10, "", "shared secret");
+    put(world, 2, 10, "", "it is there already");
+    assert_string_equal(find(world, 2, SEARCH_IN_BODY, "secret"), "10 11 ");
+    assert_string_equal(find(world, 2, SEARCH_IN_BODY, "already"), "");
+    assert_int_equal(stats_of(world).bodies, 4);
+    assert_int_equal(search_index_retain(world->index, 1, NULL, 0), SEARCH_OK);
     assert_string_equal(find(world, 1, SEARCH_IN_BODY, "secret"), "");
     assert_string_equal(find(world, 2, SEARCH_IN_BODY, "shared"), "10 ");
-    assert_int_equal(search_index_remove(world->index, 2, 10), SEARCH_OK);
-    assert_int_equal(search_index_remove(world->index, 2, 10), SEARCH_OK);
-    assert_int_equal(search_index_stats(world->index, &stats), SEARCH_OK);
-    assert_int_equal(stats.texts, 1);
+    assert_int_equal(stats_of(world).bodies, 2);
+}
+
+/* In a few segments, then in one; each is found once, in its account, removed ones nowhere. */
+static void
+many_segments_become_few(void **state)
+{
+    struct world *world = *state;
+    char text[60];
+
+    for (uint64_t i = 1; i <= 200; i++) {
+        snprintf(text, sizeof(text), "letter number %u, 中%u", (unsigned)i, (unsigned)i % 7);
+        put(world, 1 + i % 2, i, "Subject: none", text);
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    }
+    assert_int_equal(stats_of(world).segments, 200);
+    tend(world);
+    assert_in_range(stats_of(world).segments, 2, 20);
+    find(world, 1, SEARCH_IN_BODY, "letter");
+    assert_int_equal(world->found_count, 100);
+    assert_string_equal(find(world, 2, SEARCH_IN_BODY, "number 77,"), "77 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "number 77,"), "");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "18, 中4"), "18 ");
+    assert_int_equal(search_index_retain(world->index, 1, (const uint64_t[]){18, 200}, 2),
+                     SEARCH_OK);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "18 200 ");
+    tend(world);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "18 200 ");
+    /* one that comes back is found again, once */
+    put(world, 1, 20, "", "letter that came back");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "18 20 200 ");
+    assert_int_equal(search_index_retain(world->index, 1, (const uint64_t[]){20}, 1), SEARCH_OK);
+    tend(world);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, ""), "20 ");
+    find(world, 2, SEARCH_IN_BODY, "letter");
+    assert_int_equal(world->found_count, 100);
+}
+
+static void
+seven_segments_stay_and_eight_become_one(void **state)
+{
+    struct world *world = *state;
+
+    for (uint64_t i = 1; i <= 8; i++) {
+        put(world, 1, i, "", "letter");
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+        tend(world);
+        assert_int_equal(stats_of(world).segments, i < 8 ? i : 1);
+    }
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "1 2 3 4 5 6 7 8 ");
+}
+
+/* More than SQLite takes at once. */
+static void
+files_take_whatever_is_written(void **state)
+{
+    static uint8_t octets[300001];
+    struct world *world = *state;
+    struct index_file file;
+
+    assert_int_equal(index_file_create(world->index, 77, &file), SQLITE_OK);
+    assert_int_equal(index_file_append(&file, slice_of(octets, sizeof(octets))), SQLITE_OK);
+    assert_int_equal(index_file_append(&file, slice_of(octets, 1)), SQLITE_OK);
+    assert_int_equal(index_file_sync(&file), SQLITE_OK);
+    assert_int_equal(file.octets, sizeof(octets) + 1);
+    index_file_finish(&file);
+    index_file_finish(&file);
+    assert_int_equal(count_files(world), 1);
+    index_file_remove(world->index, 77);
+    assert_int_equal(count_files(world), 0);
+}
+
+/* Text that hardly repeats itself, so that its grams need a file. */
+static void
+put_much(struct world *world, uint64_t account, uint64_t body, const char *end)
+{
+    static char text[400000];
+    uint64_t random = body * 2 + 1;
+    size_t len = strlen(end);
+
+    for (size_t i = 0; i < sizeof(text); i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        text[i] = (char)('a' + (random >> 33) % 26);
+    }
+    memcpy(text + sizeof(text) - 1 - len, end, len);
+    text[sizeof(text) - 1] = '\0';
+    put(world, account, body, "", text);
+}
+
+static void
+large_segments_are_files(void **state)
+{
+    struct world *world = *state;
+
+    put(world, 1, 1, "", "small");
+    assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    assert_int_equal(count_files(world), 0);
+    for (uint64_t i = 2; i <= 10; i++) {
+        put_much(world, 1, i, i % 2 ? "odd and marked" : "even and marked");
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    }
+    assert_int_equal(count_files(world), 9);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "even and mark"), "2 4 6 8 10 ");
+    tend(world);
+    assert_int_equal(count_files(world), stats_of(world).segments);
+    assert_in_range(count_files(world), 1, 2);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "even and mark"), "2 4 6 8 10 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "small"), "1 ");
+    assert_int_equal(search_index_retain(world->index, 1, NULL, 0), SEARCH_OK);
+    assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    assert_int_equal(count_files(world), 0);
+}
+
+/* The process is killed (nothing is closed) while segments become one, and before a commit. */
+static void
+what_was_not_committed_is_forgotten_and_its_files_go(void **state)
+{
+    struct world *world = *state;
+    struct search_index *killed = world->index;
+    bool is_done;
+
+    for (uint64_t i = 1; i <= 9; i++) {
+        put_much(world, 1, i, "marked");
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    }
+    assert_int_equal(search_index_tend(world->index, &is_done), SEARCH_OK);
+    assert_false(is_done);
+    put_much(world, 1, 10, "marked");
+    find(world, 1, SEARCH_IN_BODY, "marked"); /* makes a segment of it */
+    assert_int_equal(count_files(world), 11);
+    /* SQLite lets nobody else in while it lives: another folder has what would be left. */
+    const char *folder = world->folder;
+    char *copy = folder_copy(folder);
+    world->folder = copy;
+    world->index = open_index(copy, false);
+    assert_int_equal(count_files(world), 9);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "marked"), "1 2 3 4 5 6 7 8 9 ");
+    tend(world);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "marked"), "1 2 3 4 5 6 7 8 9 ");
+    search_index_close(&world->index);
+    folder_remove(copy);
+    free(copy);
+    world->folder = folder;
+    world->index = killed;
+}
+
+static void
+more_than_memory_is_for_becomes_a_segment(void **state)
+{
+    struct world *world = *state;
+    struct buffer key;
+
+    buffer_init(&key, SEARCH_BODY_MAX);
+    while (buffer_len(&key) < SEARCH_BODY_MAX)
+        buffer_put_text(&key, "ABCD");
+    size_t most = GATHER_OCTETS_MAX / (SEARCH_BODY_MAX + 2);
+    for (uint64_t i = 1; i <= most; i++)
+        assert_int_equal(search_index_put(world->index, 1, i, SLICE(""), buffer_slice(&key)),
+                         SEARCH_OK);
+    assert_int_equal(stats_of(world).segments, 0);
+    assert_int_equal(search_index_put(world->index, 1, 100, SLICE(""), buffer_slice(&key)),
+                     SEARCH_OK);
+    assert_int_equal(stats_of(world).segments, 1);
+    buffer_finish(&key);
+    find(world, 1, SEARCH_IN_BODY, "dabcdab");
+    assert_int_equal(world->found_count, most + 1);
+    assert_int_equal(stats_of(world).segments, 2);
 }
 
 static void
@@ -286,27 +480,6 @@ long_texts_are_cut_at_their_limit(void **state)
 }
 
 static void
-texts_come_back_as_they_were_put(void **state)
-{
-    static uint8_t long_text[100000];
-    struct world *world = *state;
-    struct index_text text;
-
-    for (size_t i = 0; i < sizeof(long_text); i++)
-        long_text[i] = (uint8_t)(i * i % 251);
-    for (size_t len = 0; len <= sizeof(long_text); len = len * 3 + 1) {
-        struct slice all = slice_of(long_text, len);
-        assert_int_equal(index_text_put(world->index, len + 1, slice_first(all, len / 3),
-                                        slice_skip(all, len / 3)),
-                         SQLITE_OK);
-        assert_int_equal(index_text_find(world->index, len + 1, &text), SQLITE_OK);
-        assert_slice(text.head, slice_first(all, len / 3));
-        assert_slice(text.body, slice_skip(all, len / 3));
-    }
-    assert_int_equal(index_text_find(world->index, 999, &text), SQLITE_DONE);
-}
-
-static void
 a_damaged_index_begins_anew(void **state)
 {
     struct world *world = *state;
@@ -324,8 +497,8 @@ a_damaged_index_begins_anew(void **state)
     for (uint64_t i = 1; i <= 3000; i++)
         put(world, 1, i, "Subject: none", "letter");
     search_index_close(&world->index);
-    /* all pages but the first two: met when something is asked or when it is opened */
-    folder_damage(world->folder, "index.db", 2 * 8192, 60 * 8192);
+    /* all pages but the first: met when something is asked or when it is opened */
+    folder_damage(world->folder, "index.db", 8192, 60 * 8192);
     struct buffer why;
     bool is_new = false;
     buffer_init(&why, 1000);
@@ -339,6 +512,35 @@ a_damaged_index_begins_anew(void **state)
     world->found_count = 0;
     put(world, 1, 1, "", "again");
     assert_string_equal(find(world, 1, SEARCH_IN_BODY, "again"), "1 ");
+}
+
+/* Something is wrong with a file of a segment: met when it is looked into. */
+static void
+a_damaged_segment_is_met(void **state)
+{
+    struct world *world = *state;
+
+    for (int way = 0; way < 3; way++) {
+        put_much(world, 1, 1, "marked");
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+        char name[300];
+        glob_t names;
+        snprintf(name, sizeof(name), "%s/*.segment", world->folder);
+        assert_int_equal(glob(name, 0, NULL, &names), 0);
+        assert_int_equal(names.gl_pathc, 1);
+        if (way == 0)
+            folder_damage(world->folder, strrchr(names.gl_pathv[0], '/') + 1, 0, 1 << 18);
+        else if (way == 1)
+            assert_int_equal(remove(names.gl_pathv[0]), 0);
+        else
+            fclose(fopen(names.gl_pathv[0], "w")); /* it is empty */
+        globfree(&names);
+        assert_int_equal(
+            search_index_find(world->index, 1, SEARCH_IN_BODY, SLICE("AAAB"), on_found, world),
+            SEARCH_LOST);
+        assert_int_equal(count_files(world), 0);
+        assert_string_equal(find(world, 1, SEARCH_IN_BODY, ""), "");
+    }
 }
 
 static void
@@ -379,11 +581,17 @@ main(void)
         TEST(substrings_are_found_in_bodies_and_texts),
         TEST(beginnings_and_insides_of_words_are_found_once),
         TEST(accounts_are_apart),
+        TEST(many_segments_become_few),
+        TEST(seven_segments_stay_and_eight_become_one),
+        TEST(files_take_whatever_is_written),
+        TEST(large_segments_are_files),
+        TEST(what_was_not_committed_is_forgotten_and_its_files_go),
+        TEST(more_than_memory_is_for_becomes_a_segment),
         TEST(bodies_that_went_are_taken_out),
         TEST(positions_and_texts_outlive_the_process),
         TEST(long_texts_are_cut_at_their_limit),
-        TEST(texts_come_back_as_they_were_put),
         TEST(a_damaged_index_begins_anew),
+        TEST(a_damaged_segment_is_met),
         TEST(another_version_is_made_anew),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
     };

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/* A segment: the grams of some of an account's messages and where they stand, written once. Private
+ * to the room.
+ *
+ *     blocks    entries by rising key, 32 KiB and a hash: key, octets, places by rising place
+ *     table     of each block the first key and place, where it is, how long
+ *     bodies    of each message its number and the places that are its
+ *     foot      how long these are, their hashes
+ *
+ * Places count the octets of all texts of the account, with one between two texts that is no
+ * text's; a segment's begin at 0. */
+#ifndef SEARCH_SEGMENT_H
+#define SEARCH_SEGMENT_H
+
+#include "base/buffer.h"
+
+enum {
+    SEGMENT_BLOCK_OCTETS = 32 << 10,
+    SEGMENT_CHUNK_OCTETS = 4 << 10, /* of places, in an entry */
+    SEGMENT_FOOT_OCTETS = 64,
+};
+#define SEGMENT_PLACES_MAX (UINT32_MAX - 1)
+
+struct segment_body {
+    uint64_t body;
+    uint32_t start, body_start, end; /* the header's text, the body's, the next message's */
+};
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+struct segment_writer {
+    struct buffer out; /* what nobody has taken yet: the caller takes it from the front */
+    struct buffer table, bodies;
+    uint8_t block[SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS];
+    size_t block_len;
+    uint64_t block_key, table_key, key_of_row_before;
+    uint8_t chunk[SEGMENT_CHUNK_OCTETS];
+    size_t chunk_len;
+    uint64_t chunk_key;
+    uint32_t chunk_last, chunk_first, block_first;
+    uint64_t blocks_len, block_count, body_count, last_body;
+    uint32_t bodies_end;
+};
+/* In the caller's memory. */
+void segment_writer_init(struct segment_writer *writer);
+void segment_writer_finish(struct segment_writer *writer);
+/* By rising key, and for each by rising place. */
+void segment_put_place(struct segment_writer *writer, uint64_t key, uint32_t place);
+/* By rising places. */
+void segment_put_body(struct segment_writer *writer, const struct segment_body *body);
+/* Puts what is behind the blocks: nothing can be put any more. */
+void segment_end(struct segment_writer *writer);
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Where octets come from: false when they cannot be had. */
+struct segment_source {
+    bool (*read)(void *context, uint64_t offset, void *to, size_t len);
+    void *context;
+    uint64_t octets;
+};
+
+struct segment_block {
+    uint64_t key; /* of its first entry */
+    uint64_t offset;
+    uint32_t first; /* place of its first entry */
+    uint32_t len;
+};
+
+struct segment {
+    struct segment_source source;
+    struct segment_block *blocks; /* owned */
+    size_t block_count, body_count;
+    uint64_t bodies_offset, bodies_len, bodies_hash;
+    struct segment_body *bodies; /* owned; NULL until segment_read_bodies */
+    uint32_t *nearby; /* owned: of each stretch of places, the first body that ends behind it */
+    size_t nearby_count;
+};
+/* Reads foot and table. False when the octets are not there or are not what was written. */
+MUST_USE bool segment_open(struct segment *segment, struct segment_source source);
+void segment_close(struct segment *segment);
+MUST_USE bool segment_read_bodies(struct segment *segment);
+/* The number among `bodies` of the one that a place is in; body_count when it is in none. */
+size_t segment_body_of(const struct segment *segment, uint32_t place);
+
+/* Goes over the places of the keys in a stretch. */
+struct segment_cursor {
+    struct segment *segment; /* borrowed */
+    uint64_t low, high;
+    size_t block;    /* at hand; SIZE_MAX: none yet */
+    uint8_t *octets; /* owned: the block's */
+    size_t len, at;
+    uint64_t entry_key;
+    uint32_t *places; /* owned: of the entry at hand */
+    size_t count, next;
+    uint64_t key; /* of these */
+    bool is_damaged;
+};
+void segment_cursor_open(struct segment_cursor *cursor, struct segment *segment, uint64_t low,
+                         uint64_t high);
+void segment_cursor_close(struct segment_cursor *cursor);
+/* Takes the next entry: `places`, `count`, `key`. False at the end, or with is_damaged. */
+MUST_USE bool segment_cursor_entry(struct segment_cursor *cursor);
+/* The same, of a cursor over one key; entries that end before `place` may be passed over. */
+MUST_USE bool segment_cursor_entry_from(struct segment_cursor *cursor, uint32_t place);
+/* How many blocks may have such entries: what reading them costs. */
+size_t segment_cursor_blocks(const struct segment_cursor *cursor);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/hash.h"
+#include "search/segment_private.h"
+
+#include <stdlib.h>
+
+enum { ROW_OCTETS_MIN = 3, BODY_OCTETS_MIN = 4, NEARBY_SHIFT = 12 };
+
+struct foot {
+    uint64_t magic, blocks_len, table_len, bodies_len, counts, table_hash, bodies_hash, foot_hash;
+};
+
+static bool
+read_part(const struct segment *segment, uint64_t offset, size_t len, uint8_t **ret_octets)
+{
+    uint8_t *octets = malloc(len ? len : 1);
+
+    if (!octets)
+        abort();
+    if (offset <= segment->source.octets && len <= segment->source.octets - offset &&
+        segment->source.read(segment->source.context, offset, octets, len)) {
+        *ret_octets = octets;
+        return true;
+    }
+    free(octets);
+    return false;
+}
+
+static bool
+take_table(struct segment *segment, struct slice table, uint64_t blocks_len)
+{
+    const uint8_t *at = table.at, *end = table.at + table.len;
+    uint64_t key = 0, more, first, len, offset = 0;
+
+    segment->blocks = calloc(segment->block_count + 1, sizeof(*segment->blocks));
+    if (!segment->blocks)
+        abort();
+    for (size_t i = 0; i < segment->block_count; i++) {
+        if (!varint_take(&at, end, &more) || !varint_take(&at, end, &first) ||
+            !varint_take(&at, end, &len) || first > UINT32_MAX ||
+            len > SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS)
+            return false;
+        key += more;
+        segment->blocks[i] = (struct segment_block){key, offset, (uint32_t)first, (uint32_t)len};
+        offset += len + SEGMENT_HASH_OCTETS;
+    }
+    return at == end && offset == blocks_len;
+}
+
+static bool
+take_foot(struct segment *segment, uint8_t *octets, struct foot *ret_foot)
+{
+    struct slice bytes = slice_of(octets, SEGMENT_FOOT_OCTETS - SEGMENT_HASH_OCTETS);
+    uint64_t numbers[SEGMENT_FOOT_OCTETS / 8] = {0};
+    uint64_t octets_left = segment->source.octets - SEGMENT_FOOT_OCTETS;
+
+    for (size_t i = 0; i < SEGMENT_FOOT_OCTETS; i++)
+        numbers[i / 8] |= (uint64_t)octets[i] << i % 8 * 8;
+    struct foot foot = {numbers[0], numbers[1], numbers[2], numbers[3],
+                        numbers[4], numbers[5], numbers[6], numbers[7]};
+    segment->block_count = foot.counts >> 32;
+    segment->body_count = foot.counts & UINT32_MAX;
+    if (foot.magic != SEGMENT_MAGIC || foot.foot_hash != hash64(bytes, SEGMENT_SEED) ||
+        foot.blocks_len > octets_left || foot.table_len > octets_left - foot.blocks_len ||
+        foot.bodies_len != octets_left - foot.blocks_len - foot.table_len ||
+        segment->block_count > foot.table_len / ROW_OCTETS_MIN ||
+        segment->body_count > foot.bodies_len / BODY_OCTETS_MIN)
+        return false;
+    *ret_foot = foot;
+    return true;
+}
+
+bool
+segment_open(struct segment *segment, struct segment_source source)
+{
+    uint8_t *octets;
+    struct foot foot;
+    bool is_good;
+
+    *segment = (struct segment){.source = source};
+    if (source.octets < SEGMENT_FOOT_OCTETS ||
+        !read_part(segment, source.octets - SEGMENT_FOOT_OCTETS, SEGMENT_FOOT_OCTETS, &octets))
+        return false;
+    is_good = take_foot(segment, octets, &foot);
+    free(octets);
+    if (!is_good || !read_part(segment, foot.blocks_len, foot.table_len, &octets))
+        return false;
+    struct slice table = slice_of(octets, foot.table_len);
+    is_good = foot.table_hash == hash64(table, SEGMENT_SEED) &&
+              take_table(segment, table, foot.blocks_len);
+    free(octets);
+    segment->bodies_offset = foot.blocks_len + foot.table_len;
+    segment->bodies_len = foot.bodies_len;
+    segment->bodies_hash = foot.bodies_hash;
+    if (!is_good)
+        segment_close(segment);
+    return is_good;
+}
+
+void
+segment_close(struct segment *segment)
+{
+    free(segment->blocks);
+    free(segment->bodies);
+    free(segment->nearby);
+    segment->blocks = NULL;
+    segment->bodies = NULL;
+    segment->nearby = NULL;
+}
+
+static bool
+take_body(const uint8_t **at, const uint8_t *end, struct segment_body *body)
+{
+    uint64_t number, gap, head, len;
+
+    if (!varint_take(at, end, &number) || !varint_take(at, end, &gap) ||
+        !varint_take(at, end, &head) || !varint_take(at, end, &len) || gap > UINT32_MAX ||
+        head > UINT32_MAX || len > UINT32_MAX || body->end + gap + head + len > UINT32_MAX)
+        return false;
+    body->body += number >> 1 ^ (number & 1 ? UINT64_MAX : 0);
+    body->start = body->end + (uint32_t)gap;
+    body->body_start = body->start + (uint32_t)head;
+    body->end = body->body_start + (uint32_t)len;
+    return true;
+}
+
+static void
+note_nearby(struct segment *segment, uint32_t end)
+{
+    size_t at = 0;
+
+    segment->nearby_count = ((size_t)end >> NEARBY_SHIFT) + 1;
+    segment->nearby = calloc(segment->nearby_count, sizeof(*segment->nearby));
+    if (!segment->nearby)
+        abort();
+    for (size_t i = 0; i < segment->nearby_count; i++) {
+        while (at < segment->body_count && segment->bodies[at].end <= i << NEARBY_SHIFT)
+            at++;
+        segment->nearby[i] = (uint32_t)at;
+    }
+}
+
+bool
+segment_read_bodies(struct segment *segment)
+{
+    struct segment_body body = {0};
+    uint8_t *octets;
+
+    if (segment->bodies)
+        return true;
+    if (!read_part(segment, segment->bodies_offset, segment->bodies_len, &octets))
+        return false;
+    bool is_good =
+        segment->bodies_hash == hash64(slice_of(octets, segment->bodies_len), SEGMENT_SEED);
+    const uint8_t *at = octets, *end = octets + segment->bodies_len;
+    segment->bodies = calloc(segment->body_count + 1, sizeof(*segment->bodies));
+    if (!segment->bodies)
+        abort();
+    for (size_t i = 0; i < segment->body_count && is_good; i++) {
+        is_good = take_body(&at, end, &body);
+        segment->bodies[i] = body;
+    }
+    free(octets);
+    if (is_good && at == end)
+        note_nearby(segment, body.end);
+    return is_good && at == end;
+}
+
+size_t
+segment_body_of(const struct segment *segment, uint32_t place)
+{
+    if (place >> NEARBY_SHIFT >= segment->nearby_count)
+        return segment->body_count;
+    size_t at = segment->nearby[place >> NEARBY_SHIFT];
+    while (at < segment->body_count && segment->bodies[at].end <= place)
+        at++;
+    return at < segment->body_count && segment->bodies[at].start <= place ? at
+                                                                          : segment->body_count;
+}
+
+/* ---- the cursor ------------------------------------------------------------------------------ */
+
+/* The last block that begins before the key; the first when none does. */
+static size_t
+block_before(const struct segment *segment, uint64_t key)
+{
+    size_t low = 0, high = segment->block_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (segment->blocks[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? low - 1 : 0;
+}
+
+void
+segment_cursor_open(struct segment_cursor *cursor, struct segment *segment, uint64_t low,
+                    uint64_t high)
+{
+    *cursor =
+        (struct segment_cursor){.segment = segment, .low = low, .high = high, .block = SIZE_MAX};
+    cursor->octets = malloc(SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS + SEGMENT_HASH_OCTETS);
+    cursor->places = malloc((SEGMENT_CHUNK_OCTETS + 1) * sizeof(*cursor->places));
+    if (!cursor->octets || !cursor->places)
+        abort();
+}
+
+void
+segment_cursor_close(struct segment_cursor *cursor)
+{
+    free(cursor->octets);
+    free(cursor->places);
+    cursor->octets = NULL;
+    cursor->places = NULL;
+}
+
+size_t
+segment_cursor_blocks(const struct segment_cursor *cursor)
+{
+    return block_before(cursor->segment, cursor->high) -
+           block_before(cursor->segment, cursor->low) + 1;
+}
+
+static bool
+damaged(struct segment_cursor *cursor)
+{
+    cursor->is_damaged = true;
+    cursor->count = cursor->next = 0;
+    return false;
+}
+
+static bool
+load_block(struct segment_cursor *cursor, size_t number)
+{
+    const struct segment *segment = cursor->segment;
+    uint64_t hash = 0;
+
+    if (number >= segment->block_count || segment->blocks[number].key >= cursor->high)
+        return false;
+    const struct segment_block *block = &segment->blocks[number];
+    if (!segment->source.read(segment->source.context, block->offset, cursor->octets,
+                              block->len + SEGMENT_HASH_OCTETS))
+        return damaged(cursor);
+    for (size_t i = 0; i < SEGMENT_HASH_OCTETS; i++)
+        hash |= (uint64_t)cursor->octets[block->len + i] << i * 8;
+    if (hash != hash64(slice_of(cursor->octets, block->len), SEGMENT_SEED))
+        return damaged(cursor);
+    cursor->block = number;
+    cursor->len = block->len;
+    cursor->at = 0;
+    cursor->entry_key = 0;
+    return true;
+}
+
+/* The key and octets of the entry at `at`, which lies in the block. */
+static bool
+take_entry(struct segment_cursor *cursor, uint64_t *ret_key, struct slice *ret_octets)
+{
+    const uint8_t *at = cursor->octets + cursor->at, *end = cursor->octets + cursor->len;
+    uint64_t more, len;
+
+    if (!varint_take(&at, end, &more) || !varint_take(&at, end, &len) || len == 0 ||
+        len > SEGMENT_CHUNK_OCTETS || len > (uint64_t)(end - at))
+        return damaged(cursor);
+    *ret_key = cursor->entry_key + more;
+    *ret_octets = slice_of(at, len);
+    return true;
+}
+
+/* True when the entry behind this one has the same key and begins at the place or before. */
+static bool
+is_passed(const struct segment_cursor *cursor, const uint8_t *behind, uint32_t place)
+{
+    const uint8_t *end = cursor->octets + cursor->len;
+    uint64_t more, len, first;
+
+    return behind < end && *behind == 0 && varint_take(&behind, end, &more) &&
+           varint_take(&behind, end, &len) && varint_take(&behind, end, &first) && first <= place;
+}
+
+static bool
+unpack(struct segment_cursor *cursor, uint64_t key, struct slice octets)
+{
+    const uint8_t *at = octets.at, *end = octets.at + octets.len;
+    uint64_t place = 0, gap;
+    size_t count = 0;
+
+    while (at < end) {
+        gap = *at++;
+        if (gap >= 0x80) {
+            at--;
+            if (!varint_take(&at, end, &gap))
+                return damaged(cursor);
+        }
+        place += gap;
+        if (UNLIKELY(place > SEGMENT_PLACES_MAX || gap > SEGMENT_PLACES_MAX))
+            return damaged(cursor);
+        cursor->places[count++] = (uint32_t)place;
+    }
+    cursor->count = count;
+    cursor->next = 0;
+    cursor->key = key;
+    return true;
+}
+
+/* Where to begin, or the next block. */
+static bool
+next_block(struct segment_cursor *cursor, uint32_t place, bool may_pass)
+{
+    const struct segment *segment = cursor->segment;
+    size_t number =
+        cursor->block == SIZE_MAX ? block_before(segment, cursor->low) : cursor->block + 1;
+
+    while (may_pass && number + 1 < segment->block_count &&
+           segment->blocks[number + 1].key == cursor->low &&
+           segment->blocks[number + 1].first <= place)
+        number++;
+    return load_block(cursor, number);
+}
+
+static bool
+next_entry(struct segment_cursor *cursor, uint32_t place, bool may_pass)
+{
+    struct slice octets;
+    uint64_t key;
+
+    cursor->count = cursor->next = 0;
+    while (!cursor->is_damaged) {
+        if (cursor->block == SIZE_MAX || cursor->at == cursor->len ||
+            (may_pass && cursor->block + 1 < cursor->segment->block_count &&
+             cursor->segment->blocks[cursor->block + 1].key == cursor->low &&
+             cursor->segment->blocks[cursor->block + 1].first <= place)) {
+            if (!next_block(cursor, place, may_pass))
+                return false;
+        }
+        if (!take_entry(cursor, &key, &octets))
+            return false;
+        if (key >= cursor->high)
+            return false;
+        cursor->entry_key = key;
+        cursor->at = (size_t)(octets.at + octets.len - cursor->octets);
+        if (key >= cursor->low &&
+            !(may_pass && is_passed(cursor, cursor->octets + cursor->at, place)))
+            return unpack(cursor, key, octets);
+    }
+    return false;
+}
+
+bool
+segment_cursor_entry(struct segment_cursor *cursor)
+{
+    return next_entry(cursor, 0, false);
+}
+
+bool
+segment_cursor_entry_from(struct segment_cursor *cursor, uint32_t place)
+{
+    return next_entry(cursor, place, true);
+}
