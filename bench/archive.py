@@ -69,7 +69,7 @@ class Maker:
         return lines
 
     def message(self, planted=""):
-        """The octets, and the lines of its text."""
+        """The octets, and the lines of its text, with the names of files."""
         self.number += 1
         lines = self.text() + ([planted] if planted else [])
         text = "\r\n".join(lines)
@@ -83,6 +83,7 @@ class Maker:
             page = "".join(f"<p style='margin:0'>{line}</p>\r\n" for line in lines)
             plain = ("Content-Type: multipart/alternative; boundary=alt\r\n\r\n--alt\r\n" + plain + "--alt\r\nContent-Type: text/html; "
                      "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body>" + page + "</body></html>\r\n--alt--\r\n")
+            lines = lines + lines  # it says it twice
         whole = (head + plain).encode()
         if kind > 0.9:
             octets = min(8_000_000, int(self.chance.lognormvariate(11.8, 1.1)))
@@ -90,6 +91,7 @@ class Maker:
             whole = (head.encode() + b"Content-Type: multipart/mixed; boundary=mix\r\n\r\n--mix\r\n" + plain.encode()
                      + b"--mix\r\nContent-Type: application/pdf; name=paper.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                      + data + b"--mix--\r\n")
+            lines = lines + ["paper.pdf"]
         return whole, lines
 
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    FAN = 8,                /* so many of a size become one: each octet is written log8 times */
+    FAN = 4,                /* so many of a size become one: each octet is written log4 times */
     SMALLEST = 64 << 10,    /* octets: below, all are of one size */
     ROWS_MAX = 4096,        /* of an account that are looked at */
     STEP_OCTETS = 4 << 20,  /* some 50 ms of work */

@@ -2,7 +2,7 @@
 /* A segment: the grams of some of an account's messages and where they stand, written once. Private
  * to the room.
  *
- *     blocks    entries by rising key, 32 KiB and a hash: key, octets, places by rising place
+ *     blocks    entries by rising key, 32 KiB and a hash: key, length, places by rising place
  *     table     of each block the first key and place, where it is, how long
  *     bodies    of each message its number and the places that are its
  *     foot      how long these are, their hashes
@@ -16,7 +16,9 @@
 
 enum {
     SEGMENT_BLOCK_OCTETS = 32 << 10,
-    SEGMENT_CHUNK_OCTETS = 4 << 10, /* of places, in an entry */
+    SEGMENT_CHUNK_PLACES = 2048,     /* in an entry */
+    SEGMENT_CHUNK_OCTETS = 16 << 10, /* what these take at most */
+    SEGMENT_BLOCK_OCTETS_MAX = SEGMENT_BLOCK_OCTETS + SEGMENT_CHUNK_OCTETS + 32,
     SEGMENT_FOOT_OCTETS = 64,
 };
 #define SEGMENT_PLACES_MAX (UINT32_MAX - 1)
@@ -31,13 +33,13 @@ struct segment_body {
 struct segment_writer {
     struct buffer out; /* what nobody has taken yet: the caller takes it from the front */
     struct buffer table, bodies;
-    uint8_t block[SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS];
+    uint8_t block[SEGMENT_BLOCK_OCTETS_MAX];
     size_t block_len;
     uint64_t block_key, table_key, key_of_row_before;
-    uint8_t chunk[SEGMENT_CHUNK_OCTETS];
-    size_t chunk_len;
+    uint32_t chunk[SEGMENT_CHUNK_PLACES];
+    size_t chunk_count;
     uint64_t chunk_key;
-    uint32_t chunk_last, chunk_first, block_first;
+    uint32_t block_first;
     uint64_t blocks_len, block_count, body_count, last_body;
     uint32_t bodies_end;
 };
@@ -69,6 +71,8 @@ struct segment_block {
 
 struct segment {
     struct segment_source source;
+    uint8_t *tail; /* owned: the last octets, read at once, so that a disk is waited for once */
+    size_t tail_len;
     struct segment_block *blocks; /* owned */
     size_t block_count, body_count;
     uint64_t bodies_offset, bodies_len, bodies_hash;

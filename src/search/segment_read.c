@@ -2,28 +2,53 @@
 #include "base/hash.h"
 #include "search/segment_private.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
-enum { ROW_OCTETS_MIN = 3, BODY_OCTETS_MIN = 4, NEARBY_SHIFT = 12 };
+enum { ROW_OCTETS_MIN = 3, BODY_OCTETS_MIN = 4, NEARBY_SHIFT = 12, TAIL_OCTETS = 64 << 10 };
 
 struct foot {
     uint64_t magic, blocks_len, table_len, bodies_len, counts, table_hash, bodies_hash, foot_hash;
 };
 
-static bool
-read_part(const struct segment *segment, uint64_t offset, size_t len, uint8_t **ret_octets)
+static uint8_t *
+allocate(size_t len)
 {
     uint8_t *octets = malloc(len ? len : 1);
 
     if (!octets)
         abort();
-    if (offset <= segment->source.octets && len <= segment->source.octets - offset &&
-        segment->source.read(segment->source.context, offset, octets, len)) {
-        *ret_octets = octets;
-        return true;
+    return octets;
+}
+
+static bool
+read_tail(struct segment *segment)
+{
+    const struct segment_source *source = &segment->source;
+
+    segment->tail_len = source->octets < TAIL_OCTETS ? (size_t)source->octets : TAIL_OCTETS;
+    segment->tail = allocate(segment->tail_len);
+    return source->read(source->context, source->octets - segment->tail_len, segment->tail,
+                        segment->tail_len);
+}
+
+static bool
+read_part(const struct segment *segment, uint64_t offset, size_t len, uint8_t **ret_octets)
+{
+    const struct segment_source *source = &segment->source;
+    uint64_t tail_at = source->octets - segment->tail_len;
+
+    if (offset > source->octets || len > source->octets - offset)
+        return false;
+    uint8_t *octets = allocate(len);
+    if (offset >= tail_at) {
+        memcpy(octets, segment->tail + (offset - tail_at), len);
+    } else if (!source->read(source->context, offset, octets, len)) {
+        free(octets);
+        return false;
     }
-    free(octets);
-    return false;
+    *ret_octets = octets;
+    return true;
 }
 
 static bool
@@ -37,8 +62,7 @@ take_table(struct segment *segment, struct slice table, uint64_t blocks_len)
         abort();
     for (size_t i = 0; i < segment->block_count; i++) {
         if (!varint_take(&at, end, &more) || !varint_take(&at, end, &first) ||
-            !varint_take(&at, end, &len) || first > UINT32_MAX ||
-            len > SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS)
+            !varint_take(&at, end, &len) || first > UINT32_MAX || len > SEGMENT_BLOCK_OCTETS_MAX)
             return false;
         key += more;
         segment->blocks[i] = (struct segment_block){key, offset, (uint32_t)first, (uint32_t)len};
@@ -48,7 +72,7 @@ take_table(struct segment *segment, struct slice table, uint64_t blocks_len)
 }
 
 static bool
-take_foot(struct segment *segment, uint8_t *octets, struct foot *ret_foot)
+take_foot(struct segment *segment, const uint8_t *octets, struct foot *ret_foot)
 {
     struct slice bytes = slice_of(octets, SEGMENT_FOOT_OCTETS - SEGMENT_HASH_OCTETS);
     uint64_t numbers[SEGMENT_FOOT_OCTETS / 8] = {0};
@@ -70,39 +94,44 @@ take_foot(struct segment *segment, uint8_t *octets, struct foot *ret_foot)
     return true;
 }
 
-bool
-segment_open(struct segment *segment, struct segment_source source)
+static bool
+read_table(struct segment *segment)
 {
-    uint8_t *octets;
     struct foot foot;
-    bool is_good;
+    uint8_t *octets;
 
-    *segment = (struct segment){.source = source};
-    if (source.octets < SEGMENT_FOOT_OCTETS ||
-        !read_part(segment, source.octets - SEGMENT_FOOT_OCTETS, SEGMENT_FOOT_OCTETS, &octets))
-        return false;
-    is_good = take_foot(segment, octets, &foot);
-    free(octets);
-    if (!is_good || !read_part(segment, foot.blocks_len, foot.table_len, &octets))
+    if (segment->source.octets < SEGMENT_FOOT_OCTETS || !read_tail(segment) ||
+        !take_foot(segment, segment->tail + segment->tail_len - SEGMENT_FOOT_OCTETS, &foot) ||
+        !read_part(segment, foot.blocks_len, foot.table_len, &octets))
         return false;
     struct slice table = slice_of(octets, foot.table_len);
-    is_good = foot.table_hash == hash64(table, SEGMENT_SEED) &&
-              take_table(segment, table, foot.blocks_len);
+    bool is_good = foot.table_hash == hash64(table, SEGMENT_SEED) &&
+                   take_table(segment, table, foot.blocks_len);
     free(octets);
     segment->bodies_offset = foot.blocks_len + foot.table_len;
     segment->bodies_len = foot.bodies_len;
     segment->bodies_hash = foot.bodies_hash;
-    if (!is_good)
-        segment_close(segment);
     return is_good;
+}
+
+bool
+segment_open(struct segment *segment, struct segment_source source)
+{
+    *segment = (struct segment){.source = source};
+    if (read_table(segment))
+        return true;
+    segment_close(segment);
+    return false;
 }
 
 void
 segment_close(struct segment *segment)
 {
+    free(segment->tail);
     free(segment->blocks);
     free(segment->bodies);
     free(segment->nearby);
+    segment->tail = NULL;
     segment->blocks = NULL;
     segment->bodies = NULL;
     segment->nearby = NULL;
@@ -202,8 +231,8 @@ segment_cursor_open(struct segment_cursor *cursor, struct segment *segment, uint
 {
     *cursor =
         (struct segment_cursor){.segment = segment, .low = low, .high = high, .block = SIZE_MAX};
-    cursor->octets = malloc(SEGMENT_BLOCK_OCTETS + 2 * SEGMENT_CHUNK_OCTETS + SEGMENT_HASH_OCTETS);
-    cursor->places = malloc((SEGMENT_CHUNK_OCTETS + 1) * sizeof(*cursor->places));
+    cursor->octets = calloc(1, SEGMENT_BLOCK_OCTETS_MAX + SEGMENT_HASH_OCTETS + RICE_LOAD_OCTETS);
+    cursor->places = malloc(SEGMENT_CHUNK_PLACES * sizeof(*cursor->places));
     if (!cursor->octets || !cursor->places)
         abort();
 }
@@ -281,22 +310,54 @@ is_passed(const struct segment_cursor *cursor, const uint8_t *behind, uint32_t p
            varint_take(&behind, end, &len) && varint_take(&behind, end, &first) && first <= place;
 }
 
+/* The bits from one on: 57 at least, or as many as are left, and zeros. */
+static uint64_t
+bits_from(struct slice octets, size_t at)
+{
+    size_t left = octets.len * 8 - at;
+    uint64_t bits;
+
+    memcpy(&bits, octets.at + at / 8, sizeof(bits)); /* the buffer is that much longer */
+    bits = le64toh(bits) >> at % 8;
+    return left < RICE_ESCAPE_BITS ? bits & ((UINT64_C(1) << left) - 1) : bits;
+}
+
+/* Takes one distance, less one; *at moves. False when it is none that was written. */
+static bool
+take_distance(struct slice octets, size_t *at, uint64_t bits, unsigned low, uint64_t *ret_distance)
+{
+    unsigned zeros = (unsigned)__builtin_ctzll(bits), len = zeros + 1 + low;
+
+    if (zeros < RICE_ZEROS_MAX) {
+        *ret_distance = (uint64_t)zeros << low | (bits >> (zeros + 1) & ((UINT64_C(1) << low) - 1));
+    } else {
+        *ret_distance = bits >> (RICE_ZEROS_MAX + 1) & UINT32_MAX;
+        len = RICE_ESCAPE_BITS;
+    }
+    *at += len;
+    return zeros <= RICE_ZEROS_MAX && *at <= octets.len * 8;
+}
+
 static bool
 unpack(struct segment_cursor *cursor, uint64_t key, struct slice octets)
 {
-    const uint8_t *at = octets.at, *end = octets.at + octets.len;
-    uint64_t place = 0, gap;
-    size_t count = 0;
+    const uint8_t *from = octets.at;
+    uint64_t place, bits, distance;
+    size_t count = 0, at = 0;
+    unsigned low = 0;
 
-    while (at < end) {
-        gap = *at++;
-        if (gap >= 0x80) {
-            at--;
-            if (!varint_take(&at, end, &gap))
-                return damaged(cursor);
-        }
-        place += gap;
-        if (UNLIKELY(place > SEGMENT_PLACES_MAX || gap > SEGMENT_PLACES_MAX))
+    if (!varint_take(&from, octets.at + octets.len, &place) || place > SEGMENT_PLACES_MAX)
+        return damaged(cursor);
+    octets = slice_skip(octets, (size_t)(from - octets.at));
+    if (octets.len > 0 && (low = octets.at[0]) > RICE_LOW_MAX)
+        return damaged(cursor);
+    octets = slice_skip(octets, 1);
+    cursor->places[count++] = (uint32_t)place;
+    while (at < octets.len * 8 && (bits = bits_from(octets, at)) != 0) {
+        if (!take_distance(octets, &at, bits, low, &distance))
+            return damaged(cursor);
+        place += distance + 1;
+        if (UNLIKELY(place > SEGMENT_PLACES_MAX || count == SEGMENT_CHUNK_PLACES))
             return damaged(cursor);
         cursor->places[count++] = (uint32_t)place;
     }

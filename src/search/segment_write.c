@@ -2,6 +2,9 @@
 #include "base/hash.h"
 #include "search/segment_private.h"
 
+/* The worst that a chunk can be. */
+static_assert(SEGMENT_CHUNK_PLACES * RICE_ESCAPE_BITS / 8 + VARINT_MAX + 2 <= SEGMENT_CHUNK_OCTETS);
+
 void
 segment_writer_init(struct segment_writer *writer)
 {
@@ -45,41 +48,91 @@ end_block(struct segment_writer *writer)
     writer->block_len = 0;
 }
 
+/* Bits gather from the lowest on. */
+struct bits {
+    uint8_t *to;
+    uint64_t waiting;
+    unsigned count; /* of those that wait: less than 8 */
+};
+
+static void
+put_bits(struct bits *bits, uint64_t number, unsigned count)
+{
+    bits->waiting |= number << bits->count;
+    bits->count += count;
+    for (; bits->count >= 8; bits->count -= 8) {
+        *bits->to++ = (uint8_t)bits->waiting;
+        bits->waiting >>= 8;
+    }
+}
+
+/* How many low bits are told as they are, when distances are about so long. */
+static unsigned
+low_bits_of(uint64_t distance)
+{
+    uint64_t of_it = distance * 7 / 10; /* ln 2 */
+    unsigned low = of_it > 1 ? 63 - (unsigned)__builtin_clzll(of_it) : 0;
+
+    return low < RICE_LOW_MAX ? low : RICE_LOW_MAX;
+}
+
+/* The octets of a chunk: returns how many. */
+static size_t
+pack(const uint32_t *places, size_t count, uint8_t *to)
+{
+    struct bits bits = {to + varint_put(to, places[0]), 0, 0};
+
+    if (count == 1)
+        return (size_t)(bits.to - to);
+    unsigned low = low_bits_of((places[count - 1] - places[0]) / (count - 1));
+    *bits.to++ = (uint8_t)low;
+    for (size_t i = 1; i < count; i++) {
+        uint32_t distance = places[i] - places[i - 1] - 1;
+        uint32_t zeros = distance >> low;
+        if (zeros < RICE_ZEROS_MAX) {
+            put_bits(&bits, UINT64_C(1) << zeros, zeros + 1);
+            put_bits(&bits, distance & ((UINT64_C(1) << low) - 1), low);
+        } else {
+            put_bits(&bits, UINT64_C(1) << RICE_ZEROS_MAX, RICE_ZEROS_MAX + 1);
+            put_bits(&bits, distance, 32);
+        }
+    }
+    put_bits(&bits, 0, bits.count ? 8 - bits.count : 0);
+    return (size_t)(bits.to - to);
+}
+
 static void
 end_chunk(struct segment_writer *writer)
 {
+    uint8_t octets[SEGMENT_CHUNK_OCTETS];
     uint8_t *to = writer->block;
 
-    if (writer->chunk_len == 0)
+    if (writer->chunk_count == 0)
         return;
     if (writer->block_len >= SEGMENT_BLOCK_OCTETS)
         end_block(writer);
     if (writer->block_len == 0) {
         writer->table_key = writer->chunk_key;
-        writer->block_first = writer->chunk_first;
+        writer->block_first = writer->chunk[0];
         writer->block_key = 0;
     }
+    size_t len = pack(writer->chunk, writer->chunk_count, octets);
     writer->block_len += varint_put(to + writer->block_len, writer->chunk_key - writer->block_key);
-    writer->block_len += varint_put(to + writer->block_len, writer->chunk_len);
-    memcpy(to + writer->block_len, writer->chunk, writer->chunk_len);
-    writer->block_len += writer->chunk_len;
+    writer->block_len += varint_put(to + writer->block_len, len);
+    memcpy(to + writer->block_len, octets, len);
+    writer->block_len += len;
     writer->block_key = writer->chunk_key;
-    writer->chunk_len = 0;
+    writer->chunk_count = 0;
 }
 
 void
 segment_put_place(struct segment_writer *writer, uint64_t key, uint32_t place)
 {
-    if (writer->chunk_len > 0 &&
-        (writer->chunk_key != key || writer->chunk_len > SEGMENT_CHUNK_OCTETS - VARINT_MAX))
+    if (writer->chunk_count == SEGMENT_CHUNK_PLACES ||
+        (writer->chunk_count > 0 && writer->chunk_key != key))
         end_chunk(writer);
-    if (writer->chunk_len == 0) {
-        writer->chunk_key = key;
-        writer->chunk_first = place;
-        writer->chunk_last = 0;
-    }
-    writer->chunk_len += varint_put(writer->chunk + writer->chunk_len, place - writer->chunk_last);
-    writer->chunk_last = place;
+    writer->chunk_key = key;
+    writer->chunk[writer->chunk_count++] = place;
 }
 
 static uint64_t

@@ -147,11 +147,14 @@ class Search(unittest.TestCase):
         office.stop()
         with open(office.folder / "data/index/index.db", "r+b") as file:
             file.write(bytes(4096))  # no database any more
+        left = office.folder / "data/index/999999.segment"  # of one who was killed while he wrote it
+        left.write_bytes(b"left")
         office.start()
         client = self.imap(office)
         self.expect_right(client, texts, chance)
         self.wait_until_indexed(office, len(texts))
         self.expect_right(client, texts, chance)
+        self.assertFalse(left.exists())
         client.logout()
 
     def test_nothing_stays_of_an_account_that_is_removed(self):

@@ -280,17 +280,17 @@ many_segments_become_few(void **state)
 }
 
 static void
-seven_segments_stay_and_eight_become_one(void **state)
+three_segments_stay_and_four_become_one(void **state)
 {
     struct world *world = *state;
 
-    for (uint64_t i = 1; i <= 8; i++) {
+    for (uint64_t i = 1; i <= 4; i++) {
         put(world, 1, i, "", "letter");
         assert_int_equal(search_index_commit(world->index), SEARCH_OK);
         tend(world);
-        assert_int_equal(stats_of(world).segments, i < 8 ? i : 1);
+        assert_int_equal(stats_of(world).segments, i < 4 ? i : 1);
     }
-    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "1 2 3 4 5 6 7 8 ");
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "letter"), "1 2 3 4 ");
 }
 
 /* More than SQLite takes at once. */
@@ -582,7 +582,7 @@ main(void)
         TEST(beginnings_and_insides_of_words_are_found_once),
         TEST(accounts_are_apart),
         TEST(many_segments_become_few),
-        TEST(seven_segments_stay_and_eight_become_one),
+        TEST(three_segments_stay_and_four_become_one),
         TEST(files_take_whatever_is_written),
         TEST(large_segments_are_files),
         TEST(what_was_not_committed_is_forgotten_and_its_files_go),

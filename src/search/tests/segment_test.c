@@ -99,6 +99,43 @@ places_and_bodies_are_read_as_they_were_written(void **state)
     free(places);
 }
 
+/* Distances of each length, short and long by turns: most are told in full. */
+static void
+places_at_any_distance_are_read(void **state)
+{
+    struct segment_writer writer;
+    struct segment segment;
+    uint32_t places[3000], place = 0;
+    size_t count = 0;
+
+    (void)state;
+    segment_writer_init(&writer);
+    for (unsigned shift = 0; shift < 31; shift++) {
+        for (unsigned i = 0; i < 100 && place < SEGMENT_PLACES_MAX / 2; i++) {
+            places[count++] = place;
+            place += i % 7 ? 1 + i % 3 : UINT32_C(1) << shift;
+        }
+    }
+    places[count++] = SEGMENT_PLACES_MAX - 1;
+    places[count++] = SEGMENT_PLACES_MAX;
+    assert_true(count > 2000);
+    for (size_t i = 0; i < count; i++)
+        segment_put_place(&writer, 9, places[i]);
+    /* as many as an entry has, and one more */
+    for (size_t i = 0; i < SEGMENT_CHUNK_PLACES; i++)
+        segment_put_place(&writer, 10, places[i]);
+    for (size_t i = 0; i <= SEGMENT_CHUNK_PLACES; i++)
+        segment_put_place(&writer, 11, places[i]);
+    segment_end(&writer);
+    struct slice all = buffer_slice(&writer.out);
+    assert_true(segment_open(&segment, source_of(&all)));
+    expect_places(&segment, 9, places, count);
+    expect_places(&segment, 10, places, SEGMENT_CHUNK_PLACES);
+    expect_places(&segment, 11, places, SEGMENT_CHUNK_PLACES + 1);
+    segment_close(&segment);
+    segment_writer_finish(&writer);
+}
+
 /* Each octet, one after another, is another one: nobody is told what is wrong. */
 static void
 damage_is_met(void **state)
@@ -284,6 +321,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_and_bodies_are_read_as_they_were_written),
+        cmocka_unit_test(places_at_any_distance_are_read),
         cmocka_unit_test(damage_is_met),
         cmocka_unit_test(what_is_gathered_is_found),
         cmocka_unit_test(segments_become_one_without_what_was_removed),
