@@ -41,6 +41,7 @@ struct run {
     struct member *members[MEMBERS_MAX];
     struct postman *postman, *fetcher; /* or NULL */
     unsigned member_count;
+    uint64_t steps;       /* commands of all members */
     struct instant quiet; /* when nothing is on its way any more */
     char real_path[SEEDS_PATH_SIZE];
 };
@@ -147,8 +148,11 @@ static void
 do_round(struct run *run, unsigned faults)
 {
     course_begin_faults(&run->course, faults);
-    for (unsigned i = 0; i < run->member_count; i++)
-        member_work(run->members[i], (unsigned)sim_random(run->sim, COMMANDS_MAX) + 1);
+    for (unsigned i = 0; i < run->member_count; i++) {
+        unsigned commands = (unsigned)sim_random(run->sim, COMMANDS_MAX) + 1;
+        member_work(run->members[i], commands);
+        run->steps += commands;
+    }
     if (run->postman) {
         postman_work(run->postman, (unsigned)sim_random(run->sim, LETTERS_MAX));
         postman_work(run->fetcher, (unsigned)sim_random(run->sim, VISITS_MAX));
@@ -286,6 +290,7 @@ run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 
     open_run(&run, seed, is_verbose);
     live(&run);
+    totals->steps += run.steps;
     totals->commands += boxes_done_count(run.boxes);
     totals->late += boxes_late_count(run.boxes);
     seeds_add_course(totals, seed, boxes_has_failed(run.boxes) ? boxes_reason(run.boxes) : NULL,
@@ -296,9 +301,9 @@ run_seed(uint64_t seed, bool is_verbose, struct seeds_totals *totals)
 static void
 print_totals(uint64_t seeds, const struct seeds_totals *totals)
 {
-    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " changes answered, %" PRIu64
-           " done that were never answered, %" PRIu64 " turns\n",
-           seeds, totals->failed, totals->commands, totals->late, totals->turns);
+    printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " commands, %" PRIu64
+           " changes answered, %" PRIu64 " done that were never answered, %" PRIu64 " turns\n",
+           seeds, totals->failed, totals->steps, totals->commands, totals->late, totals->turns);
 }
 
 int

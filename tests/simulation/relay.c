@@ -89,6 +89,17 @@ fail_names(struct run *run, bool is_failing)
     course_say(&run->course, ROAD_PLACES, is_failing ? "names are not found" : "names are found");
 }
 
+/* For so long that some letters come meanwhile; a process that is started anew has it no more. */
+static void
+stall_keys(struct run *run)
+{
+    struct instant now = sim_now(run->sim);
+
+    course_say(&run->course, ROAD_ORIGIN, "the keys stand still");
+    run->course.counts[COURSE_STALL]++;
+    town_stall_keys(run->road.towns[ROAD_ORIGIN], instant_since(draw_end(run), now));
+}
+
 static void
 mark_hazard(void *context)
 {
@@ -118,6 +129,8 @@ do_harm(void *context)
         part(run, place);
     else if (fault == COURSE_NO_NAME)
         fail_names(run, true);
+    else if (fault == COURSE_STALL && place == ROAD_ORIGIN)
+        stall_keys(run);
     else
         course_harm(&run->course, fault, place, operation);
 }

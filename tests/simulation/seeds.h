@@ -12,8 +12,8 @@ struct seeds_totals {
     uint64_t acknowledged;
     uint64_t read;
     uint64_t copies;
-    uint64_t commands, late;   /* of the world with IMAP */
-    uint64_t fetched, refused; /* of that with several servers */
+    uint64_t steps, commands, late; /* of the world with IMAP */
+    uint64_t fetched, refused;      /* of that with several servers */
     uint64_t faults[COURSE_FAULTS];
     uint64_t turns;
     unsigned failed;

@@ -332,6 +332,14 @@ town_stall(struct town *town, struct duration span)
         sim_host_stall(process->host, span);
 }
 
+void
+town_stall_keys(struct town *town, struct duration span)
+{
+    for (size_t i = 0; i < town->process_count; i++)
+        if (town->processes[i].kind == ROLE_KEYS && town->processes[i].host)
+            sim_host_stall(town->processes[i].host, span);
+}
+
 struct instant
 town_next(const struct town *town)
 {

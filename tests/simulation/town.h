@@ -44,6 +44,8 @@ bool town_is_dead(const struct town *town);
 void town_kill(struct town *town);
 /* One process, drawn, does nothing for so long. */
 void town_stall(struct town *town, struct duration span);
+/* The one with the keys does. */
+void town_stall_keys(struct town *town, struct duration span);
 /* Everything dies, or has died by a power cut, and stays so. */
 void town_power_off(struct town *town);
 /* Those who boot now find what the disk kept. */
