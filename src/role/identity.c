@@ -69,28 +69,47 @@ id_of(const struct asker_keys_note *note)
     return 0;
 }
 
-/* Sends the question in `bytes` and reads its answer into the same place. An answer that comes too
- * late is passed over by the next who asks. */
-static bool
-ask(struct identity *identity, struct buffer *bytes, struct arena *arena,
-    struct asker_keys_note *ret_answer)
+/* One question, and the answer that is waited for. */
+struct inquiry {
+    struct buffer question, bytes; /* of the answer */
+    struct arena arena;
+    struct asker_keys_note answer; /* borrows from both */
+};
+
+/* The id of the question. */
+static uint64_t
+inquiry_init(struct inquiry *inquiry, struct identity *identity, size_t question_bytes_max)
 {
-    struct slice question = buffer_slice(bytes);
-    struct buffer answer;
+    arena_init(&inquiry->arena, NOTE_MAX);
+    buffer_init(&inquiry->question, question_bytes_max);
+    buffer_init(&inquiry->bytes, NOTE_MAX);
+    return ++identity->last_id;
+}
+
+static void
+inquiry_finish(struct inquiry *inquiry)
+{
+    buffer_finish(&inquiry->question);
+    buffer_finish(&inquiry->bytes);
+    arena_finish(&inquiry->arena);
+}
+
+/* True when an answer has come. One that comes too late is passed over by the next who asks. */
+static bool
+ask(struct identity *identity, struct inquiry *inquiry)
+{
+    struct slice question = buffer_slice(&inquiry->question);
     bool is_read = false;
     int error = 0;
 
-    buffer_init(&answer, NOTE_MAX);
     for (bool is_late = true; error == 0 && is_late; question = slice_of("", 0)) {
         error = host_ask(identity->host, identity->keys, question, duration_s(IDENTITY_PATIENCE_S),
-                         &answer);
-        is_read = error == 0 && asker_keys_take(buffer_slice(&answer), HOST_HANDLE_NONE, SIDE_KEYS,
-                                                &identity->ledger, arena, ret_answer);
-        is_late = is_read && id_of(ret_answer) != identity->last_id;
+                         &inquiry->bytes);
+        is_read = error == 0 && asker_keys_take(buffer_slice(&inquiry->bytes), HOST_HANDLE_NONE,
+                                                SIDE_KEYS, &identity->ledger, &inquiry->arena,
+                                                &inquiry->answer);
+        is_late = is_read && id_of(&inquiry->answer) != identity->last_id;
     }
-    /* What was read borrows from the answer. */
-    buffer_finish(bytes);
-    *bytes = answer;
     if (!is_read)
         log_failure(identity, error);
     if (!is_read && error != -ETIMEDOUT)
@@ -103,31 +122,23 @@ static bool
 sign(void *context, const struct tls_signature_question *question, struct buffer *ret_signature)
 {
     struct identity *identity = context;
-    struct asker_keys_note answer;
-    struct buffer bytes;
-    struct arena arena;
+    struct inquiry inquiry;
+
+    if (identity->keys == HOST_HANDLE_NONE)
+        return false;
     struct asker_keys_sign note = {
-        .id = identity->last_id + 1,
+        .id = inquiry_init(&inquiry, identity, NOTE_MAX),
         .key = slice_of(question->key_id, TLS_KEY_ID_SIZE),
         .form = (enum asker_keys_form)question->form,
         .digest = (enum asker_keys_digest)question->digest,
         .text = question->text,
     };
-    bool is_signed = false;
-
-    if (identity->keys == HOST_HANDLE_NONE)
-        return false;
-    arena_init(&arena, NOTE_MAX);
-    buffer_init(&bytes, NOTE_MAX);
-    identity->last_id++;
-    if (asker_keys_put_sign(&bytes, &identity->ledger, &note) &&
-        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_SIGNATURE &&
-        answer.as.signature.octets.len > 0) {
-        buffer_put(ret_signature, answer.as.signature.octets);
-        is_signed = true;
-    }
-    buffer_finish(&bytes);
-    arena_finish(&arena);
+    bool is_signed = asker_keys_put_sign(&inquiry.question, &identity->ledger, &note) &&
+                     ask(identity, &inquiry) && inquiry.answer.kind == ASKER_KEYS_SIGNATURE &&
+                     inquiry.answer.as.signature.octets.len > 0;
+    if (is_signed)
+        buffer_put(ret_signature, inquiry.answer.as.signature.octets);
+    inquiry_finish(&inquiry);
     return is_signed;
 }
 
@@ -135,58 +146,50 @@ enum identity_signing
 identity_sign_mail(struct identity *identity, struct slice record,
                    const struct dkim_content *content, struct buffer *ret_field)
 {
+    enum identity_signing result = IDENTITY_CANNOT_SIGN;
+    struct inquiry inquiry;
+
+    if (identity->keys == HOST_HANDLE_NONE)
+        return IDENTITY_NO_ANSWER;
     struct asker_keys_sign_mail note = {
-        .id = identity->last_id + 1,
+        .id = inquiry_init(&inquiry, identity, HOST_NOTE_MAX),
         .record = record,
         .time_s = wall_seconds(host_wall(identity->host)),
         .names = content->names,
         .fields = content->fields,
         .body_hash = slice_of(content->body_hash, sizeof(content->body_hash)),
     };
-    enum identity_signing result = IDENTITY_CANNOT_SIGN;
-    struct asker_keys_note answer;
-    struct buffer bytes;
-    struct arena arena;
-
-    if (identity->keys == HOST_HANDLE_NONE)
-        return IDENTITY_NO_ANSWER;
-    arena_init(&arena, NOTE_MAX);
-    buffer_init(&bytes, HOST_NOTE_MAX);
-    identity->last_id++;
-    if (asker_keys_put_sign_mail(&bytes, &identity->ledger, &note)) {
-        bool is_answered = ask(identity, &bytes, &arena, &answer);
-        if (!is_answered) {
+    if (asker_keys_put_sign_mail(&inquiry.question, &identity->ledger, &note)) {
+        if (!ask(identity, &inquiry)) {
             result = IDENTITY_NO_ANSWER;
-        } else if (answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
-                   answer.as.mail_signature.field.len > 0) {
-            buffer_put(ret_field, answer.as.mail_signature.field);
+        } else if (inquiry.answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
+                   inquiry.answer.as.mail_signature.field.len > 0) {
+            buffer_put(ret_field, inquiry.answer.as.mail_signature.field);
             result = IDENTITY_SIGNED;
         }
     }
-    buffer_finish(&bytes);
-    arena_finish(&arena);
+    inquiry_finish(&inquiry);
     return result;
 }
 
 static void
 ask_tickets(struct identity *identity, int64_t epoch)
 {
-    struct asker_keys_tickets note = {.id = ++identity->last_id, .epoch = epoch};
-    struct asker_keys_note answer;
-    struct buffer bytes;
-    struct arena arena;
+    struct inquiry inquiry;
+    struct asker_keys_tickets note = {
+        .id = inquiry_init(&inquiry, identity, NOTE_MAX),
+        .epoch = epoch,
+    };
 
-    arena_init(&arena, NOTE_MAX);
-    buffer_init(&bytes, NOTE_MAX);
-    if (asker_keys_put_tickets(&bytes, &identity->ledger, &note) &&
-        ask(identity, &bytes, &arena, &answer) && answer.kind == ASKER_KEYS_SECRETS &&
-        answer.as.secrets.secrets.len == TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE) {
-        tls_context_set_tickets(identity->context, epoch, answer.as.secrets.secrets.at);
+    if (asker_keys_put_tickets(&inquiry.question, &identity->ledger, &note) &&
+        ask(identity, &inquiry) && inquiry.answer.kind == ASKER_KEYS_SECRETS &&
+        inquiry.answer.as.secrets.secrets.len == TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE) {
+        tls_context_set_tickets(identity->context, epoch,
+                                inquiry.answer.as.secrets.secrets.at);
         identity->has_tickets = true;
         identity->ticket_epoch = epoch;
     }
-    buffer_finish(&bytes);
-    arena_finish(&arena);
+    inquiry_finish(&inquiry);
 }
 
 /* ---- certificates ---------------------------------------------------------------------------- */
