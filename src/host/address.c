@@ -81,3 +81,19 @@ host_address_customer(const struct host_address *address)
 {
     return slice_first(host_address_bytes(address), 8);
 }
+
+bool
+host_address_is_loopback(const struct host_address *address)
+{
+    static const uint8_t loopback6[16] = {[15] = 1};
+
+    switch (address->family) {
+    case HOST_FAMILY_IPV4:
+        return address->bytes[0] == 127;
+    case HOST_FAMILY_IPV6:
+        return memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
+    case HOST_FAMILY_UNIX:
+        break;
+    }
+    return true;
+}

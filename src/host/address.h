@@ -19,6 +19,9 @@ MUST_USE bool host_address_parse(struct slice text, uint16_t port,
  * none for a unix socket. For limits and lock-outs. Borrows from `address`. */
 struct slice host_address_customer(const struct host_address *address);
 
+/* Whether it is of this machine: 127.0.0.0/8, ::1, a unix socket. */
+bool host_address_is_loopback(const struct host_address *address);
+
 /* The raw bytes of the address, 4 or 16 or none. Borrows from `address`. */
 struct slice host_address_bytes(const struct host_address *address);
 

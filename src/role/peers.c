@@ -61,7 +61,7 @@ customer_get(struct peers *peers, struct slice key, struct instant now)
     return customer;
 }
 
-enum peers_verdict
+const char *
 peers_enter(struct peers *peers, const struct host_address *address, uint32_t connections_max,
             uint32_t rate_max, struct instant now)
 {
@@ -70,11 +70,11 @@ peers_enter(struct peers *peers, const struct host_address *address, uint32_t co
     if (customer->arrivals < UINT32_MAX)
         customer->arrivals++;
     if (customer->arrivals > rate_max)
-        return PEERS_TOO_FAST;
+        return "connections from your address come too fast";
     if (customer->connections >= connections_max)
-        return PEERS_TOO_MANY;
+        return "too many connections from your address";
     customer->connections++;
-    return PEERS_WELCOME;
+    return NULL;
 }
 
 void

@@ -9,19 +9,14 @@
 
 struct peers;
 
-enum peers_verdict {
-    PEERS_WELCOME,
-    PEERS_TOO_MANY, /* connections from there at the same time */
-    PEERS_TOO_FAST  /* new connections from there within a minute */
-};
-
 /* `seed`: random, so that nobody can choose colliding addresses. */
 struct peers *peers_open(uint64_t seed);
 void peers_close(struct peers **peers);
 
-/* Counts a new connection when it is welcome; peers_leave must then follow once. */
-enum peers_verdict peers_enter(struct peers *peers, const struct host_address *address,
-                               uint32_t connections_max, uint32_t rate_max, struct instant now);
+/* Counts a new connection and returns NULL when it is welcome; peers_leave must then follow once.
+ * Else why not: too many from there at the same time, or within a minute. */
+const char *peers_enter(struct peers *peers, const struct host_address *address,
+                        uint32_t connections_max, uint32_t rate_max, struct instant now);
 void peers_leave(struct peers *peers, const struct host_address *address);
 
 /* Forgets who has no connection and was not seen for a minute: call it now and then. */

@@ -2,6 +2,8 @@
 /* The life of one session: from accept to close, and the glue between connection and engine. */
 #include "role/access/access.h"
 
+#include "host/address.h"
+
 #include <stdlib.h>
 
 void
@@ -241,27 +243,8 @@ reason_to_refuse(struct access_role *role, const struct host_address *peer, bool
         return "too many connections";
     if (is_trusted)
         return NULL;
-    switch (peers_enter(role->peers, peer, config->connections_per_address_max,
-                        config->connection_rate, host_now(role->host))) {
-    case PEERS_TOO_MANY:
-        return "too many connections from your address";
-    case PEERS_TOO_FAST:
-        return "connections from your address come too fast";
-    case PEERS_WELCOME:
-        break;
-    }
-    return NULL;
-}
-
-static bool
-is_loopback(const struct host_address *address)
-{
-    static const uint8_t loopback6[16] = {[15] = 1};
-
-    if (address->family == HOST_FAMILY_IPV4)
-        return address->bytes[0] == 127;
-    return address->family == HOST_FAMILY_UNIX ||
-           memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
+    return peers_enter(role->peers, peer, config->connections_per_address_max,
+                       config->connection_rate, host_now(role->host));
 }
 
 static void
@@ -289,7 +272,7 @@ begin(struct access_session *session, struct host_stream *stream)
     struct access_role *role = session->role;
     bool is_secure = is_tls_at_once(session->service);
     bool allows_clear_password =
-        role->config->auth_plaintext_on_loopback && is_loopback(&session->peer);
+        role->config->auth_plaintext_on_loopback && host_address_is_loopback(&session->peer);
     struct connection_options connection = {
         .shared = role->shared,
         .stream = stream,

@@ -2,6 +2,8 @@
 /* The life of one session: from accept to close, and the glue between connection and engine. */
 #include "role/smtp/smtp.h"
 
+#include "host/address.h"
+
 #include <stdlib.h>
 
 const struct smtp_verdict smtp_try_later = {
@@ -217,32 +219,8 @@ reason_to_refuse(struct smtp_role *role, const struct host_address *peer, bool i
         return "too many connections";
     if (is_trusted)
         return NULL;
-    switch (peers_enter(role->peers, peer, config->connections_per_address_max,
-                        config->connection_rate, host_now(role->host))) {
-    case PEERS_TOO_MANY:
-        return "too many connections from your address";
-    case PEERS_TOO_FAST:
-        return "connections from your address come too fast";
-    case PEERS_WELCOME:
-        break;
-    }
-    return NULL;
-}
-
-static bool
-is_loopback(const struct host_address *address)
-{
-    static const uint8_t loopback6[16] = {[15] = 1};
-
-    switch (address->family) {
-    case HOST_FAMILY_UNIX:
-        return true;
-    case HOST_FAMILY_IPV4:
-        return address->bytes[0] == 127;
-    case HOST_FAMILY_IPV6:
-        break;
-    }
-    return memcmp(address->bytes, loopback6, sizeof(loopback6)) == 0;
+    return peers_enter(role->peers, peer, config->connections_per_address_max,
+                       config->connection_rate, host_now(role->host));
 }
 
 static void
@@ -251,7 +229,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
     struct smtp_role *role = session->role;
     bool is_secure = session->service == SERVICE_SUBMISSIONS;
     struct smtp_server_peer peer = {
-        .is_loopback = is_loopback(&session->peer),
+        .is_loopback = host_address_is_loopback(&session->peer),
         .is_trusted = session->is_trusted,
         .may_relay = session->is_relay,
         .is_secure = is_secure,
