@@ -16,12 +16,12 @@ struct engine_kind {
     struct slice (*output)(const void *engine);
     /* So many bytes of it went. */
     void (*sent)(void *engine, size_t len, struct instant now);
-    /* When expire wants to be called; INSTANT_NEVER for never. */
+    /* When expire wants to be called; INSTANT_NEVER for never. Both NULL: it never is. */
     struct instant (*deadline)(const void *engine);
     void (*expire)(void *engine, struct instant now);
     /* True while an answer, or more of it, is still to come: from the owner, or held back by the
      * engine until its deadline. A peer that has closed its side is waited for as long as this
-     * is true. */
+     * is true. NULL: it never is. */
     bool (*is_busy)(const void *engine);
 };
 

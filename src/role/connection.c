@@ -283,6 +283,22 @@ begin_tls(struct connection *connection)
     connection->phase_ends = instant_after(now_of(connection), connection->handshake);
 }
 
+static bool
+engine_is_busy(const struct connection *connection)
+{
+    const struct engine_kind *kind = connection->engine_kind;
+
+    return kind->is_busy && kind->is_busy(connection->engine);
+}
+
+static struct instant
+engine_deadline(const struct connection *connection)
+{
+    const struct engine_kind *kind = connection->engine_kind;
+
+    return kind->deadline ? kind->deadline(connection->engine) : INSTANT_NEVER;
+}
+
 /* The replies to a pipelined group leave together (RFC 2920 §3.2): while the engine waits for an
  * answer, which comes in any case, the little that it has said so far waits with it. That spares a
  * packet, two system calls and the peer's waking up. */
@@ -291,7 +307,7 @@ is_held_back(const struct connection *connection)
 {
     return connection->phase == PHASE_RUN &&
            connection->engine_kind->output(connection->engine).len <= HOLD_BACK_MAX &&
-           connection->engine_kind->is_busy(connection->engine);
+           engine_is_busy(connection);
 }
 
 /* Sends what can be sent; true when something has moved, so that there may be more. */
@@ -358,7 +374,7 @@ advance(struct connection *connection)
     if (connection->tls && tls_engine_state(connection->tls) == TLS_FAILED)
         become_flushing(connection, CONNECTION_END_TLS);
     if (connection->phase == PHASE_RUN && connection->is_input_ended && !has_output(connection) &&
-        !connection->engine_kind->is_busy(connection->engine))
+        !engine_is_busy(connection))
         become_flushing(connection, CONNECTION_END_PEER);
     if (connection->phase == PHASE_FLUSH && !has_output(connection))
         shut(connection);
@@ -384,7 +400,7 @@ settle(struct connection *connection, bool is_unfinished)
         events |= HOST_WRITABLE;
     watch(connection, events);
     if (connection->phase == PHASE_RUN) {
-        struct instant engine = connection->engine_kind->deadline(connection->engine);
+        struct instant engine = engine_deadline(connection);
         deadline = instant_is_before(engine, deadline) ? engine : deadline;
     }
     arm(connection, deadline);
@@ -454,8 +470,7 @@ on_timer(void *context)
         connection->owner_kind->closed(connection->owner, connection->end);
         return;
     }
-    if (connection->phase == PHASE_RUN &&
-        !instant_is_before(now, connection->engine_kind->deadline(connection->engine)))
+    if (connection->phase == PHASE_RUN && !instant_is_before(now, engine_deadline(connection)))
         connection->engine_kind->expire(connection->engine, now);
     pump(connection);
 }

@@ -56,13 +56,6 @@ engine_expire(void *engine, struct instant now)
     connection_drop(fetch->connection);
 }
 
-static bool
-engine_is_busy(const void *engine)
-{
-    (void)engine;
-    return false;
-}
-
 static void
 on_process(void *owner)
 {
@@ -104,8 +97,11 @@ on_closed(void *owner, enum connection_end end)
 struct fetch *
 fetch_open(const struct fetch_options *options)
 {
-    static const struct engine_kind engine_kind = {engine_feed,     engine_output, engine_sent,
-                                                   engine_deadline, engine_expire, engine_is_busy};
+    static const struct engine_kind engine_kind = {.feed = engine_feed,
+                                                   .output = engine_output,
+                                                   .sent = engine_sent,
+                                                   .deadline = engine_deadline,
+                                                   .expire = engine_expire};
     static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
     struct tls_expectation expectation = {.server_name = options->server_name};
     struct fetch *fetch = calloc(1, sizeof(*fetch));

@@ -89,33 +89,10 @@ engine_sent(void *engine, size_t len, struct instant now)
 }
 
 /* The transport's clock counts. */
-static struct instant
-engine_deadline(const void *engine)
-{
-    (void)engine;
-    return INSTANT_NEVER;
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    (void)engine, (void)now;
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    (void)engine;
-    return false;
-}
-
 static const struct engine_kind engine_kind = {
     .feed = engine_feed,
     .output = engine_output,
     .sent = engine_sent,
-    .deadline = engine_deadline,
-    .expire = engine_expire,
-    .is_busy = engine_is_busy,
 };
 
 void

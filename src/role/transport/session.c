@@ -88,21 +88,13 @@ engine_expire(void *engine, struct instant now)
     smtp_client_expire(session->client, now);
 }
 
-/* A server that has closed its side answers nothing any more. */
-static bool
-engine_is_busy(const void *engine)
-{
-    (void)engine;
-    return false;
-}
-
+/* Nothing keeps it busy: a server that has closed its side answers nothing any more. */
 static const struct engine_kind engine_kind = {
     .feed = engine_feed,
     .output = engine_output,
     .sent = engine_sent,
     .deadline = engine_deadline,
     .expire = engine_expire,
-    .is_busy = engine_is_busy,
 };
 
 /* ---- TLS ----------------------------------------------------------------------------------- */

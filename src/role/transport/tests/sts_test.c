@@ -65,26 +65,6 @@ engine_sent(void *engine, size_t len, struct instant now)
     buffer_consume(&visit->output, len);
 }
 
-static struct instant
-engine_deadline(const void *engine)
-{
-    (void)engine;
-    return INSTANT_NEVER;
-}
-
-static void
-engine_expire(void *engine, struct instant now)
-{
-    (void)engine, (void)now;
-}
-
-static bool
-engine_is_busy(const void *engine)
-{
-    (void)engine;
-    return false;
-}
-
 static void
 on_process(void *owner)
 {
@@ -113,7 +93,7 @@ static void
 on_accept(void *context, struct host_stream *stream)
 {
     static const struct engine_kind engine_kind = {
-        engine_feed, engine_output, engine_sent, engine_deadline, engine_expire, engine_is_busy};
+        .feed = engine_feed, .output = engine_output, .sent = engine_sent};
     static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
     struct web *web = context;
 
