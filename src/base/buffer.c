@@ -19,6 +19,14 @@ buffer_finish(struct buffer *buffer)
 }
 
 void
+buffer_wipe(struct buffer *buffer)
+{
+    if (buffer->at)
+        explicit_bzero(buffer->at, buffer->size);
+    buffer_finish(buffer);
+}
+
+void
 buffer_clear(struct buffer *buffer)
 {
     buffer->start = buffer->end = 0;

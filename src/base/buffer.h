@@ -22,6 +22,9 @@ void buffer_init(struct buffer *buffer, size_t max);
 /* Frees the bytes; the buffer is empty and usable again. */
 void buffer_finish(struct buffer *buffer);
 
+/* The same for secrets: they do not stay in freed memory. */
+void buffer_wipe(struct buffer *buffer);
+
 /* Drops the content, keeps the memory, clears the overflow mark. */
 void buffer_clear(struct buffer *buffer);
 

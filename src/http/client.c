@@ -53,20 +53,12 @@ http_init(struct http *http, const struct http_request *request)
     }
 }
 
-static void
-wipe(struct buffer *buffer)
-{
-    if (buffer->at)
-        explicit_bzero(buffer->at, buffer->size);
-    buffer_finish(buffer);
-}
-
 void
 http_finish(struct http *http)
 {
-    wipe(&http->output);
-    wipe(&http->line);
-    wipe(&http->body);
+    buffer_wipe(&http->output);
+    buffer_wipe(&http->line);
+    buffer_wipe(&http->body);
 }
 
 void
@@ -108,7 +100,7 @@ http_basic_put(struct buffer *authorization, struct slice user, struct slice pas
     http_form_put_text(&plain, password);
     buffer_put_text(authorization, "Basic ");
     base64_format(buffer_slice(&plain), authorization);
-    wipe(&plain);
+    buffer_wipe(&plain);
 }
 
 static void

@@ -55,22 +55,14 @@ imap_client_open(const struct imap_client_options *options)
     return client;
 }
 
-/* Secrets have passed through these. */
-void
-imap_client_wipe(struct buffer *buffer)
-{
-    if (buffer->at)
-        explicit_bzero(buffer->at, buffer->size);
-    buffer_finish(buffer);
-}
-
+/* Secrets have passed through what is wiped. */
 static void
 forget_session(struct imap_client *client)
 {
-    imap_client_wipe(&client->sasl);
-    imap_client_wipe(&client->response);
-    imap_client_wipe(&client->command);
-    imap_client_wipe(&client->output);
+    buffer_wipe(&client->sasl);
+    buffer_wipe(&client->response);
+    buffer_wipe(&client->command);
+    buffer_wipe(&client->output);
     buffer_finish(&client->section);
     arena_finish(&client->arena);
 }
@@ -236,7 +228,7 @@ imap_client_sent(struct imap_client *client, size_t len)
 {
     buffer_consume(&client->output, len);
     if (buffer_len(&client->output) == 0 && client->state < IMAP_CLIENT_AUTHENTICATED)
-        imap_client_wipe(&client->output);
+        buffer_wipe(&client->output);
 }
 
 struct instant

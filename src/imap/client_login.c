@@ -101,7 +101,7 @@ put_response(struct imap_client *client)
     imap_client_trace(client, "C: ", SLICE("****"));
     buffer_put(&client->output, buffer_slice(&line));
     buffer_put_text(&client->output, "\r\n");
-    imap_client_wipe(&line);
+    buffer_wipe(&line);
     client->has_initial = false;
     client->awaits = AWAITS_SASL;
 }
@@ -183,8 +183,8 @@ on_facts(struct imap_client *client)
 static void
 on_granted(struct imap_client *client)
 {
-    imap_client_wipe(&client->sasl);
-    imap_client_wipe(&client->command);
+    buffer_wipe(&client->sasl);
+    buffer_wipe(&client->command);
     if (client->has_facts)
         on_facts(client);
     else

@@ -107,7 +107,6 @@ void imap_client_end(struct imap_client *client, enum imap_client_close close, s
 void imap_client_end_protocol(struct imap_client *client, const char *why);
 void imap_client_trace(struct imap_client *client, const char *who, struct slice text);
 void imap_client_wait_for_server(struct imap_client *client, struct instant now);
-void imap_client_wipe(struct buffer *buffer);
 
 /* ---- client_frame.c: responses out of octets ---- */
 

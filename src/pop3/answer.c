@@ -195,9 +195,7 @@ pop3_server_answer(struct pop3_server *server, const struct pop3_answer *answer,
     case POP3_QUESTION_NONE:
         break;
     }
-    if (server->scratch.at)
-        explicit_bzero(server->scratch.at, server->scratch.size);
-    buffer_finish(&server->scratch);
+    buffer_wipe(&server->scratch);
 }
 
 void

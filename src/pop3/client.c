@@ -53,22 +53,14 @@ pop3_client_open(const struct pop3_client_options *options)
     return client;
 }
 
-/* Secrets have passed through these. */
-static void
-wipe(struct buffer *buffer)
-{
-    if (buffer->at)
-        explicit_bzero(buffer->at, buffer->size);
-    buffer_finish(buffer);
-}
-
+/* Secrets have passed through what is wiped. */
 static void
 forget_session(struct pop3_client *client)
 {
-    wipe(&client->line);
-    wipe(&client->output);
-    wipe(&client->scratch);
-    wipe(&client->response);
+    buffer_wipe(&client->line);
+    buffer_wipe(&client->output);
+    buffer_wipe(&client->scratch);
+    buffer_wipe(&client->response);
     buffer_finish(&client->timestamp);
 }
 
@@ -316,7 +308,7 @@ pop3_client_sent(struct pop3_client *client, size_t len)
 {
     buffer_consume(&client->output, len);
     if (buffer_len(&client->output) == 0)
-        wipe(&client->output);
+        buffer_wipe(&client->output);
 }
 
 struct instant

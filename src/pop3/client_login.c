@@ -219,8 +219,7 @@ put_response(struct pop3_client *client)
     buffer_init(&line, 2 * POP3_CLIENT_RESPONSE_MAX);
     base64_format(buffer_slice(&client->response), &line);
     pop3_client_put_line(client, buffer_slice(&line), "****");
-    explicit_bzero(line.at, line.size);
-    buffer_finish(&line);
+    buffer_wipe(&line);
     client->has_initial = false;
     client->awaits = AWAITS_SASL;
 }
@@ -244,8 +243,7 @@ put_auth(struct pop3_client *client)
     pop3_client_put_line(
         client, client->has_initial ? slice_first(buffer_slice(&line), len) : buffer_slice(&line),
         "AUTH ****");
-    explicit_bzero(line.at, line.size);
-    buffer_finish(&line);
+    buffer_wipe(&line);
     client->awaits = AWAITS_SASL;
 }
 

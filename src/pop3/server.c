@@ -66,15 +66,6 @@ pop3_server_open(const struct pop3_server_options *options, struct instant now)
     return server;
 }
 
-/* Passwords have passed through these. */
-static void
-wipe(struct buffer *buffer)
-{
-    if (buffer->at)
-        explicit_bzero(buffer->at, buffer->size);
-    buffer_finish(buffer);
-}
-
 void
 pop3_server_close(struct pop3_server **server)
 {
@@ -82,8 +73,9 @@ pop3_server_close(struct pop3_server **server)
 
     if (!old)
         return;
-    wipe(&old->line);
-    wipe(&old->scratch);
+    /* Passwords have passed through these. */
+    buffer_wipe(&old->line);
+    buffer_wipe(&old->scratch);
     buffer_finish(&old->output);
     buffer_finish(&old->name);
     pop3_maildrop_finish(&old->maildrop);
@@ -120,7 +112,7 @@ keep(struct pop3_server *server, struct slice part)
     struct slice line = buffer_slice(&server->line);
     if (buffer_overflowed(&server->line) || line.len > line_max(server, line)) {
         server->is_overlong = true;
-        wipe(&server->line);
+        buffer_wipe(&server->line);
     }
 }
 
@@ -156,7 +148,7 @@ take_line(struct pop3_server *server, struct slice last)
     } else {
         run_line(server, last);
     }
-    wipe(&server->line);
+    buffer_wipe(&server->line);
 }
 
 size_t
@@ -218,8 +210,8 @@ void
 pop3_server_tls_started(struct pop3_server *server, struct instant now)
 {
     /* RFC 2595 §4: what was said in the clear is forgotten, but for the banner. */
-    wipe(&server->line);
-    wipe(&server->scratch);
+    buffer_wipe(&server->line);
+    buffer_wipe(&server->scratch);
     buffer_finish(&server->name);
     server->is_overlong = false;
     server->is_secure = true;

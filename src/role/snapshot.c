@@ -70,9 +70,7 @@ snapshot_read_path(struct host *host, struct slice path, size_t size_max,
 void
 snapshot_finish(struct snapshot *snapshot)
 {
-    if (snapshot->bytes.at)
-        explicit_bzero(snapshot->bytes.at, snapshot->bytes.size);
-    buffer_finish(&snapshot->bytes);
+    buffer_wipe(&snapshot->bytes);
 }
 
 bool

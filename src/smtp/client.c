@@ -33,12 +33,11 @@ smtp_client_close(struct smtp_client **client)
     if (!*client)
         return;
     struct buffer *const buffers[] = {
-        &(*client)->output,  &(*client)->line,         &(*client)->challenge,
-        &(*client)->binding, &(*client)->binding_kind, &(*client)->answer,
+        &(*client)->line,         &(*client)->challenge, &(*client)->binding,
+        &(*client)->binding_kind, &(*client)->answer,
     };
     /* The output may still hold a password. */
-    if ((*client)->output.at)
-        explicit_bzero((*client)->output.at, (*client)->output.size);
+    buffer_wipe(&(*client)->output);
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_finish(buffers[i]);
     smtp_words_finish(&(*client)->reply);

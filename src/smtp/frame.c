@@ -100,9 +100,7 @@ smtp_frame_line(struct smtp_server *server, struct slice input, struct instant n
         return len;
     }
     /* It may have been a password. */
-    if (server->line.at)
-        explicit_bzero(server->line.at, server->line.size);
-    buffer_finish(&server->line);
+    buffer_wipe(&server->line);
     if (server->state != STATE_CLOSED)
         smtp_server_touch(server, now);
     return len;

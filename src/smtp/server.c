@@ -54,15 +54,6 @@ smtp_server_open(const struct smtp_server_options *options, const struct smtp_se
     return server;
 }
 
-/* Secrets do not stay in freed memory. */
-static void
-forget_kept(struct smtp_server *server)
-{
-    if (server->kept.at)
-        explicit_bzero(server->kept.at, server->kept.size);
-    buffer_finish(&server->kept);
-}
-
 void
 smtp_server_close(struct smtp_server **server_at)
 {
@@ -71,10 +62,8 @@ smtp_server_close(struct smtp_server **server_at)
     *server_at = NULL;
     if (!server)
         return;
-    forget_kept(server);
-    if (server->line.at)
-        explicit_bzero(server->line.at, server->line.size);
-    buffer_finish(&server->line);
+    buffer_wipe(&server->kept);
+    buffer_wipe(&server->line);
     buffer_finish(&server->output);
     arena_finish(&server->session);
     arena_finish(&server->letters);
@@ -257,7 +246,7 @@ smtp_server_answer(struct smtp_server *server, const struct smtp_verdict *verdic
     server->is_asking = false;
     answered[server->question](server, verdict, now);
     if (!server->is_asking)
-        forget_kept(server);
+        buffer_wipe(&server->kept);
     smtp_server_touch(server, now);
     settle(server, now);
 }

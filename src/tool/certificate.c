@@ -37,7 +37,7 @@ certificate_make_files(const struct slice *names, size_t count, const char *chai
         code = files_replace(key_path, buffer_slice(&key), &own);
     if (code == EX_OK)
         code = files_replace(chain_path, buffer_slice(&chain), &own);
-    files_wipe(&key);
+    buffer_wipe(&key);
     buffer_finish(&chain);
     buffer_finish(&problem);
     return code;

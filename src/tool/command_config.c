@@ -24,7 +24,7 @@ check_file(const char *option, struct slice path)
     int code = files_read(string, PEM_MAX, &bytes);
     if (code != EX_OK)
         say_error(code, "%s names that file; correct it in the configuration", option);
-    files_wipe(&bytes);
+    buffer_wipe(&bytes);
     free(string);
     return code;
 }

@@ -83,7 +83,7 @@ make_key(const char *path, bool is_rsa, struct slice name)
         say_line("The key is in %s. Publish this record:", path);
         code = say_record(name, buffer_slice(&key));
     }
-    files_wipe(&key);
+    buffer_wipe(&key);
     return code;
 }
 
@@ -124,7 +124,7 @@ show_one(struct slice name, struct slice path)
     int code = files_read(text, KEY_MAX, &key);
     if (code == EX_OK)
         code = say_record(name, buffer_slice(&key));
-    files_wipe(&key);
+    buffer_wipe(&key);
     return code;
 }
 

@@ -62,7 +62,7 @@ migrate_account(const struct command_call *call, const struct settings *settings
         code = show_result(&result, code, command_has(call, "json"));
     }
     client_close(&store);
-    files_wipe(&password);
+    buffer_wipe(&password);
     return code;
 }
 

@@ -172,7 +172,7 @@ add_account(const struct command_call *call, struct people *people,
                                          .with_apop = command_has(call, "apop")};
         code = people_set_password(people, &secret);
     }
-    files_wipe(&password);
+    buffer_wipe(&password);
     return code == EX_OK ? append_account(people, account) : code;
 }
 
@@ -300,7 +300,7 @@ set_password(const struct command_call *call, struct people *people)
                                          .with_apop = command_has(call, "apop")};
         code = people_set_password(people, &secret);
     }
-    files_wipe(&password);
+    buffer_wipe(&password);
     return code;
 }
 

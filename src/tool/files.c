@@ -196,14 +196,6 @@ files_lock(const char *path, int *ret_descriptor)
     return EX_OK;
 }
 
-void
-files_wipe(struct buffer *buffer)
-{
-    if (buffer->at)
-        explicit_bzero(buffer->at, buffer->size);
-    buffer_finish(buffer);
-}
-
 bool
 files_exists(const char *path)
 {

@@ -40,9 +40,6 @@ MUST_USE int files_make_folder(const char *path, mode_t mode);
  * the descriptor. */
 MUST_USE int files_lock(const char *path, int *ret_descriptor);
 
-/* Overwrites and frees a buffer that held a secret. */
-void files_wipe(struct buffer *buffer);
-
 /* What is at a path; links are not followed by the first. */
 bool files_exists(const char *path);
 bool files_is_folder(const char *path);

@@ -207,7 +207,7 @@ compact_if_worth_it(const char *path, struct slice file, bool is_secret,
     directory_compact(file, &compacted);
     int code = buffer_overflowed(&compacted) ? EX_OK
                                              : files_replace(path, buffer_slice(&compacted), owner);
-    files_wipe(&compacted);
+    buffer_wipe(&compacted);
     return code;
 }
 
@@ -222,7 +222,7 @@ append(const char *path, struct slice file, struct slice lines, const struct fil
         buffer_put_byte(&all, '\n');
     buffer_put(&all, lines);
     int code = files_append(path, buffer_slice(&all), owner);
-    files_wipe(&all);
+    buffer_wipe(&all);
     return code;
 }
 
@@ -257,13 +257,13 @@ people_append_secrets(struct people *people, struct slice lines)
 
     if (code == EX_OK)
         code = append(people->secrets_path, buffer_slice(&file), lines, &owner);
-    files_wipe(&file);
+    buffer_wipe(&file);
     if (code != EX_OK)
         return code;
     code = files_read(people->secrets_path, PEOPLE_FILE_MAX, &file);
     if (code == EX_OK)
         code = compact_if_worth_it(people->secrets_path, buffer_slice(&file), true, &owner);
-    files_wipe(&file);
+    buffer_wipe(&file);
     return code;
 }
 
@@ -321,7 +321,7 @@ people_set_password(struct people *people, const struct people_password *passwor
         break;
     }
     explicit_bzero(random, sizeof(random));
-    files_wipe(&lines);
+    buffer_wipe(&lines);
     return code;
 }
 

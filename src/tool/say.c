@@ -202,7 +202,7 @@ ask_on_terminal(FILE *terminal, bool is_new, struct buffer *ret_password)
     bool is_read = ask(terminal, is_new ? "New password: " : "Password: ", ret_password) &&
                    (!is_new || ask(terminal, "The same again: ", &again));
     bool is_same = !is_new || slice_equal(buffer_slice(ret_password), buffer_slice(&again));
-    files_wipe(&again);
+    buffer_wipe(&again);
     if (!is_read)
         return say_error(EX_USAGE, "no password of 1 to %d bytes was given; try again",
                          SAY_PASSWORD_MAX);

@@ -61,6 +61,24 @@ numbers_have_all_their_digits(void **state)
     buffer_finish(&buffer);
 }
 
+static void
+what_was_wiped_is_empty_and_serves_again(void **state)
+{
+    struct buffer buffer;
+
+    (void)state;
+    buffer_init(&buffer, 10);
+    buffer_wipe(&buffer); /* nothing was put */
+    buffer_put(&buffer, SLICE("a secret"));
+    buffer_put(&buffer, SLICE("another"));
+    assert_true(buffer_overflowed(&buffer));
+    buffer_wipe(&buffer);
+    assert_true(buffer_len(&buffer) == 0 && !buffer_overflowed(&buffer) && !buffer.at);
+    buffer_put(&buffer, SLICE("0123456789"));
+    assert_true(slice_equal(buffer_slice(&buffer), SLICE("0123456789")));
+    buffer_finish(&buffer);
+}
+
 int
 main(void)
 {
@@ -68,6 +86,7 @@ main(void)
         cmocka_unit_test(grows_up_to_its_bound_and_remembers_going_over),
         cmocka_unit_test(content_survives_taking_from_the_front),
         cmocka_unit_test(numbers_have_all_their_digits),
+        cmocka_unit_test(what_was_wiped_is_empty_and_serves_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

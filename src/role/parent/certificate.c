@@ -50,9 +50,7 @@ drop(struct certificate *certificates, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buffer_finish(&certificates[i].chain);
-        if (certificates[i].key.at)
-            explicit_bzero(certificates[i].key.at, certificates[i].key.size);
-        buffer_finish(&certificates[i].key);
+        buffer_wipe(&certificates[i].key);
     }
 }
 

@@ -64,7 +64,7 @@ put_file(const char *path, const struct buffer *content)
     if (code == EX_OK && (buffer_len(&found) == 0 ||
                           !slice_starts_with(buffer_slice(&found), buffer_slice(content))))
         code = files_replace(path, buffer_slice(content), &own);
-    files_wipe(&found);
+    buffer_wipe(&found);
     return code;
 }
 
@@ -88,8 +88,8 @@ demo_make_desk(const struct demo *demo, const struct settings *settings)
     }
     if (code == EX_OK)
         code = put_file(passwords_path, &passwords);
-    files_wipe(&credentials);
-    files_wipe(&passwords);
+    buffer_wipe(&credentials);
+    buffer_wipe(&passwords);
     buffer_finish(&accounts);
     free(accounts_path);
     free(passwords_path);

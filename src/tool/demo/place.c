@@ -250,7 +250,7 @@ add_people(const struct demo *demo, struct people *people)
     }
     if (code == EX_OK)
         code = files_replace(demo->credentials_path, buffer_slice(&credentials), &own);
-    files_wipe(&credentials);
+    buffer_wipe(&credentials);
     buffer_finish(&name);
     return code;
 }

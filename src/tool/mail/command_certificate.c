@@ -40,7 +40,7 @@ open_pkcs12(const struct command_call *call, struct slice bytes, struct buffer *
     if (code == EX_OK && !is_read)
         code = say_error(EX_DATAERR, "%s: %.*s", call->arguments[0],
                          CLIENT_TEXT(buffer_slice(&problem)));
-    files_wipe(&passphrase);
+    buffer_wipe(&passphrase);
     buffer_finish(&problem);
     return code;
 }
@@ -136,8 +136,8 @@ add(struct desk *desk, const struct command_call *call)
     }
     if (code == EX_OK)
         code = has_key ? keep_own(desk, call, content, &card) : keep_other(&card);
-    files_wipe(&pem);
-    files_wipe(&bytes);
+    buffer_wipe(&pem);
+    buffer_wipe(&bytes);
     arena_finish(&arena);
     return code;
 }
@@ -190,7 +190,7 @@ report_card(struct report *report, const char *path, const char *account)
         report_time(report, "until", card.until);
         report_text(report, "account", slice_of_string(account));
     }
-    files_wipe(&bytes);
+    buffer_wipe(&bytes);
     arena_finish(&arena);
 }
 

@@ -131,7 +131,7 @@ desk_close(struct desk *desk)
 
     if (trace.len > 0)
         (void)fwrite(trace.at, 1, trace.len, stderr);
-    files_wipe(&desk->password);
+    buffer_wipe(&desk->password);
     buffer_finish(&desk->trace);
     arena_finish(&desk->arena);
 }
@@ -215,8 +215,8 @@ write_password(const char *account, struct slice password)
     }
     if (code == EX_OK && !slice_equal(before, buffer_slice(&text)))
         code = files_replace(path, buffer_slice(&text), &owner);
-    files_wipe(&old);
-    files_wipe(&text);
+    buffer_wipe(&old);
+    buffer_wipe(&text);
     free(path);
     return code;
 }
@@ -287,7 +287,7 @@ get_password(const struct client_account *account, struct buffer *ret_password)
     free(path);
     if (code == EX_OK && find_password(buffer_slice(&text), account->name, &start, &line))
         buffer_put(ret_password, slice_skip(line, strlen(account->name) + 1));
-    files_wipe(&text);
+    buffer_wipe(&text);
     if (code != EX_OK || buffer_len(ret_password) > 0)
         return code;
     if (keyring_is_there() && keyring_look_up(account->name, ret_password))

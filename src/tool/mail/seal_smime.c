@@ -32,7 +32,7 @@ seal_identity(const struct client_account *account, bool is_quiet)
             say_error(EX_DATAERR, "%s: %.*s", account->certificate,
                       CLIENT_TEXT(buffer_slice(&problem)));
     }
-    files_wipe(&pem);
+    buffer_wipe(&pem);
     buffer_finish(&problem);
     return identity;
 }
@@ -196,7 +196,7 @@ encrypt(const struct client_account *account, struct composed *composed)
         buffer_put(&outgoing->content, buffer_slice(&sealed));
     }
     for (size_t i = 0; i < count; i++)
-        files_wipe(&cards[i]);
+        buffer_wipe(&cards[i]);
     free(cards);
     buffer_finish(&sealed);
     return code;
