@@ -67,18 +67,18 @@ test_servers(const struct client_login *login, bool is_json)
 }
 
 static int
+test_account(struct desk *desk, const struct command_call *call)
+{
+    int code = desk_log_in(desk, call->count > 0 ? call->arguments[0] : NULL,
+                           command_has(call, "trace"));
+
+    return code == EX_OK ? test_servers(&desk->login, command_has(call, "json")) : code;
+}
+
+static int
 run_test(const struct command_call *call)
 {
-    struct desk desk;
-    int code = desk_open(&desk);
-
-    if (code == EX_OK)
-        code = desk_log_in(&desk, call->count > 0 ? call->arguments[0] : NULL,
-                           command_has(call, "trace"));
-    if (code == EX_OK)
-        code = test_servers(&desk.login, command_has(call, "json"));
-    desk_close(&desk);
-    return code;
+    return desk_run(call, test_account);
 }
 
 const struct command command_account_test = {
@@ -269,13 +269,7 @@ add_account(struct desk *desk, const struct command_call *call)
 static int
 run_add(const struct command_call *call)
 {
-    struct desk desk;
-    int code = desk_open(&desk);
-
-    if (code == EX_OK)
-        code = add_account(&desk, call);
-    desk_close(&desk);
-    return code;
+    return desk_run(call, add_account);
 }
 
 const struct command command_account_add = {
@@ -386,8 +380,9 @@ const struct command command_account_list = {
 };
 
 static int
-remove_account(struct desk *desk, const char *name)
+remove_account(struct desk *desk, const struct command_call *call)
 {
+    const char *name = call->arguments[0];
     const struct client_account *account = client_accounts_find(&desk->accounts, name);
 
     if (!account)
@@ -405,13 +400,7 @@ remove_account(struct desk *desk, const char *name)
 static int
 run_remove(const struct command_call *call)
 {
-    struct desk desk;
-    int code = desk_open(&desk);
-
-    if (code == EX_OK)
-        code = remove_account(&desk, call->arguments[0]);
-    desk_close(&desk);
-    return code;
+    return desk_run(call, remove_account);
 }
 
 const struct command command_account_remove = {

@@ -145,13 +145,7 @@ add(struct desk *desk, const struct command_call *call)
 static int
 run_add(const struct command_call *call)
 {
-    struct desk desk;
-    int code = desk_open(&desk);
-
-    if (code == EX_OK)
-        code = add(&desk, call);
-    desk_close(&desk);
-    return code;
+    return desk_run(call, add);
 }
 
 const struct command command_certificate_add = {

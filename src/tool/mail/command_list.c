@@ -49,8 +49,10 @@ list_folder(struct client_folder *folder, const struct command_call *call)
     return code;
 }
 
+/* Does it with the folder of the call's options. */
 static int
-run_list(const struct command_call *call)
+with_folder(const struct command_call *call,
+            int (*fn)(struct client_folder *folder, const struct command_call *call))
 {
     struct client_folder *folder = NULL;
     struct desk desk;
@@ -59,10 +61,16 @@ run_list(const struct command_call *call)
     if (code == EX_OK)
         code = desk_open_folder(&desk, call, true, &folder);
     if (code == EX_OK)
-        code = list_folder(folder, call);
+        code = fn(folder, call);
     client_folder_close(&folder);
     desk_close(&desk);
     return code;
+}
+
+static int
+run_list(const struct command_call *call)
+{
+    return with_folder(call, list_folder);
 }
 
 const struct command command_list = {
@@ -208,17 +216,7 @@ search_folder(struct client_folder *folder, const struct command_call *call)
 static int
 run_search(const struct command_call *call)
 {
-    struct client_folder *folder = NULL;
-    struct desk desk;
-    int code = desk_open(&desk);
-
-    if (code == EX_OK)
-        code = desk_open_folder(&desk, call, true, &folder);
-    if (code == EX_OK)
-        code = search_folder(folder, call);
-    client_folder_close(&folder);
-    desk_close(&desk);
-    return code;
+    return with_folder(call, search_folder);
 }
 
 const struct command command_search = {

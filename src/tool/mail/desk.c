@@ -137,6 +137,18 @@ desk_close(struct desk *desk)
 }
 
 int
+desk_run(const struct command_call *call, desk_fn fn)
+{
+    struct desk desk;
+    int code = desk_open(&desk);
+
+    if (code == EX_OK)
+        code = fn(&desk, call);
+    desk_close(&desk);
+    return code;
+}
+
+int
 desk_write_accounts(const struct client_accounts *accounts)
 {
     static const struct files_owner owner = {.user = FILES_NOBODY, .mode = 0600};

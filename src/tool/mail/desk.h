@@ -38,6 +38,10 @@ MUST_USE int desk_open(struct desk *ret_desk);
 /* Shows the trace, if there is one, and frees. */
 void desk_close(struct desk *desk);
 
+/* All of a command: opens the desk, does it, closes the desk. */
+typedef int (*desk_fn)(struct desk *desk, const struct command_call *call);
+MUST_USE int desk_run(const struct command_call *call, desk_fn fn);
+
 /* Chooses the account (NULL: the first) and fetches its password. */
 MUST_USE int desk_log_in(struct desk *desk, const char *account, bool is_traced);
 
