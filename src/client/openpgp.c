@@ -4,6 +4,7 @@
 #include "host/linux/process.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -45,14 +46,31 @@ read_all(int descriptor, struct buffer *out)
     }
 }
 
-/* GnuPG asks for a passphrase on the terminal, and wants to be told which one that is. */
-static void
-tell_terminal(void)
+/* GnuPG asks for a passphrase on the terminal, and wants to be told which one that is. The
+ * environment of this process is not ours to change: other threads of the caller read it. NULL: it
+ * will do as it is; else freed by the caller. */
+static char **
+environment_with_terminal(void)
 {
-    const char *terminal = ttyname(STDERR_FILENO);
+    static const char setting[] = "GPG_TTY=";
+    char terminal[PATH_MAX];
+    size_t count = 0;
 
-    if (terminal && !getenv("GPG_TTY"))
-        (void)setenv("GPG_TTY", terminal, 1);
+    if (getenv("GPG_TTY") || ttyname_r(STDERR_FILENO, terminal, sizeof(terminal)) != 0)
+        return NULL;
+    while (environ && environ[count])
+        count++;
+    size_t list = (count + 2) * sizeof(char *), len = strlen(terminal) + 1;
+    char **own = calloc(1, list + sizeof(setting) + len);
+    if (!own)
+        abort();
+    char *text = (char *)own + list;
+    memcpy(text, setting, sizeof(setting) - 1);
+    memcpy(text + sizeof(setting) - 1, terminal, len);
+    for (size_t i = 0; i < count; i++)
+        own[i] = environ[i];
+    own[count] = text;
+    return own;
 }
 
 /* The status of the program when it has ended; -1 with errno when it could not run. */
@@ -67,15 +85,17 @@ run(int input, int output)
         errno = -error;
         return -1;
     }
-    tell_terminal();
+    char **environment = environment_with_terminal();
     pid_t child = fork();
     if (child == 0) {
+        environ = environment ? environment : environ;
         if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
             (void)host_program_become(program, words);
         _exit(127);
     }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    free(environment);
     close(program);
     return status;
 }

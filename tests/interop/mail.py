@@ -300,6 +300,21 @@ class Writing(Mail):
         client.select("INBOX", readonly=True)
         self.assertEqual(client.search(None, "ANSWERED")[1], [b"1"])
 
+    def test_what_an_editor_wrote_in_another_charset_leaves_the_screen_alone(self):
+        """The worker that makes the message asks for the machine's charset while the screen draws in UTF-8."""
+        self.put_all()
+        (self.home / "editor").write_text("#!/bin/sh\nprintf 'In Latin 1: \\351.\\n' >\"$1\"\n")
+        self.env.update(LANG="C")
+        screen = self.open()
+        screen.wait_for("手紙")
+        screen.press(f"m{BOB}\rAccents\r")
+        screen.wait_for("y send")
+        screen.press("y")
+        screen.wait_for("Sent.")
+        screen.press("j\r")
+        screen.wait_for("東京は雨です")
+        self.assertIn(b"In Latin 1:", self.office.find("Accents", BOB))
+
     def test_addresses_that_were_written_to_are_completed(self):
         screen = self.open()
         screen.wait_for("Your post office is open")

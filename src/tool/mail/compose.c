@@ -43,22 +43,23 @@ too_large(void)
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-/* Text of the user's machine, as UTF-8. */
+/* Text of the user's machine, as UTF-8. The locale of the process stays what it is: another thread
+ * draws by it. */
 static void
 put_utf8(struct slice text, struct buffer *out)
 {
-    const char *codeset;
-
     if (utf8_is_valid(text)) {
         buffer_put(out, text);
         return;
     }
-    (void)setlocale(LC_CTYPE, "");
-    codeset = nl_langinfo(CODESET);
+    locale_t own = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    const char *codeset = own ? nl_langinfo_l(CODESET, own) : "";
     const struct charset *charset = charset_find(slice_of_string(codeset));
     if (charset && slice_equal(charset_name(charset), SLICE("utf-8")))
         charset = NULL; /* it is not: guess */
     charset_to_utf8(charset, text, out);
+    if (own)
+        freelocale(own);
 }
 
 /* ---- HTML with its pictures ---------------------------------------------------------------- */
