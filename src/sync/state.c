@@ -359,8 +359,10 @@ static void
 sync_folder_of(const char *path)
 {
     char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
-    int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
+    if (!folder)
+        abort();
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
         (void)fsync(descriptor);
         close(descriptor);

@@ -91,6 +91,8 @@ aliases_build(struct settings *settings, const char *path)
     struct buffer text, lines;
     size_t problems = 0;
 
+    if (!usual)
+        abort();
     if (is_trusted(build.path)) {
         machine.may_run = settings->config.alias_programs_user.len > 0;
         machine.folder_count = settings->config.letterbox_dirs.count;

@@ -83,6 +83,8 @@ run_demo(const struct command_call *call)
     struct settings settings = {0};
     int code = read_port_base(call, &demo);
 
+    if (domain && !demo.domain)
+        abort();
     if (code == EX_OK)
         code = find_folder(call, &demo);
     if (code == EX_OK)

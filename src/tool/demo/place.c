@@ -33,9 +33,11 @@ find_domain(struct demo *demo)
                          "%s holds a demo for %.*s already; choose another --dir, or leave "
                          "--domain away",
                          demo->folder, (int)domain.len, (const char *)domain.at);
-    if (code == EX_OK && !demo->domain)
-        demo->domain =
-            domain.len > 0 ? strndup((const char *)domain.at, domain.len) : strdup("example.test");
+    if (domain.len == 0)
+        domain = SLICE("example.test");
+    if (code == EX_OK && !demo->domain &&
+        !(demo->domain = strndup((const char *)domain.at, domain.len)))
+        abort();
     buffer_finish(&text);
     return code;
 }

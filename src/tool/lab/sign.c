@@ -99,8 +99,10 @@ find_key(const char *folder)
 
     while (dir && !name && (entry = readdir(dir))) {
         size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == 'K' && len > 4 && strcmp(entry->d_name + len - 4, ".key") == 0)
-            name = strndup(entry->d_name, len - 4);
+        if (entry->d_name[0] == 'K' && len > 4 &&
+            strcmp(entry->d_name + len - 4, ".key") == 0 &&
+            !(name = strndup(entry->d_name, len - 4)))
+            abort();
     }
     if (dir)
         closedir(dir);

@@ -213,20 +213,20 @@ send_message(struct call *call)
 /* ---- other ways of use --------------------------------------------------------------------- */
 
 /* Moves what is there from one side to the other; false at the end. Lines from people and programs
- * may end in LF: the server wants CRLF. */
+ * may end in LF: the server wants CRLF, and `is_behind_cr` says whether the last octet was a CR.
+ * NULL: they stay as they are. */
 static bool
-copy(int from, int to, bool completes_lines)
+copy(int from, int to, bool *is_behind_cr)
 {
-    static bool is_behind_cr;
     uint8_t bytes[COPY_MAX], lines[2 * COPY_MAX];
     ssize_t len = read(from, bytes, sizeof(bytes));
     size_t out = 0;
 
     for (ssize_t i = 0; i < len; i++) {
-        if (completes_lines && bytes[i] == '\n' && !is_behind_cr)
+        if (is_behind_cr && bytes[i] == '\n' && !*is_behind_cr)
             lines[out++] = '\r';
-        if (completes_lines)
-            is_behind_cr = bytes[i] == '\r';
+        if (is_behind_cr)
+            *is_behind_cr = bytes[i] == '\r';
         lines[out++] = bytes[i];
     }
     for (size_t sent = 0; sent < out;) {
@@ -243,6 +243,7 @@ hold_session(struct call *call)
 {
     int server, code = carry_connect(&call->settings, &server);
     struct pollfd sides[2];
+    bool is_behind_cr = false;
 
     if (code != EX_OK)
         return code;
@@ -251,11 +252,11 @@ hold_session(struct call *call)
     for (;;) {
         if (poll(sides, COUNT_OF(sides), -1) < 0 && errno != EINTR)
             break;
-        if (sides[0].revents && !copy(STDIN_FILENO, server, true)) {
+        if (sides[0].revents && !copy(STDIN_FILENO, server, &is_behind_cr)) {
             shutdown(server, SHUT_WR);
             sides[0].fd = -1;
         }
-        if (sides[1].revents && !copy(server, STDOUT_FILENO, false))
+        if (sides[1].revents && !copy(server, STDOUT_FILENO, NULL))
             break;
     }
     close(server);
