@@ -106,6 +106,7 @@ apply_change(struct store *store, const struct turn_change *change, enum turn_ki
         return view_put(store->view, change->key, change->value);
     struct key_parts parts;
     if (key_parse(change->key, &parts) && parts.kind == KEY_BODY) {
+        store_held_dropped(store, parts.number);
         int result = forget_old_body(store, change->key);
         if (result < 0)
             return result;

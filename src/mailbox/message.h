@@ -117,6 +117,13 @@ enum { BODY_READ_MAX = 1 << 20 };
 void mailbox_body_read(struct store *store, body_id body, uint64_t offset, size_t len,
                        mailbox_read_fn fn, void *context);
 
+/* Who reads a body in pieces holds it before the first: dropped meanwhile, it can be read to its
+ * end, and its segment stays. For HOLD_IDLE_S after the last piece: space must come back while a
+ * reader does not. Each hold has its release. */
+enum { HOLD_IDLE_S = 600 }; /* the time that POP3 gives a silent client (RFC 1939 §3) */
+void mailbox_body_hold(struct store *store, body_id body);
+void mailbox_body_release(struct store *store, body_id body);
+
 /* The parse record, checked against its hash; empty when it has none. */
 void mailbox_record_read(struct store *store, body_id body, mailbox_read_fn fn, void *context);
 

@@ -163,8 +163,18 @@ is_body_good(struct store *store, body_id body, const struct body_entry *entry)
     return is_good;
 }
 
+/* ---- bodies that are held ------------------------------------------------------------------ */
+
+struct held_body {
+    body_id body;
+    size_t holders;
+    bool is_dropped; /* then the view has it no more, and `entry` is what it had */
+    struct body_entry entry;
+    struct instant used;
+};
+
 static enum store_result
-find_body(struct store *store, body_id body, struct body_entry *ret_entry)
+find_in_view(struct store *store, body_id body, struct body_entry *ret_entry)
 {
     struct slice value;
     int result = store_view_get(store, key_body(body), &value);
@@ -173,6 +183,87 @@ find_body(struct store *store, body_id body, struct body_entry *ret_entry)
         result = -EBADMSG;
     return store_result_of(result);
 }
+
+static enum store_result
+find_body(struct store *store, body_id body, struct body_entry *ret_entry)
+{
+    enum store_result result = find_in_view(store, body, ret_entry);
+    struct held_body *held =
+        result == STORE_NOT_FOUND ? map_find(&store->held, map_key_u64(&body)) : NULL;
+
+    if (!held || !held->is_dropped)
+        return result;
+    held->used = host_now(store->options.host);
+    *ret_entry = held->entry;
+    return STORE_OK;
+}
+
+void
+mailbox_body_hold(struct store *store, body_id body)
+{
+    struct held_body *held = map_find(&store->held, map_key_u64(&body));
+
+    if (!held) {
+        held = calloc(1, sizeof(*held));
+        if (!held)
+            abort();
+        held->body = body;
+        (void)!map_set(&store->held, map_key_u64(&body), held);
+    }
+    held->holders++;
+}
+
+void
+mailbox_body_release(struct store *store, body_id body)
+{
+    struct held_body *held = map_find(&store->held, map_key_u64(&body));
+
+    if (!held || --held->holders > 0)
+        return;
+    (void)!map_remove(&store->held, map_key_u64(&body));
+    free(held);
+}
+
+void
+store_held_dropped(struct store *store, body_id body)
+{
+    struct held_body *held = map_find(&store->held, map_key_u64(&body));
+
+    if (!held || find_in_view(store, body, &held->entry) != STORE_OK)
+        return;
+    held->is_dropped = true;
+    held->used = host_now(store->options.host);
+}
+
+/* A hold that nobody has used for long holds no more. */
+bool
+store_holds(struct store *store, uint32_t segment)
+{
+    struct instant now = host_now(store->options.host);
+    bool is_found = false;
+    size_t place = 0;
+
+    for (const struct map_item *item; (item = map_next(&store->held, &place));) {
+        struct held_body *held = item->value;
+        if (!held->is_dropped || held->entry.place.segment != segment)
+            continue;
+        held->is_dropped = instant_since(now, held->used).ns < duration_s(HOLD_IDLE_S).ns;
+        is_found = is_found || held->is_dropped;
+    }
+    return is_found;
+}
+
+void
+store_held_finish(struct store *store)
+{
+    size_t place = 0;
+
+    for (const struct map_item *item; (item = map_next(&store->held, &place));)
+        free(item->value);
+    map_finish(&store->held);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
 
 void
 mailbox_body_read(struct store *store, body_id body, uint64_t offset, size_t len,

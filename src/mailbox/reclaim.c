@@ -64,7 +64,8 @@ is_worth_it(struct store *store, const struct log_segment *segment, const struct
     int64_t age = host_wall(store->options.host).ns - next->begun.ns;
     uint64_t live = store_live(store, segment->number)->bytes;
 
-    if (segment->number >= store->durable_end.segment || age < store->options.retain.ns)
+    if (segment->number >= store->durable_end.segment || age < store->options.retain.ns ||
+        store_holds(store, segment->number))
         return false;
     if (segment->first_turn == 0)
         return live == 0; /* its changes cannot be read; its bodies can */
@@ -265,6 +266,8 @@ remove_segment(struct reclaim *reclaim)
     struct key key = key_segment(segment);
 
     reclaim->segment = 0;
+    if (store_holds(store, segment))
+        return STORE_OK; /* of what it had, only that is left: it goes when nobody reads it */
     int result = store->engine->ops->trim(store->engine, segment);
     if (result < 0)
         return store_result_of(result);

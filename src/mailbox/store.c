@@ -187,6 +187,7 @@ new_store(const struct store_options *options)
     buffer_init(&store->scratch, TURN_VALUE_MAX);
     host_random(options->host, &store->seed, sizeof(store->seed));
     draft_init(&store->draft, NULL, store->seed);
+    map_init(&store->held, store->seed);
     set_view_path(store);
     return store;
 }
@@ -262,6 +263,7 @@ store_abandon(struct store **store)
     if (old->engine)
         old->engine->ops->close(&old->engine);
     draft_finish(&old->draft);
+    store_held_finish(old);
     buffer_finish(&old->scratch);
     free(old->bodies);
     free(old->live);

@@ -3,6 +3,7 @@
 #ifndef MAILBOX_STORE_PRIVATE_H
 #define MAILBOX_STORE_PRIVATE_H
 
+#include "base/map.h"
 #include "mailbox/store.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct store {
     store_watch_fn watch_fn; /* may be NULL */
     void *watch_context;
     struct store_stats stats;
+    struct map held; /* struct held_body by its id, owned */
     body_id verified[STORE_VERIFIED_MAX]; /* whole bodies that were good: id at id % MAX, or 0 */
 };
 
@@ -115,6 +117,11 @@ void store_put_entry(struct store *store, struct key key);
 /* Adds to or takes from the references of a durable body; at 0 it is dropped. A body that is not
  * there (a damaged view) is passed over. */
 void store_body_refer(struct store *store, body_id body, int difference);
+/* Bodies that are read in pieces (message_read.c): the turn drops one; whether one of those that
+ * were dropped lies in the segment; none is held any more. */
+void store_held_dropped(struct store *store, body_id body);
+bool store_holds(struct store *store, uint32_t segment);
+void store_held_finish(struct store *store);
 /* Takes a mailbox out of its account: names and record at once, messages by purge. */
 void store_mailbox_drop(struct store *store, account_id account, mailbox_id mailbox,
                         const struct mailbox_entry *entry, struct account_entry *owner);

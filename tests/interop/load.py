@@ -48,7 +48,7 @@ class Load(unittest.TestCase):
         self.near.tool("reload")
         self.took = collections.defaultdict(list)
         self.lock = threading.Lock()
-        self.errors, self.sent, self.cut, self.is_over = [], 0, 0, False
+        self.errors, self.sent, self.is_over = [], 0, False
 
     # ---- sessions, each one whole
 
@@ -99,8 +99,6 @@ class Load(unittest.TestCase):
         try:
             what(chance, *who)
             self.took[what.__name__].append(time.monotonic() - begun)
-        except imaplib.IMAP4.abort:
-            self.cut += 1  # [EXPUNGEISSUED]: the other session has deleted what was being sent
         except (poplib.error_proto, imaplib.IMAP4.error, smtplib.SMTPException, OSError) as problem:
             if "in use" not in str(problem).lower():  # two POP3 sessions at once
                 self.errors.append(f"{what.__name__}: {problem!r}")

@@ -3,8 +3,11 @@
  * runs with crashes, power cuts, full disks and failing ones, compared with a dictionary. */
 #include "host/sim/sim.h"
 #include "mailbox/check.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/message.h"
 #include "mailbox/purge.h"
 #include "mailbox/reclaim.h"
+#include "mailbox/store_private.h"
 #include "mailbox/tests/model.h"
 
 #include <errno.h>
@@ -408,6 +411,55 @@ space_of_expunged_messages_comes_back(void **state)
     close_world(&world);
 }
 
+static void
+keep_read(void *context, enum store_result result, struct slice bytes)
+{
+    (void)bytes;
+    *(enum store_result *)context = result;
+}
+
+/* Another piece, read or not after so long without one. */
+static enum store_result
+read_after(struct world *world, body_id body, int64_t ms)
+{
+    enum store_result result;
+
+    sim_advance(world->sim, instant_after(host_now(world->host), duration_ms(ms)));
+    (void)store_holds(world->store, 1); /* reclaim has looked */
+    mailbox_body_read(world->store, body, 0, 4, keep_read, &result);
+    return result;
+}
+
+static void
+a_hold_that_is_not_used_ends(void **state)
+{
+    struct message_new message = {0};
+    struct world world;
+    mailbox_id inbox;
+    uint32_t uid;
+    size_t gone;
+    (void)state;
+
+    open_world(&world, 7);
+    assert_true(open_store(&world));
+    assert_int_equal(mailbox_open(world.store, 7, SLICE("INBOX"), &inbox), STORE_OK);
+    assert_int_equal(mailbox_body_add(world.store, SLICE("held for a while"), slice_of("", 0),
+                                      slice_of("", 0), &message.body),
+                     STORE_OK);
+    assert_int_equal(mailbox_message_append(world.store, 7, inbox, &message, &uid), STORE_OK);
+    assert_int_equal(commit(&world), STORE_OK);
+    mailbox_body_hold(world.store, message.body);
+    assert_int_equal(mailbox_message_expunge(world.store, 7, inbox, &uid, 1, &gone), STORE_OK);
+    assert_int_equal(commit(&world), STORE_OK);
+    assert_true(store_holds(world.store, 1));
+    for (int i = 0; i < 3; i++) /* each piece gives it as long again */
+        assert_int_equal(read_after(&world, message.body, HOLD_IDLE_S * 1000 - 1), STORE_OK);
+    assert_int_equal(read_after(&world, message.body, HOLD_IDLE_S * 1000), STORE_NOT_FOUND);
+    assert_false(store_holds(world.store, 1));
+    mailbox_body_release(world.store, message.body);
+    close_world(&world);
+}
+
 int
 main(void)
 {
@@ -415,6 +467,7 @@ main(void)
         cmocka_unit_test(a_crash_at_any_operation_loses_and_doubles_nothing),
         cmocka_unit_test(random_runs_with_faults_match_a_dictionary),
         cmocka_unit_test(space_of_expunged_messages_comes_back),
+        cmocka_unit_test(a_hold_that_is_not_used_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /* The parts of the store by themselves: log, engine, view, draft, keys, entries, places. */
 #include "mailbox/tests/folder.h"
 #include "mailbox/entry.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/message.h"
 #include "mailbox/place.h"
 #include "mailbox/reclaim.h"
 #include "mailbox/segment.h"
@@ -363,6 +365,94 @@ young_segments_are_not_reclaimed(void **state)
     reclaim_close(&reclaim);
 }
 
+static body_id
+body_of(struct folder *folder, uint32_t uid, mailbox_id *ret_inbox)
+{
+    struct message_entry entry;
+
+    assert_int_equal(mailbox_find(folder->store, 7, SLICE("INBOX"), ret_inbox), STORE_OK);
+    assert_int_equal(mailbox_message_get(folder->store, 7, *ret_inbox, uid, &entry), STORE_OK);
+    return entry.body;
+}
+
+static void
+keep_reading(void *context, enum store_result result, struct slice bytes)
+{
+    *(enum store_result *)context = result;
+    if (result == STORE_OK)
+        assert_true(slice_equal(bytes, SLICE("message")));
+}
+
+static enum store_result
+read_piece(struct folder *folder, body_id body)
+{
+    enum store_result result;
+
+    mailbox_body_read(folder->store, body, 2, 7, keep_reading, &result);
+    return result;
+}
+
+/* Until nothing is left to reclaim; how many segments are left. */
+static uint64_t
+reclaim_all(struct folder *folder)
+{
+    struct reclaim *reclaim = reclaim_open(folder->store);
+    struct store_stats stats;
+    bool is_idle = false;
+
+    store_sync_view(folder->store);
+    for (unsigned step = 0; step < 100 && !is_idle; step++) {
+        store_prepare(folder->store);
+        reclaim_step(reclaim, keep_idle, &is_idle);
+        store_sync_view(folder->store);
+    }
+    assert_true(is_idle);
+    reclaim_close(&reclaim);
+    store_stats_get(folder->store, &stats);
+    return stats.segments;
+}
+
+static void
+a_body_that_is_held_is_read_to_its_end(void **state)
+{
+    struct folder *folder = *state;
+    uint32_t uids[] = {1, 2, 3, 4};
+    char text[3000] = "a message"; /* each fills most of a segment */
+    mailbox_id inbox;
+    body_id bodies[4];
+    size_t gone;
+
+    memset(text + 9, '.', sizeof(text) - 10);
+    folder->options.segment_bytes = 4096;
+    folder_open_store(folder);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(folder_deliver(folder, 7, text), i + 1);
+    for (int i = 0; i < 4; i++)
+        bodies[i] = body_of(folder, uids[i], &inbox);
+    mailbox_body_hold(folder->store, bodies[0]);
+    mailbox_body_hold(folder->store, bodies[0]);
+    mailbox_body_hold(folder->store, bodies[2]);
+    assert_int_equal(mailbox_message_expunge(folder->store, 7, inbox, uids, 3, &gone), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(read_piece(folder, bodies[0]), STORE_OK);
+        assert_int_equal(read_piece(folder, bodies[1]), STORE_NOT_FOUND);
+        assert_int_equal(read_piece(folder, bodies[2]), STORE_OK);
+        assert_int_equal(read_piece(folder, bodies[3]), STORE_OK);
+        (void)reclaim_all(folder);
+    }
+    uint64_t with_both = reclaim_all(folder);
+    mailbox_body_release(folder->store, bodies[0]);
+    assert_int_equal(read_piece(folder, bodies[0]), STORE_OK); /* one of two holds */
+    mailbox_body_release(folder->store, bodies[0]);
+    assert_int_equal(read_piece(folder, bodies[0]), STORE_NOT_FOUND);
+    uint64_t with_one = reclaim_all(folder);
+    assert_true(with_one < with_both);
+    mailbox_body_release(folder->store, bodies[2]);
+    assert_true(reclaim_all(folder) < with_one);
+    assert_int_equal(read_piece(folder, bodies[3]), STORE_OK);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
 
 int
@@ -381,6 +471,7 @@ main(void)
         IN_FOLDER(a_view_that_cannot_be_opened_again_is_damaged),
         IN_FOLDER(an_engine_raises_its_epoch),
         IN_FOLDER(young_segments_are_not_reclaimed),
+        IN_FOLDER(a_body_that_is_held_is_read_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

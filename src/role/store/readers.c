@@ -117,12 +117,22 @@ unlock(struct store_role *role, struct grant *grant)
     grant->has_maildrop = false;
 }
 
+/* The session goes on to another message, or ends. */
+static void
+let_go(struct store_role *role, struct grant *grant)
+{
+    if (grant->held.body != 0)
+        mailbox_body_release(role->store, grant->held.body);
+    grant->held = (struct held_message){0};
+}
+
 static void
 drop_grant(struct store_role *role, struct grant *grant)
 {
     struct grant_key key = {grant->session, grant->access_index};
 
     unlock(role, grant);
+    let_go(role, grant);
     imap_append_forget(grant);
     count_out(role, grant);
     (void)!map_remove(&role->grants, slice_of(&key, sizeof(key)));
@@ -366,6 +376,38 @@ find_mailbox(const struct reach *reach, const struct access_store_read *note,
     return result;
 }
 
+static bool
+is_held(const struct held_message *held, const struct reached *reached, uint32_t uid)
+{
+    return held->body != 0 && held->account == reached->account &&
+           held->mailbox == reached->mailbox && held->uid == uid;
+}
+
+/* The message, or what is held of it when it is gone. What takes more than one note, or is asked
+ * for in parts, is held. */
+static enum store_result
+find_message(struct store_role *role, struct grant *grant, const struct reached *reached,
+             const struct access_store_read *note, struct message_entry *ret_entry)
+{
+    struct held_message *held = &grant->held;
+    enum store_result result =
+        mailbox_message_get(role->store, reached->account, reached->mailbox, note->uid, ret_entry);
+
+    if (is_held(held, reached, note->uid)) {
+        if (result == STORE_NOT_FOUND)
+            *ret_entry = (struct message_entry){.body = held->body, .len = held->len};
+        return result == STORE_NOT_FOUND ? STORE_OK : result;
+    }
+    let_go(role, grant);
+    bool is_in_pieces = note->len < ret_entry->len || ret_entry->len > READ_NOTE_OCTETS;
+    if (result == STORE_OK && is_in_pieces) {
+        *held = (struct held_message){reached->account, reached->mailbox, note->uid, ret_entry->len,
+                                      ret_entry->body};
+        mailbox_body_hold(role->store, ret_entry->body);
+    }
+    return result;
+}
+
 static void
 on_read(struct store_access *access, const struct access_store_read *note)
 {
@@ -381,8 +423,7 @@ on_read(struct store_access *access, const struct access_store_read *note)
     struct reach reach = reach_of(role, grant->account, grant_user(grant));
     enum store_result result = find_mailbox(&reach, note, &reached);
     if (result == STORE_OK)
-        result =
-            mailbox_message_get(role->store, reached.account, reached.mailbox, note->uid, &entry);
+        result = find_message(role, grant, &reached, note, &entry);
     if (result != STORE_OK) {
         answer_read(access, note->id, access_result_of(result));
         return;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 enum {
-    OCTETS_PER_NOTE = 65536,
     MAILDROP_PER_NOTE = 4000,
     MESSAGES_PER_NOTE = 1000,
     MAILBOXES_PER_NOTE = 60, /* their names may be long */
@@ -286,7 +285,7 @@ on_octets(void *context, enum store_result result, struct slice bytes)
 static void
 next_octets(struct reading *reading)
 {
-    size_t some = reading->left < OCTETS_PER_NOTE ? (size_t)reading->left : OCTETS_PER_NOTE;
+    size_t some = reading->left < READ_NOTE_OCTETS ? (size_t)reading->left : READ_NOTE_OCTETS;
 
     reading->is_waiting = true;
     mailbox_body_read(reading->role->store, reading->body, reading->offset, some, on_octets,

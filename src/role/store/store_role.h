@@ -193,6 +193,17 @@ struct store_tool {
 };
 
 /* A session that may read the mail of an account. */
+enum { READ_NOTE_OCTETS = 65536 }; /* of a message in one note */
+
+/* What a session reads in pieces: it gets all of them, whoever removes the message meanwhile. */
+struct held_message {
+    account_id account;
+    mailbox_id mailbox;
+    uint32_t uid;
+    uint32_t len;
+    body_id body; /* 0: none */
+};
+
 struct grant {
     unsigned access_index;
     uint64_t session;
@@ -200,6 +211,7 @@ struct grant {
     uint8_t user[STORE_USER_MAX]; /* what the account is called */
     uint16_t user_len;
     bool has_maildrop;  /* it holds the account's lock */
+    struct held_message held;
     struct buffer uids; /* marked for the update that is being told */
     struct list appends; /* parcels that wait for the last of their group */
 };
