@@ -2,9 +2,15 @@
 #include "role/smtp/sign.h"
 
 #include "dkim/sign.h"
+#include "mime/downgrade.h"
 #include "role/smtp/smtp.h"
+#include "text/utf8.h"
 
-enum { SIGNATURES_MAX = 4 };
+enum {
+    SIGNATURES_MAX = 4,
+    CONVERTED_MAX = 4 * TRANSACTION_INLINE_MAX, /* an octet takes three, and lines are folded */
+    CONVERT_ARENA_MAX = 1024 * 1024,
+};
 
 /* Strangers' mail is not ours to vouch for, whatever its author claims. */
 static bool
@@ -126,6 +132,35 @@ put_fields(struct smtp_session *session, struct slice domain, const struct dkim_
     return result != IDENTITY_NO_ANSWER;
 }
 
+/* RFC 6376 §5.3: what has more than 7 bits is encoded before it is signed, for a host that does not
+ * take it would get it so, and the signature would not hold there. Not what has outgrown a note,
+ * nor what its author has signed in another way, nor a header that needs 8 bits. */
+static void
+convert(struct smtp_session *session)
+{
+    struct transaction *transaction = session->transaction;
+    struct slice message = buffer_slice(&transaction->body);
+    struct mime_downgrade how;
+    struct buffer converted;
+    struct arena arena;
+
+    if (transaction->blob || transaction->body_error || utf8_is_ascii(message))
+        return;
+    arena_init(&arena, CONVERT_ARENA_MAX);
+    buffer_init(&converted, CONVERTED_MAX);
+    if (mime_downgrade_put(message, &arena, &converted, &how) && how.parts > 0 &&
+        !how.breaks_signature) {
+        dkim_collection_finish(&transaction->collection);
+        dkim_collection_begin(&transaction->collection);
+        sign_take(session, buffer_slice(&converted));
+        session->role->body_bytes -= transaction->body_bytes;
+        transaction_replace_body(transaction, buffer_slice(&converted));
+        session->role->body_bytes += transaction->body_bytes;
+    }
+    buffer_finish(&converted);
+    arena_finish(&arena);
+}
+
 bool
 sign_put(struct smtp_session *session, struct buffer *prefix)
 {
@@ -136,6 +171,7 @@ sign_put(struct smtp_session *session, struct buffer *prefix)
 
     if (transaction->author.len == 0)
         return true;
+    convert(session);
     buffer_init(&names, DKIM_NAMES_MAX);
     buffer_init(&fields, DKIM_HEADER_MAX);
     if (dkim_collection_end(&transaction->collection, &names, &fields, &content))

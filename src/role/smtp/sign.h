@@ -19,9 +19,10 @@ MUST_USE bool sign_end(struct smtp_session *session, struct slice *ret_author);
 /* Route has said it: it is signed if some of that mail reaches who has handed this in, and not by a
  * list. */
 void sign_take_route(struct smtp_session *session, const struct smtp_route_route *note);
-/* Puts a field for each key of its author's domain, as far as there is room. Without keys, or
- * without an author of ours, nothing; what a key cannot sign is in the log. False: who has the keys
- * does not answer now; so that nothing of ours goes unsigned, the message has to come again. */
+/* Encodes what needs 8 bits, if it is not large, and puts a field for each key of its author's
+ * domain, as far as there is room. Without keys, or without an author of ours, nothing; what a key
+ * cannot sign is in the log. False: who has the keys does not answer now; so that nothing of ours
+ * goes unsigned, the message has to come again. */
 MUST_USE bool sign_put(struct smtp_session *session, struct buffer *prefix);
 
 #endif

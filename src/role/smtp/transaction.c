@@ -307,6 +307,16 @@ transaction_put_body(struct transaction *transaction, struct slice piece)
         transaction->body_error = status;
 }
 
+void
+transaction_replace_body(struct transaction *transaction, struct slice message)
+{
+    assert(!transaction->blob);
+    buffer_clear(&transaction->body);
+    transaction->body_bytes = 0;
+    transaction->parameters.body = ENVELOPE_BODY_7BIT;
+    transaction_put_body(transaction, message);
+}
+
 /* What a recipient takes in a note, lengths included. */
 static size_t
 recipient_size(const struct smtp_store_recipient *recipient)

@@ -82,6 +82,10 @@ void transaction_remove_last(struct transaction *transaction);
 /* Keeps a piece of the body. What goes wrong is remembered in body_error. */
 void transaction_put_body(struct transaction *transaction, struct slice piece);
 
+/* Another form of the message takes its place; one that needs 7 bits only. The body is inline until
+ * now: it may be in a blob then. */
+void transaction_replace_body(struct transaction *transaction, struct slice message);
+
 /* Hands the message to the store over `channel`; `note` is scratch. False, and nothing sent, when
  * the body could not be kept (body_error says why). The body is gone afterwards. */
 struct transaction_submit {
