@@ -46,6 +46,7 @@ what_is_missing_is_added_at_the_end_of_the_header(void **state)
         {SLICE(""), SLICE(DATE ID)},
         {SLICE("Subject: no body\r\n"), SLICE("Subject: no body\r\n" DATE ID)},
         {SLICE("dAtE: x\r\n\r\n"), SLICE("dAtE: x\r\n" ID "\r\n")},
+        {SLICE("DATE: x\r\n\r\n"), SLICE("DATE: x\r\n" ID "\r\n")},
         {SLICE("MESSAGE-ID : <a@b>\r\n\r\n"), SLICE("MESSAGE-ID : <a@b>\r\n" DATE "\r\n")},
         {SLICE("Message-Id: <a@b>\r\nDate: x\r\n\r\nDate: y"),
          SLICE("Message-Id: <a@b>\r\nDate: x\r\n\r\nDate: y")},
@@ -87,14 +88,36 @@ servers_and_lists_behind_a_message_are_counted(void **state)
         size_t offset;
         envelope_completion_begin(&completion);
         for (size_t at = 0; at < message.len; at += step)
-            (void)!envelope_completion_scan(&completion,
-                                            slice_first(slice_skip(message, at), step), &offset);
+            (void)!envelope_completion_scan(&completion, slice_first(slice_skip(message, at), step),
+                                            &offset);
         assert_int_equal(completion.received, 2);
         assert_true(envelope_completion_has_list(&completion, SLICE("<team.example.org>")));
         assert_true(envelope_completion_has_list(&completion, SLICE("<SECOND.example.org>")));
         assert_false(envelope_completion_has_list(&completion, SLICE("<other.example.org>")));
         assert_false(envelope_completion_has_list(&completion, SLICE("<third.example.org>")));
         assert_false(envelope_completion_has_list(&completion, SLICE("")));
+    }
+}
+
+static void
+names_of_lists_are_known_in_any_case_and_up_to_their_bound(void **state)
+{
+    struct envelope_completion completion;
+    struct buffer text;
+    size_t offset;
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        buffer_init(&text, 10000);
+        buffer_put_text(&text, "List-Id:<AZ");
+        while (buffer_len(&text) < 8 + ENVELOPE_COMPLETION_LISTS_MAX + over)
+            buffer_put_byte(&text, 'x');
+        struct slice id = slice_skip(buffer_slice(&text), 8);
+        envelope_completion_begin(&completion);
+        assert_false(envelope_completion_scan(&completion, buffer_slice(&text), &offset));
+        assert_int_equal(envelope_completion_has_list(&completion, id), !over);
+        assert_true(envelope_completion_has_list(&completion, SLICE("<azx")));
+        buffer_finish(&text);
     }
 }
 
@@ -107,6 +130,10 @@ a_header_that_is_none_is_left_alone(void **state)
         SLICE(": nameless\r\n\r\n"),
         SLICE("Subject: cut off"),
         SLICE("\xc3\xa9: x\r\n\r\n"),
+        SLICE("\x01: x\r\n\r\n"),
+        SLICE("\x7f: x\r\n\r\n"),
+        SLICE("a\x01: x\r\n\r\n"),
+        SLICE("a\x7f: x\r\n\r\n"),
     };
 
     (void)state;
@@ -125,6 +152,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing_is_added_at_the_end_of_the_header),
         cmocka_unit_test(servers_and_lists_behind_a_message_are_counted),
+        cmocka_unit_test(names_of_lists_are_known_in_any_case_and_up_to_their_bound),
         cmocka_unit_test(a_header_that_is_none_is_left_alone),
     };
 

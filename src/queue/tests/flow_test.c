@@ -186,6 +186,20 @@ a_wide_window_too_is_asked_with_one_after_a_pause(void **state)
 }
 
 static void
+one_that_was_silent_gets_more_slowly(void **state)
+{
+    struct flow flow;
+
+    (void)state;
+    flow_init(&flow, FLOW_WINDOW_FIRST, 0, HOURS_4);
+    flow_started(&flow, at_s(1));
+    flow_ended(&flow, at_s(1), FLOW_UNREACHABLE);
+    flow_started(&flow, at_s(1));
+    flow_ended(&flow, at_s(1), FLOW_REACHED);
+    assert_int_equal(start_all(&flow, at_s(1)), 2);
+}
+
+static void
 there_is_a_window_even_where_none_is_allowed(void **state)
 {
     struct flow flow;
@@ -197,6 +211,7 @@ there_is_a_window_even_where_none_is_allowed(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_wide_window_too_is_asked_with_one_after_a_pause),
+    cmocka_unit_test(one_that_was_silent_gets_more_slowly),
     cmocka_unit_test(there_is_a_window_even_where_none_is_allowed),
     cmocka_unit_test(the_window_widens_with_success_and_narrows_with_refusals),
     cmocka_unit_test(a_willing_destination_gets_more_soon_and_one_that_has_refused_slowly),

@@ -146,6 +146,40 @@ what_is_no_line_changes_nothing(void **state)
 }
 
 static void
+each_word_has_its_bound(void **state)
+{
+    static uint8_t long_text[TALLY_TEXT_MAX + 1];
+    struct tally tally;
+
+    (void)state;
+    memset(long_text, 'x', sizeof(long_text));
+    for (size_t over = 0; over < 2; over++) {
+        struct slice name = slice_of(long_text, TALLY_NAME_MAX + over);
+        struct tally_event base = failure("certificate-expired", "mx.b.test");
+        struct tally_event events[6] = {base, base, base, base, base, success};
+        events[0].domain = name;
+        events[1].host = name;
+        events[2].result = name;
+        events[3].address = name;
+        events[4].reason = slice_of(long_text, TALLY_REASON_MAX + over);
+        events[5].text = slice_of(long_text, TALLY_TEXT_MAX + over);
+        for (size_t i = 0; i < COUNT_OF(events); i++) {
+            tally_init(&tally, 1);
+            assert_int_equal(tally_add(&tally, &events[i], 1), !over);
+            if (i == 5)
+                assert_int_equal(tally_knows_text(&tally, &events[i]), !over);
+            tally_finish(&tally);
+        }
+        struct tally_event named = success;
+        named.domain = name;
+        tally_init(&tally, 1);
+        assert_int_equal(tally_add(&tally, &named, 1), !over);
+        assert_int_equal(tally_knows_text(&tally, &named), !over);
+        tally_finish(&tally);
+    }
+}
+
+static void
 strangers_cannot_fill_it(void **state)
 {
     struct tally tally;
@@ -177,6 +211,7 @@ main(void)
         cmocka_unit_test(sessions_are_counted_by_what_became_of_them),
         cmocka_unit_test(lines_add_up),
         cmocka_unit_test(what_is_no_line_changes_nothing),
+        cmocka_unit_test(each_word_has_its_bound),
         cmocka_unit_test(strangers_cannot_fill_it),
     };
 

@@ -65,6 +65,9 @@ scram_refuses_what_no_honest_server_says(void **state)
         "r=minemore,s=,i=4096",
         "r=minemore,s=!,i=4096",
         "r=minemore,i=4096,s=QSXCR+Q6sek8bf92",
+        "r=minemore,s=QSXCR+Q6sek8bf92",
+        "r=minemore,s=QSXCR+Q6sek8bf92,x=1",
+        "r=minemore,s=QSXCR+Q6sek8bf92,i=4096,m=x", /* an extension that must be known */
         "m=x,r=minemore,s=QSXCR+Q6sek8bf92,i=4096",
         "e=unknown-user",
     };
@@ -95,6 +98,75 @@ a_server_that_does_not_know_the_keys_is_found_out(void **state)
             sasl_client_step(client, SLICE("r=mine2,s=QSXCR+Q6sek8bf92,i=4096"), &response));
         assert_false(sasl_client_step(client, slice_of_string(rows[i]), &response));
         assert_false(sasl_client_is_done(client));
+        sasl_client_close(&client);
+    }
+}
+
+/* RFC 5802 §5 and §7, with what may stand behind the verifier, and what may not. */
+static void
+the_last_words_of_a_server_may_have_extensions(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_good;
+    } rows[] = {
+        {"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", true},      {"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,x=1", true},
+        {"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,m=1", false}, {"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=,", false},
+        {"x=1,v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct sasl_client_options options =
+            options_of(SASL_SCRAM_SHA_1, "fyko+d2lbbFgONRv9qkxdawL");
+        struct sasl_client *client = sasl_client_open(&options);
+        struct slice response;
+        (void)sasl_client_initial(client);
+        assert_true(sasl_client_step(client,
+                                     SLICE("r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,"
+                                           "s=QSXCR+Q6sek8bf92,i=4096"),
+                                     &response));
+        bool is_good = sasl_client_step(client, slice_of_string(rows[i].text), &response);
+        assert_int_equal(is_good, rows[i].is_good);
+        assert_int_equal(sasl_client_is_done(client), rows[i].is_good);
+        sasl_client_close(&client);
+    }
+}
+
+/* The server may know it from a time before SASLprep; SCRAM has no way to send it. */
+static void
+what_cannot_be_prepared_is_sent_as_it_is_by_plain(void **state)
+{
+    struct sasl_client_options options = options_of(SASL_PLAIN, "");
+
+    (void)state;
+    options.password = SLICE("\x07");
+    struct sasl_client *client = sasl_client_open(&options);
+    assert_non_null(client);
+    struct slice initial = sasl_client_initial(client);
+    assert_int_equal(initial.len, 7);
+    assert_memory_equal(initial.at, "\0user\0\x07", 7);
+    sasl_client_close(&client);
+    options.password = SLICE("");
+    assert_null(sasl_client_open(&options));
+    options.password = SLICE("a\0b");
+    assert_null(sasl_client_open(&options));
+}
+
+static void
+challenges_are_taken_up_to_their_bound(void **state)
+{
+    static uint8_t challenge[SASL_MESSAGE_MAX + 1];
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        struct sasl_client_options options = options_of(SASL_LOGIN, "");
+        struct sasl_client *client = sasl_client_open(&options);
+        struct slice response;
+        (void)sasl_client_initial(client);
+        bool is_good =
+            sasl_client_step(client, slice_of(challenge, SASL_MESSAGE_MAX + over), &response);
+        assert_int_equal(is_good, !over);
         sasl_client_close(&client);
     }
 }
@@ -211,6 +283,9 @@ main(void)
         cmocka_unit_test(scram_examples_of_the_rfcs_run_byte_for_byte),
         cmocka_unit_test(scram_refuses_what_no_honest_server_says),
         cmocka_unit_test(a_server_that_does_not_know_the_keys_is_found_out),
+        cmocka_unit_test(the_last_words_of_a_server_may_have_extensions),
+        cmocka_unit_test(what_cannot_be_prepared_is_sent_as_it_is_by_plain),
+        cmocka_unit_test(challenges_are_taken_up_to_their_bound),
         cmocka_unit_test(plain_and_login_say_what_they_should),
         cmocka_unit_test(the_hash_is_the_one_of_the_name),
         cmocka_unit_test(names_and_passwords_that_cannot_be_sent_are_refused),

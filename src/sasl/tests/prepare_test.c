@@ -50,6 +50,29 @@ what_does_not_fit_is_refused(void **state)
     assert_false(sasl_prepare(&buffer, SLICE("\xEF\xB7\xBA")));
     assert_true(sasl_prepare(&buffer, SLICE("two")));
     assert_false(sasl_prepare(&buffer, SLICE("a\0b")));
+    buffer_clear(&buffer);
+    assert_false(sasl_prepare(&buffer, SLICE("a\x7F")));
+    buffer_finish(&buffer);
+    for (size_t room = 32; room <= 33; room++) {
+        buffer_init(&buffer, room);
+        assert_int_equal(sasl_prepare(&buffer, SLICE("\xEF\xB7\xBA")), room == 33);
+        buffer_finish(&buffer);
+    }
+}
+
+static void
+passwords_have_a_bound(void **state)
+{
+    enum { BOUND = 1024 };
+    uint8_t text[BOUND + 1];
+    struct buffer buffer;
+
+    (void)state;
+    memset(text, 'p', sizeof(text));
+    buffer_init(&buffer, sizeof(text));
+    assert_false(sasl_prepare(&buffer, slice_of(text, BOUND + 1)));
+    assert_true(sasl_prepare(&buffer, slice_of(text, BOUND)));
+    assert_int_equal(buffer_len(&buffer), BOUND);
     buffer_finish(&buffer);
 }
 
@@ -59,6 +82,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prepares_as_rfc_4013_shows),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(passwords_have_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
