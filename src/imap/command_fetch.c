@@ -31,6 +31,7 @@ struct fetch_task {
     struct imap_binary binary;
     bool is_sending, has_piece; /* of binary: the second time; octets have come */
     bool has_unknown;           /* an encoding that nobody can undo */
+    size_t marked;              /* ranges of `gathered` that the store was asked to mark */
 };
 
 /* ---- what needs no store --------------------------------------------------------------------- */
@@ -434,27 +435,34 @@ end_fetch(struct imap_server *server)
         imap_end(server, IMAP_OK, is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
 }
 
+static bool mark_some(struct imap_server *server);
+
 static void
 on_seen(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     (void)note; /* what was fetched was fetched */
     (void)blob;
-    end_fetch(server);
+    server->on_note = NULL;
+    server->more = mark_some;
 }
 
-/* What was read is \Seen now (§6.4.5). */
-static void
-after_rows(struct imap_server *server)
+/* What was read is \Seen now (§6.4.5): as many ranges as one note has room for, then the next. */
+static bool
+mark_some(struct imap_server *server)
 {
+    struct fetch_task *task = server->task;
     struct imap_set seen = imap_set_builder_set(&server->gathered);
-    size_t count = seen.count;
+    size_t count = seen.count - task->marked;
 
+    server->more = NULL;
     if (count == 0) {
         end_fetch(server);
-        return;
+        return true;
     }
     if (count > ACCESS_STORE_FLAGS_SET_RANGES_MAX)
         count = ACCESS_STORE_FLAGS_SET_RANGES_MAX;
+    seen.at += task->marked;
+    task->marked += count;
     struct access_store_uid_range *ranges =
         ARENA_ARRAY(&server->arena, struct access_store_uid_range, count);
     assert(ranges);
@@ -470,6 +478,13 @@ after_rows(struct imap_server *server)
         .ranges = {ranges, count},
     };
     imap_ask(server, ACCESS_STORE_FLAGS_SET, on_seen);
+    return true;
+}
+
+static void
+after_rows(struct imap_server *server)
+{
+    server->more = mark_some;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

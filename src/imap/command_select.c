@@ -39,7 +39,8 @@ take_resync(struct imap_server *server, struct cursor *cursor, struct select_tas
     if (!imap_take_space(cursor))
         return false;
     if (cursor_peek(cursor) != '(') {
-        if (!imap_take_set(cursor, &server->arena, &task->known))
+        if (imap_over(server, imap_set_is_over(cursor), IMAP_SET_LIMIT) ||
+            !imap_take_set(cursor, &server->arena, &task->known))
             return false;
         task->has_known = true;
         if (cursor_take_byte(cursor, ')'))

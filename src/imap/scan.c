@@ -355,7 +355,8 @@ imap_take_places(struct imap_server *server, struct cursor *cursor, struct imap_
         set = server->saved;
         return imap_view_places(view, &set, true, &server->arena, ret_places, NULL);
     }
-    if (!imap_take_set(cursor, &server->arena, &set))
+    if (imap_over(server, imap_set_is_over(cursor), IMAP_SET_LIMIT) ||
+        !imap_take_set(cursor, &server->arena, &set))
         return false;
     uint32_t star = imap_view_count(view);
     if (server->is_uid && star > 0)

@@ -23,14 +23,28 @@ take_range(struct cursor *cursor, struct imap_range *ret_range)
     return !cursor_take_byte(cursor, ':') || take_number(cursor, &ret_range->last);
 }
 
+static size_t
+count_ranges(const struct cursor *cursor)
+{
+    size_t count = 1;
+
+    for (const uint8_t *at = cursor->at; at < cursor->end && *at != ' ' && *at != '\r'; at++)
+        count += *at == ',';
+    return count;
+}
+
+bool
+imap_set_is_over(const struct cursor *cursor)
+{
+    return count_ranges(cursor) > IMAP_SET_RANGES_MAX;
+}
+
 bool
 imap_take_set(struct cursor *cursor, struct arena *arena, struct imap_set *ret_set)
 {
     struct cursor ahead = *cursor;
-    size_t count = 1, i = 0;
+    size_t count = count_ranges(cursor), i = 0;
 
-    for (const uint8_t *at = ahead.at; at < ahead.end && *at != ' ' && *at != '\r'; at++)
-        count += *at == ',';
     if (count > IMAP_SET_RANGES_MAX)
         return false;
     struct imap_range *ranges = ARENA_ARRAY(arena, struct imap_range, count);

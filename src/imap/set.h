@@ -8,7 +8,8 @@
 #include "base/buffer.h"
 #include "base/cursor.h"
 
-enum { IMAP_SET_RANGES_MAX = 100000 };
+enum { IMAP_SET_RANGES_MAX = 100000 }; /* nearly as many as a command of the longest has room for */
+#define IMAP_SET_LIMIT "[LIMIT] too many ranges in a set"
 
 struct imap_range {
     uint32_t first, last;
@@ -24,6 +25,9 @@ enum { IMAP_STAR = 0 };
 /* sequence-set, as written: "*" is IMAP_STAR until imap_set_resolve. At most IMAP_SET_RANGES_MAX
  * ranges. "$" is not taken here. */
 MUST_USE bool imap_take_set(struct cursor *cursor, struct arena *arena, struct imap_set *ret_set);
+
+/* Whether the set that begins here has more ranges than are taken. */
+MUST_USE bool imap_set_is_over(const struct cursor *cursor);
 
 /* Puts `star` (the largest number there is, 0 for none) for "*", sorts and joins. With star 0 what
  * names "*" goes. */

@@ -243,5 +243,8 @@ collate_pattern_is_in(struct collate_pattern *pattern, struct slice text)
         return pattern->is_ascii && is_upper_in(sought, text);
     buffer_clear(&pattern->scratch);
     collate_put_key(&pattern->scratch, pattern->collation, text);
-    return collate_pattern_is_in_key(pattern, buffer_slice(&pattern->scratch));
+    bool is_in = collate_pattern_is_in_key(pattern, buffer_slice(&pattern->scratch));
+    if (pattern->scratch.size > COLLATE_SCRATCH_MAX)
+        buffer_finish(&pattern->scratch);
+    return is_in;
 }

@@ -32,7 +32,12 @@ MUST_USE bool collate_equal(enum collation collation, struct slice left, struct 
 
 /* ---- substrings ------------------------------------------------------------------------------ */
 
-enum { COLLATE_PATTERN_MAX = 4096 }; /* octets of a pattern's key; longer ones are refused */
+enum {
+    COLLATE_PATTERN_MAX = 4096, /* octets of a pattern's key; longer ones are refused */
+    /* Memory that a pattern keeps from one text to the next: for all subjects and most bodies. What
+     * a longer text took is given back, since many searches may wait at one time. */
+    COLLATE_SCRATCH_MAX = 64 * 1024,
+};
 
 /* A text to look for, made ready once and looked for in many. In the caller's memory. */
 struct collate_pattern {

@@ -96,11 +96,14 @@ class Office:
                 found[entry["pid"]] = entry["role"]
         return found
 
-    def memory_kib(self, part="Pss"):
-        """Proportional set size of all its processes, the parent among them; of a part of it: Pss_Anon is
-        their own, Pss_File are pages of files, the view's among them, which the kernel takes back when it wants."""
+    def memory_kib(self, part="Pss", role=None, without=None):
+        """Proportional set size of all its processes, the parent among them, or of those of one role, or of all but
+        those; of a part of it: Pss_Anon is their own, Pss_File are pages of files, the view's among them, which the
+        kernel takes back when it wants."""
         total = 0
-        for pid in self.processes():
+        for pid, whose in self.processes(role).items():
+            if whose == without:
+                continue
             try:
                 text = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:

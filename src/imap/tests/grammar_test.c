@@ -280,10 +280,12 @@ a_set_has_its_limit_and_not_one_more(void **state)
     for (unsigned i = 0; i < IMAP_SET_RANGES_MAX; i++)
         buffer_put_text(&text, i == 0 ? "1" : ",1");
     struct cursor cursor = cursor_of(buffer_slice(&text));
+    assert_false(imap_set_is_over(&cursor));
     assert_true(imap_take_set(&cursor, &large, &set));
     assert_int_equal(set.count, IMAP_SET_RANGES_MAX);
     buffer_put_text(&text, ",1");
     cursor = cursor_of(buffer_slice(&text));
+    assert_true(imap_set_is_over(&cursor));
     assert_false(imap_take_set(&cursor, &large, &set));
     buffer_finish(&text);
     arena_finish(&large);

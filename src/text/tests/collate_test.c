@@ -154,6 +154,36 @@ a_pattern_is_found_wherever_it_stands(void **state)
     }
 }
 
+/* "é" over and over, so many octets of it, and "needle" at the end. */
+static size_t
+memory_after(size_t len)
+{
+    struct collate_pattern pattern;
+    struct buffer text;
+
+    buffer_init(&text, SIZE_MAX / 4);
+    while (buffer_len(&text) + 8 < len)
+        buffer_put_text(&text, "\xC3\xA9");
+    buffer_put_text(&text, "needle");
+    assert_true(
+        collate_pattern_init(&pattern, COLLATION_UNICODE_CASEMAP, SLICE("NEEDLE")));
+    assert_true(collate_pattern_is_in(&pattern, buffer_slice(&text)));
+    size_t kept = pattern.scratch.size;
+    assert_false(collate_pattern_is_in(&pattern, SLICE("na\xC3\xAFve"))); /* usable as before */
+    collate_pattern_finish(&pattern);
+    buffer_finish(&text);
+    return kept;
+}
+
+static void
+a_pattern_gives_back_what_a_long_text_took(void **state)
+{
+    (void)state;
+    /* The key of "é" is "E" and an accent: three octets for two. */
+    assert_int_equal(memory_after(COLLATE_SCRATCH_MAX * 2 / 3 - 8), COLLATE_SCRATCH_MAX);
+    assert_int_equal(memory_after(COLLATE_SCRATCH_MAX * 2 / 3 + 16), 0);
+}
+
 static void
 a_pattern_has_its_limit(void **state)
 {
@@ -179,6 +209,7 @@ main(void)
         cmocka_unit_test(texts_are_ordered),
         cmocka_unit_test(substrings_are_found),
         cmocka_unit_test(a_pattern_is_found_wherever_it_stands),
+        cmocka_unit_test(a_pattern_gives_back_what_a_long_text_took),
         cmocka_unit_test(a_pattern_has_its_limit),
     };
 
