@@ -51,12 +51,14 @@ struct target {
     mailbox_id mailbox;
     struct account_entry owner;
     struct mailbox_entry entry;
+    struct wall now;
 };
 
 static enum store_result
 load_target(struct store *store, account_id account, mailbox_id mailbox, struct target *target)
 {
-    *target = (struct target){.account = account, .mailbox = mailbox};
+    *target = (struct target){
+        .account = account, .mailbox = mailbox, .now = host_wall(store->options.host)};
     enum store_result result = store_account_load(store, account, &target->owner);
     return result == STORE_OK ? store_mailbox_load(store, account, mailbox, &target->entry)
                               : result;
@@ -69,21 +71,21 @@ save_target(struct store *store, const struct target *target)
     store_account_save(store, target->account, &target->owner);
 }
 
-/* Enters a message behind the last; the body's references are the caller's business. */
+/* Enters a message behind the last. The body's references, and to save the target, are the caller's
+ * business. */
 static uint32_t
 enter_message(struct store *store, struct target *target, struct message_entry *message)
 {
     uint32_t uid = target->entry.uid_next++;
 
     message->modseq = target->entry.modseq = ++target->owner.modseq;
-    message->saved = host_wall(store->options.host);
+    message->saved = target->now;
     target->entry.messages++;
     target->entry.unseen += message->flags & MESSAGE_SEEN ? 0 : 1;
     target->entry.bytes += message->len;
     target->owner.messages++;
     target->owner.bytes += message->len;
     store_message_save(store, target->account, target->mailbox, uid, message);
-    save_target(store, target);
     return uid;
 }
 
@@ -114,6 +116,7 @@ mailbox_message_append(struct store *store, account_id account, mailbox_id mailb
         target.entry.uid_next = message->uid;
     body->refs++;
     *ret_uid = enter_message(store, &target, &entry);
+    save_target(store, &target);
     return STORE_OK;
 }
 
@@ -160,20 +163,30 @@ mailbox_import_find(struct store *store, account_id account, struct slice key, b
     return STORE_OK;
 }
 
-/* Keywords are bits of names that belong to a mailbox: what goes to another is translated. */
+/* ---- copying --------------------------------------------------------------------------------- */
+
+/* What goes on while messages are copied. The target's records are here, not in the draft. */
+struct copying {
+    struct store *store;
+    const struct message_copy *copy;
+    struct target target;
+    uint64_t keywords, translated; /* what the last ones became */
+};
+
+/* Keywords are bits of names that belong to a mailbox: what goes to another is translated. New names
+ * change the target's record. */
 static enum store_result
-translate_keywords(struct store *store, const struct message_copy *copy, uint64_t keywords,
-                   uint64_t *ret_keywords)
+translate_keywords(struct copying *copying, uint64_t keywords)
 {
+    const struct message_copy *copy = copying->copy;
+    struct store *store = copying->store;
     uint64_t translated = 0, bit;
     struct slice name;
 
-    for (unsigned i = 0; i < KEYWORDS_MAX; i++) {
-        if (!(keywords >> i & 1))
-            continue;
-        int result =
-            store_draft_get(store, key_keyword(copy->from_account, copy->from, (uint8_t)i), &name);
-        if (result < 0)
+    save_target(store, &copying->target);
+    for (uint64_t left = keywords; left != 0; left &= left - 1) {
+        uint8_t index = (uint8_t)__builtin_ctzll(left);
+        if (store_draft_get(store, key_keyword(copy->from_account, copy->from, index), &name) < 0)
             continue; /* a bit without a name means nothing */
         uint8_t memory[KEYWORD_LEN_MAX];
         if (name.len > sizeof(memory))
@@ -183,50 +196,109 @@ translate_keywords(struct store *store, const struct message_copy *copy, uint64_
             STORE_OK)
             translated |= bit;
     }
-    *ret_keywords = translated;
-    return STORE_OK;
+    copying->keywords = keywords;
+    copying->translated = translated;
+    return load_target(store, copy->to_account, copy->to, &copying->target);
 }
 
-enum store_result
-mailbox_message_copy_some(struct store *store, const struct message_copy *copy, uint32_t *ret_uid)
+/* Enters the copy of one message; the reference to its body comes later. */
+static enum store_result
+copy_one(struct copying *copying, uint32_t uid, body_id *ret_body, uint32_t *ret_uid)
 {
+    const struct message_copy *copy = copying->copy;
     bool is_same = copy->from_account == copy->to_account && copy->from == copy->to;
     struct message_entry message;
-    struct target target;
 
     enum store_result result =
-        store_message_load(store, copy->from_account, copy->from, copy->uid, &message);
+        store_message_load(copying->store, copy->from_account, copy->from, uid, &message);
     if (result != STORE_OK)
         return result;
     message.flags &= copy->flags;
     message.keywords = copy->has_keywords ? message.keywords : 0;
-    if (!copy->is_over_quota_allowed)
-        result = mailbox_account_has_room(store, copy->to_account, message.len);
-    if (result == STORE_OK && !is_same)
-        result = translate_keywords(store, copy, message.keywords, &message.keywords);
-    if (result == STORE_OK)
-        result = load_target(store, copy->to_account, copy->to, &target);
-    if (result == STORE_OK && target.entry.uid_next == UINT32_MAX)
+    if (!is_same && message.keywords != copying->keywords)
+        result = translate_keywords(copying, message.keywords);
+    if (!is_same)
+        message.keywords = copying->translated;
+    if (result == STORE_OK && copying->target.entry.uid_next == UINT32_MAX)
         result = STORE_LIMIT;
     if (result != STORE_OK)
         return result;
-    struct turn_body *pending = store_pending_body(store, message.body);
-    if (pending)
-        pending->refs++;
-    else
-        store_body_refer(store, message.body, 1);
-    *ret_uid = enter_message(store, &target, &message);
+    *ret_body = message.body;
+    *ret_uid = enter_message(copying->store, &copying->target, &message);
     return STORE_OK;
+}
+
+static void
+refer_all(struct store *store, const body_id *bodies, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct turn_body *pending = store_pending_body(store, bodies[i]);
+        if (pending)
+            pending->refs++;
+        else
+            store_body_refer(store, bodies[i], 1);
+    }
+}
+
+enum store_result
+mailbox_message_copy_all(struct store *store, const struct message_copy *copy, const uint32_t *uids,
+                         size_t count, message_copied_fn fn, void *context)
+{
+    struct copying copying = {.store = store, .copy = copy};
+    size_t copied = 0;
+    uint32_t uid;
+
+    enum store_result result =
+        load_target(store, copy->to_account, copy->to, &copying.target);
+    if (result != STORE_OK)
+        return result;
+    body_id *bodies = calloc(count + 1, sizeof(*bodies));
+    if (!bodies)
+        abort();
+    for (size_t i = 0; i < count && result == STORE_OK; i++) {
+        result = copy_one(&copying, uids[i], &bodies[copied], &uid);
+        if (result == STORE_OK) {
+            fn(context, uids[i], uid);
+            copied++;
+        } else if (result == STORE_NOT_FOUND) {
+            result = STORE_OK; /* it went in this very turn */
+        }
+    }
+    /* One kind of record after the other: what lies together is found and put faster together. */
+    refer_all(store, bodies, copied);
+    free(bodies);
+    save_target(store, &copying.target);
+    return result;
+}
+
+static void
+note_copy(void *context, uint32_t uid, uint32_t copy_uid)
+{
+    uint32_t *told = context;
+
+    (void)uid;
+    *told = copy_uid;
 }
 
 enum store_result
 mailbox_message_copy(struct store *store, account_id account, mailbox_id from, uint32_t uid,
                      mailbox_id to, uint32_t *ret_uid)
 {
-    struct message_copy copy = {account, account, from, to, uid, MESSAGE_FLAGS, true, false};
+    struct message_copy copy = {account, account, from, to, MESSAGE_FLAGS, true};
+    struct message_entry message;
+    uint32_t told = 0;
 
-    return mailbox_message_copy_some(store, &copy, ret_uid);
+    enum store_result result = store_message_load(store, account, from, uid, &message);
+    if (result == STORE_OK)
+        result = mailbox_account_has_room(store, account, message.len);
+    if (result == STORE_OK)
+        result = mailbox_message_copy_all(store, &copy, &uid, 1, note_copy, &told);
+    if (result == STORE_OK)
+        *ret_uid = told;
+    return result;
 }
+
+/* ---- changing -------------------------------------------------------------------------------- */
 
 enum store_result
 mailbox_message_change(struct store *store, account_id account, mailbox_id mailbox, uint32_t uid,

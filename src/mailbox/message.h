@@ -54,18 +54,20 @@ MUST_USE enum store_result mailbox_message_copy(struct store *store, account_id 
                                                 mailbox_id from, uint32_t uid, mailbox_id to,
                                                 uint32_t *ret_uid);
 
-/* The same into a mailbox of another account, too; of the flags, `flags` go along. */
+/* Copies these messages, in this order, into a mailbox that may be of another account; of the flags,
+ * `flags` go along. Those that are not there are passed over; `fn` hears of each copy. That there is
+ * room for all (mailbox_account_has_room_for) is the caller's business. */
 struct message_copy {
     account_id from_account, to_account;
     mailbox_id from, to;
-    uint32_t uid;
     uint32_t flags;
     bool has_keywords;
-    bool is_over_quota_allowed;
 };
-MUST_USE enum store_result mailbox_message_copy_some(struct store *store,
-                                                     const struct message_copy *copy,
-                                                     uint32_t *ret_uid);
+typedef void (*message_copied_fn)(void *context, uint32_t uid, uint32_t copy_uid);
+MUST_USE enum store_result mailbox_message_copy_all(struct store *store,
+                                                    const struct message_copy *copy,
+                                                    const uint32_t *uids, size_t count,
+                                                    message_copied_fn fn, void *context);
 
 /* Flags and keywords after it: (before & ~cleared) | set. *ret_modseq is the message's new one; it
  * stays when nothing changed. */

@@ -16,7 +16,7 @@ os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_s
 GROWTH_KIB_MAX = 96 * 1024 # of all that sessions can make grow
 # The process of the text index: 16 MiB of pages, up to 16 of what is not written yet and some more for its lists, and
 # the text in hand several times over, whoever searches and however many.
-INDEX_KIB_MAX = 192 * 1024
+INDEX_KIB_MAX = 384 * 1024
 READERS = 30
 LARGE = 4 * 1024 * 1024
 SMALL = 400

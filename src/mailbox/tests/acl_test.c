@@ -230,6 +230,20 @@ a_thousand_mailboxes_of_others_can_be_subscribed_to(void **state)
     assert_false(mailbox_is_followed(folder->store, FRIEND, OWNER, 1));
 }
 
+struct copies {
+    uint32_t from[8], to[8];
+    size_t count;
+};
+
+static void
+note_copy(void *context, uint32_t uid, uint32_t copy_uid)
+{
+    struct copies *copies = context;
+
+    copies->from[copies->count] = uid;
+    copies->to[copies->count++] = copy_uid;
+}
+
 static void
 a_copy_to_another_account_takes_the_flags_that_may_go(void **state)
 {
@@ -247,16 +261,66 @@ a_copy_to_another_account_takes_the_flags_that_may_go(void **state)
                      STORE_OK);
     assert_int_equal(mailbox_open(folder->store, FRIEND, SLICE("In"), &target), STORE_OK);
     assert_int_equal(folder_commit(folder), STORE_OK);
-    struct message_copy copy = {OWNER, FRIEND, inbox, target, uid, MESSAGE_SEEN, true};
-    assert_int_equal(mailbox_message_copy_some(folder->store, &copy, &uid), STORE_OK);
+    struct message_copy copy = {OWNER, FRIEND, inbox, target, MESSAGE_SEEN, true};
+    struct copies copies = {0};
+    assert_int_equal(
+        mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies), STORE_OK);
     copy.has_keywords = false;
-    assert_int_equal(mailbox_message_copy_some(folder->store, &copy, &uid), STORE_OK);
+    assert_int_equal(
+        mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies), STORE_OK);
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_int_equal(mailbox_message_get(folder->store, FRIEND, target, 1, &entry), STORE_OK);
     assert_int_equal(entry.flags, MESSAGE_SEEN);
     assert_int_equal(entry.keywords, 1);
     assert_int_equal(mailbox_message_get(folder->store, FRIEND, target, 2, &entry), STORE_OK);
     assert_int_equal(entry.keywords, 0);
+}
+
+/* Keywords of the source are bits 0 and 1, of the target 1 and 2: "$other" was there before. */
+static void
+many_are_copied_in_order_each_with_its_keywords(void **state)
+{
+    static const uint64_t keywords[] = {0, 1, 1, 3, 0, 2}, wanted[] = {0, 2, 2, 6, 0, 4};
+    struct folder *folder = *state;
+    struct store *store = folder->store;
+    struct mailbox_entry before, after;
+    struct message_entry entry;
+    struct copies copies = {0};
+    mailbox_id inbox, target;
+    uint32_t uids[7];
+    uint64_t bit, modseq;
+
+    assert_int_equal(mailbox_open(store, FRIEND, SLICE("In"), &target), STORE_OK);
+    assert_int_equal(mailbox_keyword(store, FRIEND, target, SLICE("$other"), &bit), STORE_OK);
+    for (size_t i = 0; i < 6; i++)
+        uids[i] = folder_deliver(folder, OWNER, "text");
+    assert_int_equal(mailbox_find(store, OWNER, SLICE("INBOX"), &inbox), STORE_OK);
+    assert_int_equal(mailbox_keyword(store, OWNER, inbox, SLICE("$one"), &bit), STORE_OK);
+    assert_int_equal(mailbox_keyword(store, OWNER, inbox, SLICE("$two"), &bit), STORE_OK);
+    for (size_t i = 0; i < 6; i++) {
+        struct message_change change = {.keywords_set = keywords[i]};
+        assert_int_equal(mailbox_message_change(store, OWNER, inbox, uids[i], &change, &modseq),
+                         STORE_OK);
+    }
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_int_equal(mailbox_get(store, FRIEND, target, &before), STORE_OK);
+    uids[6] = uids[5];
+    uids[5] = 1000; /* there is none */
+    struct message_copy copy = {OWNER, FRIEND, inbox, target, MESSAGE_FLAGS, true};
+    assert_int_equal(mailbox_message_copy_all(store, &copy, uids, 7, note_copy, &copies), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_int_equal(copies.count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(copies.from[i], uids[i < 5 ? i : 6]);
+        assert_int_equal(copies.to[i], before.uid_next + i);
+        assert_int_equal(mailbox_message_get(store, FRIEND, target, copies.to[i], &entry), STORE_OK);
+        assert_int_equal(entry.keywords, wanted[i]);
+    }
+    assert_int_equal(mailbox_get(store, FRIEND, target, &after), STORE_OK);
+    assert_int_equal(after.messages, before.messages + 6);
+    assert_int_equal(after.uid_next, before.uid_next + 6);
+    assert_int_equal(after.modseq, entry.modseq);
+    assert_int_equal(after.keywords, 3);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_folder, close_folder)
@@ -273,6 +337,7 @@ main(void)
         TEST(an_owner_is_found_by_his_name_until_he_goes),
         TEST(a_thousand_mailboxes_of_others_can_be_subscribed_to),
         TEST(a_copy_to_another_account_takes_the_flags_that_may_go),
+        TEST(many_are_copied_in_order_each_with_its_keywords),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

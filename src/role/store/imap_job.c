@@ -280,32 +280,30 @@ static const struct job_kind expunge_kind = {expunge_file, imap_done_answer};
 /* ---- copy and move --------------------------------------------------------------------------- */
 
 static void
+on_copied(void *context, uint32_t uid, uint32_t copy_uid)
+{
+    struct job *job = context;
+
+    if (job->change->number == 0)
+        job->change->number = copy_uid;
+    tell_uid(&job->change->told, SOURCES_MAX, uid);
+}
+
+/* There is room for all of them: copy_file has looked. */
+static void
 copy_all(struct job *job, const struct reached *target, const uint32_t *uids, size_t count)
 {
     const struct access_store_copy *note = &job->change->note.as.copy;
-    struct message_copy copy = {
+    const struct message_copy copy = {
         .from_account = job->account,
         .to_account = target->account,
         .from = note->mailbox,
         .to = target->mailbox,
         .flags = reach_flags(target->rights),
         .has_keywords = target->rights & RIGHT_WRITE,
-        .is_over_quota_allowed = true, /* there is room for all of them: copy_file has looked */
     };
-    uint32_t uid;
 
-    for (size_t i = 0; job->result == STORE_OK && i < count; i++) {
-        copy.uid = uids[i];
-        enum store_result result = mailbox_message_copy_some(job->role->store, &copy, &uid);
-        if (result == STORE_NOT_FOUND)
-            continue; /* it went in this very turn */
-        job->result = result;
-        if (result != STORE_OK)
-            return;
-        if (job->change->number == 0)
-            job->change->number = uid;
-        tell_uid(&job->change->told, SOURCES_MAX, uids[i]);
-    }
+    job->result = mailbox_message_copy_all(job->role->store, &copy, uids, count, on_copied, job);
     if (note->is_move && job->result == STORE_OK) {
         uint32_t first = job->change->number;
         job->result = expunge(job, note->mailbox, uids, count);
