@@ -96,12 +96,6 @@ buffer_reserve_slowly(struct buffer *buffer, size_t count)
 }
 
 void
-buffer_put_text(struct buffer *buffer, const char *text)
-{
-    buffer_put(buffer, slice_of_string(text));
-}
-
-void
 buffer_put_decimal(struct buffer *buffer, uint64_t number)
 {
     buffer_put_padded(buffer, number, 1);

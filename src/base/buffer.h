@@ -111,7 +111,12 @@ buffer_put_byte(struct buffer *buffer, uint8_t byte)
     buffer_commit(buffer, 1);
 }
 
-void buffer_put_text(struct buffer *buffer, const char *text);
+static inline void
+buffer_put_text(struct buffer *buffer, const char *text)
+{
+    buffer_put(buffer, slice_of_string(text));
+}
+
 void buffer_put_decimal(struct buffer *buffer, uint64_t number);
 /* At least `width` digits, zeros in front: dates and times. */
 void buffer_put_padded(struct buffer *buffer, uint64_t number, unsigned width);

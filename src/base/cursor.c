@@ -2,25 +2,6 @@
 #include "base/cursor.h"
 
 bool
-cursor_take_any(struct cursor *cursor, uint8_t *ret_byte)
-{
-    if (cursor_is_done(cursor))
-        return false;
-    *ret_byte = *cursor->at++;
-    return true;
-}
-
-bool
-cursor_take_bytes(struct cursor *cursor, size_t len, struct slice *ret_bytes)
-{
-    if (cursor_left(cursor) < len)
-        return false;
-    *ret_bytes = slice_of(cursor->at, len);
-    cursor->at += len;
-    return true;
-}
-
-bool
 cursor_take_text(struct cursor *cursor, struct slice text)
 {
     if (!slice_starts_with(cursor_rest(cursor), text))
@@ -111,53 +92,4 @@ cursor_take_u32(struct cursor *cursor, uint32_t min, uint32_t max, uint32_t *ret
         return false;
     *ret_number = (uint32_t)number;
     return true;
-}
-
-/* Takes `width` octets, least significant first. */
-static bool
-take_little_endian(struct cursor *cursor, size_t width, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-
-    if (cursor_left(cursor) < width)
-        return false;
-    for (size_t i = width; i-- > 0;)
-        number = number << 8 | cursor->at[i];
-    cursor->at += width;
-    *ret_number = number;
-    return true;
-}
-
-bool
-cursor_take_le8(struct cursor *cursor, uint8_t *ret_number)
-{
-    return cursor_take_any(cursor, ret_number);
-}
-
-bool
-cursor_take_le16(struct cursor *cursor, uint16_t *ret_number)
-{
-    uint64_t number;
-
-    if (!take_little_endian(cursor, sizeof(*ret_number), &number))
-        return false;
-    *ret_number = (uint16_t)number;
-    return true;
-}
-
-bool
-cursor_take_le32(struct cursor *cursor, uint32_t *ret_number)
-{
-    uint64_t number;
-
-    if (!take_little_endian(cursor, sizeof(*ret_number), &number))
-        return false;
-    *ret_number = (uint32_t)number;
-    return true;
-}
-
-bool
-cursor_take_le64(struct cursor *cursor, uint64_t *ret_number)
-{
-    return take_little_endian(cursor, sizeof(*ret_number), ret_number);
 }

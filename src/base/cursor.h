@@ -57,10 +57,25 @@ cursor_take_byte(struct cursor *cursor, uint8_t byte)
 }
 
 /* Takes whatever octet comes next. */
-MUST_USE bool cursor_take_any(struct cursor *cursor, uint8_t *ret_byte);
+MUST_USE static inline bool
+cursor_take_any(struct cursor *cursor, uint8_t *ret_byte)
+{
+    if (cursor_is_done(cursor))
+        return false;
+    *ret_byte = *cursor->at++;
+    return true;
+}
 
 /* Takes exactly `len` octets. */
-MUST_USE bool cursor_take_bytes(struct cursor *cursor, size_t len, struct slice *ret_bytes);
+MUST_USE static inline bool
+cursor_take_bytes(struct cursor *cursor, size_t len, struct slice *ret_bytes)
+{
+    if (cursor_left(cursor) < len)
+        return false;
+    *ret_bytes = slice_of(cursor->at, len);
+    cursor->at += len;
+    return true;
+}
 
 /* Takes this text; ASCII case does not matter in the second form. */
 MUST_USE bool cursor_take_text(struct cursor *cursor, struct slice text);
@@ -85,10 +100,54 @@ MUST_USE bool cursor_take_u64(struct cursor *cursor, uint64_t min, uint64_t max,
 MUST_USE bool cursor_take_u32(struct cursor *cursor, uint32_t min, uint32_t max,
                               uint32_t *ret_number);
 
-/* Little-endian binary integers, as our own notes and files have them. */
-MUST_USE bool cursor_take_le8(struct cursor *cursor, uint8_t *ret_number);
-MUST_USE bool cursor_take_le16(struct cursor *cursor, uint16_t *ret_number);
-MUST_USE bool cursor_take_le32(struct cursor *cursor, uint32_t *ret_number);
-MUST_USE bool cursor_take_le64(struct cursor *cursor, uint64_t *ret_number);
+/* Little-endian binary integers, as our own notes and files have them: here, as their counterparts
+ * in buffer.h, because each note and each record of the store is read through them. */
+MUST_USE static inline bool
+cursor_take_le(struct cursor *cursor, size_t width, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+
+    if (cursor_left(cursor) < width)
+        return false;
+    for (size_t i = 0; i < width; i++)
+        number |= (uint64_t)cursor->at[i] << (8 * i);
+    cursor->at += width;
+    *ret_number = number;
+    return true;
+}
+
+MUST_USE static inline bool
+cursor_take_le8(struct cursor *cursor, uint8_t *ret_number)
+{
+    return cursor_take_any(cursor, ret_number);
+}
+
+MUST_USE static inline bool
+cursor_take_le16(struct cursor *cursor, uint16_t *ret_number)
+{
+    uint64_t number;
+
+    if (!cursor_take_le(cursor, sizeof(*ret_number), &number))
+        return false;
+    *ret_number = (uint16_t)number;
+    return true;
+}
+
+MUST_USE static inline bool
+cursor_take_le32(struct cursor *cursor, uint32_t *ret_number)
+{
+    uint64_t number;
+
+    if (!cursor_take_le(cursor, sizeof(*ret_number), &number))
+        return false;
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
+MUST_USE static inline bool
+cursor_take_le64(struct cursor *cursor, uint64_t *ret_number)
+{
+    return cursor_take_le(cursor, sizeof(*ret_number), ret_number);
+}
 
 #endif

@@ -8,14 +8,6 @@
 
 enum { QUOTED_MAX = 1000 };
 
-void
-imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after)
-{
-    buffer_put_text(out, before);
-    buffer_put_decimal(out, number);
-    buffer_put_text(out, after);
-}
-
 /* Octets that a quoted string may hold as they are; 8-bit ones only go where UTF-8 is spoken, so
  * they go as a literal everywhere. */
 enum quoting {
@@ -33,6 +25,26 @@ zeros_in(uint64_t word)
     return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
 }
 
+/* The last eight octets of a string, those of a shorter one more than once. */
+static uint64_t
+last_word(struct slice string)
+{
+    uint32_t first, last;
+    uint64_t word = EACH_BYTE('a');
+
+    if (string.len >= sizeof(word)) {
+        memcpy(&word, string.at + string.len - sizeof(word), sizeof(word));
+    } else if (string.len >= sizeof(last)) {
+        memcpy(&first, string.at, sizeof(first));
+        memcpy(&last, string.at + string.len - sizeof(last), sizeof(last));
+        word = (uint64_t)first << 32 | last;
+    } else {
+        for (size_t i = 0; i < string.len; i++)
+            word = word << 8 | string.at[i];
+    }
+    return word;
+}
+
 /* Eight octets at a time: every ENVELOPE is full of strings. */
 static enum quoting
 quoting_of(struct slice string)
@@ -40,14 +52,10 @@ quoting_of(struct slice string)
     uint64_t other = 0, special = 0, word;
 
     for (size_t i = 0; i < string.len; i += sizeof(word)) {
-        size_t left = string.len - i;
-        if (left >= sizeof(word)) {
+        if (string.len - i > sizeof(word))
             memcpy(&word, string.at + i, sizeof(word));
-        } else {
-            word = EACH_BYTE('a');
-            for (size_t j = 0; j < left; j++)
-                word = word << 8 | string.at[i + j];
-        }
+        else
+            word = last_word(string);
         /* below a space (right for the lowest one, which is enough), DEL, 8-bit */
         other |= ((word - EACH_BYTE(' ')) & ~word) | word | zeros_in(word ^ EACH_BYTE(0x7F));
         special |= zeros_in(word ^ EACH_BYTE('"')) | zeros_in(word ^ EACH_BYTE('\\'));

@@ -199,7 +199,13 @@ void imap_put_name(struct imap_server *server, struct slice name); /* a mailbox 
 void imap_put_flags(struct imap_server *server, uint8_t flags, uint64_t keywords);
 void imap_put_date_time(struct buffer *out, int64_t ns);
 void imap_put_capabilities(struct imap_server *server);
-void imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after);
+static inline void
+imap_put_number(struct buffer *out, const char *before, uint64_t number, const char *after)
+{
+    buffer_put_text(out, before);
+    buffer_put_decimal(out, number);
+    buffer_put_text(out, after);
+}
 /* "* 7 FETCH (", with "UID 25 " when that is wanted; for UIDONLY "* 25 UIDFETCH (". */
 void imap_put_fetch(struct imap_server *server, uint32_t place, uint32_t number, bool has_uid);
 /* "* FLAGS (…)" and PERMANENTFLAGS, when there are keywords that the client does not know. */

@@ -3,11 +3,15 @@
 
 #include "base/cursor.h"
 
-static void
+/* The length is put at the end: octets might lie on it, for all that the compiler knows. */
+static inline void
 put_be(struct key *key, uint64_t number, unsigned octets)
 {
-    for (unsigned i = octets; i > 0; i--)
-        key->bytes[key->len++] = (uint8_t)(number >> (8 * (i - 1)));
+    uint8_t *at = key->bytes + key->len;
+
+    for (unsigned i = 0; i < octets; i++)
+        at[i] = (uint8_t)(number >> (8 * (octets - 1 - i)));
+    key->len = (uint16_t)(key->len + octets);
 }
 
 static void

@@ -173,8 +173,8 @@ struct copying {
     uint64_t keywords, translated; /* what the last ones became */
 };
 
-/* Keywords are bits of names that belong to a mailbox: what goes to another is translated. New names
- * change the target's record. */
+/* Keywords are bits of names that belong to a mailbox: what goes to another is translated. New
+ * names change the target's record. */
 static enum store_result
 translate_keywords(struct copying *copying, uint64_t keywords)
 {

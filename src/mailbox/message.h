@@ -54,9 +54,9 @@ MUST_USE enum store_result mailbox_message_copy(struct store *store, account_id 
                                                 mailbox_id from, uint32_t uid, mailbox_id to,
                                                 uint32_t *ret_uid);
 
-/* Copies these messages, in this order, into a mailbox that may be of another account; of the flags,
- * `flags` go along. Those that are not there are passed over; `fn` hears of each copy. That there is
- * room for all (mailbox_account_has_room_for) is the caller's business. */
+/* Copies these messages, in this order, into a mailbox that may be of another account; of the
+ * flags, `flags` go along. Those that are not there are passed over; `fn` hears of each copy. That
+ * there is room for all (mailbox_account_has_room_for) is the caller's business. */
 struct message_copy {
     account_id from_account, to_account;
     mailbox_id from, to;

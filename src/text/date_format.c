@@ -2,7 +2,7 @@
 #include "text/date.h"
 #include "text/date_private.h"
 
-enum { DAY_SECONDS = 86400, ZONE_MINUTES_MAX = 1439 };
+enum { DAY_SECONDS = 86400, ZONE_MINUTES_MAX = 1439, DATE_IMAP_LEN = 26 };
 
 static const char month_names[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -90,20 +90,38 @@ put_day(struct buffer *out, unsigned day)
     buffer_put_decimal(out, day);
 }
 
+static void
+set_two(uint8_t *at, unsigned number)
+{
+    at[0] = (uint8_t)('0' + number / 10);
+    at[1] = (uint8_t)('0' + number % 10);
+}
+
+/* Each message of a FETCH has one: it is made in one piece. Years have four digits, since wall
+ * times are nanoseconds in 64 bits. */
 void
 date_format_imap(struct wall wall, int zone_minutes, struct buffer *out)
 {
     struct date_civil civil = date_civil_of(wall, zone_minutes);
+    unsigned minutes = (unsigned)(zone_minutes < 0 ? -zone_minutes : zone_minutes);
+    uint8_t *at = buffer_reserve(out, DATE_IMAP_LEN);
 
-    put_day(out, civil.day);
-    buffer_put_byte(out, '-');
-    buffer_put_text(out, month_names[civil.month - 1]);
-    buffer_put_byte(out, '-');
-    buffer_put_padded(out, (unsigned)civil.year, 4);
-    buffer_put_byte(out, ' ');
-    put_clock(out, &civil);
-    buffer_put_byte(out, ' ');
-    put_zone(out, zone_minutes, "");
+    if (!at)
+        return;
+    memcpy(at, "00-Mon-0000 00:00:00 +0000", DATE_IMAP_LEN);
+    set_two(at, civil.day);
+    if (civil.day < 10)
+        at[0] = ' ';
+    memcpy(at + 3, month_names[civil.month - 1], 3);
+    set_two(at + 7, (unsigned)civil.year / 100);
+    set_two(at + 9, (unsigned)civil.year % 100);
+    set_two(at + 12, civil.hour);
+    set_two(at + 15, civil.minute);
+    set_two(at + 18, civil.second);
+    at[21] = zone_minutes < 0 ? '-' : '+';
+    set_two(at + 22, minutes / 60);
+    set_two(at + 24, minutes % 60);
+    buffer_commit(out, DATE_IMAP_LEN);
 }
 
 void

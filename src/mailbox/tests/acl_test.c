@@ -313,7 +313,8 @@ many_are_copied_in_order_each_with_its_keywords(void **state)
     for (size_t i = 0; i < 6; i++) {
         assert_int_equal(copies.from[i], uids[i < 5 ? i : 6]);
         assert_int_equal(copies.to[i], before.uid_next + i);
-        assert_int_equal(mailbox_message_get(store, FRIEND, target, copies.to[i], &entry), STORE_OK);
+        assert_int_equal(mailbox_message_get(store, FRIEND, target, copies.to[i], &entry),
+                         STORE_OK);
         assert_int_equal(entry.keywords, wanted[i]);
     }
     assert_int_equal(mailbox_get(store, FRIEND, target, &after), STORE_OK);

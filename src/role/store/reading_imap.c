@@ -15,7 +15,7 @@ enum {
     MESSAGES_PER_PAGE = 256,
     ANNOTATIONS_PER_NOTE = ACCESS_STORE_ANNOTATIONS_ROWS_MAX,
     ANNOTATION_ROW_BYTES = 16,
-    RECORDS_PER_NOTE_BYTES = 70000,
+    RECORDS_PER_NOTE_BYTES = 64000, /* in one chunk of the page's arena, which is kept */
     BIG_RECORD_BYTES = 30000, /* a longer record does not go with others */
     MESSAGE_ROW_BYTES = 40,
 };
