@@ -40,31 +40,45 @@ draft_clear(struct draft *draft)
     arena_reset(&draft->arena);
 }
 
-/* The place of the key in the table, or the free one where it would go. */
-static uint32_t *
-find_place(const struct draft *draft, struct slice key)
+static uint32_t
+hash_of(const struct draft *draft, struct slice key)
 {
-    size_t at = hash64(key, draft->seed) & (draft->size - 1);
+    return (uint32_t)hash64(key, draft->seed);
+}
 
-    while (draft->places[at] != 0 && !slice_equal(draft->changes[draft->places[at] - 1].key, key))
-        at = (at + 1) & (draft->size - 1);
-    return &draft->places[at];
+/* The place of the key in the table, or the free one where it would go. */
+static struct draft_place *
+find_place(const struct draft *draft, struct slice key, uint32_t hash)
+{
+    for (size_t at = hash & (draft->size - 1);; at = (at + 1) & (draft->size - 1)) {
+        struct draft_place *place = &draft->places[at];
+        if (place->change == 0 || (place->hash == hash &&
+                                   slice_equal(draft->changes[place->change - 1].key, key)))
+            return place;
+    }
 }
 
 static void
 grow(struct draft *draft)
 {
     size_t size = draft->size ? draft->size * 2 : PLACES_FIRST;
+    struct draft_place *places = calloc(size, sizeof(*places));
 
-    free(draft->places);
-    draft->places = calloc(size, sizeof(*draft->places));
     draft->changes = realloc(draft->changes, size / 2 * sizeof(*draft->changes));
-    if (!draft->places || !draft->changes)
+    if (!places || !draft->changes)
         abort();
+    for (size_t i = 0; i < draft->size; i++) {
+        size_t at = draft->places[i].hash & (size - 1);
+        if (draft->places[i].change == 0)
+            continue;
+        while (places[at].change != 0)
+            at = (at + 1) & (size - 1);
+        places[at] = draft->places[i];
+    }
+    free(draft->places);
+    draft->places = places;
     draft->size = size;
     draft->capacity = size / 2;
-    for (size_t i = 0; i < draft->count; i++)
-        *find_place(draft, draft->changes[i].key) = (uint32_t)i + 1;
 }
 
 static const struct turn_change *
@@ -72,8 +86,8 @@ find(const struct draft *draft, struct slice key)
 {
     if (draft->count == 0)
         return NULL;
-    uint32_t place = *find_place(draft, key);
-    return place == 0 ? NULL : &draft->changes[place - 1];
+    const struct draft_place *place = find_place(draft, key, hash_of(draft, key));
+    return place->change == 0 ? NULL : &draft->changes[place->change - 1];
 }
 
 int
@@ -100,14 +114,15 @@ set(struct draft *draft, struct slice key, bool is_put, struct slice value)
 {
     if (draft->count == draft->capacity)
         grow(draft);
-    uint32_t *place = find_place(draft, key);
-    if (*place == 0) {
+    uint32_t hash = hash_of(draft, key);
+    struct draft_place *place = find_place(draft, key, hash);
+    if (place->change == 0) {
         draft->changes[draft->count++] =
             (struct turn_change){.key = arena_copy(&draft->arena, key)};
-        *place = (uint32_t)draft->count;
+        *place = (struct draft_place){(uint32_t)draft->count, hash};
         draft->bytes += key.len + sizeof(struct turn_change);
     }
-    struct turn_change *change = &draft->changes[*place - 1];
+    struct turn_change *change = &draft->changes[place->change - 1];
     change->is_put = is_put;
     if (is_put && change->value.len == value.len && value.len > 0) {
         /* Counters are put again and again within a turn: the place is ours to write over. */

@@ -8,13 +8,19 @@
 #include "mailbox/turn.h"
 #include "mailbox/view.h"
 
+/* Of the table: two keys are hardly ever compared that are not the same. */
+struct draft_place {
+    uint32_t change; /* its index + 1; 0: free */
+    uint32_t hash;   /* the low half of the key's */
+};
+
 struct draft {
     struct view *view; /* borrowed */
     uint64_t seed;     /* of the table: some keys are chosen by users */
     struct turn_change *changes;
     size_t count;
     size_t capacity;
-    uint32_t *places; /* open addressing: index of the change + 1 */
+    struct draft_place *places; /* open addressing */
     size_t size;
     size_t bytes; /* of all changes, roughly */
     struct arena arena;

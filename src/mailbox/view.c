@@ -19,6 +19,8 @@ struct view {
     MDB_txn *txn;       /* NULL after an error that took it, until the next call */
     MDB_cursor *cursor; /* of txn; open while there are look-ups one after another */
     unsigned lookups;   /* since the last change */
+    MDB_cursor *writer; /* of txn; open while values are put one after another */
+    unsigned puts;      /* since something else was done */
     MDB_dbi dbi;
     char *path;         /* owned */
     unsigned changes;   /* since it was opened, or has rested */
@@ -37,6 +39,7 @@ struct view_snapshot {
 
 enum {
     LOOKUPS_FEW = 4,          /* a cursor costs as much as some of them */
+    PUTS_FEW = 16,            /* the same, of an ordinary turn's */
     SMALL_BYTES = 128 << 20,  /* of a view whose pages may all stay */
     TOUCHED_MAX = 2048,       /* each brings sixteen pages of 4 KiB into the map at most */
     RESTED_CHANGES_MAX = 256, /* each takes some pages at most: no more than a MiB or two */
@@ -133,21 +136,35 @@ drop_cursor(struct view *view)
     view->lookups = 0;
 }
 
+/* Before the transaction ends, and before anything is removed. */
+static void
+drop_writer(struct view *view)
+{
+    if (view->writer)
+        mdb_cursor_close(view->writer);
+    view->writer = NULL;
+    view->puts = 0;
+}
+
 static void
 abandon(struct view *view)
 {
     drop_cursor(view);
+    drop_writer(view);
     if (view->txn)
         mdb_txn_abort(view->txn);
     view->txn = NULL;
 }
 
+/* Through the cursor, if there is one: what comes behind what was put last is put without coming
+ * from the root. */
 static int
-put_checked(MDB_txn *txn, MDB_dbi dbi, struct slice key, struct slice value)
+put_checked(MDB_txn *txn, MDB_dbi dbi, MDB_cursor *cursor, struct slice key, struct slice value)
 {
     MDB_val name = val_of(key), content = {value.len + CHECK_LEN, NULL};
     uint32_t check = check_of(name, value);
-    int result = mdb_put(txn, dbi, &name, &content, MDB_RESERVE);
+    int result = cursor ? mdb_cursor_put(cursor, &name, &content, MDB_RESERVE)
+                        : mdb_put(txn, dbi, &name, &content, MDB_RESERVE);
 
     if (result)
         return result;
@@ -160,7 +177,7 @@ put_checked(MDB_txn *txn, MDB_dbi dbi, struct slice key, struct slice value)
 static int
 put_format(MDB_txn *txn, MDB_dbi dbi)
 {
-    return put_checked(txn, dbi, slice_of(format_key, FORMAT_KEY_LEN), SLICE("2"));
+    return put_checked(txn, dbi, NULL, slice_of(format_key, FORMAT_KEY_LEN), SLICE("2"));
 }
 
 /* Values without checks are of an earlier release: the log makes them anew. */
@@ -358,7 +375,10 @@ view_put(struct view *view, struct slice key, struct slice value)
 
     view->changes++;
     drop_cursor(view);
-    return result ? result : told(view, put_checked(view->txn, view->dbi, key, value));
+    if (result == 0 && !view->writer && ++view->puts > PUTS_FEW)
+        result = told(view, mdb_cursor_open(view->txn, view->dbi, &view->writer));
+    return result ? result
+                  : told(view, put_checked(view->txn, view->dbi, view->writer, key, value));
 }
 
 int
@@ -369,6 +389,7 @@ view_del(struct view *view, struct slice key)
 
     view->changes++;
     drop_cursor(view);
+    drop_writer(view);
     if (result == 0)
         result = told(view, mdb_del(view->txn, view->dbi, &name, NULL));
     return result == -ENOENT ? 0 : result;
@@ -380,6 +401,7 @@ view_commit(struct view *view)
     MDB_txn *txn = view->txn;
 
     drop_cursor(view);
+    drop_writer(view);
     view->txn = NULL;
     int result = txn ? told(view, mdb_txn_commit(txn)) : 0;
     int grown = grow_map(view), begun = begin(view);
@@ -399,6 +421,7 @@ view_empty(struct view *view)
     int result = begin(view);
 
     drop_cursor(view);
+    drop_writer(view);
     if (result == 0)
         result = told(view, mdb_drop(view->txn, view->dbi, 0));
     return result ? result : told(view, put_format(view->txn, view->dbi));
