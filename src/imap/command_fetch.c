@@ -2,6 +2,7 @@
 /* FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394). */
 #include "imap/binary.h"
 #include "imap/fetch.h"
+#include "imap/headline.h"
 #include "imap/portion.h"
 #include "imap/rights.h"
 #include "imap/search_run.h"
@@ -21,6 +22,7 @@ struct fetch_task {
     uint64_t changed_since;
     bool has_changed_since, wants_vanished;
     bool is_peek; /* no item sets \Seen */
+    bool has_envelope;
     bool is_partial;
     struct imap_returns partial; /* PARTIAL only */
     /* The row in hand. */
@@ -403,6 +405,8 @@ take_row(struct imap_server *server, const struct imap_row *row)
     if (!task->is_begun && !is_wanted(task, server->view.mailbox, row->place))
         return true;
     imap_message_open(&message, row->message.record, row->message.len);
+    if (task->has_envelope) /* who looks at a list searches and sorts it next */
+        imap_headline_keep_opened(server->view.mailbox, row->place, &row->message, &message);
     if (!task->is_begun) {
         imap_put_fetch(server, row->place, row->number, false);
         task->is_begun = true;
@@ -572,6 +576,7 @@ begin(struct imap_server *server)
     task->is_peek = true;
     for (size_t i = 0; i < task->items.count; i++) {
         task->is_peek = task->is_peek && task->items.at[i].is_peek;
+        task->has_envelope = task->has_envelope || task->items.at[i].kind == IMAP_FETCH_ENVELOPE;
         if (task->items.at[i].kind == IMAP_FETCH_MODSEQ)
             server->enabled |= IMAP_ENABLED_CONDSTORE;
     }

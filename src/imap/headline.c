@@ -151,3 +151,17 @@ imap_headline_keep(struct imap_mailbox *mailbox, uint32_t place,
     mailbox->headlines[place] = headline;
     mailbox->all->headline_bytes += octets;
 }
+
+void
+imap_headline_keep_opened(struct imap_mailbox *mailbox, uint32_t place,
+                          const struct access_store_message *message,
+                          const struct imap_message *opened)
+{
+    struct mime_record_message summary;
+
+    if (place >= mailbox->count || imap_headline_find(mailbox, place))
+        return;
+    if (opened->has_record)
+        mime_record_message(&opened->record, 0, &summary);
+    imap_headline_keep(mailbox, place, message, opened->has_record ? &summary : NULL);
+}

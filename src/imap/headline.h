@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What clients search and sort by most, kept beside the columns of a mailbox once the store has
- * told it: subject, base subject, dates and size of a message. So the first SEARCH SUBJECT or SORT
- * of a mailbox reads parse records, and the ones after it read memory.
+ * told it: subject, base subject, dates and size of a message. So the first FETCH ENVELOPE, SEARCH
+ * SUBJECT or SORT of a mailbox reads parse records, and searches after it read memory.
  *
  * Headlines are a cache: any may be missing. All of a process hold at most
  * IMAP_HEADLINES_BYTES_MAX; beyond it those of the mailbox that was longest not asked go. They go
@@ -10,7 +10,7 @@
 #define IMAP_HEADLINE_H
 
 #include "imap/mailbox.h"
-#include "mime/record.h"
+#include "imap/structure.h"
 
 enum { IMAP_HEADLINES_BYTES_MAX = 16 << 20 };
 
@@ -47,6 +47,11 @@ imap_headline_base(const struct imap_headline *headline)
 void imap_headline_keep(struct imap_mailbox *mailbox, uint32_t place,
                         const struct access_store_message *message,
                         const struct mime_record_message *summary);
+
+/* The same of a message whose record has come anyway; costs next to nothing once it is kept. */
+void imap_headline_keep_opened(struct imap_mailbox *mailbox, uint32_t place,
+                               const struct access_store_message *message,
+                               const struct imap_message *opened);
 
 /* Says that a mailbox's headlines are in use. */
 void imap_headlines_touch(struct imap_mailbox *mailbox);

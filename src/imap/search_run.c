@@ -47,22 +47,6 @@ imap_take_charset(struct imap_server *server, struct cursor *cursor, bool has_wo
     return true;
 }
 
-/* What was sought once is sought again. */
-static void
-keep_headline(struct imap_server *server, const struct imap_row *row,
-              const struct imap_message *message)
-{
-    struct mime_record_message summary;
-
-    if (!server->search_run->search.has_headline ||
-        server->search_run->search.need < IMAP_NEED_RECORD)
-        return;
-    if (message->has_record)
-        mime_record_message(&message->record, 0, &summary);
-    imap_headline_keep(server->view.mailbox, row->place, &row->message,
-                       message->has_record ? &summary : NULL);
-}
-
 static bool
 take_row(struct imap_server *server, const struct imap_row *row)
 {
@@ -80,7 +64,8 @@ take_row(struct imap_server *server, const struct imap_row *row)
     };
 
     imap_message_open(&message, row->message.record, row->message.len);
-    keep_headline(server, row, &message);
+    if (run->search.has_headline && run->search.need >= IMAP_NEED_RECORD)
+        imap_headline_keep_opened(server->view.mailbox, row->place, &row->message, &message);
     enum imap_truth truth = imap_search_test(&run->search, &candidate);
     if (truth == IMAP_UNKNOWN) {
         candidate.octets = row->message.octets;

@@ -498,6 +498,7 @@ on_event(struct lobby *lobby, const struct imap_event *event)
     if (event->kind == IMAP_EVENT_STORE) {
         if (lobby->note_end == COUNT_OF(lobby->notes))
             abort(); /* no command asks so often without an answer */
+        lobby->asked++;
         lobby->notes[lobby->note_end++] = (struct lobby_note){*event->note, event->body};
     } else if (event->kind == IMAP_EVENT_AUTH_BEGIN && !event->has_initial) {
         answer.kind = IMAP_ANSWER_CHALLENGE;

@@ -38,6 +38,7 @@ struct lobby {
      * that indexed_uid is the only one. */
     uint32_t indexed_below, indexed_uid;
     unsigned searches;
+    unsigned asked; /* notes that the store was sent */
     int64_t tick_s, clock_s; /* each look at the clock moves it */
     struct lobby_note {
         struct access_store_note note;

@@ -59,6 +59,29 @@ ask(const char *before, const char *text, const char *const *wanted)
 #define SELECT "2 SELECT INBOX\r\n"
 
 static void
+a_list_of_envelopes_is_searched_without_the_store(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT);
+    (void)lobby_ask(&lobby, "3 FETCH 1:* (FLAGS BODYSTRUCTURE)\r\n", SIZE_MAX);
+    assert_true(list_is_empty(&lobby.mailboxes.headlined)); /* nobody looks at subjects */
+    (void)lobby_ask(&lobby, "4 FETCH 1:* (FLAGS ENVELOPE)\r\n", SIZE_MAX);
+    assert_false(list_is_empty(&lobby.mailboxes.headlined));
+    size_t octets = lobby.mailboxes.headline_bytes;
+    unsigned asked = lobby.asked;
+    expect_in(lobby_ask(&lobby, "5 SEARCH SUBJECT caf\xC3\xA9\r\n", SIZE_MAX),
+              "* SEARCH 1\r\n5 OK", true);
+    expect_in(lobby_ask(&lobby, "6 SEARCH SUBJECT two SENTBEFORE 1-Jan-2000\r\n", SIZE_MAX),
+              "* SEARCH\r\n6 OK", true);
+    assert_int_equal(lobby.asked, asked);
+    (void)lobby_ask(&lobby, "7 FETCH 1:* ENVELOPE\r\n", SIZE_MAX);
+    assert_int_equal(lobby.mailboxes.headline_bytes, octets);
+    lobby_finish(&lobby);
+}
+
+static void
 passwords_open_the_door(void **state)
 {
     struct lobby lobby;
@@ -539,6 +562,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_of_envelopes_is_searched_without_the_store),
         cmocka_unit_test(passwords_open_the_door),
         cmocka_unit_test(strangers_buy_no_time),
         cmocka_unit_test(mailboxes_are_listed_and_selected),
