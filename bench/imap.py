@@ -212,7 +212,7 @@ service imap-login {{
 
 LETTER = message(0, random.Random(7)).replace("\n", "\r\n").encode()
 SMALL = 300  # commands one after another
-LOGINS = 200
+LOGINS = 1000  # the kernel counts in hundredths of a second, for each process
 
 # What, the command, its repetitions, the least octets of an answer for a message, what is wanted (µs).
 COMMANDS = [
