@@ -24,6 +24,9 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Of a variable that is large and is written before it is read: hardened builds zero all others. */
+#define NOT_ZEROED __attribute__((uninitialized))
+
 /* 1 in builds that look for errors of memory, 0 else. */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ADDRESS_SANITIZER 1

@@ -25,7 +25,7 @@ put_text(struct key *key, struct slice text)
 struct key
 key_prefix_kind(account_id account, enum key_kind kind)
 {
-    struct key key;
+    NOT_ZEROED struct key key;
 
     key.len = 0;
     put_be(&key, account, 8);
