@@ -53,12 +53,12 @@ static char **
 environment_with_terminal(void)
 {
     static const char setting[] = "GPG_TTY=";
-    char terminal[PATH_MAX];
+    char terminal[PATH_MAX], **ours = environ;
     size_t count = 0;
 
     if (getenv("GPG_TTY") || ttyname_r(STDERR_FILENO, terminal, sizeof(terminal)) != 0)
         return NULL;
-    while (environ && environ[count])
+    while (ours && ours[count])
         count++;
     size_t list = (count + 2) * sizeof(char *), len = strlen(terminal) + 1;
     char **own = calloc(1, list + sizeof(setting) + len);
@@ -68,7 +68,7 @@ environment_with_terminal(void)
     memcpy(text, setting, sizeof(setting) - 1);
     memcpy(text + sizeof(setting) - 1, terminal, len);
     for (size_t i = 0; i < count; i++)
-        own[i] = environ[i];
+        own[i] = ours[i];
     own[count] = text;
     return own;
 }

@@ -258,10 +258,9 @@ put_options(const struct command *command, struct buffer *out)
 
     for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name; i++) {
         const struct command_option *option = &command->options[i];
-        size_t start = buffer_len(out);
         if (i == 0)
             buffer_put_text(out, "\noptions:\n");
-        start = buffer_len(out);
+        size_t start = buffer_len(out);
         buffer_put_text(out, "  --");
         buffer_put_text(out, option->name);
         if (option->letter) {
