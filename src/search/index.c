@@ -40,6 +40,7 @@ search_index_open(const char *path, struct buffer *why, bool *ret_is_new,
     snprintf(index->path, len, "%s/index.db", path);
     gather_init(&index->gather);
     buffer_init(&index->garbage, SIZE_MAX / 4);
+    buffer_init(&index->touched, SIZE_MAX / 4);
     int code = index_file_open(index, &is_new);
     if (code != SQLITE_OK) {
         buffer_put_text(why, "the text index ");

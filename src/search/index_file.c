@@ -62,7 +62,6 @@ static const char *const texts[STATEMENTS] = {
     [STATEMENT_FORGET_REMOVED] = "DELETE FROM removed WHERE segment = ?1",
     [STATEMENT_ANY_REMOVED] = "SELECT " SIZES ", account FROM segments"
                               " WHERE id = (SELECT segment FROM removed LIMIT 1)",
-    [STATEMENT_MANY] = "SELECT account FROM segments GROUP BY account HAVING count(*) >= ?1",
     [STATEMENT_STATS] = "SELECT total(bodies), (SELECT page_count FROM pragma_page_count) *"
                         " (SELECT page_size FROM pragma_page_size) FROM accounts",
     [STATEMENT_STATS_SEGMENTS] = "SELECT count(*), total(octets * (octets > 262144)) FROM segments",
@@ -165,6 +164,7 @@ void
 index_file_close(struct search_index *index)
 {
     forget_pending(index);
+    buffer_finish(&index->touched);
     for (size_t i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(index->statements[i]);
         index->statements[i] = NULL;

@@ -39,7 +39,6 @@ enum statement {
     STATEMENT_PUT_REMOVED,
     STATEMENT_FORGET_REMOVED,
     STATEMENT_ANY_REMOVED,
-    STATEMENT_MANY,
     STATEMENT_STATS,
     STATEMENT_STATS_SEGMENTS,
     STATEMENTS
@@ -63,6 +62,7 @@ struct search_index {
     uint64_t gather_account, gather_base;
     uint64_t next_segment;
     struct buffer garbage;   /* of uint64_t: segments whose files go with the next commit */
+    struct buffer touched;   /* of uint64_t: accounts that may have too many segments */
     struct tending *tending; /* NULL: none is under way */
     bool has_begun;          /* a transaction is open */
     bool is_tending_due;     /* there may be something to tend */
@@ -114,6 +114,8 @@ void index_file_remove(const struct search_index *index, uint64_t id);
 
 /* ---- index_tend.c ---------------------------------------------------------------------------- */
 
+/* The account has one segment more. */
+void index_tending_touch(struct search_index *index, uint64_t account);
 /* Gives up what is under way. */
 void index_tending_drop(struct search_index *index);
 

@@ -214,7 +214,10 @@ put_written(struct search_index *index, struct segment_writer *writer, struct in
     if (code == SQLITE_OK)
         code = index_file_sync(&file);
     index_file_finish(&file);
-    return code == SQLITE_OK ? index_segment_put(index, index->gather_account, row) : code;
+    if (code == SQLITE_OK)
+        return index_segment_put(index, index->gather_account, row);
+    index_file_remove(index, row->id); /* a disk that is full shall not be fuller */
+    return code;
 }
 
 int
@@ -238,7 +241,7 @@ index_segment_flush(struct search_index *index)
         segment_end(writer);
         code = put_written(index, writer, &row);
         segment_writer_finish(writer);
-        index->is_tending_due = true;
+        index_tending_touch(index, index->gather_account);
     }
     free(writer);
     return code;

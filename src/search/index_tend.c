@@ -102,6 +102,21 @@ drop(struct tending *tending)
 }
 
 void
+index_tending_touch(struct search_index *index, uint64_t account)
+{
+    struct slice touched = buffer_slice(&index->touched);
+    uint64_t last;
+
+    index->is_tending_due = true;
+    if (touched.len > 0) {
+        memcpy(&last, touched.at + touched.len - sizeof(last), sizeof(last));
+        if (last == account)
+            return;
+    }
+    buffer_put(&index->touched, slice_of(&account, sizeof(account)));
+}
+
+void
 index_tending_drop(struct search_index *index)
 {
     if (!index->tending)
@@ -204,29 +219,25 @@ begin_removed(struct search_index *index)
     return code == SQLITE_ROW ? begin(index, account, row.base, &row) : code;
 }
 
-/* Segments of an account that has many. SQLITE_DONE: none has too many. */
+/* Segments of an account that got some and has many now. SQLITE_DONE: none has too many. */
 static int
 begin_many(struct search_index *index)
 {
     struct index_segment *rows = calloc(ROWS_MAX, sizeof(*rows));
-    sqlite3_stmt *statement = index->statements[STATEMENT_MANY];
     size_t count = 0, from = 0;
-    uint64_t account = 0;
-    bool is_due = false;
-    int code, listed = SQLITE_DONE;
+    uint64_t account;
+    int code = SQLITE_DONE;
 
     if (!rows)
         abort();
-    sqlite3_bind_int64(statement, 1, FAN);
-    while (!is_due && listed == SQLITE_DONE && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        account = (uint64_t)sqlite3_column_int64(statement, 0);
-        listed = list_rows(index, account, rows, &count);
-        is_due = listed == SQLITE_DONE && is_to_merge(rows, count, &from);
+    while (code == SQLITE_DONE && !index->tending && buffer_len(&index->touched) > 0) {
+        memcpy(&account, buffer_slice(&index->touched).at, sizeof(account));
+        code = list_rows(index, account, rows, &count);
+        if (code == SQLITE_DONE && is_to_merge(rows, count, &from))
+            code = begin(index, account, rows[from].base, &rows[count - 1]);
+        else
+            buffer_consume(&index->touched, sizeof(account)); /* else it is looked at again */
     }
-    statement_reset(statement);
-    code = listed != SQLITE_DONE ? listed : code;
-    if (is_due)
-        code = begin(index, account, rows[from].base, &rows[count - 1]);
     free(rows);
     return code;
 }
@@ -312,8 +323,10 @@ search_index_tend(struct search_index *index, bool *ret_is_done)
     if (index->tending)
         code = step(index);
     enum search_result result = index_file_result(index, code);
-    if (result != SEARCH_OK)
-        index->is_tending_due = false; /* until something comes again */
+    if (result != SEARCH_OK) { /* until something comes again */
+        index->is_tending_due = false;
+        buffer_finish(&index->touched);
+    }
     *ret_is_done = !index->is_tending_due;
     return result;
 }

@@ -5,8 +5,10 @@
 #include "text/tests/check.h"
 
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { FOUND_MAX = 10000 };
 
@@ -354,6 +356,46 @@ large_segments_are_files(void **state)
     assert_int_equal(count_files(world), 0);
 }
 
+static void
+limit_files(rlim_t octets)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = octets;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What was put is not in the index then, and no piece of a file stays. */
+static void
+a_disk_that_refuses_is_told(void **state)
+{
+    struct world *world = *state;
+    bool is_there, is_done;
+
+    for (uint64_t i = 1; i <= 4; i++) {
+        put_much(world, 1, i, "marked");
+        assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    }
+    put_much(world, 1, 5, "marked");
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(300000);
+    assert_int_equal(search_index_commit(world->index), SEARCH_FAILED);
+    assert_int_equal(count_files(world), 4);
+    assert_int_equal(search_index_offer(world->index, 1, 5, &is_there), SEARCH_OK);
+    assert_false(is_there);
+    /* four that shall be one: not now */
+    assert_int_equal(search_index_tend(world->index, &is_done), SEARCH_FAILED);
+    assert_true(is_done);
+    assert_int_equal(count_files(world), 4);
+    limit_files(RLIM_INFINITY);
+    put_much(world, 1, 5, "marked");
+    assert_int_equal(search_index_commit(world->index), SEARCH_OK);
+    tend(world);
+    assert_in_range(count_files(world), 1, 2);
+    assert_string_equal(find(world, 1, SEARCH_IN_BODY, "marked"), "1 2 3 4 5 ");
+}
+
 /* The process is killed (nothing is closed) while segments become one, and before a commit. */
 static void
 what_was_not_committed_is_forgotten_and_its_files_go(void **state)
@@ -585,6 +627,7 @@ main(void)
         TEST(three_segments_stay_and_four_become_one),
         TEST(files_take_whatever_is_written),
         TEST(large_segments_are_files),
+        TEST(a_disk_that_refuses_is_told),
         TEST(what_was_not_committed_is_forgotten_and_its_files_go),
         TEST(more_than_memory_is_for_becomes_a_segment),
         TEST(bodies_that_went_are_taken_out),
