@@ -138,6 +138,7 @@ find_in_step(struct find *find, const struct gram_term *terms, size_t count)
         steppers[i].at = terms[i].at;
         segment_cursor_open(&steppers[i].cursor, find->segment, terms[i].low, terms[i].high);
         steppers[i].blocks = segment_cursor_blocks(&steppers[i].cursor);
+        steppers[i].cursor.run_max = count < SEGMENT_RUN_BLOCKS ? SEGMENT_RUN_BLOCKS / count : 1;
     }
     qsort(steppers, count, sizeof(*steppers), by_cost);
     while (next_in_step(steppers, count, &place) && begin_hits(find)) {

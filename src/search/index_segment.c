@@ -6,7 +6,7 @@
 
 enum {
     PATH_SPARE = 40,
-    IO_OCTETS_MAX = 64 << 10, /* SQLite asserts 128 KiB less one */
+    IO_OCTETS_MAX = 124 << 10, /* SQLite asserts less than 128 KiB */
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */

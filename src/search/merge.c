@@ -17,6 +17,7 @@ merge_open(struct merge *merge, struct merge_input *inputs, size_t count)
     segment_writer_init(&merge->writer);
     for (size_t i = 0; i < count; i++) {
         segment_cursor_open(&inputs[i].cursor, &inputs[i].segment, 0, UINT64_MAX);
+        inputs[i].cursor.run_max = count < SEGMENT_RUN_BLOCKS ? SEGMENT_RUN_BLOCKS / count : 1;
         advance(merge, &inputs[i]);
     }
 }

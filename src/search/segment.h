@@ -19,6 +19,7 @@ enum {
     SEGMENT_CHUNK_PLACES = 2048,     /* in an entry */
     SEGMENT_CHUNK_OCTETS = 16 << 10, /* what these take at most */
     SEGMENT_BLOCK_OCTETS_MAX = SEGMENT_BLOCK_OCTETS + SEGMENT_CHUNK_OCTETS + 32,
+    SEGMENT_RUN_BLOCKS = 32, /* read at once, by all cursors of a search together: 1 MiB */
     SEGMENT_FOOT_OCTETS = 64,
 };
 #define SEGMENT_PLACES_MAX (UINT32_MAX - 1)
@@ -87,12 +88,16 @@ MUST_USE bool segment_read_bodies(struct segment *segment);
 /* The number among `bodies` of the one that a place is in; body_count when it is in none. */
 size_t segment_body_of(const struct segment *segment, uint32_t place);
 
-/* Goes over the places of the keys in a stretch. */
+/* Goes over the places of the keys in a stretch. The longer it goes on without a jump, the more it
+ * reads at once: a disk is slow to answer, not to read. */
 struct segment_cursor {
     struct segment *segment; /* borrowed */
     uint64_t low, high;
-    size_t block;    /* at hand; SIZE_MAX: none yet */
-    uint8_t *octets; /* owned: the block's */
+    size_t block, last_block; /* at hand, SIZE_MAX: none yet; the last that may have such keys */
+    uint8_t *run;             /* owned: blocks that were read at once */
+    size_t run_first, run_count, run_size;
+    size_t run_max;        /* how many may be read at once */
+    const uint8_t *octets; /* of the block at hand, in the run */
     size_t len, at;
     uint64_t entry_key;
     uint32_t *places; /* owned: of the entry at hand */

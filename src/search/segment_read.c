@@ -231,17 +231,19 @@ segment_cursor_open(struct segment_cursor *cursor, struct segment *segment, uint
 {
     *cursor =
         (struct segment_cursor){.segment = segment, .low = low, .high = high, .block = SIZE_MAX};
-    cursor->octets = calloc(1, SEGMENT_BLOCK_OCTETS_MAX + SEGMENT_HASH_OCTETS + RICE_LOAD_OCTETS);
+    cursor->last_block = block_before(segment, high);
+    cursor->run_max = SEGMENT_RUN_BLOCKS;
     cursor->places = malloc(SEGMENT_CHUNK_PLACES * sizeof(*cursor->places));
-    if (!cursor->octets || !cursor->places)
+    if (!cursor->places)
         abort();
 }
 
 void
 segment_cursor_close(struct segment_cursor *cursor)
 {
-    free(cursor->octets);
+    free(cursor->run);
     free(cursor->places);
+    cursor->run = NULL;
     cursor->octets = NULL;
     cursor->places = NULL;
 }
@@ -261,6 +263,39 @@ damaged(struct segment_cursor *cursor)
     return false;
 }
 
+/* How many blocks to read from this one on: twice as many as last time, when it follows them. */
+static size_t
+run_of(const struct segment_cursor *cursor, size_t number)
+{
+    size_t end = cursor->run_first + cursor->run_count;
+    bool is_going_on = cursor->run_count > 0 && number >= end && number - end < cursor->run_count;
+    size_t count = is_going_on ? cursor->run_count * 2 : 2;
+    size_t left = number < cursor->last_block ? cursor->last_block - number + 1 : 1;
+
+    count = count < cursor->run_max ? count : cursor->run_max;
+    return count < left ? count : left;
+}
+
+static bool
+read_run(struct segment_cursor *cursor, size_t number)
+{
+    const struct segment *segment = cursor->segment;
+    const struct segment_block *blocks = &segment->blocks[number];
+    size_t count = run_of(cursor, number);
+    size_t len = (size_t)(blocks[count - 1].offset - blocks[0].offset) + blocks[count - 1].len +
+                 SEGMENT_HASH_OCTETS;
+
+    if (len + RICE_LOAD_OCTETS > cursor->run_size) {
+        cursor->run_size = len + RICE_LOAD_OCTETS;
+        free(cursor->run);
+        cursor->run = allocate(cursor->run_size);
+    }
+    memset(cursor->run + len, 0, RICE_LOAD_OCTETS);
+    cursor->run_first = number;
+    cursor->run_count = count;
+    return segment->source.read(segment->source.context, blocks[0].offset, cursor->run, len);
+}
+
 static bool
 load_block(struct segment_cursor *cursor, size_t number)
 {
@@ -269,10 +304,11 @@ load_block(struct segment_cursor *cursor, size_t number)
 
     if (number >= segment->block_count || segment->blocks[number].key >= cursor->high)
         return false;
-    const struct segment_block *block = &segment->blocks[number];
-    if (!segment->source.read(segment->source.context, block->offset, cursor->octets,
-                              block->len + SEGMENT_HASH_OCTETS))
+    bool is_read = number >= cursor->run_first && number - cursor->run_first < cursor->run_count;
+    if (!is_read && !read_run(cursor, number))
         return damaged(cursor);
+    const struct segment_block *block = &segment->blocks[number];
+    cursor->octets = cursor->run + (block->offset - segment->blocks[cursor->run_first].offset);
     for (size_t i = 0; i < SEGMENT_HASH_OCTETS; i++)
         hash |= (uint64_t)cursor->octets[block->len + i] << i * 8;
     if (hash != hash64(slice_of(cursor->octets, block->len), SEGMENT_SEED))
