@@ -38,8 +38,11 @@ indexing_touch(struct store_role *role, account_id account)
 {
     struct indexing *indexing = role->indexing;
 
-    if (!indexing->channel || !map_find(&indexing->searched, map_key_u64(&account)) ||
-        map_find(&indexing->dirty, map_key_u64(&account)))
+    /* While all are gone through it is not known yet which are indexed: the index will say. */
+    bool may_be_indexed =
+        indexing->is_walking || map_find(&indexing->searched, map_key_u64(&account));
+
+    if (!indexing->channel || !may_be_indexed || map_find(&indexing->dirty, map_key_u64(&account)))
         return;
     if (indexing->dirty_count == INDEXING_DIRTY_MAX) {
         indexing->is_walking = true;
@@ -260,9 +263,9 @@ clear_out(struct indexing *indexing)
     struct buffer bodies;
     bool is_good = true;
 
-    if (!is_left_behind(indexing) &&
-        indexing->indexed_count <=
-            indexing->message_count + indexing->message_count / 4 + RETAIN_SLACK)
+    if (!is_left_behind(indexing) && indexing->indexed_count <= indexing->message_count +
+                                                                    indexing->message_count / 4 +
+                                                                    RETAIN_SLACK)
         return;
     buffer_init(&bodies, BODIES_MAX);
     for (indexing->mailbox_at = 0; is_good && mailbox_at_hand(indexing); indexing->mailbox_at++) {
