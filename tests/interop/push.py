@@ -25,14 +25,14 @@ LETTER = b"From: <a@elsewhere.test>\r\nTo: <alice@example.test>\r\nSubject: news
 class Wire:
     """An IMAP connection line by line."""
 
-    def __init__(self, office, tls=False):
+    def __init__(self, office, tls=False, who=ALICE, password=None):
         self.socket = socket.create_connection(("localhost", office.base + (993 if tls else 143)), timeout=CLIENT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.socket = office.context.wrap_socket(self.socket, server_hostname="localhost")
         self.got, self.number, self.unpack, self.pack = b"", 0, None, None
         self.line()
-        self.ask(f'LOGIN {ALICE} "{office.people[ALICE]}"'.encode())
+        self.ask(f'LOGIN {who} "{password or office.people[who]}"'.encode())
 
     def compress(self):
         self.ask(b"COMPRESS DEFLATE")

@@ -289,6 +289,8 @@ encode_config(struct child *child, struct buffer *encoded, host_handle *ret_blob
 
     *ret_blob = HOST_HANDLE_NONE;
     struct config config = child->parent->config;
+    /* Only root may walk down to the folder (enter_data_dir): a role finds it as the current one
+     * that it inherits, under a name that stays absolute, as SQLite and the filters want it. */
     if (child->parent->is_data_dir_current)
         config.data_dir = SLICE("/proc/self/cwd");
     config_encode(&config, encoded);
