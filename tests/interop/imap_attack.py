@@ -14,8 +14,8 @@ from office import ALICE, BOB, CLIENT_S, OfficeCase, main, wait_for
 # What the sanitizers keep of freed memory is not what is measured here.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:malloc_context_size=2"
 GROWTH_KIB_MAX = 96 * 1024 # of all that sessions can make grow
-# The process of the text index: 16 MiB of pages, up to 16 of what is not written yet and some more for its lists, and
-# the text in hand several times over, whoever searches and however many.
+# The process of the text index has what is not written yet and the text in hand, in several forms, whoever searches and
+# however many: 90 MiB were seen, and sanitizers more than double that.
 INDEX_KIB_MAX = 384 * 1024
 READERS = 30
 LARGE = 4 * 1024 * 1024
