@@ -49,6 +49,35 @@ a_trace_line_has_all_its_clauses(void **state)
 }
 
 static void
+what_is_not_known_is_left_out(void **state)
+{
+    struct envelope_received received = {
+        .by = SLICE("foo.com"), .date = {INT64_C(880127706) * 1000000000}, .zone_minutes = -360};
+    struct buffer line;
+
+    (void)state;
+    buffer_init(&line, 2000);
+    envelope_received_put(&line, &received);
+    assert_text(&line, "Received: from unknown\r\n\tby foo.com with SMTP;\r\n"
+                       "\tFri, 21 Nov 1997 09:55:06 -0600\r\n");
+    buffer_clear(&line);
+    received.helo = SLICE("#\xC3\xA9'");
+    received.client_name = SLICE("host.example");
+    received.has_priority = true;
+    envelope_received_put(&line, &received);
+    assert_text(&line, "Received: from #\xC3\xA9' (host.example)\r\n\tby foo.com with SMTP\r\n"
+                       "\tPRIORITY 0;\r\n\tFri, 21 Nov 1997 09:55:06 -0600\r\n");
+    buffer_clear(&line);
+    received.client_name = SLICE("");
+    received.client_ip = SLICE("192.0.2.1");
+    received.priority = -9;
+    envelope_received_put(&line, &received);
+    assert_text(&line, "Received: from #\xC3\xA9' ([192.0.2.1])\r\n\tby foo.com with SMTP\r\n"
+                       "\tPRIORITY -9;\r\n\tFri, 21 Nov 1997 09:55:06 -0600\r\n");
+    buffer_finish(&line);
+}
+
+static void
 what_a_client_says_cannot_leave_its_place(void **state)
 {
     struct envelope_received received = {
@@ -122,6 +151,7 @@ the_return_path_is_one_line(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_trace_line_has_all_its_clauses),
+    cmocka_unit_test(what_is_not_known_is_left_out),
     cmocka_unit_test(what_a_client_says_cannot_leave_its_place),
     cmocka_unit_test(protocol_names_are_those_of_rfc_3848_and_6531),
     cmocka_unit_test(the_return_path_is_one_line),

@@ -10,6 +10,21 @@
 #include <stdio.h>
 
 static void
+places_come_by_time_then_number_then_index(void **state)
+{
+    static const struct lane_place places[] = {{.due_s = 1, .number = 5, .index = 9},
+                                               {.due_s = 2, .number = 3, .index = 7},
+                                               {.due_s = 2, .number = 4, .index = 0},
+                                               {.due_s = 2, .number = 4, .index = 1}};
+
+    (void)state;
+    for (int i = 0; i < (int)COUNT_OF(places); i++) {
+        for (int j = 0; j < (int)COUNT_OF(places); j++)
+            assert_int_equal(lane_place_compare(&places[i], &places[j]), (i > j) - (i < j));
+    }
+}
+
+static void
 lanes_come_in_the_order_of_their_times(void **state)
 {
     struct lanes lanes;
@@ -82,6 +97,7 @@ no_class_is_left_behind(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(places_come_by_time_then_number_then_index),
     cmocka_unit_test(lanes_come_in_the_order_of_their_times),
     cmocka_unit_test(what_comes_earlier_is_seen),
     cmocka_unit_test(no_class_is_left_behind),
