@@ -206,14 +206,14 @@ recover_all(struct store *store, struct buffer *why)
     return result ? result : store_recover(store, !turn_log_is_cut(log), why);
 }
 
-/* Damage among the pages that LMDB keeps free is met by the first commit only. EIO: it was led far
- * beyond the end of the file, or has no better name for what it met. */
+/* Damage among the pages that LMDB keeps free is met by the first commit only. EIO: LMDB has no
+ * better name for what it met, or the disk has failed; both are tried once more with a new view. */
 static int
 save_first(struct store *store, struct buffer *why)
 {
     int result = store_save(store);
 
-    if (result == -EFBIG || result == -EIO || (result < 0 && view_is_damaged(store->view))) {
+    if (result == -EIO || (result < 0 && view_is_damaged(store->view))) {
         result = renew_view(store);
         if (result == 0)
             result = store_recover(store, false, why);

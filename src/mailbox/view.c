@@ -108,13 +108,20 @@ open_value(struct view *view, MDB_val key, MDB_val value, struct slice *ret_valu
     return -EBADMSG;
 }
 
+/* What no disk says: that LMDB was led to a place that no file has, or to lists without an end. */
+static bool
+is_nowhere(int error)
+{
+    return error == -EINVAL || error == -EFBIG || error == -ENOMEM;
+}
+
 /* The same of what a function of LMDB has said. */
 static int
 told(struct view *view, int result)
 {
     int error = error_of(result);
 
-    view->is_damaged |= error == -EBADMSG;
+    view->is_damaged |= error == -EBADMSG || is_nowhere(error);
     return error;
 }
 

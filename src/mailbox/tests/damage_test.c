@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Each octet of each file of a store in turn (in every test each of a stride, MAILBOX_DAMAGE_STEP=1
- * for all) is changed while nobody has it open. What must hold then: no message reads as something
- * that it is not; what cannot be read is named; all else reads as before; and the store is sound
- * when it is opened once more. A process of its own opens it each time, because LMDB may fall. */
+/* Each octet of each file of a store in turn is changed while nobody has it open (in every test
+ * each of a stride; MAILBOX_DAMAGE_STEP=1 for all, MAILBOX_DAMAGE_FROM and MAILBOX_DAMAGE_TO for
+ * some). What must hold then: no message reads as something that it is not; what cannot be read is
+ * named; all else reads as before; new mail is taken; and the store is sound when it is opened once
+ * more. A process of its own opens it each time, because LMDB may fall. */
 #include "mailbox/check.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
@@ -28,7 +29,9 @@ enum {
     TEXT_MAX = 4000,
     PIECE = 900,
     SEGMENT_BYTES = 8192,
-    OPENINGS_MAX = 3
+    OPENINGS_MAX = 3,
+    COMMITS = 6, /* so many take from the list of free pages what the view had when it was hurt */
+    NEW_ACCOUNT = 9
 };
 
 struct kept_file {
@@ -42,7 +45,7 @@ static size_t file_count;
 
 /* What a process found; in memory that it shares with us. */
 struct verdict {
-    bool is_opened, is_named;
+    bool is_opened, is_named, is_taking;
     unsigned lost, wrong, lost_at_last, findings_at_last;
     int error; /* of opening it, and what it was */
     char why[200];
@@ -242,6 +245,19 @@ open_again(struct folder *folder)
     return verdict->error == 0;
 }
 
+/* Damage that only a commit meets makes the view anew, and the next mail is taken. */
+static bool
+takes_mail(struct folder *folder)
+{
+    bool is_taken = false;
+
+    for (unsigned i = 0; i < COMMITS; i++) {
+        is_taken = folder_deliver(folder, NEW_ACCOUNT, "Subject: new\r\n\r\n") > 0;
+        store_sync_view(folder->store);
+    }
+    return is_taken;
+}
+
 /* In the process that may fall. */
 static void
 judge(struct folder *folder)
@@ -252,6 +268,7 @@ judge(struct folder *folder)
     look(folder, &verdict->lost, &verdict->wrong);
     unsigned findings = check_all(folder);
     store_sync_view(folder->store);
+    verdict->is_taking = takes_mail(folder);
     verdict->is_named =
         findings > 0 || strstr(folder->reports, "damaged:") || strstr(folder->reports, "tail_cut:");
     store_close(&folder->store);
@@ -334,7 +351,7 @@ stride(void)
     return step ? strtoul(step, NULL, 10) : 401;
 }
 
-/* For who goes on where another run was ended. */
+/* For who goes on where another run was ended, or shares the octets among several. */
 static size_t
 first_octet(void)
 {
@@ -343,13 +360,23 @@ first_octet(void)
     return from ? strtoul(from, NULL, 10) : 0;
 }
 
+static size_t
+octets_end(const struct kept_file *file)
+{
+    const char *given = getenv("MAILBOX_DAMAGE_TO");
+    size_t end = given ? strtoul(given, NULL, 10) : SIZE_MAX;
+
+    return end < file->used ? end : file->used;
+}
+
 static void
 say(const struct kept_file *file, size_t at)
 {
-    fail_msg("octet %zu of %s: opened %d (%d, %s) named %d lost %u wrong %u, then lost %u "
-             "findings %u",
+    fail_msg("octet %zu of %s: opened %d (%d, %s) named %d taking %d lost %u wrong %u, then "
+             "lost %u findings %u",
              at, file->name, verdict->is_opened, verdict->error, verdict->why, verdict->is_named,
-             verdict->lost, verdict->wrong, verdict->lost_at_last, verdict->findings_at_last);
+             verdict->is_taking, verdict->lost, verdict->wrong, verdict->lost_at_last,
+             verdict->findings_at_last);
 }
 
 static void
@@ -360,12 +387,13 @@ damage_log(struct folder *folder, bool has_view)
 
     for (size_t i = 0; i < file_count; i++) {
         for (size_t at = first_octet();
-             strncmp(files[i].name, "log/", 4) == 0 && at < files[i].used;
+             strncmp(files[i].name, "log/", 4) == 0 && at < octets_end(&files[i]);
              at += at < 64 && stride() > 7 ? 7 : stride()) {
             lay_out(folder, &files[i], at, has_view);
             int fallen = try_store(folder);
-            if (fallen || !verdict->is_opened || verdict->wrong > 0 || verdict->lost > lost_max ||
-                (verdict->lost > 0 && !verdict->is_named) || verdict->lost_at_last > lost_max)
+            if (fallen || !verdict->is_opened || !verdict->is_taking || verdict->wrong > 0 ||
+                verdict->lost > lost_max || (verdict->lost > 0 && !verdict->is_named) ||
+                verdict->lost_at_last > lost_max)
                 say(&files[i], at);
             tries++;
             named += verdict->is_named;
@@ -398,7 +426,8 @@ an_octet_of_the_view_costs_nothing(void **state)
 
     for (size_t i = 0; i < file_count; i++) {
         for (size_t at = first_octet();
-             strncmp(files[i].name, "view/", 5) == 0 && at < files[i].used; at += stride()) {
+             strncmp(files[i].name, "view/", 5) == 0 && at < octets_end(&files[i]);
+             at += stride()) {
             lay_out(folder, &files[i], at, true);
             folder->options.is_view_suspect = false;
             int fall = try_store(folder);
@@ -407,8 +436,9 @@ an_octet_of_the_view_costs_nothing(void **state)
                 folder->options.is_view_suspect = true;
                 fall = try_store(folder);
             }
-            if (fall || !verdict->is_opened || verdict->wrong > 0 || verdict->lost_at_last > 0 ||
-                verdict->findings_at_last > 0 || (verdict->lost > 0 && !verdict->is_named))
+            if (fall || !verdict->is_opened || !verdict->is_taking || verdict->wrong > 0 ||
+                verdict->lost_at_last > 0 || verdict->findings_at_last > 0 ||
+                (verdict->lost > 0 && !verdict->is_named))
                 say(&files[i], at);
             tries++;
             named += verdict->is_named;
