@@ -161,8 +161,8 @@ MUST_USE int host_channel_pair(struct host *host, host_handle *ret_left, host_ha
 /* Sends a note over one end of a pair and waits for a note from there: nothing else happens in this
  * process meanwhile. Only for what is answered within a millisecond and asked by a library that
  * cannot go on later (a signature in a TLS handshake). An empty question only waits, for another
- * answer. `ret_answer` is cleared first. 0; -ETIMEDOUT; -EPIPE and the like: the peer is gone. The
- * handle stays the caller's. */
+ * answer. `ret_answer` is cleared first. 0; -ETIMEDOUT: no answer; -EAGAIN: the peer takes no
+ * question; -EPIPE and the like: it is gone. The handle stays the caller's. */
 MUST_USE int host_ask(struct host *host, host_handle handle, struct slice question,
                       struct duration patience, struct buffer *ret_answer);
 

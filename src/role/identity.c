@@ -30,6 +30,7 @@ lose_keys(struct identity *identity)
     if (identity->keys != HOST_HANDLE_NONE)
         host_handle_close(identity->host, identity->keys);
     identity->keys = HOST_HANDLE_NONE;
+    identity->is_silent = false;
     note_ledger_finish(&identity->ledger);
 }
 
@@ -43,11 +44,11 @@ identity_attach(struct identity *identity, host_handle keys)
 static void
 log_failure(struct identity *identity, int error)
 {
-    if (error < 0)
+    if (error == -EPROTO)
+        log_event(identity->host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("keys"));
+    else
         log_event(identity->host, HOST_LEVEL_ERROR, "no_answer_of_keys", "error",
                   slice_of_string(strerror(-error)));
-    else
-        log_event(identity->host, HOST_LEVEL_ERROR, "bad_note", "from", SLICE("keys"));
 }
 
 /* Which question an answer belongs to; 0: it is none. */
@@ -76,14 +77,12 @@ struct inquiry {
     struct asker_keys_note answer; /* borrows from both */
 };
 
-/* The id of the question. */
-static uint64_t
-inquiry_init(struct inquiry *inquiry, struct identity *identity, size_t question_bytes_max)
+static void
+inquiry_init(struct inquiry *inquiry, size_t question_bytes_max)
 {
     arena_init(&inquiry->arena, NOTE_MAX);
     buffer_init(&inquiry->question, question_bytes_max);
     buffer_init(&inquiry->bytes, NOTE_MAX);
-    return ++identity->last_id;
 }
 
 static void
@@ -94,27 +93,39 @@ inquiry_finish(struct inquiry *inquiry)
     arena_finish(&inquiry->arena);
 }
 
-/* True when an answer has come. One that comes too late is passed over by the next who asks. */
+/* True when the answer to the last question has come. */
 static bool
-ask(struct identity *identity, struct inquiry *inquiry)
+ask(struct identity *identity, struct inquiry *inquiry, struct duration patience)
 {
-    struct slice question = buffer_slice(&inquiry->question);
-    bool is_read = false;
-    int error = 0;
-
-    for (bool is_late = true; error == 0 && is_late; question = slice_of("", 0)) {
-        error = host_ask(identity->host, identity->keys, question, duration_s(IDENTITY_PATIENCE_S),
+    int error = host_ask(identity->host, identity->keys, buffer_slice(&inquiry->question), patience,
                          &inquiry->bytes);
-        is_read = error == 0 && asker_keys_take(buffer_slice(&inquiry->bytes), HOST_HANDLE_NONE,
-                                                SIDE_KEYS, &identity->ledger, &inquiry->arena,
-                                                &inquiry->answer);
-        is_late = is_read && id_of(&inquiry->answer) != identity->last_id;
-    }
-    if (!is_read)
+    bool was_silent = identity->is_silent;
+
+    if (error == 0 && !(asker_keys_take(buffer_slice(&inquiry->bytes), HOST_HANDLE_NONE, SIDE_KEYS,
+                                        &identity->ledger, &inquiry->arena, &inquiry->answer) &&
+                        id_of(&inquiry->answer) == identity->last_id))
+        error = -EPROTO;
+    identity->is_silent = error == -ETIMEDOUT;
+    if (error < 0 && !(was_silent && identity->is_silent))
         log_failure(identity, error);
-    if (!is_read && error != -ETIMEDOUT)
+    if (error < 0 && !identity->is_silent)
         lose_keys(identity);
-    return is_read;
+    return error == 0;
+}
+
+/* Whether a question would be heard. Whose last answer is overdue may have stopped: only when it
+ * has come is he asked again, so that of all who want something of him one has to wait. */
+static bool
+is_awake(struct identity *identity)
+{
+    struct inquiry nothing;
+
+    if (identity->keys == HOST_HANDLE_NONE || !identity->is_silent)
+        return identity->keys != HOST_HANDLE_NONE;
+    inquiry_init(&nothing, NOTE_MAX);
+    bool has_come = ask(identity, &nothing, duration_s(0));
+    inquiry_finish(&nothing);
+    return has_come;
 }
 
 /* For OpenSSL, in the middle of a handshake. */
@@ -124,17 +135,19 @@ sign(void *context, const struct tls_signature_question *question, struct buffer
     struct identity *identity = context;
     struct inquiry inquiry;
 
-    if (identity->keys == HOST_HANDLE_NONE)
+    if (!is_awake(identity))
         return false;
+    inquiry_init(&inquiry, NOTE_MAX);
     struct asker_keys_sign note = {
-        .id = inquiry_init(&inquiry, identity, NOTE_MAX),
+        .id = ++identity->last_id,
         .key = slice_of(question->key_id, TLS_KEY_ID_SIZE),
         .form = (enum asker_keys_form)question->form,
         .digest = (enum asker_keys_digest)question->digest,
         .text = question->text,
     };
     bool is_signed = asker_keys_put_sign(&inquiry.question, &identity->ledger, &note) &&
-                     ask(identity, &inquiry) && inquiry.answer.kind == ASKER_KEYS_SIGNATURE &&
+                     ask(identity, &inquiry, identity->patience) &&
+                     inquiry.answer.kind == ASKER_KEYS_SIGNATURE &&
                      inquiry.answer.as.signature.octets.len > 0;
     if (is_signed)
         buffer_put(ret_signature, inquiry.answer.as.signature.octets);
@@ -149,10 +162,11 @@ identity_sign_mail(struct identity *identity, struct slice record,
     enum identity_signing result = IDENTITY_CANNOT_SIGN;
     struct inquiry inquiry;
 
-    if (identity->keys == HOST_HANDLE_NONE)
+    if (!is_awake(identity))
         return IDENTITY_NO_ANSWER;
+    inquiry_init(&inquiry, HOST_NOTE_MAX);
     struct asker_keys_sign_mail note = {
-        .id = inquiry_init(&inquiry, identity, HOST_NOTE_MAX),
+        .id = ++identity->last_id,
         .record = record,
         .time_s = wall_seconds(host_wall(identity->host)),
         .names = content->names,
@@ -160,7 +174,7 @@ identity_sign_mail(struct identity *identity, struct slice record,
         .body_hash = slice_of(content->body_hash, sizeof(content->body_hash)),
     };
     if (asker_keys_put_sign_mail(&inquiry.question, &identity->ledger, &note)) {
-        if (!ask(identity, &inquiry)) {
+        if (!ask(identity, &inquiry, identity->patience)) {
             result = IDENTITY_NO_ANSWER;
         } else if (inquiry.answer.kind == ASKER_KEYS_MAIL_SIGNATURE &&
                    inquiry.answer.as.mail_signature.field.len > 0) {
@@ -175,14 +189,13 @@ identity_sign_mail(struct identity *identity, struct slice record,
 static void
 ask_tickets(struct identity *identity, int64_t epoch)
 {
+    struct asker_keys_tickets note = {.id = ++identity->last_id, .epoch = epoch};
     struct inquiry inquiry;
-    struct asker_keys_tickets note = {
-        .id = inquiry_init(&inquiry, identity, NOTE_MAX),
-        .epoch = epoch,
-    };
 
+    inquiry_init(&inquiry, NOTE_MAX);
     if (asker_keys_put_tickets(&inquiry.question, &identity->ledger, &note) &&
-        ask(identity, &inquiry) && inquiry.answer.kind == ASKER_KEYS_SECRETS &&
+        ask(identity, &inquiry, identity->patience) &&
+        inquiry.answer.kind == ASKER_KEYS_SECRETS &&
         inquiry.answer.as.secrets.secrets.len == TLS_TICKET_SECRETS * TLS_TICKET_SECRET_SIZE) {
         tls_context_set_tickets(identity->context, epoch,
                                 inquiry.answer.as.secrets.secrets.at);
@@ -197,7 +210,9 @@ ask_tickets(struct identity *identity, int64_t epoch)
 void
 identity_init(struct identity *identity, struct host *host)
 {
-    *identity = (struct identity){.host = host, .keys = HOST_HANDLE_NONE};
+    *identity = (struct identity){.host = host,
+                                  .keys = HOST_HANDLE_NONE,
+                                  .patience = duration_s(IDENTITY_PATIENCE_S)};
     list_init(&identity->kept);
 }
 
@@ -265,9 +280,9 @@ identity_set(struct identity *identity, struct slice name, struct slice chain, b
 }
 
 bool
-identity_is_there(const struct identity *identity)
+identity_is_there(struct identity *identity)
 {
-    return identity->has_certificate && identity->keys != HOST_HANDLE_NONE;
+    return identity->has_certificate && is_awake(identity);
 }
 
 struct tls_context *
@@ -292,7 +307,7 @@ identity_set_time(struct identity *identity)
 {
     int64_t epoch = tls_ticket_epoch(host_wall(identity->host));
 
-    if (identity->context && identity->keys != HOST_HANDLE_NONE &&
-        (!identity->has_tickets || identity->ticket_epoch != epoch))
+    if (identity->context && (!identity->has_tickets || identity->ticket_epoch != epoch) &&
+        is_awake(identity))
         ask_tickets(identity, epoch);
 }

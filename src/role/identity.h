@@ -13,7 +13,8 @@
 enum {
     IDENTITY_KEPT_MAX = 16, /* more would hold up the first handshake: they are read at once */
     /* How long a handshake waits for its signature. It holds up the others of its process: only a
-     * machine that is close to its end comes near this. */
+     * machine that is close to its end comes near this. Waited is once: until that answer has come
+     * nobody else waits, and there is no TLS. */
     IDENTITY_PATIENCE_S = 5,
 };
 
@@ -26,6 +27,8 @@ struct identity {
     host_handle keys; /* to the role `keys`; or none */
     struct note_ledger ledger;
     uint64_t last_id;
+    struct duration patience;
+    bool is_silent; /* the answer to the last question is overdue */
     bool has_tickets;
     int64_t ticket_epoch;
 };
@@ -42,8 +45,8 @@ void identity_attach(struct identity *identity, host_handle keys);
 void identity_set(struct identity *identity, struct slice name, struct slice chain,
                   bool is_read_now);
 
-/* Whether there is any, and somebody who has its key: TLS can be offered. */
-bool identity_is_there(const struct identity *identity);
+/* Whether there is any, and somebody who has its key and answers: TLS can be offered. */
+bool identity_is_there(struct identity *identity);
 
 /* The context; a certificate must be there. While nobody has its key, handshakes fail. */
 struct tls_context *identity_context(struct identity *identity);

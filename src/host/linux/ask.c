@@ -16,14 +16,14 @@ now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Waits for the event until the deadline: 0 or -ETIMEDOUT. */
+/* Waits for the event until the deadline, and looks at least once: 0 or -ETIMEDOUT. */
 static int
 wait_for(int fd, short event, int64_t deadline_ns)
 {
     for (;;) {
         struct pollfd item = {.fd = fd, .events = event};
         int64_t left_ns = deadline_ns - now_ns();
-        int count = left_ns <= 0 ? 0 : poll(&item, 1, (int)(left_ns / 1000000) + 1);
+        int count = poll(&item, 1, left_ns <= 0 ? 0 : (int)(left_ns / 1000000) + 1);
         if (count < 0 && errno != EINTR)
             return -errno;
         if (count > 0)
@@ -43,7 +43,7 @@ send_whole(int fd, struct slice question, int64_t deadline_ns)
             return -errno;
         int error = wait_for(fd, POLLOUT, deadline_ns);
         if (error < 0)
-            return error;
+            return error == -ETIMEDOUT ? -EAGAIN : error;
     }
 }
 

@@ -126,7 +126,6 @@ set_options(struct access_role *role)
     role->options = (struct pop3_server_options){
         .hostname = buffer_slice(&role->hostname),
         .implementation = SLICE("Facteur"),
-        .is_tls_available = identity_is_there(&role->identity),
         .login_delay_s = (uint32_t)(config->pop3_login_delay.ns / 1000000000),
         .expire_days = POP3_EXPIRE_NEVER,
         .idle_ms = (uint32_t)(config->pop3_idle_timer.ns / 1000000),
@@ -235,7 +234,6 @@ role_attach(void *state, enum role_kind peer, unsigned peer_index, host_handle h
 
     if (peer == ROLE_KEYS) {
         identity_attach(&role->identity, handle);
-        set_options(role);
         return;
     }
     assert(peer_index == 0 && (is_auth || peer == ROLE_STORE));
@@ -252,7 +250,6 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
 
     (void)key; /* we are told none */
     identity_set(&role->identity, name, chain, false);
-    set_options(role);
 }
 
 static bool

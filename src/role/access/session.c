@@ -260,6 +260,7 @@ begin_pop3(struct access_session *session, bool is_secure, bool allows_clear_pas
         access_session_put_timestamp(session, &timestamp);
     }
     options.timestamp = buffer_slice(&timestamp);
+    options.is_tls_available = identity_is_there(&role->identity);
     options.is_secure = is_secure;
     options.allows_clear_password = allows_clear_password;
     session->engine = pop3_server_open(&options, session->opened);

@@ -196,6 +196,61 @@ an_answer_to_nothing_ends_the_way(void **state)
     close_setup(&setup);
 }
 
+static unsigned
+questions_that_came(struct setup *setup)
+{
+    uint8_t note[4096];
+    unsigned count = 0;
+
+    while (recv(setup->keys, note, sizeof(note), MSG_DONTWAIT) > 0)
+        count++;
+    return count;
+}
+
+/* A process that was stopped has its channel still. */
+static void
+keys_that_do_not_answer_are_waited_for_once(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    give(&setup, "", true);
+    assert_int_equal(questions_that_came(&setup), 1);
+    setup.identity.patience = duration_ms(20);
+    give(&setup, "", false);
+    for (int i = 0; i < 3; i++) {
+        identity_set_time(&setup.identity); /* wants tickets of the new key */
+        assert_false(setup.identity.has_tickets);
+        assert_false(identity_is_there(&setup.identity));
+    }
+    assert_int_equal(questions_that_came(&setup), 1);
+    answer_tickets(&setup, 2); /* at last; for nobody any more */
+    assert_true(identity_is_there(&setup.identity));
+    assert_false(setup.identity.has_tickets);
+    answer_tickets(&setup, 3);
+    identity_set_time(&setup.identity);
+    assert_true(setup.identity.has_tickets);
+    close_setup(&setup);
+}
+
+static void
+an_overdue_answer_to_nothing_ends_the_way(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    give(&setup, "", true);
+    setup.identity.patience = duration_ms(20);
+    give(&setup, "", false);
+    identity_set_time(&setup.identity);
+    answer_tickets(&setup, 7);
+    assert_false(identity_is_there(&setup.identity));
+    assert_int_equal(setup.identity.keys, HOST_HANDLE_NONE);
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -205,6 +260,8 @@ main(void)
         cmocka_unit_test(what_cannot_be_used_ends_nothing),
         cmocka_unit_test(keys_that_are_gone_are_noticed),
         cmocka_unit_test(an_answer_to_nothing_ends_the_way),
+        cmocka_unit_test(keys_that_do_not_answer_are_waited_for_once),
+        cmocka_unit_test(an_overdue_answer_to_nothing_ends_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
