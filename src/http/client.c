@@ -27,7 +27,7 @@ put_field(struct buffer *output, const char *name, struct slice value)
 void
 http_init(struct http *http, const struct http_request *request)
 {
-    *http = (struct http){.state = HTTP_STATUS};
+    *http = (struct http){.state = HTTP_STATUS, .type = request->type};
     buffer_init(&http->output, HTTP_REQUEST_MAX);
     buffer_init(&http->line, HTTP_LINE_MAX);
     buffer_init(&http->body, HTTP_BODY_MAX);
@@ -155,17 +155,28 @@ end_head(struct http *http)
 {
     if (http->is_interim) {
         http->state = HTTP_STATUS;
+        http->has_type = false;
         return;
     }
     /* RFC 9112 §6.3: whoever says both is up to something. */
     if (http->is_chunked && http->has_length)
         fail(http, "the answer has two lengths");
+    else if (http->type.len > 0 && !http->has_type)
+        fail(http, "the answer is of another type");
     else if (http->is_chunked)
         http->state = HTTP_CHUNK_SIZE;
     else if (!http->has_length)
         http->state = HTTP_UNTIL_END;
     else
         http->state = http->left > 0 ? HTTP_COUNTED : HTTP_DONE;
+}
+
+/* RFC 9110 §8.3.1; the parameters say nothing that we want to know. */
+static bool
+is_type(const struct http *http, struct slice value)
+{
+    return slice_equal_nocase(slice_trim(slice_first(value, slice_find_byte(value, ';'))),
+                              http->type);
 }
 
 static void
@@ -188,6 +199,8 @@ take_field(struct http *http, struct slice line)
         else
             http->left = length;
         http->has_length = true;
+    } else if (slice_equal_nocase(name, SLICE("Content-Type"))) {
+        http->has_type = is_type(http, value);
     } else if (slice_equal_nocase(name, SLICE("Transfer-Encoding"))) {
         if (!slice_equal_nocase(value, SLICE("chunked")))
             fail(http, "the answer is encoded");

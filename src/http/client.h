@@ -34,6 +34,7 @@ struct http_request {
     struct slice accept;        /* a media type */
     struct slice authorization; /* value of that field; empty: none */
     struct slice form;          /* made by http_form_put; empty: GET, else POST */
+    struct slice type; /* a media type that the answer must have; empty: any. Not copied */
 };
 
 struct http {
@@ -41,7 +42,8 @@ struct http {
     struct buffer output, line, body;
     size_t head_len; /* of the head, so far */
     uint64_t left;   /* of the text, or of the chunk */
-    bool has_length, is_chunked, is_interim;
+    struct slice type; /* that the answer must have */
+    bool has_length, is_chunked, is_interim, has_type;
     unsigned status;     /* of the answer; 0 before it is known */
     const char *problem; /* FAILED: why */
 };

@@ -63,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     """An issuer on loopback: `replies` by token, `seen` what it was asked; `contexts` whose certificate it shows."""
-    daemon_threads = True
+    daemon_threads, request_queue_size = True, 256
 
     def __init__(self, folder, port, contexts=None):
         self.contexts = contexts or [self.make(folder, name) for name in ("issuer", "stranger")]

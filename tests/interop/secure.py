@@ -105,18 +105,21 @@ class Web(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Secure(unittest.TestCase):
+class Case(unittest.TestCase):
+    """The world, for tests of several scripts."""
+    plain, handler = PLAIN, Web
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="fo-secure-", dir="/tmp"))
         cls.folder.chmod(0o755)
         cls.web = cls.start_web()
         cls.far = Office()
-        for zone in (*SIGNED, *PLAIN):
+        for zone in (*SIGNED, *cls.plain):
             cls.far.tool("domain", "add", zone)
             cls.far.tool("user", "add", f"carol@{zone}", "--password-stdin", text="secret of carol\n")
             cls.far.people[f"carol@{zone}"] = "secret of carol"
-        cls.certify("mx", [f"mx.{zone}" for zone in (*SIGNED, *PLAIN)] + ["localhost"])
+        cls.certify("mx", [f"mx.{zone}" for zone in (*SIGNED, *cls.plain)] + ["localhost"])
         for name in ("chain", "key"):
             shutil.copyfile(cls.folder / f"mx-{name}.pem", cls.far.folder / f"tls/{name}.pem")
         cls.far.stop()
@@ -126,7 +129,7 @@ class Secure(unittest.TestCase):
         cls.start_names()
         trust = (cls.folder / "mx-chain.pem").read_text() + (cls.folder / "web-chain.pem").read_text()
         (cls.folder / "trust.pem").write_text(trust)
-        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.names.port}"' for zone in (*SIGNED, *PLAIN))
+        stubs = ", ".join(f'"{zone} 127.0.0.1@{cls.names.port}"' for zone in (*SIGNED, *cls.plain))
         cls.near = Office(config=f"""
 queue_interval_max = "1 s"
 local_destinations = yes
@@ -157,10 +160,10 @@ own_names = {{}}
 
     @classmethod
     def start_web(cls):
-        cls.certify("web", [f"mta-sts.{zone}" for zone in PLAIN])
+        cls.certify("web", [f"mta-sts.{zone}" for zone in cls.plain])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cls.folder / "web-chain.pem", cls.folder / "web-key.pem")
-        web = http.server.ThreadingHTTPServer((WEB, 443), Web)
+        web = http.server.ThreadingHTTPServer((WEB, 443), cls.handler)
         web.socket = context.wrap_socket(web.socket, server_side=True)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         return web
@@ -172,7 +175,7 @@ own_names = {{}}
         digest = {"dane.example": hashlib.sha256(der).hexdigest(), "other.example": "ab" * 32}
         zones = {zone: MX + f"_25._tcp.mx IN TLSA 3 0 1 {digest[zone]}\n" for zone in SIGNED}
         zones["other.example"] += REPORTS.format("other.example")
-        zones |= {zone: MX + text for zone, text in PLAIN.items()}
+        zones |= {zone: MX + text for zone, text in cls.plain.items()}
         cls.names = NameServer(cls.folder, zones, SIGNED)
         cls.names.start()
 
@@ -199,8 +202,8 @@ own_names = {{}}
         self.assertTrue(wait_for(lambda: why in self.queue()), self.queue())
         self.assertEqual(self.arrived(subject, to), [])
 
-    # ---- the tests
 
+class Secure(Case):
     def test_a_host_with_the_right_tlsa_record_gets_its_mail(self):
         self.expect_arrival("dane", "carol@dane.example")
 
@@ -333,7 +336,7 @@ own_names = {{}}
         self.assertNotIn("mta-sts.none.example", [name for name, _ in Web.asked])
 
 
-if __name__ == "__main__":
+def need_all():
     os.environ["PATH"] += ":/usr/sbin"
     for tool in ("nsd", "ldns-keygen", "ldns-signzone", "openssl"):
         if not shutil.which(tool):
@@ -342,4 +345,8 @@ if __name__ == "__main__":
         socket.create_server((HOST, 25)).close()
     except OSError as error:
         skip_all(f"port 25 cannot be had: {error}")
+
+
+if __name__ == "__main__":
+    need_all()
     main()

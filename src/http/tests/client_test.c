@@ -73,6 +73,43 @@ whatever_else_comes_is_no_answer(void **state)
     expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", NULL, cut);
 }
 
+static const char *
+problem_of_type(const char *answer)
+{
+    struct http http;
+
+    http_init(&http, &(struct http_request){.host = SLICE("a.test"),
+                                            .path = SLICE("/x"),
+                                            .type = SLICE("text/plain")});
+    (void)!http_feed(&http, slice_of_string(answer));
+    http_end(&http);
+    const char *problem = http.state == HTTP_DONE ? NULL : http.problem;
+    http_finish(&http);
+    return problem;
+}
+
+static void
+an_answer_has_the_type_that_was_asked_for(void **state)
+{
+    static const char other[] = "the answer is of another type";
+    (void)state;
+
+    assert_null(problem_of_type("HTTP/1.1 200 OK\r\nContent-Type: Text/Plain\r\n\r\nx"));
+    assert_null(
+        problem_of_type("HTTP/1.1 200 OK\r\ncontent-type:text/plain ; charset=utf-8\r\n\r\nx"));
+    assert_string_equal(problem_of_type("HTTP/1.1 200 OK\r\n\r\nx"), other);
+    assert_string_equal(problem_of_type("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nx"),
+                        other);
+    assert_string_equal(
+        problem_of_type("HTTP/1.1 200 OK\r\nContent-Type: text/plainer\r\n\r\nx"), other);
+    assert_string_equal(problem_of_type("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                                        "Content-Type: text/html\r\n\r\nx"),
+                        other);
+    assert_string_equal(problem_of_type("HTTP/1.1 103 Hints\r\nContent-Type: text/plain\r\n\r\n"
+                                        "HTTP/1.1 200 OK\r\n\r\nx"),
+                        other);
+}
+
 /* Feeds the head, then as many times the piece. */
 static enum http_state
 feed_many(const char *head, const char *piece, size_t count)
@@ -175,6 +212,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_counted_chunked_or_ends_with_the_connection),
         cmocka_unit_test(whatever_else_comes_is_no_answer),
+        cmocka_unit_test(an_answer_has_the_type_that_was_asked_for),
         cmocka_unit_test(head_and_text_have_limits),
         cmocka_unit_test(the_request_says_what_is_wanted),
         cmocka_unit_test(a_request_that_is_too_long_has_failed),

@@ -266,7 +266,10 @@ sts_dialled(struct transport_job *job, struct transport_stream *stream)
         .server_name = fetch->host,
         .request = &(struct http_request){.host = fetch->host,
                                           .path = SLICE("/.well-known/mta-sts.txt"),
-                                          .accept = SLICE("text/plain")},
+                                          .accept = SLICE("text/plain"),
+                                          /* RFC 8461 §3.2: what somebody may leave on a web
+                                           * server under that path is no policy. */
+                                          .type = SLICE("text/plain")},
         .end = fetch->end,
         .done = on_fetched,
         .context = fetch,
