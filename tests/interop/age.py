@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Stores of every released format open, and say what they said when they were made: tests/age/*.tar.xz,
-each with what a client saw of it.
+each with what a client saw of it. How one is added: tests/age/README.md.
 
 usage: age.py                 the tests
        age.py --make NAME     makes tests/age/NAME-clean.tar.xz and NAME-killed.tar.xz with this program;
@@ -73,9 +73,43 @@ def queue(office):
     return sorted([entry["sender"], entry["recipient"], entry["state"]] for entry in entries["recipients"])
 
 
-def everything(office):
-    return {"accounts": {who: account(office, who) for who in (ALICE, BOB)}, "queue": queue(office),
-            "aliases": json.loads(office.tool("alias", "list", "--json"))}
+def lines_of(client, *words):
+    """What IMAP says to a command that imaplib does not know, untagged lines joined."""
+    client.send(b"x " + " ".join(words).encode() + b"\r\n")
+    told = []
+    while not (line := client.readline().decode(errors="replace")).startswith("x "):
+        told.append(line.rstrip("\r\n"))
+    if not line.startswith("x OK"):
+        raise AssertionError(f"{words}: {line}")
+    return told
+
+
+def further(office, url):
+    """What is kept of mailboxes beyond what every client asks for."""
+    with imap(office, ALICE) as client:
+        facts = lines_of(client, "STATUS Work (MAILBOXID SIZE DELETED)")
+        facts += lines_of(client, "GETMETADATA (DEPTH infinity)", '""', "/private")
+        facts += lines_of(client, "GETMETADATA Work (/private/comment /shared/comment)")
+        facts += [re.sub(r"^\S+ \S+ ", "", line) for line in lines_of(client, f'URLFETCH "{url}"')[:1]]
+        for box in ("INBOX", "Work", "Work/2026"):
+            ok(client.select(box, readonly=True))
+            facts += lines_of(client, "UID FETCH 1:* (EMAILID THREADID SAVEDATE MODSEQ PREVIEW)")
+        ok(client.select("INBOX", readonly=True))
+        for words in ("Besan", "Hello", "nowhere"):
+            facts.append(f"{words}: {ok(client.uid('SEARCH', 'BODY', words))[0].decode()}")
+        return facts
+
+
+def waiting(office):
+    """All that is kept of messages that wait, attempts and what their senders have asked for among it."""
+    entries = sorted(office.tool_data("queue", "list")["recipients"], key=lambda entry: entry["recipient"])
+    return [office.tool_data("queue", "show", entry["id"]) for entry in entries] + [office.tool_data("trace", FRIEND)]
+
+
+def everything(office, url=""):
+    found = {"accounts": {who: account(office, who) for who in (ALICE, BOB)}, "queue": queue(office),
+             "aliases": json.loads(office.tool("alias", "list", "--json"))}
+    return found | {"url": url, "further": further(office, url), "waiting": waiting(office)} if url else found
 
 
 # ---- making one ----
@@ -109,12 +143,27 @@ def fill(office):
         ok(client.expunge())
 
 
+def fill_further(office):
+    """What releases keep since the first of these archives was made; an URL with a permission."""
+    with office.smtp(BOB) as client:
+        client.sendmail(BOB, ["late@elsewhere.test"], f"From: <{BOB}>\r\nSubject: asked for\r\n\r\nLater.\r\n",
+                        ["ENVID=age+2B1", "RET=HDRS", "MT-PRIORITY=3"], ["NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;late@elsewhere.test"])
+    office.tool("queue", "hold", "--all")
+    office.tool("user", "set", BOB, "--quota", "20 MiB")
+    with imap(office, ALICE) as client:
+        lines_of(client, 'SETMETADATA "" (/private/comment "of the account")')
+        lines_of(client, 'SETMETADATA Work (/private/comment "mine" /shared/comment {5+}\r\n\xe9t\xe9)'.replace("\xe9t\xe9", "a\r\nb!"))
+        told = lines_of(client, f'GENURLAUTH "imap://{ALICE.replace("@", "%40")}@localhost/INBOX/;UID=3;URLAUTH=anonymous" INTERNAL')
+    return re.search(r'GENURLAUTH "?([^ "]+)"?', told[0])[1]
+
+
 def make(name):
     for kind in ("clean", "killed"):
         office = Office()
         try:
             fill(office)
-            (office.folder / "expected.json").write_text(json.dumps(everything(office), indent=1))
+            url = fill_further(office)
+            (office.folder / "expected.json").write_text(json.dumps(everything(office, url), indent=1))
             if kind == "killed":
                 office.stop(signal.SIGKILL)
             else:
@@ -143,7 +192,8 @@ class Age(unittest.TestCase):
             with self.subTest(archive.name):
                 office = self.open(archive)
                 self.maxDiff = None
-                self.assertEqual(everything(office), json.loads((office.folder / "expected.json").read_text()))
+                expected = json.loads((office.folder / "expected.json").read_text())
+                self.assertEqual(everything(office, expected.get("url", "")), expected)
                 office.tool("check")
                 office.send("new", to=BOB)
                 office.find("new", BOB)

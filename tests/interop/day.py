@@ -10,8 +10,10 @@ import collections
 import contextlib
 import os
 import random
+import re
 import threading
 import time
+from pathlib import Path
 
 import load
 from load import DISK_SLACK, FAR, MEMORY_SLACK_KIB, REST_S
@@ -118,6 +120,15 @@ class Day(load.Load):
                 there = len(ok(client.uid("SEARCH", None, "ALL"))[0].split())
             self.assertEqual(len(copy.files()), there, copy.address)
 
+    def own_by_role(self):
+        """What of memory_kib is whose."""
+        found = collections.Counter()
+        for pid, role in self.near.processes().items():
+            with contextlib.suppress(OSError): # it has just ended
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                found[role] += sum(map(int, re.findall(r"^Pss_(?:Anon|Shmem): +(\d+) kB", text, re.M)))
+        return dict(found)
+
     def at_rest(self):
         self.look_at_copies()
         self.empty()
@@ -128,21 +139,23 @@ class Day(load.Load):
     def test_all_comes_back_to_rest(self):
         self.work_day(0.1, 1)
         self.at_rest()
-        warm = 0 if has_sanitizer() else self.own_kib_at_rest(), self.descriptors(), self.disk()
+        warm = 0 if has_sanitizer() else self.own_kib_at_rest(), self.descriptors(), self.disk(), self.own_by_role()
         print(f"warm: memory KiB {warm[0]}, disk {warm[2]}", flush=True)
         for day in range(DAYS):
             begun = time.monotonic()
             self.work_day(SHARE, 1000 * (day + 1))
             took = time.monotonic() - begun
             self.at_rest()
+            print(f"day {day + 1}: {took:.0f} s", flush=True)
+            self.tell_times()
             self.assertTrue(wait_for(lambda: all(now <= warm[1][role] for role, now in self.descriptors().items()), REST_S),
                             (warm[1], self.descriptors()))
             self.assertTrue(wait_for(lambda: self.disk() <= warm[2] + DISK_SLACK, REST_S), (warm[2], self.disk()))
             if not has_sanitizer():
-                self.assertLessEqual(self.own_kib_at_rest(warm[0] + MEMORY_SLACK_KIB), warm[0] + MEMORY_SLACK_KIB)
-            print(f"day {day + 1}: {took:.0f} s; memory KiB, own: {self.own_kib()}, of files: {self.near.memory_kib('Pss_File')}; "
+                self.assertLessEqual(self.own_kib_at_rest(warm[0] + MEMORY_SLACK_KIB), warm[0] + MEMORY_SLACK_KIB,
+                                     f"{warm[3]}, then {self.own_by_role()}")
+            print(f"memory KiB, own: {self.own_kib()}, {self.own_by_role()}, of files: {self.near.memory_kib('Pss_File')}; "
                   f"disk {self.disk()}, descriptors {sum(self.descriptors().values())}", flush=True)
-            self.tell_times()
 
 
 if __name__ == "__main__":
