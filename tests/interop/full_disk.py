@@ -3,19 +3,23 @@
 """A disk that is full, and one that fails: 452 or 451, nothing that was acknowledged is lost, nothing
 comes twice, and the service goes on when the disk is well again. Needs root: it mounts a small file
 system and makes system calls of the store fail (strace)."""
+import errno
+import imaplib
 import os
 import poplib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
-from office import ALICE, BOB, Lines, Office, main, skip_all, wait_for
+from office import ALICE, BOB, CLIENT_S, FACTEUR, Lines, Office, main, skip_all, wait_for
 
 DISK_MIB, BALLAST_MIB = 96, 48
 LINE = b"x" * 76 + b"\r\n"
 RECOVERY_S = 60
+INDEX_REST_S = 3  # longer than until it commits, and closes
 
 
 def send(office, subject, octets, to=ALICE):
@@ -33,6 +37,15 @@ def send(office, subject, octets, to=ALICE):
 def subjects(office, who=ALICE):
     return [line.split(b": ", 1)[1].decode() for m in office.messages(who)
             for line in m.split(b"\r\n\r\n", 1)[0].split(b"\r\n") if line.startswith(b"Subject: ")]
+
+
+def found(office, words):
+    """How many messages have that text, by the index or without it."""
+    with imaplib.IMAP4_SSL("localhost", office.base + 993, ssl_context=office.context, timeout=CLIENT_S) as client:
+        client.login(ALICE, office.people[ALICE])
+        client.select("INBOX", readonly=True)
+        kind, numbers = client.search(None, "TEXT", words)
+        return len(numbers[0].split()) if kind == "OK" else kind
 
 
 def small_disk(case, mib):
@@ -105,6 +118,25 @@ class FullDisk(unittest.TestCase):
         client.quit()
         self.assertTrue(taken)
 
+    def test_all_others_go_on_as_far_as_they_can_and_are_whole_again(self):
+        """Queue, trace, text index: none has room, none forgets what it has."""
+        self.office.send("before", body=b"needle\r\n")
+        taken, _ = self.fill()
+        self.take_the_rest()
+        with self.office.smtp(BOB) as client:
+            client.ehlo()
+            client.mail(BOB)
+            client.rcpt("friend@elsewhere.test")
+            code, text = client.data(b"Subject: out\r\n\r\n" + LINE * ((1 << 20) // len(LINE)))
+        self.assertEqual((code, text[:6]), (452, b"4.3.1 "))
+        self.assertEqual(self.office.tool_data("queue", "list")["recipients"], [])
+        self.assertIn(ALICE, self.office.tool("trace", ALICE))
+        self.assertEqual((found(self.office, "needle"), found(self.office, "fill")), (1, len(taken)))
+        self.ballast.unlink()
+        self.assertTrue(wait_for(lambda: send(self.office, "room again needle", 4096).startswith("250 "), RECOVERY_S))
+        self.assertEqual((found(self.office, "needle"), found(self.office, "fill")), (2, len(taken)))
+        self.office.tool("check")
+
     def test_a_server_starts_and_reads_on_a_full_disk(self):
         taken, _ = self.fill()
         self.take_the_rest()
@@ -125,9 +157,9 @@ class FailingDisk(unittest.TestCase):
         self.office = Office()
         self.addCleanup(self.office.close)
 
-    def breaking(self, error, calls=SYNCS):
-        """strace that makes the store's calls fail."""
-        pid = min(self.office.processes("store"))
+    def breaking(self, error, calls=SYNCS, role="store"):
+        """strace that makes the calls of a role fail."""
+        pid = min(self.office.processes(role))
         strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
                                    f"inject={calls}:error={error}", "-p", str(pid)],
                                   stderr=subprocess.PIPE)
@@ -194,6 +226,46 @@ class FailingDisk(unittest.TestCase):
         finally:
             self.stop_breaking(strace)
         self.assertEqual(subjects(self.office)[-2:], ["before", "while"])
+        self.office.tool("check")
+
+    def test_an_account_that_cannot_be_written_is_not_there(self):
+        """Its secret comes first, its name second: whichever is refused, the tool says so, and the next try succeeds."""
+        before = self.office.tool("user", "list", "--json")
+        for number, error in ((1, "ENOSPC"), (1, "EIO"), (2, "ENOSPC"), (2, "EROFS")):
+            with self.subTest(number=number, error=error):
+                done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=write", "-e",
+                                       f"inject=write:error={error}:when={number}", FACTEUR, "user", "add", "carol@example.test",
+                                       "--password-stdin"], input="a long secret\n", env=self.office.environment(),
+                                      capture_output=True, text=True, check=False)
+                self.assertNotEqual(done.returncode, 0, done.stderr)
+                self.assertIn(os.strerror(getattr(errno, error)), done.stderr)
+                self.assertEqual(self.office.tool("user", "list", "--json"), before)
+        self.office.tool("user", "add", "carol@example.test", "--password-stdin", text="a long secret\n")
+        self.office.people["carol@example.test"] = "a long secret"
+        self.office.send("for carol", to="carol@example.test")
+        self.office.find("for carol", "carol@example.test")
+
+    def test_a_text_index_that_fails_costs_time_and_no_answer(self):
+        """What it lacks is read; when its disk is well again it has all."""
+        self.office.send("one", body=b"needle one\r\n")
+        self.assertTrue(wait_for(lambda: found(self.office, "needle") == 1))
+        index = self.office.processes("index")
+        for error, calls in (("EIO", "pwrite64,fdatasync,fsync,ftruncate,openat"), ("EROFS", "pwrite64,ftruncate,unlink,openat"),
+                             ("EIO", "pread64,openat"), ("ENOSPC", "pwrite64")):
+            with self.subTest(error):
+                expected = found(self.office, "needle")
+                strace = self.breaking(error, calls, "index")
+                try:
+                    for number in range(3):
+                        self.assertRegex(send(self.office, f"needle {error} {number}", 4096), "^250 ")
+                        self.assertEqual(found(self.office, "needle"), expected + number + 1)
+                    time.sleep(INDEX_REST_S)
+                    self.assertEqual(found(self.office, "needle"), expected + 3)
+                finally:
+                    self.stop_breaking(strace)
+                self.assertEqual(found(self.office, "needle"), expected + 3)
+        self.assertIn("event=index_", self.office.log_text())
+        self.assertLessEqual(set(index), set(self.office.processes("index")))
         self.office.tool("check")
 
 
