@@ -148,6 +148,26 @@ class Keys(unittest.TestCase):
             self.assertEqual(client.noop()[0], "OK")
         self.assertTrue(wait_for(self.can_shake_hands))
 
+    def expect_what_is_said_of_memory(self, office, may_be_locked):
+        """Whether it is locked stands in the state, and is so; it is not needed for keys to sign."""
+        [row] = [row for row in office.tool_data("status")["processes"] if row["role"] == "keys"]
+        locked_kib = int(re.search(r"^VmLck:\s+(\d+) kB", Path(f"/proc/{row['pid']}/status").read_text(), re.M)[1])
+        is_said = "memory=locked" in row["confinement"]
+        self.assertNotEqual(is_said, "memory=not_locked" in row["confinement"], row)
+        self.assertEqual(is_said, locked_kib > 0, row)
+        self.assertTrue(may_be_locked or not is_said)
+        office.pop(ALICE).quit()
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_1_whether_memory_is_locked_is_said_and_keys_sign_without(self):
+        self.expect_what_is_said_of_memory(self.office, True)
+        words = ["setpriv", "--bounding-set=-sys_resource,-ipc_lock", "prlimit", "--memlock=65536:65536"]
+        office = Office(launcher=words)
+        try:
+            self.expect_what_is_said_of_memory(office, False)
+        finally:
+            office.close()
+
     def try_starttls(self, context):
         """What becomes of a handshake: the reply to the first command in it, or to STARTTLS, or an alert."""
         with Lines(self.office.base + 587) as client:
