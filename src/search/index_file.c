@@ -170,17 +170,50 @@ index_file_close(struct search_index *index)
         index->statements[i] = NULL;
     }
     (void)sqlite3_close(index->database);
+    (void)sqlite3_vfs_unregister(&index->files);
     index->database = NULL;
+}
+
+/* SQLite would look at each folder above the file for links, by lstat. Below one that only root may
+ * pass this process cannot; and it reaches the folder through a link then, which NOFOLLOW refuses.
+ * The path is absolute and ours: it is taken as it is, and NOFOLLOW holds for the file itself. */
+static int
+take_path(sqlite3_vfs *files, const char *path, int size, char *ret_path)
+{
+    size_t len = strlen(path) + 1;
+
+    (void)files;
+    if (size < 0 || len > (size_t)size)
+        return SQLITE_CANTOPEN;
+    memcpy(ret_path, path, len);
+    return SQLITE_OK;
+}
+
+static int
+register_files(struct search_index *index)
+{
+    const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+
+    if (!usual)
+        return SQLITE_ERROR;
+    index->files = *usual;
+    index->files.pNext = NULL;
+    snprintf(index->files_name, sizeof(index->files_name), "facteur-%p", (void *)index);
+    index->files.zName = index->files_name;
+    index->files.xFullPathname = take_path;
+    return sqlite3_vfs_register(&index->files, 0);
 }
 
 static int
 try_open(struct search_index *index, bool *ret_is_new)
 {
-    int code = sqlite3_open_v2(index->path, &index->database,
+    int code = register_files(index);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_open_v2(index->path, &index->database,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                    SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-                               NULL);
-
+                               index->files_name);
     if (code == SQLITE_OK)
         code = prepare(index, ret_is_new);
     if (code != SQLITE_OK)

@@ -55,6 +55,8 @@ struct index_file {
 struct tending;
 struct search_index {
     char *folder, *path; /* of the database */
+    sqlite3_vfs files; /* how SQLite reaches them; registered while the database is open */
+    char files_name[32];
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENTS];
     size_t pending;
