@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEROP_TIMEOUT_S = 300
-BEGIN_WITH = ("sync.py", "exchange.py", "lab.py", "sync_kill.py") # the longest: none is left alone at the end
+BEGIN_WITH = ("sync.py", "attack_web.py", "exchange.py", "lab.py", "sync_kill.py", "imap_attack.py") # the longest: none is left alone at the end
 SHOWN_LINES = 60
 SKIPPED = 77
 

@@ -169,7 +169,9 @@ put_nothing(struct imap_server *server, const struct imap_fetch_item *item)
     buffer_put_text(&server->output, item->kind == IMAP_FETCH_BINARY_SIZE ? "0" : "NIL");
 }
 
-/* Sends octets that did not come with the row, a piece at a time as the client reads. */
+/* Sends octets that did not come with the row, a piece at a time as the client reads. The literal
+ * begins when the first piece is there: until then the message may go, and NIL can be said. From
+ * then on the store holds it for this session. */
 static bool
 stream(struct imap_server *server, const struct imap_row *row, const struct imap_fetch_item *item,
        uint32_t offset, uint32_t len)
@@ -178,19 +180,31 @@ stream(struct imap_server *server, const struct imap_row *row, const struct imap
 
     clip(item, &offset, &len);
     if (!task->is_asked) {
-        put_item_name(&server->output, item);
-        imap_put_number(&server->output, "{", len, "}\r\n");
         task->is_asked = true;
+        task->has_piece = false;
         task->streamed = 0;
+        if (len == 0)
+            begin_literal(&server->output, item, 0, false);
+    } else if (task->has_piece) {
+        task->has_piece = false;
+        if (server->scan->is_broken) {
+            put_nothing(server, item);
+            return true;
+        }
+        begin_literal(&server->output, item, len, false);
+        buffer_put(&server->output, buffer_slice(&server->scan->octets));
+        buffer_clear(&server->scan->octets);
+        buffer_release_if_empty(&server->scan->octets);
     }
     if (task->streamed == len)
         return true;
     if (!imap_has_room(server))
         return false;
+    task->has_piece = task->streamed == 0;
     uint32_t some =
         len - task->streamed < STREAM_PIECE ? len - task->streamed : (uint32_t)STREAM_PIECE;
     imap_scan_ask(server, row->message.uid, (uint64_t)offset + task->streamed, some,
-                  IMAP_ASK_STREAM);
+                  task->has_piece ? IMAP_ASK_PIECE : IMAP_ASK_STREAM);
     task->streamed += some;
     return false;
 }

@@ -128,7 +128,7 @@ class Issuer(issuer.Case, Watched):
     @classmethod
     def setUpClass(cls):
         cls.open('oauth_introspection = "https://localhost:{port}/introspect"\noauth_cache = "1 h"\n'
-                 'oauth_timer = "1 min"\nconnections_per_address_max = 1000\n')
+                 'oauth_timer = "1 min"\nconnections_per_address_max = 1000\nconnections_per_account_max = 1000\n')
         cls.server.RequestHandlerClass = HostileIssuer
 
     def test_1_what_it_answers_lets_nobody_in(self):

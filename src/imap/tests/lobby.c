@@ -319,7 +319,7 @@ on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
             .body = message->uid,
             .internal_ns = INT64_C(1600000000) * 1000000000,
             .record = kept.has_records ? buffer_slice(&record) : slice_of("", 0),
-            .octets = message->len <= kept.octets_max ? text : slice_of("", 0),
+            .octets = message->len <= kept.octets_max && !lobby->is_apart ? text : slice_of("", 0),
         };
         give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MESSAGES,
                                                .as.messages = {0, {&row, 1}}});
@@ -425,7 +425,7 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
 
     for (size_t i = 0; i < box->count; i++) {
         const struct lobby_message *message = box->messages[i];
-        if (message->uid != ask->uid)
+        if (message->uid != ask->uid || lobby->is_late)
             continue;
         struct slice text = slice_of(message->text, message->len);
         end.as.read_done.result = ACCESS_STORE_RESULT_OK;

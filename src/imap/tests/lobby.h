@@ -34,6 +34,8 @@ struct lobby {
     uint64_t modseq;
     uint64_t account_watch; /* 0: nobody */
     bool is_closed, is_unlimited; /* is_unlimited: the account has no quota */
+    bool is_apart; /* octets never come with rows */
+    bool is_late;  /* a message has gone when it is read */
     /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
      * that indexed_uid is the only one. */
     uint32_t indexed_below, indexed_uid;

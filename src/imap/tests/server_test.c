@@ -289,6 +289,30 @@ what_came_aside_is_heard_once_more_in_idle(void **state)
     lobby_finish(&lobby);
 }
 
+/* The store removes it between the row and the octets: a literal that was begun could not be ended,
+ * and the session would be. */
+static void
+what_goes_before_it_is_read_is_nil(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    for (int is_late = 0; is_late < 2; is_late++) {
+        begin(&lobby, SELECT);
+        lobby.is_apart = true;
+        lobby.is_late = is_late;
+        struct slice said = lobby_ask(&lobby, "b FETCH 1 (BODY[] UID)\r\n", 1);
+        expect_in(said, "* 1 FETCH (BODY[] NIL UID 1", is_late);
+        expect_in(said, "* 1 FETCH (BODY[] {", !is_late);
+        expect_in(said, "b OK", true);
+        said = lobby_ask(&lobby, "c FETCH 1 (BODY.PEEK[]<3.5> BODY.PEEK[]<9000.5>)\r\n", 1);
+        expect_in(said, "(BODY[]<3> NIL BODY[]<9000> {0}\r\n)", is_late);
+        expect_in(said, "(BODY[]<3> {5}\r\n", !is_late);
+        expect_in(lobby_ask(&lobby, "d NOOP\r\n", 1), "d OK", true);
+        lobby_finish(&lobby);
+    }
+}
+
 static void
 without_a_limit_there_is_no_quota_root(void **state)
 {
@@ -576,6 +600,7 @@ main(void)
         cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_came_aside_is_heard_once_more_in_idle),
+        cmocka_unit_test(what_goes_before_it_is_read_is_nil),
         cmocka_unit_test(without_a_limit_there_is_no_quota_root),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
