@@ -328,14 +328,29 @@ go_on(struct imap_server *server)
 
 static size_t feed_packed(struct imap_server *server, struct slice input, struct instant now);
 
+/* Output that is packed leaves room for more, of which nobody else would think: so little is left
+ * of it sometimes that who sends it waits for the rest. */
+static void
+go_on_packed(struct imap_server *server)
+{
+    bool has_room_again;
+
+    do {
+        go_on(server);
+        (void)feed_packed(server, slice_of("", 0), server->fed_at);
+        has_room_again = !imap_has_room(server);
+        imap_compress_pack(server);
+        has_room_again = has_room_again && imap_has_room(server);
+    } while (has_room_again && !server->has_event);
+}
+
 bool
 imap_server_next(struct imap_server *server, struct imap_event *ret_event)
 {
-    go_on(server);
-    if (server->compress) {
-        (void)feed_packed(server, slice_of("", 0), server->fed_at);
-        imap_compress_pack(server);
-    }
+    if (server->compress)
+        go_on_packed(server);
+    else
+        go_on(server);
     if (!server->has_event)
         return false;
     server->has_event = false;
