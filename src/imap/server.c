@@ -333,15 +333,14 @@ static size_t feed_packed(struct imap_server *server, struct slice input, struct
 static void
 go_on_packed(struct imap_server *server)
 {
-    bool has_room_again;
+    bool was_full;
 
     do {
         go_on(server);
         (void)feed_packed(server, slice_of("", 0), server->fed_at);
-        has_room_again = !imap_has_room(server);
+        was_full = !imap_has_room(server);
         imap_compress_pack(server);
-        has_room_again = has_room_again && imap_has_room(server);
-    } while (has_room_again && !server->has_event);
+    } while (was_full && imap_has_room(server) && !server->has_event);
 }
 
 bool

@@ -42,7 +42,7 @@ enum {
     PUTS_FEW = 16,            /* the same, of an ordinary turn's */
     SMALL_BYTES = 128 << 20,  /* of a view whose pages may all stay */
     TOUCHED_MAX = 2048,       /* each brings sixteen pages of 4 KiB into the map at most */
-    RESTED_CHANGES_MAX = 64, /* each takes some pages at most: half a MiB */
+    RESTED_CHANGES_MAX = 64,  /* each takes some pages at most: half a MiB */
 };
 
 /* LMDB's own codes are below -30000; the rest are positive errnos. */
