@@ -170,6 +170,14 @@ class Doors(OfficeCase):
         self.assertRegex(log_in(right, "127.4.0.1"), rb"^a NO")
         self.assertRegex(log_in(right, "127.4.0.2"), rb"^a OK")
 
+    def test_who_guesses_by_ipv6_is_named_by_the_whole_address(self):
+        guess = base64.b64encode(b"\0%s\0wrong" % ALICE.encode())
+        for role, port, said in (("smtp", 587, b"EHLO x\r\nAUTH PLAIN %s\r\n"), ("access", 143, b"a AUTHENTICATE PLAIN %s\r\n")):
+            with self.subTest(role), socket.create_connection(("::1", self.office.base + port), CLIENT_S) as client:
+                client.sendall(said % guess)
+                told = rf"event=login_failed service={role} .*peer=::1 "
+                self.assertTrue(wait_for(lambda told=told: re.search(told, self.office.log_text())))
+
 
 class Crowds(OfficeCase):
     """With small limits, so that they are met in a test."""

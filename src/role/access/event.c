@@ -3,8 +3,7 @@
 #include "role/access/access.h"
 
 #include "host/address.h"
-#include "tls/chain.h"
-#include "tls/facts.h"
+#include "role/evidence.h"
 
 enum { TOP_READ_BYTES = 8 * 1024 /* holds the header of nearly every message */ };
 
@@ -53,7 +52,7 @@ access_session_auth_begin(struct access_session *session, struct slice mechanism
 {
     struct access_role *role = session->role;
     const struct tls_engine *tls = connection_tls(session->connection);
-    struct buffer binding, certificates;
+    struct evidence evidence;
     struct access_auth_begin note = {
         .session = access_session_new_request(session),
         .mechanism = mechanism,
@@ -64,15 +63,10 @@ access_session_auth_begin(struct access_session *session, struct slice mechanism
         .service = session->imap ? SLICE("imap") : SLICE("pop"), /* RFC 9051 §6.2.2, RFC 5034 §4 */
     };
 
-    buffer_init(&binding, TLS_BINDING_MAX);
-    buffer_init(&certificates, TLS_CHAIN_MAX);
-    if (tls && tls_engine_put_binding(tls, TLS_BINDING_EXPORTER, &binding)) {
-        note.channel_binding = buffer_slice(&binding);
-        note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
-    }
-    if (tls && slice_equal(note.mechanism, SLICE("EXTERNAL")) &&
-        tls_engine_put_peer_chain(tls, &certificates))
-        note.certificates = buffer_slice(&certificates);
+    evidence_gather(&evidence, tls, note.mechanism);
+    note.channel_binding = buffer_slice(&evidence.binding);
+    note.channel_binding_kind = evidence.binding_kind;
+    note.certificates = buffer_slice(&evidence.certificates);
     if (access_role_is_reachable(&role->auth) &&
         access_role_send(role, &role->auth,
              access_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
@@ -81,8 +75,7 @@ access_session_auth_begin(struct access_session *session, struct slice mechanism
     } else {
         answer_temporary(session);
     }
-    buffer_finish(&binding);
-    buffer_finish(&certificates);
+    evidence_finish(&evidence);
 }
 
 void

@@ -24,7 +24,6 @@ enum {
     AUTH_JOBS_MAX = 1024,      /* passwords that wait for a helper */
     AUTH_JOBS_PER_CUSTOMER_MAX = 16,
     AUTH_SESSION_S = 300, /* for a whole exchange: RFC 5321 gives a step as much */
-    AUTH_CUSTOMER_MAX = 16,
 };
 
 struct auth_session;
@@ -112,9 +111,6 @@ struct auth_session {
     enum sasl_mechanism mechanism;
     bool is_secure;
     struct host_address peer;
-    bool has_peer;
-    uint8_t customer[AUTH_CUSTOMER_MAX];
-    size_t customer_len;
     /* Set when the client has said who it is. */
     bool is_named;
     bool is_real; /* an enabled account that may act as it asks to */

@@ -3,6 +3,7 @@
  * callers touch the session no more afterwards. */
 #include "role/auth/auth_private.h"
 
+#include "host/address.h"
 #include "host/log.h"
 #include "tls/chain.h"
 
@@ -20,16 +21,17 @@ arm_timer(struct auth *auth)
     host_timer_set(auth->timer, when);
 }
 
-static void
-set_peer(struct auth_session *session, struct slice peer)
+/* None is a program of this machine. */
+static struct host_address
+address_of(struct slice peer)
 {
-    session->has_peer = peer.len == 4 || peer.len == 8 || peer.len == 16;
-    if (!session->has_peer)
-        return;
-    session->peer.family = peer.len == 4 ? HOST_FAMILY_IPV4 : HOST_FAMILY_IPV6;
-    memcpy(session->peer.bytes, peer.at, peer.len);
-    session->customer_len = peer.len == 4 ? 4 : 8;
-    memcpy(session->customer, peer.at, session->customer_len);
+    struct host_address address = {.family = peer.len == 4    ? HOST_FAMILY_IPV4
+                                             : peer.len == 16 ? HOST_FAMILY_IPV6
+                                                              : HOST_FAMILY_UNIX};
+
+    if (address.family != HOST_FAMILY_UNIX)
+        memcpy(address.bytes, peer.at, peer.len);
+    return address;
 }
 
 static struct auth_session *
@@ -45,7 +47,7 @@ session_open(struct auth_client *client, uint64_t id, struct slice peer, bool is
     session->is_secure = is_secure;
     session->wait = AUTH_WAIT_CLIENT;
     session->deadline = instant_after(host_now(auth->start.host), duration_s(AUTH_SESSION_S));
-    set_peer(session, peer);
+    session->peer = address_of(peer);
     buffer_init(&session->certificates, TLS_CHAIN_MAX);
     list_init(&session->job);
     list_append(&auth->sessions, &session->by_age);
@@ -75,7 +77,7 @@ auth_session_forget(struct auth_session *session)
 struct slice
 auth_session_customer(const struct auth_session *session)
 {
-    return slice_of(session->customer, session->customer_len);
+    return host_address_customer(&session->peer);
 }
 
 struct lockout_who
@@ -86,7 +88,7 @@ auth_session_who(const struct auth_session *session)
     return (struct lockout_who){
         .name = slice_of(session->name, session->name_len),
         .customer = auth_session_customer(session),
-        .is_trusted = !session->has_peer ||
+        .is_trusted = session->peer.family == HOST_FAMILY_UNIX ||
                       config_networks_contain(&config->trusted_networks, &session->peer),
     };
 }
@@ -102,7 +104,7 @@ log_failure(const struct auth_session *session, const char *reason)
              session->sasl ? sasl_mechanism_name(session->mechanism) : SLICE("APOP"));
     if (session->is_named)
         log_address(&line, "user", slice_of(session->name, session->name_len));
-    if (session->has_peer)
+    if (session->peer.family != HOST_FAMILY_UNIX)
         log_peer(&line, "peer", &session->peer);
     log_string(&line, "reason", reason);
     log_end(&line);
@@ -303,14 +305,10 @@ binding_is_offered(const struct auth *auth, enum sasl_mechanism mechanism)
 static bool
 is_too_weak(const struct auth_session *session)
 {
-    static const uint8_t loopback_6[8];
-    bool is_loopback = !session->has_peer ||
-                       (session->customer_len == 4
-                            ? session->customer[0] == 127
-                            : memcmp(session->customer, loopback_6, sizeof(loopback_6)) == 0);
+    const struct config *config = session->client->auth->start.config;
 
-    return !session->is_secure &&
-           !(is_loopback && session->client->auth->start.config->auth_plaintext_on_loopback);
+    return !session->is_secure && !(host_address_is_loopback(&session->peer) &&
+                                    config->auth_plaintext_on_loopback);
 }
 
 static void

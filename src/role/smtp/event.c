@@ -3,9 +3,9 @@
  * or answered here. */
 #include "envelope/received.h"
 #include "host/address.h"
+#include "role/evidence.h"
 #include "role/smtp/head.h"
 #include "role/smtp/sign.h"
-#include "tls/chain.h"
 #include "tls/facts.h"
 
 enum {
@@ -243,26 +243,21 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
 {
     struct smtp_role *role = session->role;
     const struct tls_engine *tls = connection_tls(session->connection);
-    struct buffer binding, certificates;
+    struct evidence evidence;
     struct smtp_auth_begin note = {
         .session = new_request(session),
         .mechanism = slice_of_string(event->auth.mechanism),
         .has_initial = event->auth.has_response,
         .initial = event->auth.response,
         .is_secure = tls != NULL,
-        .peer = host_address_customer(&session->peer),
+        .peer = host_address_bytes(&session->peer),
         .service = SLICE("smtp"),
     };
 
-    buffer_init(&binding, TLS_BINDING_MAX);
-    buffer_init(&certificates, TLS_CHAIN_MAX);
-    if (tls && tls_engine_put_binding(tls, TLS_BINDING_EXPORTER, &binding)) {
-        note.channel_binding = buffer_slice(&binding);
-        note.channel_binding_kind = tls_binding_name(TLS_BINDING_EXPORTER);
-    }
-    if (tls && slice_equal(note.mechanism, SLICE("EXTERNAL")) &&
-        tls_engine_put_peer_chain(tls, &certificates))
-        note.certificates = buffer_slice(&certificates);
+    evidence_gather(&evidence, tls, note.mechanism);
+    note.channel_binding = buffer_slice(&evidence.binding);
+    note.channel_binding_kind = evidence.binding_kind;
+    note.certificates = buffer_slice(&evidence.certificates);
     if (send(role, &role->auth,
              smtp_auth_put_begin(&role->note_buffer, &role->auth.ledger, &note))) {
         session->auth_request = note.session;
@@ -270,8 +265,7 @@ on_auth_begin(struct smtp_session *session, const struct smtp_event *event)
     } else {
         answer_auth_away(session);
     }
-    buffer_finish(&binding);
-    buffer_finish(&certificates);
+    evidence_finish(&evidence);
 }
 
 static void

@@ -414,6 +414,15 @@ what_is_not_offered_or_too_weak_is_refused(void **state)
     clear.session = 502;
     send(&setup, &setup.smtp, smtp_auth_put_begin(&setup.note, &setup.smtp_ledger, &clear));
     assert_int_equal(next_smtp(&setup).kind, SMTP_AUTH_CHALLENGE);
+    clear.session = 503;
+    clear.peer = SLICE("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"); /* beside ::1 is not ::1 */
+    send(&setup, &setup.smtp, smtp_auth_put_begin(&setup.note, &setup.smtp_ledger, &clear));
+    note = next_smtp(&setup);
+    assert_failed(&note, SMTP_AUTH_FAILURE_WEAK);
+    clear.session = 504;
+    clear.peer = SLICE("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01");
+    send(&setup, &setup.smtp, smtp_auth_put_begin(&setup.note, &setup.smtp_ledger, &clear));
+    assert_int_equal(next_smtp(&setup).kind, SMTP_AUTH_CHALLENGE);
     close_setup(&setup);
 }
 
