@@ -134,6 +134,22 @@ quoting_and_unquoting_are_inverse(void **state)
     arena_finish(&arena);
 }
 
+/* Nothing that could begin a line, or end a string, comes out of a quoted string. */
+static void
+no_line_end_and_no_nul_stays_in_a_quoted_string(void **state)
+{
+    static const struct slice inners[] = {SLICE("a\rb"),    SLICE("a\nb"),    SLICE("a\0b"),
+                                          SLICE("a\\\rb"), SLICE("a\\\nb"), SLICE("a\\\0b"),
+                                          SLICE("\rab"),    SLICE("ab\n"),    SLICE("ab\0")};
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 1000);
+    for (size_t i = 0; i < COUNT_OF(inners); i++)
+        assert_slice(lexer_unquote(&arena, inners[i]), SLICE("ab"));
+    arena_finish(&arena);
+}
+
 static void
 atoms_are_told_from_other_text(void **state)
 {
@@ -157,6 +173,7 @@ main(void)
         cmocka_unit_test(quoted_strings_end_where_they_should),
         cmocka_unit_test(blanks_folds_and_comments_are_passed_over),
         cmocka_unit_test(quoting_and_unquoting_are_inverse),
+        cmocka_unit_test(no_line_end_and_no_nul_stays_in_a_quoted_string),
         cmocka_unit_test(atoms_are_told_from_other_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,23 @@ the_best_mechanism_of_both_is_spoken(void **state)
 }
 
 static void
+as_many_mechanisms_as_there_is_room_for_are_spoken(void **state)
+{
+    static const char *const names[POP3_CLIENT_MECHANISMS_MAX] = {"M1", "M2", "M3", "M4",
+                                                                  "M5", "M6", "M7", "EXTERNAL"};
+    struct pop3_client_options options = defaults;
+
+    (void)state;
+    for (size_t i = 0; i < POP3_CLIENT_MECHANISMS_MAX; i++)
+        options.mechanisms[i] = slice_of_string(names[i]);
+    options.mechanisms_count = POP3_CLIENT_MECHANISMS_MAX;
+    expect(&options, "", "+OK\r\n+OK\r\nSASL M10 EXTERNAL\r\n.\r\n+OK\r\n",
+           "CAPA\r\nAUTH EXTERNAL =\r\n", "auth EXTERNAL\nlogged in\n");
+    expect(&options, "", "+OK\r\n+OK\r\nSASL M10\r\n.\r\n", "CAPA\r\nQUIT\r\n",
+           "close 4 [] there is no way to log in\n");
+}
+
+static void
 a_long_initial_response_waits_for_its_challenge(void **state)
 {
     struct pop3_client_options options = defaults;
@@ -382,6 +399,28 @@ questions_are_sent_together_only_with_pipelining(void **state)
     scene_close(&scene);
 }
 
+/* With pipelining, also what is asked within an answer. */
+static void
+questions_within_an_answer_leave_it_whole(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_open(&scene, &defaults, "RL");
+    work(&scene);
+    feed(&scene, SLICE("+OK\r\n+OK\r\nUSER\r\nPIPELINING\r\n.\r\n+OK\r\n+OK\r\n"));
+    feed(&scene, SLICE("+OK\r\nA: b\r\n\r\n"));
+    assert_true(pop3_client_ask(scene.client, POP3_CLIENT_LIST, 0, 0, scene.now));
+    feed(&scene, SLICE("+OK not an answer\r\n.\r\n+OK 1 120\r\n+OK\r\n1 120\r\n"));
+    assert_true(pop3_client_ask(scene.client, POP3_CLIENT_NOOP, 0, 0, scene.now));
+    feed(&scene, SLICE("2 200\r\n.\r\n+OK\r\n"));
+    expect_text(&scene.told, "logged in\nok retr 1 0 \nA: b\r\n\r\n+OK not an answer\r\n"
+                             "end retr 1 27 \nok list 1 120 \nok list 0 0 \nitem list 1 120 \n"
+                             "item list 2 200 \nend list 0 2 \nok noop 0 0 \n");
+    assert_true(instant_is_never(pop3_client_deadline(scene.client)));
+    scene_close(&scene);
+}
+
 static void
 the_queue_has_a_limit(void **state)
 {
@@ -485,6 +524,50 @@ what_servers_send_has_limits(void **state)
         expect_limit(&options, "R", &server, over);
     }
     buffer_finish(&server);
+}
+
+/* All of a listing of so many lines, or what is taken of it. */
+static void
+feed_listing(struct scene *scene, size_t lines)
+{
+    uint8_t text[1000 * 5];
+    size_t fed = 0;
+
+    for (size_t at = 0; at < sizeof(text); at += 5)
+        memcpy(text + at, "1 1\r\n", 5);
+    for (; fed < lines * 5 && pop3_client_state(scene->client) != POP3_CLIENT_WAITING;) {
+        size_t left = lines * 5 - fed;
+        struct slice rest = slice_of(text, left < sizeof(text) ? left : sizeof(text));
+        fed += rest.len;
+        for (struct pop3_client_event event; rest.len > 0;) {
+            rest = slice_skip(rest, pop3_client_feed(scene->client, rest, scene->now));
+            while (pop3_client_next(scene->client, &event)) {
+                if (event.kind != POP3_CLIENT_EVENT_ITEM)
+                    handle(scene, &event);
+            }
+        }
+    }
+}
+
+static void
+a_listing_has_a_limit(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        scene_open(&scene, &defaults, "l");
+        work(&scene);
+        feed(&scene, SLICE(HELLO "+OK\r\n"));
+        feed_listing(&scene, POP3_CLIENT_LIST_MAX + over);
+        feed(&scene, SLICE(".\r\n"));
+        expect_text(&scene.told, over ? "logged in\nok list 0 0 \nclose 5 [] a listing is too long\n"
+                                      : "logged in\nok list 0 0 \nend list 0 2000000 \n");
+        scene_close(&scene);
+    }
+    expect(&defaults, "l", HELLO "+OK\r\n2000000 1\r\n2000001 1\r\n", LOGIN "LIST\r\n",
+           "logged in\nok list 0 0 \nitem list 2000000 1 \n"
+           "close 5 [] a line of a listing makes no sense\n");
 }
 
 static void
@@ -652,6 +735,7 @@ main(void)
         cmocka_unit_test(what_stands_before_tls_ends_the_session),
         cmocka_unit_test(without_tls_that_is_required_nothing_is_told),
         cmocka_unit_test(the_best_mechanism_of_both_is_spoken),
+        cmocka_unit_test(as_many_mechanisms_as_there_is_room_for_are_spoken),
         cmocka_unit_test(a_long_initial_response_waits_for_its_challenge),
         cmocka_unit_test(an_initial_response_fills_a_command_to_its_last_octet),
         cmocka_unit_test(challenges_do_not_stand_in_the_trace),
@@ -661,9 +745,11 @@ main(void)
         cmocka_unit_test(every_question_has_its_answer),
         cmocka_unit_test(errors_are_told_and_the_session_goes_on),
         cmocka_unit_test(questions_are_sent_together_only_with_pipelining),
+        cmocka_unit_test(questions_within_an_answer_leave_it_whole),
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(servers_that_break_the_rules_are_left),
         cmocka_unit_test(what_servers_send_has_limits),
+        cmocka_unit_test(a_listing_has_a_limit),
         cmocka_unit_test(silence_and_lost_connections_end_the_session),
         cmocka_unit_test(it_reads_its_mail_from_our_own_server),
         cmocka_unit_test(it_reads_a_large_message_and_many_from_our_own_server),

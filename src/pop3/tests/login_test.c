@@ -323,6 +323,23 @@ what_is_not_set_is_no_capability(void **state)
 }
 
 static void
+as_many_mechanisms_as_there_is_room_for_are_offered(void **state)
+{
+    static const char *const names[POP3_MECHANISMS_MAX] = {"M1", "M2", "M3", "M4", "M5",
+                                                           "M6", "M7", "M8", "PLAIN"};
+    struct conversation *conversation = *state;
+
+    for (size_t i = 0; i < POP3_MECHANISMS_MAX; i++)
+        conversation->options.mechanisms[i] = slice_of_string(names[i]);
+    conversation->options.mechanisms_count = POP3_MECHANISMS_MAX;
+    conversation_say(conversation, "CAPA\r\nAUTH\r\nAUTH M10\r\n"
+                                   "AUTH PLAIN AG1yb3NlAHNlY3JldA==\r\n");
+    conversation_expect_said(conversation, "SASL M1 M2 M3 M4 M5 M6 M7 M8 PLAIN\r\n");
+    conversation_expect_said(conversation, "M7\r\nM8\r\nPLAIN\r\n.\r\n-ERR unknown mechanism\r\n");
+    conversation_expect_last(conversation, "(320 octets)\r\n");
+}
+
+static void
 refused_logins_end_the_session_at_their_limit(void **state)
 {
     struct buffer text;
@@ -390,6 +407,7 @@ main(void)
         TEST(what_was_said_before_tls_is_forgotten),
         TEST(capabilities_are_those_of_the_state),
         TEST(what_is_not_set_is_no_capability),
+        TEST(as_many_mechanisms_as_there_is_room_for_are_offered),
         TEST(refused_logins_end_the_session_at_their_limit),
         TEST(a_maildrop_that_cannot_be_opened_says_why),
     };

@@ -99,6 +99,36 @@ top_gives_the_header_and_so_many_lines(void **state)
     conversation_expect_last(*state, "..Line 5 has a dot\r\n.\r\n");
 }
 
+/* What TOP does not show is not fetched. */
+static void
+top_asks_for_no_more_than_it_gives(void **state)
+{
+    static struct lobby lobby;
+    struct conversation *conversation = *state;
+    struct instant now = {1};
+    struct lobby_desk desk;
+    struct buffer large;
+
+    buffer_init(&large, 1 << 20);
+    buffer_put_text(&large, "A: b\r\n\r\n");
+    for (size_t i = 0; i < 4 * POP3_OUTPUT_MAX / 10; i++)
+        buffer_put_text(&large, "12345678\r\n");
+    lobby_add_message(&lobby, lobby_add_user(&lobby, "mrose", "secret"), buffer_slice(&large));
+    lobby_desk_init(&desk, &lobby, pop3_server_open(&conversation->options, now), SLICE(""));
+    for (struct slice rest = SLICE("USER mrose\r\nPASS secret\r\nTOP 1 1\r\n"); rest.len > 0;) {
+        rest = slice_skip(rest, pop3_server_feed(desk.server, rest, now));
+        lobby_desk_work(&desk, now);
+        pop3_server_sent(desk.server, pop3_server_output(desk.server).len, now);
+    }
+    assert_false(pop3_server_is_busy(desk.server));
+    assert_false(pop3_server_has_enough(desk.server));
+    assert_in_range(desk.read_offset, 1, POP3_OUTPUT_MAX);
+    lobby_desk_finish(&desk);
+    lobby_finish(&lobby);
+    lobby = (struct lobby){0};
+    buffer_finish(&large);
+}
+
 static void
 last_is_the_highest_that_was_read(void **state)
 {
@@ -436,6 +466,7 @@ main(void)
         TEST(numbers_do_not_shift_when_messages_are_deleted),
         TEST(message_numbers_are_checked),
         TEST(top_gives_the_header_and_so_many_lines),
+        TEST(top_asks_for_no_more_than_it_gives),
         TEST(last_is_the_highest_that_was_read),
         TEST(an_empty_maildrop_is_fine),
         TEST(an_update_that_fails_is_admitted),

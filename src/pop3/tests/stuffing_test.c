@@ -162,6 +162,33 @@ a_dot_and_something_else_loses_its_dot(void **state)
     expect_unstuffed(".\ra\r\n.\r\n", "\ra\r\n", true, 0);
 }
 
+/* Nothing comes of a piece of nothing, whatever octet stands before it; nothing behind the end. */
+static void
+nothing_is_read_where_there_is_nothing(void **state)
+{
+    struct pop3_unstuffer unstuffer;
+    struct slice piece, input = SLICE("ab");
+
+    (void)state;
+    pop3_unstuffer_init(&unstuffer);
+    while (input.len > 0)
+        assert_true(pop3_unstuffer_take(&unstuffer, &input, &piece));
+    input = slice_skip(SLICE("\n"), 1);
+    assert_true(pop3_unstuffer_take(&unstuffer, &input, &piece));
+    assert_int_equal(piece.len, 0);
+    input = SLICE(".c");
+    assert_true(pop3_unstuffer_take(&unstuffer, &input, &piece));
+    assert_true(slice_equal(piece, SLICE(".c")));
+    for (input = SLICE("\r\n.\r\n"); pop3_unstuffer_take(&unstuffer, &input, &piece);)
+        assert_true(input.len > 0);
+    for (int i = 0; i < 2; i++) {
+        input = i == 0 ? SLICE("+OK") : SLICE("");
+        assert_false(pop3_unstuffer_take(&unstuffer, &input, &piece));
+        assert_int_equal(input.len, i == 0 ? 3 : 0);
+        assert_int_equal(piece.len, 0);
+    }
+}
+
 int
 main(void)
 {
@@ -173,6 +200,7 @@ main(void)
         cmocka_unit_test(a_body_without_its_end_goes_on),
         cmocka_unit_test(a_bare_line_feed_ends_lines_too),
         cmocka_unit_test(a_dot_and_something_else_loses_its_dot),
+        cmocka_unit_test(nothing_is_read_where_there_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

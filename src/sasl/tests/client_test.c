@@ -3,6 +3,7 @@
 
 #include "sasl/client_private.h"
 #include "sasl/server.h"
+#include "text/base64.h"
 
 static struct sasl_client_options
 options_of(enum sasl_mechanism mechanism, const char *nonce)
@@ -81,6 +82,29 @@ scram_refuses_what_no_honest_server_says(void **state)
         assert_false(sasl_client_step(client, slice_of_string(rows[i]), &response));
         sasl_client_close(&client);
     }
+}
+
+static void
+the_salt_of_a_server_has_a_limit(void **state)
+{
+    uint8_t salt[SASL_SALT_MAX + 1] = {7};
+    struct buffer challenge;
+
+    (void)state;
+    buffer_init(&challenge, 200);
+    for (size_t over = 0; over < 2; over++) {
+        struct sasl_client_options options = options_of(SASL_SCRAM_SHA_1, "mine");
+        struct sasl_client *client = sasl_client_open(&options);
+        struct slice response;
+        (void)sasl_client_initial(client);
+        buffer_clear(&challenge);
+        buffer_put_text(&challenge, "r=minemore,s=");
+        base64_format(slice_of(salt, SASL_SALT_MAX + over), &challenge);
+        buffer_put_text(&challenge, ",i=4096");
+        assert_int_equal(sasl_client_step(client, buffer_slice(&challenge), &response), over == 0);
+        sasl_client_close(&client);
+    }
+    buffer_finish(&challenge);
 }
 
 static void
@@ -282,6 +306,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scram_examples_of_the_rfcs_run_byte_for_byte),
         cmocka_unit_test(scram_refuses_what_no_honest_server_says),
+        cmocka_unit_test(the_salt_of_a_server_has_a_limit),
         cmocka_unit_test(a_server_that_does_not_know_the_keys_is_found_out),
         cmocka_unit_test(the_last_words_of_a_server_may_have_extensions),
         cmocka_unit_test(what_cannot_be_prepared_is_sent_as_it_is_by_plain),
