@@ -561,7 +561,8 @@ a_listing_has_a_limit(void **state)
         feed(&scene, SLICE(HELLO "+OK\r\n"));
         feed_listing(&scene, POP3_CLIENT_LIST_MAX + over);
         feed(&scene, SLICE(".\r\n"));
-        expect_text(&scene.told, over ? "logged in\nok list 0 0 \nclose 5 [] a listing is too long\n"
+        expect_text(&scene.told, over ? "logged in\nok list 0 0 \nclose 5 [] a listing is too "
+                                        "long\n"
                                       : "logged in\nok list 0 0 \nend list 0 2000000 \n");
         scene_close(&scene);
     }

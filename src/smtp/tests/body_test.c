@@ -195,9 +195,10 @@ content_may_come_by_url(void **state)
                                        "MAIL FROM:<alice@example.test>\r\n"
                                        "RCPT TO:<jones@foo.com>\r\nDATA\r\nx\r\n.\r\n"));
     conversation_expect_codes(talk, "220 250 235 250 250 250 250 250 354 250");
-    talk->body_begin = (struct smtp_verdict){.code = 451};
+    talk->body_begin = (struct smtp_verdict){.code = 451, .text = SLICE("not this one")};
     conversation_run(talk, SLICE(KNOWN "BURL imap://a/hello LAST\r\nNOOP\r\n"));
     conversation_expect_codes(talk, "220 250 235 250 250 451 250");
+    conversation_expect_said(talk, "not this one\r\n");
 }
 
 static void

@@ -123,6 +123,29 @@ test_a_long_line_is_cut_and_a_new_channel_begins_anew(void **state)
     smtp_dialogue_secured(&dialogue);
     smtp_dialogue_heard(&dialogue, SLICE("250 good\r\n"));
     assert_int_equal(buffer_len(&text), strlen("S: 250 good\n"));
+    /* A challenge of before is none any more: what follows is no secret. */
+    smtp_dialogue_heard(&dialogue, SLICE("334 \r\n"));
+    smtp_dialogue_secured(&dialogue);
+    buffer_clear(&text);
+    smtp_dialogue_said(&dialogue, SLICE("EHLO bar\r\n"));
+    assert_int_equal(buffer_len(&text), strlen("C: EHLO bar\n"));
+    smtp_dialogue_finish(&dialogue);
+    buffer_finish(&text);
+}
+
+static void
+test_lines_of_nothing_are_lines(void **state)
+{
+    struct smtp_dialogue dialogue;
+    struct buffer text;
+
+    (void)state;
+    buffer_init(&text, 1 << 16);
+    smtp_dialogue_init(&dialogue, write_line, &text);
+    smtp_dialogue_heard(&dialogue, SLICE("\n\r\n"));
+    smtp_dialogue_said(&dialogue, SLICE("\n\r\n"));
+    buffer_put_byte(&text, 0);
+    assert_string_equal((const char *)buffer_slice(&text).at, "S: \nS: \nC: …\nC: …\n");
     smtp_dialogue_finish(&dialogue);
     buffer_finish(&text);
 }
@@ -134,6 +157,7 @@ main(void)
         cmocka_unit_test(test_a_dialogue_is_shown_without_secrets_and_content),
         cmocka_unit_test(test_pieces_of_any_length_show_the_same),
         cmocka_unit_test(test_a_long_line_is_cut_and_a_new_channel_begins_anew),
+        cmocka_unit_test(test_lines_of_nothing_are_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
