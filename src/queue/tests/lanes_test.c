@@ -70,6 +70,13 @@ what_comes_earlier_is_seen(void **state)
     lanes_note(&lanes, SLICE("a.fr"), QUEUE_BULK, &early);
     assert_int_equal(lane->ready_s, 50);
     assert_int_equal(lane->taken[QUEUE_BULK].due_s, 0);
+    /* The very one that was taken last, again; and one behind it. */
+    lane->taken[QUEUE_BULK] = early;
+    lanes_note(&lanes, SLICE("a.fr"), QUEUE_BULK, &early);
+    assert_int_equal(lane->taken[QUEUE_BULK].due_s, 0);
+    lane->taken[QUEUE_BULK] = early;
+    lanes_note(&lanes, SLICE("a.fr"), QUEUE_BULK, &late);
+    assert_int_equal(lane->taken[QUEUE_BULK].due_s, 50);
     lanes_pause(&lanes, lane);
     lanes_note(&lanes, SLICE("a.fr"), QUEUE_BULK, &late);
     assert_true(lane->is_dirty);
@@ -93,7 +100,9 @@ no_class_is_left_behind(void **state)
     assert_int_equal(counts[QUEUE_ORDINARY], 20);
     assert_int_equal(counts[QUEUE_BULK], 10);
     assert_int_equal(lane_class(&lane, bulk), QUEUE_BULK);
+    unsigned turn = lane.turn % 8;
     assert_int_equal(lane_class(&lane, none), QUEUE_CLASSES);
+    assert_int_equal(lane.turn % 8, turn);
 }
 
 static const struct CMUnitTest tests[] = {

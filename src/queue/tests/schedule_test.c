@@ -142,6 +142,10 @@ the_older_the_later_is_its_turn(void **state)
             assert_in_range(wait, rows[i][1] * MINUTE * 9 / 10, rows[i][1] * MINUTE * 11 / 10);
         }
     }
+    struct wall just = {message.arrival.ns + queue_interval(&policy, 2, 0).ns};
+    assert_in_range(queue_turn(&policy, &message, just, 0).ns - just.ns, 4 * MINUTE, 5 * MINUTE);
+    just.ns--;
+    assert_in_range(queue_turn(&policy, &message, just, 0).ns - just.ns, MINUTE, 2 * MINUTE);
     hasty.interval_max = duration_s(2);
     assert_int_equal(queue_turn(&hasty, &message, message.arrival, 0).ns,
                      message.arrival.ns + 2 * (MINUTE / 60));
@@ -205,7 +209,27 @@ no_interval_is_nothing_and_no_patience_too_long(void **state)
     assert_int_equal(recipient.due.ns, INT64_MAX);
 }
 
+/* RFC 2852 §4.1.3: its notice is due at its time, and then the next attempt as always. */
+static void
+what_is_late_is_tried_on_after_its_notice(void **state)
+{
+    struct queue_message message = {.arrival = {1000 * MINUTE}, .flags = QUEUE_DELIVER_BY};
+    struct wall later;
+
+    (void)state;
+    message.deliver_by.ns = message.arrival.ns + 10 * MINUTE;
+    struct queue_recipient recipient = {.ends = queue_end(&policy, &message), .attempts = 1};
+    later.ns = message.deliver_by.ns + MINUTE;
+    struct wall just = {message.deliver_by.ns - 1};
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, just, later), QUEUE_STEP_WAIT);
+    assert_int_equal(recipient.due.ns, message.deliver_by.ns);
+    just.ns++;
+    assert_int_equal(queue_postpone(&policy, &message, &recipient, just, later), QUEUE_STEP_TELL);
+    assert_int_equal(recipient.due.ns, later.ns);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_is_late_is_tried_on_after_its_notice),
     cmocka_unit_test(notices_that_are_off_are_not_given),
     cmocka_unit_test(no_interval_is_nothing_and_no_patience_too_long),
     cmocka_unit_test(intervals_double_up_to_their_bound_and_move_by_a_tenth),

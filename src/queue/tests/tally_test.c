@@ -176,6 +176,15 @@ each_word_has_its_bound(void **state)
         assert_int_equal(tally_add(&tally, &named, 1), !over);
         assert_int_equal(tally_knows_text(&tally, &named), !over);
         tally_finish(&tally);
+        struct buffer line;
+        buffer_init(&line, 2 * TALLY_TEXT_MAX);
+        buffer_put_text(&line, "0\t86400\tb.test\tsts\t0\tpolicy\t");
+        buffer_put(&line, events[5].text);
+        buffer_put_text(&line, "\t\t");
+        tally_init(&tally, 1);
+        assert_int_equal(tally_take(&tally, buffer_slice(&line)), !over);
+        tally_finish(&tally);
+        buffer_finish(&line);
     }
 }
 

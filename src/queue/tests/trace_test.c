@@ -81,6 +81,41 @@ what_does_not_fit_changes_nothing(void **state)
     buffer_finish(&buffer);
 }
 
+/* A recipient with an address of so many octets. */
+static struct queue_recipient
+recipient_of(size_t len)
+{
+    static uint8_t address[QUEUE_PATH_MAX];
+
+    memset(address, 'x', sizeof(address));
+    return (struct queue_recipient){.address = slice_of(address, len),
+                                    .original = SLICE(""),
+                                    .original_type = SLICE(""),
+                                    .state = QUEUE_DELIVERED};
+}
+
+static void
+a_record_is_filled_to_its_last_octet(void **state)
+{
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        struct queue_recipient recipient = recipient_of(500);
+        struct buffer buffer;
+        buffer_init(&buffer, QUEUE_ENTRY_MAX);
+        queue_trace_begin(&buffer, &message);
+        size_t before = buffer_len(&buffer);
+        assert_true(queue_trace_add(&buffer, &recipient));
+        size_t each = buffer_len(&buffer) - before;
+        while (QUEUE_ENTRY_MAX - buffer_len(&buffer) >= 2 * each)
+            assert_true(queue_trace_add(&buffer, &recipient));
+        size_t left = QUEUE_ENTRY_MAX - buffer_len(&buffer);
+        recipient = recipient_of(500 + left - each + over);
+        assert_int_equal(queue_trace_add(&buffer, &recipient), !over);
+        assert_int_equal(buffer_len(&buffer), QUEUE_ENTRY_MAX - (over ? left : 0));
+        buffer_finish(&buffer);
+    }
+}
+
 static void
 damage_is_noticed(void **state)
 {
@@ -114,7 +149,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_gives_back_its_message_and_recipients),
         cmocka_unit_test(what_does_not_fit_changes_nothing),
-        cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(a_record_is_filled_to_its_last_octet),
+    cmocka_unit_test(damage_is_noticed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

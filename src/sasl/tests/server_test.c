@@ -88,6 +88,8 @@ tokens_are_taken_as_both_mechanisms_send_them(void **state)
         {SASL_OAUTHBEARER, "n,,\1auth=Basic x\1\1", NULL, NULL},
         {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1auth=Bearer y\1\1", NULL, NULL},
         {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer \1\1", NULL, NULL},
+        {SASL_OAUTHBEARER, "n,,\1auth=Bearer \1auth=Bearer x\1\1", NULL, NULL},
         {SASL_OAUTHBEARER, "n,,\1auth=Bearer x\1\1x", NULL, NULL},
         {SASL_OAUTHBEARER, "n,,auth=Bearer x\1\1", NULL, NULL},
         {SASL_OAUTHBEARER, "", NULL, NULL},
@@ -251,6 +253,9 @@ scram_refuses_first_messages_outside_the_grammar(void **state)
         "n,,n=user,r=abc,1=x",
         "n,a=,n=user,r=abc",
         "n,b=x,n=user,r=abc",
+        "n,n=user,r=abc",
+        "n,a=x",
+        "n,a=x=zz,n=user,r=abc",
         "x,,n=user,r=abc",
         "p=tls-exporter,,n=user,r=abc", /* only -PLUS may */
     };
