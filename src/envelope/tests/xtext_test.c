@@ -50,6 +50,13 @@ all_octets_survive_xtext(void **state)
     envelope_xtext_put(&text, slice_of(octets, sizeof(octets)));
     assert_true(envelope_xtext_decode(buffer_slice(&text), &arena, &back));
     assert_true(slice_equal(back, slice_of(octets, sizeof(octets))));
+    /* RFC 3461 §4: what is printable is written as it is, but for two. */
+    buffer_clear(&text);
+    envelope_xtext_put(&text, slice_of(octets + '!', '~' + 1 - '!'));
+    size_t plus = slice_find(buffer_slice(&text), SLICE("*+2B,"));
+    assert_int_equal(plus, '*' - '!');
+    assert_int_equal(slice_find(buffer_slice(&text), SLICE("<+3D>")), '<' - '!' + 2);
+    assert_int_equal(buffer_len(&text), '~' + 1 - '!' + 4);
     buffer_finish(&text);
     arena_finish(&arena);
 }
@@ -67,7 +74,9 @@ unitext_is_read(void **state)
         {"\\x{1F600}\\x{5C}", "\xF0\x9F\x98\x80\\"},
         {"\\x{10FFFF}", "\xF4\x8F\xBF\xBF"},
         {"\\x{110000}", NULL},
+        {"\\x{D7FF}\\x{E000}", "\xED\x9F\xBF\xEE\x80\x80"},
         {"\\x{D800}", NULL},
+        {"\\x{DFFF}", NULL},
         {"\\x{00}", NULL},
         {"\\x{E}", NULL},
         {"\\x{E9", NULL},
