@@ -207,6 +207,29 @@ the_written_form_is_kept(void **state)
 }
 
 static void
+as_many_parameters_as_there_may_be_are_put_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer field;
+
+    buffer_init(&field, 8192);
+    buffer_put_text(&field, "a/s");
+    for (unsigned i = 0; i < MIME_PARAMETERS_MAX; i++) {
+        buffer_put_text(&field, ";p");
+        buffer_put_decimal(&field, i / 2);
+        buffer_put_text(&field, i % 2 == 0 ? "*1=w" : "*0=v");
+    }
+    buffer_put_byte(&field, 0);
+    struct mime_content_type type = parse(fixture, (const char *)field.at);
+    assert_int_equal(type.written.count, MIME_PARAMETERS_MAX);
+    assert_int_equal(type.parameters.count, MIME_PARAMETERS_MAX / 2);
+    for (size_t i = 0; i < type.parameters.count; i++)
+        assert_true(slice_equal(type.parameters.items[i].value, SLICE("vw")));
+    assert_int_equal(fixture->defects.kinds, 0);
+    buffer_finish(&field);
+}
+
+static void
 parameters_stop_at_their_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -290,6 +313,17 @@ transfer_encodings_are_known_under_their_names(void **state)
     }
 }
 
+/* A record can tell of an encoding that is none. */
+static void
+encodings_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(mime_encoding_name(MIME_ENCODING_7BIT), "7bit");
+    assert_string_equal(mime_encoding_name(MIME_ENCODING_BASE64), "base64");
+    assert_string_equal(mime_encoding_name(MIME_ENCODING_UNKNOWN), "binary");
+    assert_string_equal(mime_encoding_name(MIME_ENCODINGS), "binary");
+}
+
 static struct slice
 file_name_of(struct fixture *fixture, const char *disposition_field, const char *type_field)
 {
@@ -354,6 +388,8 @@ main(void)
         TEST(parameters_of_rfc_2231_are_joined_and_decoded),
         TEST(encoded_words_and_8_bit_in_values_are_decoded),
         TEST(the_written_form_is_kept),
+        TEST(as_many_parameters_as_there_may_be_are_put_together),
+        TEST(encodings_have_names),
         TEST(parameters_stop_at_their_limit),
         TEST(hostile_fields_stay_cheap),
         TEST(a_defect_tells_its_place),

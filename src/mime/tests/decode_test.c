@@ -156,6 +156,31 @@ text_that_is_not_of_its_charset_is_noted(void **state)
 }
 
 static void
+text_that_is_of_its_charset_has_nothing_noted(void **state)
+{
+    static const struct {
+        const char *charset;
+        struct slice text;
+    } cases[] = {{"utf-8", SLICE("caf\xC3\xA9")},
+                 {"us-ascii", SLICE("cafe")},
+                 {"iso-8859-1", SLICE("caf\xE9")},
+                 {"iso-2022-jp", SLICE("\x1B$B%+\x1B(B")},
+                 {"utf-8", SLICE("")}};
+    struct slice piece;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct mime_defects found = {0};
+        struct mime_decoder *decoder = mime_decoder_open_text(
+            cases[i].text, MIME_ENCODING_8BIT, slice_of_string(cases[i].charset), &found, 0);
+        while (mime_decoder_next(decoder, &piece))
+            assert_true(piece.len > 0);
+        assert_int_equal(found.kinds, 0);
+        mime_decoder_close(&decoder);
+    }
+}
+
+static void
 long_bodies_come_in_pieces_that_make_the_whole(void **state)
 {
     struct buffer body, out;
@@ -200,6 +225,7 @@ main(void)
         cmocka_unit_test(other_encodings_are_taken_as_they_are),
         cmocka_unit_test(case_d6_the_accent_and_the_attachment_are_right),
         cmocka_unit_test(text_that_is_not_of_its_charset_is_noted),
+        cmocka_unit_test(text_that_is_of_its_charset_has_nothing_noted),
         cmocka_unit_test(long_bodies_come_in_pieces_that_make_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

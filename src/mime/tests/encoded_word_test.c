@@ -208,6 +208,31 @@ display_names_are_atoms_quoted_or_encoded(void **state)
     check_phrase("two  blanks", "\"two  blanks\"");
 }
 
+/* Readers trim blanks at both ends: there they are encoded, and no more than a word with them. */
+static void
+blanks_at_the_ends_are_encoded_with_the_word_beside_them(void **state)
+{
+    static const struct {
+        const char *text, *encoded;
+    } cases[] = {
+        {"these are plain ", "these are =?us-ascii?Q?plain_?="},
+        {"these are plain  ", "these are =?us-ascii?Q?plain__?="},
+        {" these are plain", "=?us-ascii?Q?_these?= are plain"},
+        {"  these are plain", "=?us-ascii?Q?__these?= are plain"},
+    };
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 1000);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buffer_clear(&out);
+        mime_encoded_words_put(&out, slice_of_string(cases[i].text), MIME_WORD_TEXT, 9);
+        assert_int_equal(buffer_len(&out), strlen(cases[i].encoded));
+        assert_memory_equal(buffer_slice(&out).at, cases[i].encoded, buffer_len(&out));
+    }
+    buffer_finish(&out);
+}
+
 /* Characters of two, three and four octets, so that words end at any place in a group of three. */
 static void
 words_of_base64_are_padded_at_the_end_alone(void **state)
@@ -262,6 +287,7 @@ main(void)
         cmocka_unit_test(text_that_was_encoded_decodes_to_itself),
         cmocka_unit_test(long_texts_are_folded_without_cutting_characters),
         cmocka_unit_test(display_names_are_atoms_quoted_or_encoded),
+        cmocka_unit_test(blanks_at_the_ends_are_encoded_with_the_word_beside_them),
         cmocka_unit_test(words_of_base64_are_padded_at_the_end_alone),
         cmocka_unit_test(octets_that_are_not_utf_8_become_replacement_characters),
     };
