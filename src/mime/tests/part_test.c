@@ -192,6 +192,12 @@ odd_boundaries_work(void **state)
                "--\xC3\xA9--\n", "multipart/mixed(text/plain\"one\")", BIT(BOUNDARY_LONG));
     check_tree("Content-Type: multipart/mixed; boundary*0=ab; boundary*1=cd\n\n--abcd\n\none\n"
                "--abcd--\n", "multipart/mixed(text/plain\"one\")", 0);
+    /* All that RFC 2046 §5.1.1 allows. */
+    check_tree("Content-Type: multipart/mixed; boundary=\"'()+_,-./:?= 09azAZ\"\n\n"
+               "--'()+_,-./:?= 09azAZ\n\none\n--'()+_,-./:?= 09azAZ--\n",
+               "multipart/mixed(text/plain\"one\")", 0);
+    check_tree("Content-Type: multipart/mixed; boundary=\"a;b\"\n\n--a;b\n\none\n--a;b--\n",
+               "multipart/mixed(text/plain\"one\")", BIT(BOUNDARY_LONG));
     check_tree("Content-Type: multipart/mixed; boundary=\"---\"\n\n-----\n\none\n-------\n",
                "multipart/mixed(text/plain\"one\")", 0);
 }
