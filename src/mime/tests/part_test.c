@@ -419,6 +419,9 @@ the_text_to_show_is_found(void **state)
          "\r\n\r\na\r\n--b\r\nContent-Type: text/html\r\n\r\nh\r\n--b--", 2},
         {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n"
          "\r\n\r\na\r\n--b\r\nContent-Type: text/calendar\r\n\r\nc\r\n--b--", 3},
+        {"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/"
+         "calendar\r\n\r\nc\r\n--b\r\nContent-Type: text/html\r\n\r\nh\r\n--b\r\nContent-Type: "
+         "text/html\r\n\r\nagain\r\n--b--", 2},
     };
 
     (void)state;
