@@ -76,6 +76,9 @@ make_space(struct buffer *buffer, size_t count)
         abort();
     if (len)
         memcpy(at, buffer->at + buffer->start, len);
+    /* Whether it is a secret, and will be wiped at the end, is not known here. */
+    if (buffer->at)
+        explicit_bzero(buffer->at, buffer->size);
     free(buffer->at);
     buffer->at = at;
     buffer->start = 0;

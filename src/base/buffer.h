@@ -22,7 +22,7 @@ void buffer_init(struct buffer *buffer, size_t max);
 /* Frees the bytes; the buffer is empty and usable again. */
 void buffer_finish(struct buffer *buffer);
 
-/* The same for secrets: they do not stay in freed memory. */
+/* The same for secrets: they do not stay in freed memory, nor where they were before it grew. */
 void buffer_wipe(struct buffer *buffer);
 
 /* Drops the content, keeps the memory, clears the overflow mark. */
