@@ -129,6 +129,12 @@ static const struct example odd[] = {
     {"g@x (=?utf-8?Q?G?=)", "||g|x|=?utf-8?Q?G?=\n", 0},
     {"g@x (a) (b (c))", "||g|x|a b (c)\n", 0},
     {"a@[x", "||a|[x|\n", ADDRESS_UNCLOSED},
+    {"a@[x(y], b@c", "||a|[x(y]|\n||b|c|\n", 0},
+    {"a@[1, b@c, d@e]", "||a|[1|\n||b|c|\n||d|e|\n", ADDRESS_UNCLOSED | ADDRESS_STRAY},
+    {"a@[1; b@c, d@e]", "||a|[1|\n||b|c|\n||d|e|\n",
+     ADDRESS_UNCLOSED | ADDRESS_SEMICOLON | ADDRESS_STRAY},
+    {"a@[1[2]", "||a|[1[2]|\n", ADDRESS_UNCLOSED},
+    {"<\"a:b\"@c>", "||a:b|c|\n", 0},
     {"a@[ 192.0.2.1 ]", "||a|[192.0.2.1]|\n", 0},
     {"<john doe@x>", "||john doe|x|\n", ADDRESS_OBS_LOCAL},
     {"<a@b, c@d", "||a|b|\n||c|d|\n", ADDRESS_UNCLOSED},
@@ -394,6 +400,58 @@ hostile_repetition_takes_linear_time(void **state)
     arena_finish(&arena);
 }
 
+/* RFC 5322 §2.1.1; no blank stands at the end of a line. */
+static void
+lists_are_folded_behind_the_last_column(void **state)
+{
+    char text[FOLD_COLUMN_MAX + 10];
+    struct arena arena;
+    struct buffer out;
+
+    (void)state;
+    arena_init(&arena, 100000);
+    buffer_init(&out, 1000);
+    for (size_t over = 0; over < 2; over++) {
+        struct address_list list;
+        size_t second = FOLD_COLUMN_MAX - 4 - strlen("a@b, ,") + over;
+        memset(text, 'x', sizeof(text));
+        memcpy(text, "a@b, c@", 7);
+        address_list_parse(&arena, slice_of((uint8_t *)text, 5 + second), &list);
+        buffer_clear(&out);
+        address_list_format(&list, 4, &out);
+        struct slice written = buffer_slice(&out);
+        assert_int_equal(slice_starts_with(written, SLICE("a@b, c@x")), !over);
+        assert_int_equal(slice_starts_with(written, SLICE("a@b,\r\n c@x")), over);
+        assert_int_equal(written.len, 5 + second + 2 * over);
+    }
+    buffer_finish(&out);
+    arena_finish(&arena);
+}
+
+static void
+lists_are_joined_up_to_the_limit(void **state)
+{
+    struct buffer text;
+    struct arena arena;
+
+    (void)state;
+    buffer_init(&text, 5 * ADDRESSES_MAX);
+    for (size_t i = 1; i < ADDRESSES_MAX; i++)
+        buffer_put_text(&text, "a@b,");
+    for (size_t over = 0; over < 2; over++) {
+        struct address_list list, more;
+        arena_init(&arena, 16 << 20);
+        address_list_parse(&arena, buffer_slice(&text), &list);
+        assert_int_equal(list.count, ADDRESSES_MAX - 1);
+        address_list_parse(&arena, over ? SLICE("c@d, e@f") : SLICE("c@d"), &more);
+        address_list_append(&list, &more);
+        assert_int_equal(list.count, ADDRESSES_MAX - over);
+        assert_int_equal(list.is_cut, over);
+        arena_finish(&arena);
+    }
+    buffer_finish(&text);
+}
+
 int
 main(void)
 {
@@ -408,6 +466,8 @@ main(void)
         cmocka_unit_test(a_group_keeps_its_end_when_the_list_is_cut),
         cmocka_unit_test(an_arena_at_its_limit_cuts_the_list),
         cmocka_unit_test(hostile_repetition_takes_linear_time),
+        cmocka_unit_test(lists_are_folded_behind_the_last_column),
+        cmocka_unit_test(lists_are_joined_up_to_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

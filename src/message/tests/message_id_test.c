@@ -32,6 +32,8 @@ static const struct {
     {SLICE("no id here"), "", MESSAGE_ID_JUNK},
     {SLICE("@ @a b@"), "", MESSAGE_ID_JUNK},
     {SLICE("<\xC3\xA9@a>"), "\xC3\xA9@a,", MESSAGE_ID_8BIT},
+    {SLICE("<\x80@a>"), "\x80@a,", MESSAGE_ID_8BIT},
+    {SLICE("<\"a\\"), "\"a\\,", MESSAGE_ID_QUOTED | MESSAGE_ID_NO_AT | MESSAGE_ID_UNCLOSED},
     {SLICE("<1\0@a>"), "1@a,", MESSAGE_ID_BLANKS},
 };
 
