@@ -110,6 +110,34 @@ headers_are_cut_at_their_limit_and_say_so(void **state)
     buffer_finish(&text);
 }
 
+/* The memory behind it may still have those of another message. */
+static void
+nothing_is_found_behind_the_last_field(void **state)
+{
+    struct arena arena;
+    struct header header;
+    struct header_resent resent, older;
+
+    (void)state;
+    arena_init(&arena, 100000);
+    header_parse(&arena, SLICE("Resent-From: a@b\r\nSubject: x\r\nResent-To: c@d\r\n\r\n"), &header);
+    assert_int_equal(header.count, 3);
+    arena_reset(&arena);
+    header_parse(&arena, SLICE("Resent-From: a@b\r\n\r\n"), &header);
+    assert_int_equal(header.count, 1);
+    assert_null(header_find(&header, FIELD_SUBJECT, NULL));
+    assert_null(header_find_name(&header, SLICE("subject"), NULL));
+    arena_reset(&arena);
+    header_parse(&arena, SLICE("Resent-From: a@b\r\nResent-To: c@d\r\n\r\n"), &header);
+    arena_reset(&arena);
+    header_parse(&arena, SLICE("Resent-From: a@b\r\n\r\n"), &header);
+    assert_true(header_next_resent(&header, NULL, &resent));
+    assert_ptr_equal(resent.last, resent.from);
+    assert_null(resent.to);
+    assert_false(header_next_resent(&header, &resent, &older));
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
@@ -117,6 +145,7 @@ main(void)
         cmocka_unit_test(fields_are_found_by_id_and_by_name),
         cmocka_unit_test(blind_copies_are_removed_and_all_else_stays),
         cmocka_unit_test(resent_blocks_are_told_apart),
+        cmocka_unit_test(nothing_is_found_behind_the_last_field),
         cmocka_unit_test(headers_are_cut_at_their_limit_and_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
