@@ -120,7 +120,8 @@ nothing_is_found_behind_the_last_field(void **state)
 
     (void)state;
     arena_init(&arena, 100000);
-    header_parse(&arena, SLICE("Resent-From: a@b\r\nSubject: x\r\nResent-To: c@d\r\n\r\n"), &header);
+    header_parse(&arena, SLICE("Resent-From: a@b\r\nSubject: x\r\nResent-To: c@d\r\n\r\n"),
+                 &header);
     assert_int_equal(header.count, 3);
     arena_reset(&arena);
     header_parse(&arena, SLICE("Resent-From: a@b\r\n\r\n"), &header);
