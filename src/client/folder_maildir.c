@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -253,6 +254,23 @@ add_file(struct client_folder *folder, bool is_new, const char *name)
     (void)folder_add(folder);
 }
 
+/* A link may stand for a letter, as search programs make them, and outlive it; a FIFO or a device
+ * would be waited for, or have no end. A file that is not there just now gets another name. */
+static bool
+may_be_letter(DIR *dir, const struct dirent *entry)
+{
+    struct stat info;
+
+    if (entry->d_name[0] == '.')
+        return false;
+    if (entry->d_type == DT_REG)
+        return true;
+    if (fstatat(dirfd(dir), entry->d_name, &info, 0) == 0)
+        return S_ISREG(info.st_mode);
+    return fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+           S_ISREG(info.st_mode);
+}
+
 static bool
 list_files(struct client_folder *folder, bool is_new, struct client_problem *problem)
 {
@@ -265,7 +283,7 @@ list_files(struct client_folder *folder, bool is_new, struct client_problem *pro
                            strerror(errno));
     free(path);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.')
+        if (may_be_letter(dir, entry))
             add_file(folder, is_new, entry->d_name);
     }
     if (dir)

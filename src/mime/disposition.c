@@ -44,14 +44,14 @@ mime_file_name(const struct mime_disposition *disposition,
 
 enum { FILE_NAME_MAX = 200 };
 
+/* What separates folders anywhere, and what shells and Windows trip over. */
 static byte_set path_marks = {['/'] = true, ['\\'] = true, [':'] = true, ['*'] = true, ['?'] = true,
                               ['"'] = true, ['<'] = true,  ['>'] = true, ['|'] = true};
 
-/* Control octets, what separates folders anywhere, and what shells and Windows trip over. */
 static bool
-is_unsafe(uint8_t byte)
+is_unsafe(uint32_t character)
 {
-    return byte < ' ' || byte == 127 || path_marks[byte];
+    return !utf8_is_printable(character) || (character < 0x80 && path_marks[character]);
 }
 
 void
@@ -72,8 +72,9 @@ mime_file_name_put(struct buffer *buffer, struct slice name)
     while (name.len > 0 && (name.at[name.len - 1] == '.' || name.at[name.len - 1] == ' '))
         name.len--;
     name = utf8_first(slice_first(name, utf8_valid_len(name)), FILE_NAME_MAX);
-    for (size_t i = 0; i < name.len; i++)
-        buffer_put_byte(buffer, is_unsafe(name.at[i]) ? '_' : name.at[i]);
+    struct cursor cursor = cursor_of(name);
+    for (uint32_t character; utf8_take(&cursor, &character);)
+        utf8_put(buffer, is_unsafe(character) ? '_' : character);
     if (buffer_len(buffer) == start)
         buffer_put_text(buffer, "attachment");
 }

@@ -21,9 +21,9 @@ struct mime_disposition mime_disposition_parse(struct slice body, struct arena *
 struct slice mime_file_name(const struct mime_disposition *disposition,
                             const struct mime_content_type *content_type);
 
-/* Puts a name that is safe below any folder: last path component only, no control octets, no
- * leading dots or dashes, at most 200 octets; "attachment" when nothing is left, or without a name
- * (at == NULL). */
+/* Puts a name that is safe below any folder: last path component only, nothing that commands a
+ * terminal or turns its text round, no leading dots or dashes, at most 200 octets; "attachment"
+ * when nothing is left, or without a name (at == NULL). */
 void mime_file_name_put(struct buffer *buffer, struct slice name);
 
 #endif

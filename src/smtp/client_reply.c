@@ -62,10 +62,14 @@ put_printable(struct buffer *buffer, struct slice text)
     text = utf8_first(text, buffer_room(buffer));
     bool is_utf8 = utf8_is_valid(text);
 
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t octet = text.at[i];
-        bool is_good = octet >= 0x80 ? is_utf8 : octet >= ' ' && octet != 0x7F;
-        buffer_put_byte(buffer, is_good ? octet : '?');
+    while (text.len > 0) {
+        struct cursor cursor = cursor_of(text);
+        uint32_t character;
+        bool is_good = utf8_take(&cursor, &character) && utf8_is_printable(character) &&
+                       (is_utf8 || character < 0x80);
+        size_t len = is_utf8 ? (size_t)(cursor.at - text.at) : 1;
+        buffer_put(buffer, is_good ? slice_first(text, len) : SLICE("?"));
+        text = slice_skip(text, len);
     }
 }
 

@@ -179,6 +179,19 @@ turns_direction(uint32_t character)
            (character >= 0x2066 && character <= 0x2069);
 }
 
+static bool
+is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7F && character < 0xA0) || character == 0x2028 ||
+           character == 0x2029;
+}
+
+bool
+utf8_is_printable(uint32_t character)
+{
+    return !is_control(character) && !turns_direction(character);
+}
+
 void
 utf8_put_printable(struct buffer *buffer, struct slice text)
 {
@@ -186,10 +199,9 @@ utf8_put_printable(struct buffer *buffer, struct slice text)
         uint32_t character;
         bool is_incomplete;
         text = slice_skip(text, measure(text, &character, &is_incomplete));
-        bool is_control = character < 0x20 || (character >= 0x7F && character < 0xA0);
         if (character == NO_CHARACTER || turns_direction(character))
             character = UTF8_REPLACEMENT;
-        utf8_put(buffer, is_control ? ' ' : character);
+        utf8_put(buffer, is_control(character) ? ' ' : character);
     }
 }
 

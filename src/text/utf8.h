@@ -40,8 +40,12 @@ struct slice utf8_first(struct slice text, size_t len);
  * returns how many pieces were. */
 size_t utf8_put_repaired(struct buffer *buffer, struct slice text);
 
-/* Puts text as one line that a terminal or page can show: repaired, every control character (C0,
- * DEL, C1) a space, every override of the writing direction (Unicode §23.2) U+FFFD. */
+/* False for what commands a terminal or breaks its line (C0, DEL, C1, U+2028, U+2029), and for what
+ * overrides the writing direction (Unicode §23.2). */
+MUST_USE bool utf8_is_printable(uint32_t character);
+
+/* Puts text as one line that a terminal or page can show: repaired, everything that commands or
+ * breaks it a space, every override of the writing direction U+FFFD. */
 void utf8_put_printable(struct buffer *buffer, struct slice text);
 
 /* How many octets at the end are the valid beginning of a character that is not complete: 0 to 3.

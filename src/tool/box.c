@@ -14,10 +14,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* new/ and cur/ hold messages, tmp/ what is not yet one. */
+enum { PARTS = 2 };
+static const char *const part_names[PARTS] = {"cur", "new"};
+
 /* A file of a Maildir. */
 struct entry {
     char *path; /* owned */
     uint32_t uid;
+    int folder; /* where its name is looked for: the path may lead elsewhere by now */
 };
 
 struct box {
@@ -26,6 +31,7 @@ struct box {
     struct slice file;     /* mbox: mapped */
     size_t offset;
     struct entry *entries; /* Maildir: sorted, owned */
+    int folders[PARTS];    /* -1: not open */
     struct uidlist uids;
     size_t count;
     size_t next;
@@ -43,7 +49,7 @@ by_order(const void *left, const void *right)
 }
 
 static void
-add_entry(struct box *box, char *path)
+add_entry(struct box *box, int folder, char *path)
 {
     struct slice unique;
     unsigned flags;
@@ -55,34 +61,66 @@ add_entry(struct box *box, char *path)
             abort();
     }
     maildir_parse_name(slice_of_string(strrchr(path, '/') + 1), &unique, &flags);
-    box->entries[box->count++] = (struct entry){path, uidlist_find(&box->uids, unique)};
+    box->entries[box->count++] = (struct entry){path, uidlist_find(&box->uids, unique), folder};
 }
 
-/* new/ and cur/ hold messages, tmp/ what is not yet one. */
+/* Whoever owns the box may have put anything into it; it is often root who reads it. */
+static void
+list_part(struct box *box, DIR *dir, int folder, const char *path)
+{
+    struct stat info;
+
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *file = files_path(path, entry->d_name);
+        if (fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+            S_ISREG(info.st_mode)) {
+            add_entry(box, folder, file);
+            continue;
+        }
+        say_warning("%s is no ordinary file and is passed over", file);
+        free(file);
+    }
+}
+
+static int
+open_part(struct box *box, int maildir, size_t part, const char *path)
+{
+    int folder = openat(maildir, part_names[part], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int again = folder >= 0 ? fcntl(folder, F_DUPFD_CLOEXEC, 0) : -1;
+    DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+
+    box->folders[part] = folder;
+    if (!dir) {
+        int code = say_error(say_code_of_errno(errno),
+                             "cannot open the folder %s: %s; a Maildir has the folders cur, new "
+                             "and tmp, and none of them is a link",
+                             path, strerror(errno));
+        if (again >= 0)
+            close(again);
+        return code;
+    }
+    list_part(box, dir, folder, path);
+    closedir(dir);
+    return EX_OK;
+}
+
 static int
 list_maildir(struct box *box, const char *path)
 {
-    static const char *const parts[] = {"cur", "new"};
+    int maildir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), code = EX_OK;
 
     uidlist_open(&box->uids, path);
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        char *folder = files_path(path, parts[i]);
-        DIR *dir = opendir(folder);
-        if (!dir) {
-            int code = say_error(say_code_of_errno(errno),
-                                 "cannot open the folder %s: %s; a Maildir "
-                                 "has the folders cur, new and tmp",
-                                 folder, strerror(errno));
-            free(folder);
-            return code;
-        }
-        for (struct dirent *entry; (entry = readdir(dir));) {
-            if (entry->d_name[0] != '.')
-                add_entry(box, files_path(folder, entry->d_name));
-        }
-        closedir(dir);
+    for (size_t i = 0; i < PARTS && code == EX_OK; i++) {
+        char *folder = files_path(path, part_names[i]);
+        code = open_part(box, maildir, i, folder);
         free(folder);
     }
+    if (maildir >= 0)
+        close(maildir);
+    if (code != EX_OK)
+        return code;
     if (box->count > 0)
         qsort(box->entries, box->count, sizeof(*box->entries), by_order);
     return EX_OK;
@@ -91,25 +129,19 @@ list_maildir(struct box *box, const char *path)
 static int
 map_file(struct box *box, const char *path)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat info;
-    int code = EX_OK;
+    int file, code = files_open_plain(AT_FDCWD, path, path, &file);
 
-    if (file < 0 || fstat(file, &info) != 0) {
-        code = say_error(say_code_of_errno(errno),
-                         "cannot open %s: %s; look whether the path is "
-                         "right",
-                         path, strerror(errno));
-    } else if (info.st_size > 0) {
+    if (code != EX_OK)
+        return code;
+    if (fstat(file, &info) == 0 && info.st_size > 0) {
         void *at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
         if (at == MAP_FAILED)
-            code = say_error(EX_OSERR, "cannot map %s: %s; give an ordinary file", path,
-                             strerror(errno));
+            code = say_error(EX_OSERR, "cannot map %s: %s", path, strerror(errno));
         else
             box->file = slice_of(at, (size_t)info.st_size);
     }
-    if (file >= 0)
-        close(file);
+    close(file);
     if (code == EX_OK && !mbox_is_likely(box->file))
         code = say_error(EX_DATAERR,
                          "%s is no mbox: it does not begin with a line 'From …'; give "
@@ -127,6 +159,8 @@ box_open(const char *path, enum box_kind kind, struct box **ret_box)
         abort();
     bool is_folder = files_is_folder(path);
     box->kind = kind != BOX_ANY ? kind : is_folder ? BOX_MAILDIR : BOX_MBOX;
+    for (size_t i = 0; i < PARTS; i++)
+        box->folders[i] = -1;
     buffer_init(&box->content, BOX_MESSAGE_MAX);
     *ret_box = box;
     return box->kind == BOX_MAILDIR ? list_maildir(box, path) : map_file(box, path);
@@ -144,6 +178,9 @@ box_close(struct box **box)
     for (size_t i = 0; i < b->count; i++)
         free(b->entries[i].path);
     free(b->entries);
+    for (size_t i = 0; i < PARTS; i++)
+        if (b->folders[i] >= 0)
+            close(b->folders[i]);
     uidlist_finish(&b->uids);
     buffer_finish(&b->content);
     free(b);
@@ -222,12 +259,13 @@ flags_of_maildir(unsigned maildir)
 
 /* Dovecot keeps the arrival as the time of the file. */
 static struct wall
-received_of(const struct box *box, const char *path, struct slice name)
+received_of(const struct box *box, const struct entry *entry, const char *name)
 {
     struct stat info;
 
-    if (box->uids.uid_validity == 0 || stat(path, &info) != 0)
-        return maildir_name_time(name);
+    if (box->uids.uid_validity == 0 ||
+        fstatat(entry->folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return maildir_name_time(slice_of_string(name));
     return (struct wall){(int64_t)info.st_mtim.tv_sec * 1000000000};
 }
 
@@ -241,9 +279,9 @@ next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
     if (box->next == box->count)
         return false;
     const struct entry *entry = &box->entries[box->next++];
-    const char *path = entry->path;
-    struct slice name = slice_of_string(strrchr(path, '/') + 1);
-    *ret_code = files_read(path, BOX_MESSAGE_MAX, &file);
+    const char *file_name = strrchr(entry->path, '/') + 1;
+    struct slice name = slice_of_string(file_name);
+    *ret_code = files_read_plain(entry->folder, file_name, entry->path, BOX_MESSAGE_MAX, &file);
     if (*ret_code == EX_OK)
         maildir_put_crlf(&box->content, buffer_slice(&file));
     buffer_finish(&file);
@@ -253,7 +291,7 @@ next_of_maildir(struct box *box, struct box_message *ret_message, int *ret_code)
     *ret_message = (struct box_message){
         .content = buffer_slice(&box->content),
         .flags = flags_of_maildir(flags),
-        .received = received_of(box, path, name),
+        .received = received_of(box, entry, file_name),
         .uid = entry->uid,
     };
     ret_message->keyword_count = uidlist_keywords(&box->uids, name, ret_message->keywords);

@@ -83,6 +83,40 @@ files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes)
     return read_file(path, max, true, ret_bytes);
 }
 
+int
+files_open_plain(int folder, const char *name, const char *path, int *ret_descriptor)
+{
+    int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat info;
+
+    if (file < 0 && errno == ELOOP)
+        return say_error(EX_NOPERM, "%s is a link, which could lead anywhere; name its goal",
+                         path);
+    if (file < 0)
+        return say_failed("open", path);
+    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
+        *ret_descriptor = file;
+        return EX_OK;
+    }
+    close(file);
+    return say_error(EX_DATAERR, "%s is no ordinary file; name one", path);
+}
+
+int
+files_read_plain(int folder, const char *name, const char *path, size_t max,
+                 struct buffer *ret_bytes)
+{
+    int file;
+
+    buffer_init(ret_bytes, max);
+    int code = files_open_plain(folder, name, path, &file);
+    if (code != EX_OK)
+        return code;
+    code = read_descriptor(file, path, ret_bytes);
+    close(file);
+    return code;
+}
+
 bool
 files_write(int file, struct slice bytes)
 {

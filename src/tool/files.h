@@ -24,6 +24,15 @@ MUST_USE int files_read_or_stdin(const char *path, size_t max, struct buffer *re
 /* The same as files_read; a file that is not there is empty. */
 MUST_USE int files_read_if_any(const char *path, size_t max, struct buffer *ret_bytes);
 
+/* For what lies where somebody else can write: opens NAME below an open folder (or AT_FDCWD), an
+ * ordinary file and no link, which could lead to what only we may read, nor a FIFO, which nobody
+ * may ever fill. `path` is what it is called when that fails. */
+MUST_USE int files_open_plain(int folder, const char *name, const char *path, int *ret_descriptor);
+
+/* The same, and reads it like files_read. */
+MUST_USE int files_read_plain(int folder, const char *name, const char *path, size_t max,
+                              struct buffer *ret_bytes);
+
 /* Writes all of it to a descriptor. False, and errno says why. */
 MUST_USE bool files_write(int descriptor, struct slice bytes);
 

@@ -214,6 +214,19 @@ note_folder(struct outbox *outbox, const char *part)
     free(folder);
 }
 
+/* One that is there may be somebody else's, who had our writing done elsewhere by a link. */
+static int
+make_part(const char *folder)
+{
+    struct stat info;
+    int code = files_make_folder(folder, 0700);
+
+    if (code == EX_OK && lstat(folder, &info) == 0 && S_ISLNK(info.st_mode))
+        code = say_error(EX_CANTCREAT, "%s is a link, which could lead anywhere; name a folder",
+                         folder);
+    return code;
+}
+
 static int
 open_maildir(struct outbox *outbox)
 {
@@ -222,7 +235,7 @@ open_maildir(struct outbox *outbox)
 
     for (size_t i = 0; code == EX_OK && i < COUNT_OF(parts); i++) {
         char *folder = files_path(outbox->path, parts[i]);
-        code = files_make_folder(folder, 0700);
+        code = make_part(folder);
         free(folder);
     }
     note_folder(outbox, "new");

@@ -1,22 +1,63 @@
 /* SPDX-License-Identifier: ISC */
 #include "tool/say.h"
 
+#include "text/utf8.h"
 #include "tool/files.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
 
+enum { PIECE_MAX = 4096 };
+
+/* A piece of one line. What grows most is an octet that is none: three for one. */
+static bool
+put_piece(FILE *out, struct slice piece)
+{
+    struct buffer clean;
+
+    buffer_init(&clean, 3 * PIECE_MAX);
+    utf8_put_printable(&clean, piece);
+    struct slice text = buffer_slice(&clean);
+    bool is_out = fwrite(text.at, 1, text.len, out) == text.len;
+    buffer_finish(&clean);
+    return is_out;
+}
+
+bool
+say_text(FILE *out, struct slice text)
+{
+    bool is_out = true;
+
+    while (text.len > 0 && is_out) {
+        size_t end = slice_find_byte(text, '\n');
+        struct slice piece = utf8_first(slice_first(text, end), PIECE_MAX);
+        is_out = put_piece(out, piece);
+        text = slice_skip(text, piece.len);
+        if (piece.len == end && text.len > 0) {
+            is_out = is_out && fputc('\n', out) != EOF;
+            text = slice_skip(text, 1);
+        }
+    }
+    return is_out;
+}
+
 static void __attribute__((format(printf, 2, 0)))
 say(const char *prefix, const char *format, va_list arguments)
 {
+    char *sentence;
+
+    if (vasprintf(&sentence, format, arguments) < 0)
+        abort();
     fputs(prefix, stderr);
-    vfprintf(stderr, format, arguments);
+    (void)say_text(stderr, slice_of_string(sentence));
     fputc('\n', stderr);
+    free(sentence);
 }
 
 int
@@ -96,11 +137,13 @@ draw_bar(struct say_progress *progress, uint64_t done)
     memset(bar, '.', BAR_WIDTH);
     memset(bar, '#', filled < BAR_WIDTH ? filled : BAR_WIDTH);
     bar[BAR_WIDTH] = '\0';
+    fputc('\r', stderr);
+    (void)say_text(stderr, slice_of_string(progress->what));
     if (progress->whole)
-        fprintf(stderr, "\r%s [%s] %llu of %llu", progress->what, bar, (unsigned long long)done,
+        fprintf(stderr, " [%s] %llu of %llu", bar, (unsigned long long)done,
                 (unsigned long long)progress->whole);
     else
-        fprintf(stderr, "\r%s %llu", progress->what, (unsigned long long)done);
+        fprintf(stderr, " %llu", (unsigned long long)done);
     progress->is_open = true;
 }
 
@@ -137,7 +180,8 @@ say_ask(const char *question, struct buffer *ret_line)
 
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return false;
-    (void)fprintf(stderr, "%s: ", question);
+    (void)say_text(stderr, slice_of_string(question));
+    fputs(": ", stderr);
     if (!fgets(line, sizeof(line), stdin))
         return false;
     buffer_put(ret_line, slice_trim(slice_of_string(line)));

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* What the tool says to the person in front of it, on standard error, and asks. */
+/* What the tool says to the person in front of it, on standard error, and asks. Words of servers,
+ * senders and files may be in it: nothing but text and ends of lines reaches the terminal. */
 #ifndef TOOL_SAY_H
 #define TOOL_SAY_H
 
 #include "base/buffer.h"
 #include "base/time.h"
+
+#include <stdio.h>
 
 /* "facteur: SENTENCE", and returns `code`, for `return say_error(EX_USAGE, …)`. The sentence names
  * the place and the remedy. */
@@ -14,6 +17,9 @@ int say_error(int code, const char *format, ...) __attribute__((format(printf, 2
 void say_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A plain line. */
 void say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Lines on any stream, as they are otherwise. False when they cannot be written. */
+bool say_text(FILE *out, struct slice text);
 
 /* The exit code that fits an errno. */
 int say_code_of_errno(int error);

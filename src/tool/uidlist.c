@@ -6,6 +6,7 @@
 #include "note/tool_store.h"
 #include "tool/files.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@ static bool
 read_file(const char *maildir, const char *name, size_t max, struct buffer *ret_text)
 {
     char *path = files_path(maildir, name);
-    bool is_there = access(path, R_OK) == 0 && files_read(path, max, ret_text) == EX_OK;
+    bool is_there = access(path, R_OK) == 0 &&
+                    files_read_plain(AT_FDCWD, path, path, max, ret_text) == EX_OK;
 
     free(path);
     return is_there;

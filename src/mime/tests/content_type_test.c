@@ -361,6 +361,8 @@ file_names_cannot_leave_their_folder(void **state)
         {"..", "attachment"}, {"", "attachment"}, {"/", "attachment"}, {".bashrc", "bashrc"},
         {"-rf", "rf"}, {"a\nb\tc", "a_b_c"}, {"a:b*c?.txt", "a_b_c_.txt"}, {"x. ", "x"},
         {"\xC3\xA9t\xC3\xA9.txt", "\xC3\xA9t\xC3\xA9.txt"}, {"a\xFF", "a"},
+        {"a\xC2\x9B" "31m\xC2\x85.txt", "a_31m_.txt"}, {"\x7F\xC2\xA0", "_\xC2\xA0"},
+        {"\xE2\x80\xAE" "fdp.exe", "_fdp.exe"}, {"a\xE2\x81\xA6\xE2\x80\xA8" "b", "a__b"},
     };
     struct fixture *fixture = *state;
 

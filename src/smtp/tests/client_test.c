@@ -66,6 +66,33 @@ a_host_without_extensions_is_served_step_by_step(void **state)
                          "CLOSE quit 221 foo.com Service closing transmission channel\n");
 }
 
+/* Its words go into logs, notifications and lists that are read on terminals. */
+static void
+what_a_host_says_commands_no_terminal(void **state)
+{
+    struct smtp_client_message message = message_of("x\r\n");
+
+    set_message(*state, &message);
+    client_play_dialogue(*state,
+                         "S: 220 foo.com\n"
+                         "C: EHLO bar.com\n"
+                         "S: 250 foo.com\n"
+                         "C: MAIL FROM:<Smith@bar.com>\n"
+                         "S: 250 OK\n"
+                         "C: RCPT TO:<Jones@foo.com>\n"
+                         "S: 550 d\xC3\xA9j\xC3\xA0 \x1B[2J\x7F\xC2\x9B"
+                         "2J\xE2\x80\xAE\xE2\x80\xA8.\n"
+                         "C: RSET\n"
+                         "S: 250 OK\n"
+                         "C: QUIT\n"
+                         "S: 221 \xC3\xA9\x9B"
+                         "2J\n",
+                         "READY\n"
+                         "RESULT 0 permanent 550 d\xC3\xA9j\xC3\xA0 ?[2J?\?2J?\?.\n"
+                         "DONE\n"
+                         "CLOSE quit 221 ?\?\?2J\n");
+}
+
 /* A3, A14: one transmission for all; the unknown one is told apart. */
 static void
 pipelined_recipients_have_results_of_their_own(void **state)
@@ -449,6 +476,7 @@ main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, client_play_setup, client_play_teardown)
         TEST(a_host_without_extensions_is_served_step_by_step),
+        TEST(what_a_host_says_commands_no_terminal),
         TEST(pipelined_recipients_have_results_of_their_own),
         TEST(dots_are_stuffed_and_line_ends_mended),
         TEST(chunks_need_one_round_trip),

@@ -149,9 +149,9 @@ what_is_shown_commands_no_terminal(void **state)
     buffer_init(&shown, 200);
     utf8_put_printable(&shown, SLICE("a\x1B[2J\tb\r\n\x7F\xC2\x9B"
                                      "31m\xFF\xE2\x80\xAE"
-                                     "fdp.exe \xC3\xA9"));
+                                     "fdp.exe \xC3\xA9\xE2\x80\xA8.\xE2\x80\xA9."));
     assert_slice(buffer_slice(&shown), SLICE("a [2J b    31m\xEF\xBF\xBD\xEF\xBF\xBD"
-                                             "fdp.exe \xC3\xA9"));
+                                             "fdp.exe \xC3\xA9 . ."));
     buffer_finish(&shown);
 }
 

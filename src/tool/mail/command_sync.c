@@ -70,9 +70,13 @@ take_event(void *context, const struct sync_event *event)
         report_text(syncing->report, "why", slice_of_string(event->why ? event->why : ""));
     } else if (syncing->is_verbose && event->deed != SYNC_PASSED_OVER) {
         say_progress_end(&syncing->progress);
-        printf("%s, %s: ", syncing->account, event->folder);
+        printf("%s, ", syncing->account);
+        (void)say_text(stdout, slice_of_string(event->folder));
+        printf(": ");
         print_deed(event->deed);
-        printf(" %u %s\n", event->uid, event->file ? event->file : "");
+        printf(" %u ", event->uid);
+        (void)say_text(stdout, slice_of_string(event->file ? event->file : ""));
+        printf("\n");
     } else if (!command_has(syncing->call, "quiet")) {
         draw(syncing, event);
     }

@@ -129,8 +129,7 @@ desk_close(struct desk *desk)
 {
     struct slice trace = buffer_slice(&desk->trace);
 
-    if (trace.len > 0)
-        (void)fwrite(trace.at, 1, trace.len, stderr);
+    (void)say_text(stderr, trace);
     buffer_wipe(&desk->password);
     buffer_finish(&desk->trace);
     arena_finish(&desk->arena);

@@ -12,6 +12,7 @@
 
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -194,6 +195,51 @@ a_file_that_is_there_is_not_overwritten(void **state)
     read_letters(place, BOX_MBOX);
 }
 
+/* Makes a link or, without one to lead to, a FIFO: FOLDER/PART/NAME. */
+static void
+plant(const char *folder, const char *name, const char *leads_to)
+{
+    char *path = files_path(folder, name);
+
+    assert_int_equal(leads_to ? symlink(leads_to, path) : mkfifo(path, 0600), 0);
+    free(path);
+}
+
+/* Its owner may have planted what leads to the mail of others, or is never read to an end. */
+static void
+links_and_fifos_in_a_box_are_no_letters(void **state)
+{
+    const struct place *place = *state;
+    struct outbox *outbox;
+    struct box *box;
+
+    write_letters(place, OUTBOX_MAILDIR, 0, COUNT_OF(letters), true);
+    plant(place->path, "new/1.passwd", "/etc/passwd");
+    plant(place->path, "cur/2.zero", "/dev/zero");
+    plant(place->path, "cur/3.fifo", NULL);
+    plant(place->path, "cur/4.nowhere", "nowhere");
+    plant(place->path, "dovecot-uidlist", "/dev/zero");
+    plant(place->path, "dovecot-keywords", "cur/3.fifo");
+    read_letters(place, BOX_MAILDIR);
+    char *path = files_path(place->path, "new/1.passwd");
+    assert_int_equal(box_open(path, BOX_MBOX, &box), EX_NOPERM);
+    box_close(&box);
+    free(path);
+    path = files_path(place->path, "cur/3.fifo");
+    assert_int_equal(box_open(path, BOX_MBOX, &box), EX_DATAERR);
+    box_close(&box);
+    free(path);
+    path = files_path(place->folder, "another");
+    assert_int_equal(mkdir(path, 0700), 0);
+    plant(path, "new", "../box/new");
+    plant(path, "cur", "../box/cur");
+    assert_int_equal(box_open(path, BOX_MAILDIR, &box), EX_NOINPUT);
+    box_close(&box);
+    assert_int_equal(outbox_open(path, OUTBOX_MAILDIR, UID_VALIDITY, &outbox), EX_CANTCREAT);
+    outbox_close(&outbox);
+    free(path);
+}
+
 static void
 what_is_no_box_is_refused(void **state)
 {
@@ -220,6 +266,7 @@ main(void)
         ON_DISK(an_mbox_that_was_cut_off_early_is_begun_anew),
         ON_DISK(an_mbox_is_gone_on_with_from_where_its_state_says),
         ON_DISK(a_file_that_is_there_is_not_overwritten),
+        ON_DISK(links_and_fifos_in_a_box_are_no_letters),
         cmocka_unit_test(what_is_no_box_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
