@@ -53,6 +53,13 @@ struct role_start {
     void *fail_context;
 };
 
+/* This process's part of a limit that holds for all of its kind together: 1 at least. */
+static inline uint64_t
+role_share(const struct role_start *start, uint64_t whole)
+{
+    return whole > start->processes ? whole / start->processes : 1;
+}
+
 struct role_stats;
 /* Names are lower case with underscores, of static storage. */
 void role_stats_add(struct role_stats *stats, const char *name, uint64_t value);

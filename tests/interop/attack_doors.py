@@ -252,5 +252,33 @@ class Crowds(OfficeCase):
         self.assertTrue(wait_for(is_open))
 
 
+class Share(OfficeCase):
+    """Each process takes its part of connections_max: they all together take no more."""
+
+    most = 20
+    config = f"connections_max = {most}\ntrusted_networks = {{}}\nprocesses = 2\n"
+
+    @staticmethod
+    def is_open(client):
+        client.setblocking(False)
+        try:
+            return client.recv(4096) != b""
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            return False
+
+    def test_no_more_are_let_in_than_the_limit_says(self):
+        """SMTP refuses who comes then; POP3 and IMAP let those go who have been there longest without a login."""
+        for port in (25, 110, 143):
+            with self.subTest(port), contextlib.ExitStack() as stack:
+                clients = []
+                for number in range(3 * self.most):
+                    clients.append(stack.enter_context(socket.create_connection(
+                        ("127.0.0.1", self.office.base + port), CLIENT_S, (f"127.7.0.{number + 1}", 0))))
+                    self.assertTrue(clients[-1].recv(4096))
+                self.assertTrue(wait_for(lambda clients=clients: sum(map(self.is_open, clients)) == self.most))
+
+
 if __name__ == "__main__":
     main()

@@ -237,9 +237,9 @@ static const char *
 reason_to_refuse(struct access_role *role, const struct host_address *peer, bool is_trusted)
 {
     const struct config *config = role->config;
-    size_t connections_max = config->connections_max / role->start.processes;
 
-    if (role->sessions.count >= connections_max && !make_room(role))
+    if (role->sessions.count >= role_share(&role->start, config->connections_max) &&
+        !make_room(role))
         return "too many connections";
     if (is_trusted)
         return NULL;

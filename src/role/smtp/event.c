@@ -327,7 +327,7 @@ on_body_begin(struct smtp_session *session)
     struct smtp_role *role = session->role;
 
     sign_begin(session);
-    if (role->body_bytes > smtp_role_body_memory_max(role))
+    if (role->body_bytes > role_share(&role->start, role->config->body_memory_max))
         smtp_session_answer(
             session, &(struct smtp_verdict){
                          .code = 452,

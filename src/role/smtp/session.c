@@ -215,7 +215,7 @@ reason_to_refuse(struct smtp_role *role, const struct host_address *peer, bool i
 {
     const struct config *config = role->config;
 
-    if (role->sessions.count >= config->connections_max)
+    if (role->sessions.count >= role_share(&role->start, config->connections_max))
         return "too many connections";
     if (is_trusted)
         return NULL;

@@ -11,12 +11,6 @@ enum {
     SIDE_ANSWERING = 1,
 };
 
-uint64_t
-smtp_role_body_memory_max(const struct smtp_role *role)
-{
-    return role->config->body_memory_max / role->start.processes;
-}
-
 /* ---- channels -------------------------------------------------------------------------------- */
 
 /* Everybody who waits for that role hears "later": whether it did its work is not known. */
@@ -302,8 +296,8 @@ set_options(struct smtp_role *role)
 static void
 set_stress(struct smtp_role *role)
 {
-    bool is_stressed =
-        role->sessions.count > role->config->connections_max / STRESS_PARTS * (STRESS_PARTS - 1);
+    uint64_t share = role_share(&role->start, role->config->connections_max);
+    bool is_stressed = role->sessions.count * STRESS_PARTS > share * (STRESS_PARTS - 1);
     struct smtp_session *session;
 
     if (is_stressed == role->is_stressed)

@@ -105,11 +105,6 @@ enum { SMTP_SLOT_BITS = 24 };
 
 extern const struct smtp_verdict smtp_try_later;
 
-/* ---- smtp.c: the role ---- */
-
-/* This process's part of body_memory_max. */
-uint64_t smtp_role_body_memory_max(const struct smtp_role *role);
-
 /* ---- session.c: its life ---- */
 
 /* Takes the stream over; it may be refused at once. */
