@@ -14,11 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 from imap import Client, Facteur
-from machine import cpu_ns, pss_kib, rest
+from machine import cpu_ns, pss_kib, rest, tree
 
 REST_S = 12  # a process gives back what it does not need at rest
 
@@ -60,6 +61,36 @@ def select_often(server, count, exists):
             (memory[2] - memory[1]) / (count - 16))
 
 
+def peak_mib(server, role, forget=False):
+    """The most that the process of a role has had in memory since that was forgotten."""
+    for pid in tree(server.process.pid):
+        process = Path(f"/proc/{pid}")
+        if (process / "comm").read_text().strip() == role:
+            if forget:
+                (process / "clear_refs").write_text("5")
+            status = (process / "status").read_text()
+            return int(status[status.index("VmHWM:"):].split()[1]) / 1024
+    sys.exit(f"bench: there is no process {role}")
+
+
+def ask_beside(server, client, other, command):
+    """A long command while another session stores flags of a message elsewhere: ((time, CPU) of both, the other's waits in
+    ms, MiB of the store)."""
+    other.ask("APPEND INBOX {12+}\r\n", b"Subject: x\r\n")
+    other.ask("SELECT INBOX")
+    peak_mib(server, "store", forget=True)
+    found, waits = [], []
+    thread = threading.Thread(target=lambda: found.append(ask(server, client, command)))
+    thread.start()
+    while thread.is_alive():
+        begin = time.perf_counter()
+        other.ask(f"STORE 1 {'+-'[len(waits) % 2]}FLAGS.SILENT (\\Seen)")
+        waits.append((time.perf_counter() - begin) * 1e3)
+        time.sleep(0.005)
+    thread.join()
+    return found[0], sorted(waits), peak_mib(server, "store")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--facteur", required=True)
@@ -81,6 +112,11 @@ def main():
                 ("NOOP of another, who hears of it", ask(server, other, "NOOP", "Flagged")),
                 ("SEARCH UNSEEN", ask(server, one, "SEARCH RETURN (COUNT) UNSEEN", f"COUNT {options.messages}"))]
         print(f"| a mailbox of {options.messages:,} messages | time | CPU |\n|---|--:|--:|")
+        long = [(name, ask_beside(server, one, other, command)) for name, command in (
+            ("STORE 1:* of a flag, .SILENT", "STORE 1:* +FLAGS.SILENT (\\Answered)"),
+            ("MOVE 1:*", "MOVE 1:* copy"))]
+        rows += [(f"{name}; meanwhile another's STORE took {waits[len(waits) // 2]:.3g} ms, at most {waits[-1]:.3g} ms; the store "
+                  f"had {mib:.0f} MiB", costs) for name, (costs, waits, mib) in long]
         for name, (elapsed, cpu) in rows:
             print(f"| {name} | {elapsed:.3g} ms | {cpu:.3g} ms |")
         print(f"\nMemory: {kib_first / 1024:.1f} MiB for each process in which it is open (there are {os.cpu_count()}), "

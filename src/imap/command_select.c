@@ -385,6 +385,8 @@ static void
 on_closed(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     (void)blob;
+    if (note->kind == ACCESS_STORE_EXPUNGED_IN_PART)
+        return;
     imap_deselect(server);
     imap_end_result(server, note->as.done.result, "closed");
 }
@@ -423,7 +425,8 @@ static void
 on_expunged(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     (void)blob;
-    imap_end_result(server, note->as.done.result, "done");
+    if (note->kind != ACCESS_STORE_EXPUNGED_IN_PART)
+        imap_end_result(server, note->as.done.result, "done");
 }
 
 /* EXPUNGE, and UID EXPUNGE with a set (RFC 4315 §2.1). */

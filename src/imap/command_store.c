@@ -14,7 +14,31 @@ struct store_task {
     bool is_silent;
     uint64_t unchanged_since;
     struct imap_walk walk;
+    struct imap_own_changes own;
+    struct imap_set_builder modified; /* UIDs */
 };
+
+static void
+drop_store(struct imap_server *server)
+{
+    struct store_task *task = server->task;
+
+    buffer_finish(&task->own.modseqs);
+    imap_set_builder_finish(&task->own.raced);
+    imap_set_builder_finish(&task->modified);
+}
+
+static struct store_task *
+new_store(struct imap_server *server)
+{
+    struct store_task *task = imap_task(server, sizeof(*task));
+
+    buffer_init(&task->own.modseqs, SIZE_MAX / 2);
+    imap_set_builder_init(&task->own.raced);
+    imap_set_builder_init(&task->modified);
+    server->drop = drop_store;
+    return task;
+}
 
 /* store-modifier = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP */
 static bool
@@ -55,23 +79,22 @@ take_flags(struct imap_server *server, struct cursor *cursor, struct store_task 
 
 /* Which messages another session had changed: [MODIFIED 7,9] in numbers or UIDs. */
 static void
-put_modified(struct imap_server *server, const struct access_store_uid_range_list *modified)
+put_modified(struct imap_server *server)
 {
+    const struct store_task *task = server->task;
+    struct imap_set uids = imap_set_builder_set(&task->modified), places;
     struct imap_set_builder numbers;
+    struct imap_walk walk;
+    uint32_t place, number;
 
+    if (uids.count == 0 ||
+        !imap_view_places(&server->view, &uids, true, &server->arena, &places, NULL))
+        return;
     imap_set_builder_init(&numbers);
-    for (size_t i = 0; i < modified->count; i++) {
-        struct imap_range range = {modified->at[i].first, modified->at[i].last};
-        struct imap_set set = {&range, 1}, places;
-        uint32_t place, number;
-        struct imap_walk walk;
-        if (!imap_view_places(&server->view, &set, true, &server->arena, &places, NULL))
-            break;
-        imap_walk_init(&walk, &server->view, &places);
-        while (imap_walk_next(&walk, &place, &number)) {
-            uint32_t shown = server->is_uid ? server->view.mailbox->uids[place] : number;
-            imap_set_builder_add(&numbers, shown, shown);
-        }
+    imap_walk_init(&walk, &server->view, &places);
+    while (imap_walk_next(&walk, &place, &number)) {
+        uint32_t shown = server->is_uid ? server->view.mailbox->uids[place] : number;
+        imap_set_builder_add(&numbers, shown, shown);
     }
     struct imap_set set = imap_set_builder_set(&numbers);
     buffer_put_text(&server->text, "[MODIFIED ");
@@ -107,16 +130,37 @@ put_stored(struct imap_server *server)
     return true;
 }
 
-/* Others changed these too, and the client has not heard of it: it is shown what came of both. */
 static void
-keep_raced(struct imap_server *server, const struct access_store_uid_range_list *raced)
+add_uids(struct imap_set_builder *builder, const struct access_store_uid_range_list *ranges)
 {
-    struct imap_range *ranges = ARENA_ARRAY(&server->arena, struct imap_range, raced->count + 1);
+    for (size_t i = 0; i < ranges->count; i++)
+        imap_set_builder_add(builder, ranges->at[i].first, ranges->at[i].last);
+}
 
-    assert(ranges);
-    for (size_t i = 0; i < raced->count; i++)
-        ranges[i] = (struct imap_range){raced->at[i].first, raced->at[i].last};
-    server->raced = (struct imap_set){ranges, raced->count};
+/* What a part has changed; between two of them others may have changed something, too. */
+static void
+add_changed(struct buffer *modseqs, uint64_t first, uint64_t last)
+{
+    struct imap_modseqs range = {first, last}, *before;
+
+    if (first == 0)
+        return;
+    if (buffer_len(modseqs) > 0) {
+        before = (void *)(modseqs->at + modseqs->end - sizeof(*before));
+        if (before->last + 1 == first) {
+            before->last = last;
+            return;
+        }
+    }
+    buffer_put(modseqs, slice_of(&range, sizeof(range)));
+}
+
+static void
+on_stored_in_part(struct store_task *task, const struct access_store_flags_were_set_in_part *told)
+{
+    add_changed(&task->own.modseqs, told->modseq_first, told->modseq_last);
+    add_uids(&task->own.raced, &told->raced);
+    add_uids(&task->modified, &told->modified);
 }
 
 static void
@@ -126,24 +170,26 @@ on_stored(struct imap_server *server, const struct access_store_note *note, stru
     struct store_task *task = server->task;
 
     (void)blob;
-    if (told->result != ACCESS_STORE_RESULT_OK) {
+    if (note->kind == ACCESS_STORE_FLAGS_WERE_SET_IN_PART) {
+        on_stored_in_part(task, &note->as.flags_were_set_in_part);
+        return;
+    }
+    if (told->result != ACCESS_STORE_RESULT_OK) { /* it hears of what was changed before that */
         imap_end_result(server, told->result, "");
         return;
     }
     server->on_note = NULL;
-    if (told->modseq_first > 0) {
-        server->silent_first = told->modseq_first;
-        server->silent_last = told->modseq_last;
-        keep_raced(server, &told->raced);
-    }
-    if (told->modified.count > 0)
-        put_modified(server, &told->modified);
+    add_changed(&task->own.modseqs, told->modseq_first, told->modseq_last);
+    add_uids(&task->own.raced, &told->raced);
+    add_uids(&task->modified, &told->modified);
+    server->own_changes = &task->own;
+    put_modified(server);
     if (task->is_silent) {
         imap_end(server, IMAP_OK, "done");
         return;
     }
     imap_put_known_flags(server, false);
-    server->is_shown = true;
+    task->own.is_shown = true;
     imap_walk_init(&task->walk, &server->view, &task->places);
     server->more = put_stored;
 }
@@ -163,7 +209,7 @@ keyword_list(struct imap_server *server, const struct imap_flags *flags)
 void
 imap_command_store(struct imap_server *server, struct cursor *cursor)
 {
-    struct store_task *task = imap_task(server, sizeof(*task));
+    struct store_task *task = new_store(server);
     bool is_outside = false, is_all;
 
     if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &task->places, &is_outside) ||
@@ -202,63 +248,131 @@ imap_command_store(struct imap_server *server, struct cursor *cursor)
 struct copy_task {
     bool is_move;
     struct slice to;
+    uint32_t uid_validity;
+    struct imap_set_builder sources, copies; /* UIDs, in the same order */
+    struct imap_growth growth; /* of the other mailbox by parts of a MOVE, not yet noted */
 };
 
-/* resp-code-copy = "COPYUID" SP nz-number SP uid-set SP uid-set (RFC 4315) */
 static void
-put_copyuid(struct buffer *out, const struct access_store_copied *told)
+drop_copy(struct imap_server *server)
+{
+    struct copy_task *task = server->task;
+
+    imap_set_builder_finish(&task->sources);
+    imap_set_builder_finish(&task->copies);
+}
+
+static uint32_t
+count_sources(const struct access_store_copied *told)
 {
     uint32_t count = 0;
 
-    imap_put_number(out, "[COPYUID ", told->uid_validity, " ");
-    for (size_t i = 0; i < told->sources.count; i++) {
-        struct imap_range range = {told->sources.at[i].first, told->sources.at[i].last};
-        struct imap_set set = {&range, 1};
-        if (i > 0)
-            buffer_put_byte(out, ',');
-        imap_set_put(out, &set);
-        count += range.last - range.first + 1;
-    }
-    struct imap_range range = {told->uid_first, told->uid_first + count - 1};
-    struct imap_set set = {&range, 1};
+    for (size_t i = 0; i < told->sources.count; i++)
+        count += told->sources.at[i].last - told->sources.at[i].first + 1;
+    return count;
+}
+
+/* resp-code-copy = "COPYUID" SP nz-number SP uid-set SP uid-set (RFC 4315) */
+static void
+put_copyuid(struct imap_server *server, struct buffer *out)
+{
+    const struct copy_task *task = server->task;
+    struct imap_set sources = imap_set_builder_set(&task->sources);
+    struct imap_set copies = imap_set_builder_set(&task->copies);
+
+    imap_put_number(out, "[COPYUID ", task->uid_validity, " ");
+    imap_set_put(out, &sources);
     buffer_put_byte(out, ' ');
-    imap_set_put(out, &set);
+    imap_set_put(out, &copies);
     buffer_put_text(out, "] ");
+}
+
+static void
+note_growth(struct imap_server *server)
+{
+    struct copy_task *task = server->task;
+
+    if (task->growth.count > 0)
+        imap_notify_own_messages(server, task->to, &task->growth);
+    task->growth.count = 0;
+}
+
+/* Parts between which nobody else has changed the mailbox are one growth of it. */
+static void
+add_growth(struct imap_server *server, const struct access_store_copied *told)
+{
+    struct copy_task *task = server->task;
+    struct imap_growth *growth = &task->growth;
+    uint32_t count = count_sources(told);
+
+    if (growth->count > 0 && growth->modseq != told->modseq_before)
+        note_growth(server);
+    if (growth->count == 0)
+        growth->modseq_before = told->modseq_before;
+    growth->uid_validity = told->uid_validity;
+    growth->uid_last = told->uid_first + count - 1;
+    growth->count += count;
+    growth->modseq = told->modseq;
+}
+
+/* All of a COPY or MOVE, or a part of a MOVE. */
+static void
+add_copied(struct imap_server *server, const struct access_store_copied *told)
+{
+    struct copy_task *task = server->task;
+    uint32_t count = count_sources(told);
+
+    if (count == 0)
+        return;
+    task->uid_validity = told->uid_validity;
+    for (size_t i = 0; i < told->sources.count; i++)
+        imap_set_builder_add(&task->sources, told->sources.at[i].first, told->sources.at[i].last);
+    imap_set_builder_add(&task->copies, told->uid_first, told->uid_first + count - 1);
+    if (told->sources.count < ACCESS_STORE_COPIED_SOURCES_MAX)
+        add_growth(server, told);
+}
+
+/* Once, also when a MOVE failed behind its first parts. */
+static void
+tell_copied(struct imap_server *server)
+{
+    const struct copy_task *task = server->task;
+    size_t count = imap_set_builder_set(&task->sources).count;
+
+    note_growth(server);
+    if (count == 0 || count >= ACCESS_STORE_COPIED_SOURCES_MAX)
+        return; /* nothing, or more than can be named */
+    if (task->is_move) { /* before the messages go (RFC 6851 §4.3) */
+        buffer_put_text(&server->output, "* OK ");
+        put_copyuid(server, &server->output);
+        buffer_put_text(&server->output, "moved\r\n");
+    } else {
+        put_copyuid(server, &server->text);
+    }
 }
 
 static void
 on_copied(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
     const struct access_store_copied *told = &note->as.copied;
-    struct copy_task *task = server->task;
-    bool has_code =
-        told->sources.count > 0 && told->sources.count < ACCESS_STORE_COPIED_SOURCES_MAX;
 
     (void)blob;
-    if (told->result == ACCESS_STORE_RESULT_NOT_FOUND) {
+    if (note->kind == ACCESS_STORE_MOVED_IN_PART) {
+        const struct access_store_moved_in_part *part = &note->as.moved_in_part;
+        add_copied(server, &(struct access_store_copied){.uid_validity = part->uid_validity,
+                                                         .uid_first = part->uid_first,
+                                                         .modseq_before = part->modseq_before,
+                                                         .modseq = part->modseq,
+                                                         .sources = part->sources});
+        return;
+    }
+    if (told->result == ACCESS_STORE_RESULT_OK)
+        add_copied(server, told);
+    tell_copied(server);
+    if (told->result == ACCESS_STORE_RESULT_NOT_FOUND)
         imap_end(server, IMAP_NO, "[TRYCREATE] there is no such mailbox");
-        return;
-    }
-    if (told->result != ACCESS_STORE_RESULT_OK) {
-        imap_end_result(server, told->result, "");
-        return;
-    }
-    uint32_t count = 0;
-    for (size_t i = 0; i < told->sources.count; i++)
-        count += told->sources.at[i].last - told->sources.at[i].first + 1;
-    if (has_code)
-        imap_notify_own_messages(server, task->to,
-                                 &(struct imap_growth){told->uid_validity,
-                                                       told->uid_first + count - 1, count,
-                                                       told->modseq_before, told->modseq});
-    if (has_code && task->is_move) { /* before the messages go (RFC 6851 §4.3) */
-        buffer_put_text(&server->output, "* OK ");
-        put_copyuid(&server->output, told);
-        buffer_put_text(&server->output, "moved\r\n");
-    } else if (has_code) {
-        put_copyuid(&server->text, told);
-    }
-    imap_end(server, IMAP_OK, "done");
+    else
+        imap_end_result(server, told->result, "done");
 }
 
 static void
@@ -270,6 +384,9 @@ copy(struct imap_server *server, struct cursor *cursor, bool is_move)
     bool is_outside = false, is_all;
 
     task->is_move = is_move;
+    imap_set_builder_init(&task->sources);
+    imap_set_builder_init(&task->copies);
+    server->drop = drop_copy;
     if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &places, &is_outside) ||
         !imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !imap_take_end(cursor) || is_outside) {

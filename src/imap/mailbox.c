@@ -247,10 +247,15 @@ static void
 bury_all(struct imap_mailbox *mailbox, const struct access_store_uid_range_list *ranges)
 {
     size_t before = mailbox->tomb_count;
+    bool are_in_order = true;
 
     for (size_t i = 0; i < ranges->count; i++)
         bury(mailbox, &ranges->at[i]);
-    if (mailbox->tomb_count > before && before > 0)
+    /* Those of a long EXPUNGE, part after part, are. */
+    for (size_t i = before; i < mailbox->tomb_count; i++)
+        are_in_order = are_in_order && (i == 0 || compare_tombs(&mailbox->tombs[i - 1],
+                                                               &mailbox->tombs[i]) < 0);
+    if (!are_in_order)
         qsort(mailbox->tombs, mailbox->tomb_count, sizeof(*mailbox->tombs), compare_tombs);
 }
 

@@ -160,9 +160,7 @@ forget_command(struct imap_server *server)
     server->more = NULL;
     server->on_note = NULL;
     server->task = NULL;
-    server->silent_first = server->silent_last = 0;
-    server->raced.count = 0;
-    server->is_shown = false;
+    server->own_changes = NULL;
     if (server->view.mailbox)
         imap_mailbox_compact(server->view.mailbox);
     arena_wipe(&server->arena);

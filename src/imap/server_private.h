@@ -45,6 +45,17 @@ struct imap_row {
     struct access_store_message message; /* record: also a long one */
 };
 
+/* Flags that the client changed itself, and which it need not hear of. */
+struct imap_own_changes {
+    struct buffer modseqs;         /* struct imap_modseqs, rising: what it changed has these */
+    struct imap_set_builder raced; /* but of these UIDs there were changes that it never heard of */
+    bool is_shown;                 /* it has been told what they are now */
+};
+
+struct imap_modseqs {
+    uint64_t first, last;
+};
+
 enum { IMAP_BATCH_MAX = 256 };
 
 /* Walks over messages and has the store tell of them, a batch at a time (scan.c). */
@@ -144,9 +155,7 @@ struct imap_server {
     bool is_growth_aside; /* EXISTS was told with the answer to what asked for other things */
     uint32_t sync_place;  /* how far the changed flags have been told */
     uint64_t sync_modseq;
-    uint64_t silent_first, silent_last; /* modseqs of changes that the client made itself */
-    struct imap_set raced;              /* but others changed these UIDs too; in the arena */
-    bool is_shown;                      /* and that it has been shown */
+    const struct imap_own_changes *own_changes; /* of the command that is being done; or NULL */
     /* While another is searched, the selected one lies here. */
     struct imap_view lent_view;
     uint32_t lent_mailbox;

@@ -57,16 +57,37 @@ has_new_tombs(const struct imap_view *view)
     return view->serial != view->mailbox->serial;
 }
 
+/* Whether the client made the last change of this message itself. */
+static bool
+is_own_change(const struct imap_server *server, uint64_t modseq, uint32_t uid)
+{
+    if (!server->own_changes)
+        return false;
+    struct slice bytes = buffer_slice(&server->own_changes->modseqs);
+    const struct imap_modseqs *ranges = (const void *)bytes.at;
+    struct imap_set raced = imap_set_builder_set(&server->own_changes->raced);
+    size_t low = 0, count = bytes.len / sizeof(*ranges), high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ranges[middle].last < modseq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && ranges[low].first <= modseq && !imap_set_has(&raced, uid);
+}
+
 static void
 put_change(struct imap_server *server, uint32_t place, uint32_t number)
 {
     const struct imap_mailbox *mailbox = server->view.mailbox;
     struct buffer *out = &server->output;
     uint64_t modseq = mailbox->modseqs[place];
-    bool is_silent = modseq >= server->silent_first && modseq <= server->silent_last &&
-                     !imap_set_has(&server->raced, mailbox->uids[place]);
+    bool is_silent = is_own_change(server, modseq, mailbox->uids[place]);
 
-    if (is_silent && (server->is_shown || !(server->enabled & IMAP_ENABLED_CONDSTORE)))
+    if (is_silent &&
+        (server->own_changes->is_shown || !(server->enabled & IMAP_ENABLED_CONDSTORE)))
         return;
     imap_put_fetch(server, place, number, server->is_uid || server->enabled & IMAP_ENABLED_QRESYNC);
     if (server->enabled & IMAP_ENABLED_CONDSTORE)

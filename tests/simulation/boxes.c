@@ -31,6 +31,12 @@ boxes_close(struct boxes **boxes)
     *boxes = NULL;
 }
 
+void
+boxes_allow_parts(struct boxes *boxes)
+{
+    boxes->are_parts = true;
+}
+
 bool
 boxes_has_failed(const struct boxes *boxes)
 {

@@ -4,7 +4,7 @@
  * message what may be: of each flag, whether it can be set and whether it can be clear; of the
  * message, whether it can be gone. What is asked for widens that when it is sent; what is answered
  * narrows it; what was never answered (the connection ended, the server said NO) may have been
- * done, whole, or not at all.
+ * done, whole, or not at all (STORE and EXPUNGE also of some of their messages).
  *
  * Between the rounds of a run nobody asks for anything. Then boxes_settle compares with what is
  * really there, and from then on the model knows it exactly. */
@@ -36,6 +36,8 @@ struct boxes_op; /* a command on its way */
 /* The mailboxes are empty. */
 struct boxes *boxes_open(void);
 void boxes_close(struct boxes **boxes);
+/* Long commands are done in parts: what was never answered may have been done so far as a part. */
+void boxes_allow_parts(struct boxes *boxes);
 
 /* True when something impossible was seen; the first such thing in words. */
 bool boxes_has_failed(const struct boxes *boxes);

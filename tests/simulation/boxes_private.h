@@ -69,6 +69,7 @@ struct boxes {
     struct box boxes[BOXES];
     struct boxes_op *ops;
     unsigned letters;
+    bool are_parts; /* MOVE is done in parts, each whole or not at all */
     unsigned renamed, renamed_to; /* the last mailbox for which RENAME was sent; its name */
     uint64_t done, late;
     char reason[400];

@@ -3,6 +3,7 @@
 #include "boxes_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const struct boxes_row *
 row_of(const struct boxes_truth *truth, uint32_t uid)
@@ -58,7 +59,7 @@ can_be(const struct box_message *message, const struct boxes_row *row,
 }
 
 /* All that a command asked for, or none of it: does it stand in the mailbox from `at` on? Of what
- * was to be copied some may have been gone. */
+ * was to be copied some may have been gone; and of a MOVE in parts the first may be all. */
 static bool
 walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, size_t at,
      bool may_guess, struct box_message *ret_found[])
@@ -75,6 +76,9 @@ walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, 
             ret_found[i] = message;
             at++;
             found++;
+        } else if (op->targets[i].is_sure && op->is_move && boxes->are_parts && found > 0) {
+            memset(&ret_found[i], 0, (op->count - i) * sizeof(struct box_message *));
+            return true;
         } else if (op->targets[i].is_sure) {
             return false;
         }
@@ -183,7 +187,9 @@ check_moves(struct boxes *boxes, const struct boxes_truth truth[BOXES])
         if (!op->is_move || !op->is_late || is_ambiguous(boxes, op))
             continue;
         for (size_t i = 0; i < op->count; i++)
-            if (op->targets[i].is_sure && row_of(&truth[op->box], op->targets[i].uid))
+            if (op->targets[i].is_sure && row_of(&truth[op->box], op->targets[i].uid) &&
+                (!boxes->are_parts ||
+                 boxes_get(boxes, op->box, op->targets[i].uid)->was_moved))
                 boxes_fail(boxes, "%s: %u was moved, and is still there", boxes_names[op->box],
                            op->targets[i].uid);
     }

@@ -24,6 +24,8 @@ enum {
     LETTERS_MAX = 8,
     VISITS_MAX = 3,
     MIXED_EVERY = 3, /* seeds */
+    PARTS_EVERY = 4, /* the same */
+    PART_MAX = 3,    /* messages */
     FAULTS_MAX = 6,  /* in a round */
     FAULT_GAP_MS_MAX = 500,
     LOOK_EVERY_MS = 500,
@@ -185,20 +187,33 @@ live(struct run *run)
 
 /* ---- one seed -------------------------------------------------------------------------------- */
 
-static struct town *
-build_town(struct sim *sim)
+/* In every fourth seed long commands are those of more than a few messages. */
+static unsigned
+part_of(uint64_t seed)
 {
-    struct buffer accounts, secrets;
+    return seed % PARTS_EVERY == 0 ? 1 + (unsigned)(seed / PARTS_EVERY % PART_MAX) : 0;
+}
+
+static struct town *
+build_town(struct sim *sim, unsigned part)
+{
+    struct buffer accounts, secrets, config;
     struct town_options options = {
         .machine = sim_machine(sim),
         .ipv4 = {127, 0, 0, 1},
         .access_processes = ACCESS_PROCESSES,
-        .config = SLICE("hostname = mail.example.test\npostmaster = user0@example.test\n"
-                        "store_view_interval = 200ms\n"),
     };
 
     buffer_init(&accounts, 64 * 1024);
     buffer_init(&secrets, 64 * 1024);
+    buffer_init(&config, 1024);
+    buffer_put_text(&config, "hostname = mail.example.test\npostmaster = user0@example.test\n"
+                             "store_view_interval = 200ms\n");
+    if (part > 0) {
+        buffer_put_text(&config, "store_part_messages = ");
+        buffer_put_decimal(&config, part);
+        buffer_put_text(&config, "\n");
+    }
     buffer_put(&accounts, SLICE("domain example.test\n"));
     for (unsigned i = 0; i < 2; i++) {
         buffer_put(&accounts, SLICE("account "));
@@ -208,11 +223,13 @@ build_town(struct sim *sim)
         buffer_put(&accounts, SLICE("\n"));
         visit_put_secret(&secrets, i);
     }
+    options.config = buffer_slice(&config);
     options.accounts = buffer_slice(&accounts);
     options.secrets = buffer_slice(&secrets);
     struct town *town = town_open(sim, &options);
     buffer_finish(&accounts);
     buffer_finish(&secrets);
+    buffer_finish(&config);
     return town;
 }
 
@@ -250,7 +267,9 @@ open_run(struct run *run, uint64_t seed, bool is_verbose)
     seeds_make_folder(run->real_path);
     seeds_open_world(&run->sim, seed, is_verbose, run->real_path);
     run->boxes = boxes_open();
-    run->town = build_town(run->sim);
+    if (part_of(seed) > 0)
+        boxes_allow_parts(run->boxes);
+    run->town = build_town(run->sim, part_of(seed));
     open_course(run, is_verbose);
     run->inspector = inspector_open(run->sim, run->boxes, &server);
     run->member_count = (unsigned)sim_random(run->sim, MEMBERS_MAX) + 1;

@@ -328,29 +328,95 @@ on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
     done(lobby, ACCESS_STORE_RESULT_OK);
 }
 
+/* What a part of STORE has done so far. */
+struct lobby_part {
+    size_t count;
+    uint64_t first;
+    struct access_store_uid_range modified[LOBBY_MESSAGES_MAX];
+    size_t modified_count;
+};
+
+static void
+end_part(struct lobby *lobby, struct lobby_box *box, struct lobby_part *part)
+{
+    const struct access_store_flags_were_set_in_part told = {
+        .modseq_first = part->first <= lobby->modseq ? part->first : 0,
+        .modseq_last = lobby->modseq,
+        .modified = {part->modified, part->modified_count}};
+
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_FLAGS_WERE_SET_IN_PART,
+                                           .as.flags_were_set_in_part = told});
+    if (lobby->is_raced) {
+        lobby->is_raced = false;
+        box->messages[0]->flags |= 16;
+        box->messages[0]->modseq = ++lobby->modseq;
+        tell_changed(lobby, box, box->messages[0]);
+    }
+    *part = (struct lobby_part){.first = lobby->modseq + 1};
+}
+
+static void
+set_flags(struct lobby *lobby, const struct access_store_flags_set *ask, uint64_t bits,
+          struct lobby_message *message)
+{
+    bool is_removal = ask->mode == ACCESS_STORE_MODE_REMOVE;
+    bool is_kept = ask->mode == ACCESS_STORE_MODE_ADD;
+
+    message->flags = is_removal ? message->flags & (uint8_t)~ask->flags
+                                : (uint8_t)((is_kept ? message->flags : 0) | ask->flags);
+    message->keywords =
+        is_removal ? message->keywords & ~bits : (is_kept ? message->keywords : 0) | bits;
+    message->modseq = ++lobby->modseq;
+}
+
 static void
 on_flags(struct lobby *lobby, const struct access_store_flags_set *ask)
 {
     struct lobby_box *box = box_of(lobby, ask->mailbox);
-    uint64_t bits = keyword_bits(lobby, &ask->keywords), first = lobby->modseq + 1;
+    const struct access_store_flags_set kept = *ask;
+    uint64_t bits = keyword_bits(lobby, &ask->keywords);
+    struct lobby_part part = {.first = lobby->modseq + 1};
+    enum access_store_result result = ACCESS_STORE_RESULT_OK;
 
     tell_keywords(lobby, box);
     for (size_t i = 0; i < box->count; i++) {
         struct lobby_message *message = box->messages[i];
-        if (!is_in(&ask->ranges, message->uid))
+        if (!is_in(&kept.ranges, message->uid))
             continue;
-        bool is_removal = ask->mode == ACCESS_STORE_MODE_REMOVE;
-        bool is_kept = ask->mode == ACCESS_STORE_MODE_ADD;
-        message->flags = is_removal ? message->flags & (uint8_t)~ask->flags
-                                    : (uint8_t)((is_kept ? message->flags : 0) | ask->flags);
-        message->keywords =
-            is_removal ? message->keywords & ~bits : (is_kept ? message->keywords : 0) | bits;
-        message->modseq = ++lobby->modseq;
+        if (part.count++ == LOBBY_PART) {
+            end_part(lobby, box, &part);
+            part.count = 1;
+            result = lobby->is_cut ? ACCESS_STORE_RESULT_TEMPORARY : result;
+        }
+        if (result != ACCESS_STORE_RESULT_OK)
+            break;
+        if (message->modseq > kept.unchanged_since) {
+            part.modified[part.modified_count++] =
+                (struct access_store_uid_range){message->uid, message->uid};
+            continue;
+        }
+        set_flags(lobby, &kept, bits, message);
         tell_changed(lobby, box, message);
     }
+    const struct access_store_flags_were_set told = {
+        .result = result,
+        .modseq_first = part.first <= lobby->modseq ? part.first : 0,
+        .modseq_last = lobby->modseq,
+        .modified = {part.modified, part.modified_count}};
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_FLAGS_WERE_SET,
+                                           .as.flags_were_set = told});
+}
+
+static void
+tell_moved(struct lobby *lobby, const struct access_store_copied *answer)
+{
     give(lobby, (struct access_store_note){
-                    .kind = ACCESS_STORE_FLAGS_WERE_SET,
-                    .as.flags_were_set = {.modseq_first = first, .modseq_last = lobby->modseq}});
+                    .kind = ACCESS_STORE_MOVED_IN_PART,
+                    .as.moved_in_part = {.uid_validity = answer->uid_validity,
+                                         .uid_first = answer->uid_first,
+                                         .modseq_before = answer->modseq_before,
+                                         .modseq = lobby->modseq,
+                                         .sources = answer->sources}});
 }
 
 static void
@@ -360,22 +426,30 @@ on_copy(struct lobby *lobby, const struct access_store_copy *ask)
     struct access_store_uid_range sources[LOBBY_MESSAGES_MAX];
     struct access_store_copied answer = {
         .uid_validity = 11, .modseq_before = lobby->modseq, .sources = {sources, 0}};
-    bool is_move = ask->is_move;
+    const struct access_store_copy kept = *ask;
     size_t count = box->count;
 
     answer.result = target ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND;
     for (size_t i = 0, at = 0; target && i < count; i++) {
         struct lobby_message *message = box->messages[at];
-        if (!is_in(&ask->ranges, message->uid)) {
+        if (!is_in(&kept.ranges, message->uid)) {
             at++;
             continue;
         }
+        if (kept.is_move && answer.sources.count == LOBBY_PART) {
+            tell_moved(lobby, &answer);
+            answer.sources.count = answer.uid_first = 0;
+            answer.modseq_before = lobby->modseq;
+            answer.result = lobby->is_cut ? ACCESS_STORE_RESULT_QUOTA : ACCESS_STORE_RESULT_OK;
+        }
+        if (answer.result != ACCESS_STORE_RESULT_OK)
+            break;
         uint32_t uid = put_message(lobby, target, slice_of(message->text, message->len),
                                    message->flags, message->keywords);
         answer.uid_first = answer.uid_first ? answer.uid_first : uid;
         sources[answer.sources.count++] =
             (struct access_store_uid_range){message->uid, message->uid};
-        if (is_move)
+        if (kept.is_move)
             remove_message(lobby, box, at);
         else
             at++;
@@ -388,12 +462,21 @@ static void
 on_expunge(struct lobby *lobby, const struct access_store_expunge *ask)
 {
     struct lobby_box *box = box_of(lobby, ask->mailbox);
+    const struct access_store_expunge kept = *ask;
+    size_t gone = 0;
 
     for (size_t i = 0; i < box->count;) {
-        if (is_in(&ask->ranges, box->messages[i]->uid) && box->messages[i]->flags & 8)
-            remove_message(lobby, box, i);
-        else
+        if (!is_in(&kept.ranges, box->messages[i]->uid) || !(box->messages[i]->flags & 8)) {
             i++;
+            continue;
+        }
+        if (gone > 0 && gone % LOBBY_PART == 0)
+            give(lobby, (struct access_store_note){.kind = ACCESS_STORE_EXPUNGED_IN_PART});
+        if (gone++ == LOBBY_PART && lobby->is_cut) {
+            done(lobby, ACCESS_STORE_RESULT_TEMPORARY);
+            return;
+        }
+        remove_message(lobby, box, i);
     }
     done(lobby, ACCESS_STORE_RESULT_OK);
 }

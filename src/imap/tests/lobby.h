@@ -8,6 +8,9 @@
 
 enum { LOBBY_MESSAGES_MAX = 64, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
 
+/* Messages that STORE, MOVE and EXPUNGE do in one part. */
+enum { LOBBY_PART = 2 };
+
 struct lobby_message {
     uint32_t uid;
     uint8_t flags;
@@ -36,6 +39,8 @@ struct lobby {
     bool is_closed, is_unlimited; /* is_unlimited: the account has no quota */
     bool is_apart; /* octets never come with rows */
     bool is_late;  /* a message has gone when it is read */
+    bool is_raced; /* behind the first part of STORE somebody gives the first message \Draft */
+    bool is_cut;   /* behind the first part of STORE, MOVE and EXPUNGE the store can do no more */
     /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
      * that indexed_uid is the only one. */
     uint32_t indexed_below, indexed_uid;

@@ -174,7 +174,7 @@ static void
 messages_are_copied_moved_and_appended(void **state)
 {
     (void)state;
-    ASK(SELECT, "a COPY 1:2 Other\r\n", "a OK [COPYUID 11 1,2 1:2]");
+    ASK(SELECT, "a COPY 1:2 Other\r\n", "a OK [COPYUID 11 1:2 1:2]");
     ASK(SELECT, "a COPY 1 None\r\n", "a NO [TRYCREATE]");
     ASK(SELECT, "a MOVE 1 Other\r\n", "* OK [COPYUID 11 1 1]", "* 1 EXPUNGE", "a OK");
     ASK(SELECT, "a APPEND INBOX (\\Seen) {5}\r\na: b\n\r\n", "+ go ahead", "* 3 EXISTS",
@@ -182,6 +182,90 @@ messages_are_copied_moved_and_appended(void **state)
     ASK(SELECT, "a APPEND INBOX {5+}\r\na: b\n {5+}\r\nc: d\n\r\n", "a OK [APPENDUID 10 3:4]");
     ASK(SELECT, "a APPEND INBOX {9000}\r\n", "a NO [TOOBIG]", "!go ahead");
     ASK(SELECT, "a REPLACE 1 INBOX {5+}\r\na: b\n\r\n", "[APPENDUID 10 3]", "* 1 EXPUNGE", "a OK");
+}
+
+/* Five messages: parts of two, two and one. */
+static void
+begin_long(struct lobby *lobby, const char *commands)
+{
+    lobby_init(lobby);
+    for (size_t i = 0; i < 5; i++)
+        lobby_deliver(lobby, 0, letter);
+    (void)lobby_ask(lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
+    (void)lobby_ask(lobby, commands, SIZE_MAX);
+}
+
+static void
+a_store_in_parts_has_one_answer(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin_long(&lobby, SELECT);
+    expect_in(lobby_ask(&lobby, "a STORE 1:* +FLAGS.SILENT \\Seen\r\n", SIZE_MAX), "FETCH", false);
+    expect_in(buffer_slice(&lobby.said), "a OK done", true);
+    expect_in(lobby_ask(&lobby, "b STORE 1:* +FLAGS \\Flagged\r\n", SIZE_MAX),
+              "* 5 FETCH (FLAGS (\\Flagged \\Seen))\r\nb OK done", true);
+    /* The last STORE gave the modseqs 12 to 16. */
+    (void)lobby_ask(&lobby, "c STORE 1,3 +FLAGS \\Answered\r\n", SIZE_MAX);
+    expect_in(lobby_ask(&lobby, "d STORE 1:* (UNCHANGEDSINCE 16) +FLAGS \\Draft\r\n", SIZE_MAX),
+              "d OK [MODIFIED 1,3] done", true);
+    lobby_finish(&lobby);
+}
+
+static void
+changes_between_the_parts_of_a_store_are_told(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin_long(&lobby, SELECT);
+    lobby.is_raced = true;
+    struct slice said = lobby_ask(&lobby, "a STORE 1:* +FLAGS.SILENT \\Seen\r\n", SIZE_MAX);
+    expect_in(said, "* 1 FETCH (FLAGS (\\Seen \\Draft))\r\na OK", true);
+    expect_in(said, "* 2 FETCH", false);
+    expect_in(said, "* 5 FETCH", false);
+    lobby_finish(&lobby);
+}
+
+static void
+what_a_long_command_has_done_when_it_fails_is_told(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin_long(&lobby, SELECT);
+    lobby.is_cut = true;
+    struct slice said = lobby_ask(&lobby, "a STORE 1:* +FLAGS.SILENT \\Deleted\r\n", SIZE_MAX);
+    expect_in(said, "* 2 FETCH (FLAGS (\\Deleted))\r\na NO [UNAVAILABLE]", true);
+    expect_in(said, "* 3 FETCH", false);
+    said = lobby_ask(&lobby, "b MOVE 1:* Other\r\n", SIZE_MAX);
+    expect_in(said, "* OK [COPYUID 11 1:2 1:2] moved\r\n", true);
+    expect_in(said, "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nb NO [OVERQUOTA]", true);
+    lobby.is_cut = false;
+    said = lobby_ask(&lobby, "c MOVE 1:* Other\r\n", SIZE_MAX);
+    expect_in(said, "* OK [COPYUID 11 3:5 3:5] moved\r\n* 1 EXPUNGE\r\n", true);
+    lobby_finish(&lobby);
+}
+
+static void
+an_expunge_in_parts_has_one_answer(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin_long(&lobby, SELECT "3 STORE 1:* +FLAGS.SILENT \\Deleted\r\n");
+    lobby.is_cut = true;
+    expect_in(lobby_ask(&lobby, "a EXPUNGE\r\n", SIZE_MAX),
+              "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\na NO", true);
+    lobby.is_cut = false;
+    expect_in(lobby_ask(&lobby, "b EXPUNGE\r\n", SIZE_MAX),
+              "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nb OK", true);
+    lobby_finish(&lobby);
+    begin_long(&lobby, SELECT "3 STORE 1:* +FLAGS.SILENT \\Deleted\r\n");
+    expect_in(lobby_ask(&lobby, "a CLOSE\r\n", SIZE_MAX), "a OK closed", true);
+    expect_in(lobby_ask(&lobby, "b SELECT INBOX\r\n", SIZE_MAX), "* 0 EXISTS", true);
+    lobby_finish(&lobby);
 }
 
 static void
@@ -595,6 +679,10 @@ main(void)
         cmocka_unit_test(sections_are_cut_out),
         cmocka_unit_test(flags_are_stored),
         cmocka_unit_test(messages_are_copied_moved_and_appended),
+        cmocka_unit_test(a_store_in_parts_has_one_answer),
+        cmocka_unit_test(changes_between_the_parts_of_a_store_are_told),
+        cmocka_unit_test(what_a_long_command_has_done_when_it_fails_is_told),
+        cmocka_unit_test(an_expunge_in_parts_has_one_answer),
         cmocka_unit_test(searches_find),
         cmocka_unit_test(searches_ask_the_index),
         cmocka_unit_test(messages_are_put_in_order),

@@ -238,7 +238,10 @@ request_of(const struct access_store_note *note, uint64_t *ret_id, bool *ret_is_
     ANSWER(TEXT_FOUND, text_found, false)
     ANSWER(TEXT_SEARCHED, text_searched, true)
     ANSWER(ACCOUNT_TOLD, account_told, true)
+    ANSWER(FLAGS_WERE_SET_IN_PART, flags_were_set_in_part, false)
     ANSWER(FLAGS_WERE_SET, flags_were_set, true)
+    ANSWER(MOVED_IN_PART, moved_in_part, false)
+    ANSWER(EXPUNGED_IN_PART, expunged_in_part, false)
     ANSWER(COPIED, copied, true)
     ANSWER(APPENDED, appended, true)
 #undef ANSWER

@@ -15,6 +15,9 @@ struct imap_change {
     uint32_t uid_validity;
     struct buffer told;  /* struct access_store_uid_range: modified, or sources */
     struct buffer raced; /* the same: of flags that others changed before */
+    /* How far a command has come that is done in parts. */
+    size_t range_at;   /* the first range that is not done */
+    uint32_t uid_from; /* in that range */
 };
 
 /* imap_edit.c */

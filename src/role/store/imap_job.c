@@ -8,7 +8,11 @@
 
 enum {
     RANGES_MAX = ACCESS_STORE_FLAGS_SET_RANGES_MAX,
-    SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX
+    SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX,
+    /* Where others have used up what a turn may change, a command that is new still has so many:
+     * short ones do not wait for long ones. */
+    PART_LEAST = 16,
+    PART_LOOKS = 8, /* to look at a message costs a part of what its change does */
 };
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -68,11 +72,14 @@ told_list(const struct buffer *ranges)
                                                 bytes.len / sizeof(struct access_store_uid_range)};
 }
 
+/* What a part of a command takes of the mailbox. */
 struct walk {
-    uint32_t last;
-    struct buffer *uids;
+    struct buffer uids;
     uint64_t bytes;
     uint32_t flags; /* all of these wanted */
+    uint32_t last;
+    uint32_t next; /* the first that there was no room for, or 0 */
+    size_t most, left, looks; /* messages that may be taken: at first, yet; and be looked at */
 };
 
 static bool
@@ -82,27 +89,73 @@ add_uid(void *context, uint32_t uid, const struct message_entry *entry)
 
     if (uid > walk->last)
         return false;
+    if (walk->left == 0 || walk->looks == 0) {
+        walk->next = uid;
+        return false;
+    }
+    walk->looks--;
     if ((entry->flags & walk->flags) == walk->flags) {
-        buffer_put(walk->uids, slice_of(&uid, sizeof(uid)));
+        buffer_put(&walk->uids, slice_of(&uid, sizeof(uid)));
         walk->bytes += entry->len;
+        walk->left--;
     }
     return true;
 }
 
-/* The messages that are there (durable) among the ranges. */
+/* The messages that are there (durable) among the ranges, from where the last part has ended. */
 static enum store_result
 gather(struct job *job, mailbox_id mailbox, const struct access_store_uid_range_list *ranges,
-       uint32_t flags, struct walk *ret_walk)
+       struct walk *walk)
 {
+    struct imap_change *change = job->change;
     enum store_result result = STORE_OK;
 
-    for (size_t i = 0; result == STORE_OK && i < ranges->count; i++) {
-        ret_walk->last = ranges->at[i].last;
-        ret_walk->flags = flags;
-        result = mailbox_message_list(job->role->store, job->account, mailbox, ranges->at[i].first,
-                                      add_uid, ret_walk);
+    while (result == STORE_OK && walk->next == 0 && change->range_at < ranges->count) {
+        const struct access_store_uid_range *range = &ranges->at[change->range_at];
+        uint32_t from = range->first > change->uid_from ? range->first : change->uid_from;
+        walk->last = range->last;
+        result = mailbox_message_list(job->role->store, job->account, mailbox, from, add_uid, walk);
+        change->uid_from = walk->next;
+        change->range_at += walk->next == 0;
     }
+    job->has_more = walk->next > 0;
     return result;
+}
+
+static void
+walk_init(struct walk *walk, uint32_t flags, size_t most)
+{
+    *walk = (struct walk){.flags = flags, .most = most, .left = most, .looks = most * PART_LOOKS};
+    buffer_init(&walk->uids, SIZE_MAX / 2);
+}
+
+/* Of a part: what is left of the turn. */
+static void
+walk_init_part(struct walk *walk, uint32_t flags, const struct job *job)
+{
+    size_t left = job->role->part_left, most = job->role->config->store_part_messages;
+    size_t least = most < PART_LEAST ? most : (size_t)PART_LEAST;
+
+    walk_init(walk, flags, job->has_begun || left > least ? left : least);
+}
+
+static const uint32_t *
+walk_uids(const struct walk *walk, size_t *ret_count)
+{
+    struct slice bytes = buffer_slice(&walk->uids);
+
+    *ret_count = bytes.len / sizeof(uint32_t);
+    return (const void *)bytes.at;
+}
+
+static void
+walk_finish(struct walk *walk, struct job *job)
+{
+    size_t taken = walk->most - walk->left, looked = walk->most - walk->looks / PART_LOOKS;
+    size_t used = taken > looked ? taken : looked, left = job->role->part_left;
+
+    job->role->part_left = used < left ? left - used : 0;
+    buffer_finish(&walk->uids);
 }
 
 /* ---- flags ----------------------------------------------------------------------------------- */
@@ -190,11 +243,12 @@ static void
 flags_file(struct job *job)
 {
     const struct access_store_flags_set *note = &job->change->note.as.flags_set;
-    struct buffer uids;
-    struct walk walk = {.uids = &uids};
     struct reached reached;
+    struct walk walk;
     uint64_t keywords = 0;
+    size_t count;
 
+    job->change->modseq_first = job->change->modseq_last = 0;
     buffer_clear(&job->change->told);
     buffer_clear(&job->change->raced);
     if (!reach_number(job, note->owner, note->mailbox, RIGHT_SEEN | RIGHT_WRITE | RIGHT_DELETE,
@@ -204,18 +258,36 @@ flags_file(struct job *job)
         job->result = STORE_FORBIDDEN;
         return;
     }
-    buffer_init(&uids, SIZE_MAX / 2);
     if (reached.rights & RIGHT_WRITE)
         job->result = keyword_bits(job, note->mailbox, &note->keywords, &keywords);
     struct message_change change = change_of(note, keywords, reached.rights);
+    walk_init_part(&walk, 0, job);
     if (job->result == STORE_OK)
-        job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
-    struct slice bytes = buffer_slice(&uids);
+        job->result = gather(job, note->mailbox, &note->ranges, &walk);
+    const uint32_t *uids = walk_uids(&walk, &count);
     if (job->result == STORE_OK)
-        set_flags(job, (const void *)bytes.at, bytes.len / sizeof(uint32_t), &change);
-    buffer_finish(&uids);
+        set_flags(job, uids, count, &change);
+    walk_finish(&walk, job);
 }
 
+static void
+flags_tell_part(struct job *job)
+{
+    struct buffer *buffer = &job->role->note;
+    struct access_store_flags_were_set_in_part note = {
+        .id = job->id,
+        .modseq_first = job->change->modseq_first,
+        .modseq_last = job->change->modseq_last,
+        .modified = told_list(&job->change->told),
+        .raced = told_list(&job->change->raced),
+    };
+
+    buffer_clear(buffer);
+    send_note(job->access,
+              access_store_put_flags_were_set_in_part(buffer, &job->access->ledger, &note));
+}
+
+/* The lists have room: a part is no more than they hold. */
 static void
 flags_answer(struct job *job, enum store_result result)
 {
@@ -229,15 +301,11 @@ flags_answer(struct job *job, enum store_result result)
         .raced = told_list(&job->change->raced),
     };
 
-    /* More than can be named: then none is passed over in silence. */
-    if (note.raced.count == RANGES_MAX)
-        note.modseq_first = note.modseq_last = note.raced.count = 0;
-
     buffer_clear(buffer);
     send_note(job->access, access_store_put_flags_were_set(buffer, &job->access->ledger, &note));
 }
 
-static const struct job_kind flags_kind = {flags_file, flags_answer};
+static const struct job_kind flags_kind = {flags_file, flags_answer, flags_tell_part};
 
 /* ---- expunge --------------------------------------------------------------------------------- */
 
@@ -260,22 +328,36 @@ static void
 expunge_file(struct job *job)
 {
     const struct access_store_expunge *note = &job->change->note.as.expunge;
-    struct buffer uids;
-    struct walk walk = {.uids = &uids};
+    size_t range_at = job->change->range_at, count;
+    uint32_t uid_from = job->change->uid_from;
     struct reached reached;
+    struct walk walk;
 
     if (!reach_number(job, note->owner, note->mailbox, RIGHT_EXPUNGE, &reached))
         return;
-    buffer_init(&uids, SIZE_MAX / 2);
-    job->result = gather(job, note->mailbox, &note->ranges, MESSAGE_DELETED, &walk);
-    struct slice bytes = buffer_slice(&uids);
+    walk_init_part(&walk, MESSAGE_DELETED, job);
+    job->result = gather(job, note->mailbox, &note->ranges, &walk);
+    const uint32_t *uids = walk_uids(&walk, &count);
     if (job->result == STORE_OK)
-        job->result =
-            expunge(job, note->mailbox, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
-    buffer_finish(&uids);
+        job->result = expunge(job, note->mailbox, uids, count);
+    if (job->result == STORE_BUSY) { /* the same part, in the next turn */
+        job->change->range_at = range_at;
+        job->change->uid_from = uid_from;
+    }
+    walk_finish(&walk, job);
 }
 
-static const struct job_kind expunge_kind = {expunge_file, imap_done_answer};
+static void
+expunge_tell_part(struct job *job)
+{
+    struct buffer *buffer = &job->role->note;
+    struct access_store_expunged_in_part note = {.id = job->id};
+
+    buffer_clear(buffer);
+    send_note(job->access, access_store_put_expunged_in_part(buffer, &job->access->ledger, &note));
+}
+
+static const struct job_kind expunge_kind = {expunge_file, imap_done_answer, expunge_tell_part};
 
 /* ---- copy and move --------------------------------------------------------------------------- */
 
@@ -329,15 +411,34 @@ reach_both(struct job *job, struct reached *ret_target)
     return job->result == STORE_OK;
 }
 
+/* All of what is copied, or a part of what is moved. */
 static void
-copy_file(struct job *job)
+file_copies(struct job *job, const struct reached *target, struct walk *walk)
 {
     const struct access_store_copy *note = &job->change->note.as.copy;
     struct store *store = job->role->store;
+    bool is_kept = note->is_move && target->account == job->account;
+    size_t count;
+
+    job->result = gather(job, note->mailbox, &note->ranges, walk);
+    const uint32_t *uids = walk_uids(walk, &count);
+    const struct account_growth growth = {.messages = count, .bytes = walk->bytes};
+    if (job->result == STORE_OK && !is_kept)
+        job->result = mailbox_account_has_room_for(store, target->account, &growth);
+    if (job->result == STORE_OK)
+        copy_all(job, target, uids, count);
+    if (job->result == STORE_OK)
+        job->result =
+            mailbox_modseq(store, target->account, target->mailbox, &job->change->modseq_last);
+}
+
+static void
+copy_file(struct job *job)
+{
+    struct store *store = job->role->store;
     struct mailbox_entry entry;
-    struct buffer uids;
-    struct walk walk = {.uids = &uids};
     struct reached target;
+    struct walk walk;
 
     buffer_clear(&job->change->told);
     job->change->number = 0;
@@ -349,20 +450,29 @@ copy_file(struct job *job)
     if (job->result != STORE_OK)
         return;
     job->filed_to = target.account;
-    buffer_init(&uids, SIZE_MAX / 2);
-    bool is_kept = note->is_move && target.account == job->account;
-    job->result = gather(job, note->mailbox, &note->ranges, 0, &walk);
-    struct slice bytes = buffer_slice(&uids);
-    const struct account_growth growth = {.messages = bytes.len / sizeof(uint32_t),
-                                          .bytes = walk.bytes};
-    if (job->result == STORE_OK && !is_kept)
-        job->result = mailbox_account_has_room_for(store, target.account, &growth);
-    if (job->result == STORE_OK)
-        copy_all(job, &target, (const void *)bytes.at, bytes.len / sizeof(uint32_t));
-    if (job->result == STORE_OK)
-        job->result =
-            mailbox_modseq(store, target.account, target.mailbox, &job->change->modseq_last);
-    buffer_finish(&uids);
+    if (job->change->note.as.copy.is_move)
+        walk_init_part(&walk, 0, job);
+    else
+        walk_init(&walk, 0, SIZE_MAX / PART_LOOKS);
+    file_copies(job, &target, &walk);
+    walk_finish(&walk, job);
+}
+
+static void
+copy_tell_part(struct job *job)
+{
+    struct buffer *buffer = &job->role->note;
+    struct access_store_moved_in_part note = {
+        .id = job->id,
+        .uid_validity = job->change->uid_validity,
+        .uid_first = job->change->number,
+        .modseq_before = job->change->modseq_first,
+        .modseq = job->change->modseq_last,
+        .sources = told_list(&job->change->told),
+    };
+
+    buffer_clear(buffer);
+    send_note(job->access, access_store_put_moved_in_part(buffer, &job->access->ledger, &note));
 }
 
 static void
@@ -383,7 +493,7 @@ copy_answer(struct job *job, enum store_result result)
     send_note(job->access, access_store_put_copied(buffer, &job->access->ledger, &note));
 }
 
-static const struct job_kind copy_kind = {copy_file, copy_answer};
+static const struct job_kind copy_kind = {copy_file, copy_answer, copy_tell_part};
 
 static void
 keep_annotations(struct arena *arena, struct access_store_annotations_set *set)

@@ -536,6 +536,22 @@ job_file(struct job *job)
         job->result = STORE_OK;
 }
 
+bool
+job_goes_on(struct job *job, enum store_result result)
+{
+    if (result != STORE_OK || job->result != STORE_OK || !job->has_more)
+        return false;
+    if (!job->access || job->role->is_stopping) {
+        job->result = STORE_TEMPORARY; /* what is done stays done */
+        return false;
+    }
+    indexing_touch(job->role, job->filed_to ? job->filed_to : job->account);
+    job->kind->tell_part(job);
+    job->has_more = false;
+    job->has_begun = true;
+    return true;
+}
+
 void
 job_answer(struct job **job, enum store_result result)
 {
@@ -591,6 +607,7 @@ lose_access(struct store_access *access)
     indexing_lose_access(role, access);
     forget_asker(&role->jobs, access);
     forget_asker(&role->jobs_filing, access);
+    forget_asker(&role->jobs_held, access);
     LIST_EACH (link, &access->parcels) {
         LIST_ITEM(link, struct parcel, sender_link)->sender = NULL;
         list_remove(link);
@@ -612,6 +629,7 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
     if (!access_store_take(bytes, handle, SIDE_ASKING, &access->ledger, &role->note_arena, &note)) {
         store_role_bad_note(role, handle, "access");
         lose_access(access);
+        store_role_release_jobs(role);
         return;
     }
     if (note.kind == ACCESS_STORE_MAILDROP_OPEN) {
@@ -632,7 +650,10 @@ on_access_note(void *context, struct slice bytes, host_handle handle)
 static void
 on_access_closed(void *context)
 {
-    lose_access(context);
+    struct store_access *access = context;
+
+    lose_access(access);
+    store_role_release_jobs(access->role);
 }
 
 static void

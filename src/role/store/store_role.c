@@ -405,6 +405,7 @@ role_open(const struct role_start *start)
     list_init(&role->filing);
     list_init(&role->jobs);
     list_init(&role->jobs_filing);
+    list_init(&role->jobs_held);
     map_init(&role->parcels, seed);
     map_init(&role->grants, seed);
     map_init(&role->locks, seed);
@@ -612,6 +613,7 @@ role_stop(void *state)
     struct store_role *role = state;
 
     role->is_stopping = true;
+    store_role_release_jobs(role);
     if (outgoing_wants_turn(role))
         store_role_turn_soon(role);
     store_role_finish_if_stopping(role);
@@ -647,9 +649,12 @@ role_close(void *state)
             lose_smtp(role->smtp[i]);
         free(role->smtp[i]);
     }
-    LIST_EACH (link, &role->jobs) {
-        struct job *job = LIST_ITEM(link, struct job, link);
-        job_answer(&job, STORE_TEMPORARY);
+    struct list *jobs[] = {&role->jobs, &role->jobs_held};
+    for (size_t i = 0; i < COUNT_OF(jobs); i++) {
+        LIST_EACH (link, jobs[i]) {
+            struct job *job = LIST_ITEM(link, struct job, link);
+            job_answer(&job, STORE_TEMPORARY);
+        }
     }
     store_close(&role->store);
     indexing_close(role);

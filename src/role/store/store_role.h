@@ -222,6 +222,9 @@ struct job;
 struct job_kind {
     void (*file)(struct job *job);
     void (*answer)(struct job *job, enum store_result result);
+    /* With job->has_more, when the turn is durable: tells access of it. The job is then filed
+     * again, in a later turn. NULL: it is done in one. */
+    void (*tell_part)(struct job *job);
 };
 
 /* What a turn also carries: one updated maildrop, one account to drop, a change by IMAP. */
@@ -239,6 +242,7 @@ struct job {
     size_t count;
     uint64_t quota_bytes, quota_messages; /* what a login brings */
     enum store_result result;
+    bool has_more, has_begun;    /* more than a part: what is done of it is durable */
     const struct job_kind *kind; /* NULL: maildrop or account */
     struct imap_change *change;  /* with kind; owned */
     struct tool_make *make;      /* the same */
@@ -280,6 +284,8 @@ struct store_role {
 
     struct list jobs; /* for the next turn */
     struct list jobs_filing;
+    struct list jobs_held; /* to go on when access has heard of what they did */
+    size_t part_left;      /* messages that this turn's jobs may yet change in parts */
     bool is_turn_due, is_turn_on_its_way;
     bool is_gathering, has_gathered; /* a turn waits a moment for what is being parsed */
     struct host_timer *gather_timer;
@@ -308,6 +314,8 @@ struct store_role {
 void turns_open(struct store_role *role);
 void turns_close(struct store_role *role);
 void store_role_turn_soon(struct store_role *role);
+/* Jobs that wait for access to hear: they go on, if it has. */
+void store_role_release_jobs(struct store_role *role);
 /* Answers all that were in the turn on its way. */
 void store_role_drop_turn(struct store_role *role, enum store_result result);
 /* Ends the loop when the role is to end and nothing is open. */
@@ -339,6 +347,8 @@ void readers_attach_access(struct store_role *role, unsigned index, host_handle 
 void readers_attach_auth(struct store_role *role, host_handle handle);
 void readers_close(struct store_role *role);
 void job_file(struct job *job);
+/* After its turn: true when there is more of it, which is for a later turn. */
+MUST_USE bool job_goes_on(struct job *job, enum store_result result);
 void job_answer(struct job **job, enum store_result result);
 enum access_store_result access_result_of(enum store_result result);
 

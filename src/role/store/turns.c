@@ -2,6 +2,18 @@
 /* Turns: what is ready shares one append and one sync, then all are answered. */
 #include "role/store/outgoing.h"
 
+/* Each part is told to whoever watches the mailbox: long commands go on as fast as that is read. */
+static bool
+is_access_full(const struct store_role *role)
+{
+    for (unsigned i = 0; i < STORE_PEERS_MAX; i++) {
+        const struct store_access *access = role->access[i];
+        if (access && access->channel && host_channel_is_full(access->channel))
+            return true;
+    }
+    return false;
+}
+
 void
 store_role_drop_turn(struct store_role *role, enum store_result result)
 {
@@ -9,18 +21,36 @@ store_role_drop_turn(struct store_role *role, enum store_result result)
         struct parcel *parcel = LIST_ITEM(link, struct parcel, link);
         parcel_answer(&parcel, result);
     }
+    bool are_held = is_access_full(role);
     LIST_EACH (link, &role->jobs_filing) {
         struct job *job = LIST_ITEM(link, struct job, link);
-        job_answer(&job, result);
+        if (!job_goes_on(job, result)) {
+            job_answer(&job, result);
+            continue;
+        }
+        list_remove(&job->link);
+        list_append(are_held ? &role->jobs_held : &role->jobs, &job->link);
     }
+}
+
+void
+store_role_release_jobs(struct store_role *role)
+{
+    if (list_is_empty(&role->jobs_held) || (is_access_full(role) && !role->is_stopping))
+        return;
+    LIST_EACH (link, &role->jobs_held) {
+        list_remove(link);
+        list_append(&role->jobs, link);
+    }
+    store_role_turn_soon(role);
 }
 
 void
 store_role_finish_if_stopping(struct store_role *role)
 {
     bool is_done = list_is_empty(&role->ready) && list_is_empty(&role->jobs) &&
-                   list_is_empty(&role->filing) && list_is_empty(&role->jobs_filing) &&
-                   !outgoing_has_results(role);
+                   list_is_empty(&role->jobs_held) && list_is_empty(&role->filing) &&
+                   list_is_empty(&role->jobs_filing) && !outgoing_has_results(role);
 
     if (role->is_stopping && is_done && !role->is_reclaiming && !store_is_busy(role->store))
         host_stop(role->host);
@@ -76,11 +106,15 @@ file_ready(struct store_role *role)
     return is_good;
 }
 
+/* Those that have begun take what new ones leave, one after another: who did a part is behind. */
 static void
 file_jobs(struct store_role *role)
 {
+    role->part_left = role->config->store_part_messages;
     LIST_EACH (link, &role->jobs) {
         struct job *job = LIST_ITEM(link, struct job, link);
+        if (job->has_begun && role->part_left == 0)
+            continue;
         job_file(job);
         if (job->result == STORE_BUSY)
             continue; /* the next turn */

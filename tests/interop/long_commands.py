@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Commands of IMAP that change many messages are done in parts: others are served between them, and the answer is that of the whole."""
+import imaplib
+import re
+
+from office import ALICE, OfficeCase, main, wait_for
+
+MESSAGES, PART, OTHERS = 20_000, 200, 20
+
+
+class LongCommands(OfficeCase):
+    config = f"store_part_messages = {PART}\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        mbox = cls.office.folder / "many.mbox"
+        mbox.write_text("".join(f"From a@b Mon Jan  1 00:00:00 2024\nSubject: {n}\n\nx\n\n" for n in range(MESSAGES)))
+        for mailbox in ("many", "going"):
+            cls.office.tool("import", ALICE, str(mbox), "--mailbox", mailbox)
+
+    def setUp(self):
+        self.client, self.other = self.session(), self.session()
+
+    def session(self):
+        client = imaplib.IMAP4("localhost", self.office.base + 143, timeout=120)
+        self.addCleanup(client.shutdown)
+        client.login(ALICE, self.office.people[ALICE])
+        client.enable("CONDSTORE")
+        client.select("many")
+        return client
+
+    def begin(self, client, *commands):
+        tags = [client._new_tag() for _ in commands]
+        client.send(b"".join(tag + b" " + command.encode() + b"\r\n" for tag, command in zip(tags, commands)))
+        return tags
+
+    def end(self, client, tag):
+        """The untagged lines, and the tagged one without its tag."""
+        lines = []
+        while True:
+            line = client.readline().rstrip(b"\r\n").decode()
+            if line.startswith(tag.decode()):
+                return lines, line.split(" ", 1)[1]
+            lines.append(line)
+
+    def ask(self, client, command):
+        return self.end(client, self.begin(client, command)[0])
+
+    def count(self, keys):
+        lines, _ = self.ask(self.other, f"SEARCH RETURN (COUNT) {keys}")
+        return int(re.search(r"\* ESEARCH .*COUNT (\d+)", "\n".join(lines))[1])
+
+    def both(self, command):
+        """That, while the other changes its message often: the lines of the one, its end, and the modseqs of the other's. Each
+        message that is changed has a modseq of its own, which shows how much of the long command came between two of them."""
+        tag, = self.begin(self.client, command)
+        tags = self.begin(self.other, *(f"UID STORE 1 {'+-'[n % 2]}FLAGS ($other)" for n in range(OTHERS)))
+        answers = [self.end(self.other, one) for one in tags]
+        lines, end = self.end(self.client, tag)
+        modseqs = [int(re.search(r"UID 1\b.*MODSEQ \((\d+)\)", "\n".join(told))[1]) for told, _ in answers]
+        return lines, end, [later - before for before, later in zip(modseqs, modseqs[1:])]
+
+    def test_others_are_served_between_the_parts(self):
+        for turn in range(10):  # the other may be through before, or begin too late
+            flag = f"$long{turn}"
+            lines, end, gaps = self.both(f"STORE 2:* +FLAGS.SILENT ({flag})")
+            self.assertRegex(end, "^OK")
+            self.assertEqual(self.count(f"KEYWORD {flag}"), MESSAGES - 1)
+            # Its own changes are silent (RFC 7162 wants their modseqs), the other's are told.
+            self.assertFalse([line for line in lines if "FLAGS" in line and line.startswith("* ") and " FETCH " in line
+                              and not line.startswith("* 1 FETCH")])
+            waited = [gap for gap in gaps if gap > 1]
+            if len(waited) < OTHERS // 2:
+                continue
+            # One turn at most is on its way when it asks, and one goes before its own; some more when the machine is busy.
+            self.assertLess(sorted(gaps)[OTHERS // 2], 5 * PART, gaps)
+            self.assertLess(max(gaps), MESSAGES // 2, gaps)
+            return
+        self.fail("they never met")
+
+    def test_a_condition_holds_for_all_parts(self):
+        highest = self.ask(self.other, "STATUS many (HIGHESTMODSEQ)")[0]
+        since = int(re.search(r"HIGHESTMODSEQ (\d+)", "\n".join(highest))[1])
+        changed = [5, PART + 7, 40 * PART + 1, MESSAGES]
+        for number in changed:
+            self.ask(self.other, f"STORE {number} +FLAGS.SILENT ($first)")
+        end = self.ask(self.client, f"STORE 1:* (UNCHANGEDSINCE {since}) +FLAGS.SILENT ($second)")[1]
+        self.assertIn(f"[MODIFIED {','.join(map(str, changed))}]", end)
+        self.assertEqual(self.count("KEYWORD $second"), MESSAGES - len(changed))
+        self.assertEqual(self.count("KEYWORD $first KEYWORD $second"), 0)
+
+    def test_who_leaves_in_the_middle_has_asked_for_all_of_it(self):
+        leaving = imaplib.IMAP4("localhost", self.office.base + 143, timeout=120)
+        leaving.login(ALICE, self.office.people[ALICE])
+        leaving.select("many")
+        self.begin(leaving, "STORE 1:* +FLAGS.SILENT ($left)")
+        leaving.shutdown()
+        wait_for(lambda: self.count("KEYWORD $left") == MESSAGES)
+
+    def test_move_and_expunge_have_one_answer(self):
+        self.client.create("moved")
+        self.client.select("going")
+        lines, end = self.ask(self.client, "MOVE 1:* moved")
+        self.assertRegex(end, "^OK")
+        codes = [line for line in lines if "COPYUID" in line]
+        self.assertRegex(codes[0], rf"^\* OK \[COPYUID \d+ 1:{MESSAGES} 1:{MESSAGES}\]")
+        self.assertEqual((len(codes), sum("EXPUNGE" in line for line in lines)), (1, MESSAGES))
+        self.client.select("moved")
+        self.assertEqual(self.ask(self.client, f"STORE 1:{MESSAGES - PART} +FLAGS.SILENT (\\Deleted)")[1][:2], "OK")
+        lines, end = self.ask(self.client, "EXPUNGE")
+        self.assertEqual((end[:2], sum("EXPUNGE" in line for line in lines)), ("OK", MESSAGES - PART))
+        lines, _ = self.ask(self.other, "STATUS moved (MESSAGES)")
+        self.assertIn(f"* STATUS moved (MESSAGES {PART})", lines)
+
+
+if __name__ == "__main__":
+    main()
