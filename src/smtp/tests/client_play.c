@@ -57,6 +57,8 @@ write_event(struct client_play *play, const struct smtp_client_event *event)
         write_reply(play, &event->reply);
         buffer_put_text(&play->journal, event->is_of_session ? " session" : "");
         buffer_put_text(&play->journal, event->is_too_many ? " too-many" : "");
+        buffer_put_text(&play->journal, event->dsn_passed ? " dsn-passed" : "");
+        buffer_put_text(&play->journal, event->by_passed ? " by-passed" : "");
     } else if (event->kind == SMTP_CLIENT_EVENT_CLOSE) {
         buffer_put_byte(&play->journal, ' ');
         buffer_put_text(&play->journal, reasons[event->close]);

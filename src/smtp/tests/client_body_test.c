@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* Content on its way out: what is looked for in it, and that each octet of it arrives wherever the
+ * pieces end (client_body.c). */
+#include "smtp/client_private.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const struct instant NOW = {INT64_C(1000000000)};
+
+static void
+content_is_looked_at_once(void **state)
+{
+    static const struct {
+        struct slice bytes;
+        uint64_t wire_len;
+        bool is_8bit, is_header_8bit, has_nul, is_clean, has_dots, is_ended;
+    } rows[] = {
+        {SLICE(""), 0, false, false, false, true, false, true},
+        {SLICE("a: b\r\n\r\nx\r\n"), 11, false, false, false, true, false, true},
+        {SLICE("x"), 3, false, false, false, true, false, false},
+        {SLICE("x\r"), 5, false, false, false, false, false, false},
+        {SLICE("\r\n"), 2, false, false, false, true, false, true},
+        {SLICE("\n"), 2, false, false, false, false, false, true},
+        {SLICE("\n\n"), 4, false, false, false, false, false, true},
+        {SLICE("a\rb\nc\r\n"), 9, false, false, false, false, false, true},
+        {SLICE("\x7F\r\n"), 3, false, false, false, true, false, true},
+        {SLICE("\x80\r\n"), 3, true, true, false, true, false, true},
+        {SLICE("a\r\n\r\n\x80\r\n"), 8, true, false, false, true, false, true},
+        {SLICE("a\n\n\x80\r\n"), 8, true, false, false, false, false, true},
+        {SLICE("a\r\n\r\nb\r\n\x80\r\n"), 11, true, false, false, true, false, true},
+        {SLICE("a\0\r\n"), 4, false, false, true, true, false, true},
+        {SLICE(".\r\n"), 3, false, false, false, true, true, true},
+        {SLICE("a\r\n.b\r\n"), 7, false, false, false, true, true, true},
+        {SLICE("a.\r\n"), 4, false, false, false, true, false, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct client_content content = smtp_content_look(rows[i].bytes);
+        assert_int_equal(content.wire_len, rows[i].wire_len);
+        assert_int_equal(content.is_8bit, rows[i].is_8bit);
+        assert_int_equal(content.is_header_8bit, rows[i].is_header_8bit);
+        assert_int_equal(content.has_nul, rows[i].has_nul);
+        assert_int_equal(content.is_clean, rows[i].is_clean);
+        assert_int_equal(content.has_dots, rows[i].has_dots);
+        assert_int_equal(content.is_ended, rows[i].is_ended);
+    }
+}
+
+/* What is looked at ends where it ends: the octet before and the one behind are none of it. */
+static void
+what_stands_around_content_is_not_looked_at(void **state)
+{
+    static const struct slice around = SLICE("\r.\x80");
+
+    (void)state;
+    struct client_content content = smtp_content_look(slice_of(around.at + 1, 1));
+    assert_false(content.is_8bit || content.is_ended);
+    content = smtp_content_look(slice_of((const uint8_t *)"\r\n" + 1, 1));
+    assert_false(content.is_clean);
+}
+
+/* ---- what goes over the wire --------------------------------------------------------------- */
+
+/* The same, one octet after another: every line ends in CRLF, and a dot before each first dot. */
+static void
+put_as_it_should_be(struct buffer *out, struct slice bytes)
+{
+    bool is_start = true;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        bool is_end = bytes.at[i] == '\r' || bytes.at[i] == '\n';
+        if (is_start && bytes.at[i] == '.')
+            buffer_put_byte(out, '.');
+        if (is_end)
+            buffer_put_text(out, "\r\n");
+        else
+            buffer_put_byte(out, bytes.at[i]);
+        is_start = is_end;
+        if (bytes.at[i] == '\r' && i + 1 < bytes.len && bytes.at[i + 1] == '\n')
+            i++;
+    }
+    /* Behind a lone CR at the very end there is a line still, with nothing in it. */
+    bool is_ended = bytes.len == 0 || bytes.at[bytes.len - 1] == '\n';
+    buffer_put_text(out, is_ended ? ".\r\n" : "\r\n.\r\n");
+}
+
+static void
+hear(struct smtp_client *client, struct slice said)
+{
+    struct smtp_client_event event;
+
+    assert_int_equal(smtp_client_feed(client, said, NOW), said.len);
+    while (smtp_client_next(client, &event))
+        assert_int_equal(event.kind, SMTP_CLIENT_EVENT_READY);
+}
+
+/* All that is sent, in pieces that are taken as they come. */
+static void
+take_output(struct smtp_client *client, struct buffer *out)
+{
+    for (;;) {
+        struct slice output = smtp_client_output(client);
+        if (output.len == 0)
+            return;
+        buffer_put(out, output);
+        smtp_client_sent(client, output.len, NOW);
+    }
+}
+
+static void
+assert_sent_as_it_should_be(struct slice bytes)
+{
+    static const struct smtp_client_recipient jones = {.address = SLICE("Jones@foo.com")};
+    struct smtp_client_options options = {.hostname = SLICE("bar.com")};
+    struct smtp_client_message message = {.reverse_path = SLICE("Smith@bar.com"),
+                                          .recipients = &jones,
+                                          .recipients_count = 1,
+                                          .content = bytes};
+    static const char *const replies[] = {"220 a\r\n", "500 b\r\n", "250 c\r\n",
+                                          "250 d\r\n", "250 e\r\n", "354 f\r\n"};
+    struct smtp_client *client = smtp_client_open(&options);
+    struct buffer sent, wanted;
+
+    buffer_init(&sent, 1 << 20);
+    buffer_init(&wanted, 1 << 20);
+    smtp_client_connected(client, NOW);
+    for (size_t i = 0; i < COUNT_OF(replies); i++) {
+        hear(client, slice_of_string(replies[i]));
+        if (i == 2)
+            smtp_client_carry(client, &message, NOW);
+        if (i < COUNT_OF(replies) - 1)
+            take_output(client, &sent);
+    }
+    buffer_clear(&sent);
+    take_output(client, &sent);
+    put_as_it_should_be(&wanted, bytes);
+    assert_true(slice_equal(buffer_slice(&sent), buffer_slice(&wanted)));
+    smtp_client_close(&client);
+    buffer_finish(&sent);
+    buffer_finish(&wanted);
+}
+
+/* Line ends of all kinds and dots, at each place round the end of a piece. */
+static void
+pieces_end_anywhere_and_nothing_is_lost(void **state)
+{
+    static const char *const odd[] = {"\r\n",  "\n",     "\r",      "\r\n.\r\n", "\n.\n", "\r.\r",
+                                      "\r\r\n", "\n\r\n", "\r\n.\n", ".",         "..",    "\r\n..",
+                                      "\r.",    "\n.x",   "x\r",     "\r\n\r\n"};
+    static uint8_t bytes[SMTP_CLIENT_PIECE + 64];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        size_t len = strlen(odd[i]);
+        for (size_t at = SMTP_CLIENT_PIECE - len - 2; at < SMTP_CLIENT_PIECE + 2; at++) {
+            memset(bytes, 'x', sizeof(bytes));
+            memcpy(bytes + at, odd[i], len);
+            assert_sent_as_it_should_be(slice_of(bytes, sizeof(bytes)));
+            assert_sent_as_it_should_be(slice_of(bytes, at + len));
+        }
+        assert_sent_as_it_should_be(slice_of_string(odd[i]));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(content_is_looked_at_once),
+        cmocka_unit_test(what_stands_around_content_is_not_looked_at),
+        cmocka_unit_test(pieces_end_anywhere_and_nothing_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
