@@ -243,6 +243,71 @@ a_time_is_passed_on_to_who_promises_it(void **state)
                          "READY\nRESULT 0 permanent 501 5.5.4 No\nDONE\nCLOSE quit 221 Bye\n");
 }
 
+/* RFC 3461 §5.2.2, RFC 2852 §4.1.4: who has passed on what was asked for is not asked again. */
+static void
+what_was_passed_on_is_told_of_what_was_delivered(void **state)
+{
+    static const struct {
+        const char *keywords, *parameters, *passed;
+    } rows[] = {
+        {"S: 250-DSN\nS: 250 DELIVERBY\n", " BY=120;N", " dsn-passed by-passed"},
+        {"S: 250 DSN\n", "", " dsn-passed"},
+        {"S: 250 DELIVERBY\n", " BY=120;N", " by-passed"},
+        {"S: 250 HELP\n", "", ""},
+    };
+    static const struct smtp_client_recipient two[] = {{.address = SLICE("a@foo.com")},
+                                                       {.address = SLICE("b@foo.com")}};
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+    char dialogue[600], events[400];
+
+    message.parameters =
+        (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = 120};
+    message.recipients = two;
+    message.recipients_count = 2;
+    set_message(*state, &message);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        bool has_dsn = strstr(rows[i].keywords, "DSN");
+        bool has_by = strstr(rows[i].keywords, "BY");
+        const char *notify = has_dsn && !has_by ? " NOTIFY=FAILURE,DELAY" : "";
+        snprintf(dialogue, sizeof(dialogue),
+                 OPENING "%sC: MAIL FROM:<>%s\nS: 250 OK\nC: RCPT TO:<a@foo.com>%s\n"
+                         "S: 550 5.1.1 No\nC: RCPT TO:<b@foo.com>%s\nS: 250 OK\nC: DATA\n"
+                         "S: 354 Go on\nC: x\nC: .\nS: 250 OK\nC: QUIT\nS: 221 Bye\n",
+                 rows[i].keywords, rows[i].parameters, notify, notify);
+        snprintf(events, sizeof(events),
+                 "READY\nRESULT 0 permanent 550 5.1.1 No\nRESULT 1 delivered 250 OK%s\nDONE\n"
+                 "CLOSE quit 221 Bye\n",
+                 rows[i].passed);
+        client_play_dialogue(*state, dialogue, events);
+    }
+}
+
+/* Our own parser lets none in, and here none leaves. */
+static void
+no_address_ends_the_command(void **state)
+{
+    static const struct smtp_client_recipient odd = {
+        .address = SLICE("\"a b\"\r\nDATA\x1F\x7F@foo.com"),
+        .parameters = {.orcpt_type = SLICE("rfc822"), .orcpt = SLICE("")}};
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+
+    message.parameters = (struct envelope_mail_parameters){.ret = ENVELOPE_RET_NONE};
+    message.reverse_path = SLICE("c\n\"\t d\"@foo.com");
+    message.recipients = &odd;
+    set_message(*state, &message);
+    client_play_dialogue(*state,
+                         OPENING "S: 250 DSN\n"
+                                 "C: MAIL FROM:<c?\"? d\"@foo.com>\n"
+                                 "S: 250 OK\n"
+                                 "C: RCPT TO:<\"a b\"??DATA??@foo.com>\n"
+                                 "S: 550 5.1.1 No\n"
+                                 "C: RSET\n"
+                                 "S: 250 OK\n"
+                                 "C: QUIT\n"
+                                 "S: 221 Bye\n",
+                         "READY\nRESULT 0 permanent 550 5.1.1 No\nDONE\nCLOSE quit 221 Bye\n");
+}
+
 /* RFC 2852 §4.1.4.1: by-mode R goes to nobody else. */
 static void
 what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it(void **state)
@@ -285,6 +350,25 @@ what_should_arrive_in_time_asks_for_notices_of_delay(void **state)
         {.address = SLICE("c@foo.com"), .parameters = {.notify = ENVELOPE_NOTIFY_NEVER}},
     };
 
+    /* What is late already was told of. */
+    for (int32_t late = 0; late >= -5; late -= 5) {
+        message.parameters =
+            (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = late};
+        message.recipients = three;
+        message.recipients_count = 1;
+        set_message(*state, &message);
+        client_play_dialogue(*state,
+                             OPENING "S: 250 DSN\n"
+                                     "C: MAIL FROM:<>\n"
+                                     "S: 250 OK\n"
+                                     "C: RCPT TO:<a@foo.com>\n"
+                                     "S: 550 5.1.1 No\n"
+                                     "C: RSET\n"
+                                     "S: 250 OK\n"
+                                     "C: QUIT\n"
+                                     "S: 221 Bye\n",
+                             "READY\nRESULT 0 permanent 550 5.1.1 No\nDONE\nCLOSE quit 221 Bye\n");
+    }
     message.parameters =
         (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = 5};
     message.recipients = three;
@@ -321,6 +405,8 @@ main(void)
         TEST(what_is_too_large_is_not_tried),
         TEST(requiretls_is_honoured),
         TEST(a_time_is_passed_on_to_who_promises_it),
+        TEST(what_was_passed_on_is_told_of_what_was_delivered),
+        TEST(no_address_ends_the_command),
         TEST(what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it),
         TEST(what_should_arrive_in_time_asks_for_notices_of_delay),
     };

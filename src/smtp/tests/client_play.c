@@ -16,6 +16,8 @@ void
 client_play_begin(struct client_play *play)
 {
     play->client = smtp_client_open(&play->options);
+    if (play->binding)
+        smtp_client_bind(play->client, SLICE("tls-exporter"), slice_of_string(play->binding));
     smtp_client_connected(play->client, play->now);
 }
 

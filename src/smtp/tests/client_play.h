@@ -7,7 +7,7 @@
  *     DONE
  *     CLOSE quit 221 2.0.0 Goodbye
  *
- * Behind a result may stand "session" and "too-many". */
+ * Behind a result may stand "session", "too-many", "dsn-passed" and "by-passed". */
 #ifndef SMTP_TESTS_CLIENT_PLAY_H
 #define SMTP_TESTS_CLIENT_PLAY_H
 
@@ -20,6 +20,7 @@ struct client_play {
     struct smtp_client_options options; /* set before begin */
     const struct smtp_client_message *messages[CLIENT_PLAY_MESSAGES_MAX];
     size_t message_count;
+    const char *binding; /* of the TLS connection, exported by RFC 9266; NULL: none */
     const char *converted; /* answer to CONVERT; NULL: it cannot be had */
     bool stays;            /* no QUIT behind the last message */
     struct smtp_client *client;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 static void
 tls_is_begun_where_it_is_offered(void **state)
@@ -164,6 +165,41 @@ a_host_that_skips_its_proof_is_not_believed(void **state)
                          "password\n");
 }
 
+/* RFC 5802 §6: who could bind says so where the host seems not to, so that a list of mechanisms
+ * that was shortened on its way is found out. */
+static void
+the_login_is_bound_to_its_connection(void **state)
+{
+    static const struct {
+        const char *binding, *offered, *said;
+    } rows[] = {
+        {NULL, "SCRAM-SHA-256 SCRAM-SHA-256-PLUS",
+         "SCRAM-SHA-256 biwsbj11c2VyLHI9YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4"},
+        {"what both sides know", "SCRAM-SHA-256",
+         "SCRAM-SHA-256 eSwsbj11c2VyLHI9YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4"},
+        {"what both sides know", "SCRAM-SHA-256 SCRAM-SHA-256-PLUS",
+         "SCRAM-SHA-256-PLUS "
+         "cD10bHMtZXhwb3J0ZXIsLG49dXNlcixyPWFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eA=="},
+        /* It offers binding, but not with what we prefer. */
+        {"what both sides know", "SCRAM-SHA-256 SCRAM-SHA-1-PLUS",
+         "SCRAM-SHA-256 biwsbj11c2VyLHI9YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4"},
+    };
+    struct client_play *play = *state;
+    char dialogue[400];
+
+    play->options.is_secure = true;
+    play->options.name = SLICE("user");
+    play->options.password = SLICE("pencil");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        play->binding = rows[i].binding;
+        snprintf(dialogue, sizeof(dialogue),
+                 "S: 220 foo.com\nC: EHLO bar.com\nS: 250-foo.com\nS: 250 AUTH %s\nC: AUTH %s\n"
+                 "S: 535 5.7.8 No\n",
+                 rows[i].offered, rows[i].said);
+        client_play_dialogue(play, dialogue, "CLOSE login 535 5.7.8 No\n");
+    }
+}
+
 static void
 an_idle_session_hears_its_end(void **state)
 {
@@ -206,6 +242,7 @@ main(void)
         TEST(the_password_does_not_travel_in_the_clear),
         TEST(plain_and_login_are_spoken_under_tls),
         TEST(a_host_that_skips_its_proof_is_not_believed),
+        TEST(the_login_is_bound_to_its_connection),
         TEST(an_idle_session_hears_its_end),
         TEST(each_command_has_its_timer),
     };
