@@ -82,6 +82,15 @@ eight_bit_content_is_converted_or_returned(void **state)
                          "READY\nCONVERT 7bit\n"
                          "RESULT 0 permanent 0 5.6.3 The host takes no 8-bit content, and this "
                          "one cannot be converted\nDONE\nCLOSE quit 221 Bye\n");
+    /* What was made of it is no better. */
+    play->converted = "Subject: x\r\n\r\n\xC3\xA9\r\n";
+    client_play_dialogue(play,
+                         OPENING "S: 250 HELP\n"
+                                 "C: QUIT\n"
+                                 "S: 221 Bye\n",
+                         "READY\nCONVERT 7bit\n"
+                         "RESULT 0 permanent 0 5.6.3 The host takes no 8-bit content, and this "
+                         "one cannot be converted\nDONE\nCLOSE quit 221 Bye\n");
     play->converted = "Subject: x\r\n\r\n=C3=A9\r\n";
     client_play_dialogue(play,
                          OPENING "S: 250 HELP\n"
@@ -241,6 +250,32 @@ a_time_is_passed_on_to_who_promises_it(void **state)
                                  "C: QUIT\n"
                                  "S: 221 Bye\n",
                          "READY\nRESULT 0 permanent 501 5.5.4 No\nDONE\nCLOSE quit 221 Bye\n");
+}
+
+/* Neither the first line of the answer to EHLO nor any of another answer tells of an extension. */
+static void
+extensions_are_told_behind_ehlo_alone(void **state)
+{
+    struct smtp_client_message message = message_of(SLICE("x\r\n"));
+
+    message.parameters = (struct envelope_mail_parameters){.ret = ENVELOPE_RET_NONE};
+    set_message(*state, &message);
+    client_play_dialogue(*state,
+                         "S: 220-foo.com\n"
+                         "S: 220 DSN\n"
+                         "C: EHLO bar.com\n"
+                         "S: 250-DSN\n"
+                         "S: 250 SIZE 2x\n"
+                         "C: MAIL FROM:<> SIZE=3\n"
+                         "S: 250-OK\n"
+                         "S: 250 DSN\n"
+                         "C: RCPT TO:<Jones@foo.com>\n"
+                         "S: 550 5.1.1 No\n"
+                         "C: RSET\n"
+                         "S: 250 OK\n"
+                         "C: QUIT\n"
+                         "S: 221 Bye\n",
+                         "READY\nRESULT 0 permanent 550 5.1.1 No\nDONE\nCLOSE quit 221 Bye\n");
 }
 
 /* RFC 3461 §5.2.2, RFC 2852 §4.1.4: who has passed on what was asked for is not asked again. */
@@ -405,6 +440,7 @@ main(void)
         TEST(what_is_too_large_is_not_tried),
         TEST(requiretls_is_honoured),
         TEST(a_time_is_passed_on_to_who_promises_it),
+        TEST(extensions_are_told_behind_ehlo_alone),
         TEST(what_was_passed_on_is_told_of_what_was_delivered),
         TEST(no_address_ends_the_command),
         TEST(what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it),

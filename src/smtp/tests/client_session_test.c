@@ -165,6 +165,103 @@ a_host_that_skips_its_proof_is_not_believed(void **state)
                          "password\n");
 }
 
+/* TLS from the first octet on is TLS, whatever else the host offers. */
+static void
+tls_is_not_begun_within_tls(void **state)
+{
+    struct client_play *play = *state;
+
+    play->options.is_secure = true;
+    for (int tls = SMTP_CLIENT_TLS_NEVER; tls <= SMTP_CLIENT_TLS_REQUIRED; tls++) {
+        play->options.tls = (enum smtp_client_tls)tls;
+        client_play_dialogue(play,
+                             "S: 220 foo.com\nC: EHLO bar.com\nS: 250-foo.com\nS: 250 STARTTLS\n"
+                             "C: QUIT\nS: 221 Bye\n",
+                             "READY\nCLOSE quit 221 Bye\n");
+    }
+}
+
+/* Three digits of which the first is 2 to 5, and a blank or a line behind them (RFC 5321 §4.2). */
+static void
+what_has_another_form_is_no_reply(void **state)
+{
+    static const char *const lines[] = {"120 x", "620 x", "920 x", "020 x", "2a0 x", "22a x", "22",
+                                        "2",     "",      "220x",  "220_x", "/20 x", ":20 x"};
+    char dialogue[100];
+
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        snprintf(dialogue, sizeof(dialogue), "S: %s\n", lines[i]);
+        client_play_dialogue(*state, dialogue,
+                             "CLOSE protocol 0 4.4.2 What the host said is no SMTP reply\n");
+    }
+    client_play_dialogue(*state, "S: 220\nC: EHLO bar.com\nS: 250\nC: QUIT\nS: 221\n",
+                         "READY\nCLOSE quit 221 \n");
+}
+
+/* The lines of a reply are one, printable, with the status of the first. */
+static void
+replies_of_many_lines_have_one_text(void **state)
+{
+    client_play_dialogue(*state,
+                         "S: 554-\nS: 554-5.7.1 a\nS: 554-\nS: 554-5.7.1b\nS: 554-2.7.1 c\n"
+                         "S: 554 5.7.9 d\x01\n",
+                         "CLOSE refused 554 a 5.7.1b 2.7.1 c d?\n");
+    client_play_dialogue(*state, "S: 554-5.7.1 a\nS: 554-\nS: 554 5.7.9 b\n",
+                         "CLOSE refused 554 5.7.1 a b\n");
+}
+
+static void
+a_command_of_the_callers_own_has_its_answer(void **state)
+{
+    struct client_play *play = *state;
+    struct smtp_client_event event;
+    char line[60];
+
+    play->stays = true;
+    client_play_begin(play);
+    static const struct slice opening[] = {SLICE("220 foo.com\r\n"), SLICE("250 foo.com\r\n")};
+    for (size_t i = 0; i < COUNT_OF(opening); i++) {
+        assert_int_equal(smtp_client_feed(play->client, opening[i], play->now), opening[i].len);
+        smtp_client_sent(play->client, smtp_client_output(play->client).len, play->now);
+    }
+    assert_true(smtp_client_next(play->client, &event) && event.kind == SMTP_CLIENT_EVENT_READY);
+    for (size_t lines = 1; lines <= 3; lines += 2) {
+        smtp_client_ask(play->client, SLICE("XNAMES foo.com 0 0"), play->now);
+        struct slice said = smtp_client_output(play->client);
+        assert_true(slice_equal(said, SLICE("XNAMES foo.com 0 0\r\n")));
+        smtp_client_sent(play->client, said.len, play->now);
+        for (size_t i = 1; i <= lines; i++) {
+            int len = snprintf(line, sizeof(line), "250%c2.0.0 line %zu\r\n", i < lines ? '-' : ' ', i);
+            size_t taken = smtp_client_feed(
+                play->client, slice_of((const uint8_t *)line, (size_t)len), play->now);
+            assert_int_equal(taken, len);
+        }
+        assert_true(smtp_client_next(play->client, &event));
+        assert_int_equal(event.kind, SMTP_CLIENT_EVENT_ANSWER);
+        assert_int_equal(event.reply.code, 250);
+        assert_true(slice_equal(event.answer, lines == 1 ? SLICE("line 1")
+                                                         : SLICE("line 1\nline 2\nline 3")));
+        assert_false(smtp_client_next(play->client, &event));
+    }
+    smtp_client_close(&play->client);
+}
+
+/* An event is dealt with before more is heard. */
+static void
+nothing_is_heard_while_an_event_waits(void **state)
+{
+    struct client_play *play = *state;
+    struct smtp_client_event event;
+
+    client_play_begin(play);
+    assert_int_equal(smtp_client_feed(play->client, SLICE("220 foo.com\r\n"), play->now), 13);
+    assert_int_equal(smtp_client_feed(play->client, SLICE("250 foo.com\r\n"), play->now), 13);
+    assert_int_equal(smtp_client_feed(play->client, SLICE("421 foo.com\r\n"), play->now), 0);
+    assert_true(smtp_client_next(play->client, &event));
+    assert_int_equal(smtp_client_feed(play->client, SLICE("421 foo.com\r\n"), play->now), 13);
+    smtp_client_close(&play->client);
+}
+
 /* RFC 5802 §6: who could bind says so where the host seems not to, so that a list of mechanisms
  * that was shortened on its way is found out. */
 static void
@@ -242,6 +339,11 @@ main(void)
         TEST(the_password_does_not_travel_in_the_clear),
         TEST(plain_and_login_are_spoken_under_tls),
         TEST(a_host_that_skips_its_proof_is_not_believed),
+        TEST(tls_is_not_begun_within_tls),
+        TEST(what_has_another_form_is_no_reply),
+        TEST(replies_of_many_lines_have_one_text),
+        TEST(a_command_of_the_callers_own_has_its_answer),
+        TEST(nothing_is_heard_while_an_event_waits),
         TEST(the_login_is_bound_to_its_connection),
         TEST(an_idle_session_hears_its_end),
         TEST(each_command_has_its_timer),

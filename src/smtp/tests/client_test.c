@@ -314,6 +314,52 @@ lmtp_has_an_answer_for_each_accepted_recipient(void **state)
                          "CLOSE quit 221 Bye\n");
 }
 
+static void
+put_lines(struct buffer *text, const char *line, size_t count)
+{
+    while (count-- > 0)
+        buffer_put_text(text, line);
+}
+
+static void
+as_many_recipients_as_there_may_be_have_their_answers(void **state)
+{
+    static struct smtp_client_recipient all[SMTP_CLIENT_RECIPIENTS_MAX];
+    struct client_play *play = *state;
+    struct smtp_client_message message = message_of("Blah\r\n");
+    struct buffer dialogue, journal;
+
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        all[i].address = jones.address;
+    message.recipients = all;
+    message.recipients_count = COUNT_OF(all);
+    play->options.is_lmtp = true;
+    set_message(play, &message);
+    buffer_init(&dialogue, 65536);
+    buffer_init(&journal, 65536);
+    buffer_put_text(&dialogue, "S: 220 foo.com LMTP\nC: LHLO bar.com\nS: 250-foo.com\n"
+                               "S: 250 PIPELINING\nC: MAIL FROM:<Smith@bar.com>\n");
+    put_lines(&dialogue, "C: RCPT TO:<Jones@foo.com>\n", COUNT_OF(all));
+    buffer_put_text(&dialogue, "C: DATA\nS: 250 OK\n");
+    put_lines(&dialogue, "S: 250 OK\n", COUNT_OF(all));
+    buffer_put_text(&dialogue, "S: 354 Go on\nC: Blah\nC: .\n");
+    put_lines(&dialogue, "S: 250 OK\n", COUNT_OF(all));
+    buffer_put_text(&dialogue, "C: QUIT\nS: 221 Bye\n");
+    buffer_put_text(&journal, "READY\n");
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        buffer_put_text(&journal, "RESULT ");
+        buffer_put_decimal(&journal, i);
+        buffer_put_text(&journal, " delivered 250 OK\n");
+    }
+    buffer_put_text(&journal, "DONE\nCLOSE quit 221 Bye\n");
+    buffer_put_byte(&dialogue, 0);
+    buffer_put_byte(&journal, 0);
+    client_play_dialogue(play, (const char *)buffer_slice(&dialogue).at,
+                         (const char *)buffer_slice(&journal).at);
+    buffer_finish(&dialogue);
+    buffer_finish(&journal);
+}
+
 /* ---- what goes wrong ----------------------------------------------------------------------- */
 
 static void
@@ -483,6 +529,7 @@ main(void)
         TEST(a_transaction_without_recipients_is_taken_back),
         TEST(too_many_recipients_are_told_apart_from_a_full_mailbox),
         TEST(lmtp_has_an_answer_for_each_accepted_recipient),
+        TEST(as_many_recipients_as_there_may_be_have_their_answers),
         TEST(a_lost_answer_to_the_end_is_unknown),
         TEST(a_connection_lost_earlier_leaves_the_message_to_other_hosts),
         TEST(silence_ends_the_session),
