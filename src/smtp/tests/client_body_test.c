@@ -111,31 +111,46 @@ take_output(struct smtp_client *client, struct buffer *out)
     }
 }
 
+/* A client that has the content to say, for a host with chunks or one without extensions; `message`
+ * and `sent` are the caller's. */
+static struct smtp_client *
+open_with_body(struct smtp_client_message *message, bool has_chunks, struct buffer *sent)
+{
+    static const struct smtp_client_recipient jones = {.address = SLICE("Jones@foo.com")};
+    static const struct smtp_client_options options = {.hostname = SLICE("bar.com"),
+                                                       .times = {.block_s = 3, .end_s = 11}};
+    static const char *const replies[2][6] = {
+        {"220 a\r\n", "500 b\r\n", "250 c\r\n", "250 d\r\n", "250 e\r\n", "354 f\r\n"},
+        {"220 a\r\n", "250-b\r\n", "250 CHUNKING\r\n", "250 d\r\n", "250 e\r\n"},
+    };
+    struct smtp_client *client = smtp_client_open(&options);
+
+    *message = (struct smtp_client_message){.reverse_path = SLICE("Smith@bar.com"),
+                                            .recipients = &jones,
+                                            .recipients_count = 1,
+                                            .content = message->content};
+    buffer_init(sent, 1 << 20);
+    smtp_client_connected(client, NOW);
+    for (size_t i = 0; i < 6 && replies[has_chunks][i]; i++) {
+        bool is_last = i == 5 || !replies[has_chunks][i + 1];
+        hear(client, slice_of_string(replies[has_chunks][i]));
+        if (i == 2)
+            smtp_client_carry(client, message, NOW);
+        if (!is_last)
+            take_output(client, sent);
+    }
+    buffer_clear(sent);
+    return client;
+}
+
 static void
 assert_sent_as_it_should_be(struct slice bytes)
 {
-    static const struct smtp_client_recipient jones = {.address = SLICE("Jones@foo.com")};
-    struct smtp_client_options options = {.hostname = SLICE("bar.com")};
-    struct smtp_client_message message = {.reverse_path = SLICE("Smith@bar.com"),
-                                          .recipients = &jones,
-                                          .recipients_count = 1,
-                                          .content = bytes};
-    static const char *const replies[] = {"220 a\r\n", "500 b\r\n", "250 c\r\n",
-                                          "250 d\r\n", "250 e\r\n", "354 f\r\n"};
-    struct smtp_client *client = smtp_client_open(&options);
+    struct smtp_client_message message = {.content = bytes};
     struct buffer sent, wanted;
 
-    buffer_init(&sent, 1 << 20);
+    struct smtp_client *client = open_with_body(&message, false, &sent);
     buffer_init(&wanted, 1 << 20);
-    smtp_client_connected(client, NOW);
-    for (size_t i = 0; i < COUNT_OF(replies); i++) {
-        hear(client, slice_of_string(replies[i]));
-        if (i == 2)
-            smtp_client_carry(client, &message, NOW);
-        if (i < COUNT_OF(replies) - 1)
-            take_output(client, &sent);
-    }
-    buffer_clear(&sent);
     take_output(client, &sent);
     put_as_it_should_be(&wanted, bytes);
     assert_true(slice_equal(buffer_slice(&sent), buffer_slice(&wanted)));
@@ -166,6 +181,31 @@ pieces_end_anywhere_and_nothing_is_lost(void **state)
     }
 }
 
+/* RFC 5321 §4.5.3.2.5, §4.5.3.2.6: one time for each block, another for the answer. */
+static void
+blocks_and_the_end_have_times_of_their_own(void **state)
+{
+    static uint8_t bytes[3 * SMTP_CLIENT_PIECE];
+
+    (void)state;
+    memset(bytes, 'x', sizeof(bytes));
+    for (int has_chunks = 0; has_chunks < 2; has_chunks++) {
+        struct smtp_client_message message = {.content = slice_of(bytes, sizeof(bytes))};
+        struct buffer sent;
+        struct smtp_client *client = open_with_body(&message, has_chunks, &sent);
+        struct instant due = smtp_client_deadline(client);
+        assert_int_equal(instant_since(due, NOW).ns, duration_s(3).ns);
+        smtp_client_sent(client, smtp_client_output(client).len - 1, NOW);
+        due = smtp_client_deadline(client);
+        assert_int_equal(instant_since(due, NOW).ns, duration_s(3).ns);
+        take_output(client, &sent);
+        due = smtp_client_deadline(client);
+        assert_int_equal(instant_since(due, NOW).ns, duration_s(11).ns);
+        smtp_client_close(&client);
+        buffer_finish(&sent);
+    }
+}
+
 int
 main(void)
 {
@@ -173,6 +213,7 @@ main(void)
         cmocka_unit_test(content_is_looked_at_once),
         cmocka_unit_test(what_stands_around_content_is_not_looked_at),
         cmocka_unit_test(pieces_end_anywhere_and_nothing_is_lost),
+        cmocka_unit_test(blocks_and_the_end_have_times_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

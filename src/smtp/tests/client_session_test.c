@@ -231,7 +231,8 @@ a_command_of_the_callers_own_has_its_answer(void **state)
         assert_true(slice_equal(said, SLICE("XNAMES foo.com 0 0\r\n")));
         smtp_client_sent(play->client, said.len, play->now);
         for (size_t i = 1; i <= lines; i++) {
-            int len = snprintf(line, sizeof(line), "250%c2.0.0 line %zu\r\n", i < lines ? '-' : ' ', i);
+            char mark = i < lines ? '-' : ' ';
+            int len = snprintf(line, sizeof(line), "250%c2.0.0 line %zu\r\n", mark, i);
             size_t taken = smtp_client_feed(
                 play->client, slice_of((const uint8_t *)line, (size_t)len), play->now);
             assert_int_equal(taken, len);
