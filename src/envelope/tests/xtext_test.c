@@ -52,7 +52,7 @@ all_octets_survive_xtext(void **state)
     assert_true(slice_equal(back, slice_of(octets, sizeof(octets))));
     /* RFC 3461 §4: what is printable is written as it is, but for two. */
     buffer_clear(&text);
-    envelope_xtext_put(&text, slice_of(octets + '!', '~' + 1 - '!'));
+    envelope_xtext_put(&text, slice_of(&octets['!'], '~' + 1 - '!'));
     size_t plus = slice_find(buffer_slice(&text), SLICE("*+2B,"));
     assert_int_equal(plus, '*' - '!');
     assert_int_equal(slice_find(buffer_slice(&text), SLICE("<+3D>")), '<' - '!' + 2);
