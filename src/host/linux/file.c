@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Files below open folders. All calls block. */
 #include "base/hash.h"
+#include "host/file_name.h"
 #include "host/links.h"
 #include "host/linux/loop_private.h"
 
@@ -17,7 +18,6 @@
 enum {
     PIECES_MAX = 256,                /* pieces in one pwritev */
     WRITE_AND_SYNC_MAX = 256 * 1024, /* octets; more are written first, all of them, then synced */
-    NAME_BYTES_MAX = 255,            /* of a file name, in every file system that matters */
 };
 
 struct host_dir {
@@ -28,18 +28,6 @@ struct host_dir {
 struct host_file {
     int fd;
 };
-
-/* 0 if `name` is one component that leads down, -EINVAL otherwise. */
-static int
-check_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    if (len == 0 || len > NAME_BYTES_MAX || memchr(name, '/', len) || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
-        return -EINVAL;
-    return 0;
-}
 
 static int
 error_of(int result)
@@ -82,7 +70,7 @@ host_dir_open_below(struct host_dir *dir, const char *name, struct host_dir **re
 {
     char *path;
 
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (asprintf(&path, "%s/%s", dir->path, name) < 0)
         abort();
@@ -109,7 +97,7 @@ host_dir_path(const struct host_dir *dir)
 int
 host_dir_make(struct host_dir *dir, const char *name)
 {
-    return check_name(name) < 0 ? -EINVAL : error_of(mkdirat(dir->fd, name, 0700));
+    return file_name_is_legal(name) ? error_of(mkdirat(dir->fd, name, 0700)) : -EINVAL;
 }
 
 int
@@ -121,7 +109,7 @@ host_dir_rename(struct host_dir *dir, const char *from, const char *to)
 int
 host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_dir, const char *to)
 {
-    if (check_name(from) < 0 || check_name(to) < 0)
+    if (!file_name_is_legal(from) || !file_name_is_legal(to))
         return -EINVAL;
     return error_of(renameat(from_dir->fd, from, to_dir->fd, to));
 }
@@ -129,7 +117,7 @@ host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_d
 int
 host_dir_remove(struct host_dir *dir, const char *name)
 {
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     int error = error_of(unlinkat(dir->fd, name, 0));
     return error == -EISDIR ? error_of(unlinkat(dir->fd, name, AT_REMOVEDIR)) : error;
@@ -195,7 +183,7 @@ host_dir_find(struct host_dir *dir, const char *name, struct host_file_info *ret
 {
     struct stat info;
 
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (fstatat(dir->fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
@@ -208,7 +196,7 @@ host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *ret_stamp)
 {
     struct stat info;
 
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (fstatat(dir->fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
@@ -231,7 +219,7 @@ host_file_open(struct host_dir *dir, const char *name, unsigned flags, struct ho
     int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK; /* a FIFO must not hold us */
     struct stat info;
 
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     how |= flags & HOST_FILE_WRITE ? O_RDWR : O_RDONLY;
     how |= flags & HOST_FILE_CREATE ? O_CREAT : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The files of host.h on the simulated disk. */
+#include "host/file_name.h"
 #include "host/links.h"
 #include "host/sim/disk_private.h"
 
@@ -7,8 +8,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { NAME_BYTES_MAX = 255 };
 
 struct host_dir {
     struct host *host;
@@ -21,17 +20,6 @@ struct host_file {
     struct node *node;
     bool may_write;
 };
-
-static int
-check_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    if (len == 0 || len > NAME_BYTES_MAX || memchr(name, '/', len) || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
-        return -EINVAL;
-    return 0;
-}
 
 static char *
 join(const char *left, const char *right)
@@ -78,7 +66,7 @@ host_dir_open(struct host *host, const char *path, struct host_dir **ret_dir)
 int
 host_dir_open_below(struct host_dir *dir, const char *name, struct host_dir **ret_dir)
 {
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (dir->host->is_dead)
         return -EIO;
@@ -125,7 +113,7 @@ change_folder(struct host_dir *dir, struct change change)
 int
 host_dir_make(struct host_dir *dir, const char *name)
 {
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (dir->host->is_dead)
         return -EIO;
@@ -159,7 +147,7 @@ give_back_room(struct disk *disk, struct node *node)
 int
 host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_dir, const char *to)
 {
-    if (check_name(from) < 0 || check_name(to) < 0)
+    if (!file_name_is_legal(from) || !file_name_is_legal(to))
         return -EINVAL;
     if (from_dir->host->is_dead)
         return -EIO;
@@ -196,7 +184,7 @@ remove_real(struct host_dir *dir, const char *name)
 int
 host_dir_remove(struct host_dir *dir, const char *name)
 {
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (dir->host->is_dead)
         return -EIO;
@@ -279,7 +267,7 @@ host_dir_find(struct host_dir *dir, const char *name, struct host_file_info *ret
 {
     struct stat info;
 
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     const struct node *node = entries_find(&dir->node->entries, name);
     if (node) {
@@ -315,7 +303,7 @@ host_dir_stamp(struct host_dir *dir, const char *name, uint64_t *ret_stamp)
 int
 host_file_open(struct host_dir *dir, const char *name, unsigned flags, struct host_file **ret_file)
 {
-    if (check_name(name) < 0)
+    if (!file_name_is_legal(name))
         return -EINVAL;
     if (dir->host->is_dead)
         return -EIO;
