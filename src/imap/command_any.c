@@ -232,6 +232,8 @@ begin_idle(struct imap_server *server)
     server->more = NULL;
     server->is_idling = true;
     server->is_changed = server->state == IMAP_SELECTED;
+    server->is_growth_due |= server->is_growth_aside;
+    server->is_growth_aside = false;
     server->expects = IMAP_LINE_DONE;
     arena_wipe(&server->arena);
     buffer_finish(&server->command);

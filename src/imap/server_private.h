@@ -152,7 +152,8 @@ struct imap_server {
     uint16_t rights;        /* in it; bits of enum imap_right */
     uint32_t rights_serial; /* of the view's mailbox, when the rights were asked for */
     bool is_asking_rights;
-    bool is_growth_aside; /* EXISTS was told with the answer to what asked for other things */
+    bool is_growth_aside; /* EXISTS was told, but not with the answer to NOOP or CHECK */
+    bool is_growth_due;   /* so it is told again in the IDLE that has begun */
     uint32_t sync_place;  /* how far the changed flags have been told */
     uint64_t sync_modseq;
     const struct imap_own_changes *own_changes; /* of the command that is being done; or NULL */

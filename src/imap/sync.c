@@ -137,21 +137,25 @@ put_changes(struct imap_server *server)
     return true;
 }
 
-/* Some clients (Thunderbird is one) pass over an EXISTS that comes with the answer to a FETCH or a
- * STORE, and would show the message minutes later. When they go idle they hear the number again,
- * once. */
+/* Some clients (Thunderbird is one) act on an EXISTS that they read in IDLE or with the answer to
+ * NOOP. They pass over one that comes with another answer, and over one that was pushed in IDLE
+ * while their DONE was on its way; the message would be shown minutes later. When they go idle
+ * the next time they hear the number again, once, and never twice within one IDLE. */
 static void
 put_growth(struct imap_server *server)
 {
     struct imap_view *view = &server->view;
     uint32_t count = view->mailbox->count;
 
-    if (view->known == count && !(server->is_growth_aside && server->is_idling))
+    bool is_grown = view->known != count;
+
+    if (!is_grown && !(server->is_growth_due && server->is_idling))
         return;
     if (server->new_from == 0 && view->known < count)
         server->new_from = view->mailbox->uids[view->known];
     view->known = count;
-    server->is_growth_aside = server->is_running && !server->is_polling;
+    server->is_growth_aside = is_grown && !server->is_polling;
+    server->is_growth_due = false;
     imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
 }
 
@@ -237,7 +241,7 @@ imap_deselect(struct imap_server *server)
     server->sync_place = 0;
     server->announced = 0;
     server->new_from = 0;
-    server->is_changed = server->is_growth_aside = false;
+    server->is_changed = server->is_growth_aside = server->is_growth_due = false;
     if (server->state == IMAP_SELECTED)
         server->state = IMAP_AUTHENTICATED;
 }

@@ -373,6 +373,41 @@ what_came_aside_is_heard_once_more_in_idle(void **state)
     lobby_finish(&lobby);
 }
 
+/* The client's DONE may be on its way while the number is pushed. */
+static void
+what_came_while_idle_ended_is_heard_once_more(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT);
+    (void)lobby_ask(&lobby, "a IDLE\r\n", 1);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 0, letter);
+    assert_int_equal(times_in(buffer_slice(&lobby.said), SLICE("* 3 EXISTS\r\n")), 1);
+    expect_in(lobby_ask(&lobby, "DONE\r\nb STORE 1 +FLAGS (\\Seen)\r\n", 1), "EXISTS", false);
+    struct slice said = lobby_ask(&lobby, "c IDLE\r\n", 1);
+    assert_int_equal(times_in(said, SLICE("* 3 EXISTS\r\n")), 1);
+    /* and that was all, until there is more */
+    expect_in(lobby_ask(&lobby, "DONE\r\nd IDLE\r\n", 1), "EXISTS", false);
+    lobby_deliver(&lobby, 0, letter);
+    said = lobby_ask(&lobby, "DONE\r\ne IDLE\r\n", 1);
+    assert_int_equal(times_in(said, SLICE("EXISTS")), 1);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 0, letter);
+    assert_int_equal(times_in(buffer_slice(&lobby.said), SLICE("EXISTS")), 1);
+    expect_in(buffer_slice(&lobby.said), "* 5 EXISTS", true);
+    expect_in(lobby_ask(&lobby, "DONE\r\nf IDLE\r\n", 1), "* 5 EXISTS", true);
+    expect_in(lobby_ask(&lobby, "DONE\r\ng IDLE\r\n", 1), "EXISTS", false);
+    /* what NOOP has told is known, whatever was pushed before */
+    lobby_deliver(&lobby, 0, letter);
+    (void)lobby_ask(&lobby, "DONE\r\n", 1);
+    lobby_deliver(&lobby, 0, letter);
+    expect_in(lobby_ask(&lobby, "h NOOP\r\n", 1), "* 7 EXISTS", true);
+    expect_in(lobby_ask(&lobby, "i IDLE\r\n", 1), "EXISTS", false);
+    lobby_finish(&lobby);
+}
+
 /* The store removes it between the row and the octets: a literal that was begun could not be ended,
  * and the session would be. */
 static void
@@ -688,6 +723,7 @@ main(void)
         cmocka_unit_test(messages_are_put_in_order),
         cmocka_unit_test(idle_hears_of_deliveries),
         cmocka_unit_test(what_came_aside_is_heard_once_more_in_idle),
+        cmocka_unit_test(what_came_while_idle_ended_is_heard_once_more),
         cmocka_unit_test(what_goes_before_it_is_read_is_nil),
         cmocka_unit_test(without_a_limit_there_is_no_quota_root),
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
