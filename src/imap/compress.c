@@ -23,7 +23,7 @@ enum {
 struct imap_compress {
     z_stream unpack, pack;
     struct buffer plain, packed;
-    bool is_broken;
+    bool is_broken, is_stored;
 };
 
 void
@@ -104,6 +104,26 @@ imap_compress_unpack(struct imap_server *server, struct slice input)
     return input.len;
 }
 
+/* Thunderbird (153) takes as many octets out of what it unpacks as had come packed, and in IDLE
+ * looks for no line among the rest: of "+ idling" and "* 3 EXISTS" in eleven octets it would hear
+ * the first, until the server says more. So what is said in IDLE is no shorter packed. */
+static void
+choose_level(struct imap_compress *compress, bool is_stored)
+{
+    uint8_t nothing;
+
+    if (is_stored == compress->is_stored)
+        return;
+    /* All up to here has been flushed: nothing comes out. */
+    compress->pack.next_in = &nothing;
+    compress->pack.next_out = &nothing;
+    compress->pack.avail_in = 0;
+    compress->pack.avail_out = sizeof(nothing);
+    (void)deflateParams(&compress->pack, is_stored ? 0 : PACK_LEVEL, Z_DEFAULT_STRATEGY);
+    assert(compress->pack.avail_out == sizeof(nothing));
+    compress->is_stored = is_stored;
+}
+
 void
 imap_compress_pack(struct imap_server *server)
 {
@@ -112,6 +132,7 @@ imap_compress_pack(struct imap_server *server)
 
     if (output.len == 0 || server->is_held)
         return;
+    choose_level(server->compress, server->is_idling);
     pack->next_in = (uint8_t *)(uintptr_t)output.at;
     pack->avail_in = (uInt)output.len; /* at most IMAP_OUTPUT_MAX */
     do {

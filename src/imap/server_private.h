@@ -152,7 +152,7 @@ struct imap_server {
     uint16_t rights;        /* in it; bits of enum imap_right */
     uint32_t rights_serial; /* of the view's mailbox, when the rights were asked for */
     bool is_asking_rights;
-    bool is_growth_aside; /* EXISTS was told, but not with the answer to NOOP or CHECK */
+    bool is_growth_aside; /* EXISTS was told in IDLE, or with an answer, not NOOP's or CHECK's */
     bool is_growth_due;   /* so it is told again in the IDLE that has begun */
     uint32_t sync_place;  /* how far the changed flags have been told */
     uint64_t sync_modseq;

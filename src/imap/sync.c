@@ -154,7 +154,9 @@ put_growth(struct imap_server *server)
     if (server->new_from == 0 && view->known < count)
         server->new_from = view->mailbox->uids[view->known];
     view->known = count;
-    server->is_growth_aside = is_grown && !server->is_polling;
+    /* Who asked by NOTIFY to hear at any time listens at any time. */
+    server->is_growth_aside =
+        is_grown && !server->is_polling && (server->is_running || server->is_idling);
     server->is_growth_due = false;
     imap_put_number(&server->output, "* ", imap_view_count(view), " EXISTS\r\n");
 }

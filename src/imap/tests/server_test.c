@@ -532,6 +532,38 @@ both_sides_pack(void **state)
     }
 }
 
+/* For clients that take as many octets as came packed, and look for no line among the rest. */
+static void
+what_is_said_in_idle_is_not_shorter_packed(void **state)
+{
+    static uint8_t packed[1 << 16], plain[1 << 16];
+    z_stream pack = {0}, unpack = {0};
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, SELECT "b COMPRESS DEFLATE\r\n");
+    assert_int_equal(deflateInit2(&pack, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(inflateInit2(&unpack, -15), Z_OK);
+    for (int round = 0; round < 3; round++) {
+        const char *const idles[] = {"c IDLE\r\n", "DONE\r\nd FETCH 1 UID\r\n"};
+        lobby_deliver(&lobby, 0, letter);
+        for (size_t i = 0; i < COUNT_OF(idles); i++) {
+            buffer_clear(&lobby.said);
+            lobby_say(&lobby, through_zlib(&pack, deflate, slice_of_string(idles[i]), packed,
+                                           sizeof(packed)));
+            size_t came = buffer_len(&lobby.said);
+            struct slice said =
+                through_zlib(&unpack, inflate, buffer_slice(&lobby.said), plain, sizeof(plain));
+            expect_in(said, i == 0 ? "+ idling" : "d OK", true);
+            expect_in(said, "EXISTS", i == 0);
+            assert_true(i == 0 ? came >= said.len : round == 0 || came < said.len);
+        }
+    }
+    (void)deflateEnd(&pack);
+    (void)inflateEnd(&unpack);
+    lobby_finish(&lobby);
+}
+
 /* 20 MiB of blanks in 20 KiB are a line that is too long, not a full memory. */
 static void
 little_does_not_become_much(void **state)
@@ -729,6 +761,7 @@ main(void)
         cmocka_unit_test(what_is_wrong_is_answered_and_the_session_goes_on),
         cmocka_unit_test(who_waits_long_hears_how_far_it_is),
         cmocka_unit_test(both_sides_pack),
+        cmocka_unit_test(what_is_said_in_idle_is_not_shorter_packed),
         cmocka_unit_test(little_does_not_become_much),
         cmocka_unit_test(a_search_of_any_length_is_not_kept),
         cmocka_unit_test(a_client_hears_between_its_commands),
