@@ -318,10 +318,33 @@ keep_tail(struct store *store, const struct log_found *found)
                  found->place.segment);
 }
 
+struct replay {
+    struct store *store;
+    struct buffer *why;
+    bool is_unread;
+};
+
+/* What was acknowledged may stand there, and be read the next time. A store that went on without it
+ * would give out the same UIDs and MODSEQs again. */
+static void
+refuse_unread(struct replay *replay, const struct log_found *found)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text),
+             "the disk cannot read store/log/%08u.seg, octets %llu to %llu, where acknowledged "
+             "mail may be; if that stays so, `facteur check --rescue` gives up what cannot be read",
+             found->place.segment, (unsigned long long)found->place.offset,
+             (unsigned long long)found->place.offset + found->len);
+    buffer_put_text(replay->why, text);
+    replay->is_unread = true;
+}
+
 static bool
 replay_one(void *context, const struct log_found *found)
 {
-    struct store *store = context;
+    struct replay *replay = context;
+    struct store *store = replay->store;
     int result = 0;
 
     switch (found->event) {
@@ -331,6 +354,9 @@ replay_one(void *context, const struct log_found *found)
     case LOG_TAIL:
         keep_tail(store, found);
         return true;
+    case LOG_UNREAD:
+        refuse_unread(replay, found);
+        return false;
     case LOG_TURN:
         break;
     }
@@ -407,11 +433,13 @@ tell_mended(struct store *store)
 
     for (size_t i = 0; i < turn_log_count(log); i++) {
         const struct log_segment *segment = turn_log_segment(log, i);
-        if (!segment->is_mended)
+        if (!segment->is_mended && !segment->is_unread)
             continue;
         store->stats.damaged++;
         store_report(store, "damaged",
-                     "the header stands twice, one was damaged and is mended: segment",
+                     segment->is_mended
+                         ? "the header stands twice, one was damaged and is mended: segment"
+                         : "the disk cannot read the header, nor its twin: segment",
                      segment->number);
     }
 }
@@ -419,6 +447,7 @@ tell_mended(struct store *store)
 int
 store_recover(struct store *store, bool is_first, struct buffer *why)
 {
+    struct replay replay = {store, why, false};
     int result = load_meta(store, why);
 
     if (is_first)
@@ -432,7 +461,9 @@ store_recover(struct store *store, bool is_first, struct buffer *why)
         return result;
     store->replayed_bytes = 0;
     result = store->engine->ops->replay(store->engine, store->end, store->last_turn, is_first,
-                                        replay_one, store);
+                                        replay_one, &replay);
+    if (replay.is_unread)
+        return -EIO;
     if (result == -EPROTONOSUPPORT)
         buffer_put_text(why, "the log was written by a newer release of Facteur: use that one");
     else if (result < 0)

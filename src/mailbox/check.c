@@ -179,8 +179,11 @@ check_body(struct check *check, const struct turn_row *row)
     }
     check->progress.bodies++;
     check->progress.done += (uint64_t)row->len + row->record_len;
-    if (result <= 0 && result != -ENOENT) /* -ENOENT: reclaimed meanwhile */
+    if (result == 0)
         condemn(check, row, place);
+    else if (result < 0 && result != -ENOENT) /* -ENOENT: reclaimed meanwhile */
+        find(check, "the disk cannot read body %llu (segment %u, octet %llu)",
+             (unsigned long long)row->id, place.segment, (unsigned long long)place.offset);
 }
 
 /* Goes to the next turn; false at the end of the log. */
@@ -197,7 +200,10 @@ next_turn(struct check *check)
         return false;
     }
     if (check->found.event != LOG_TURN) {
-        find(check, "the log is damaged: segment %u, octets %llu to %llu hold no turn",
+        bool is_unread = check->found.event == LOG_UNREAD;
+        find(check,
+             is_unread ? "the disk cannot read segment %u, octets %llu to %llu"
+                       : "the log is damaged: segment %u, octets %llu to %llu hold no turn",
              check->found.place.segment, (unsigned long long)check->found.place.offset,
              (unsigned long long)check->found.place.offset + check->found.len);
         return true;

@@ -81,16 +81,18 @@ say(struct buffer *why, const char *what, const char *name)
 }
 
 /* What stands in the first octets of a file. */
-enum copy { COPY_GOOD, COPY_DAMAGED, COPY_MISSING };
+enum copy { COPY_GOOD, COPY_DAMAGED, COPY_MISSING, COPY_UNREAD };
 
 static enum copy
 read_copy(struct host_file *file, uint32_t number, struct segment_header *ret_header)
 {
     uint8_t bytes[SEGMENT_HEADER_LEN];
     struct segment_header header;
+    int64_t got = host_file_read(file, bytes, sizeof(bytes), 0);
 
-    if (host_file_read(file, bytes, sizeof(bytes), 0) != sizeof(bytes) ||
-        !segment_header_take(slice_of(bytes, sizeof(bytes)), &header) ||
+    if (got < 0)
+        return COPY_UNREAD;
+    if (got != sizeof(bytes) || !segment_header_take(slice_of(bytes, sizeof(bytes)), &header) ||
         (header.version <= SEGMENT_VERSION && header.number != number))
         return COPY_DAMAGED;
     *ret_header = header;
@@ -106,7 +108,7 @@ read_twin(struct turn_log *log, uint32_t number, struct segment_header *ret_head
     segment_twin_name(number, name);
     int result = host_file_open(log->dir, name, HOST_FILE_READ, &file);
     if (result < 0)
-        return result == -ENOENT ? COPY_MISSING : COPY_DAMAGED;
+        return result == -ENOENT ? COPY_MISSING : COPY_UNREAD;
     enum copy copy = read_copy(file, number, ret_header);
     host_file_close(&file);
     return copy;
@@ -152,8 +154,10 @@ settle_header(struct turn_log *log, struct log_segment *segment, struct host_fil
 
     if (own != COPY_GOOD && twin == COPY_GOOD)
         header = spare;
-    if (own != COPY_GOOD && twin != COPY_GOOD)
+    if (own != COPY_GOOD && twin != COPY_GOOD) {
+        segment->is_unread = own == COPY_UNREAD || twin == COPY_UNREAD;
         return 0;
+    }
     if (header.version > SEGMENT_VERSION)
         return -EPROTONOSUPPORT;
     if (header.shard != log->shard)
@@ -162,7 +166,7 @@ settle_header(struct turn_log *log, struct log_segment *segment, struct host_fil
     segment->begun = header.begun;
     segment->secret = header.secret;
     segment->epoch = header.epoch;
-    segment->is_mended = own != COPY_GOOD || twin == COPY_DAMAGED;
+    segment->is_mended = own == COPY_DAMAGED || twin == COPY_DAMAGED;
     segment->lacks_header = own != COPY_GOOD;
     segment->lacks_twin = twin != COPY_GOOD; /* or is of a release that did not write it */
     return 0;

@@ -38,12 +38,14 @@ struct log_segment {
     uint64_t secret;
     uint64_t epoch;
     bool is_mended; /* header or twin was damaged when the log was opened */
+    bool is_unread; /* the disk could read neither (the other may be damaged): first_turn is 0 */
     bool lacks_header, lacks_twin;
 };
 
 /* Opens the folder's segments and reads their headers. 0, or a negative errno with a sentence in
  * `why`; a newer format gives -EPROTONOSUPPORT and nothing is touched. A segment whose header is
- * damaged, and its twin too, can be read, but not walked. `dir` and `host` are borrowed. */
+ * damaged, and its twin too, can be read, but not walked; the same when the disk cannot read
+ * them (is_unread). `dir` and `host` are borrowed. */
 MUST_USE int turn_log_open(struct host *host, struct host_dir *dir, uint32_t shard,
                            uint64_t segment_bytes, struct buffer *why, struct turn_log **ret_log);
 void turn_log_close(struct turn_log **log);
@@ -58,6 +60,8 @@ enum log_event {
     LOG_TURN,    /* a good turn: header, rows and changes */
     LOG_DAMAGED, /* [place, place + len) holds no turn, but turns follow: gone on behind it */
     LOG_TAIL,    /* [place, place + len): nothing good from here on in the last segment */
+    LOG_UNREAD,  /* [place, place + len) cannot be read, or not all of it (EIO): what stands there
+                    nobody knows; the next time it may be a turn */
 };
 
 struct log_found {

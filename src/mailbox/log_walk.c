@@ -113,22 +113,29 @@ read_turn(struct log_walk *walk, const struct log_segment *segment, struct log_f
     return 1;
 }
 
-/* Looks for a turn's header from `from` on: *ret_offset, or the segment's end. Where only zeros
- * follow, *ret_is_blank. */
+/* What lies before the next header of a turn. */
+struct stretch {
+    uint64_t end;   /* where that header is, or the segment's end */
+    bool is_blank;  /* only zeros, up to the segment's end */
+    bool is_unread; /* some of it cannot be read */
+};
+
+/* Looks for a turn's header from `from` on. */
 static int
 find_turn(struct log_walk *walk, const struct log_segment *segment, uint64_t from,
-          uint64_t *ret_offset, bool *ret_is_blank)
+          struct stretch *ret_stretch)
 {
+    struct stretch stretch = {.end = segment->len, .is_blank = true};
     struct turn_header header;
     struct slice bytes;
-    bool is_blank = true;
 
     for (uint64_t at = from; at < segment->len;) {
         uint64_t left = segment->len - at;
         size_t some = left < WALK_CHUNK ? (size_t)left : WALK_CHUNK;
         int result = fetch(walk, &walk->chunk, (struct place){segment->number, at}, some, &bytes);
         if (result == -EIO) { /* a bad spot of the disk: look behind it */
-            is_blank = false;
+            stretch.is_blank = false;
+            stretch.is_unread = true;
             at += some;
             continue;
         }
@@ -138,19 +145,18 @@ find_turn(struct log_walk *walk, const struct log_segment *segment, uint64_t fro
             struct slice rest = slice_skip(bytes, i);
             if (rest.len >= 4 && (rest.at[0] | rest.at[1] | rest.at[2] | rest.at[3]) == 0)
                 continue;
-            is_blank = false;
+            stretch.is_blank = false;
             if (turn_take_header(rest, segment->secret, (struct place){segment->number, at + i},
                                  &header) != TURN_BAD) {
-                *ret_offset = at + i;
-                *ret_is_blank = false;
+                stretch.end = at + i;
+                *ret_stretch = stretch;
                 return 0;
             }
         }
         /* Chunks overlap by a header, so that none is cut in two. */
         at += left <= WALK_CHUNK ? some : some - TURN_HEADER_LEN;
     }
-    *ret_offset = segment->len;
-    *ret_is_blank = is_blank;
+    *ret_stretch = stretch;
     return 0;
 }
 
@@ -173,57 +179,58 @@ go_to_next_segment(struct log_walk *walk)
     walk->place = (struct place){walk->place.segment + 1, 0};
 }
 
-/* What stands at walk->place is no turn. 1: *found says what it is; 0: go on. */
+/* What stands at walk->place is no turn, or cannot be read. 1: *found says what it is; 0: go on. */
 static int
 pass_over(struct log_walk *walk, const struct log_segment *segment,
-          const struct log_segment *next_segment, struct log_found *found)
+          const struct log_segment *next_segment, bool is_unread, struct log_found *found)
 {
-    uint64_t next;
-    bool is_blank;
+    struct stretch stretch;
 
-    int result = find_turn(walk, segment, walk->place.offset, &next, &is_blank);
+    int result = find_turn(walk, segment, walk->place.offset, &stretch);
     if (result < 0)
         return result;
-    if (next == walk->place.offset) /* a header whose turn is not whole: look behind it */
-        result = find_turn(walk, segment, next + TURN_ALIGN, &next, &is_blank);
+    if (stretch.end == walk->place.offset) /* a header whose turn is not whole: look behind it */
+        result = find_turn(walk, segment, stretch.end + TURN_ALIGN, &stretch);
     if (result < 0)
         return result;
+    is_unread |= stretch.is_unread;
     found->place = walk->place;
-    found->len = next - walk->place.offset;
-    if (next < segment->len) {
-        found->event = LOG_DAMAGED;
-        walk->place.offset = next;
+    found->len = stretch.end - walk->place.offset;
+    if (stretch.end < segment->len) {
+        found->event = is_unread ? LOG_UNREAD : LOG_DAMAGED;
+        walk->place.offset = stretch.end;
         return 1;
     }
     go_to_next_segment(walk);
-    found->event = next_segment ? LOG_DAMAGED : LOG_TAIL;
-    found->is_blank = is_blank;
+    found->event = is_unread ? LOG_UNREAD : next_segment ? LOG_DAMAGED : LOG_TAIL;
+    found->is_blank = stretch.is_blank && !is_unread;
     bool is_whole = next_segment && walk->last != 0 && next_segment->first_turn == walk->last + 1;
-    return next_segment && (is_blank || is_whole) ? 0 : 1;
+    return next_segment && (found->is_blank || is_whole) ? 0 : 1;
 }
 
-/* A turn with a bad body is the torn tail where that can still be, unless another turn follows. */
+/* A turn with a bad body is the torn tail where that can still be, unless another turn follows. One
+ * whose body cannot be read may be that or not, unless another turn follows: then it was kept, and
+ * who reads the body is told. */
 static int
 judge_bodies(struct log_walk *walk, const struct log_segment *segment, bool is_open,
              struct log_found *found)
 {
-    uint64_t end = found->place.offset + found->len, next;
-    bool is_blank;
+    uint64_t end = found->place.offset + found->len;
+    struct stretch stretch = {.end = segment->len};
 
-    int result = are_bodies_good(walk, found);
-    if (result == 1)
+    int body = are_bodies_good(walk, found);
+    if (body == 1)
         return 1;
-    if (result < 0 && result != -EIO)
-        return result;
-    next = segment->len;
-    result = is_open ? find_turn(walk, segment, end, &next, &is_blank) : 0;
+    if (body < 0 && body != -EIO)
+        return body;
+    int result = is_open ? find_turn(walk, segment, end, &stretch) : 0;
     if (result < 0)
         return result;
-    if (!is_open || next < segment->len) {
-        found->is_body_damaged = true;
+    if (!is_open || stretch.end < segment->len) {
+        found->is_body_damaged = body == 0;
         return 1;
     }
-    found->event = LOG_TAIL;
+    found->event = body < 0 || stretch.is_unread ? LOG_UNREAD : LOG_TAIL;
     found->len = segment->len - found->place.offset;
     go_to_next_segment(walk);
     return 1;
@@ -241,7 +248,7 @@ log_walk_next(struct log_walk *walk, struct log_found *ret_found)
         if (walk->place.segment != segment->number || walk->place.offset < SEGMENT_HEADER_LEN)
             walk->place = (struct place){segment->number, SEGMENT_HEADER_LEN};
         if (segment->first_turn == 0) {
-            found.event = LOG_DAMAGED;
+            found.event = segment->is_unread ? LOG_UNREAD : LOG_DAMAGED;
             found.place = (struct place){segment->number, 0};
             found.len = segment->len;
             go_to_next_segment(walk);
@@ -264,7 +271,7 @@ log_walk_next(struct log_walk *walk, struct log_found *ret_found)
             if (walk->is_thorough || is_open)
                 result = judge_bodies(walk, segment, is_open, &found);
         } else if (result == 0 || result == -EIO) {
-            result = pass_over(walk, segment, next, &found);
+            result = pass_over(walk, segment, next, result == -EIO, &found);
         }
         if (result != 0) {
             if (found.event == LOG_TURN)

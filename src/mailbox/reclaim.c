@@ -10,6 +10,7 @@ enum { MOVED_BODIES_MAX = 1024 };
 struct reclaim {
     struct store *store;
     uint32_t segment;   /* being written again, or 0 */
+    uint32_t unread;    /* no segment up to this one is chosen: the disk could not read it */
     struct place next;  /* the turn to go on with */
     uint32_t rows_done; /* of that turn, when it is too large for one step */
     uint32_t changes_done;
@@ -64,8 +65,8 @@ is_worth_it(struct store *store, const struct log_segment *segment, const struct
     int64_t age = host_wall(store->options.host).ns - next->begun.ns;
     uint64_t live = store_live(store, segment->number)->bytes;
 
-    if (segment->number >= store->durable_end.segment || age < store->options.retain.ns ||
-        store_holds(store, segment->number))
+    if (segment->is_unread || segment->number >= store->durable_end.segment ||
+        age < store->options.retain.ns || store_holds(store, segment->number))
         return false;
     if (segment->first_turn == 0)
         return live == 0; /* its changes cannot be read; its bodies can */
@@ -79,7 +80,8 @@ choose(struct reclaim *reclaim)
 
     for (size_t i = 0; i + 1 < turn_log_count(log); i++) {
         const struct log_segment *segment = turn_log_segment(log, i);
-        if (!is_worth_it(reclaim->store, segment, turn_log_segment(log, i + 1)))
+        if (segment->number <= reclaim->unread ||
+            !is_worth_it(reclaim->store, segment, turn_log_segment(log, i + 1)))
             continue;
         reclaim->segment = segment->number;
         reclaim->next = (struct place){segment->number, 0};
@@ -87,6 +89,7 @@ choose(struct reclaim *reclaim)
         reclaim->is_read = false;
         return;
     }
+    reclaim->unread = 0; /* the next time they are tried again */
 }
 
 static bool
@@ -132,11 +135,11 @@ move_body(struct reclaim *reclaim, const struct turn_row *row, struct place plac
     result = turn_log_read(log_of(reclaim), place, octets, len);
     struct slice body = slice_of(octets, entry.len);
     struct slice record = slice_of(octets + entry.len, entry.record_len);
-    if (result < 0 && result != -EIO) {
+    if (result < 0) {
         free(octets);
         return result;
     }
-    if (result == -EIO || turn_body_hash(body, slice_of("", 0)) != entry.hash ||
+    if (turn_body_hash(body, slice_of("", 0)) != entry.hash ||
         turn_body_hash(record, slice_of("", 0)) != entry.record_hash) {
         free(octets);
         mark_damaged(store, row->id, &entry);
@@ -243,6 +246,8 @@ gather(struct reclaim *reclaim)
         reclaim->next = found.place;
         if (found.event == LOG_TURN)
             result = move_turn(reclaim, &found);
+        else if (found.event == LOG_UNREAD)
+            result = -EIO;
         else
             reclaim->next.offset = found.place.offset + found.len;
     }
@@ -251,8 +256,9 @@ gather(struct reclaim *reclaim)
 }
 
 static void
-give_up_segment(struct reclaim *reclaim)
+give_up_segment(struct reclaim *reclaim, int result)
 {
+    reclaim->unread = result == -EIO ? reclaim->segment : reclaim->unread;
     reclaim->segment = 0;
     store_drop(reclaim->store);
     free_moved(reclaim);
@@ -305,7 +311,7 @@ reclaim_step(struct reclaim *reclaim, reclaim_fn fn, void *context)
     }
     int result = gather(reclaim);
     if (result < 0) {
-        give_up_segment(reclaim);
+        give_up_segment(reclaim, result);
         fn(context, store_result_of(result), false);
         return;
     }

@@ -8,6 +8,7 @@ import imaplib
 import os
 import poplib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -157,11 +158,12 @@ class FailingDisk(unittest.TestCase):
         self.office = Office()
         self.addCleanup(self.office.close)
 
-    def breaking(self, error, calls=SYNCS, role="store"):
-        """strace that makes the calls of a role fail."""
-        pid = min(self.office.processes(role))
+    def breaking(self, error, calls=SYNCS, role="store", pid=None, paths=()):
+        """strace that makes the calls of a role fail; or of a process and those that it starts; on some files only."""
+        pid = pid or min(self.office.processes(role))
+        only = [word for path in paths for word in ("-P", str(path))]
         strace = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
-                                   f"inject={calls}:error={error}", "-p", str(pid)],
+                                   f"inject={calls}:error={error}", *only, "-p", str(pid)],
                                   stderr=subprocess.PIPE)
         self.assertTrue(wait_for(lambda: self.tracer(pid) or strace.poll() is not None))
         if strace.poll() is not None:
@@ -226,6 +228,43 @@ class FailingDisk(unittest.TestCase):
         finally:
             self.stop_breaking(strace)
         self.assertEqual(subjects(self.office)[-2:], ["before", "while"])
+        self.office.tool("check")
+
+    def log_files(self):
+        return sorted((self.office.folder / "data/store/log").glob("*.*"))
+
+    def test_a_log_that_cannot_be_read_is_waited_for(self):
+        """Who goes on without what was acknowledged gives out its UIDs again."""
+        for number in range(3):
+            self.assertRegex(send(self.office, f"before {number}", 4096), "^250 ")
+        store = min(self.office.processes("store"))
+        parent = int(Path(f"/proc/{store}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        strace = self.breaking("EIO", self.READS, pid=parent, paths=self.log_files())
+        try:
+            os.kill(store, signal.SIGKILL)
+            self.assertTrue(wait_for(lambda: self.office.log_text().count("event=store_not_open") >= 2, RECOVERY_S))
+            self.assertRegex(send(self.office, "while", 4096), r"^4[25]1 4\.3\.")
+        finally:
+            self.stop_breaking(strace)
+        self.assertIn("facteur check --rescue", self.office.log_text())
+        self.assertTrue(wait_for(lambda: send(self.office, "after", 4096).startswith("250 "), RECOVERY_S))
+        self.assertEqual([s for s in subjects(self.office) if s != "while"][-4:], [f"before {n}" for n in range(3)] + ["after"])
+        self.office.tool("check")
+        self.office.tool("check", "--rescue", code=75)  # it serves
+
+    def test_a_disk_that_is_away_is_not_written_over(self):
+        self.assertRegex(send(self.office, "before", 8192), "^250 ")
+        self.office.stop()
+        paths = [word for path in self.log_files() for word in ("-P", path)]
+        for inject, code, words in (((), 0, "All of the log can be read."),
+                                    (("-e", f"inject={self.READS}:error=EIO"), 74, "nothing of it was changed")):
+            done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", *paths, "-e", f"trace={self.READS}", *inject,
+                                   FACTEUR, "check", "--rescue"], capture_output=True, text=True, check=False,
+                                  env=dict(self.office.environment(), ASAN_OPTIONS="detect_leaks=0"))  # not under ptrace
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn(words, done.stderr)
+        self.office.start()
+        self.assertEqual(subjects(self.office)[-1], "before")
         self.office.tool("check")
 
     def test_an_account_that_cannot_be_written_is_not_there(self):

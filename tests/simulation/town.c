@@ -27,6 +27,7 @@ struct process {
     struct host_channel *control; /* in the parent */
     struct note_ledger ledger;
     struct instant restart;
+    uint64_t reads_failed; /* by the disk, before it started */
 };
 
 struct town {
@@ -80,6 +81,14 @@ send_note(struct process *process, bool is_put, host_handle handle)
     buffer_clear(&town->note);
 }
 
+/* A store whose log cannot be read does not start; it is tried again. */
+static bool
+may_refuse(const struct process *process)
+{
+    return process->kind == ROLE_STORE &&
+           sim_disk_hits(process->town->machine)->reads > process->reads_failed;
+}
+
 static void
 on_note(void *context, struct slice bytes, host_handle handle)
 {
@@ -91,7 +100,7 @@ on_note(void *context, struct slice bytes, host_handle handle)
     if (!parent_role_take(bytes, handle, SIDE_ROLE, &process->ledger, &arena, &note)) {
         snprintf(process->town->complaint, sizeof(process->town->complaint),
                  "%s sent a bad note to its parent", role_kind_name(process->kind));
-    } else if (note.kind == PARENT_ROLE_FAILING) {
+    } else if (note.kind == PARENT_ROLE_FAILING && !may_refuse(process)) {
         snprintf(process->town->complaint, sizeof(process->town->complaint), "%s: %.*s",
                  role_kind_name(process->kind), (int)note.as.failing.why.len,
                  (const char *)note.as.failing.why.at);
@@ -232,6 +241,7 @@ start_process(struct process *process)
     process->control = host_channel_open(town->parent, ours, &control_handler, process);
     process->frame = role_frame_open(process->host, roles, theirs, confine_nothing, NULL);
     process->restart = INSTANT_NEVER;
+    process->reads_failed = sim_disk_hits(town->machine)->reads;
     struct parent_role_configure note = {
         .kind = (uint8_t)process->kind,
         .index = process->index,

@@ -196,6 +196,16 @@ charge(struct disk *disk, struct node *node, uint64_t size)
     return node->charged;
 }
 
+/* What is written over a bad sector can be read again; in the midst of one nothing is healed. */
+static void
+heal(struct node *node, uint64_t start, uint64_t end)
+{
+    if (start <= node->spoilt_from && end > node->spoilt_from)
+        node->spoilt_from = end < node->spoilt_end ? end : node->spoilt_end;
+    else if (start < node->spoilt_end && end >= node->spoilt_end)
+        node->spoilt_end = start;
+}
+
 size_t
 node_write(struct disk *disk, struct node *node, struct slice bytes, uint64_t offset)
 {
@@ -205,6 +215,7 @@ node_write(struct disk *disk, struct node *node, struct slice bytes, uint64_t of
         bytes = slice_first(bytes, end > offset ? (size_t)(end - offset) : 0);
     if (bytes.len == 0)
         return 0;
+    heal(node, offset, offset + bytes.len);
     pages_write(&node->seen, bytes, offset);
     uint8_t *copy = sim_allocate(bytes.len);
     memcpy(copy, bytes.at, bytes.len);
@@ -435,6 +446,18 @@ sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset, 
     pages_write(&node->seen, slice_of(&byte, 1), offset);
     if (offset < node->durable.size)
         pages_write(&node->durable, slice_of(&byte, 1), offset);
+    return 0;
+}
+
+int
+sim_disk_spoil(struct sim_machine *machine, const char *path, uint64_t offset, uint64_t len)
+{
+    struct node *node = disk_find(machine->disk, path);
+
+    if (!node || node->is_folder)
+        return -ENOENT;
+    node->spoilt_from = offset;
+    node->spoilt_end = offset + len;
     return 0;
 }
 

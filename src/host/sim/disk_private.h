@@ -39,6 +39,7 @@ struct node {
     size_t pending_size;
     bool has_forgotten; /* a sync has failed: `seen` has what will never be durable */
     uint64_t charged;   /* bytes of the disk's room */
+    uint64_t spoilt_from, spoilt_end; /* cannot be read */
     int64_t modified_ns;
     struct host_file *locked_by;        /* flock */
     struct host_file *record_locked_by; /* fcntl */

@@ -364,6 +364,9 @@ host_file_read(struct host_file *file, void *at, size_t len, uint64_t offset)
     int error = disk_fault(file->host->machine->disk, SIM_FAULT_READ);
     if (error < 0)
         return error;
+    bool is_bad = file->node->spoilt_from < file->node->spoilt_end;
+    if (is_bad && offset < file->node->spoilt_end && offset + len > file->node->spoilt_from)
+        return -EIO;
     return (int64_t)pages_read(&file->node->seen, at, len, offset);
 }
 

@@ -168,6 +168,11 @@ const struct sim_disk_hits *sim_disk_hits(const struct sim_machine *machine);
 MUST_USE int sim_disk_damage(struct sim_machine *machine, const char *path, uint64_t offset,
                              unsigned bit);
 
+/* From now on these octets of a file cannot be read (-EIO), as on a bad sector, until they have
+ * been written again; one stretch a file, `len` 0: none. */
+MUST_USE int sim_disk_spoil(struct sim_machine *machine, const char *path, uint64_t offset,
+                            uint64_t len);
+
 /* What is on the disk, for a test's own view: size and bytes as a reader sees them now. */
 MUST_USE int sim_disk_size(struct sim_machine *machine, const char *path, uint64_t *ret_size);
 

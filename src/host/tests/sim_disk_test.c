@@ -283,6 +283,37 @@ faults_come_as_often_as_asked(void **state)
 }
 
 static void
+a_bad_sector_is_unread_until_it_is_written(void **state)
+{
+    struct slice zeros = SLICE("0000");
+    struct world world;
+    char bytes[12];
+
+    (void)state;
+    open_world(&world, 3);
+    struct host_file *file = open_file(world.root, "f", HOST_FILE_CREATE);
+    struct slice text = SLICE("twelve bytes");
+    assert_int_equal(host_file_write(file, &text, 1, 0), 0);
+    assert_int_equal(sim_disk_spoil(sim_machine(world.sim), "/g", 4, 4), -ENOENT);
+    assert_int_equal(sim_disk_spoil(sim_machine(world.sim), "/f", 4, 4), 0);
+    assert_int_equal(host_file_read(file, bytes, 12, 0), -EIO);
+    assert_int_equal(host_file_read(file, bytes, 1, 7), -EIO);
+    assert_int_equal(host_file_read(file, bytes, 4, 0), 4);
+    assert_int_equal(host_file_read(file, bytes, 4, 8), 4);
+    struct slice half = slice_first(zeros, 2);
+    assert_int_equal(host_file_write(file, &half, 1, 2), 0);
+    assert_int_equal(host_file_read(file, bytes, 1, 4), -EIO);
+    assert_int_equal(host_file_write(file, &zeros, 1, 6), 0);
+    assert_int_equal(host_file_read(file, bytes, 2, 6), 2);
+    assert_int_equal(host_file_read(file, bytes, 6, 0), -EIO);
+    assert_int_equal(host_file_write(file, &zeros, 1, 2), 0);
+    assert_int_equal(host_file_read(file, bytes, 12, 0), 12);
+    assert_memory_equal(bytes, "tw00000000es", 12);
+    host_file_close(&file);
+    close_world(&world);
+}
+
+static void
 locks_end_with_their_process(void **state)
 {
     struct world world;
@@ -412,6 +443,7 @@ main(void)
         cmocka_unit_test(a_failed_sync_may_forget_what_readers_still_see),
         cmocka_unit_test(room_ends_and_comes_back),
         cmocka_unit_test(faults_come_as_often_as_asked),
+        cmocka_unit_test(a_bad_sector_is_unread_until_it_is_written),
         cmocka_unit_test(locks_end_with_their_process),
         cmocka_unit_test(a_crash_at_every_operation_finds_the_missing_sync),
     };

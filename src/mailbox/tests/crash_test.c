@@ -170,7 +170,12 @@ do_background(struct world *world)
             (void)!commit(world);
         break;
     case 2:
+        /* What the disk cannot read now it may read later: reclaim leaves it where it is. */
+        if (sim_random(world->sim, 3) == 0)
+            sim_disk_fail(sim_machine(world->sim), SIM_FAULT_READ,
+                          1 + (unsigned)sim_random(world->sim, 3), -EIO);
         reclaim_step(world->reclaim, keep_step, &step);
+        sim_disk_fail(sim_machine(world->sim), SIM_FAULT_NONE, 0, 0);
         break;
     default:
         break;
