@@ -74,6 +74,7 @@ other_urls_are_not(void **state)
     arena_finish(&arena);
 }
 
+#define HALF "0123456789abcdef012345678900000"
 #define TOKEN "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
 
 static bool
@@ -106,6 +107,10 @@ urls_may_carry_a_permission(void **state)
     assert_true(slice_ends_with(url.rump, SLICE(";urlauth=submit+fred")));
     assert_int_equal(url.token.len, IMAP_URL_TOKEN);
     assert_int_equal(url.token.at[15], 0xEF);
+    assert_true(parse_authorized("imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:" HALF
+                                 "00" HALF,
+                                 true, &arena, &url));
+    assert_int_equal(url.token.at[14], 0);
     assert_true(parse_authorized("imap://joe@h/INBOX/;UID=1/;PARTIAL=0.5;URLAUTH=anonymous", false,
                                  &arena, &url));
     assert_int_equal(url.access, IMAP_URL_ANONYMOUS);
@@ -135,6 +140,8 @@ other_permissions_are_none(void **state)
         "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-13-01T00:00:00Z;URLAUTH=anonymous",
         "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-01-01T00:00:00;URLAUTH=anonymous",
         "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-01-01;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-0:-01T00:00:00Z;URLAUTH=anonymous",
+        "imap://joe@h/INBOX/;UID=1;EXPIRE=2030-1/-01T00:00:00Z;URLAUTH=anonymous",
         "http://joe@h/INBOX/;UID=1;URLAUTH=anonymous",
     };
     static const char *const tokens[] = {
@@ -143,6 +150,8 @@ other_permissions_are_none(void **state)
         "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:other:" TOKEN,
         "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:" TOKEN "00",
         "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:g" TOKEN,
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:gg" HALF HALF,
+        "imap://joe@h/INBOX/;UID=1;URLAUTH=anonymous:internal:" HALF HALF "gg",
     };
     struct arena arena;
     struct imap_url url;
@@ -215,6 +224,35 @@ a_url_means_a_part_of_a_message(void **state)
     arena_finish(&arena);
 }
 
+/* Fields that are named, or all but them, and of these the octets that are asked for. */
+static void
+a_url_means_fields_of_a_header(void **state)
+{
+    static const struct {
+        const char *url, *fields;
+    } rows[] = {
+        {"/x/;UID=1/;SECTION=HEADER.FIELDS%20(subject)", "Subject: a\r\n\r\n"},
+        {"/x/;UID=1/;SECTION=HEADER.FIELDS.NOT%20(subject)", "To: b\r\n\r\n"},
+        {"/x/;UID=1/;SECTION=HEADER.FIELDS.NOT%20(subject)/;PARTIAL=4.3", "b\r\n"},
+    };
+    struct imap_url_part part;
+    struct arena arena;
+    struct buffer into;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    buffer_init(&into, 1000);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        buffer_clear(&into);
+        assert_true(imap_url_part_parse(slice_of_string(rows[i].url), &arena, &part));
+        assert_true(imap_url_part_is_made(&part));
+        imap_url_part_put_fields(&part, SLICE("Subject: a\r\nTo: b\r\n\r\n"), &into);
+        assert_true(slice_equal(buffer_slice(&into), slice_of_string(rows[i].fields)));
+    }
+    buffer_finish(&into);
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
@@ -225,6 +263,7 @@ main(void)
         cmocka_unit_test(other_permissions_are_none),
         cmocka_unit_test(a_url_may_have_four_thousand_octets),
         cmocka_unit_test(a_url_means_a_part_of_a_message),
+        cmocka_unit_test(a_url_means_fields_of_a_header),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
