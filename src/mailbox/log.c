@@ -618,18 +618,33 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
     return result;
 }
 
+/* Where the next zeros begin. */
+static uint64_t
+blank_from(const struct turn_log *log)
+{
+    uint64_t end = log->segments[log->count - 1].len;
+
+    return end > log->blank ? end : log->blank;
+}
+
+bool
+turn_log_is_unprepared(const struct turn_log *log)
+{
+    if (!log->tail || log->is_tight || log->last_total > LOG_BLANK_TURN_MAX)
+        return false;
+    return log->blank < log->segments[log->count - 1].len + LOG_BLANK_STEP &&
+           log->reserved >= blank_from(log) + LOG_BLANK_STEP;
+}
+
 void
 turn_log_prepare(struct turn_log *log)
 {
     static const uint8_t zeros[LOG_BLANK_STEP / LOG_BLANK_PIECES];
     struct slice pieces[LOG_BLANK_PIECES];
 
-    if (!log->tail || log->is_tight || log->last_total > LOG_BLANK_TURN_MAX)
+    if (!turn_log_is_unprepared(log))
         return;
-    uint64_t end = log->segments[log->count - 1].len;
-    uint64_t from = end > log->blank ? end : log->blank;
-    if (log->blank >= end + LOG_BLANK_STEP || log->reserved < from + LOG_BLANK_STEP)
-        return;
+    uint64_t from = blank_from(log);
     for (size_t i = 0; i < COUNT_OF(pieces); i++)
         pieces[i] = slice_of(zeros, sizeof(zeros));
     log->blank = from;

@@ -118,6 +118,8 @@ MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint
  * nothing), where room is set aside. Turns that then go over them leave the file's map of blocks as
  * it is, and their sync is half as dear. The disk gets them meanwhile; what fails does no harm. */
 void turn_log_prepare(struct turn_log *log);
+/* Whether that would do anything now. */
+bool turn_log_is_unprepared(const struct turn_log *log);
 
 /* Reads exactly len octets; -EIO when they are not there, -ENOENT when the segment is not. */
 MUST_USE int turn_log_read(struct turn_log *log, struct place place, void *at, size_t len);

@@ -417,6 +417,12 @@ store_commit(struct store *store, store_commit_fn fn, void *context)
     store->engine->ops->commit(store->engine, &turn, store->last_turn + 1, on_commit, store);
 }
 
+bool
+store_is_unprepared(const struct store *store)
+{
+    return turn_log_is_unprepared(store->engine->ops->log(store->engine));
+}
+
 void
 store_prepare(struct store *store)
 {

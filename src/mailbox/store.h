@@ -80,6 +80,8 @@ void store_drop(struct store *store);
 
 /* Call after a turn, when its answers are out: makes ready for the next. */
 void store_prepare(struct store *store);
+/* Whether that has anything to do. */
+MUST_USE bool store_is_unprepared(const struct store *store);
 
 /* Call about once a second: makes the view durable when it has changed. */
 void store_sync_view(struct store *store);

@@ -413,6 +413,22 @@ reclaim_all(struct folder *folder)
 }
 
 static void
+zeros_go_ahead_once_for_many_turns(void **state)
+{
+    struct folder *folder = *state;
+    unsigned prepared = 0;
+
+    folder_open_store(folder);
+    for (unsigned turn = 0; turn < 2000; turn++) {
+        assert_int_equal(folder_deliver(folder, 7, "a message"), turn + 1);
+        prepared += store_is_unprepared(folder->store);
+        store_prepare(folder->store);
+        assert_false(store_is_unprepared(folder->store));
+    }
+    assert_in_range(prepared, 2, 20); /* a turn has some 300 octets, and a step is 256 KiB */
+}
+
+static void
 a_body_that_is_held_is_read_to_its_end(void **state)
 {
     struct folder *folder = *state;
@@ -471,6 +487,7 @@ main(void)
         IN_FOLDER(a_view_that_cannot_be_opened_again_is_damaged),
         IN_FOLDER(an_engine_raises_its_epoch),
         IN_FOLDER(young_segments_are_not_reclaimed),
+        IN_FOLDER(zeros_go_ahead_once_for_many_turns),
         IN_FOLDER(a_body_that_is_held_is_read_to_its_end),
     };
 

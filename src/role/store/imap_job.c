@@ -155,6 +155,7 @@ walk_finish(struct walk *walk, struct job *job)
     size_t used = taken > looked ? taken : looked, left = job->role->part_left;
 
     job->role->part_left = used < left ? left - used : 0;
+    job->role->part_changes += job->has_more || job->has_begun ? taken : 0;
     buffer_finish(&walk->uids);
 }
 

@@ -202,11 +202,13 @@ void
 outgoing_entered(struct parcel *parcel)
 {
     uint8_t domain[QUEUE_DOMAIN_MAX];
+    bool is_any = false;
 
     for (size_t i = 0; i < parcel->recipient_count; i++) {
         const struct parcel_recipient *recipient = &parcel->recipients[i];
         if (recipient->box != SMTP_STORE_BOX_REMOTE || recipient->queue_message == 0)
             continue;
+        is_any = true;
         struct queue_place place = {
             .domain = outgoing_domain(recipient->address, domain),
             .class = recipient->queue_class,
@@ -217,7 +219,8 @@ outgoing_entered(struct parcel *parcel)
         outgoing_note_lane(parcel->role, &place);
         parcel->role->outgoing->taken++;
     }
-    outgoing_run_soon(parcel->role);
+    if (is_any)
+        outgoing_run_soon(parcel->role);
 }
 
 /* ---- results ------------------------------------------------------------------------------- */

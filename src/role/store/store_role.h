@@ -28,6 +28,9 @@ enum {
     /* A turn takes no more than this: the answer to the first should not wait for the last. */
     STORE_TURN_BYTES_MAX = 64 << 20,
     STORE_TURN_PARCELS_MAX = 2000,
+    /* After so many messages that long commands have changed the view is written: all wait for
+     * that, and for a million at once they would wait long. */
+    STORE_VIEW_CHANGES_MAX = 50000,
     /* A turn waits at most so long for messages that are being parsed and no longer than this. */
     STORE_GATHER_MS = 1,
     STORE_GATHER_BYTES_MAX = 128 << 10,
@@ -286,6 +289,7 @@ struct store_role {
     struct list jobs_filing;
     struct list jobs_held; /* to go on when access has heard of what they did */
     size_t part_left;      /* messages that this turn's jobs may yet change in parts */
+    size_t part_changes;   /* that they have changed since the view was written for their sake */
     bool is_turn_due, is_turn_on_its_way;
     bool is_gathering, has_gathered; /* a turn waits a moment for what is being parsed */
     struct host_timer *gather_timer;

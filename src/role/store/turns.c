@@ -73,6 +73,10 @@ on_turn(void *context, enum store_result result)
     role->is_turn_on_its_way = false;
     role->turns++;
     store_role_drop_turn(role, result);
+    if (role->part_changes >= STORE_VIEW_CHANGES_MAX) {
+        role->part_changes = 0;
+        store_sync_view(role->store);
+    }
     outgoing_filed(role, result == STORE_OK);
     if (result == STORE_FENCED) {
         role->start.fail(role->start.fail_context, "another process owns the store now");
@@ -81,7 +85,8 @@ on_turn(void *context, enum store_result result)
     if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs) ||
         (result == STORE_OK && outgoing_wants_turn(role)))
         store_role_turn_soon(role);
-    host_defer(role->host, prepare_turn, role);
+    if (store_is_unprepared(role->store)) /* not often: it costs a turn of the loop */
+        host_defer(role->host, prepare_turn, role);
     store_role_finish_if_stopping(role);
 }
 
