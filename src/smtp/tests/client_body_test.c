@@ -208,6 +208,41 @@ blocks_and_the_end_have_times_of_their_own(void **state)
     }
 }
 
+/* What is longer waits until a recipient was accepted. */
+static void
+a_chunk_travels_early_up_to_its_limit(void **state)
+{
+    static const struct smtp_client_recipient jones = {.address = SLICE("Jones@foo.com")};
+    static uint8_t bytes[SMTP_CLIENT_PIPELINED_MAX + 1];
+    struct smtp_client_options options = {.hostname = SLICE("bar.com")};
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes + SMTP_CLIENT_PIPELINED_MAX - 2 + over, "\r\n", 2);
+        struct smtp_client_message message = {
+            .reverse_path = SLICE("Smith@bar.com"),
+            .recipients = &jones,
+            .recipients_count = 1,
+            .content = slice_of(bytes, SMTP_CLIENT_PIPELINED_MAX + over)};
+        struct smtp_client *client = smtp_client_open(&options);
+        struct buffer sent;
+        buffer_init(&sent, 1 << 20);
+        smtp_client_connected(client, NOW);
+        hear(client, SLICE("220 a\r\n"));
+        hear(client, SLICE("250-b\r\n"));
+        hear(client, SLICE("250-PIPELINING\r\n"));
+        hear(client, SLICE("250 CHUNKING\r\n"));
+        smtp_client_carry(client, &message, NOW);
+        take_output(client, &sent);
+        size_t chunk = slice_find(buffer_slice(&sent), SLICE("\r\nBDAT 65536 LAST\r\nxxx"));
+        assert_int_equal(chunk < buffer_len(&sent), !over);
+        assert_int_equal(buffer_len(&sent) > SMTP_CLIENT_PIPELINED_MAX, !over);
+        smtp_client_close(&client);
+        buffer_finish(&sent);
+    }
+}
+
 int
 main(void)
 {
@@ -216,6 +251,7 @@ main(void)
         cmocka_unit_test(what_stands_around_content_is_not_looked_at),
         cmocka_unit_test(pieces_end_anywhere_and_nothing_is_lost),
         cmocka_unit_test(blocks_and_the_end_have_times_of_their_own),
+        cmocka_unit_test(a_chunk_travels_early_up_to_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -356,6 +356,20 @@ as_many_recipients_as_there_may_be_have_their_answers(void **state)
     buffer_put_byte(&journal, 0);
     client_play_dialogue(play, (const char *)buffer_slice(&dialogue).at,
                          (const char *)buffer_slice(&journal).at);
+    /* And a refusal that is for all of them. */
+    buffer_clear(&journal);
+    buffer_put_text(&journal, "READY\n");
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        buffer_put_text(&journal, "RESULT ");
+        buffer_put_decimal(&journal, i);
+        buffer_put_text(&journal, " permanent 550 5.7.1 No\n");
+    }
+    buffer_put_text(&journal, "DONE\nCLOSE quit 221 Bye\n");
+    buffer_put_byte(&journal, 0);
+    client_play_dialogue(play,
+                         "S: 220 foo.com LMTP\nC: LHLO bar.com\nS: 250 foo.com\n"
+                         "C: MAIL FROM:<Smith@bar.com>\nS: 550 5.7.1 No\nC: QUIT\nS: 221 Bye\n",
+                         (const char *)buffer_slice(&journal).at);
     buffer_finish(&dialogue);
     buffer_finish(&journal);
 }
