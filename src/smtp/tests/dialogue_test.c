@@ -142,10 +142,13 @@ test_lines_of_nothing_are_lines(void **state)
     (void)state;
     buffer_init(&text, 1 << 16);
     smtp_dialogue_init(&dialogue, write_line, &text);
-    smtp_dialogue_heard(&dialogue, SLICE("\n\r\n"));
+    for (int i = 0; i < 2; i++) { /* with a buffer that has held something, too */
+        smtp_dialogue_heard(&dialogue, SLICE("\n\r\n"));
+        smtp_dialogue_heard(&dialogue, SLICE("x\n"));
+    }
     smtp_dialogue_said(&dialogue, SLICE("\n\r\n"));
     buffer_put_byte(&text, 0);
-    assert_string_equal((const char *)buffer_slice(&text).at, "S: \nS: \nC: …\nC: …\n");
+    assert_string_equal((const char *)buffer_slice(&text).at, "S: \nS: \nS: x\nS: \nS: \nS: x\nC: …\nC: …\n");
     smtp_dialogue_finish(&dialogue);
     buffer_finish(&text);
 }
