@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* APPEND and REPLACE: what they are written like, what they may be made of (CATENATE, RFC 4469), and
- * their limits. */
+/* APPEND and REPLACE: what they are written like, what they may be made of (CATENATE, RFC 4469),
+ * and their limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,7 +67,8 @@ messages_come_with_flags_and_dates_or_without(void **state)
     ask("3 APPEND INBOX \"17-Jul-1996 02:44:25 -0700\" {2+}\r\nab\r\n", "3 OK", 2);
     ask("3 APPEND INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\" ~{2+}\r\nab\r\n", "3 OK", 2);
     ask("3 ENABLE UTF8=ACCEPT\r\n4 APPEND INBOX UTF8 (~{2+}\r\nab)\r\n", "4 OK", 2);
-    ask("3 APPEND INBOX {2+}\r\nab (\\Seen) {2+}\r\ncd {2+}\r\nef\r\n", "3 OK [APPENDUID 10 2:4]", 4);
+    ask("3 APPEND INBOX {2+}\r\nab (\\Seen) {2+}\r\ncd {2+}\r\nef\r\n",
+        "3 OK [APPENDUID 10 2:4]", 4);
     ask("3 APPEND Nothing {2+}\r\nab\r\n", "3 NO [TRYCREATE] ", 1);
     /* RFC 3502: a client that has thought better sends nothing, and nothing of all is kept. */
     ask("3 APPEND INBOX {2+}\r\nab {0+}\r\n\r\n", "3 NO an empty message", 1);

@@ -422,6 +422,25 @@ questions_within_an_answer_leave_it_whole(void **state)
 }
 
 static void
+nothing_is_read_while_an_event_waits(void **state)
+{
+    struct pop3_client_event event;
+    struct scene scene;
+
+    (void)state;
+    scene_open(&scene, &defaults, "");
+    work(&scene);
+    feed(&scene, SLICE("+OK ready\r\n-ERR what?\r\n+OK\r\n"));
+    size_t taken = pop3_client_feed(scene.client, SLICE("+OK in\r\n-ERR bye\r\n"), scene.now);
+    assert_int_equal(taken, 8);
+    assert_int_equal(pop3_client_feed(scene.client, SLICE("-ERR bye\r\n"), scene.now), 0);
+    assert_true(pop3_client_next(scene.client, &event));
+    assert_int_equal(event.kind, POP3_CLIENT_EVENT_LOGGED_IN);
+    assert_int_equal(pop3_client_feed(scene.client, SLICE("-ERR bye\r\n"), scene.now), 10);
+    scene_close(&scene);
+}
+
+static void
 the_queue_has_a_limit(void **state)
 {
     struct scene scene;
@@ -747,6 +766,7 @@ main(void)
         cmocka_unit_test(errors_are_told_and_the_session_goes_on),
         cmocka_unit_test(questions_are_sent_together_only_with_pipelining),
         cmocka_unit_test(questions_within_an_answer_leave_it_whole),
+        cmocka_unit_test(nothing_is_read_while_an_event_waits),
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(servers_that_break_the_rules_are_left),
         cmocka_unit_test(what_servers_send_has_limits),

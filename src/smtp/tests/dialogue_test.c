@@ -148,7 +148,8 @@ test_lines_of_nothing_are_lines(void **state)
     }
     smtp_dialogue_said(&dialogue, SLICE("\n\r\n"));
     buffer_put_byte(&text, 0);
-    assert_string_equal((const char *)buffer_slice(&text).at, "S: \nS: \nS: x\nS: \nS: \nS: x\nC: …\nC: …\n");
+    assert_string_equal((const char *)buffer_slice(&text).at,
+                        "S: \nS: \nS: x\nS: \nS: \nS: x\nC: …\nC: …\n");
     smtp_dialogue_finish(&dialogue);
     buffer_finish(&text);
 }

@@ -109,6 +109,23 @@ a_recipient_without_room_is_refused(void **state)
     assert_true(refused > 1 && taken > 1);
 }
 
+/* What the handshake has shown counts for the commands behind it. */
+static void
+external_is_offered_to_who_has_shown_a_certificate(void **state)
+{
+    (void)state;
+    begin();
+    session.options.mechanisms |= SMTP_AUTH_EXTERNAL;
+    say(HELLO, true);
+    say("AUTH EXTERNAL =\r\n", true);
+    assert_true(has_said(SLICE("504 ")));
+    smtp_server_has_certificate(session.desk.server);
+    say("AUTH EXTERNAL =\r\n", true);
+    assert_true(has_said(SLICE("334 "))); /* the office asks on, as of all that it does not know */
+    session.options.mechanisms &= ~(unsigned)SMTP_AUTH_EXTERNAL;
+    end();
+}
+
 /* All codes of the fives are an answer that the password is wrong, also the first. */
 static void
 every_refusal_for_good_is_a_failed_login(void **state)
@@ -139,6 +156,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(responses_do_not_stay_in_memory),
         cmocka_unit_test(a_recipient_without_room_is_refused),
+        cmocka_unit_test(external_is_offered_to_who_has_shown_a_certificate),
         cmocka_unit_test(every_refusal_for_good_is_a_failed_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
