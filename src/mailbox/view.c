@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { VIEW_MODE = 0600, VIEW_READERS = 16, CHECK_LEN = 4 };
@@ -43,6 +44,8 @@ enum {
     SMALL_BYTES = 128 << 20,  /* of a view whose pages may all stay */
     TOUCHED_MAX = 2048,       /* each brings sixteen pages of 4 KiB into the map at most */
     RESTED_CHANGES_MAX = 64,  /* each takes some pages at most: half a MiB */
+    HOLE_BYTES = 1 << 20,     /* LMDB's lists have this size, or twice as much */
+    HOLES_MAX = 256,
 };
 
 /* LMDB's own codes are below -30000; the rest are positive errnos. */
@@ -289,6 +292,39 @@ view_close(struct view **view)
     *view = NULL;
 }
 
+/* LMDB asks for lists of megabytes, zeroed, of which it touches little. From what a busy time has
+ * left free in the heap they would be memory in use for good: as long as it asks, that is taken. */
+static size_t
+take_holes(void *ret_holes[HOLES_MAX])
+{
+    struct mallinfo2 before = mallinfo2();
+    size_t count = 0;
+
+    while (count < HOLES_MAX && before.fordblks >= HOLE_BYTES) {
+        void *hole = malloc(HOLE_BYTES);
+        if (!hole)
+            abort();
+        ret_holes[count++] = hole;
+        struct mallinfo2 after = mallinfo2();
+        if (after.arena != before.arena || after.hblks != before.hblks)
+            break; /* there was none any more: it is new */
+        before = after;
+    }
+    return count;
+}
+
+static int
+open_again(struct view *view, uint64_t size)
+{
+    void *holes[HOLES_MAX];
+    size_t count = take_holes(holes);
+    int error = open_environment(view, size);
+
+    while (count > 0)
+        free(holes[--count]);
+    return error;
+}
+
 int
 view_rest(struct view *view)
 {
@@ -300,7 +336,7 @@ view_rest(struct view *view)
     close_environment(view);
     view->changes = 0;
     view->lowest = view->highest = NULL;
-    int error = open_environment(view, size);
+    int error = open_again(view, size);
     view->is_damaged = error < 0;
     return error;
 }
