@@ -116,6 +116,16 @@ run(struct imap_server *server, const struct imap_command *command, struct curso
     command->run(server, cursor);
 }
 
+/* A browser was led here, to say what stands behind its request: nothing of that is looked at. */
+static void
+refuse_unknown(struct imap_server *server, struct slice line)
+{
+    if (server->state == IMAP_NOT_AUTHENTICATED && slice_find(line, SLICE(" HTTP/")) < line.len)
+        imap_shut(server, IMAP_CLOSE_ERRORS, "this is not a web server");
+    else
+        imap_bad(server, "there is no such command");
+}
+
 void
 imap_run(struct imap_server *server)
 {
@@ -140,5 +150,5 @@ imap_run(struct imap_server *server)
             return;
         }
     }
-    imap_bad(server, "there is no such command");
+    refuse_unknown(server, buffer_slice(&server->command));
 }

@@ -27,6 +27,19 @@ mailbox_name_is_valid(struct slice name)
     return levels <= MAILBOX_LEVELS_MAX;
 }
 
+bool
+mailbox_name_is_free_of_controls(struct slice name)
+{
+    for (size_t i = 0; i + 1 < name.len; i++) {
+        const uint8_t *at = name.at + i;
+        if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
+            return false;
+        if (at[0] == 0xE2 && at[1] == 0x80 && i + 2 < name.len && (at[2] == 0xA8 || at[2] == 0xA9))
+            return false;
+    }
+    return true;
+}
+
 /* INBOX as the first level is written in capitals (RFC 9051 §5.1). */
 static struct slice
 canonical(struct slice name, uint8_t memory[MAILBOX_NAME_MAX])
@@ -146,7 +159,7 @@ mailbox_create(struct store *store, account_id account, struct slice name, mailb
     struct account_entry owner = {.next_mailbox = 1, .created = host_wall(store->options.host)};
     mailbox_id mailbox;
 
-    if (account == 0 || !mailbox_name_is_valid(name))
+    if (account == 0 || !mailbox_name_is_valid(name) || !mailbox_name_is_free_of_controls(name))
         return STORE_INVALID;
     enum store_result result = mailbox_find(store, account, name, &mailbox);
     if (result != STORE_NOT_FOUND)
@@ -287,7 +300,7 @@ mailbox_rename(struct store *store, account_id account, struct slice from, struc
     struct account_entry owner;
     mailbox_id mailbox, there;
 
-    if (!mailbox_name_is_valid(to))
+    if (!mailbox_name_is_valid(to) || !mailbox_name_is_free_of_controls(to))
         return STORE_INVALID;
     if (draft_has(&store->draft, key_slice(&key)))
         return STORE_BUSY;

@@ -10,8 +10,12 @@
 enum { MAILBOX_LEVELS_MAX = 32 };
 #define UID_VALIDITY_ADOPTED_MAX UINT32_C(0xF0000000)
 
-/* True for a name that can be given: no control octets, no empty level, not too long or deep. */
+/* True for a name that a mailbox may have: no control octets, no empty level, not too long or
+ * deep. */
 MUST_USE bool mailbox_name_is_valid(struct slice name);
+/* What a new name must be, too: without C1, U+2028 and U+2029 (RFC 9051 §5.1). Old ones may have
+ * them, from before this was asked. */
+MUST_USE bool mailbox_name_is_free_of_controls(struct slice name);
 
 /* The number of a mailbox, as the draft has it. */
 MUST_USE enum store_result mailbox_find(struct store *store, account_id account, struct slice name,

@@ -38,6 +38,13 @@ find_command(struct slice verb)
     return NULL;
 }
 
+/* A browser was led here, to say what stands behind its request: nothing of that is looked at. */
+static bool
+is_of_browser(const struct pop3_server *server, struct slice line)
+{
+    return server->state == POP3_AUTHORIZATION && slice_find(line, SLICE(" HTTP/")) < line.len;
+}
+
 void
 pop3_run_command(struct pop3_server *server, struct slice line)
 {
@@ -51,7 +58,10 @@ pop3_run_command(struct pop3_server *server, struct slice line)
         return;
     }
     const struct command *command = find_command(verb);
-    if (!command)
+    if (!command && is_of_browser(server, line)) {
+        pop3_put_error(server, "this is not a web server");
+        pop3_end(server, POP3_CLOSE_ERRORS);
+    } else if (!command)
         pop3_refuse(server, "unknown command");
     else if ((command->states & server->state) == 0)
         pop3_refuse(server, server->state == POP3_AUTHORIZATION ? "log in first"

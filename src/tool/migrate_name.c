@@ -3,18 +3,19 @@
 
 #include "text/utf8.h"
 
-/* One level: no '/' of its own, no control characters, valid UTF-8. */
+/* One level: no '/' of its own, nothing that commands a terminal, valid UTF-8. */
 static void
 put_level(struct slice level, struct buffer *out)
 {
-    uint8_t octets[MIGRATE_NAME_MAX + 1]; /* one more: what is too long stays so */
-    size_t len = level.len < sizeof(octets) ? level.len : sizeof(octets);
+    struct buffer whole;
+    uint32_t character;
 
-    for (size_t i = 0; i < len; i++) {
-        bool is_bad = level.at[i] < 0x20 || level.at[i] == 0x7F;
-        octets[i] = is_bad ? '?' : level.at[i] == '/' ? '-' : level.at[i];
-    }
-    (void)utf8_put_repaired(out, slice_of(octets, len));
+    buffer_init(&whole, 3 * (MIGRATE_NAME_MAX + 1)); /* one more: what is too long stays so */
+    (void)utf8_put_repaired(&whole, slice_first(level, MIGRATE_NAME_MAX + 1));
+    struct cursor cursor = cursor_of(buffer_slice(&whole));
+    while (utf8_take(&cursor, &character))
+        utf8_put(out, !utf8_is_printable(character) ? '?' : character == '/' ? '-' : character);
+    buffer_finish(&whole);
 }
 
 static void

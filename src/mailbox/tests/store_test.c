@@ -190,6 +190,10 @@ names_have_limits(void **state)
         deep[i] = i % 2 ? '/' : 'a';
     assert_true(mailbox_name_is_valid(slice_of(deep, 2 * MAILBOX_LEVELS_MAX - 1)));
     assert_false(mailbox_name_is_valid(slice_of(deep, 2 * MAILBOX_LEVELS_MAX + 1)));
+    assert_true(mailbox_name_is_free_of_controls(SLICE("\xC2\xA0\xC3\x9B\xE2\x80\xA7\xE2\x80")));
+    assert_false(mailbox_name_is_free_of_controls(SLICE("a\xC2\x9F")));
+    assert_false(mailbox_name_is_free_of_controls(SLICE("\xE2\x80\xA8")));
+    assert_false(mailbox_name_is_free_of_controls(SLICE("a/\xE2\x80\xA9")));
     assert_false(mailbox_name_is_valid(SLICE("")));
     assert_false(mailbox_name_is_valid(SLICE("/a")));
     assert_false(mailbox_name_is_valid(SLICE("a/")));

@@ -202,7 +202,7 @@ too_many_errors_end_the_session(void **state)
     for (unsigned count = POP3_ERRORS_MAX - 1; count <= POP3_ERRORS_MAX; count++) {
         buffer_init(&text, 10000);
         for (unsigned i = 0; i < count; i++)
-            buffer_put_text(&text, i % 2 ? "GET / HTTP/1.1\r\n" : "\r\n");
+            buffer_put_text(&text, i % 2 ? "GET / HTTP-1.1\r\n" : "\r\n");
         buffer_put_text(&text, "CAPA\r\n");
         conversation_run(*state, buffer_slice(&text));
         conversation_expect_last(*state, count < POP3_ERRORS_MAX ? "\r\n.\r\n"
