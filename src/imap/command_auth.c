@@ -179,7 +179,7 @@ put_challenge(struct imap_server *server, struct slice challenge)
     buffer_put_text(&server->output, "\r\n");
     server->expects = IMAP_LINE_RESPONSE;
     server->is_running = false;
-    buffer_finish(&server->command);
+    buffer_wipe(&server->command);
     server->line_start = 0;
 }
 
@@ -193,8 +193,8 @@ log_in(struct imap_server *server)
     buffer_put_text(out, " OK [");
     imap_put_capabilities(server);
     buffer_put_text(out, "] welcome\r\n");
-    buffer_finish(&server->scratch);
-    buffer_finish(&server->command);
+    buffer_wipe(&server->scratch);
+    buffer_wipe(&server->command);
     arena_wipe(&server->arena);
     server->line_start = 0;
     server->is_running = false;

@@ -86,9 +86,9 @@ imap_server_close(struct imap_server **server)
     imap_set_builder_finish(&old->own);
     imap_view_close(&old->view);
     free((void *)(uintptr_t)old->saved.at);
-    buffer_finish(&old->command);
+    buffer_wipe(&old->command);
     buffer_finish(&old->text);
-    buffer_finish(&old->scratch);
+    buffer_wipe(&old->scratch);
     buffer_finish(&old->output);
     arena_wipe(&old->arena);
     free(old);
@@ -96,6 +96,17 @@ imap_server_close(struct imap_server **server)
 }
 
 /* ---- ends of commands ------------------------------------------------------------------------ */
+
+/* Until somebody has logged in there may be a password in it. */
+static void
+drop_command(struct imap_server *server)
+{
+    if (server->state == IMAP_NOT_AUTHENTICATED)
+        buffer_wipe(&server->command);
+    else
+        buffer_finish(&server->command);
+    server->line_start = 0;
+}
 
 bool
 imap_has_room(const struct imap_server *server)
@@ -164,9 +175,9 @@ forget_command(struct imap_server *server)
     if (server->view.mailbox)
         imap_mailbox_compact(server->view.mailbox);
     arena_wipe(&server->arena);
-    buffer_finish(&server->command);
+    buffer_wipe(&server->scratch);
     buffer_finish(&server->text);
-    server->line_start = 0;
+    drop_command(server);
 }
 
 static bool
@@ -461,8 +472,7 @@ refuse_early(struct imap_server *server, const char *text)
     buffer_put_text(&server->text, text);
     put_tagged(server);
     buffer_finish(&server->text);
-    buffer_finish(&server->command);
-    server->line_start = 0;
+    drop_command(server);
     if (server->errors >= IMAP_ERRORS_MAX)
         imap_shut(server, IMAP_CLOSE_ERRORS, "too many errors");
 }
@@ -473,8 +483,7 @@ begin_literal(struct imap_server *server, uint64_t len, bool is_waited_for)
     uint64_t max = command_max(server);
 
     if (server->is_discarding) {
-        buffer_finish(&server->command);
-        server->line_start = 0;
+        drop_command(server);
         server->is_discarding = !is_waited_for; /* who waits has been told no */
         server->discard_left = is_waited_for ? 0 : len;
         return;
@@ -519,7 +528,7 @@ on_line(struct imap_server *server, struct instant now)
         imap_auth_response(server, line, now);
         if (!server->is_running) {
             arena_wipe(&server->arena);
-            buffer_finish(&server->command);
+            drop_command(server);
         }
         server->line_start = 0;
     } else if (server->expects == IMAP_LINE_DONE) {
@@ -528,8 +537,7 @@ on_line(struct imap_server *server, struct instant now)
         begin_literal(server, len, is_waited_for);
     } else if (server->is_discarding) {
         server->is_discarding = false;
-        buffer_finish(&server->command);
-        server->line_start = 0;
+        drop_command(server);
     } else {
         server->is_running = true;
         keep_tag(server);
@@ -550,8 +558,7 @@ on_overlong(struct imap_server *server)
     server->command.overflowed = false;
     if (!server->is_discarding)
         refuse_early(server, "[TOOBIG] the command is too long");
-    buffer_finish(&server->command);
-    server->line_start = 0;
+    drop_command(server);
     server->is_discarding = true;
     server->expects = IMAP_LINE_COMMAND;
 }

@@ -6,7 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "imap/server.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "imap/server_private.h"
 
 enum { ANSWERS_MAX = 8 };
 
@@ -312,6 +315,66 @@ an_answer_that_nobody_waits_for_changes_nothing(void **state)
     expect(&door->said, "a BAD log in first");
 }
 
+/* How often the text stands in so many octets there; what was freed is like any other memory for
+ * the kernel. */
+static size_t
+count_left(uintptr_t place, size_t len, struct slice text)
+{
+    static uint8_t found[4096];
+    size_t left = 0;
+    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+
+    if (memory < 0)
+        skip();
+    assert_true(len <= sizeof(found));
+    ssize_t read_len = pread(memory, found, len, (off_t)place);
+    close(memory);
+    struct slice rest = slice_of(found, read_len > 0 ? (size_t)read_len : 0);
+    for (size_t at = slice_find(rest, text); at < rest.len; at = slice_find(rest, text)) {
+        rest = slice_skip(rest, at + 1);
+        left++;
+    }
+    memset(found, 0, sizeof(found));
+    return left;
+}
+
+/* Neither the line that it came in nor what was made of it, whether it was right or wrong. */
+static void
+a_password_is_left_nowhere(void **state)
+{
+    static const struct {
+        const char *said, *line, *decoded;
+        enum imap_answer_kind answer;
+    } rows[] = {
+        {"a LOGIN a-name-that-is-long the-password-of-it\r\n", "the-password-of-it",
+         "the-password-of-it", IMAP_ANSWER_OK},
+        {"a LOGIN a-name-that-is-long the-password-of-it\r\n", "the-password-of-it",
+         "the-password-of-it", IMAP_ANSWER_CREDENTIALS},
+        {"a AUTHENTICATE PLAIN AGEtbmFtZS10aGF0LWlzLWxvbmcAdGhlLXBhc3N3b3JkLW9mLWl0\r\n",
+         "dGhlLXBhc3N3b3JkLW9mLWl0", "the-password-of-it", IMAP_ANSWER_OK},
+        {"a AUTHENTICATE PLAIN AGEtbmFtZS10aGF0LWlzLWxvbmcAdGhlLXBhc3N3b3JkLW9mLWl0\r\n",
+         "dGhlLXBhc3N3b3JkLW9mLWl0", "the-password-of-it", IMAP_ANSWER_CREDENTIALS},
+    };
+    struct door *door = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct slice said = slice_of_string(rows[i].said);
+        open_door(door, rows[i].answer);
+        assert_int_equal(imap_server_feed(door->server, said, door->now), said.len);
+        const struct buffer *command = &door->server->command, *scratch = &door->server->scratch;
+        uintptr_t places[2] = {(uintptr_t)command->at, (uintptr_t)scratch->at};
+        size_t sizes[2] = {command->size, scratch->size};
+        struct slice texts[2] = {slice_of_string(rows[i].line), slice_of_string(rows[i].decoded)};
+        for (size_t j = 0; j < 2; j++)
+            assert_int_equal(count_left(places[j], sizes[j], texts[j]), 1);
+        work(door);
+        for (size_t j = 0; j < 2; j++)
+            assert_int_equal(count_left(places[j], sizes[j], texts[j]), 0);
+        imap_server_close(&door->server);
+    }
+    open_door(door, IMAP_ANSWER_OK);
+}
+
 int
 main(void)
 {
@@ -325,6 +388,7 @@ main(void)
         TEST(mechanisms_are_taken_where_they_are_offered),
         TEST(an_exchange_goes_on_until_it_ends_or_is_given_up),
         TEST(a_challenge_for_login_is_a_refusal),
+        TEST(a_password_is_left_nowhere),
         TEST(an_answer_that_nobody_waits_for_changes_nothing),
     };
 
