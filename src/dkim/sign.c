@@ -5,6 +5,8 @@
 #include "message/address.h"
 #include "text/base64.h"
 
+#include <stdlib.h>
+
 enum {
     FROM_ARENA_MAX = 256 * 1024,
     SIGNATURE_MAX = 1024,
@@ -144,23 +146,37 @@ dkim_author_domain(struct slice address)
     return slice_skip(address, at < address.len ? at + 1 : address.len);
 }
 
-/* The last field of this name before `end`, which is moved to it (RFC 6376 §5.4.2: from the bottom
- * up). Headers are short, and names are few. */
-static bool
-find_last(struct slice header, struct slice name, size_t *end, struct slice *ret_field)
+/* All fields, listed once: a header may have thousands of the same name. Freed by the caller. */
+static struct slice *
+list_fields(struct slice header, size_t *ret_count)
 {
-    struct cursor cursor = cursor_of(slice_first(header, *end));
-    struct slice field;
-    bool is_found = false;
+    struct cursor cursor = cursor_of(header);
+    struct slice *list = NULL, field;
+    size_t count = 0;
 
     while (dkim_take_field(&cursor, &field)) {
-        if (slice_equal_nocase(dkim_field_name(field), name)) {
-            *ret_field = field;
-            *end = (size_t)(field.at - header.at);
-            is_found = true;
+        if ((count & (count - 1)) == 0) {
+            list = reallocarray(list, count > 0 ? 2 * count : 1, sizeof(*list));
+            if (!list)
+                abort();
         }
+        list[count++] = field;
     }
-    return is_found;
+    *ret_count = count;
+    return list;
+}
+
+/* The last field of this name before `end`, which is moved to it (RFC 6376 §5.4.2: from the bottom
+ * up). */
+static bool
+find_last(const struct slice *list, struct slice name, size_t *end, struct slice *ret_field)
+{
+    while (*end > 0) {
+        *ret_field = list[--*end];
+        if (slice_equal_nocase(dkim_field_name(*ret_field), name))
+            return true;
+    }
+    return false;
 }
 
 static void
@@ -175,22 +191,25 @@ bool
 dkim_collection_end(struct dkim_collection *collection, struct buffer *names, struct buffer *fields,
                     struct dkim_content *ret_content)
 {
-    struct slice header = buffer_slice(&collection->header), field;
+    struct slice field;
+    size_t count;
 
     if (collection->is_too_long || !collection->hash)
         return false;
+    struct slice *list = list_fields(buffer_slice(&collection->header), &count);
     dkim_body_end(&collection->body);
     tls_sha256_end(&collection->hash, ret_content->body_hash);
     for (size_t i = 0; i < COUNT_OF(signed_fields); i++) {
         struct slice name = slice_of_string(signed_fields[i].name);
-        for (size_t end = header.len;
-             !buffer_overflowed(names) && find_last(header, name, &end, &field);) {
+        for (size_t end = count;
+             !buffer_overflowed(names) && find_last(list, name, &end, &field);) {
             put_name(names, signed_fields[i].name);
             dkim_canon_field(DKIM_RELAXED, field, fields);
         }
         if (signed_fields[i].is_closed)
             put_name(names, signed_fields[i].name);
     }
+    free(list);
     ret_content->names = buffer_slice(names);
     ret_content->fields = buffer_slice(fields);
     return !buffer_overflowed(names) && !buffer_overflowed(fields);

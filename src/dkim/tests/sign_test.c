@@ -145,6 +145,35 @@ a_header_has_a_limit(void **state)
     }
 }
 
+/* From twice, To for each and once more, the others: as many as DKIM_NAMES_MAX has room for. */
+static void
+thousands_of_fields_of_a_name_are_signed_from_the_bottom_up(void **state)
+{
+    static const unsigned counts[] = {1000, 2000};
+    char line[32];
+
+    (void)state;
+    for (size_t k = 0; k < COUNT_OF(counts); k++) {
+        struct scene scene;
+        open_scene(&scene);
+        dkim_collection_take(&scene.collection, SLICE("From: a@x.test\r\n"));
+        for (unsigned i = 0; i < counts[k]; i++) {
+            snprintf(line, sizeof(line), "To: %u\r\nX:\r\n", i);
+            dkim_collection_take(&scene.collection, slice_of_string(line));
+        }
+        dkim_collection_take(&scene.collection, SLICE("\r\nbody"));
+        assert_int_equal(
+            dkim_collection_end(&scene.collection, &scene.names, &scene.fields, &scene.content),
+            counts[k] == 1000);
+        assert_true(slice_starts_with(buffer_slice(&scene.fields),
+                                      SLICE("from:a@x.test\r\nto:")));
+        snprintf(line, sizeof(line), "to:%u\r\nto:%u\r\n", counts[k] - 1, counts[k] - 2);
+        assert_true(slice_find(buffer_slice(&scene.fields), slice_of_string(line)) ==
+                    strlen("from:a@x.test\r\n"));
+        close_scene(&scene);
+    }
+}
+
 static void
 the_field_has_what_was_signed_and_short_lines(void **state)
 {
@@ -203,6 +232,7 @@ main(void)
         cmocka_unit_test(what_is_signed_does_not_depend_on_the_way_of_cutting),
         cmocka_unit_test(an_author_is_one),
         cmocka_unit_test(a_header_has_a_limit),
+        cmocka_unit_test(thousands_of_fields_of_a_name_are_signed_from_the_bottom_up),
         cmocka_unit_test(the_field_has_what_was_signed_and_short_lines),
         cmocka_unit_test(names_of_records_are_taken_apart),
     };
