@@ -4,7 +4,7 @@
  *
  * usage: load --port N [--host 127.0.0.1] [--connections 20] [--messages 10000] [--size 4096]
  *             [--seconds S] [--from A] [--to B[,B…]] [--lmtp] [--no-pipelining] [--tls]
- * Messages begin when all connections have been greeted (or none was for five seconds), and the
+ * Messages begin when all connections have been greeted (or nothing came for five seconds), and the
  * clock with them; S seconds later no message is begun any more. With --tls each connection begins
  * with STARTTLS. Prints one line of JSON: rate, latency percentiles, what failed. Exit 1 when a
  * message failed. */
@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,7 +89,6 @@ static SSL_CTX *tls_context;
 static int64_t start_ns, last_begin_ns = INT64_MAX;
 static struct connection *connections;
 static int ready;
-static int64_t ready_ns; /* when the last one came to be */
 
 static int64_t
 now_ns(void)
@@ -326,7 +326,6 @@ on_reply(struct connection *connection, const char *line)
     case STEP_HELLO:
         connection->step = STEP_READY;
         ready++;
-        ready_ns = now_ns();
         if (start_ns)
             begin_message(connection);
         else if (ready == want.connections)
@@ -531,15 +530,16 @@ parse_options(int argc, char **argv)
 static int64_t
 run(void)
 {
-    int64_t opened_ns = now_ns(), last_ns = 0;
+    int64_t heard_ns = now_ns(), last_ns = 0;
 
     for (int open = want.connections; open > 0;) {
         struct epoll_event events[256];
         int count = epoll_wait(epoll_fd, events, 256, start_ns ? ANSWER_MS : 100);
-        if (!start_ns && ready > 0 && now_ns() - ready_ns > (int64_t)GREETING_S * 1000000000)
+        heard_ns = count > 0 ? now_ns() : heard_ns;
+        if (!start_ns && ready > 0 && now_ns() - heard_ns > (int64_t)GREETING_S * 1000000000)
             begin_all();
         if (count < 0 ||
-            (count == 0 && (start_ns || now_ns() - opened_ns > (int64_t)ANSWER_MS * 1000000)))
+            (count == 0 && (start_ns || now_ns() - heard_ns > (int64_t)ANSWER_MS * 1000000)))
             die("no answer for a minute");
         for (int i = 0; i < count; i++) {
             struct connection *connection = events[i].data.ptr;
@@ -572,6 +572,7 @@ main(int argc, char **argv)
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (!latencies_ns || !connections || epoll_fd < 0)
         die("set-up");
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes where the server may have closed: it is said then */
     if (want.is_tls)
         prepare_tls();
     open_connections();

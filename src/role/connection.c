@@ -48,6 +48,7 @@ struct connection {
     bool is_blocked; /* the stream takes no more for now */
     bool is_secured; /* the owner has been told */
     bool asks_certificate;
+    uint8_t flights; /* of the handshake, that were answered */
     struct duration handshake;
 };
 
@@ -175,6 +176,16 @@ offer(struct connection *connection, struct slice input, bool was_full)
     }
 }
 
+/* The peer has its time for each part of the handshake, however long ours took. */
+static void
+renew_handshake(struct connection *connection)
+{
+    if (connection->flights >= CONNECTION_FLIGHTS_MAX)
+        return;
+    connection->flights++;
+    connection->phase_ends = instant_after(now_of(connection), connection->handshake);
+}
+
 static void
 decrypt(struct connection *connection, struct slice ciphertext, bool was_full)
 {
@@ -184,6 +195,8 @@ decrypt(struct connection *connection, struct slice ciphertext, bool was_full)
     enum tls_state state = tls_engine_state(connection->tls);
 
     assert(ciphertext.len == 0);
+    if (state == TLS_HANDSHAKE && tls_engine_output(connection->tls).len > 0)
+        renew_handshake(connection);
     if (!connection->is_secured && (state == TLS_OPEN || state == TLS_ENDED)) {
         connection->is_secured = true;
         connection->phase_ends = INSTANT_NEVER;
@@ -457,6 +470,19 @@ expire_phase(struct connection *connection)
         become_over(connection, connection->end);
 }
 
+/* Where very many shake hands at once, what a peer has sent may have waited for us: a processor
+ * does some hundred handshakes a second. */
+static void
+take_what_waits(struct connection *connection)
+{
+    if (connection->phase != PHASE_RUN || !connection->tls || connection->is_secured ||
+        !(connection->watched & HOST_READABLE))
+        return;
+    connection->is_pumping = true;
+    take_input(connection);
+    connection->is_pumping = false;
+}
+
 static void
 on_timer(void *context)
 {
@@ -464,6 +490,8 @@ on_timer(void *context)
     struct instant now = now_of(connection);
 
     connection->armed = INSTANT_NEVER;
+    if (!instant_is_before(now, connection->phase_ends))
+        take_what_waits(connection);
     if (connection->phase != PHASE_OVER && !instant_is_before(now, connection->phase_ends))
         expire_phase(connection);
     if (connection->phase == PHASE_OVER) {

@@ -29,6 +29,8 @@ enum {
     CONNECTION_READ_MAX = 64 * 1024,        /* bytes by one read */
     CONNECTION_HELD_MAX = 96 * 1024,        /* kept while the engine takes nothing */
     CONNECTION_HANDSHAKE_MS = 30 * 1000,    /* for TLS to begin, if nothing else is said */
+    CONNECTION_FLIGHTS_MAX = 2,             /* parts of the handshake behind which the time begins
+                                               anew: a hello, and one that ours had asked for */
     CONNECTION_FLUSH_MS = 10 * 1000,        /* to send the last answers after connection_finish */
     CONNECTION_LINGER_MS = 2 * 1000         /* for the peer to close after we have shut our side */
 };
@@ -63,7 +65,8 @@ struct connection_options {
     struct connection_shared *shared;
     struct host_stream *stream; /* taken over */
     struct tls_context *tls;    /* TLS from the first byte; NULL to begin in the clear */
-    struct duration handshake;  /* for TLS to begin; zero: CONNECTION_HANDSHAKE_MS */
+    struct duration handshake;  /* for each part of TLS's beginning that is the peer's; zero:
+                                   CONNECTION_HANDSHAKE_MS */
     bool asks_certificate;      /* of clients, whenever TLS begins; they may have none */
     const struct engine_kind *engine_kind;
     void *engine; /* borrowed, lives until `closed` */

@@ -14,6 +14,7 @@
 #include "tls/facts.h"
 
 #include <errno.h>
+#include <time.h>
 
 enum { WAIT_MS = 10000, RECEIVED_MAX = 8 << 20 };
 
@@ -32,6 +33,7 @@ struct scene {
     struct host_timer *guard, *later;
     struct buffer problem, received;
     bool is_implicit;   /* TLS from the first byte */
+    struct duration handshake;
     bool answers_later; /* the owner answers from a timer */
     uint64_t message_bytes;
 
@@ -233,6 +235,7 @@ on_accept(void *context, struct host_stream *stream)
         .shared = scene->shared,
         .stream = stream,
         .tls = scene->is_implicit ? scene->server_tls : NULL,
+        .handshake = scene->handshake,
         .engine_kind = scene->parrot ? &parrot_kind : &pop3_server_kind,
         .engine = scene->parrot ? (void *)scene->parrot : scene->engine,
         .owner_kind = scene->parrot ? &parrot_owner : &owner_kind,
@@ -521,6 +524,67 @@ tls_from_the_first_byte_is_spoken_or_the_connection_fails(void **state)
     scene_close(&scene);
 }
 
+enum { HANDSHAKE_MS = 800 };
+
+/* A server that waits for the client's part of the handshake. */
+static void
+open_handshake(struct scene *scene)
+{
+    scene_open(scene);
+    scene->is_implicit = true;
+    scene->handshake = duration_ms(HANDSHAKE_MS);
+    while (!scene->connection)
+        pause_for(scene, 1);
+}
+
+/* The whole process stands still. */
+static void
+stand_still(int64_t ms)
+{
+    const struct timespec span = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    assert_int_equal(nanosleep(&span, NULL), 0);
+}
+
+static void
+a_handshake_that_waited_for_us_goes_on(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    open_handshake(&scene);
+    start_client_tls(&scene);
+    stand_still(2 * HANDSHAKE_MS);
+    expect(&scene, "ready\r\n");
+    scene_close(&scene);
+}
+
+static void
+each_part_of_a_handshake_has_its_time_and_no_more(void **state)
+{
+    struct scene scene;
+    size_t hello = 0;
+
+    (void)state;
+    for (int parts = 0; parts < 3; parts++) {
+        open_handshake(&scene);
+        struct instant begun = host_now(scene.host);
+        pause_for(&scene, HANDSHAKE_MS / 2);
+        if (parts > 0) { /* half of a hello, or all of it, and then nothing */
+            scene.tls = tls_engine_open_client(scene.client_tls, SLICE("pop.example.test"));
+            struct slice bytes = tls_engine_output(scene.tls);
+            hello = parts == 1 ? bytes.len / 2 : bytes.len;
+            assert_int_equal(host_stream_write(scene.client, slice_first(bytes, hello)), hello);
+        }
+        while (!scene.is_closed)
+            pause_for(&scene, 1);
+        int64_t took_ns = instant_since(host_now(scene.host), begun).ns;
+        assert_int_equal(scene.end, CONNECTION_END_TLS);
+        assert_true((took_ns >= (int64_t)HANDSHAKE_MS * 1500000) == (parts == 2));
+        scene_close(&scene);
+    }
+}
+
 static void
 a_half_closed_peer_still_gets_its_answers(void **state)
 {
@@ -659,6 +723,8 @@ main(void)
         cmocka_unit_test(a_reader_that_stops_is_not_sent_more_than_fits),
         cmocka_unit_test(what_is_injected_before_tls_is_forgotten),
         cmocka_unit_test(tls_from_the_first_byte_is_spoken_or_the_connection_fails),
+        cmocka_unit_test(a_handshake_that_waited_for_us_goes_on),
+        cmocka_unit_test(each_part_of_a_handshake_has_its_time_and_no_more),
         cmocka_unit_test(a_half_closed_peer_still_gets_its_answers),
         cmocka_unit_test(a_peer_that_vanishes_ends_the_session),
         cmocka_unit_test(a_client_that_leaves_after_quit_has_quit),
