@@ -357,6 +357,21 @@ check_body_entry(struct check *check, const struct key_parts *parts, struct slic
 }
 
 static void
+check_record(struct check *check, const struct key_parts *parts, struct slice value)
+{
+    struct body_entry body;
+    struct slice bytes;
+
+    if (!snapshot_get(check, key_body(parts->number), &bytes))
+        find(check, "body %llu has a parse record, but is missing",
+             (unsigned long long)parts->number);
+    else if (body_entry_take(bytes, &body) && /* else it is named already */
+             turn_body_hash(value, slice_of("", 0)) != body.record_hash)
+        find(check, "body %llu: the view has another parse record than the log",
+             (unsigned long long)parts->number);
+}
+
+static void
 check_mailbox_entry(struct check *check, const struct key_parts *parts, struct slice value)
 {
     struct mailbox_entry entry;
@@ -436,6 +451,8 @@ check_key(struct check *check, struct slice key, struct slice value)
         check_mailbox_entry(check, &parts, value);
     else if (parts.kind == KEY_BODY)
         check_body_entry(check, &parts, value);
+    else if (parts.kind == KEY_RECORD)
+        check_record(check, &parts, value);
 }
 
 /* ---- passes ---------------------------------------------------------------------------------- */

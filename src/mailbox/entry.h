@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "mailbox/place.h"
 
-enum { ENTRY_VERSION = 1, ENTRY_LEN_MAX = 1024, VIEW_VERSION = 1 };
+enum { ENTRY_VERSION = 1, ENTRY_LEN_MAX = 1024, VIEW_VERSION = 2 };
 
 /* How far the view is. */
 struct meta_entry {

@@ -64,6 +64,15 @@ key_body(body_id body)
 }
 
 struct key
+key_record(body_id body)
+{
+    struct key key = key_prefix_kind(0, KEY_RECORD);
+
+    put_be(&key, body, 8);
+    return key;
+}
+
+struct key
 key_purge(account_id account, mailbox_id mailbox)
 {
     struct key key = key_prefix_kind(0, KEY_PURGE);
@@ -297,6 +306,7 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
         [KEY_QUEUE_DONE] = {8, 8, 0},
         [KEY_SHARE] = {0, 0, IDENTIFIER_MAX + SHARE_PLACE_LEN},
         [KEY_OWNED] = {0, 0, IDENTIFIER_MAX},
+        [KEY_RECORD] = {8, 0, 0},
         [KEY_ACCOUNT] = {0, 0, 0},
         [KEY_NAME] = {0, 0, MAILBOX_NAME_MAX},
         [KEY_MAILBOX] = {4, 0, 0},
@@ -312,7 +322,7 @@ kind_shape(enum key_kind kind, size_t *ret_number, size_t *ret_item, size_t *ret
     };
 
     if ((size_t)kind >= COUNT_OF(shapes) || kind < KEY_META ||
-        (kind > KEY_OWNED && kind < KEY_ACCOUNT))
+        (kind > KEY_RECORD && kind < KEY_ACCOUNT))
         return false;
     *ret_number = shapes[kind].number;
     *ret_item = shapes[kind].item;
@@ -333,7 +343,7 @@ key_parse(struct slice key, struct key_parts *ret_parts)
         !take_be(&cursor, number, &parts.number) || !take_be(&cursor, item, &parts.item))
         return false;
     parts.kind = (enum key_kind)kind;
-    if ((parts.account == 0) != (parts.kind <= KEY_OWNED))
+    if ((parts.account == 0) != (parts.kind <= KEY_RECORD))
         return false;
     parts.text = cursor_rest(&cursor);
     if (parts.text.len > text_max || (text_max > 0 && slice_is_empty(parts.text)))

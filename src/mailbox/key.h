@@ -30,6 +30,7 @@ enum key_kind {
     KEY_QUEUE_DONE = 8,       /* shard, time, message: what became of it, if nothing else does */
     KEY_SHARE = 9,            /* shard, identifier, NUL, account, mailbox: nothing */
     KEY_OWNED = 10,           /* shard, an owner's name: the account */
+    KEY_RECORD = 11,          /* shard, body: its parse record, if it is short */
     KEY_ACCOUNT = 16,         /* struct account_entry */
     KEY_NAME = 17,            /* name: the mailbox's number */
     KEY_MAILBOX = 18,         /* mailbox: struct mailbox_entry */
@@ -58,6 +59,7 @@ key_slice(const struct key *key)
 struct key key_meta(void);
 struct key key_segment(uint32_t segment);
 struct key key_body(body_id body);
+struct key key_record(body_id body);
 struct key key_purge(account_id account, mailbox_id mailbox);
 struct key key_account(account_id account);
 /* name.len <= MAILBOX_NAME_MAX */

@@ -295,8 +295,13 @@ void
 mailbox_record_read(struct store *store, body_id body, mailbox_read_fn fn, void *context)
 {
     struct body_entry entry = {0};
-    enum store_result result = find_body(store, body, &entry);
+    struct slice kept;
 
+    if (store_view_get(store, key_record(body), &kept) == 0) {
+        fn(context, STORE_OK, kept);
+        return;
+    }
+    enum store_result result = find_body(store, body, &entry);
     if (result != STORE_OK || entry.record_len == 0) {
         fn(context, result, slice_of("", 0));
         return;

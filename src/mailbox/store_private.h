@@ -16,7 +16,10 @@ struct segment_live {
     bool is_changed;
 };
 
-enum { STORE_VERIFIED_MAX = 1024 };
+enum {
+    STORE_VERIFIED_MAX = 1024,
+    STORE_RECORD_SHORT = 2000, /* octets: longer ones would take whole pages of LMDB's */
+};
 
 struct store {
     struct store_options options;

@@ -262,6 +262,15 @@ messages_without_their_mailbox_are_named(void **state)
 }
 
 static void
+parse_records_that_are_not_of_their_body_are_named(void **state)
+{
+    put(*state, key_record(2), SLICE("another record"));
+    put(*state, key_record(9), SLICE("a parse record"));
+    assert_findings(*state, "body 2: the view has another parse record than the log\n"
+                            "body 9 has a parse record, but is missing\n");
+}
+
+static void
 records_that_cannot_be_read_are_named(void **state)
 {
     const struct key keys[] = {key_account(ACCOUNT), key_mailbox(ACCOUNT, INBOX),
@@ -297,6 +306,7 @@ main(void)
         CASE(a_queued_message_without_its_body_is_named),
         CASE(a_mailbox_without_its_name_is_named),
         CASE(messages_without_their_mailbox_are_named),
+        CASE(parse_records_that_are_not_of_their_body_are_named),
         CASE(records_that_cannot_be_read_are_named),
     };
 

@@ -81,6 +81,8 @@ key_of(const struct key_parts *parts)
         return key_segment((uint32_t)parts->number);
     case KEY_BODY:
         return key_body(parts->number);
+    case KEY_RECORD:
+        return key_record(parts->number);
     case KEY_PURGE:
         return key_purge(parts->number, (mailbox_id)parts->item);
     case KEY_QUEUED:

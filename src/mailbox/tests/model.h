@@ -5,7 +5,13 @@
 
 #include "mailbox/store.h"
 
-enum { MODEL_ACCOUNTS = 3, MODEL_MAILBOXES = 3, MODEL_MESSAGES = 400, MODEL_TEXT_MAX = 6000 };
+enum {
+    MODEL_ACCOUNTS = 3,
+    MODEL_MAILBOXES = 3,
+    MODEL_MESSAGES = 400,
+    MODEL_TEXT_MAX = 6000,
+    MODEL_RECORD_LONG = 2100, /* octets: too long for the view */
+};
 
 struct model_message {
     uint32_t uid;
