@@ -49,7 +49,8 @@ put_again(struct buffer *out, size_t start, size_t len)
     buffer_commit(out, len);
 }
 
-/* From, Sender, Reply-To, To, Cc, Bcc; Sender and Reply-To default to From (§7.5.2). */
+/* From, Sender, Reply-To, To, Cc, Bcc; Sender and Reply-To default to From (§7.5.2), as the record
+ * says: then they are its rows. */
 static void
 put_lists(struct buffer *out, const struct mime_record *record,
           const struct mime_record_message *message)
@@ -61,13 +62,16 @@ put_lists(struct buffer *out, const struct mime_record *record,
 
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         enum mime_record_list list = lists[i];
-        uint32_t count = message->addresses_count[list];
-        if (count == 0 && (list == MIME_RECORD_SENDER || list == MIME_RECORD_REPLY_TO)) {
+        uint32_t first = message->addresses_first[list], count = message->addresses_count[list];
+        bool may_default = list == MIME_RECORD_SENDER || list == MIME_RECORD_REPLY_TO;
+        bool is_from = first == message->addresses_first[MIME_RECORD_FROM] &&
+                       count == message->addresses_count[MIME_RECORD_FROM];
+        if (may_default && (count == 0 || is_from)) {
             put_again(out, start, len);
             continue;
         }
         buffer_put_byte(out, ' ');
-        put_addresses(out, record, message->addresses_first[list], count);
+        put_addresses(out, record, first, count);
         if (list == MIME_RECORD_FROM)
             len = buffer_len(out) - start;
     }
@@ -76,7 +80,7 @@ put_lists(struct buffer *out, const struct mime_record *record,
 static void
 put_summary(struct buffer *out, const struct mime_record *record, uint32_t index)
 {
-    struct mime_record_message message;
+    NOT_ZEROED struct mime_record_message message;
 
     mime_record_message(record, index, &message);
     buffer_put_byte(out, '(');
@@ -247,7 +251,7 @@ static void
 put_tree(struct buffer *out, const struct mime_record *record, uint32_t first, uint32_t after,
          bool is_extensible)
 {
-    struct mime_record_part open[IMAP_PART_DEPTH_MAX], part;
+    NOT_ZEROED struct mime_record_part open[IMAP_PART_DEPTH_MAX], part;
     unsigned depth = 0;
 
     for (uint32_t i = first; i < after; i++) {

@@ -21,7 +21,7 @@ enum {
     MIME_RECORD_STRING_MAX = 16 * 1024, /* longer strings are cut */
     MIME_RECORD_MESSAGES_MAX = 500,     /* messages inside messages that get a summary */
     MIME_RECORD_ADDRESSES_MAX = 4096,   /* of all summaries together */
-    MIME_RECORD_FIELDS_MAX = 2000,      /* header fields of all messages together */
+    MIME_RECORD_FIELDS_MAX = 2000,      /* rows of an index that nobody writes any more */
     MIME_RECORD_PARAMETERS_MAX = 12000,
     MIME_RECORD_PREVIEW_MAX = 600,      /* octets of UTF-8; about 200 characters */
 };
@@ -38,10 +38,9 @@ void mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct
 struct mime_record {
     struct slice bytes; /* borrowed */
     uint32_t body_len;
-    uint32_t parts_count, messages_count, fields_count, parameters_count, addresses_count,
-        defects_count;
+    uint32_t parts_count, messages_count, parameters_count, addresses_count, defects_count;
     /* Offsets of the tables in bytes. */
-    uint32_t parts, messages, fields, parameters, addresses, defects, strings;
+    uint32_t parts, messages, parameters, addresses, defects, strings;
     uint64_t defect_kinds; /* 1 << enum mime_defect_kind */
     bool is_cut;           /* something did not fit a limit */
 };
@@ -98,7 +97,6 @@ enum mime_record_list {
  * say so. */
 struct mime_record_message {
     uint32_t part;
-    uint32_t fields_first, fields_count; /* its header fields, for mime_record_field */
     struct slice date, subject, message_id, in_reply_to, references;
     bool has_wall;
     struct wall wall; /* of the Date field */
@@ -123,18 +121,6 @@ struct mime_record_address {
 };
 /* index < addresses_count. */
 struct mime_record_address mime_record_address(const struct mime_record *record, uint32_t index);
-
-/* One header field, as offsets into the body. */
-struct mime_field {
-    uint32_t start;    /* first octet of the name */
-    uint32_t len;      /* with all continuation lines and the last line end */
-    uint32_t body;     /* offset of the first octet behind the colon */
-    uint16_t name_len; /* without blanks before the colon */
-    uint16_t id;       /* enum field_id */
-};
-
-/* index < fields_count. */
-struct mime_field mime_record_field(const struct mime_record *record, uint32_t index);
 
 /* index < defects_count. */
 struct mime_defect mime_record_defect(const struct mime_record *record, uint32_t index);

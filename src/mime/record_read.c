@@ -107,8 +107,8 @@ part_is_in_place(const struct checker *checker, uint32_t index, const uint32_t *
 static bool
 parts_are_good(const struct checker *checker)
 {
-    uint32_t path[MIME_DEPTH_MAX + 1];
-    uint32_t ends[MIME_DEPTH_MAX + 1]; /* where the last child of each ended, or its body begins */
+    NOT_ZEROED uint32_t path[MIME_DEPTH_MAX + 1];
+    NOT_ZEROED uint32_t ends[MIME_DEPTH_MAX + 1]; /* where the last child of each ended, or its body begins */
     size_t depth = 0;
 
     for (uint32_t i = 0; i < checker->counts[RECORD_PARTS]; i++) {
@@ -151,6 +151,7 @@ message_is_good(const struct checker *checker, uint32_t index)
            strings_are_good(checker, row + MESSAGE_AT_STRINGS, MESSAGE_STRINGS);
 }
 
+/* Of a release that still wrote an index of header fields. */
 static bool
 field_is_good(const struct checker *checker, const uint8_t *row)
 {
@@ -231,7 +232,7 @@ header_is_good(struct slice bytes, uint64_t body_len)
 bool
 mime_record_open(struct slice bytes, uint64_t body_len, struct mime_record *ret_record)
 {
-    struct checker checker;
+    NOT_ZEROED struct checker checker;
 
     if (!header_is_good(bytes, body_len) || !find_tables(bytes, &checker))
         return false;
@@ -243,13 +244,11 @@ mime_record_open(struct slice bytes, uint64_t body_len, struct mime_record *ret_
         .body_len = checker.body_len,
         .parts_count = checker.counts[RECORD_PARTS],
         .messages_count = checker.counts[RECORD_MESSAGES],
-        .fields_count = checker.counts[RECORD_FIELDS],
         .parameters_count = checker.counts[RECORD_PARAMETERS],
         .addresses_count = checker.counts[RECORD_ADDRESSES],
         .defects_count = checker.counts[RECORD_DEFECTS],
         .parts = (uint32_t)(checker.tables[RECORD_PARTS] - bytes.at),
         .messages = (uint32_t)(checker.tables[RECORD_MESSAGES] - bytes.at),
-        .fields = (uint32_t)(checker.tables[RECORD_FIELDS] - bytes.at),
         .parameters = (uint32_t)(checker.tables[RECORD_PARAMETERS] - bytes.at),
         .addresses = (uint32_t)(checker.tables[RECORD_ADDRESSES] - bytes.at),
         .defects = (uint32_t)(checker.tables[RECORD_DEFECTS] - bytes.at),
@@ -333,8 +332,6 @@ mime_record_message(const struct mime_record *record, uint32_t index,
 
     *ret_message = (struct mime_record_message){
         .part = get32(row + MESSAGE_AT_PART),
-        .fields_first = get32(row + MESSAGE_AT_FIELDS_FIRST),
-        .fields_count = get32(row + MESSAGE_AT_FIELDS_COUNT),
         .date = string_at(record, strings + 4 * MESSAGE_DATE),
         .subject = string_at(record, strings + 4 * MESSAGE_SUBJECT),
         .message_id = string_at(record, strings + 4 * MESSAGE_ID),
@@ -362,21 +359,6 @@ mime_record_address(const struct mime_record *record, uint32_t index)
 
     return (struct mime_record_address){string_at(record, row), string_at(record, row + 4),
                                         string_at(record, row + 8), string_at(record, row + 12)};
-}
-
-struct mime_field
-mime_record_field(const struct mime_record *record, uint32_t index)
-{
-    assert(index < record->fields_count);
-    const uint8_t *row = record->bytes.at + record->fields + (size_t)index * FIELD_ROW_SIZE;
-
-    return (struct mime_field){
-        .start = get32(row + FIELD_AT_START),
-        .len = get32(row + FIELD_AT_LEN),
-        .body = get32(row + FIELD_AT_BODY),
-        .name_len = get16(row + FIELD_AT_NAME_LEN),
-        .id = get16(row + FIELD_AT_ID),
-    };
 }
 
 struct mime_defect

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The writing half of the parse record. Rows and strings draw on one budget, so that the whole can
  * never exceed MIME_RECORD_MAX: the rows of all parts are set aside first, then the message's own
- * summary and header index are served, then the parts' details, then messages inside messages. */
+ * summary is served, then the parts' details, then messages inside messages. */
 #include "mime/record.h"
 
 #include "message/subject.h"
@@ -19,8 +19,8 @@ struct writer {
     struct arena *arena;
     size_t budget; /* octets that may still be used */
     bool is_cut;
-    struct buffer parts, messages, fields, parameters, addresses, strings;
-    uint32_t parameters_count, addresses_count, fields_count, messages_count;
+    struct buffer parts, messages, parameters, addresses, strings;
+    uint32_t parameters_count, addresses_count, messages_count;
     uint32_t interned[INTERN_SLOTS]; /* references, or 0 */
     uint32_t unknown;                /* the reference for types that did not fit */
 };
@@ -237,37 +237,6 @@ put_address_lists(struct writer *writer, const struct summary *summary)
         buffer_put_le16(&writer->messages, ranges[i].count);
 }
 
-static uint32_t
-put_fields(struct writer *writer, const struct header *header)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < header->count; i++) {
-        const struct field *field = &header->fields[i];
-        if (field->kind != FIELD_KIND_FIELD)
-            continue;
-        if (writer->fields_count == MIME_RECORD_FIELDS_MAX || field->name.len > UINT16_MAX ||
-            !spend(writer, FIELD_ROW_SIZE)) {
-            writer->is_cut = true;
-            break;
-        }
-        uint32_t start = (uint32_t)(field->raw.at - writer->tree->message.at);
-        size_t name_len = field->name.len; /* and blanks, in old mail */
-        size_t colon = name_len + slice_find_byte(slice_skip(field->raw, name_len), ':');
-        uint8_t *row = buffer_reserve(&writer->fields, FIELD_ROW_SIZE);
-        assert(row); /* as in put_string */
-        write_le(row, 4, start);
-        write_le(row + 4, 4, (uint32_t)field->raw.len);
-        write_le(row + 8, 4, start + (uint32_t)colon + (colon < field->raw.len));
-        write_le(row + 12, 2, (uint32_t)name_len);
-        write_le(row + 14, 2, (uint32_t)field->id);
-        buffer_commit(&writer->fields, FIELD_ROW_SIZE);
-        writer->fields_count++;
-        count++;
-    }
-    return count;
-}
-
 /* The strings that only the whole message has. */
 static void
 put_own_strings(struct writer *writer, const struct summary *summary, bool *ret_is_reply)
@@ -306,12 +275,10 @@ put_message(struct writer *writer, uint32_t index)
         return MIME_NO_PART;
     }
     summary_gather(writer->arena, header, &summary);
-    uint32_t fields_first = writer->fields_count;
     size_t row = buffer_len(&writer->messages);
     struct buffer *out = &writer->messages;
     buffer_put_le32(out, index);
-    buffer_put_le32(out, fields_first);
-    buffer_put_le32(out, put_fields(writer, header));
+    buffer_put_le64(out, 0); /* of its header fields */
     size_t flags_at = buffer_len(out);
     buffer_put_le32(out, 0);
     buffer_put_le64(out, summary.has_date ? (uint64_t)summary.date.wall.ns : 0);
@@ -397,7 +364,7 @@ put_header(struct buffer *out, const struct writer *writer, size_t len, size_t d
     buffer_put_le32(out, (uint32_t)writer->tree->message.len);
     buffer_put_le32(out, (uint32_t)writer->tree->count);
     buffer_put_le32(out, writer->messages_count);
-    buffer_put_le32(out, writer->fields_count);
+    buffer_put_le32(out, 0); /* header fields */
     buffer_put_le32(out, writer->parameters_count);
     buffer_put_le32(out, writer->addresses_count);
     buffer_put_le32(out, (uint32_t)defects_count);
@@ -409,7 +376,7 @@ put_header(struct buffer *out, const struct writer *writer, size_t len, size_t d
 static void
 put_whole(struct buffer *out, const struct writer *writer)
 {
-    const struct buffer *tables[] = {&writer->parts, &writer->messages, &writer->fields,
+    const struct buffer *tables[] = {&writer->parts, &writer->messages,
                                      &writer->parameters, &writer->addresses};
     const struct mime_defects *defects = &writer->tree->defects;
     size_t len =
@@ -449,8 +416,8 @@ void
 mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct arena *arena)
 {
     struct writer writer = {.tree = tree, .arena = arena};
-    struct buffer *buffers[] = {&writer.parts,      &writer.messages,  &writer.fields,
-                                &writer.parameters, &writer.addresses, &writer.strings};
+    struct buffer *buffers[] = {&writer.parts, &writer.messages, &writer.parameters,
+                                &writer.addresses, &writer.strings};
     struct mime_tree fallback;
     struct mime_part only_part;
 
@@ -463,7 +430,6 @@ mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct aren
     /* One allocation each for most messages. */
     const size_t usual[] = {writer.tree->count * PART_ROW_SIZE,
                             MESSAGE_ROW_SIZE,
-                            32 * FIELD_ROW_SIZE,
                             8 * PARAMETER_ROW_SIZE,
                             8 * ADDRESS_ROW_SIZE,
                             1000};
