@@ -311,7 +311,7 @@ join(enum imap_term_kind kind, enum imap_truth left, enum imap_truth right)
 enum imap_truth
 imap_search_test(const struct imap_search *search, const struct imap_candidate *candidate)
 {
-    uint8_t stack[STACK_MAX];
+    NOT_ZEROED uint8_t stack[STACK_MAX];
     size_t depth = 0;
 
     for (size_t i = 0; i < search->count; i++) {

@@ -127,7 +127,7 @@ take_parameter(struct cursor *cursor, struct arena *arena, const struct mime_pla
 struct mime_parameters
 mime_parameters_take(struct cursor *cursor, struct arena *arena, const struct mime_place *place)
 {
-    struct mime_parameter found[MIME_PARAMETERS_MAX];
+    NOT_ZEROED struct mime_parameter found[MIME_PARAMETERS_MAX];
     size_t count = 0;
 
     for (;;) {

@@ -260,7 +260,7 @@ set_watch(struct host_channel *channel)
 static void
 flush(struct host_channel *channel)
 {
-    struct outbox outbox;
+    NOT_ZEROED struct outbox outbox;
     bool waits = false;
 
     while (buffer_len(&channel->queue) > 0 && !channel->is_deaf && !waits) {

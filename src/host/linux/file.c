@@ -280,7 +280,7 @@ fill_vectors(const struct slice *pieces, size_t count, size_t skipped, struct io
 int
 host_file_write(struct host_file *file, const struct slice *pieces, size_t count, uint64_t offset)
 {
-    struct iovec vectors[PIECES_MAX];
+    NOT_ZEROED struct iovec vectors[PIECES_MAX];
     size_t skipped = 0; /* of the first piece */
 
     for (;;) {
@@ -306,7 +306,7 @@ int
 host_file_write_durably(struct host_file *file, const struct slice *pieces, size_t count,
                         uint64_t offset, bool *ret_is_unknown)
 {
-    struct iovec vectors[PIECES_MAX];
+    NOT_ZEROED struct iovec vectors[PIECES_MAX];
     size_t len = 0;
 
     *ret_is_unknown = false;

@@ -176,7 +176,7 @@ note_message(void *context, uint32_t uid, const struct message_entry *entry)
 static void
 offer(struct indexing *indexing)
 {
-    struct store_index_entry bodies[INDEXING_BATCH_MAX];
+    NOT_ZEROED struct store_index_entry bodies[INDEXING_BATCH_MAX];
     struct store_index_offer note = {.id = ++indexing->ids,
                                      .account = indexing->account,
                                      .bodies = {bodies, indexing->batch_count}};

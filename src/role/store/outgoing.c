@@ -323,7 +323,7 @@ static void
 take_from(struct store_role *role, struct lane *lane, enum queue_class class,
           const struct queue_place *first)
 {
-    struct letter letters[OUTGOING_LETTERS_MAX];
+    NOT_ZEROED struct letter letters[OUTGOING_LETTERS_MAX];
     struct picking picking = {
         .outgoing = role->outgoing,
         .letters = letters,
