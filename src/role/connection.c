@@ -7,7 +7,8 @@
 enum {
     READ_FIRST = 16 * 1024, /* bytes by one read until the engine has shown that it takes more */
     ROUNDS_MAX = 16,        /* of sending and making more output, in one turn of the loop */
-    HOLD_BACK_MAX = 1024,   /* octets of output that wait for the answer which is on its way */
+    HOLD_BACK_MAX = 40 * 1024, /* octets of output that wait for the answer which is on its way */
+    HOLD_BACK_MS = 200,        /* and no longer */
     PLAIN_MAX = CONNECTION_READ_MAX + 2 * TLS_PLAINTEXT_MAX /* what one read can decrypt to */
 };
 
@@ -37,6 +38,7 @@ struct connection {
     struct buffer held;        /* clear input that the engine has not taken */
     struct instant armed;      /* when the timer fires */
     struct instant phase_ends; /* handshake, flush or linger */
+    struct instant held_until; /* what is held back; INSTANT_NEVER: nothing */
     uint64_t bytes_in, bytes_out;
     uint32_t read_size;
     unsigned watched;
@@ -312,15 +314,25 @@ engine_deadline(const struct connection *connection)
     return kind->deadline ? kind->deadline(connection->engine) : INSTANT_NEVER;
 }
 
-/* The replies to a pipelined group leave together (RFC 2920 §3.2): while the engine waits for an
- * answer, which comes in any case, the little that it has said so far waits with it. That spares a
- * packet, two system calls and the peer's waking up. */
+/* The replies to a pipelined group leave together (RFC 2920 §3.2), and so do the pieces that a long
+ * answer is made of: while the engine waits for an answer, which comes in any case, the little that
+ * it has said so far waits with it. That spares packets, system calls and the peer's waking up. */
 static bool
-is_held_back(const struct connection *connection)
+is_held_back(struct connection *connection)
 {
-    return connection->phase == PHASE_RUN &&
-           connection->engine_kind->output(connection->engine).len <= HOLD_BACK_MAX &&
-           engine_is_busy(connection);
+    size_t len = connection->engine_kind->output(connection->engine).len;
+
+    bool is_back =
+        connection->phase == PHASE_RUN && len <= HOLD_BACK_MAX && engine_is_busy(connection);
+
+    if (!is_back || len == 0) {
+        connection->held_until = INSTANT_NEVER;
+        return is_back;
+    }
+    struct instant now = now_of(connection);
+    if (instant_is_never(connection->held_until))
+        connection->held_until = instant_after(now, duration_ms(HOLD_BACK_MS));
+    return instant_is_before(now, connection->held_until);
 }
 
 /* Sends what can be sent; true when something has moved, so that there may be more. */
@@ -415,6 +427,8 @@ settle(struct connection *connection, bool is_unfinished)
     if (connection->phase == PHASE_RUN) {
         struct instant engine = engine_deadline(connection);
         deadline = instant_is_before(engine, deadline) ? engine : deadline;
+        if (!connection->is_blocked && instant_is_before(connection->held_until, deadline))
+            deadline = connection->held_until;
     }
     arm(connection, deadline);
 }
@@ -525,6 +539,7 @@ connection_open(const struct connection_options *options)
             options->handshake.ns > 0 ? options->handshake : duration_ms(CONNECTION_HANDSHAKE_MS),
         .armed = INSTANT_NEVER,
         .phase_ends = INSTANT_NEVER,
+        .held_until = INSTANT_NEVER,
         .read_size = READ_FIRST,
     };
     buffer_init(&connection->held, CONNECTION_HELD_MAX);

@@ -715,6 +715,44 @@ input_that_waited_for_something_silent_is_taken(void **state)
     scene_close(&scene);
 }
 
+/* As in a search that says how far it is. */
+static void
+what_is_held_back_waits_for_the_answer_but_not_for_long(void **state)
+{
+    struct scene scene;
+    struct parrot parrot = {0};
+
+    (void)state;
+    scene_open(&scene);
+    scene.parrot = &parrot;
+    buffer_init(&parrot.output, 1 << 20);
+    say(&scene, "first ");
+    expect(&scene, "first ");
+    struct instant before = host_now(scene.host);
+    parrot.is_busy = true;
+    buffer_put_text(&parrot.output, "as far as it is ");
+    connection_wake(scene.connection);
+    expect(&scene, "as far as it is ");
+    assert_true(parrot.is_busy);
+    int64_t waited = instant_since(host_now(scene.host), before).ns;
+    assert_true(waited >= duration_ms(195).ns && waited < duration_ms(WAIT_MS).ns);
+    /* Much goes at once, and so does what the answer completes. */
+    for (int i = 0; i < 5000; i++)
+        buffer_put_text(&parrot.output, "a long one");
+    buffer_put_text(&parrot.output, " much");
+    connection_wake(scene.connection);
+    expect(&scene, " much");
+    buffer_put_text(&parrot.output, " little");
+    connection_wake(scene.connection);
+    parrot.is_busy = false;
+    connection_wake(scene.connection);
+    expect(&scene, " little");
+    connection_drop(scene.connection);
+    expect_closed(&scene, CONNECTION_END_DROPPED);
+    buffer_finish(&parrot.output);
+    scene_close(&scene);
+}
+
 int
 main(void)
 {
@@ -731,6 +769,7 @@ main(void)
         cmocka_unit_test(an_answer_that_is_held_back_comes_by_the_timer),
         cmocka_unit_test(more_input_than_the_engine_takes_waits_outside),
         cmocka_unit_test(input_that_waited_for_something_silent_is_taken),
+        cmocka_unit_test(what_is_held_back_waits_for_the_answer_but_not_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
