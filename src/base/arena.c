@@ -87,7 +87,7 @@ add_chunk(struct arena *arena, size_t need)
         size = ARENA_CHUNK_MAX;
     if (size < need)
         size = need;
-    struct arena_chunk *chunk = calloc(1, sizeof(*chunk) + size);
+    struct arena_chunk *chunk = malloc(sizeof(*chunk) + size); /* whoever wants zeros makes them */
     if (!chunk)
         abort();
     chunk->older = arena->chunks;

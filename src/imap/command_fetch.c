@@ -116,7 +116,7 @@ static void
 begin_literal(struct buffer *out, const struct imap_fetch_item *item, uint32_t len, bool has_zero)
 {
     put_item_name(out, item);
-    if (item->kind == IMAP_FETCH_BINARY && has_zero)
+    if (has_zero)
         buffer_put_byte(out, '~');
     imap_put_number(out, "{", len, "}\r\n");
 }
@@ -128,7 +128,8 @@ put_octets(struct buffer *out, const struct imap_fetch_item *item, struct slice 
 
     clip(item, &offset, &len);
     octets = slice_between(octets, offset, (size_t)offset + len);
-    begin_literal(out, item, len, slice_find_byte(octets, 0) < octets.len);
+    bool is_binary = item->kind == IMAP_FETCH_BINARY;
+    begin_literal(out, item, len, is_binary && slice_find_byte(octets, 0) < octets.len);
     buffer_put(out, octets);
 }
 

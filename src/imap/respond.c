@@ -25,56 +25,69 @@ zeros_in(uint64_t word)
     return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
 }
 
-/* The last eight octets of a string, those of a shorter one more than once. */
-static uint64_t
-last_word(struct slice string)
+/* What has been seen of a string: 0x80 in some octet when there is one that no quoted string may
+ * hold, or one that needs a backslash. */
+struct seen {
+    uint64_t other, special;
+};
+
+static inline void
+see(struct seen *seen, uint64_t word)
 {
-    uint32_t first, last;
+    /* below a space (right for the lowest one, which is enough), DEL, 8-bit */
+    seen->other |= ((word - EACH_BYTE(' ')) & ~word) | word | zeros_in(word ^ EACH_BYTE(0x7F));
+    seen->special |= zeros_in(word ^ EACH_BYTE('"')) | zeros_in(word ^ EACH_BYTE('\\'));
+}
+
+static inline void
+copy_eight(uint8_t *to, const uint8_t *from, struct seen *seen)
+{
+    uint64_t word;
+
+    memcpy(&word, from, sizeof(word));
+    memcpy(to, &word, sizeof(word));
+    see(seen, word);
+}
+
+/* Copies a string and says what it may stand in. Eight octets at a time, the last of them maybe
+ * twice: every ENVELOPE is full of strings. */
+static enum quoting
+copy_string(uint8_t *to, struct slice string)
+{
+    enum { WORD = sizeof(uint64_t) };
+    struct seen seen = {0, 0};
     uint64_t word = EACH_BYTE('a');
 
-    if (string.len >= sizeof(word)) {
-        memcpy(&word, string.at + string.len - sizeof(word), sizeof(word));
-    } else if (string.len >= sizeof(last)) {
-        memcpy(&first, string.at, sizeof(first));
-        memcpy(&last, string.at + string.len - sizeof(last), sizeof(last));
-        word = (uint64_t)first << 32 | last;
+    for (size_t i = 0; i + WORD < string.len; i += WORD)
+        copy_eight(to + i, string.at + i, &seen);
+    if (string.len >= WORD) {
+        copy_eight(to + string.len - WORD, string.at + string.len - WORD, &seen);
     } else {
-        for (size_t i = 0; i < string.len; i++)
+        for (size_t i = 0; i < string.len; i++) {
+            to[i] = string.at[i];
             word = word << 8 | string.at[i];
+        }
+        see(&seen, word);
     }
-    return word;
+    return seen.other & EACH_BYTE(0x80)     ? QUOTING_LITERAL
+           : seen.special & EACH_BYTE(0x80) ? QUOTING_SPECIAL
+                                            : QUOTING_NONE;
 }
 
-/* Eight octets at a time: every ENVELOPE is full of strings. */
+/* Puts the string in quotes if it may stand there as it is. */
 static enum quoting
-quoting_of(struct slice string)
-{
-    uint64_t other = 0, special = 0, word;
-
-    for (size_t i = 0; i < string.len; i += sizeof(word)) {
-        if (string.len - i > sizeof(word))
-            memcpy(&word, string.at + i, sizeof(word));
-        else
-            word = last_word(string);
-        /* below a space (right for the lowest one, which is enough), DEL, 8-bit */
-        other |= ((word - EACH_BYTE(' ')) & ~word) | word | zeros_in(word ^ EACH_BYTE(0x7F));
-        special |= zeros_in(word ^ EACH_BYTE('"')) | zeros_in(word ^ EACH_BYTE('\\'));
-    }
-    return other & EACH_BYTE(0x80) ? QUOTING_LITERAL : special ? QUOTING_SPECIAL : QUOTING_NONE;
-}
-
-static void
 put_quoted(struct buffer *out, struct slice string)
 {
     uint8_t *space = buffer_reserve(out, string.len + 2);
 
     if (!space)
-        return;
-    space[0] = '"';
-    if (string.len > 0)
-        memcpy(space + 1, string.at, string.len);
-    space[string.len + 1] = '"';
-    buffer_commit(out, string.len + 2);
+        return QUOTING_NONE;
+    enum quoting quoting = copy_string(space + 1, string);
+    if (quoting == QUOTING_NONE) {
+        space[0] = space[string.len + 1] = '"';
+        buffer_commit(out, string.len + 2);
+    }
+    return quoting;
 }
 
 static void
@@ -92,13 +105,11 @@ put_escaped(struct buffer *out, struct slice string)
 void
 imap_put_string(struct buffer *out, struct slice string)
 {
-    enum quoting quoting = string.len > QUOTED_MAX ? QUOTING_LITERAL : quoting_of(string);
+    enum quoting quoting = string.len > QUOTED_MAX ? QUOTING_LITERAL : put_quoted(out, string);
 
-    if (quoting == QUOTING_NONE) {
-        put_quoted(out, string);
-    } else if (quoting == QUOTING_SPECIAL) {
+    if (quoting == QUOTING_SPECIAL) {
         put_escaped(out, string);
-    } else {
+    } else if (quoting == QUOTING_LITERAL) {
         imap_put_number(out, "{", string.len, "}\r\n");
         buffer_put(out, string);
     }
