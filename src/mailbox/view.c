@@ -388,15 +388,35 @@ touch(struct view *view, struct slice key)
                      slice_of(view->lowest, (size_t)(view->highest - view->lowest) + 1));
 }
 
+/* Whether `name` is the one behind `found` if there is any between them: they end in numbers. */
+static bool
+is_following(MDB_val found, MDB_val name)
+{
+    const uint8_t *from = found.mv_data, *to = name.mv_data;
+    size_t last = name.mv_size - 1;
+
+    return found.mv_size == name.mv_size && to[last] == from[last] + 1 &&
+           memcmp(from, to, last) == 0;
+}
+
 /* A cursor begins where it is: what lies beside what was found last, as bodies that came together
- * do, is found without coming from the root. */
+ * do, is found without coming from the root; the next one without a search. */
 static int
 look_up(struct view *view, MDB_val *name, MDB_val *value)
 {
+    MDB_val found, next = *name;
+
     if (!view->cursor && view->lookups++ < LOOKUPS_FEW)
         return mdb_get(view->txn, view->dbi, name, value);
     int result = view->cursor ? 0 : mdb_cursor_open(view->txn, view->dbi, &view->cursor);
-    return result ? result : mdb_cursor_get(view->cursor, name, value, MDB_SET);
+    if (result)
+        return result;
+    if (mdb_cursor_get(view->cursor, &found, value, MDB_GET_CURRENT) == 0 &&
+        is_following(found, *name) &&
+        mdb_cursor_get(view->cursor, &next, value, MDB_NEXT) == 0 &&
+        next.mv_size == name->mv_size && memcmp(next.mv_data, name->mv_data, next.mv_size) == 0)
+        return 0;
+    return mdb_cursor_get(view->cursor, name, value, MDB_SET);
 }
 
 int
