@@ -108,7 +108,8 @@ static bool
 parts_are_good(const struct checker *checker)
 {
     NOT_ZEROED uint32_t path[MIME_DEPTH_MAX + 1];
-    NOT_ZEROED uint32_t ends[MIME_DEPTH_MAX + 1]; /* where the last child of each ended, or its body begins */
+    /* where the last child of each ended, or its body begins */
+    NOT_ZEROED uint32_t ends[MIME_DEPTH_MAX + 1];
     size_t depth = 0;
 
     for (uint32_t i = 0; i < checker->counts[RECORD_PARTS]; i++) {
