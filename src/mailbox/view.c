@@ -412,8 +412,7 @@ look_up(struct view *view, MDB_val *name, MDB_val *value)
     if (result)
         return result;
     if (mdb_cursor_get(view->cursor, &found, value, MDB_GET_CURRENT) == 0 &&
-        is_following(found, *name) &&
-        mdb_cursor_get(view->cursor, &next, value, MDB_NEXT) == 0 &&
+        is_following(found, *name) && mdb_cursor_get(view->cursor, &next, value, MDB_NEXT) == 0 &&
         next.mv_size == name->mv_size && memcmp(next.mv_data, name->mv_data, next.mv_size) == 0)
         return 0;
     return mdb_cursor_get(view->cursor, name, value, MDB_SET);

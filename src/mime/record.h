@@ -23,7 +23,7 @@ enum {
     MIME_RECORD_ADDRESSES_MAX = 4096,   /* of all summaries together */
     MIME_RECORD_FIELDS_MAX = 2000,      /* rows of an index that nobody writes any more */
     MIME_RECORD_PARAMETERS_MAX = 12000,
-    MIME_RECORD_PREVIEW_MAX = 600,      /* octets of UTF-8; about 200 characters */
+    MIME_RECORD_PREVIEW_MAX = 600, /* octets of UTF-8; about 200 characters */
 };
 
 /* ---- making one ---------------------------------------------------------------------------- */

@@ -376,8 +376,8 @@ put_header(struct buffer *out, const struct writer *writer, size_t len, size_t d
 static void
 put_whole(struct buffer *out, const struct writer *writer)
 {
-    const struct buffer *tables[] = {&writer->parts, &writer->messages,
-                                     &writer->parameters, &writer->addresses};
+    const struct buffer *tables[] = {&writer->parts, &writer->messages, &writer->parameters,
+                                     &writer->addresses};
     const struct mime_defects *defects = &writer->tree->defects;
     size_t len =
         RECORD_HEADER_SIZE + defects->count * DEFECT_ROW_SIZE + buffer_len(&writer->strings);
@@ -428,11 +428,8 @@ mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct aren
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_init(buffers[i], MIME_RECORD_MAX);
     /* One allocation each for most messages. */
-    const size_t usual[] = {writer.tree->count * PART_ROW_SIZE,
-                            MESSAGE_ROW_SIZE,
-                            8 * PARAMETER_ROW_SIZE,
-                            8 * ADDRESS_ROW_SIZE,
-                            1000};
+    const size_t usual[] = {writer.tree->count * PART_ROW_SIZE, MESSAGE_ROW_SIZE,
+                            8 * PARAMETER_ROW_SIZE, 8 * ADDRESS_ROW_SIZE, 1000};
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         (void)!buffer_reserve(buffers[i], usual[i]);
     writer.budget = MIME_RECORD_MAX - RECORD_HEADER_SIZE - MIME_DEFECTS_MAX * DEFECT_ROW_SIZE -

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 enum {
-    READ_FIRST = 16 * 1024, /* bytes by one read until the engine has shown that it takes more */
-    ROUNDS_MAX = 16,        /* of sending and making more output, in one turn of the loop */
+    READ_FIRST = 16 * 1024,    /* bytes by one read until the engine has shown that it takes more */
+    ROUNDS_MAX = 16,           /* of sending and making more output, in one turn of the loop */
     HOLD_BACK_MAX = 40 * 1024, /* octets of output that wait for the answer which is on its way */
     HOLD_BACK_MS = 200,        /* and no longer */
     PLAIN_MAX = CONNECTION_READ_MAX + 2 * TLS_PLAINTEXT_MAX /* what one read can decrypt to */
