@@ -87,9 +87,10 @@ add_chunk(struct arena *arena, size_t need)
         size = ARENA_CHUNK_MAX;
     if (size < need)
         size = need;
-    struct arena_chunk *chunk = malloc(sizeof(*chunk) + size); /* whoever wants zeros makes them */
+    struct arena_chunk *chunk = malloc(sizeof(*chunk) + size);
     if (!chunk)
         abort();
+    chunk->data[0] = 0; /* the others, too, are zeroed by those who want it */
     chunk->older = arena->chunks;
     chunk->size = size;
     POISON(chunk->data, size);
