@@ -91,6 +91,21 @@ on_status(void *context, const struct tool_parent_note *note)
     return CLIENT_DONE;
 }
 
+/* A process that serves says what it has counted, if nothing at all; in good time, unless it stands
+ * still. The parent counts nothing: all else is its answer. */
+static bool
+has_answered(const struct status *status, const struct tool_parent_process *process)
+{
+    if (slice_equal(process->role, SLICE("parent")))
+        return true;
+    for (size_t i = 0; i < status->counters_count; i++) {
+        if (slice_equal(status->counters[i].role, process->role) &&
+            status->counters[i].index == process->index)
+            return true;
+    }
+    return false;
+}
+
 static void
 report_processes(struct report *report, const struct status *status)
 {
@@ -108,7 +123,9 @@ report_processes(struct report *report, const struct status *status)
         report_text(report, "role", row->role);
         report_number(report, "index", row->index);
         report_number(report, "pid", row->pid);
-        report_text(report, "state", slice_of_string(states[row->state]));
+        bool is_silent = row->state == TOOL_PARENT_STATE_READY && !has_answered(status, row);
+        report_text(report, "state",
+                    is_silent ? SLICE("silent") : slice_of_string(states[row->state]));
         report_number(report, "restarts", row->restarts);
         report_time(report, "started", (struct wall){row->started_ns});
         report_text(report, "confinement", row->confinement);
@@ -266,7 +283,8 @@ const struct command command_status = {
     .about =
         "Asks the running server for its processes, how each is confined, its listening sockets "
         "and its counters: the sum of each role, where it is not 0; with --json each process has "
-        "its own. Exit code 69 when it is not running.",
+        "its own. A process that should serve and does not answer within two seconds is silent, "
+        "and its counters are missing. Exit code 69 when it is not running.",
     .examples = "facteur status\nfacteur status --json | jq '.processes[] | select(.restarts > 0)'",
     .options = {COMMAND_OPTION_CONFIG, COMMAND_OPTION_JSON},
     .run = run_status,

@@ -96,6 +96,13 @@ class Office:
                 found[entry["pid"]] = entry["role"]
         return found
 
+    def counter(self, role, name):
+        """The sum over all processes of the role; None while one of them does not serve, or does not say."""
+        status = self.tool_data("status")
+        if any(row["state"] != "ready" for row in status["processes"] if row["role"] == role):
+            return None
+        return sum(row["value"] for row in status["counters"] if row["role"] == role and row["counter"] == name)
+
     def memory_kib(self, part="Pss", role=None, without=None):
         """Proportional set size of all its processes, the parent among them, or of those of one role, or of all but
         those; of a part of it: Pss_Anon is their own, Pss_File are pages of files, the view's among them, which the
