@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: ISC
 """Commands of IMAP that change many messages are done in parts: others are served between them, and the answer is that of the whole."""
 import imaplib
+import os
 import re
+import signal
+import socket
+from pathlib import Path
 
 from office import ALICE, OfficeCase, main, wait_for
 
 MESSAGES, PART, OTHERS = 20_000, 200, 20
+HELD, SILENCE_S = 16, 3  # commands, of which a process that stands still has no room for all
 
 
 class LongCommands(OfficeCase):
-    config = f"store_part_messages = {PART}\n"
+    config = f"store_part_messages = {PART}\nprocesses = 2\n"
 
     @classmethod
     def setUpClass(cls):
@@ -80,6 +85,44 @@ class LongCommands(OfficeCase):
             return
         self.fail("they never met")
 
+    def process_of(self, client):
+        """The one of the server's that has its connection."""
+        here, there = client.sock.getsockname()[1], client.sock.getpeername()[1]
+        for family in ("tcp", "tcp6"):
+            for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[1].endswith(f":{there:04X}") and fields[2].endswith(f":{here:04X}"):
+                    socket_name = f"socket:[{fields[9]}]"
+        for pid in self.office.processes("access"):
+            if any(os.path.exists(fd) and os.readlink(fd) == socket_name for fd in Path(f"/proc/{pid}/fd").iterdir()):
+                return pid
+        raise AssertionError("nobody has it")
+
+    def test_who_does_not_read_holds_long_commands_and_nothing_else(self):
+        stopped = self.process_of(self.other)
+        os.kill(stopped, signal.SIGSTOP)
+        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        beside = self.session()  # the other process takes it, and this:
+        long = socket.create_connection(("localhost", self.office.base + 143), SILENCE_S)
+        self.addCleanup(long.close)
+        beside.append("INBOX", None, None, b"Subject: x\r\n\r\nx\r\n")
+        beside.select("INBOX")
+        commands = [f"LOGIN {ALICE} {self.office.people[ALICE]}", "SELECT many"]
+        commands += [f"STORE 1:* {'+-'[n % 2]}FLAGS.SILENT ($held)" for n in range(HELD)]
+        long.sendall("".join(f"a{n} {command}\r\n" for n, command in enumerate(commands)).encode())
+        said, last = b"", b"a%d OK" % (len(commands) - 1)
+        with self.assertRaises(socket.timeout):
+            while last not in said:
+                said += long.recv(65536)
+        for n in range(OTHERS):
+            self.assertRegex(self.ask(beside, f"STORE 1 {'+-'[n % 2]}FLAGS.SILENT ($beside)")[1], "^OK")
+        os.kill(stopped, signal.SIGCONT)
+        long.settimeout(60)
+        while last not in said:
+            said += long.recv(65536)
+        self.assertEqual(said.count(b" OK "), len(commands) + said.count(b"* OK "))
+        self.assertTrue(wait_for(lambda: self.count("KEYWORD $held") == 0))  # the last took it away, and that is told
+
     def test_a_condition_holds_for_all_parts(self):
         highest = self.ask(self.other, "STATUS many (HIGHESTMODSEQ)")[0]
         since = int(re.search(r"HIGHESTMODSEQ (\d+)", "\n".join(highest))[1])
@@ -97,7 +140,7 @@ class LongCommands(OfficeCase):
         leaving.select("many")
         self.begin(leaving, "STORE 1:* +FLAGS.SILENT ($left)")
         leaving.shutdown()
-        wait_for(lambda: self.count("KEYWORD $left") == MESSAGES)
+        self.assertTrue(wait_for(lambda: self.count("KEYWORD $left") == MESSAGES))
 
     def test_move_and_expunge_have_one_answer(self):
         self.client.create("moved")

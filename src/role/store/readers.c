@@ -662,6 +662,7 @@ on_access_room(void *context)
     struct store_access *access = context;
 
     readings_go_on(&access->readings);
+    store_role_release_jobs(access->role);
 }
 
 static const struct host_channel_handler access_handler = {on_access_note, on_access_closed,
