@@ -350,7 +350,8 @@ const struct command command_reload = {
     .about =
         "Configuration, certificates and directory are read again without a break in service; "
         "sessions go on. When something is wrong all stays as it was, and the errors are told. "
-        "Options that need a restart keep their values until then.",
+        "Options that need a restart keep their values until then; which of them have changed "
+        "since the start is told, and logged (needs_restart).",
     .examples = "facteur reload",
     .options = {COMMAND_OPTION_CONFIG},
     .run = run_reload,

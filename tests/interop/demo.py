@@ -195,6 +195,21 @@ class Demo(unittest.TestCase):
         self.run_tool("reload")
         self.submit("after the reload")
 
+    def test_a_reload_says_what_needs_a_restart(self):
+        path = self.folder / "facteur.conf"
+        good = path.read_text()
+
+        def reload(more):
+            path.write_text(good + more)
+            return subprocess.run([FACTEUR, "reload", "--config", str(path)], capture_output=True, text=True, check=True, timeout=60).stderr
+
+        try:
+            self.assertNotIn("restart", reload("recipients_max = 277\n"))
+            for _ in range(2):  # as long as it is so
+                self.assertIn("after a restart: processes, local_submission\n", reload("recipients_max = 277\nprocesses = 3\nlocal_submission = no\n"))
+        finally:
+            self.assertNotIn("restart", reload(""))
+
     def test_occupied_ports_are_named(self):
         other = Path(tempfile.mkdtemp(prefix="facteur-demo-"))
         done = subprocess.run([FACTEUR, "demo", "--dir", str(other), "--port-base", str(self.base)],

@@ -190,12 +190,24 @@ send_reload_done(struct tool_link *link, uint64_t id, bool is_good, struct slice
     send(link, tool_parent_put_reload_done(&link->parent->note, &link->ledger, &note));
 }
 
+/* `text`: what else there is to say. */
 static void
 finish_reload(struct tool_link *link, struct slice text)
 {
+    struct slice late = buffer_slice(&link->parent->late);
+    struct buffer all;
+
     link->reload_round = 0;
     host_timer_set(link->reload_timer, INSTANT_NEVER);
-    send_reload_done(link, link->reload_id, true, text);
+    buffer_init(&all, TOOL_PARENT_RELOAD_DONE_TEXT_MAX);
+    if (late.len > 0) {
+        buffer_put_text(&all, "A change of these works after a restart: ");
+        buffer_put(&all, late);
+        buffer_put_text(&all, "\n");
+    }
+    buffer_put(&all, text);
+    send_reload_done(link, link->reload_id, true, buffer_slice(&all));
+    buffer_finish(&all);
 }
 
 /* One that is dead reads everything when it starts anew: nobody waits for it. */

@@ -2,6 +2,8 @@
 /* The parent's own life: start, reload, stop. */
 #include "role/parent/parent_private.h"
 
+#include "base/hash.h"
+#include "config/option.h"
 #include "host/linux/linux.h"
 #include "host/log.h"
 
@@ -54,6 +56,50 @@ adopt_config(struct parent *parent, const struct config *config)
     if (is_good)
         parent->config_turn ^= 1;
     return is_good;
+}
+
+/* Hashes of the values that hold until a restart, in the order of the table. */
+static void
+put_fixed(const struct config *config, struct buffer *out)
+{
+    struct buffer value;
+
+    buffer_init(&value, CONFIG_ENCODED_MAX);
+    for (const struct config_option *o = NULL; (o = config_option_next(o));) {
+        if (o->is_reloadable)
+            continue;
+        buffer_clear(&value);
+        config_value_put(o, config, &value);
+        buffer_put_le64(out, hash64(buffer_slice(&value), 0));
+    }
+    buffer_finish(&value);
+}
+
+/* Says which options are no more what they were when the server started, and need a restart. */
+static void
+tell_late(struct parent *parent)
+{
+    struct slice then = buffer_slice(&parent->fixed), now;
+    struct buffer values;
+
+    buffer_init(&values, SIZE_MAX);
+    put_fixed(&parent->config, &values);
+    now = buffer_slice(&values);
+    buffer_clear(&parent->late);
+    for (const struct config_option *o = NULL; (o = config_option_next(o));) {
+        if (o->is_reloadable)
+            continue;
+        if (!slice_equal(slice_first(now, 8), slice_first(then, 8))) {
+            buffer_put_text(&parent->late, buffer_len(&parent->late) ? ", " : "");
+            buffer_put_text(&parent->late, o->name);
+        }
+        now = slice_skip(now, 8);
+        then = slice_skip(then, 8);
+    }
+    buffer_finish(&values);
+    if (buffer_len(&parent->late) > 0)
+        log_event(parent->host, HOST_LEVEL_WARNING, "needs_restart", "options",
+                  buffer_slice(&parent->late));
 }
 
 static void
@@ -113,6 +159,7 @@ parent_reload(struct parent *parent, struct buffer *problems)
               is_good ? SLICE("done") : buffer_slice(problems));
     if (!is_good)
         return false;
+    tell_late(parent);
     configure_log(parent);
     folders_give_directory(parent);
     parent->reload_round++;
@@ -346,6 +393,8 @@ finish(struct parent *parent)
         arena_finish(&parent->config_arenas[i]);
     arena_finish(&parent->note_arena);
     buffer_finish(&parent->note);
+    buffer_finish(&parent->fixed);
+    buffer_finish(&parent->late);
     host_linux_close(&parent->host);
     free(parent);
 }
@@ -372,6 +421,9 @@ open_parent(const struct config *config, const struct parent_options *options)
     arena_init(&parent->config_arenas[1], CONFIG_ARENA_MAX);
     arena_init(&parent->note_arena, 1024 * 1024);
     buffer_init(&parent->note, HOST_NOTE_MAX);
+    buffer_init(&parent->fixed, SIZE_MAX);
+    buffer_init(&parent->late, TOOL_PARENT_RELOAD_DONE_TEXT_MAX / 2);
+    put_fixed(config, &parent->fixed);
     parent->certificate_watch = host_timer_open(parent->host, on_certificate_watch, parent);
     parent->deadline = host_timer_open(parent->host, on_deadline, parent);
     if (!adopt_config(parent, config))

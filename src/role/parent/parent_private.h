@@ -66,6 +66,8 @@ struct parent {
     struct arena config_arenas[2]; /* of the configuration in force and of the next, in turn */
     unsigned config_turn;
     struct config config;
+    struct buffer fixed; /* hashes of the values that hold until a restart, as at the start */
+    struct buffer late;  /* which of these options have changed since, as the last reload saw */
     struct wall started_wall;
     uint64_t log_seed;
     struct child children[CHILDREN_MAX];
