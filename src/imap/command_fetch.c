@@ -459,9 +459,10 @@ static bool mark_some(struct imap_server *server);
 static void
 on_seen(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
-    (void)note; /* what was fetched was fetched */
     (void)blob;
-    server->on_note = NULL;
+    if (note->kind == ACCESS_STORE_FLAGS_WERE_SET_IN_PART)
+        return;
+    server->on_note = NULL; /* what was fetched was fetched */
     server->more = mark_some;
 }
 
