@@ -4,6 +4,8 @@
  * that no record of it must be put in each turn. */
 #include "role/store/outgoing.h"
 
+enum { KEPT_SLACK = 8 }; /* an eighth more than may be: the oldest goes before its minute is over */
+
 static uint64_t
 bytes_of_own_records(uint32_t recipients)
 {
@@ -28,6 +30,11 @@ outgoing_keep(struct store_role *role, uint64_t message, const struct queue_mess
     if (kept->is_counted)
         kept->bytes +=
             record.len > 0 ? bytes_of_record(record) : bytes_of_own_records(facts->recipients);
+    uint64_t max = role->config->trace_size_max;
+    if (kept->is_counted && kept->bytes > max + max / KEPT_SLACK) {
+        role->outgoing->purge_s = 0;
+        outgoing_run_soon(role);
+    }
 }
 
 struct rows {
