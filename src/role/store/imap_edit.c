@@ -21,13 +21,15 @@ create_one(struct job *job, struct slice name, mailbox_id parent, mailbox_id *re
                : result;
 }
 
-/* With superior levels (RFC 9051 §6.3.4). */
+/* With superior levels (RFC 9051 §6.3.4); none of them for a name that cannot be. */
 static enum store_result
 create(struct job *job, struct slice name, uint8_t use)
 {
     struct store *store = job->role->store;
     mailbox_id mailbox, parent = 0;
 
+    if (!mailbox_name_is_valid(name) || !mailbox_name_is_free_of_controls(name))
+        return STORE_INVALID;
     if (!reach_parent(store, job->account, name, &parent))
         parent = 0;
     for (size_t i = 1; i < name.len; i++) {
