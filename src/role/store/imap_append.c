@@ -114,8 +114,14 @@ imap_append_is_ready(struct parcel *parcel, struct parcel **ret_lead)
         close_parcel(parcel);
         return false;
     }
-    if (!parcel->lead || --parcel->lead->group_open > 0)
+    if (!parcel->lead)
         return false;
+    if (--parcel->lead->group_open > 0) {
+        if (parcel == parcel->lead) /* it is in no other list, and must not be forgotten */
+            list_append(&parcel->role->leads, &parcel->link);
+        return false;
+    }
+    list_remove(&parcel->lead->link);
     *ret_lead = parcel->lead;
     return true;
 }

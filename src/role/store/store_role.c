@@ -401,6 +401,7 @@ role_open(const struct role_start *start)
     list_init(&role->appended);
     list_init(&role->parsed);
     list_init(&role->boxing);
+    list_init(&role->leads);
     list_init(&role->ready);
     list_init(&role->filing);
     list_init(&role->jobs);
@@ -632,8 +633,8 @@ static void
 role_close(void *state)
 {
     struct store_role *role = state;
-    struct list *waiting[] = {&role->unparsed, &role->parsed, &role->boxing, &role->ready,
-                              &role->filing};
+    struct list *waiting[] = {&role->unparsed, &role->parsed, &role->leads,
+                              &role->boxing,   &role->ready,  &role->filing};
 
     background_close(role);
     readers_close(role);

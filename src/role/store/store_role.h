@@ -277,6 +277,7 @@ struct store_role {
     struct list unparsed; /* waiting for a deliver process */
     struct list appended; /* what tools append, in the order in which it came */
     struct list parsed;   /* of that: waiting for what came before it */
+    struct list leads;    /* last ones of groups of APPEND: waiting for the others' parsing */
     struct list boxing;   /* waiting for letter boxes */
     struct list ready;    /* for the next turn */
     struct list filing;   /* in the turn on its way */
