@@ -146,7 +146,6 @@ put_growth(struct imap_server *server)
 {
     struct imap_view *view = &server->view;
     uint32_t count = view->mailbox->count;
-
     bool is_grown = view->known != count;
 
     if (!is_grown && !(server->is_growth_due && server->is_idling))
