@@ -60,6 +60,26 @@ has_key(const struct smtp_session *session, struct slice domain)
     return false;
 }
 
+static void
+log_unsigned(struct smtp_session *session, const char *what, struct slice value)
+{
+    struct log_line line;
+
+    smtp_session_log(&line, session, HOST_LEVEL_WARNING, "not_signed");
+    log_address(&line, what, value);
+    log_end(&line);
+}
+
+static void
+log_unfit(struct smtp_session *session)
+{
+    struct log_line line;
+
+    smtp_session_log(&line, session, HOST_LEVEL_WARNING, "not_signed");
+    log_string(&line, "reason", "no single author, or a header that is too long to be signed");
+    log_end(&line);
+}
+
 bool
 sign_end(struct smtp_session *session, struct slice *ret_author)
 {
@@ -71,23 +91,14 @@ sign_end(struct smtp_session *session, struct slice *ret_author)
     if (!transaction->is_signed)
         return false;
     buffer_init(&author, DKIM_AUTHOR_MAX);
-    if (dkim_collection_author(&transaction->collection, &author) &&
-        has_key(session, dkim_author_domain(buffer_slice(&author)))) {
+    if (!dkim_collection_author(&transaction->collection, &author)) {
+        log_unfit(session);
+    } else if (has_key(session, dkim_author_domain(buffer_slice(&author)))) {
         *ret_author = transaction->author = arena_copy(&transaction->arena, buffer_slice(&author));
         is_open = !session->is_relay && !slice_equal_nocase(identity, *ret_author);
     }
     buffer_finish(&author);
     return is_open;
-}
-
-static void
-log_unsigned(struct smtp_session *session, const char *what, struct slice value)
-{
-    struct log_line line;
-
-    smtp_session_log(&line, session, HOST_LEVEL_WARNING, "not_signed");
-    log_address(&line, what, value);
-    log_end(&line);
 }
 
 void
@@ -176,6 +187,8 @@ sign_put(struct smtp_session *session, struct buffer *prefix)
     buffer_init(&fields, DKIM_HEADER_MAX);
     if (dkim_collection_end(&transaction->collection, &names, &fields, &content))
         is_good = put_fields(session, dkim_author_domain(transaction->author), &content, prefix);
+    else
+        log_unfit(session);
     buffer_finish(&names);
     buffer_finish(&fields);
     return is_good;

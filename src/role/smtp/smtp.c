@@ -324,6 +324,8 @@ on_sweep(void *context)
             smtp_session_give_up(session);
     }
     peers_sweep(role->peers, now);
+    if (role->sessions.count == 0) /* they cost memory, and at rest they spare nothing */
+        answers_forget(&role->answers);
     set_stress(role);
     identity_set_time(&role->identity);
     host_timer_set(role->sweep, instant_after(now, duration_s(SMTP_SWEEP_S)));
