@@ -43,8 +43,7 @@ trace_back(struct boxes *boxes, struct box_message *message, const struct boxes_
 
 /* ---- commands that were not answered --------------------------------------------------------- */
 
-/* Can that message be this target of a command? One that was seen and is gone may be any: that is
- * a guess. */
+/* Can that message be this target of a command? */
 static bool
 can_be(const struct box_message *message, const struct boxes_row *row,
        const struct op_target *target, bool may_guess)
@@ -58,11 +57,17 @@ can_be(const struct box_message *message, const struct boxes_row *row,
     return letter == target->letter;
 }
 
+/* How far a command's traces may be from what it asked for. */
+struct leeway {
+    bool may_guess; /* one that was seen and is gone may be any */
+    bool may_end;   /* a MOVE in parts: the first ones may be all */
+};
+
 /* All that a command asked for, or none of it: does it stand in the mailbox from `at` on? Of what
- * was to be copied some may have been gone; and of a MOVE in parts the first may be all. */
+ * was to be copied some may have been gone. */
 static bool
 walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, size_t at,
-     bool may_guess, struct box_message *ret_found[])
+     struct leeway leeway, struct box_message *ret_found[])
 {
     struct box *dest = &boxes->boxes[op->dest];
     size_t found = 0;
@@ -72,11 +77,12 @@ walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, 
         ret_found[i] = NULL;
         bool is_later = message && (op->dest != op->box || op->kind == OP_APPEND ||
                                     message->uid > op->targets[i].uid);
-        if (is_later && can_be(message, row_of(truth, message->uid), &op->targets[i], may_guess)) {
+        if (is_later &&
+            can_be(message, row_of(truth, message->uid), &op->targets[i], leeway.may_guess)) {
             ret_found[i] = message;
             at++;
             found++;
-        } else if (op->targets[i].is_sure && op->is_move && boxes->are_parts && found > 0) {
+        } else if (op->targets[i].is_sure && leeway.may_end && found > 0) {
             memset(&ret_found[i], 0, (op->count - i) * sizeof(struct box_message *));
             return true;
         } else if (op->targets[i].is_sure) {
@@ -121,17 +127,18 @@ order_ops(struct boxes *boxes)
     }
 }
 
-/* What is known to be those letters is taken before what nobody has read. */
+/* The whole is taken before its beginning, and what is known to be those letters before what nobody
+ * has read. */
 static void
 find_traces(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth,
             struct box_message *ret_found[])
 {
-    size_t count = boxes->boxes[op->dest].count;
+    static const struct leeway all[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+    size_t tries = op->is_move && boxes->are_parts ? 4 : 2;
 
-    for (size_t at = 0; at < count && !op->is_late; at++)
-        op->is_late = walk(boxes, op, truth, at, false, ret_found);
-    for (size_t at = 0; at < count && !op->is_late; at++)
-        op->is_late = walk(boxes, op, truth, at, true, ret_found);
+    for (size_t i = 0; i < tries; i++)
+        for (size_t at = 0; at < boxes->boxes[op->dest].count && !op->is_late; at++)
+            op->is_late = walk(boxes, op, truth, at, all[i], ret_found);
 }
 
 static void
