@@ -43,25 +43,26 @@ trace_back(struct boxes *boxes, struct box_message *message, const struct boxes_
 
 /* ---- commands that were not answered --------------------------------------------------------- */
 
-/* Can that message be this target of a command? */
-static bool
-can_be(const struct box_message *message, const struct boxes_row *row,
-       const struct op_target *target, bool may_guess)
-{
-    unsigned letter = row ? row->letter : message->letter;
-
-    if (message->is_explained)
-        return false;
-    if (letter == LETTER_UNKNOWN || target->letter == LETTER_UNKNOWN)
-        return may_guess;
-    return letter == target->letter;
-}
-
 /* How far a command's traces may be from what it asked for. */
 struct leeway {
     bool may_guess; /* one that was seen and is gone may be any */
     bool may_end;   /* a MOVE in parts: the first ones may be all */
+    bool may_share; /* a MOVE within a mailbox: a letter was delivered there, and then moved on */
 };
+
+/* Can that message be this target of a command? */
+static bool
+can_be(const struct box_message *message, const struct boxes_row *row,
+       const struct op_target *target, struct leeway leeway)
+{
+    unsigned letter = row ? row->letter : message->letter;
+
+    if (message->is_explained && !(leeway.may_share && message->came_late))
+        return false;
+    if (letter == LETTER_UNKNOWN || target->letter == LETTER_UNKNOWN)
+        return leeway.may_guess;
+    return letter == target->letter;
+}
 
 /* All that a command asked for, or none of it: does it stand in the mailbox from `at` on? Of what
  * was to be copied some may have been gone. */
@@ -78,7 +79,7 @@ walk(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth, 
         bool is_later = message && (op->dest != op->box || op->kind == OP_APPEND ||
                                     message->uid > op->targets[i].uid);
         if (is_later &&
-            can_be(message, row_of(truth, message->uid), &op->targets[i], leeway.may_guess)) {
+            can_be(message, row_of(truth, message->uid), &op->targets[i], leeway)) {
             ret_found[i] = message;
             at++;
             found++;
@@ -133,12 +134,13 @@ static void
 find_traces(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth,
             struct box_message *ret_found[])
 {
-    static const struct leeway all[] = {{false, false}, {true, false}, {false, true}, {true, true}};
-    size_t tries = op->is_move && boxes->are_parts ? 4 : 2;
+    bool is_in_parts = op->is_move && boxes->are_parts;
 
-    for (size_t i = 0; i < tries; i++)
+    for (unsigned i = 0; i < (is_in_parts ? 4 : 2); i++) {
+        struct leeway leeway = {i & 1, i & 2, op->is_move && op->dest == op->box};
         for (size_t at = 0; at < boxes->boxes[op->dest].count && !op->is_late; at++)
-            op->is_late = walk(boxes, op, truth, at, all[i], ret_found);
+            op->is_late = walk(boxes, op, truth, at, leeway, ret_found);
+    }
 }
 
 static void
@@ -168,6 +170,18 @@ explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *t
         boxes_fail(boxes, "%s: letter %u was taken, and is not there", boxes_names[op->dest],
                    op->targets[0].letter);
     free(found);
+}
+
+/* What must be there has found its place: what may be there takes what is left. The longest first:
+ * a short one might take for its own what is a piece of it. */
+static void
+explain_lost(struct boxes *boxes, const struct boxes_truth truth[BOXES])
+{
+    for (size_t count = BOXES_MESSAGES_MAX; count > 0; count--)
+        for (struct boxes_op *op = boxes->ops; op; op = op->next)
+            if (op->count == count && !op->is_delivered &&
+                (op->kind == OP_APPEND || op->kind == OP_COPY))
+                explain_by(boxes, op, &truth[op->dest]);
 }
 
 /* Two that asked for the same cannot be told apart: what one did may have been the other. Nor can
@@ -304,10 +318,7 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
         if (op->is_delivered)
             explain_by(boxes, op, &truth[op->dest]);
     }
-    /* What must be there has found its place: what may be there takes what is left. */
-    for (struct boxes_op *op = boxes->ops; op; op = op->next)
-        if (!op->is_delivered && (op->kind == OP_APPEND || op->kind == OP_COPY))
-            explain_by(boxes, op, &truth[op->dest]);
+    explain_lost(boxes, truth);
     check_moves(boxes, truth);
     for (unsigned i = 0; i < BOXES; i++)
         settle_box(boxes, i, &truth[i]);
