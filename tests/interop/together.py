@@ -234,8 +234,15 @@ folderfilter = lambda name: name in ('team', 'done')
 """)
         self.keep_maildir("offlineimap", self.home / "off", self.run_offlineimap, rounds=1)  # each takes seconds
 
+    def run_sync(self):
+        """A mailbox that another client removes behind the list is named, and the rest is done."""
+        self.person.run("sync", code=None)
+        warnings = [line for line in self.person.said.splitlines() if line.startswith("facteur:")]
+        if self.person.code not in (0, 69) or not all("there is no such mailbox" in line for line in warnings):
+            raise AssertionError(f"sync: exit code {self.person.code}: {self.person.said}")
+
     def sync(self):
-        self.keep_maildir("sync", self.person.root, lambda: self.person.run("sync"))
+        self.keep_maildir("sync", self.person.root, self.run_sync)
 
     def fetchmail(self):
         rc = self.home / "fetchmailrc"
