@@ -484,7 +484,7 @@ job_dialled(struct transport_job *job, struct transport_stream *stream)
     }
     job->attempt = (uint8_t)(stream->attempt - job->attempts);
     job->rounds = 0;
-    job->session = session_open(job, stream, host, job_manner(job, host));
+    session_open(job, stream, host, job_manner(job, host));
 }
 
 void

@@ -490,7 +490,7 @@ feed_early(struct transport_session *session, const struct transport_stream *str
     }
 }
 
-struct transport_session *
+void
 session_open(struct transport_job *job, struct transport_stream *stream, size_t host,
              struct transport_manner manner)
 {
@@ -503,6 +503,7 @@ session_open(struct transport_job *job, struct transport_stream *stream, size_t 
         abort();
     session->transport = transport;
     session->job = job;
+    job->session = session;
     session->manner = manner;
     session->place = host;
     session->address = stream->address;
@@ -536,7 +537,6 @@ session_open(struct transport_job *job, struct transport_stream *stream, size_t 
         feed_early(session, stream);
     }
     connection_wake(session->connection);
-    return session;
 }
 
 struct transport_session *

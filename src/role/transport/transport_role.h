@@ -177,8 +177,10 @@ MUST_USE bool sts_take_known(struct transport *transport,
 void sts_forget_all(struct transport *transport);
 
 /* ---- session.c */
-struct transport_session *session_open(struct transport_job *job, struct transport_stream *stream,
-                                       size_t host, struct transport_manner manner);
+/* Begins a session for the job, which may be over, and gone, when this returns: a quick host's word is
+ * in the stream already. */
+void session_open(struct transport_job *job, struct transport_stream *stream, size_t host,
+                  struct transport_manner manner);
 /* A kept session with this key, or NULL. */
 struct transport_session *session_find(struct transport *transport, struct slice key);
 /* Gives a kept session its next job. */
