@@ -101,6 +101,11 @@ class Ends(Good):
         self.talk(peer, self.state)
 
 
+class Refuses(Good):
+    def harm(self, peer):
+        peer.sendall(b"421 not now\r\n")
+
+
 class Says(Good):
     """Says this without end: at once, or in answer to the EHLO."""
 
@@ -209,20 +214,20 @@ class HostileHop(unittest.TestCase):
             Says("nul", b"220 a\0b\r\n\0\0"), Says("drips", b"2", pause=0.1)]
         trust = "".join(path.read_text() for path, _ in (good, wrong, expired, hidden))
         (cls.folder / "trust.pem").write_text(trust)
-        cls.hops = cls.open + cls.verified
+        cls.hops, cls.quick = cls.open + cls.verified, Refuses("quick")
         cls.near = Office(config=f"""
 queue_interval_max = "1 s"
 local_destinations = yes
 outbound_trust = {cls.folder}/trust.pem
 """)
         rows = [f"{hop.name}.test smtp:[localhost]:{hop.port} tls={'verify' if hop in cls.verified else 'may'}"
-                for hop in cls.hops]
+                for hop in (*cls.hops, cls.quick)]
         (cls.near.folder / "data/directory/transports").write_text("\n".join(rows) + "\n")
         cls.near.tool("reload")
 
     @classmethod
     def tearDownClass(cls):
-        for hop in cls.hops:
+        for hop in (*cls.hops, cls.quick):
             hop.close()
         cls.near.close()
         shutil.rmtree(cls.folder)
@@ -235,6 +240,26 @@ outbound_trust = {cls.folder}/trust.pem
     def waiting(self):
         return {row["recipient"].partition("@")[2].removesuffix(".test"): row
                 for row in self.near.tool_data("queue", "list")["recipients"]}
+
+    def hold_up(self, pid):
+        """connect returns late there: what the other side does at once has been done by then."""
+        strace = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=connect", "-e", "inject=connect:delay_exit=300000",
+                                   "-p", str(pid)], stderr=subprocess.DEVNULL)
+        self.addCleanup(strace.wait)
+        self.addCleanup(strace.terminate)
+        self.assertTrue(wait_for(lambda: "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()))
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not there")
+    def test_a_host_that_refuses_in_its_first_moment(self):
+        """Its word has come, and its end, when the connection is told to be there."""
+        carriers = self.near.processes("transport")
+        for pid in carriers:
+            self.hold_up(pid)
+        self.send(self.quick)
+        self.assertTrue(wait_for(lambda: self.quick.met >= 3))
+        self.quick.is_hostile = False
+        self.assertTrue(wait_for(lambda: self.quick.taken))
+        self.assertEqual(self.near.processes("transport"), carriers)
 
     def test_nothing_is_lost_and_nothing_grows(self):
         before = self.near.memory_kib()

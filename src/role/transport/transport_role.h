@@ -177,8 +177,8 @@ MUST_USE bool sts_take_known(struct transport *transport,
 void sts_forget_all(struct transport *transport);
 
 /* ---- session.c */
-/* Begins a session for the job, which may be over, and gone, when this returns: a quick host's word is
- * in the stream already. */
+/* Begins a session for the job, which may be over, and gone, when this returns: the word of a quick
+ * host is in the stream already. */
 void session_open(struct transport_job *job, struct transport_stream *stream, size_t host,
                   struct transport_manner manner);
 /* A kept session with this key, or NULL. */
