@@ -402,6 +402,7 @@ class Elsewhere(Mail):
         screen = self.open("--theme", "dark")
         screen.wait_for("There is no account yet.")
         screen.press("\r")
+        screen.end()
         self.assertNotIn("INBOX", screen.text())
 
     def test_without_a_terminal_it_says_what_does(self):
