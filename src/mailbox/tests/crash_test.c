@@ -9,9 +9,9 @@
 #include "mailbox/reclaim.h"
 #include "mailbox/store_private.h"
 #include "mailbox/tests/model.h"
+#include "mailbox/tests/tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,20 +42,6 @@ static uint64_t
 draw(void *context, uint64_t bound)
 {
     return sim_random(context, bound);
-}
-
-static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info, (void)kind, (void)place;
-    return remove(path);
-}
-
-static void
-forget_view(struct world *world)
-{
-    nftw(world->view, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    assert_int_equal(mkdir(world->view, 0700), 0);
 }
 
 static void
@@ -123,7 +109,7 @@ static void
 close_world(struct world *world)
 {
     bury_store(world);
-    nftw(world->view, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tree_remove(world->view);
     sim_close(&world->sim);
     free(world->doubts);
 }
@@ -366,7 +352,7 @@ long_run(uint64_t seed, int turns)
 
     /* All that the view knows is in the segments that are left. */
     bury_store(&world);
-    forget_view(&world);
+    tree_empty(world.view);
     assert_true(open_store(&world));
     assert_true(model_matches(&model, world.store, true));
     assert_check_is_clean(&world);

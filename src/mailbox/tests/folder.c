@@ -4,8 +4,8 @@
 #include "host/linux/linux.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
+#include "mailbox/tests/tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,20 +39,13 @@ folder_open(struct folder *folder)
     };
 }
 
-static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info, (void)kind, (void)place;
-    return remove(path);
-}
-
 void
 folder_close(struct folder *folder)
 {
     store_close(&folder->store);
     host_dir_close(&folder->dir);
     host_linux_close(&folder->host);
-    nftw(folder->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tree_remove(folder->path);
 }
 
 void

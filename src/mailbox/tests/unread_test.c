@@ -9,9 +9,9 @@
 #include "mailbox/rescue.h"
 #include "mailbox/store_private.h"
 #include "mailbox/tests/model.h"
+#include "mailbox/tests/tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,20 +40,6 @@ static uint64_t
 draw(void *context, uint64_t bound)
 {
     return sim_random(context, bound);
-}
-
-static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info, (void)kind, (void)place;
-    return remove(path);
-}
-
-static void
-forget_view(struct world *world)
-{
-    nftw(world->view, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    assert_int_equal(mkdir(world->view, 0700), 0);
 }
 
 static void
@@ -136,7 +122,7 @@ static void
 close_world(struct world *world)
 {
     bury_store(world);
-    nftw(world->view, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    tree_remove(world->view);
     buffer_finish(&world->why);
     sim_close(&world->sim);
 }
@@ -240,7 +226,7 @@ miss_everywhere(bool is_known)
         for (uint64_t at = 0; at < ends[number]; at += STEP, places++) {
             (void)path_of(&world, number, false, path, &sizes[0]);
             if (!is_known)
-                forget_view(&world);
+                tree_empty(world.view);
             if (!miss(&world, &model, path, at, places % 32 == 0)) {
                 refused++;
                 assert_false(is_known);
@@ -317,7 +303,7 @@ what_is_never_read_again_is_given_up_and_the_rest_served(void **state)
 
     (void)state;
     open_world(&world, &model, false);
-    forget_view(&world);
+    tree_empty(world.view);
     spoil(&world, "/log/00000002.seg", 4096, STEP);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(try_store(&world), -EIO);
@@ -409,7 +395,7 @@ a_header_that_cannot_be_read_is_contained_while_the_view_knows(void **state)
     assert_non_null(turn_log_find(world.store->engine->ops->log(world.store->engine), 1));
     do_turn(&world, &model);
     bury_store(&world);
-    forget_view(&world);
+    tree_empty(world.view);
     assert_int_equal(try_store(&world), -EIO);
     bury_store(&world);
     spoil(&world, "/log/00000001.seg", 0, 0);
