@@ -98,6 +98,9 @@ other_forms_are_bad(void **state)
         "INBOX(\\Seen) {2+}\r\nab",
         "INBOX (\\Seen){2+}\r\nab",
         "INBOX (\\Seen {2+}\r\nab",
+        "INBOX (\\Seen)",
+        "INBOX \"17-Jul-1996 02:44:25 -0700\"",
+        "INBOX (\\Seen) \"17-Jul-1996 02:44:25 -0700\"",
         "INBOX \"17-Jul-1996 02:44:25 -0700\"{2+}\r\nab",
         "INBOX \"17-Jul-1996\" {2+}\r\nab",
         "INBOX {2+}\r\nab{2+}\r\nab",
@@ -229,6 +232,103 @@ what_is_put_together_has_its_limits(void **state)
 }
 
 static void
+a_command_has_only_so_many_messages_and_keywords(void **state)
+{
+    struct buffer text;
+
+    (void)state;
+    buffer_init(&text, 1 << 20);
+    for (unsigned over = 0; over < 2; over++) {
+        buffer_clear(&text);
+        buffer_put_text(&text, "3 APPEND Nothing");
+        for (unsigned i = 0; i < 1000 + over; i++)
+            buffer_put_text(&text, " {1+}\r\nx");
+        buffer_put_text(&text, "\r\n");
+        buffer_put_byte(&text, 0);
+        ask((const char *)buffer_slice(&text).at,
+            over ? "3 NO [LIMIT] too many messages at once" : "3 NO [TRYCREATE] ", 1);
+        buffer_clear(&text);
+        buffer_put_text(&text, "3 APPEND INBOX (\\Seen");
+        for (unsigned i = 0; i < 64 + over; i++) {
+            buffer_put_text(&text, " k");
+            buffer_put_decimal(&text, i);
+        }
+        buffer_put_text(&text, ") {1+}\r\nx\r\n");
+        buffer_put_byte(&text, 0);
+        ask((const char *)buffer_slice(&text).at,
+            over ? "3 NO [LIMIT] " : "3 OK [APPENDUID 10 2]", over ? 1 : 2);
+    }
+    buffer_finish(&text);
+}
+
+/* How many questions the store is asked, from login on, and what is answered. */
+static unsigned
+questions(const char *text, const char *wanted)
+{
+    struct lobby lobby;
+
+    begin(&lobby);
+    lobby.asked = 0;
+    expect_in(lobby_ask(&lobby, text, SIZE_MAX), wanted);
+    unsigned asked = lobby.asked;
+    lobby_finish(&lobby);
+    return asked;
+}
+
+static void
+what_cannot_be_a_part_is_not_asked_for(void **state)
+{
+    static const char digits[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    char text[800], name[500];
+
+    (void)state;
+    for (unsigned over = 0; over < 2; over++) {
+        size_t len = ACCESS_STORE_MAILBOX_LIST_NAME_MAX + over;
+        memset(name, 'x', len);
+        name[len] = 0;
+        snprintf(text, sizeof(text), "3 APPEND INBOX CATENATE (URL \"/%s/;UID=1\")\r\n", name);
+        assert_int_equal(questions(text, "3 NO [BADURL "), 1 - over);
+        len = ACCESS_STORE_URL_ASK_OWNER_MAX + over;
+        memset(name, 'x', len);
+        name[len] = 0;
+        snprintf(text, sizeof(text),
+                 "3 APPEND INBOX CATENATE (URL \"imap://%s@h/INBOX/;UID=1;URLAUTH=anonymous"
+                 ":internal:%.64s\")\r\n",
+                 name, digits);
+        assert_int_equal(questions(text, "3 NO [BADURL "), 1 - over);
+    }
+    assert_int_equal(questions("3 APPEND INBOX CATENATE (URL \"http://a/b\")\r\n", "3 NO"), 0);
+    /* Of nothing no octets are asked for: its mailbox, its record, and what is appended. */
+    assert_int_equal(questions("3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=1/;PARTIAL=999\" "
+                               "TEXT {1+}\r\nx)\r\n",
+                               "3 OK"),
+                     3);
+}
+
+static void
+parts_are_put_in_up_to_the_size_of_a_message(void **state)
+{
+    static char large[LOBBY_TEXT_MAX + 1];
+    struct lobby lobby;
+
+    (void)state;
+    memset(large, 'y', LOBBY_TEXT_MAX);
+    memcpy(large, "A: b\r\n\r\n", 8);
+    for (unsigned over = 0; over < 2; over++) {
+        begin(&lobby);
+        lobby_deliver(&lobby, 0, large);
+        const char *text =
+            over ? "3 APPEND INBOX CATENATE (TEXT {1+}\r\nx URL \"/INBOX/;UID=2\")\r\n"
+                 : "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\")\r\n";
+        expect_in(lobby_ask(&lobby, text, SIZE_MAX),
+                  over ? "3 NO [TOOBIG] " : "3 OK [APPENDUID 10 3]");
+        assert_int_equal(lobby.boxes[0].count, over ? 2 : 3);
+        lobby_finish(&lobby);
+    }
+}
+
+static void
 a_message_is_replaced_by_one_alone(void **state)
 {
     (void)state;
@@ -253,6 +353,9 @@ main(void)
         cmocka_unit_test(what_is_no_part_of_a_message_is_named),
         cmocka_unit_test(a_message_that_is_gone_is_not_put_in),
         cmocka_unit_test(what_is_put_together_has_its_limits),
+        cmocka_unit_test(a_command_has_only_so_many_messages_and_keywords),
+        cmocka_unit_test(what_cannot_be_a_part_is_not_asked_for),
+        cmocka_unit_test(parts_are_put_in_up_to_the_size_of_a_message),
         cmocka_unit_test(a_message_is_replaced_by_one_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

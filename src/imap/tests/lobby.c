@@ -53,7 +53,8 @@ lobby_init(struct lobby *lobby)
         .wake_context = lobby,
     };
 
-    *lobby = (struct lobby){.modseq = 1};
+    *lobby = (struct lobby){
+        .modseq = 1, .messages_max = LOBBY_MESSAGES, .text_max = LOBBY_TEXT_MAX};
     lobby->boxes[0] = (struct lobby_box){.name = SLICE("INBOX"), .uid_next = 1};
     lobby->boxes[1] = (struct lobby_box){.name = SLICE("Other"), .uid_next = 1};
     imap_mailboxes_init(&lobby->mailboxes, 7, unwatch, lobby);
@@ -158,9 +159,9 @@ static uint32_t
 put_message(struct lobby *lobby, struct lobby_box *box, struct slice text, uint8_t flags,
             uint64_t keywords)
 {
-    if (box->count == LOBBY_MESSAGES_MAX || text.len > LOBBY_TEXT_MAX)
+    if (box->count == lobby->messages_max || text.len > lobby->text_max)
         return 0;
-    struct lobby_message *message = calloc(1, sizeof(*message));
+    struct lobby_message *message = calloc(1, sizeof(*message) + text.len);
     if (!message)
         abort();
     message->uid = box->uid_next++;
@@ -302,12 +303,18 @@ on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
     struct lobby_box *box = box_of(lobby, ask->mailbox);
     struct access_store_messages_ask kept = *ask;
 
+    lobby->ranges_asked = ask->ranges.count;
+    lobby->message_asks++;
+    if (lobby->is_down) {
+        done(lobby, ACCESS_STORE_RESULT_TEMPORARY);
+        return;
+    }
     for (size_t i = 0; i < box->count; i++) {
         struct lobby_message *message = box->messages[i];
         struct slice text = slice_of(message->text, message->len);
         struct buffer record;
         struct mime_tree tree;
-        if (!is_in(&kept.ranges, message->uid))
+        if (!is_in(&kept.ranges, message->uid) || message->uid == lobby->hidden_uid)
             continue;
         arena_reset(&lobby->arena);
         buffer_init(&record, MIME_RECORD_MAX);
@@ -482,7 +489,7 @@ on_expunge(struct lobby *lobby, const struct access_store_expunge *ask)
 }
 
 static void
-on_append(struct lobby *lobby, const struct access_store_append *ask, struct slice body)
+append_one(struct lobby *lobby, const struct access_store_append *ask, struct slice body)
 {
     struct lobby_box *box = box_named(lobby, ask->mailbox);
     struct access_store_appended answer = {.uid_validity = 10, .modseq_before = lobby->modseq};
@@ -499,6 +506,21 @@ on_append(struct lobby *lobby, const struct access_store_append *ask, struct sli
     give(lobby, (struct access_store_note){.kind = ACCESS_STORE_APPENDED, .as.appended = answer});
 }
 
+/* All of them are filed when the last has come. */
+static void
+on_append(struct lobby *lobby, const struct access_store_append *ask)
+{
+    if (ask->has_more) {
+        lobby->held++;
+        return;
+    }
+    if (lobby->held >= lobby->note_first)
+        abort(); /* they are asked one behind the other */
+    for (size_t i = lobby->note_first - 1 - lobby->held; i < lobby->note_first; i++)
+        append_one(lobby, &lobby->notes[i].note.as.append, lobby->notes[i].body);
+    lobby->held = 0;
+}
+
 static void
 on_read(struct lobby *lobby, const struct access_store_read *ask)
 {
@@ -511,10 +533,11 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
         if (message->uid != ask->uid || lobby->is_late)
             continue;
         struct slice text = slice_of(message->text, message->len);
+        uint64_t len = ask->len - (lobby->is_short && ask->len > 0);
         end.as.read_done.result = ACCESS_STORE_RESULT_OK;
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_BYTES,
-                        .as.bytes = {0, slice_between(text, ask->offset, ask->offset + ask->len)}});
+                        .as.bytes = {0, slice_between(text, ask->offset, ask->offset + len)}});
         break;
     }
     give(lobby, end);
@@ -538,7 +561,7 @@ on_text_search(struct lobby *lobby)
 }
 
 static void
-on_store(struct lobby *lobby, const struct access_store_note *note, struct slice body)
+on_store(struct lobby *lobby, const struct access_store_note *note)
 {
     if (note->kind == ACCESS_STORE_MAILBOX_LIST)
         on_list(lobby, &note->as.mailbox_list);
@@ -553,7 +576,7 @@ on_store(struct lobby *lobby, const struct access_store_note *note, struct slice
     else if (note->kind == ACCESS_STORE_EXPUNGE)
         on_expunge(lobby, &note->as.expunge);
     else if (note->kind == ACCESS_STORE_APPEND)
-        on_append(lobby, &note->as.append, body);
+        on_append(lobby, &note->as.append);
     else if (note->kind == ACCESS_STORE_READ)
         on_read(lobby, &note->as.read);
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
@@ -609,14 +632,15 @@ pump(struct lobby *lobby)
         if (has_more) {
             on_event(lobby, &event);
         } else if (lobby->note_first < lobby->note_end) {
-            struct lobby_note *waiting = &lobby->notes[lobby->note_first++];
-            on_store(lobby, &waiting->note, waiting->body);
+            on_store(lobby, &lobby->notes[lobby->note_first++].note);
             has_more = true;
         } else {
             lobby->note_first = lobby->note_end = 0;
         }
         struct slice output = imap_server_output(lobby->server);
         has_more = has_more || output.len > 0;
+        if (output.len > lobby->output_most)
+            lobby->output_most = output.len;
         buffer_put(&lobby->said, output);
         imap_server_sent(lobby->server, output.len, (struct instant){0});
     }

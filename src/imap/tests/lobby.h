@@ -6,7 +6,8 @@
 
 #include "imap/server.h"
 
-enum { LOBBY_MESSAGES_MAX = 64, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
+/* Messages of a mailbox: LOBBY_MESSAGES, unless a test says that there may be more. */
+enum { LOBBY_MESSAGES = 64, LOBBY_MESSAGES_MAX = 1100, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
 
 /* Messages that STORE, MOVE and EXPUNGE do in one part. */
 enum { LOBBY_PART = 2 };
@@ -16,7 +17,7 @@ struct lobby_message {
     uint8_t flags;
     uint64_t keywords, modseq;
     size_t len;
-    uint8_t text[LOBBY_TEXT_MAX];
+    uint8_t text[];
 };
 
 struct lobby_box {
@@ -40,6 +41,14 @@ struct lobby {
     bool is_apart; /* octets never come with rows */
     bool is_late;  /* a message has gone when it is read */
     bool is_raced; /* behind the first part of STORE somebody gives the first message \Draft */
+    bool is_short; /* an octet less than was asked for is read */
+    bool is_down;  /* MESSAGES_ASK fails */
+    uint32_t hidden_uid; /* has gone, and nobody was told */
+    size_t messages_max, text_max;
+    size_t ranges_asked; /* by the last MESSAGES_ASK */
+    unsigned message_asks;
+    size_t output_most;  /* octets that waited for the client at once */
+    size_t held; /* messages of one APPEND, until the last of it comes */
     bool is_cut;   /* behind the first part of STORE, MOVE and EXPUNGE the store can do no more */
     /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
      * that indexed_uid is the only one. */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages that the store tells of in batches (scan.c): none is left out, however many or large
+ * they are, and what goes wrong between is said. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "imap/tests/lobby.h"
+
+static const char letter[] = "Subject: a\r\n\r\nHello, world\r\n";
+
+static void
+begin(struct lobby *lobby, size_t count)
+{
+    lobby_init(lobby);
+    lobby->messages_max = LOBBY_MESSAGES_MAX;
+    for (size_t i = 0; i < count; i++)
+        lobby_deliver(lobby, 0, letter);
+    (void)lobby_ask(lobby, "1 LOGIN ann secret\r\n2 SELECT INBOX\r\n", SIZE_MAX);
+}
+
+static void
+expect_in(struct slice said, const char *wanted)
+{
+    struct slice text = slice_of_string(wanted);
+
+    if (slice_find(said, text) == said.len)
+        fail_msg("missing: %s\nin: %.*s", wanted, (int)said.len, (const char *)said.at);
+}
+
+static size_t
+count_in(struct slice said, const char *text)
+{
+    struct slice wanted = slice_of_string(text);
+    size_t count = 0;
+
+    for (size_t at; (at = slice_find(said, wanted)) < said.len; count++)
+        said = slice_skip(said, at + wanted.len);
+    return count;
+}
+
+static void
+batches_grow_to_their_limit_and_leave_nothing_out(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1050);
+    struct slice said = lobby_ask(&lobby, "3 FETCH 1:* ENVELOPE\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " FETCH (ENVELOPE "), 1050);
+    expect_in(said, "\r\n3 OK done\r\n");
+    /* 32, 64, 128, 256, 256, 256 and the rest; neighbours are one range. */
+    assert_int_equal(lobby.message_asks, 7);
+    assert_int_equal(lobby.ranges_asked, 1);
+    (void)lobby_ask(&lobby, "4 FETCH 1:3,5,7:9 ENVELOPE\r\n", SIZE_MAX);
+    assert_int_equal(lobby.ranges_asked, 3);
+    lobby_finish(&lobby);
+}
+
+/* A message whose record is longer than a batch should be. */
+static char *
+many_parts(void)
+{
+    static const char head[] = "MIME-Version: 1.0\r\n"
+                               "Content-Type: multipart/mixed; boundary=x\r\n\r\n",
+                      part[] = "--x\r\nContent-Type: application/x-a-type-that-has-a-long-name; "
+                               "name=\"and-its-name-is-not-short\"\r\n\r\na\r\n";
+    size_t size = sizeof(head) + 2000 * (sizeof(part) - 1) + 10, len = sizeof(head) - 1;
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    memcpy(text, head, sizeof(head));
+    for (size_t i = 0; i < 2000; i++, len += sizeof(part) - 1)
+        memcpy(text + len, part, sizeof(part));
+    return text;
+}
+
+static void
+batches_shrink_to_one_message_and_leave_nothing_out(void **state)
+{
+    enum { LARGE = 66 };
+    struct lobby lobby;
+    char *text = many_parts();
+
+    (void)state;
+    begin(&lobby, 1);
+    lobby.text_max = 1 << 20;
+    for (size_t i = 0; i < LARGE; i++)
+        lobby_deliver(&lobby, 0, text);
+    (void)lobby_ask(&lobby, "3 NOOP\r\n", SIZE_MAX);
+    struct slice said = lobby_ask(&lobby, "4 FETCH 1:* BODY.PEEK[2]\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " FETCH (BODY[2] {1}\r\na)"), LARGE);
+    expect_in(said, "\r\n4 OK done\r\n");
+    /* 32, 16, 8, 4, 2, 1, and one at a time from there on. */
+    assert_int_equal(lobby.message_asks, 6 + LARGE + 1 - 63);
+    lobby_finish(&lobby);
+    free(text);
+}
+
+static void
+what_the_store_cannot_tell_is_said(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 3);
+    lobby.hidden_uid = 2;
+    struct slice said = lobby_ask(&lobby, "3 FETCH 1:3 ENVELOPE\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " FETCH (ENVELOPE "), 2);
+    expect_in(said, "3 OK [EXPUNGEISSUED] done; some are gone\r\n");
+    lobby.hidden_uid = 3;
+    expect_in(lobby_ask(&lobby, "4 FETCH 1:3 ENVELOPE\r\n", SIZE_MAX), "4 OK [EXPUNGEISSUED] ");
+    expect_in(lobby_ask(&lobby, "5 FETCH 1:2 ENVELOPE\r\n", SIZE_MAX), "\r\n5 OK done\r\n");
+    lobby.is_down = true;
+    expect_in(lobby_ask(&lobby, "6 FETCH 1 ENVELOPE\r\n", SIZE_MAX), "6 NO [UNAVAILABLE] ");
+    expect_in(lobby_ask(&lobby, "7 SEARCH TEXT hello\r\n", SIZE_MAX), "7 NO [UNAVAILABLE] ");
+    lobby.is_down = false;
+    expect_in(lobby_ask(&lobby, "8 SEARCH TEXT world\r\n", SIZE_MAX), "8 OK");
+    lobby_finish(&lobby);
+}
+
+/* The store says that all is well, and gives too little: that is no message. */
+static void
+octets_that_are_missing_are_not_made_up(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1);
+    lobby.is_apart = true;
+    expect_in(lobby_ask(&lobby, "3 FETCH 1 BODY[]\r\n", SIZE_MAX), "* 1 FETCH (BODY[] {28}\r\n");
+    expect_in(lobby_ask(&lobby, "4 FETCH 1 BODY[HEADER.FIELDS (SUBJECT)]\r\n", SIZE_MAX),
+              "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: a\r\n\r\n)");
+    lobby.is_short = true;
+    expect_in(lobby_ask(&lobby, "5 FETCH 1 BODY[]\r\n", SIZE_MAX), "* 1 FETCH (BODY[] NIL)");
+    expect_in(lobby_ask(&lobby, "6 FETCH 1 BODY[HEADER.FIELDS (SUBJECT)]\r\n", SIZE_MAX),
+              "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] NIL)");
+    lobby.is_short = false;
+    expect_in(lobby_ask(&lobby, "7 FETCH 1 BODY[]\r\n", SIZE_MAX), "* 1 FETCH (BODY[] {28}\r\n");
+    lobby_finish(&lobby);
+}
+
+/* The rest of a batch waits until the client has read. */
+static void
+nothing_is_put_behind_an_output_that_is_full(void **state)
+{
+    static char text[LOBBY_TEXT_MAX];
+    struct lobby lobby;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "A: b\r\n\r\n", 8);
+    begin(&lobby, 0);
+    for (size_t i = 0; i < 60; i++)
+        lobby_deliver(&lobby, 0, text);
+    (void)lobby_ask(&lobby, "3 NOOP\r\n", SIZE_MAX);
+    struct slice said = lobby_ask(&lobby, "4 FETCH 1:* BODY[]\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " FETCH (BODY[] {8191}\r\n"), 60);
+    assert_in_range(lobby.output_most, IMAP_OUTPUT_SOFT, IMAP_OUTPUT_SOFT + 2 * LOBBY_TEXT_MAX);
+    lobby_finish(&lobby);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_grow_to_their_limit_and_leave_nothing_out),
+        cmocka_unit_test(batches_shrink_to_one_message_and_leave_nothing_out),
+        cmocka_unit_test(what_the_store_cannot_tell_is_said),
+        cmocka_unit_test(octets_that_are_missing_are_not_made_up),
+        cmocka_unit_test(nothing_is_put_behind_an_output_that_is_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
