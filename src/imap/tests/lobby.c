@@ -298,6 +298,30 @@ on_watch(struct lobby *lobby, const struct access_store_watch *ask)
 }
 
 static void
+give_row(struct lobby *lobby, struct lobby_message *message, bool has_record, uint32_t octets_max)
+{
+    struct slice text = slice_of(message->text, message->len);
+    struct buffer record;
+    struct mime_tree tree;
+
+    arena_reset(&lobby->arena);
+    buffer_init(&record, MIME_RECORD_MAX);
+    mime_tree_parse(text, &lobby->arena, &tree);
+    mime_record_put(&record, &tree, &lobby->arena);
+    struct access_store_message row = {
+        .uid = message->uid,
+        .len = (uint32_t)message->len,
+        .body = message->uid,
+        .internal_ns = INT64_C(1600000000) * 1000000000,
+        .record = has_record ? buffer_slice(&record) : slice_of("", 0),
+        .octets = message->len <= octets_max && !lobby->is_apart ? text : slice_of("", 0),
+    };
+    give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MESSAGES,
+                                           .as.messages = {0, {&row, 1}}});
+    buffer_finish(&record);
+}
+
+static void
 on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
 {
     struct lobby_box *box = box_of(lobby, ask->mailbox);
@@ -311,26 +335,8 @@ on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
     }
     for (size_t i = 0; i < box->count; i++) {
         struct lobby_message *message = box->messages[i];
-        struct slice text = slice_of(message->text, message->len);
-        struct buffer record;
-        struct mime_tree tree;
-        if (!is_in(&kept.ranges, message->uid) || message->uid == lobby->hidden_uid)
-            continue;
-        arena_reset(&lobby->arena);
-        buffer_init(&record, MIME_RECORD_MAX);
-        mime_tree_parse(text, &lobby->arena, &tree);
-        mime_record_put(&record, &tree, &lobby->arena);
-        struct access_store_message row = {
-            .uid = message->uid,
-            .len = (uint32_t)message->len,
-            .body = message->uid,
-            .internal_ns = INT64_C(1600000000) * 1000000000,
-            .record = kept.has_records ? buffer_slice(&record) : slice_of("", 0),
-            .octets = message->len <= kept.octets_max && !lobby->is_apart ? text : slice_of("", 0),
-        };
-        give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MESSAGES,
-                                               .as.messages = {0, {&row, 1}}});
-        buffer_finish(&record);
+        if (is_in(&kept.ranges, message->uid) && message->uid != lobby->hidden_uid)
+            give_row(lobby, message, kept.has_records, kept.octets_max);
     }
     done(lobby, ACCESS_STORE_RESULT_OK);
 }
@@ -543,6 +549,35 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
     give(lobby, end);
 }
 
+/* The token of lobby.h permits all. */
+static void
+on_url(struct lobby *lobby, const struct access_store_url_ask *ask)
+{
+    struct lobby_box *box = box_named(lobby, ask->name);
+    struct lobby_message *message = NULL;
+    const struct access_store_url_ask kept = *ask;
+
+    for (size_t i = 0; box && i < box->count; i++) {
+        if (box->messages[i]->uid == kept.uid)
+            message = box->messages[i];
+    }
+    if (!message || !slice_equal(kept.token, SLICE(LOBBY_TOKEN))) {
+        done(lobby, ACCESS_STORE_RESULT_NOT_FOUND);
+    } else if (kept.has_record) {
+        give_row(lobby, message, true, 0);
+        done(lobby, ACCESS_STORE_RESULT_OK);
+    } else if (lobby->is_late) {
+        done(lobby, ACCESS_STORE_RESULT_NOT_FOUND);
+    } else {
+        struct slice text = slice_of(message->text, message->len);
+        uint64_t end = kept.offset + kept.len - (lobby->is_short && kept.len > 0);
+        give(lobby, (struct access_store_note){
+                        .kind = ACCESS_STORE_BYTES,
+                        .as.bytes = {0, slice_between(text, kept.offset, end)}});
+        done(lobby, ACCESS_STORE_RESULT_OK);
+    }
+}
+
 static void
 on_text_search(struct lobby *lobby)
 {
@@ -579,12 +614,14 @@ on_store(struct lobby *lobby, const struct access_store_note *note)
         on_append(lobby, &note->as.append);
     else if (note->kind == ACCESS_STORE_READ)
         on_read(lobby, &note->as.read);
+    else if (note->kind == ACCESS_STORE_URL_ASK)
+        on_url(lobby, &note->as.url_ask);
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         on_text_search(lobby);
     else if (note->kind == ACCESS_STORE_URL_SIGN)
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_URL_SIGNED,
-                        .as.url_signed = {.token = SLICE("0123456789abcdef0123456789abcdef")}});
+                        .as.url_signed = {.token = SLICE(LOBBY_TOKEN)}});
     else if (note->kind == ACCESS_STORE_ACCOUNT_ASK)
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_ACCOUNT_TOLD,

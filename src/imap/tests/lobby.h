@@ -9,6 +9,9 @@
 /* Messages of a mailbox: LOBBY_MESSAGES, unless a test says that there may be more. */
 enum { LOBBY_MESSAGES = 64, LOBBY_MESSAGES_MAX = 1100, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
 
+/* Signs every URL. */
+#define LOBBY_TOKEN "0123456789abcdef0123456789abcdef"
+
 /* Messages that STORE, MOVE and EXPUNGE do in one part. */
 enum { LOBBY_PART = 2 };
 
