@@ -424,7 +424,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
         imap_headline_keep_opened(server->view.mailbox, row->place, &row->message, &message);
     if (!task->is_begun) {
         imap_put_fetch(server, row->place, row->number, false);
-        task->is_begun = true;
+        task->is_begun = server->is_line_open = true;
         task->item = 0;
     }
     for (; task->item < task->items.count; task->item++) {
@@ -435,7 +435,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
         task->is_asked = false;
     }
     buffer_put_text(out, ")\r\n");
-    task->is_begun = false;
+    task->is_begun = server->is_line_open = false;
     mark_seen(server, row);
     return true;
 }

@@ -165,6 +165,7 @@ put_url(struct imap_server *server)
     struct fetch_task *task = server->task;
     struct buffer *out = &server->output;
 
+    server->is_line_open = true;
     buffer_put_text(out, "* URLFETCH ");
     imap_put_string(out, wanted(server)->url);
     buffer_put_byte(out, ' ');
@@ -190,6 +191,7 @@ end_url(struct imap_server *server)
     if (wanted(server)->has_body || wanted(server)->has_binary)
         buffer_put_byte(&server->output, ')');
     buffer_put_text(&server->output, "\r\n");
+    server->is_line_open = false;
     buffer_finish(&task->made);
     buffer_finish(&task->structure);
     task->next++;

@@ -166,7 +166,7 @@ static void
 forget_command(struct imap_server *server)
 {
     drop_task(server);
-    server->is_running = server->is_internal = server->is_polling = false;
+    server->is_running = server->is_internal = server->is_polling = server->is_line_open = false;
     server->view.is_pinned = false;
     server->more = NULL;
     server->on_note = NULL;
@@ -385,6 +385,10 @@ imap_server_store_lost(struct imap_server *server)
     }
     if (!server->is_running || !server->on_note)
         return;
+    if (server->is_line_open) { /* an answer would be taken for what is missing of a literal */
+        imap_shut(server, IMAP_CLOSE_SERVER, NULL);
+        return;
+    }
     imap_scan_finish(server);
     server->may_expunge = false;
     server->on_note = NULL;

@@ -95,6 +95,7 @@ struct imap_server {
     uint8_t enabled;
     bool is_secure, is_held, is_closing, has_certificate;
     bool is_idling, is_changed, is_stopping;
+    bool is_line_open; /* a response was begun, and its end waits for the store */
     bool is_read_only;
     uint8_t announced; /* how many keywords the client knows */
     struct instant idle_ends, stranger_ends, held_until;

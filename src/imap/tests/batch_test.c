@@ -144,6 +144,48 @@ octets_that_are_missing_are_not_made_up(void **state)
     lobby_finish(&lobby);
 }
 
+/* The store goes away, for an update of Facteur say. What was begun cannot be ended, and a client
+ * would take the answer for octets of the message. */
+static void
+a_response_that_was_begun_ends_with_the_session(void **state)
+{
+    static const char *const begun[] = {
+        "3 FETCH 1 BODY[]\r\n",
+        "3 FETCH 1 (UID BODY[HEADER.FIELDS (SUBJECT)])\r\n",
+        "3 FETCH 1 BINARY[1]\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(begun); i++) {
+        struct lobby lobby;
+        begin(&lobby, 1);
+        lobby.is_apart = lobby.is_lost = true;
+        struct slice said = lobby_ask(&lobby, begun[i], SIZE_MAX);
+        assert_int_equal(count_in(said, "3 NO"), 0);
+        assert_true(lobby.is_closed);
+        lobby_finish(&lobby);
+    }
+}
+
+static void
+a_command_of_which_nothing_was_said_is_answered(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1);
+    lobby.is_apart = lobby.is_lost = true;
+    struct slice said = lobby_ask(&lobby, "3 SEARCH BODY world\r\n", SIZE_MAX);
+    expect_in(said, "3 NO [UNAVAILABLE] the store is away, try again later\r\n");
+    lobby.is_lost = false;
+    expect_in(lobby_ask(&lobby, "4 FETCH 1 BODY[]\r\n", SIZE_MAX), "* 1 FETCH (BODY[] {28}\r\n");
+    lobby.is_lost = true;
+    expect_in(lobby_ask(&lobby, "5 APPEND INBOX CATENATE (URL \";UID=1\")\r\n", SIZE_MAX),
+              "5 NO [UNAVAILABLE] ");
+    assert_false(lobby.is_closed);
+    lobby_finish(&lobby);
+}
+
 /* The rest of a batch waits until the client has read. */
 static void
 nothing_is_put_behind_an_output_that_is_full(void **state)
@@ -172,6 +214,8 @@ main(void)
         cmocka_unit_test(batches_shrink_to_one_message_and_leave_nothing_out),
         cmocka_unit_test(what_the_store_cannot_tell_is_said),
         cmocka_unit_test(octets_that_are_missing_are_not_made_up),
+        cmocka_unit_test(a_response_that_was_begun_ends_with_the_session),
+        cmocka_unit_test(a_command_of_which_nothing_was_said_is_answered),
         cmocka_unit_test(nothing_is_put_behind_an_output_that_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

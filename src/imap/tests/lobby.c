@@ -598,7 +598,11 @@ on_text_search(struct lobby *lobby)
 static void
 on_store(struct lobby *lobby, const struct access_store_note *note)
 {
-    if (note->kind == ACCESS_STORE_MAILBOX_LIST)
+    bool is_url_read = note->kind == ACCESS_STORE_URL_ASK && !note->as.url_ask.has_record;
+
+    if (lobby->is_lost && (note->kind == ACCESS_STORE_READ || is_url_read))
+        imap_server_store_lost(lobby->server);
+    else if (note->kind == ACCESS_STORE_MAILBOX_LIST)
         on_list(lobby, &note->as.mailbox_list);
     else if (note->kind == ACCESS_STORE_WATCH)
         on_watch(lobby, &note->as.watch);

@@ -126,6 +126,26 @@ what_goes_while_it_is_sent_is_not_made_up(void **state)
     }
 }
 
+/* The store goes away between: BINARY has looked, and said nothing yet. */
+static void
+what_was_begun_when_the_store_goes_away_ends_with_the_session(void **state)
+{
+    (void)state;
+    for (int is_binary = 0; is_binary < 2; is_binary++) {
+        struct lobby lobby;
+        begin(&lobby);
+        lobby.is_lost = true;
+        struct slice said = lobby_ask(
+            &lobby, command("2/;SECTION=1", is_binary ? " BINARY" : " BODY"), SIZE_MAX);
+        if (is_binary)
+            expect_in(said, "3 NO [UNAVAILABLE] ");
+        else
+            assert_int_equal(slice_find(said, SLICE("3 NO")), said.len);
+        assert_int_equal(lobby.is_closed, !is_binary);
+        lobby_finish(&lobby);
+    }
+}
+
 int
 main(void)
 {
@@ -134,6 +154,7 @@ main(void)
         cmocka_unit_test(parts_come_without_their_encoding),
         cmocka_unit_test(parts_come_with_their_structure_and_what_is_none_as_octets),
         cmocka_unit_test(what_goes_while_it_is_sent_is_not_made_up),
+        cmocka_unit_test(what_was_begun_when_the_store_goes_away_ends_with_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
