@@ -24,9 +24,10 @@ enum {
 
 struct client_wire {
     int descriptor, watched;
-    bool has_ended;   /* the server's data, or the connection */
-    char *host;       /* owned */
-    char *trust_file; /* owned, or NULL */
+    bool has_ended;       /* the server's data, or the connection */
+    char *host;           /* owned */
+    char *trust_file;     /* owned, or NULL */
+    const char *protocol; /* to be spoken inside of TLS */
     struct tls_context *context;
     struct tls_engine *tls;
     struct slice ciphertext; /* what is left in `input` */
@@ -222,7 +223,11 @@ client_wire_start_tls(struct client_wire *wire, struct client_problem *problem)
 
     if (!wire->context && !open_context(wire, problem))
         return false;
-    wire->tls = tls_engine_open_client(wire->context, slice_of_string(wire->host));
+    wire->tls = tls_engine_open_expecting(
+        wire->context, &(struct tls_expectation){
+                           .server_name = slice_of_string(wire->host),
+                           .protocol = wire->protocol ? slice_of_string(wire->protocol) : SLICE(""),
+                       });
     while (event == CLIENT_WIRE_MOVED && tls_engine_state(wire->tls) == TLS_HANDSHAKE)
         event = client_wire_move(wire, SLICE(""), &sent, &input, deadline);
     if (tls_engine_state(wire->tls) == TLS_OPEN)
@@ -372,6 +377,7 @@ client_wire_open(const struct client_wire_options *options, struct client_proble
         abort();
     wire->descriptor = wire->watched = -1;
     wire->host = copy_string(options->host);
+    wire->protocol = options->protocol;
     if (options->trust_file && options->trust_file[0])
         wire->trust_file = copy_string(options->trust_file);
     if (!connect_to_host(wire, options->port, problem) ||

@@ -19,6 +19,9 @@ struct client_wire_options {
     /* File with certificates in PEM that are trusted; NULL or empty: those of the system
      * ($SSL_CERT_FILE, else where distributions keep them). */
     const char *trust_file;
+    /* What is to be spoken, by its name of RFC 7301, for servers that hear many protocols at one
+     * port, or that refuse what is not meant for them; NULL: nothing is said. Not copied. */
+    const char *protocol;
 };
 
 /* Looks the host up and tries its addresses one after another. NULL, and the problem is set, when

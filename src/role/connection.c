@@ -50,7 +50,8 @@ struct connection {
     bool is_blocked; /* the stream takes no more for now */
     bool is_secured; /* the owner has been told */
     bool asks_certificate;
-    uint8_t flights; /* of the handshake, that were answered */
+    uint8_t flights;      /* of the handshake, that were answered */
+    const char *protocol; /* its name of RFC 7301 */
     struct duration handshake;
 };
 
@@ -294,6 +295,8 @@ begin_tls(struct connection *connection)
     connection->tls = tls_engine_open_server(connection->tls_next);
     if (connection->asks_certificate)
         tls_engine_ask_certificate(connection->tls);
+    if (connection->protocol)
+        tls_engine_set_protocol(connection->tls, slice_of_string(connection->protocol));
     connection->tls_next = NULL;
     connection->phase_ends = instant_after(now_of(connection), connection->handshake);
 }
@@ -321,7 +324,6 @@ static bool
 is_held_back(struct connection *connection)
 {
     size_t len = connection->engine_kind->output(connection->engine).len;
-
     bool is_back =
         connection->phase == PHASE_RUN && len <= HOLD_BACK_MAX && engine_is_busy(connection);
 
@@ -535,6 +537,7 @@ connection_open(const struct connection_options *options)
         .owner = options->owner,
         .tls_next = options->tls,
         .asks_certificate = options->asks_certificate,
+        .protocol = options->protocol,
         .handshake =
             options->handshake.ns > 0 ? options->handshake : duration_ms(CONNECTION_HANDSHAKE_MS),
         .armed = INSTANT_NEVER,

@@ -68,6 +68,8 @@ struct connection_options {
     struct duration handshake;  /* for each part of TLS's beginning that is the peer's; zero:
                                    CONNECTION_HANDSHAKE_MS */
     bool asks_certificate;      /* of clients, whenever TLS begins; they may have none */
+    const char *protocol;       /* its name of RFC 7301, for clients that name theirs in TLS; NULL:
+                                   whatever they name is taken. Not copied */
     const struct engine_kind *engine_kind;
     void *engine; /* borrowed, lives until `closed` */
     const struct connection_owner *owner_kind;

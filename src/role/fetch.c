@@ -103,7 +103,8 @@ fetch_open(const struct fetch_options *options)
                                                    .deadline = engine_deadline,
                                                    .expire = engine_expire};
     static const struct connection_owner owner_kind = {on_process, on_secured, on_closed};
-    struct tls_expectation expectation = {.server_name = options->server_name};
+    struct tls_expectation expectation = {.server_name = options->server_name,
+                                          .protocol = SLICE("http/1.1")};
     struct fetch *fetch = calloc(1, sizeof(*fetch));
 
     if (!fetch)

@@ -22,6 +22,29 @@ on_certificate(SSL *ssl, void *argument)
     return found && SSL_use_cert_and_key(ssl, found->certificate, found->key, found->chain, 1) == 1;
 }
 
+/* A client has named protocols (RFC 7301 §3.2): each with its length before it. */
+static int
+on_protocols(SSL *ssl, const unsigned char **ret_at, unsigned char *ret_len,
+             const unsigned char *offered, unsigned len, void *argument)
+{
+    const struct tls_engine *engine = SSL_get_app_data(ssl);
+    struct slice left = slice_of(offered, len);
+
+    (void)argument;
+    if (engine->protocol.len == 0)
+        return SSL_TLSEXT_ERR_NOACK;
+    while (left.len > 0) {
+        struct slice name = slice_first(slice_skip(left, 1), left.at[0]);
+        if (slice_equal(name, engine->protocol)) {
+            *ret_at = name.at;
+            *ret_len = (unsigned char)name.len;
+            return SSL_TLSEXT_ERR_OK;
+        }
+        left = slice_skip(left, 1 + name.len);
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 /* A client shows a certificate: who it is for is asked later, by whom it concerns. */
 static int
 on_client_chain(X509_STORE_CTX *store_context, void *argument)
@@ -92,6 +115,7 @@ tls_context_open_server(void)
 
     SSL_CTX_set_session_cache_mode(context->ssl_context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_cb(context->ssl_context, on_certificate, context);
+    SSL_CTX_set_alpn_select_cb(context->ssl_context, on_protocols, NULL);
     SSL_CTX_set_cert_verify_callback(context->ssl_context, on_client_chain, NULL);
     if (SSL_CTX_set_session_id_context(context->ssl_context, (const uint8_t *)"mail", 4) != 1)
         abort();

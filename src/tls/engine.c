@@ -136,6 +136,28 @@ tls_engine_ask_certificate(struct tls_engine *engine)
     SSL_set_verify(engine->ssl, SSL_VERIFY_PEER, NULL);
 }
 
+void
+tls_engine_set_protocol(struct tls_engine *engine, struct slice protocol)
+{
+    assert(engine->context->is_server && engine->state == TLS_HANDSHAKE);
+    engine->protocol = protocol;
+}
+
+/* Names it to the server, if it is one. */
+static void
+offer_protocol(struct tls_engine *engine, struct slice protocol)
+{
+    uint8_t list[1 + TLS_PROTOCOL_MAX];
+
+    if (protocol.len == 0)
+        return;
+    assert(protocol.len <= TLS_PROTOCOL_MAX);
+    list[0] = (uint8_t)protocol.len;
+    memcpy(list + 1, protocol.at, protocol.len);
+    if (SSL_set_alpn_protos(engine->ssl, list, 1 + (unsigned)protocol.len) != 0)
+        abort();
+}
+
 /* What the client wants from the server's certificate; false when the name cannot be a name. */
 static bool
 set_server_name(struct tls_engine *engine, struct slice name)
@@ -231,6 +253,7 @@ open_client(struct tls_context *context, const struct tls_expectation *expectati
     if (session)
         SSL_set_session(engine->ssl, session);
     engine->is_session_kept = is_plain;
+    offer_protocol(engine, expectation->protocol);
     if (!add_tlsa(engine, expectation) || !set_server_name(engine, server_name) ||
         !add_names(engine, expectation))
         fail(engine, "this server name cannot be checked");

@@ -23,7 +23,8 @@ enum tls_state {
 enum {
     TLS_PLAINTEXT_MAX = 16384,        /* of one record, RFC 8446 §5.1 */
     TLS_OUTPUT_MAX = 128 * 1024,      /* ciphertext that waits to be sent */
-    TLS_HANDSHAKE_BYTES_MAX = 65536   /* taken before the handshake must be done */
+    TLS_HANDSHAKE_BYTES_MAX = 65536,  /* taken before the handshake must be done */
+    TLS_PROTOCOL_MAX = 255            /* a protocol's name, RFC 7301 §3.1 */
 };
 
 /* The server's side: waits for a ClientHello. */
@@ -33,6 +34,11 @@ struct tls_engine *tls_engine_open_server(struct tls_context *context);
  * whichever it shows is taken: tls_engine_put_peer_chain has it, tls/chain.h judges it. Sessions
  * with one are not resumed in TLS 1.3, so that the whole chain is there each time. */
 void tls_engine_ask_certificate(struct tls_engine *engine);
+
+/* Before the handshake, the server's side: what is spoken inside, by its name of RFC 7301; not
+ * copied. A client that names protocols, and this one not among them, means somebody else: its
+ * handshake fails (no_application_protocol). One that names none is let in. */
+void tls_engine_set_protocol(struct tls_engine *engine, struct slice protocol);
 
 /* `server_name` is sent as SNI and checked against the certificate where the context verifies;
  * it may be empty only where it does not. An IP address (text) is checked and not sent. */
@@ -55,6 +61,9 @@ struct tls_expectation {
      * contexts that do not verify. */
     const struct tls_tlsa *tlsa;
     size_t tlsa_count;
+    /* What is to be spoken inside, by its name of RFC 7301; empty: nothing is said of it. A server
+     * that answers with another one is not believed (RFC 9325 §3.8). */
+    struct slice protocol;
 };
 struct tls_engine *tls_engine_open_expecting(struct tls_context *context,
                                              const struct tls_expectation *expectation);

@@ -53,6 +53,7 @@ struct tls_engine {
     char problem[96];
     uint8_t *server_name_bytes; /* client side: owned */
     struct slice server_name;   /* the same: what the session is kept under */
+    struct slice protocol;      /* server side: what is spoken inside */
 };
 
 /* ticket.c: makes the context give tickets and take them, and sets the secret from a key. */

@@ -280,6 +280,7 @@ begin(struct access_session *session, struct host_stream *stream)
         .tls = is_secure ? identity_context(&role->identity) : NULL,
         .handshake = role->config->tls_handshake_timer,
         .asks_certificate = (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
+        .protocol = is_imap(session->service) ? "imap" : "pop3",
         .engine_kind = is_imap(session->service) ? &imap_server_kind : &pop3_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,

@@ -242,6 +242,8 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .handshake = role->config->tls_handshake_timer,
         .asks_certificate = session->service != SERVICE_SMTP &&
                             (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
+        /* Not registered, but what clients say that say something. */
+        .protocol = "smtp",
         .engine_kind = &smtp_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "tls/openssl_private.h"
 #include "tls/tests/pair.h"
 
 #include <malloc.h>
@@ -498,6 +499,101 @@ a_changed_byte_fails_and_truncation_only_waits(void **state)
 }
 
 static void
+who_names_other_protocols_only_is_sent_away(void **state)
+{
+    static const struct {
+        struct slice offered; /* each name behind its length */
+        struct slice spoken;
+        bool is_let_in;
+    } cases[] = {
+        {SLICE(""), SLICE("imap"), true},
+        {SLICE("\x04imap"), SLICE("imap"), true},
+        {SLICE("\x02h2\x08http/1.1\x04imap"), SLICE("imap"), true},
+        {SLICE("\x08http/1.1"), SLICE(""), true},
+        {SLICE("\x08http/1.1"), SLICE("imap"), false},
+        {SLICE("\x02h2\x08http/1.1"), SLICE("smtp"), false},
+        {SLICE("\x04pop3"), SLICE("imap"), false},
+        {SLICE("\x03ima\x05imaps\x04IMAP"), SLICE("imap"), false},
+    };
+    struct pair pair;
+
+    (void)state;
+    pair_init(&pair, true);
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        struct slice offered = cases[i / 2].offered;
+        int version = i % 2 ? TLS1_3_VERSION : TLS1_2_VERSION;
+        SSL_CTX_set_max_proto_version(pair.client_context->ssl_context, version);
+        SSL_CTX_set_alpn_protos(pair.client_context->ssl_context, offered.at,
+                                (unsigned)offered.len);
+        pair_connect(&pair, SLICE("mail.example.test"));
+        tls_engine_set_protocol(pair.server, cases[i / 2].spoken);
+        pair_talk(&pair, 0, SIZE_MAX, &plaintext);
+        if (cases[i / 2].is_let_in) {
+            expect_open(&pair);
+            continue;
+        }
+        assert_int_equal(tls_engine_state(pair.server), TLS_FAILED);
+        assert_string_equal(pair.server->problem, "no application protocol");
+        assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+        assert_string_equal(pair.client->problem, "tlsv1 alert no application protocol");
+    }
+    pair_finish(&pair);
+}
+
+/* Takes whatever the argument says: a name behind its length. */
+static int
+choose(SSL *ssl, const unsigned char **ret_at, unsigned char *ret_len, const unsigned char *offered,
+       unsigned len, void *argument)
+{
+    const struct slice *name = argument;
+
+    (void)ssl, (void)offered, (void)len;
+    *ret_at = name->at;
+    *ret_len = (unsigned char)name->len;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void
+a_client_says_what_it_wants_to_speak_and_takes_nothing_else(void **state)
+{
+    static uint8_t longest[TLS_PROTOCOL_MAX];
+    struct {
+        struct slice wanted, taken;
+        bool is_good;
+    } cases[] = {
+        {SLICE("imap"), SLICE("imap"), true},
+        {SLICE("imap"), SLICE("http/1.1"), false},
+        {SLICE("imap"), SLICE("ima"), false},
+        {SLICE("imap"), SLICE("imap4"), false},
+        {SLICE("imap"), slice_of(longest, sizeof(longest)), false},
+        {slice_of(longest, sizeof(longest)), slice_of(longest, sizeof(longest)), true},
+    };
+    struct pair pair;
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    pair_init(&pair, true);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        SSL_CTX_set_alpn_select_cb(pair.server_context->ssl_context, choose, &cases[i].taken);
+        pair_connect(&pair, SLICE("mail.example.test"));
+        tls_engine_close(&pair.client);
+        pair.client = tls_engine_open_expecting(
+            pair.client_context, &(struct tls_expectation){
+                                     .server_name = SLICE("mail.example.test"),
+                                     .protocol = cases[i].wanted,
+                                 });
+        pair_talk(&pair, 0, SIZE_MAX, &plaintext);
+        if (cases[i].is_good) {
+            expect_open(&pair);
+            continue;
+        }
+        assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+        assert_true(tls_engine_problem(pair.client).len > 0);
+    }
+    pair_finish(&pair);
+}
+
+static void
 an_idle_connection_costs_less_than_thirty_kibibytes(void **state)
 {
     enum { COUNT = 20 };
@@ -546,6 +642,8 @@ main(void)
         cmocka_unit_test(large_plaintext_arrives_whole_and_output_stays_in_its_bound),
         cmocka_unit_test(garbage_fails_with_a_reason),
         cmocka_unit_test(a_changed_byte_fails_and_truncation_only_waits),
+        cmocka_unit_test(who_names_other_protocols_only_is_sent_away),
+        cmocka_unit_test(a_client_says_what_it_wants_to_speak_and_takes_nothing_else),
         cmocka_unit_test(an_idle_connection_costs_less_than_thirty_kibibytes),
     };
     if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)

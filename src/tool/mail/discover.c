@@ -125,8 +125,11 @@ get(const struct http_url *url, const char *trust, struct http *http)
     size_t sent;
 
     (void)snprintf(host, sizeof(host), "%.*s", CLIENT_TEXT(url->host));
-    struct client_wire_options options = {
-        .host = host, .port = url->port, .is_secure = true, .trust_file = trust};
+    struct client_wire_options options = {.host = host,
+                                          .port = url->port,
+                                          .is_secure = true,
+                                          .trust_file = trust,
+                                          .protocol = "http/1.1"};
     struct client_wire *wire = client_wire_open(&options, &unused);
     while (wire && http->state < HTTP_DONE) {
         switch (client_wire_move(wire, buffer_slice(&http->output), &sent, &input, deadline)) {
