@@ -37,31 +37,49 @@ wall(void *context)
     return (struct wall){(INT64_C(1700000000) + lobby->clock_s) * 1000000000};
 }
 
-void
-lobby_init(struct lobby *lobby)
+struct imap_server_options
+lobby_options(void)
 {
-    struct imap_server_options options = {
+    return (struct imap_server_options){
         .hostname = SLICE("mail.example.test"),
         .mechanisms = {SLICE("PLAIN")},
         .mechanisms_count = 1,
         .is_tls_available = true,
         .allows_clear_password = true,
         .message_bytes_max = LOBBY_TEXT_MAX,
-        .mailboxes = &lobby->mailboxes,
-        .wall = wall,
-        .wake = wake,
-        .wake_context = lobby,
     };
+}
 
-    *lobby = (struct lobby){
-        .modseq = 1, .messages_max = LOBBY_MESSAGES, .text_max = LOBBY_TEXT_MAX};
+void
+lobby_init_as(struct lobby *lobby, const struct imap_server_options *wishes)
+{
+    struct imap_server_options options = *wishes;
+
+    *lobby = (struct lobby){.modseq = 1,
+                            .box_count = 2,
+                            .rights = 2047,
+                            .messages_max = LOBBY_MESSAGES,
+                            .text_max = LOBBY_TEXT_MAX};
+    options.mailboxes = &lobby->mailboxes;
+    options.wall = wall;
+    options.wake = wake;
+    options.wake_context = lobby;
     lobby->boxes[0] = (struct lobby_box){.name = SLICE("INBOX"), .uid_next = 1};
     lobby->boxes[1] = (struct lobby_box){.name = SLICE("Other"), .uid_next = 1};
+    lobby->boxes[2] = (struct lobby_box){.name = SLICE("Other/b"), .uid_next = 1};
     imap_mailboxes_init(&lobby->mailboxes, 7, unwatch, lobby);
     buffer_init(&lobby->said, SAID_MAX);
     arena_init(&lobby->arena, WORK_MAX);
-    lobby->server = imap_server_open(&options, (struct instant){0});
+    lobby->server = imap_server_open(&options, lobby->now);
     pump(lobby);
+}
+
+void
+lobby_init(struct lobby *lobby)
+{
+    const struct imap_server_options options = lobby_options();
+
+    lobby_init_as(lobby, &options);
 }
 
 void
@@ -189,6 +207,26 @@ remove_message(struct lobby *lobby, struct lobby_box *box, size_t at)
 }
 
 void
+lobby_flag(struct lobby *lobby, size_t box)
+{
+    if (lobby->boxes[box].count == 0)
+        return;
+    struct lobby_message *message = lobby->boxes[box].messages[0];
+    message->flags ^= 4;
+    message->modseq = ++lobby->modseq;
+    tell_changed(lobby, &lobby->boxes[box], message);
+    pump(lobby);
+}
+
+void
+lobby_remove(struct lobby *lobby, size_t box)
+{
+    if (lobby->boxes[box].count > 0)
+        remove_message(lobby, &lobby->boxes[box], 0);
+    pump(lobby);
+}
+
+void
 lobby_deliver(struct lobby *lobby, size_t box, const char *text)
 {
     (void)put_message(lobby, &lobby->boxes[box], slice_of_string(text), 0, 0);
@@ -208,13 +246,13 @@ is_in(const struct access_store_uid_range_list *ranges, uint32_t uid)
 static struct lobby_box *
 box_of(struct lobby *lobby, uint32_t mailbox)
 {
-    return &lobby->boxes[mailbox == 2 ? 1 : 0];
+    return &lobby->boxes[mailbox > 0 && mailbox <= lobby->box_count ? mailbox - 1 : 0];
 }
 
 static struct lobby_box *
 box_named(struct lobby *lobby, struct slice name)
 {
-    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+    for (size_t i = 0; i < lobby->box_count; i++) {
         if (slice_equal(lobby->boxes[i].name, name))
             return &lobby->boxes[i];
     }
@@ -251,12 +289,13 @@ on_list(struct lobby *lobby, const struct access_store_mailbox_list *ask)
     struct access_store_mailbox_row rows[LOBBY_BOXES];
     size_t count = 0;
 
-    for (size_t i = 0; i < LOBBY_BOXES; i++) {
+    for (size_t i = 0; i < lobby->box_count; i++) {
         const struct lobby_box *box = &lobby->boxes[i];
         if (ask->name.len > 0 && !slice_equal(ask->name, box->name))
             continue;
-        rows[count++] = (struct access_store_mailbox_row){.mailbox = (uint32_t)i + 1,
-                                                          .rights = 2047,
+        rows[count++] = (struct access_store_mailbox_row){.owner = box->owner,
+                                                          .mailbox = (uint32_t)i + 1,
+                                                          .rights = lobby->rights,
                                                           .name = box->name,
                                                           .uid_validity = (uint32_t)i + 10,
                                                           .uid_next = box->uid_next,
@@ -596,13 +635,30 @@ on_text_search(struct lobby *lobby)
 }
 
 static void
+answer_beside(struct lobby *lobby, const struct access_store_note *note)
+{
+    struct access_store_annotation rows[LOBBY_MARKS_MAX];
+    struct access_store_acl_entry entries[LOBBY_ENTRIES_MAX];
+    struct access_store_note answer;
+
+    if (lobby_marks_answer(lobby, note, rows, entries, &answer))
+        give(lobby, answer);
+    else
+        tell_account(lobby);
+    done(lobby, ACCESS_STORE_RESULT_OK);
+}
+
+static void
 on_store(struct lobby *lobby, const struct access_store_note *note)
 {
     bool is_url_read = note->kind == ACCESS_STORE_URL_ASK && !note->as.url_ask.has_record;
+    bool is_read = note->kind == ACCESS_STORE_READ || is_url_read;
 
-    if (lobby->is_lost && (note->kind == ACCESS_STORE_READ || is_url_read))
+    if (lobby->is_away || (lobby->is_lost && is_read)) {
+        lobby->is_away = false;
+        lobby->note_first = lobby->note_end = 0;
         imap_server_store_lost(lobby->server);
-    else if (note->kind == ACCESS_STORE_MAILBOX_LIST)
+    } else if (note->kind == ACCESS_STORE_MAILBOX_LIST)
         on_list(lobby, &note->as.mailbox_list);
     else if (note->kind == ACCESS_STORE_WATCH)
         on_watch(lobby, &note->as.watch);
@@ -622,6 +678,9 @@ on_store(struct lobby *lobby, const struct access_store_note *note)
         on_url(lobby, &note->as.url_ask);
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         on_text_search(lobby);
+    else if (note->kind == ACCESS_STORE_ANNOTATIONS_ASK ||
+             note->kind == ACCESS_STORE_ANNOTATIONS_SET || note->kind == ACCESS_STORE_ACL_ASK)
+        answer_beside(lobby, note);
     else if (note->kind == ACCESS_STORE_URL_SIGN)
         give(lobby, (struct access_store_note){
                         .kind = ACCESS_STORE_URL_SIGNED,
@@ -631,7 +690,7 @@ on_store(struct lobby *lobby, const struct access_store_note *note)
                         .kind = ACCESS_STORE_ACCOUNT_TOLD,
                         .as.account_told = {.bytes = 2048,
                                             .quota_bytes = lobby->is_unlimited ? 0 : 10240,
-                                            .rights = 2047}});
+                                            .rights = lobby->rights}});
     else
         done(lobby, ACCESS_STORE_RESULT_OK);
 }
@@ -640,7 +699,7 @@ static void
 on_event(struct lobby *lobby, const struct imap_event *event)
 {
     struct imap_answer answer = {.kind = IMAP_ANSWER_CREDENTIALS, .account = 1};
-    struct instant now = {0};
+    struct instant now = lobby->now;
 
     if (event->kind == IMAP_EVENT_STORE) {
         if (lobby->note_end == COUNT_OF(lobby->notes))
@@ -683,8 +742,14 @@ pump(struct lobby *lobby)
         if (output.len > lobby->output_most)
             lobby->output_most = output.len;
         buffer_put(&lobby->said, output);
-        imap_server_sent(lobby->server, output.len, (struct instant){0});
+        imap_server_sent(lobby->server, output.len, lobby->now);
     }
+}
+
+void
+lobby_work(struct lobby *lobby)
+{
+    pump(lobby);
 }
 
 void
@@ -693,7 +758,7 @@ lobby_say(struct lobby *lobby, struct slice text)
     size_t taken = 1;
 
     while (text.len > 0 && taken > 0) {
-        taken = imap_server_feed(lobby->server, text, (struct instant){0});
+        taken = imap_server_feed(lobby->server, text, lobby->now);
         text = slice_skip(text, taken);
         pump(lobby);
     }

@@ -7,7 +7,8 @@
 #include "imap/server.h"
 
 /* Messages of a mailbox: LOBBY_MESSAGES, unless a test says that there may be more. */
-enum { LOBBY_MESSAGES = 64, LOBBY_MESSAGES_MAX = 1100, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 2 };
+enum { LOBBY_MESSAGES = 64, LOBBY_MESSAGES_MAX = 1100, LOBBY_TEXT_MAX = 8192, LOBBY_BOXES = 3 };
+enum { LOBBY_MARKS_MAX = 8, LOBBY_ENTRIES_MAX = 2 };
 
 /* Signs every URL. */
 #define LOBBY_TOKEN "0123456789abcdef0123456789abcdef"
@@ -26,15 +27,28 @@ struct lobby_message {
 struct lobby_box {
     struct slice name;
     uint32_t uid_next;
+    uint64_t owner; /* 0: the session's own account */
     uint64_t watch; /* 0: nobody */
     struct lobby_message *messages[LOBBY_MESSAGES_MAX];
     size_t count;
 };
 
+/* An annotation. */
+struct lobby_mark {
+    uint32_t mailbox; /* 0: of the account */
+    uint8_t name[64], value[64];
+    size_t name_len, value_len;
+};
+
 struct lobby {
     struct imap_mailboxes mailboxes;
     struct imap_server *server;
+    struct instant now;
     struct lobby_box boxes[LOBBY_BOXES];
+    size_t box_count; /* 2, INBOX and Other, when it begins */
+    uint16_t rights;  /* in all of them */
+    struct lobby_mark marks[LOBBY_MARKS_MAX]; /* by mailbox and name */
+    size_t mark_count;
     struct slice keywords[8];
     size_t keyword_count;
     char keyword_text[8][100];
@@ -53,6 +67,7 @@ struct lobby {
     unsigned message_asks;
     size_t output_most;  /* octets that waited for the client at once */
     size_t held; /* messages of one APPEND, until the last of it comes */
+    bool is_away;  /* the next note is not answered: the store has gone */
     bool is_cut;   /* behind the first part of STORE, MOVE and EXPUNGE the store can do no more */
     /* The text index, when indexed_below > 0: it knows UIDs below that, and says of each search
      * that indexed_uid is the only one. */
@@ -71,12 +86,28 @@ struct lobby {
 
 /* A connection on which PLAIN is offered. */
 void lobby_init(struct lobby *lobby);
+/* The same with what else `wishes` say: mechanisms, TLS, limits. */
+void lobby_init_as(struct lobby *lobby, const struct imap_server_options *wishes);
+/* What the others of a test begin with. */
+struct imap_server_options lobby_options(void);
 void lobby_finish(struct lobby *lobby);
 /* Puts a message into a box, as a delivery does; watchers hear of it. */
 void lobby_deliver(struct lobby *lobby, size_t box, const char *text);
+/* Somebody else turns \Flagged of the first message over, or removes it. */
+void lobby_flag(struct lobby *lobby, size_t box);
+void lobby_remove(struct lobby *lobby, size_t box);
+/* Does all that comes of what the engine was told. */
+void lobby_work(struct lobby *lobby);
 /* Feeds what the client sends, does all that comes of it; what the server says is in `said`. */
 void lobby_say(struct lobby *lobby, struct slice text);
 /* The same from a clean sheet, byte by byte when `step` is 1; returns what was said. */
 struct slice lobby_ask(struct lobby *lobby, const char *text, size_t step);
+
+/* What the store answers about annotations and rights, in the rows it is given; false when something
+ * was set, and there is nothing to tell but that. */
+MUST_USE bool lobby_marks_answer(struct lobby *lobby, const struct access_store_note *note,
+                                 struct access_store_annotation rows[LOBBY_MARKS_MAX],
+                                 struct access_store_acl_entry entries[LOBBY_ENTRIES_MAX],
+                                 struct access_store_note *ret_answer);
 
 #endif
