@@ -5,7 +5,9 @@
 static const struct fuzz_rule rules[] = {
     {"unit",
      {"NOOP\r\n", "^command\r\n", "^command\r\n", "^command\r\n", "^transaction", "^login",
-      "BDAT ^chunk", "^text", "^octets\r\n"}},
+      "BDAT ^chunk", "^text", "^octets\r\n", "^world\r\n"}},
+    {"world",
+     {"\036w", "\036w", "\036l^octets", "\036lA", "\036p", "\036s^octets", "\036s1", "\036e"}},
     {"transaction",
      {"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n",
       "MAIL FROM:<^path>^mail\r\nRCPT TO:<^path>^rcpt\r\nRCPT TO:<^path>\r\nDATA\r\n^text.\r\n",
