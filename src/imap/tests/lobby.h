@@ -103,8 +103,8 @@ void lobby_say(struct lobby *lobby, struct slice text);
 /* The same from a clean sheet, byte by byte when `step` is 1; returns what was said. */
 struct slice lobby_ask(struct lobby *lobby, const char *text, size_t step);
 
-/* What the store answers about annotations and rights, in the rows it is given; false when something
- * was set, and there is nothing to tell but that. */
+/* What the store answers about annotations and rights, in the rows it is given; false when
+ * something was set, and there is nothing to tell but that. */
 MUST_USE bool lobby_marks_answer(struct lobby *lobby, const struct access_store_note *note,
                                  struct access_store_annotation rows[LOBBY_MARKS_MAX],
                                  struct access_store_acl_entry entries[LOBBY_ENTRIES_MAX],
