@@ -89,6 +89,19 @@ fields_are_as_the_rfc_has_them(void **state)
     expect_field(DKIM_RELAXED, "No-End:  a", "no-end:a\r\n");
 }
 
+/* A field that ends with CR alone, before memory that is none of it. */
+static void
+nothing_behind_a_field_belongs_to_it(void **state)
+{
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 4096);
+    dkim_canon_field(DKIM_RELAXED, slice_first(SLICE("A: b\r\n"), 5), &out);
+    assert_true(slice_equal(buffer_slice(&out), SLICE("a:b\r\r\n")));
+    buffer_finish(&out);
+}
+
 static void
 a_header_is_cut_into_fields(void **state)
 {
@@ -117,6 +130,7 @@ main(void)
         cmocka_unit_test(bodies_are_as_the_rfc_has_them),
         cmocka_unit_test(line_ends_of_their_own_are_octets),
         cmocka_unit_test(fields_are_as_the_rfc_has_them),
+        cmocka_unit_test(nothing_behind_a_field_belongs_to_it),
         cmocka_unit_test(a_header_is_cut_into_fields),
     };
 

@@ -223,6 +223,11 @@ names_of_records_are_taken_apart(void **state)
     assert_false(dkim_record_name_parse(SLICE("s1.example.org"), &selector, &domain));
     assert_false(dkim_record_name_parse(SLICE("s;b=._domainkey.x"), &selector, &domain));
     assert_false(dkim_record_name_parse(SLICE("s\r\n._domainkey.x"), &selector, &domain));
+    uint8_t name[DKIM_DOMAIN_MAX + 1];
+    memset(name, 'x', sizeof(name));
+    memcpy(name, "s1._domainkey.", 14);
+    assert_true(dkim_record_name_parse(slice_of(name, DKIM_DOMAIN_MAX), &selector, &domain));
+    assert_false(dkim_record_name_parse(slice_of(name, DKIM_DOMAIN_MAX + 1), &selector, &domain));
 }
 
 int
