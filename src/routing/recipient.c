@@ -13,7 +13,6 @@ struct expansion {
     size_t count;
     struct directory_target *targets;
     size_t target_count;
-    size_t unknown_count;
     const char *why;
 };
 
@@ -166,7 +165,6 @@ follow(struct expansion *run, struct slice address, unsigned depth)
         enum routing_outcome outcome = find_row(run, address, &value);
         if (outcome == ROUTING_MISSING || outcome == ROUTING_TEMPORARY)
             return outcome;
-        run->unknown_count += outcome == ROUTING_PERMANENT;
         is_good = outcome == ROUTING_PERMANENT || add_row(run, value, depth + 1);
     }
     if (!is_good)

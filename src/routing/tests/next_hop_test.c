@@ -189,6 +189,8 @@ the_table_overrules_the_name_system(void **state)
     assert_int_equal(decide(&setup, "a@b.test", "Boss@Example.com", 1), ROUTING_FOUND);
     assert_int_equal(setup.hop.carrier, ROUTING_LMTP);
     assert_true(slice_equal(setup.hop.path, SLICE("/run/other/lmtp")));
+    /* What waits for it waits by itself. */
+    assert_true(slice_equal(setup.hop.destination, SLICE("lmtp:unix:/run/other/lmtp")));
     assert_int_equal(decide(&setup, "a@b.test", "x@spam.test", 1), ROUTING_FOUND);
     assert_int_equal(setup.hop.carrier, ROUTING_ERROR);
     assert_string_equal(setup.hop.status, "5.7.13");
@@ -205,6 +207,7 @@ the_table_overrules_the_name_system(void **state)
     assert_int_equal(decide(&setup, "a@b.test", "x@[192.168.42.9]", 1), ROUTING_FOUND);
     assert_string_equal(hosts_of(&setup.hop), "[192.168.42.9]");
     assert_int_equal(setup.hop.port, 10025);
+    assert_true(slice_equal(setup.hop.destination, SLICE("[192.168.42.9]")));
     close_setup(&setup);
 }
 
@@ -346,6 +349,28 @@ loopback_is_reached_only_where_it_is_allowed(void **state)
     assert_int_equal(decide(&setup, "a@b.test", "a@inside.test", 1), ROUTING_FOUND);
     assert_int_equal(setup.hop.hosts[0].addresses[0].bytes[0], 127);
     close_setup(&setup);
+}
+
+static void
+a_host_is_loopback_when_all_its_addresses_are(void **state)
+{
+    struct routing_host hosts[2] = {0};
+    struct routing_hop hop = {.hosts = hosts, .host_count = 1};
+
+    (void)state;
+    hosts[0].address_count = 1;
+    hosts[0].addresses[0] = (struct routing_address){4, {127, 0, 0, 1}};
+    hosts[1].address_count = 1; /* is none of them */
+    hosts[1].addresses[0] = (struct routing_address){4, {192, 0, 2, 1}};
+    assert_true(routing_hop_is_loopback(&hop));
+    hop.host_count = 2;
+    assert_false(routing_hop_is_loopback(&hop));
+    hosts[1].addresses[0] = (struct routing_address){16, {[15] = 1}};
+    assert_true(routing_hop_is_loopback(&hop));
+    hosts[1].addresses[0] = (struct routing_address){16, {[15] = 2}};
+    assert_false(routing_hop_is_loopback(&hop));
+    hosts[1].addresses[0] = (struct routing_address){16, {[14] = 1, [15] = 1}};
+    assert_false(routing_hop_is_loopback(&hop));
 }
 
 static void
@@ -493,6 +518,7 @@ main(void)
         cmocka_unit_test(families_come_in_the_order_that_is_wished),
         cmocka_unit_test(certificates_are_pinned_only_where_dnssec_proves_them),
         cmocka_unit_test(loopback_is_reached_only_where_it_is_allowed),
+        cmocka_unit_test(a_host_is_loopback_when_all_its_addresses_are),
         cmocka_unit_test(the_steps_tell_how_it_was_decided),
         cmocka_unit_test(steps_are_bounded_and_printable),
         cmocka_unit_test(a_policy_is_looked_for_where_it_counts),

@@ -28,9 +28,21 @@ static const struct {
     {"one", "off2@a.test", "off@a.test"},
     {"two", "second@a.test", "bob@a.test"},
     {"one", "down@a.test", "!"},
+    {"one", "sales+vip@a.test", "bob@a.test"},
+    /* Each leads to the one before. */
+    {"one", "c0@a.test", "bob@a.test"},
+    {"one", "c1@a.test", "c0@a.test"},
+    {"one", "c2@a.test", "c1@a.test"},
+    {"one", "c3@a.test", "c2@a.test"},
+    {"one", "c4@a.test", "c3@a.test"},
+    {"one", "c5@a.test", "c4@a.test"},
+    {"one", "c6@a.test", "c5@a.test"},
+    {"one", "c7@a.test", "c6@a.test"},
+    {"one", "c8@a.test", "c7@a.test"},
 };
 
 struct setup {
+    char many[16 * 1024]; /* where "many@a.test" leads */
     struct routing_names names;
     struct directory *directory;
     struct arena arena;
@@ -55,6 +67,11 @@ answer_question(struct setup *setup, struct routing_facts *facts,
         value = slice_of_string(rows[i].value);
         outcome = slice_equal(value, SLICE("!")) ? ROUTING_TABLE_TEMPORARY : ROUTING_TABLE_FOUND;
     }
+    if (slice_equal(question->key, SLICE("many@a.test")) &&
+        slice_equal(question->table, SLICE("one"))) {
+        value = slice_of_string(setup->many);
+        outcome = ROUTING_TABLE_FOUND;
+    }
     assert_true(routing_facts_add_table(facts, question->table, question->key, outcome, value));
 }
 
@@ -70,7 +87,7 @@ resolve(struct setup *setup, const char *address)
     while ((outcome = routing_recipient(&setup->names, slice_of_string(address), &facts,
                                         &setup->steps, &setup->answer)) == ROUTING_MISSING) {
         assert_true(++setup->rounds < 40 && facts.question_count > 0);
-        for (size_t i = 0; i < facts.question_count; i++) {
+        for (size_t i = 0; i < facts.question_count && facts.count < ROUTING_FACTS_MAX; i++) {
             struct routing_question question = facts.questions[i];
             answer_question(setup, &facts, &question);
         }
@@ -163,6 +180,83 @@ what_leads_nowhere_waits_for_the_operator(void **state)
     close_setup(&setup);
 }
 
+static void
+what_stands_behind_a_separator_may_have_a_row_of_its_own(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    setup.names.alias_table_count = 1;
+    assert_int_equal(resolve(&setup, "sales+vip@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, 1);
+    assert_int_equal(resolve(&setup, "sales+x@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, 2);
+    close_setup(&setup);
+}
+
+static void
+tables_lead_only_so_deep(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    assert_int_equal(ROUTING_ALIAS_DEPTH_MAX, 8);
+    assert_int_equal(resolve(&setup, "c7@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, 1);
+    assert_int_equal(resolve(&setup, "c8@a.test"), ROUTING_TEMPORARY);
+    assert_string_equal(setup.answer.why, "aliases in tables lead too deep or to too many");
+    close_setup(&setup);
+}
+
+/* N addresses, "x0@HOST" and so on, and one more. */
+static void
+lead_to(struct setup *setup, unsigned count, const char *host, const char *last)
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)snprintf(setup->many + len, sizeof(setup->many) - len, "x%u@%s,", i, host);
+    len += (size_t)snprintf(setup->many + len, sizeof(setup->many) - len, "%s", last);
+    assert_true(len < sizeof(setup->many) - 1);
+}
+
+static void
+tables_lead_only_to_so_many(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    /* The address itself is one of them. */
+    lead_to(&setup, ROUTING_ALIAS_ADDRESSES_MAX - 1, "truc.fr", "");
+    assert_int_equal(resolve(&setup, "many@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, ROUTING_ALIAS_ADDRESSES_MAX - 1);
+    lead_to(&setup, ROUTING_ALIAS_ADDRESSES_MAX, "truc.fr", "");
+    assert_int_equal(resolve(&setup, "many@a.test"), ROUTING_TEMPORARY);
+    assert_string_equal(setup.answer.why, "a row of a table has too many addresses");
+    close_setup(&setup);
+}
+
+/* The row itself; of each name in it, itself; and what stands for all names of the domain. */
+static void
+tables_are_asked_only_so_often(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    setup.names.alias_table_count = 1;
+    lead_to(&setup, ROUTING_FACTS_MAX - 2 - 1, "a.test", "bob@a.test");
+    assert_int_equal(resolve(&setup, "many@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.asked, ROUTING_FACTS_MAX - 1);
+    lead_to(&setup, ROUTING_FACTS_MAX - 2, "a.test", "");
+    assert_int_equal(resolve(&setup, "many@a.test"), ROUTING_TEMPORARY);
+    assert_int_equal(setup.asked, ROUTING_FACTS_MAX);
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -170,6 +264,10 @@ main(void)
         cmocka_unit_test(tables_say_where_unknown_names_lead),
         cmocka_unit_test(the_directory_comes_first_and_foreign_names_are_not_asked_about),
         cmocka_unit_test(what_leads_nowhere_waits_for_the_operator),
+        cmocka_unit_test(what_stands_behind_a_separator_may_have_a_row_of_its_own),
+        cmocka_unit_test(tables_lead_only_so_deep),
+        cmocka_unit_test(tables_lead_only_to_so_many),
+        cmocka_unit_test(tables_are_asked_only_so_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

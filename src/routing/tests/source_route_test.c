@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static const struct slice our_names[] = {SLICE("smtp.foo.com")};
+static const struct slice our_names[] = {SLICE("smtp.foo.com"), SLICE("other.org")};
 
 static void
 assert_slice(struct slice got, const char *expected)
@@ -27,6 +27,7 @@ hosts_that_are_us_leave_the_front(void **state)
         {"@FOO.com,@smtp.foo.com:jones@xyz.com", "jones@xyz.com"},
         {"@foo.com,@bar.com:jones@xyz.com", "@bar.com:jones@xyz.com"},
         {"@bar.com,@foo.com:jones@xyz.com", "@bar.com,@foo.com:jones@xyz.com"},
+        {"@other.org:jones@xyz.com", "@other.org:jones@xyz.com"}, /* the name behind our last */
         {"@bar.com", "@bar.com"}, /* no colon: no route */
         {"\"@foo.com:x\"@xyz.com", "\"@foo.com:x\"@xyz.com"},
         {"", ""},
@@ -53,6 +54,8 @@ the_first_host_is_found_and_routes_are_dropped(void **state)
     assert_slice(routing_route_first(SLICE("@a.org,@b.org:u@c.org")), "a.org");
     assert_slice(routing_route_first(SLICE("@a.org:u@c.org")), "a.org");
     assert_slice(routing_route_first(SLICE("u@c.org")), "");
+    assert_slice(routing_route_first(SLICE("@a.org,@b.org")), "");
+    assert_slice(routing_route_drop(SLICE("@a.org,@b.org")), "@a.org,@b.org");
     assert_slice(routing_route_drop(SLICE("@a.org,@b.org:u@c.org")), "u@c.org");
     assert_slice(routing_route_drop(SLICE("u@c.org")), "u@c.org");
     assert_slice(routing_route_drop(SLICE("")), "");

@@ -150,16 +150,17 @@ static void
 damaged_lines_are_named_and_the_others_stand(void **state)
 {
     struct routing_transports *transports = routing_transports_parse(
-        SLICE("a.test smtp:[x]\nb..test smtp:\nc.test nonsense\nfrom:d.test smtp:\ne.test smtp:"),
+        SLICE("a.test smtp:[x]\nb..test smtp:\nc.test nonsense\nfrom:d.test smtp:\ne.test smtp:\n"
+              "\"a@g.test smtp:\nfrom: smtp:"),
         1);
     struct slice pattern;
 
     (void)state;
-    assert_int_equal(routing_transports_problem_count(transports), 3);
+    assert_int_equal(routing_transports_problem_count(transports), 5);
     assert_int_equal(routing_transports_problem(transports, 0)->line, 2);
     assert_int_equal(routing_transports_problem(transports, 1)->line, 3);
     assert_int_equal(routing_transports_problem(transports, 2)->line, 4);
-    assert_null(routing_transports_problem(transports, 3));
+    assert_null(routing_transports_problem(transports, 5));
     assert_non_null(routing_transports_find(transports, SLICE(""), SLICE("x@e.test"), &pattern));
     routing_transports_close(&transports);
     routing_transports_close(&transports);
