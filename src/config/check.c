@@ -228,6 +228,15 @@ check_names(struct check *check, const struct config *config)
             break;
         }
     }
+    for (size_t i = 0; i < config->socket_dirs.count; i++) {
+        if (config->socket_dirs.at[i].len < 2 || config->socket_dirs.at[i].at[0] != '/')
+            complain(check, "socket_dirs", "expected absolute paths; begin them with /");
+    }
+    if (config->subaddress_separator.len > 0 &&
+        (byte_is_alpha(config->subaddress_separator.at[0]) ||
+         byte_is_digit(config->subaddress_separator.at[0])))
+        complain(check, "subaddress_separator",
+                 "expected a sign, which no name has; give one like + or -");
     if (config->data_dir.len == 0)
         complain(check, "data_dir", "mail needs a place; give a folder");
     if (config->runtime_dir.len == 0)

@@ -147,6 +147,9 @@ void config_default(struct arena *arena, struct config *ret_config);
 MUST_USE bool config_parse(struct slice text, struct slice name, struct arena *arena,
                            struct buffer *errors, struct config *ret_config);
 
+/* Puts a line "LINE: …" for each option that such a text sets once more; the last value counts. */
+void config_put_repeated(struct slice text, struct buffer *out);
+
 /* What only the whole can show (a TLS port without a certificate …). False: as above, without
  * line. config_parse does not call it, so that a file can be shown before it is right. */
 MUST_USE bool config_check(const struct config *config, struct slice name, struct buffer *errors);

@@ -2,6 +2,7 @@
 /* The file's syntax. The only file that knows libconfuse: every option is a string (or a list of
  * strings) to it, which value.c gives a meaning. */
 #include "config/option.h"
+#include "config/scan.h"
 
 #include "message/rewrite.h"
 
@@ -79,13 +80,31 @@ on_error(cfg_t *cfg, const char *format, va_list arguments)
                                    "or signs in \"quotes\", lists in {braces}\n");
 }
 
+/* Where a value is wrong in a way that shows how it came about, that is said. */
+static const char *
+remedy_for(const struct config_option *option, struct slice text)
+{
+    bool is_number = text.len > 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        is_number = is_number && byte_is_digit(text.at[i]);
+    if (slice_find_byte(text, '\n') < text.len)
+        return "\" and more lines; close the quote\n";
+    if (is_number && option->kind == CONFIG_SIZE)
+        return "\"; give the unit, without a blank or in quotes: 5MiB, \"5 MiB\"\n";
+    if (is_number && option->kind == CONFIG_DURATION)
+        return "\"; give the unit, without a blank or in quotes: 5min, \"5 min\"\n";
+    return option->kind == CONFIG_STRINGS ? "\"; correct the entry\n" : "\"; correct the value\n";
+}
+
 static void
 put_wrong(struct parse *parse, const struct config_option *option, struct slice text)
 {
+    struct slice line = slice_first(text, slice_find_byte(text, '\n'));
+
     buffer_put_text(parse->errors, ", not \"");
-    buffer_put(parse->errors, slice_first(text, MESSAGE_MAX));
-    buffer_put_text(parse->errors, option->kind == CONFIG_STRINGS ? "\"; correct the entry\n"
-                                                                  : "\"; correct the value\n");
+    buffer_put(parse->errors, slice_first(line, MESSAGE_MAX));
+    buffer_put_text(parse->errors, remedy_for(option, text));
 }
 
 /* Entries that have a form of their own. NULL, or what was expected. */
@@ -195,54 +214,16 @@ parse_string(const char *string, struct parse *parse, struct arena *arena, struc
     return is_good;
 }
 
-/* ---- remarks ------------------------------------------------------------------------------- */
-
-/* How long the token is that begins at `at`: a quoted text, a word, or a sign. */
-static size_t
-token_len(const char *at)
-{
-    static const char signs[] = " \t\n={}()+,\"'#";
-    size_t len = 1;
-
-    if (*at != '"' && *at != '\'')
-        return strchr(signs, *at) ? 1 : strcspn(at, signs);
-    while (at[len] && at[len] != *at)
-        len += at[len] == '\\' && at[len + 1] ? 2 : 1;
-    return len + (at[len] == *at);
-}
-
-/* A remark that begins at `at`: its length, or 0. */
-static size_t
-remark_len(const char *at)
-{
-    if (*at == '#' || strncmp(at, "//", 2) == 0)
-        return strcspn(at, "\n");
-    const char *end = strncmp(at, "/*", 2) == 0 ? strstr(at + 2, "*/") : NULL;
-    return end ? (size_t)(end - at) + 2 : 0;
-}
-
-/* libconfuse 3.3 counts the line of a remark twice or thrice, and then errors name wrong lines. */
-static void
-blank_remarks(char *string)
-{
-    for (char *at = string; *at;) {
-        size_t len = remark_len(at);
-        for (size_t i = 0; i < len; i++) {
-            if (at[i] != '\n')
-                at[i] = ' ';
-        }
-        at += len ? len : token_len(at);
-    }
-}
-
 bool
 config_parse(struct slice text, struct slice name, struct arena *arena, struct buffer *errors,
              struct config *ret_config)
 {
     struct parse parse = {.name = name, .errors = errors};
     struct config config;
-    size_t nul = slice_find_byte(text, '\0');
 
+    if (slice_starts_with(text, SLICE("\xEF\xBB\xBF"))) /* as editors of Windows begin a file */
+        text = slice_skip(text, 3);
+    size_t nul = slice_find_byte(text, '\0');
     if (text.len > CONFIG_TEXT_MAX || nul < text.len) {
         begin_error(&parse, 1);
         buffer_put_text(errors, nul < text.len ? "there is a NUL byte in it; give a text file\n"
@@ -254,7 +235,7 @@ config_parse(struct slice text, struct slice name, struct arena *arena, struct b
         abort();
     memcpy(string, text.at, text.len);
     string[text.len] = '\0';
-    blank_remarks(string);
+    config_blank_remarks(string);
     config_default(arena, &config);
     bool is_good = parse_string(string, &parse, arena, &config);
     free(string);

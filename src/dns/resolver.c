@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unbound.h>
 
@@ -42,6 +43,18 @@ to_string(struct slice text, char ret_string[OPTION_MAX])
         memcpy(ret_string, text.at, text.len);
     ret_string[text.len] = 0;
     return true;
+}
+
+/* A folder can be opened and not be read, and the library would try for ever. */
+static bool
+can_be_read(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    bool is_read = file && (fgetc(file) != EOF || !ferror(file));
+
+    if (file)
+        fclose(file);
+    return is_read;
 }
 
 static const char *
@@ -91,10 +104,12 @@ set_options(struct ub_ctx *context, const struct dns_resolver_options *options)
         ub_ctx_set_option(context, "do-not-query-localhost:", "no") != 0)
         return "this libunbound cannot ask loopback addresses";
     if (options->trust_anchors.len > 0 &&
-        (!to_string(options->trust_anchors, text) || ub_ctx_add_ta_file(context, text) != 0))
+        (!to_string(options->trust_anchors, text) || !can_be_read(text) ||
+         ub_ctx_add_ta_file(context, text) != 0))
         return "the file of trust anchors cannot be read";
-    if (options->root_hints.len > 0 && (!to_string(options->root_hints, text) ||
-                                        ub_ctx_set_option(context, "root-hints:", text) != 0))
+    if (options->root_hints.len > 0 &&
+        (!to_string(options->root_hints, text) || !can_be_read(text) ||
+         ub_ctx_set_option(context, "root-hints:", text) != 0))
         return "the file of root hints cannot be read";
     if (options->cache_bytes > 0) {
         snprintf(text, sizeof(text), "%u", options->cache_bytes);

@@ -144,3 +144,37 @@ tls_certificate_make(const struct tls_certificate_request *request, struct buffe
     EVP_PKEY_free(key);
     return is_good;
 }
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+static int64_t
+seconds_of(const ASN1_TIME *when)
+{
+    int days, seconds;
+    ASN1_TIME *start = ASN1_TIME_set(NULL, 0);
+
+    if (!start)
+        abort();
+    bool is_good = ASN1_TIME_diff(&days, &seconds, start, when) == 1;
+    ASN1_TIME_free(start);
+    return is_good ? (int64_t)days * DAY_S + seconds : 0;
+}
+
+bool
+tls_certificate_look(struct slice chain, struct slice name, struct tls_certificate_facts *ret_facts)
+{
+    BIO *bio = tls_pem_open(chain);
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, tls_pem_no_password, NULL) : NULL;
+
+    if (certificate)
+        *ret_facts = (struct tls_certificate_facts){
+            .from_s = seconds_of(X509_get0_notBefore(certificate)),
+            .until_s = seconds_of(X509_get0_notAfter(certificate)),
+            .is_name_in_it =
+                X509_check_host(certificate, (const char *)name.at, name.len, 0, NULL) == 1,
+        };
+    X509_free(certificate);
+    BIO_free(bio);
+    ERR_clear_error();
+    return certificate != NULL;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Certificates as PEM bytes: making a self-signed one. */
+/* Certificates as PEM bytes: making a self-signed one, and what one says of itself. */
 #ifndef TLS_CERTIFICATE_H
 #define TLS_CERTIFICATE_H
 
@@ -24,5 +24,14 @@ struct tls_certificate_request {
 MUST_USE bool tls_certificate_make(const struct tls_certificate_request *request,
                                    struct buffer *ret_chain, struct buffer *ret_key,
                                    struct buffer *problem);
+
+struct tls_certificate_facts {
+    int64_t from_s, until_s; /* since 1970 */
+    bool is_name_in_it;      /* as a client that looks for the name compares (RFC 6125) */
+};
+
+/* What the first certificate of a chain says; false when there is none in it. */
+MUST_USE bool tls_certificate_look(struct slice chain, struct slice name,
+                                   struct tls_certificate_facts *ret_facts);
 
 #endif

@@ -2,56 +2,16 @@
 /* facteur config check, show. */
 #include "config/option.h"
 #include "tool/command.h"
-#include "tool/files.h"
+#include "tool/rehearsal.h"
 #include "tool/report.h"
 #include "tool/say.h"
 #include "tool/settings.h"
 
 #include <stdlib.h>
 
-enum { TEXT_MAX = 4 * CONFIG_TEXT_MAX, PEM_MAX = 1 << 20 };
+enum { TEXT_MAX = 4 * CONFIG_TEXT_MAX };
 
 /* ---- check --------------------------------------------------------------------------------- */
-
-static int
-check_file(const char *option, struct slice path)
-{
-    char *string = strndup((const char *)path.at, path.len);
-    struct buffer bytes;
-
-    if (!string)
-        abort();
-    int code = files_read(string, PEM_MAX, &bytes);
-    if (code != EX_OK)
-        say_error(code, "%s names that file; correct it in the configuration", option);
-    buffer_wipe(&bytes);
-    free(string);
-    return code;
-}
-
-/* The files that the configuration names can be read by who runs this. */
-static int
-check_files(const struct config *config)
-{
-    struct slice name, chain, key;
-    int code = EX_OK;
-
-    if (config->tls_certificate.len > 0)
-        code = check_file("tls_certificate", config->tls_certificate);
-    if (code == EX_OK && config->tls_key.len > 0)
-        code = check_file("tls_key", config->tls_key);
-    for (size_t i = 0; code == EX_OK && i < config->tls_names.count; i++) {
-        if (config_tls_name(config->tls_names.at[i], &name, &chain, &key)) {
-            code = check_file("tls_names", chain);
-            code = code == EX_OK ? check_file("tls_names", key) : code;
-        }
-    }
-    for (size_t i = 0; code == EX_OK && i < config->dkim_keys.count; i++) {
-        if (config_dkim_key(config->dkim_keys.at[i], &name, &key))
-            code = check_file("dkim_keys", key);
-    }
-    return code;
-}
 
 static int
 run_check(const struct command_call *call)
@@ -60,7 +20,7 @@ run_check(const struct command_call *call)
     int code = settings_load(call, &settings);
 
     if (code == EX_OK)
-        code = check_files(&settings.config);
+        code = rehearsal_run(&settings);
     if (code == EX_OK)
         say_line("%s is right.", settings.path);
     settings_finish(&settings);
@@ -72,8 +32,9 @@ const struct command command_config_check = {
     .arguments = "",
     .summary = "Look whether the configuration is right",
     .about =
-        "Reads the configuration and the files that it names, and tells every error with file, "
-        "line, what was expected and what to do. Changes nothing.",
+        "Reads the configuration, the files that it names, the transport table and the directory, "
+        "and tells what a start would stumble over, with what was expected and what to do; as a "
+        "warning, what is only odd, like a certificate for another name. Changes nothing.",
     .examples = "facteur config check --config ./facteur.conf",
     .options = {COMMAND_OPTION_CONFIG},
     .run = run_check,

@@ -2,6 +2,7 @@
 /* facteur serve: looks at the configuration, and becomes the parent. */
 #include "host/linux/process.h"
 #include "tool/command.h"
+#include "tool/rehearsal.h"
 #include "tool/say.h"
 #include "tool/settings.h"
 
@@ -46,7 +47,9 @@ run_serve(const struct command_call *call)
     int code = settings_load(call, &settings);
 
     if (code == EX_OK && command_has(call, "check")) {
-        say_line("%s is right.", settings.path);
+        code = rehearsal_run(&settings);
+        if (code == EX_OK)
+            say_line("%s is right.", settings.path);
     } else if (code == EX_OK) {
         /* The server may have another current folder than we when it reads the file again. */
         char *path = realpath(settings.path, NULL);
@@ -71,6 +74,6 @@ const struct command command_serve = {
     .examples = "facteur serve --config /etc/facteur/facteur.conf\n"
                 "facteur serve --check",
     .options = {COMMAND_OPTION_CONFIG,
-                {"check", NULL, "Only look whether the configuration is right."}},
+                {"check", NULL, "Only look whether the configuration is right, as config check."}},
     .run = run_serve,
 };

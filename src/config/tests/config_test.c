@@ -116,11 +116,13 @@ an_error_names_file_line_option_and_remedy(void **state)
         {"recipients_max = 1001\n", "f.conf:1: recipients_max: expected a number"},
         {"recipients_max = 18446744073709551616\n", "f.conf:1: recipients_max: expected a number"},
         {"recipients_max = -5\n", "f.conf:1: recipients_max: expected a number"},
-        {"message_size_max = 50 MiB\n", "f.conf:1: "},
+        {"message_size_max = 50 MiB\n", "not \"50\"; give the unit, without a blank or in quotes"},
         {"message_size_max = 17000000TiB\n",
          "f.conf:1: message_size_max: expected a size from 64 KiB"},
         {"smtp_command_timer = 300\n",
          "f.conf:1: smtp_command_timer: expected a time from 1 s to 1 h"},
+        {"smtp_command_timer = 5 min\n", "give the unit, without a blank or in quotes: 5min"},
+        {"vrfy = \"all\nexpn = \"all\"\n", "not \"all\" and more lines; close the quote\n"},
         {"vrfy = maybe\n",
          "f.conf:1: vrfy: expected refuse, cannot_tell, trusted or all, not \"maybe\""},
         {"\nrecipient_max = 200\n",
@@ -189,6 +191,51 @@ an_open_quote_harms_only_its_file(void **state)
     assert_true(good.is_good);
     reading_finish(&bad);
     reading_finish(&good);
+}
+
+static void
+a_mark_of_windows_before_the_first_line_is_passed_over(void **state)
+{
+    struct reading r;
+
+    (void)state;
+    reading_init(&r, "\xEF\xBB\xBFvrfy = all\r\n");
+    assert_true(r.is_good);
+    assert_int_equal(r.config.vrfy, CONFIG_VRFY_ALL);
+    reading_finish(&r);
+    reading_init(&r, "vrfy = all\n\xEF\xBB\xBF" "expn = all\n"); /* elsewhere it is none */
+    assert_false(r.is_good);
+    reading_finish(&r);
+}
+
+static void
+an_option_that_stands_twice_is_told(void **state)
+{
+    static const struct {
+        const char *text, *told;
+    } cases[] = {
+        {"vrfy = all\nexpn = all\n", ""},
+        {"vrfy = all\n\nvrfy = all\n",
+         "3: vrfy has been set before; what line 1 says does not count\n"},
+        {"vrfy=all\nvrfy\n=\nall\nvrfy = all",
+         "3: vrfy has been set before; what line 1 says does not count\n"
+         "5: vrfy has been set before; what line 3 says does not count\n"},
+        {"own_names = {\"a\"}\nown_names += {\"b\"}\n", ""}, /* adds */
+        {"own_names = {\"vrfy = all\", vrfy}\nvrfy = all\n", ""},
+        {"# vrfy = all\nvrfy = all # vrfy = all\n// vrfy = no\n", ""},
+        {"nothing = 1\nnothing = 1\n", ""},
+        {"vrfy = \"all\nvrfy = all", ""},
+        {"} vrfy = all", ""},
+    };
+    struct buffer told;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buffer_init(&told, 1000);
+        config_put_repeated(slice_of_string(cases[i].text), &told);
+        assert_true(slice_equal(buffer_slice(&told), slice_of_string(cases[i].told)));
+        buffer_finish(&told);
+    }
 }
 
 static void
@@ -433,6 +480,8 @@ main(void)
         cmocka_unit_test(an_entry_that_is_wrong_is_told_once),
         cmocka_unit_test(several_errors_are_told_at_once),
         cmocka_unit_test(an_open_quote_harms_only_its_file),
+        cmocka_unit_test(a_mark_of_windows_before_the_first_line_is_passed_over),
+        cmocka_unit_test(an_option_that_stands_twice_is_told),
         cmocka_unit_test(bytes_that_are_no_text_are_refused),
         cmocka_unit_test(what_is_shown_can_be_read_again),
         cmocka_unit_test(values_survive_the_way_to_another_process),

@@ -331,18 +331,21 @@ static void
 files_that_are_not_there_are_refused(void **state)
 {
     const struct slice none = SLICE("/nonexistent/file"), cut = SLICE("a\0b");
+    const struct slice folder = SLICE("/tmp"); /* of which the library would read for ever */
     const struct dns_resolver_options bad[] = {
         {.is_recursive = true, .trust_anchors = none},
         {.is_recursive = true, .trust_anchors = cut},
+        {.is_recursive = true, .trust_anchors = folder},
         {.is_recursive = true, .root_hints = cut},
         {.is_recursive = true, .root_hints = none},
+        {.is_recursive = true, .root_hints = folder},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         const char *why = NULL;
         assert_null(dns_resolver_open(&bad[i], &why));
-        assert_non_null(strstr(why, i < 2 ? "trust anchors" : "root hints"));
+        assert_non_null(strstr(why, i < 3 ? "trust anchors" : "root hints"));
     }
 }
 

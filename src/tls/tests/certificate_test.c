@@ -79,6 +79,36 @@ a_certificate_says_again_what_was_asked(void **state)
 }
 
 static void
+a_certificate_tells_its_time_and_whose_it_is(void **state)
+{
+    const struct slice names[] = {SLICE("mail.example.test"), SLICE("*.example.org")};
+    struct tls_certificate_request request = {
+        .names = names,
+        .names_count = COUNT_OF(names),
+        .now = {1800000000LL * 1000000000},
+        .days = 3650,
+    };
+    struct tls_certificate_facts facts;
+    struct made made;
+
+    (void)state;
+    made_init(&made);
+    assert_true(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    struct slice chain = buffer_slice(&made.chain);
+    assert_true(tls_certificate_look(chain, SLICE("mail.example.test"), &facts));
+    assert_true(facts.is_name_in_it);
+    assert_int_equal(facts.from_s, 1800000000LL - 86400);
+    assert_int_equal(facts.until_s, 1800000000LL + 3650LL * 86400);
+    assert_true(tls_certificate_look(chain, SLICE("a.example.org"), &facts));
+    assert_true(facts.is_name_in_it);
+    assert_true(tls_certificate_look(chain, SLICE("example.test"), &facts));
+    assert_false(facts.is_name_in_it);
+    assert_false(tls_certificate_look(buffer_slice(&made.key), SLICE("a"), &facts));
+    assert_false(tls_certificate_look(SLICE(""), SLICE("a"), &facts));
+    made_finish(&made);
+}
+
+static void
 names_that_could_break_out_and_too_many_are_refused(void **state)
 {
     static const char *const bad[] = {"", "a,DNS:b", "a b", "a\nb", "a;b", "a/CN=b", "m\xc3\xa9l"};
@@ -127,6 +157,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_says_again_what_was_asked),
+        cmocka_unit_test(a_certificate_tells_its_time_and_whose_it_is),
         cmocka_unit_test(names_that_could_break_out_and_too_many_are_refused),
         cmocka_unit_test(md5_is_the_one_of_the_rfc),
     };

@@ -288,6 +288,82 @@ class Configuration(Installation):
         self.write('tls_certificate = "/nowhere/chain.pem"\ntls_key = "/nowhere/key.pem"\n')
         self.assertIn("/nowhere/chain.pem", self.do("config", "check", code=NOINPUT))
 
+    def check(self, more, code=CONFIG):
+        self.write(more)
+        done = run("config", "check", config=self.config)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def test_what_a_start_would_stumble_over_is_told(self):
+        for line, told in (
+                ('smart_host = "foo bar"', 'smart_host: expected smtp:, lmtp:'),
+                ('smart_host = "smtp:[a.example]:65536"', "smart_host: expected a port from 1 to 65535"),
+                ('tables = {"a ldap2 x"}', "tables, entry 1: expected file, regex"),
+                ('alias_tables = {"staff"}', "alias_tables: no table of 'tables' is called 'staff'"),
+                ('programs = {"fax"}', "programs, entry 1: expected the name of a user"),
+                ('programs = {"fax root /bin/true"}', "never run as root"),
+                ('programs = {"fax nobody-here /bin/true"}', "no user 'nobody-here'"),
+                ('programs = {"fax nobody /bin/not-here"}', "/bin/not-here cannot be run"),
+                ('alias_programs_user = "nobody-here"', "alias_programs_user: this machine has no user"),
+                ('dns_resolvers = {"foo"}', "expected the address of a resolver"),
+                ('dns_trust_anchors = "/tmp"', "the file of trust anchors cannot be read"),
+                ('call_ahead = "two words"', 'call_ahead: expected a domain like example.org, not "two words"'),
+                ('own_addresses = {"foo"}', "own_addresses: expected addresses like"),
+                ('postmaster = "x"', "postmaster: expected an address"),
+                ('socket_dirs = {"run"}', "socket_dirs: expected absolute paths"),
+                ('subaddress_separator = "a"', "subaddress_separator: expected a sign"),
+                ('smtp_listen = "127.0.0.1:587"\nsubmission_listen = "127.0.0.1:587"',
+                 "127.0.0.1:587 stands in smtp_listen, too")):
+            said = self.check(line + "\n")
+            self.assertIn(told, said, line)
+            self.assertNotIn(f"{self.config} is right", said)
+
+    def test_a_row_of_the_transport_table_that_is_wrong_is_told(self):
+        folder = self.folder / "data/directory"
+        folder.mkdir(parents=True)
+        (folder / "transports").write_text("a.example smtp:[192.0.2.1]\nb.example nonsense\n")
+        self.assertIn("transports:2: expected smtp:, lmtp:", self.check(""))
+
+    def test_what_is_odd_is_told_and_right(self):
+        for line, told in (
+                ('vrfy = all\nvrfy = refuse', "facteur.conf:8: vrfy has been set before; what line 7 says does not count"),
+                ('smart_host = "smtp:[a.example] auth=us"', "has no line 'us USER SECRET'"),
+                ('outbound_trust = "/not/here"', "outbound_trust: /not/here is not there"),
+                ('srs_domain = "example.net"', "srs_domain: example.net is no domain of this server"),
+                ('imap_shared_account = "all@example.net"', "there is no account all@example.net")):
+            said = self.check(line + "\n", code=0)
+            self.assertIn("warning: ", said)
+            self.assertIn(told, said, line)
+            self.assertIn("is right", said)
+
+    def make_certificate(self, name, hostname="mail.example.test"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", f"/CN={hostname}", "-addext", f"subjectAltName=DNS:{hostname}",
+                        "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem"],
+                       check=True, capture_output=True)
+
+    def certificate(self, chain, key):
+        return f'tls_certificate = "{self.folder}/{chain}.pem"\ntls_key = "{self.folder}/{key}.key"\n'
+
+    def test_certificates_and_keys_are_looked_at(self):
+        self.make_certificate("a")
+        self.make_certificate("b", hostname="other.example.test")
+        self.assertNotIn("warning", self.check(self.certificate("a", "a"), code=0))
+        self.assertIn("the key does not belong to the first certificate", self.check(self.certificate("a", "b")))
+        self.assertIn("not for mail.example.test", self.check(self.certificate("b", "b"), code=0))
+        (self.folder / "b.key").write_text("no key\n")
+        self.assertIn("the key is not PEM", self.check(self.certificate("b", "b")))
+        names = self.certificate("a", "a") + f'tls_names = {{"*.example.org {self.folder}/a.pem {self.folder}/a.key"}}\n'
+        self.assertNotIn("warning", self.check(names, code=0))
+        dkim = f'dkim_keys = {{"s._domainkey.example.test {self.folder}/b.key"}}\n'
+        self.assertIn("dkim_keys: the key is not PEM", self.check(dkim))
+
+    def test_a_certificate_that_is_over_is_told(self):
+        self.make_certificate("a")
+        subprocess.run(["openssl", "x509", "-in", self.folder / "a.pem", "-signkey", self.folder / "a.key", "-days", "-1",
+                        "-out", self.folder / "a.pem"], check=True, capture_output=True)
+        self.assertIn("the certificate is over since", self.check(self.certificate("a", "a"), code=0))
+
     def test_right_is_told(self):
         self.do("config", "check")
         self.do("serve", "--check")
