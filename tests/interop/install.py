@@ -78,6 +78,12 @@ class Install(unittest.TestCase):
         self.addCleanup(path.unlink)
         return str(path)
 
+    def test_systemd_never_gives_it_up(self):
+        """Whatever kept it from starting may pass: no limit on tries, and no exit code that ends them."""
+        text = Path(self.unit()).read_text()
+        self.assertRegex(text, r"(?ms)^\[Unit\]$.*^StartLimitIntervalSec=0$.*^\[Service\]$.*^Restart=on-failure$")
+        self.assertNotIn("RestartPreventExitStatus", text)
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
     def test_the_unit_is_sound_and_narrow(self):
         unit = self.unit()
