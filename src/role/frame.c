@@ -201,6 +201,14 @@ on_stats_ask(struct role_frame *frame, const struct parent_role_stats_ask *note)
     send(frame, parent_role_put_stats(&frame->buffer, &frame->ledger, &answer));
 }
 
+static void
+on_life_ask(struct role_frame *frame, const struct parent_role_life_ask *note)
+{
+    struct parent_role_life answer = {.id = note->id};
+
+    send(frame, parent_role_put_life(&frame->buffer, &frame->ledger, &answer));
+}
+
 /* False when the note makes no sense now: the parent is not the parent we know. */
 static bool
 dispatch(struct role_frame *frame, const struct parent_role_note *note)
@@ -240,12 +248,16 @@ dispatch(struct role_frame *frame, const struct parent_role_note *note)
     case PARENT_ROLE_STATS_ASK:
         on_stats_ask(frame, &note->as.stats_ask);
         return true;
+    case PARENT_ROLE_LIFE_ASK:
+        on_life_ask(frame, &note->as.life_ask);
+        return true;
     case PARENT_ROLE_CONFIGURE:
     case PARENT_ROLE_HELLO:
     case PARENT_ROLE_READY:
     case PARENT_ROLE_FAILING:
     case PARENT_ROLE_RELOADED:
     case PARENT_ROLE_STATS:
+    case PARENT_ROLE_LIFE:
         break;
     }
     return false;

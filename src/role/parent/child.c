@@ -135,6 +135,9 @@ on_note(void *context, struct slice bytes, host_handle handle)
         child->reload_round = note.as.reloaded.id;
         admin_on_reloaded(parent);
         break;
+    case PARENT_ROLE_LIFE:
+        child->is_asked = false;
+        break;
     case PARENT_ROLE_HELLO:
     case PARENT_ROLE_CONFIGURE:
     case PARENT_ROLE_ATTACH:
@@ -144,6 +147,7 @@ on_note(void *context, struct slice bytes, host_handle handle)
     case PARENT_ROLE_RELOAD:
     case PARENT_ROLE_STOP:
     case PARENT_ROLE_STATS_ASK:
+    case PARENT_ROLE_LIFE_ASK:
         break;
     }
 }
@@ -263,7 +267,7 @@ on_process_end(void *context, int status)
     host_process_close(&child->process);
     host_channel_close(&child->control);
     note_ledger_finish(&child->ledger);
-    child->falls += is_fall(status);
+    child->falls += is_fall(status) || child->is_given_up;
     if (child->state != TOOL_PARENT_STATE_STOPPING)
         child->state = TOOL_PARENT_STATE_FAILED;
     if (status == HOST_PROCESS_NOT_EXECUTED && !was_ready)
@@ -399,6 +403,25 @@ child_ask_stats(struct child *child, uint64_t id)
 }
 
 void
+child_ask_life(struct child *child)
+{
+    struct parent_role_life_ask note = {.id = ++child->parent->life_round};
+
+    child->is_asked = true;
+    child->unanswered = 0;
+    send(child, parent_role_put_life_ask(&child->parent->note, &child->ledger, &note),
+         HOST_HANDLE_NONE);
+}
+
+void
+child_give_up(struct child *child)
+{
+    log_child(child, HOST_LEVEL_ERROR, "role_silent", "action", SLICE("killed"));
+    child->is_given_up = true;
+    host_process_signal(child->process, SIGKILL);
+}
+
+void
 child_begin(struct child *child)
 {
     struct parent_role_start note = {.confine = child->parent->options->is_confined};
@@ -517,6 +540,7 @@ child_start(struct child *child)
     child->started_wall = host_wall(parent->host);
     child->control = host_channel_open(parent->host, ours, &control_handler, child);
     child->reload_round = parent->reload_round;
+    child->is_asked = child->is_given_up = false;
     send_configure(child);
     send_listeners(child);
     certificates_send(parent, child);

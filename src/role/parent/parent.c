@@ -388,6 +388,7 @@ finish(struct parent *parent)
     for (size_t i = 0; i < COUNT_OF(parent->signals); i++)
         host_signal_close(&parent->signals[i]);
     host_timer_close(&parent->certificate_watch);
+    life_close(parent);
     host_timer_close(&parent->deadline);
     for (size_t i = 0; i < COUNT_OF(parent->config_arenas); i++)
         arena_finish(&parent->config_arenas[i]);
@@ -451,6 +452,7 @@ parent_serve(const struct config *config, const struct parent_options *options)
     if (is_good) {
         host_timer_set(parent->certificate_watch,
                        instant_after(host_now(parent->host), duration_s(CERTIFICATE_WATCH_S)));
+        life_open(parent);
         host_linux_run(parent->host);
     }
     int exit_code = parent->exit_code;

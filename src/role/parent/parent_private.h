@@ -39,7 +39,10 @@ struct child {
     struct note_ledger ledger;
     enum tool_parent_state state;
     uint32_t restarts;
-    uint32_t falls; /* deaths by a bad access or an assertion */
+    uint32_t falls; /* deaths by a bad access or an assertion, or in silence */
+    bool is_asked;  /* for a sign of life, and has not given it */
+    bool is_given_up;
+    unsigned unanswered; /* looks of the watch since then */
     uint64_t reload_round; /* the last that it works by */
     int64_t delay_ms; /* before the next restart */
     struct instant started;
@@ -79,6 +82,7 @@ struct parent {
     struct certificate certificates[CERTIFICATES_MAX];
     size_t certificate_count;
     struct host_timer *certificate_watch;
+    struct host_timer *life_watch;
     struct host_timer *deadline; /* of stopping */
     struct host_listener *admin;
     host_handle store_admin;
@@ -87,6 +91,7 @@ struct parent {
     struct tool_link *links; /* the tools that are connected */
     uint64_t stats_round;
     uint64_t reload_round;
+    uint64_t life_round; /* the last sign of life that was asked for */
     struct host_signal *signals[3];
     struct buffer note;
     struct arena note_arena;
@@ -136,7 +141,16 @@ void child_send_certificate(struct child *child, const struct certificate *certi
 void child_send_reload(struct child *child);
 void child_send_stop(struct child *child);
 void child_ask_stats(struct child *child, uint64_t id);
+void child_ask_life(struct child *child);
+/* Kills one that has been silent for too long; it is started anew as after any death. */
+void child_give_up(struct child *child);
 bool child_is_alive(const struct child *child);
+
+/* ---- life.c ---- */
+
+/* From now on, roles that give no sign of life for `silence_timer` are given up. */
+void life_open(struct parent *parent);
+void life_close(struct parent *parent);
 
 /* ---- listen.c ---- */
 
