@@ -13,7 +13,7 @@ struct play {
     struct buffer sent, told;
     struct instant now;
     uint8_t asks;
-    bool gives_up, is_logged_in, is_closed;
+    bool asks_more, gives_up, is_logged_in, is_closed;
     uint64_t body_next;
 };
 
@@ -36,12 +36,68 @@ static const struct imap_client_question questions[] = {
     {.command = IMAP_CLIENT_LOGOUT_NOW},
 };
 
+#define TEXT(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+
+/* The other commands, with names and strings that need literals. */
+static const struct imap_client_question more_questions[] = {
+    {.command = IMAP_CLIENT_SELECT, .mailbox = TEXT("INBOX"), .text = TEXT("CONDSTORE")},
+    {.command = IMAP_CLIENT_STORE, .uids = TEXT("1:*"), .flags = TEXT("\\Seen"), .text = TEXT("+")},
+    {.command = IMAP_CLIENT_COPY, .uids = TEXT("1"), .mailbox = TEXT("\xC3\xA9")},
+    {.command = IMAP_CLIENT_MOVE, .uids = TEXT("1"), .mailbox = TEXT("a\"b\\c")},
+    {.command = IMAP_CLIENT_EXPUNGE, .uids = TEXT("1,3:*")},
+    {.command = IMAP_CLIENT_EXPUNGE},
+    {.command = IMAP_CLIENT_FETCH,
+     .uids = TEXT("1:*"),
+     .text = TEXT("FLAGS INTERNALDATE RFC822.SIZE"),
+     .changed_since = 1,
+     .wants_vanished = true},
+    {.command = IMAP_CLIENT_STATUS, .mailbox = TEXT("&-"), .is_wire = true, .text = TEXT("SIZE")},
+    {.command = IMAP_CLIENT_ENABLE, .text = TEXT("QRESYNC")},
+    {.command = IMAP_CLIENT_NAMESPACE},
+    {.command = IMAP_CLIENT_LSUB, .mailbox = TEXT("#x/"), .other = TEXT("%")},
+    {.command = IMAP_CLIENT_LIST, .other = TEXT("%"), .text = TEXT("SPECIAL-USE")},
+    {.command = IMAP_CLIENT_EXAMINE, .mailbox = TEXT("x")},
+    {.command = IMAP_CLIENT_CREATE, .mailbox = TEXT("x"), .text = TEXT("\\Sent")},
+    {.command = IMAP_CLIENT_RENAME, .mailbox = TEXT("x"), .other = TEXT("y")},
+    {.command = IMAP_CLIENT_SUBSCRIBE, .mailbox = TEXT("x")},
+    {.command = IMAP_CLIENT_UNSUBSCRIBE, .mailbox = TEXT("x")},
+    {.command = IMAP_CLIENT_DELETE, .mailbox = TEXT("x")},
+    {.command = IMAP_CLIENT_APPEND,
+     .mailbox = TEXT("x"),
+     .flags = TEXT("\\Seen $Forwarded"),
+     .has_date = true,
+     .octets = 3},
+    {.command = IMAP_CLIENT_NOOP},
+    {.command = IMAP_CLIENT_UNSELECT},
+    {.command = IMAP_CLIENT_CLOSE},
+};
+
 static void
 ask_next(struct play *play)
 {
-    for (unsigned i = 0; i < COUNT_OF(questions) && imap_client_can_ask(play->client); i++)
-        (void)!imap_client_ask(play->client, &questions[play->asks++ % COUNT_OF(questions)],
-                               play->now);
+    const struct imap_client_question *table = play->asks_more ? more_questions : questions;
+    unsigned count = play->asks_more ? COUNT_OF(more_questions) : COUNT_OF(questions);
+
+    for (unsigned i = 0; i < count && imap_client_can_ask(play->client); i++)
+        (void)!imap_client_ask(play->client, &table[play->asks++ % count], play->now);
+}
+
+/* The last mailbox and the state are told, too: they must not depend on the cuts. */
+static void
+look(struct play *play)
+{
+    struct imap_client_mailbox mailbox = imap_client_mailbox(play->client);
+    struct imap_client_facts facts = imap_client_facts(play->client);
+
+    buffer_put_decimal(&play->told, mailbox.status.messages);
+    buffer_put_decimal(&play->told, mailbox.status.uid_next);
+    buffer_put_decimal(&play->told, mailbox.status.highest_modseq);
+    buffer_put_byte(&play->told, mailbox.is_read_only ? '1' : '0');
+    buffer_put_byte(&play->told, facts.has_rev1 || facts.has_rev2 ? '1' : '0');
+    buffer_put_text(&play->told, imap_client_state_name(imap_client_state(play->client)));
 }
 
 static void
@@ -79,7 +135,14 @@ handle(struct play *play, const struct imap_client_event *event)
                                    event->message.flags, event->body.bytes, event->mechanism};
     bool is_rest = event->kind == IMAP_CLIENT_EVENT_BODY && event->body.offset > 0;
 
+    uint32_t uid_validity = 0, uid = 0;
+
     check_order(play, event);
+    if (event->kind == IMAP_CLIENT_EVENT_REPLY) {
+        if (imap_client_parse_append_uid(event->code, &uid_validity, &uid))
+            assert(uid_validity > 0 && uid > 0);
+        look(play);
+    }
     if (!is_rest)
         buffer_put_byte(&play->told, (uint8_t)('a' + event->kind));
     for (size_t i = 0; i < COUNT_OF(slices); i++) {
@@ -118,7 +181,8 @@ static void
 play_once(struct play *play, const struct imap_client_options *options, const uint8_t *head,
           struct slice input, size_t step)
 {
-    *play = (struct play){.now = {1}, .asks = head[2], .gives_up = head[1] & 64};
+    *play = (struct play){
+        .now = {1}, .asks = head[2], .asks_more = head[0] & 4, .gives_up = head[1] & 64};
     buffer_init(&play->sent, TOLD_MAX);
     buffer_init(&play->told, TOLD_MAX);
     play->client = imap_client_open(options);
