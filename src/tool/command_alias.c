@@ -38,6 +38,24 @@ check_list(const struct directory_alias *alias)
     return NULL;
 }
 
+/* Who had meant to add a member sees whom the alias led to. */
+static void
+say_earlier(struct people *people, const struct directory_alias *earlier)
+{
+    struct buffer text;
+
+    buffer_init(&text, DIRECTORY_LINE_MAX);
+    for (size_t i = 0; i < earlier->count; i++) {
+        buffer_put_text(&text, i > 0 ? " " : "");
+        buffer_put(&text, earlier->members[i]);
+    }
+    struct slice members = buffer_slice(&text);
+    say_line("%.*s led to: %.*s", (int)earlier->name.len, (const char *)earlier->name.at,
+             (int)members.len, (const char *)members.at);
+    buffer_finish(&text);
+    people->done = "The alias is changed";
+}
+
 static int
 add_alias(const struct command_call *call, struct people *people)
 {
@@ -66,10 +84,15 @@ add_alias(const struct command_call *call, struct people *people)
                          "%s is an account, whose mail an alias would hide; remove it "
                          "first, or choose another name",
                          call->arguments[0]);
+    const struct directory_alias *earlier = directory_alias_find(people->directory, alias.name);
     buffer_init(&line, DIRECTORY_LINE_MAX);
-    if (directory_put_alias(&line, &alias))
+    if (directory_put_alias(&line, &alias)) {
+        if (earlier)
+            say_earlier(people, earlier);
         code = people_append_accounts(people, buffer_slice(&line));
-    else
+        if (code == EX_OK)
+            people_warn_of_dead_end(people, alias.name);
+    } else
         code = say_error(EX_USAGE,
                          "'%s' or one of its members is no address; give addresses like "
                          "sales@example.org, or @example.org for all other names",

@@ -13,33 +13,6 @@ value_or_nothing(const struct command_call *call, const char *option)
     return slice_of_string(value ? value : "");
 }
 
-static int
-add_domain(const struct command_call *call, struct people *people)
-{
-    enum { LINE_MAX_LEN = 4096 };
-    struct directory_domain domain = {
-        .name = slice_of_string(call->arguments[0]),
-        .same_as = value_or_nothing(call, "same-as"),
-        .postmaster = value_or_nothing(call, "postmaster"),
-    };
-    struct buffer line;
-    int code;
-
-    if (domain.same_as.len > 0 && !directory_domain_find(people->directory, domain.same_as))
-        return say_error(EX_DATAERR, "--same-as: %s is no domain of this server; add it first",
-                         command_value(call, "same-as"));
-    buffer_init(&line, LINE_MAX_LEN);
-    if (directory_put_domain(&line, &domain))
-        code = people_append_accounts(people, buffer_slice(&line));
-    else
-        code = say_error(EX_USAGE,
-                         "'%s' is no domain, or --postmaster no address; give a name like "
-                         "example.org",
-                         call->arguments[0]);
-    buffer_finish(&line);
-    return code;
-}
-
 /* Accounts of a domain that is gone would be there, but unreachable. */
 static int
 count_accounts(const struct people *people, struct slice domain)
@@ -52,6 +25,102 @@ count_accounts(const struct people *people, struct slice domain)
         count += slice_equal(slice_skip(account->name, at + 1), domain);
     }
     return count;
+}
+
+/* A domain whose names are those of this one; NULL when there is none. */
+static const struct directory_domain *
+find_follower(const struct people *people, struct slice name)
+{
+    const struct directory_domain *domain;
+
+    for (size_t i = 0; (domain = directory_domain_at(people->directory, i)); i++) {
+        if (slice_equal(domain->same_as, name))
+            return domain;
+    }
+    return NULL;
+}
+
+/* Names are looked up in one other domain, and what stands in this one would be out of reach. */
+static int
+check_same_as(const struct people *people, struct slice name, struct slice same_as)
+{
+    const struct directory_domain *domain = directory_domain_find(people->directory, name);
+    const struct directory_domain *source = directory_domain_find(people->directory, same_as);
+    const struct directory_domain *follower = domain ? find_follower(people, domain->name) : NULL;
+
+    if (!source)
+        return say_error(EX_DATAERR, "--same-as: %.*s is no domain of this server; add it first",
+                         (int)same_as.len, (const char *)same_as.at);
+    if (source->same_as.len > 0)
+        return say_error(EX_DATAERR, "--same-as: %.*s has its names from %.*s; name that one",
+                         (int)same_as.len, (const char *)same_as.at, (int)source->same_as.len,
+                         (const char *)source->same_as.at);
+    if (source == domain)
+        return say_error(EX_DATAERR, "--same-as: a domain cannot have its names from itself; "
+                                     "name another");
+    if (follower)
+        return say_error(EX_DATAERR,
+                         "--same-as: %.*s has its names from %.*s; first add or remove that one",
+                         (int)follower->name.len, (const char *)follower->name.at,
+                         (int)domain->name.len, (const char *)domain->name.at);
+    int count = domain ? count_accounts(people, domain->name) : 0;
+    if (count > 0)
+        return say_error(EX_DATAERR,
+                         "--same-as: %.*s has accounts (%d), which nobody could reach any more; "
+                         "remove them first with: facteur user remove",
+                         (int)domain->name.len, (const char *)domain->name.at, count);
+    return EX_OK;
+}
+
+static int
+add_domain(const struct command_call *call, struct people *people)
+{
+    enum { LINE_MAX_LEN = 4096 };
+    struct slice name = slice_of_string(call->arguments[0]);
+    const struct directory_domain *earlier = directory_domain_find(people->directory, name);
+    struct directory_domain domain = earlier ? *earlier : (struct directory_domain){.name = name};
+    struct buffer line;
+    int code = EX_OK;
+
+    if (command_has(call, "same-as"))
+        domain.same_as = value_or_nothing(call, "same-as");
+    if (command_has(call, "postmaster"))
+        domain.postmaster = value_or_nothing(call, "postmaster");
+    if (command_has(call, "same-as") && domain.same_as.len > 0)
+        code = check_same_as(people, name, domain.same_as);
+    if (code != EX_OK)
+        return code;
+    buffer_init(&line, LINE_MAX_LEN);
+    if (directory_put_domain(&line, &domain))
+        code = people_append_accounts(people, buffer_slice(&line));
+    else
+        code = say_error(EX_USAGE,
+                         "'%s' is no domain, or --postmaster no address; give a name like "
+                         "example.org",
+                         call->arguments[0]);
+    buffer_finish(&line);
+    if (earlier)
+        people->done = command_has(call, "same-as") || command_has(call, "postmaster")
+                           ? "The domain is changed"
+                           : "The domain is there already";
+    return code;
+}
+
+/* They stay, and count again when the domain comes back. */
+static void
+warn_of_aliases(const struct people *people, struct slice domain)
+{
+    const struct directory_alias *alias;
+    int count = 0;
+
+    for (size_t i = 0; (alias = directory_alias_at(people->directory, i)); i++) {
+        size_t at = slice_find_last_byte(alias->name, '@');
+        count += slice_equal(slice_skip(alias->name, at + 1), domain);
+    }
+    if (count > 0)
+        say_warning("%.*s still has aliases (%d), which take no mail now; 'facteur alias remove' "
+                    "removes one",
+                    (int)domain.len, (const char *)domain.at, count);
 }
 
 static int
@@ -73,6 +142,15 @@ remove_domain(const struct command_call *call, struct people *people)
                          "%s still has accounts (%d); remove them first with: facteur user "
                          "remove",
                          call->arguments[0], count);
+    const struct directory_domain *follower = find_follower(people, domain->name);
+    if (follower)
+        return say_error(EX_DATAERR,
+                         "%.*s has its names from %s; remove it first, or give it names of its own "
+                         "with: facteur domain add %.*s --same-as \"\"",
+                         (int)follower->name.len, (const char *)follower->name.at,
+                         call->arguments[0], (int)follower->name.len,
+                         (const char *)follower->name.at);
+    warn_of_aliases(people, domain->name);
     buffer_init(&line, LINE_MAX_LEN);
     if (directory_put_domain_removed(&line, domain->name))
         code = people_append_accounts(people, buffer_slice(&line));
@@ -125,7 +203,8 @@ const struct command command_domain_add = {
     .arguments = "DOMAIN",
     .summary = "Receive mail for a domain",
     .about = "From now on the server takes mail for accounts and aliases of DOMAIN. Its MX record "
-             "should name this machine. A domain that is there already is changed.",
+             "should name this machine. Of a domain that is there already what the options name is "
+             "changed; an empty text takes it away.",
     .examples = "facteur domain add example.org --postmaster alice@example.org\n"
                 "facteur domain add example.net --same-as example.org",
     .arguments_min = 1,

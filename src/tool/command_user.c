@@ -373,8 +373,14 @@ remove_account(struct people *people, const char *name, uint64_t *ret_id)
     if (code == EX_OK)
         code = people_append_secrets(people, buffer_slice(&line));
     buffer_clear(&line);
+    struct buffer gone;
+    buffer_init(&gone, DIRECTORY_NAME_MAX);
+    buffer_put(&gone, account->name); /* the directory is read anew */
     if (code == EX_OK && directory_put_account_removed(&line, account->name, id))
         code = people_append_accounts(people, buffer_slice(&line));
+    if (code == EX_OK)
+        people_warn_of_members(people, buffer_slice(&gone));
+    buffer_finish(&gone);
     buffer_finish(&line);
     *ret_id = id;
     return code;

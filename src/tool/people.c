@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { ADDRESSES_ARENA_MAX = 16 << 20 }; /* an address that leads to as many as it may */
+
 /* Only what the roles auth and route must read, each as little as it needs. As an ordinary user
  * all belongs to that user. */
 static struct files_owner
@@ -325,6 +327,54 @@ people_set_password(struct people *people, const struct people_password *passwor
     return code;
 }
 
+/* ---- what a change leaves behind ------------------------------------------------------------ */
+
+static bool
+is_same_address(struct arena *arena, struct slice left, struct slice right)
+{
+    struct directory_address one, other;
+
+    return directory_address_parse(arena, left, &one) &&
+           directory_address_parse(arena, right, &other) && slice_equal(one.local, other.local) &&
+           slice_equal(one.domain, other.domain);
+}
+
+void
+people_warn_of_members(const struct people *people, struct slice address)
+{
+    const struct directory_alias *alias;
+    struct arena arena;
+
+    arena_init(&arena, ADDRESSES_ARENA_MAX);
+    for (size_t i = 0; (alias = directory_alias_at(people->directory, i)); i++) {
+        for (size_t m = 0; m < alias->count; m++) {
+            if (is_same_address(&arena, alias->members[m], address))
+                say_warning("the alias %.*s still leads to %.*s; change it with: facteur alias "
+                            "add, or facteur alias remove",
+                            (int)alias->name.len, (const char *)alias->name.at, (int)address.len,
+                            (const char *)address.at);
+            arena_reset(&arena);
+        }
+    }
+    arena_finish(&arena);
+}
+
+void
+people_warn_of_dead_end(const struct people *people, struct slice address)
+{
+    struct directory_answer answer;
+    struct arena arena;
+
+    if (address.len == 0 || address.at[0] == '@')
+        return;
+    arena_init(&arena, ADDRESSES_ARENA_MAX);
+    directory_resolve(people->directory, address, &arena, &answer);
+    if (answer.verdict == DIRECTORY_BROKEN)
+        say_warning("mail for %.*s cannot be taken so: %s; 'facteur route' explains it",
+                    (int)address.len, (const char *)address.at, answer.why);
+    arena_finish(&arena);
+}
+
 /* ---- reload -------------------------------------------------------------------------------- */
 
 static enum client_next
@@ -382,9 +432,10 @@ people_change(const struct command_call *call,
         code = people_open(&settings, true, &people);
     if (code == EX_OK)
         code = apply(call, &people);
+    const char *what = people.done ? people.done : done;
     people_close(&people);
     if (code == EX_OK)
-        code = people_reload(&settings, done);
+        code = people_reload(&settings, what);
     settings_finish(&settings);
     return code;
 }

@@ -26,6 +26,7 @@ struct people {
     /* What the servers of other domains have told (option relay_feeds); not read for changes. */
     struct directory_names *names[PEOPLE_FEEDS_MAX];
     size_t names_count;
+    const char *done; /* what a change was, when it was another than the command usually does */
 };
 
 /* Reads the accounts; with `is_change` makes the folder where it is missing and takes the lock.
@@ -54,6 +55,11 @@ struct people_password {
     bool with_apop;
 };
 MUST_USE int people_set_password(struct people *people, const struct people_password *password);
+
+/* Warns of each alias of which the address is a member, with how to go on. */
+void people_warn_of_members(const struct people *people, struct slice address);
+/* Warns when mail for the address leads nowhere, or in a circle. */
+void people_warn_of_dead_end(const struct people *people, struct slice address);
 
 /* Has a running server read the directory again, and says `done` together with what came of it. */
 MUST_USE int people_reload(const struct settings *settings, const char *done);

@@ -431,6 +431,56 @@ class Directory(Installation):
         self.assertIn("server is not running", self.do("user", "remove", "alice", code=UNAVAILABLE))
         self.assertEqual(len(self.accounts()), 1)
 
+    def told(self, *words, code=0):
+        done = run(*words, config=self.config)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def test_an_alias_that_is_replaced_tells_whom_it_led_to(self):
+        self.assertEqual(self.told("alias", "add", "info@example.test", "alice@example.test", "bob@far.test"),
+                         "The alias is made.\n")
+        self.assertEqual(self.told("alias", "add", "Info@example.test", "bob@far.test"),
+                         "info@example.test led to: alice@example.test bob@far.test\nThe alias is changed.\n")
+
+    def test_an_alias_that_leads_nowhere_is_warned_of(self):
+        for members in (["loop@example.test"], ["nobody@example.test"]):
+            self.assertIn("warning: mail for loop@example.test cannot be taken so",
+                          self.told("alias", "add", "loop@example.test", *members))
+        self.assertNotIn("warning", self.told("alias", "add", "loop@example.test", "alice@example.test"))
+
+    def test_an_alias_of_who_has_gone_is_warned_of(self):
+        self.do("user", "add", "carol@example.test", "--no-password")
+        self.do("alias", "add", "info@example.test", "Carol@Example.Test", "alice@example.test")
+        self.assertIn("the alias info@example.test still leads to carol@example.test",
+                      self.told("user", "remove", "carol@example.test", "--keep-mail"))
+
+    def domains(self):
+        return {d["domain"]: d for d in json.loads(self.do("domain", "list", "--json"))["domains"]}
+
+    def test_a_domain_keeps_what_is_not_named(self):
+        self.assertIn("is changed", self.told("domain", "add", "example.test", "--postmaster", "alice@example.test"))
+        self.assertIn("is there already", self.told("domain", "add", "EXAMPLE.test"))
+        self.assertEqual(self.domains()["example.test"]["postmaster"], "alice@example.test")
+        self.do("domain", "add", "example.test", "--postmaster", "")
+        self.assertEqual(self.domains()["example.test"]["postmaster"], "")
+
+    def test_names_of_another_domain_hide_nobody(self):
+        self.do("domain", "add", "example.net")
+        add = ("domain", "add", "--same-as")
+        self.assertIn("has accounts", self.told(*add, "example.net", "example.test", code=DATAERR))
+        self.do(*add, "example.test", "example.net")
+        self.do("domain", "add", "example.org")
+        self.assertIn("from itself", self.told(*add, "example.org", "example.org", code=DATAERR))
+        self.assertIn("has its names from example.test", self.told(*add, "example.net", "example.org", code=DATAERR))
+        self.do(*add, "example.org", "third.test")
+        self.assertIn("third.test has its names from example.org",
+                      self.told(*add, "example.test", "example.org", code=DATAERR))
+        self.assertIn("third.test has its names from example.org",
+                      self.told("domain", "remove", "example.org", code=DATAERR))
+        self.do(*add, "", "third.test")
+        self.do("alias", "add", "x@example.org", "alice@example.test")
+        self.assertIn("still has aliases (1)", self.told("domain", "remove", "example.org"))
+
     def test_aliases_and_domains(self):
         self.do("alias", "add", "sales@example.test", "alice@example.test", "bob@elsewhere.test")
         aliases = json.loads(self.do("alias", "list", "--json"))["aliases"]
