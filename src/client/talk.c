@@ -23,14 +23,11 @@ bool
 talk_connect(struct talk *talk, struct client_problem *problem)
 {
     const struct client_account *account = talk->login.from->account;
-    const struct client_server *server = &account->incoming;
-    const struct client_wire_options options = {
-        .host = server->host,
-        .port = server->port,
-        .is_secure = server->is_secure,
-        .trust_file = account->trust,
-        .protocol = server->protocol == CLIENT_POP3 ? "pop3" : "imap",
-    };
+    /* `protocol` is not said: there are providers who refuse those who say "imap". */
+    const struct client_wire_options options = {.host = account->incoming.host,
+                                                .port = account->incoming.port,
+                                                .is_secure = account->incoming.is_secure,
+                                                .trust_file = account->trust};
 
     talk->wire = client_wire_open(&options, problem);
     return talk->wire;

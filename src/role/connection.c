@@ -50,8 +50,8 @@ struct connection {
     bool is_blocked; /* the stream takes no more for now */
     bool is_secured; /* the owner has been told */
     bool asks_certificate;
-    uint8_t flights;      /* of the handshake, that were answered */
-    const char *protocol; /* its name of RFC 7301 */
+    uint8_t flights;              /* of the handshake, that were answered */
+    const char *const *protocols; /* its names of RFC 7301 */
     struct duration handshake;
 };
 
@@ -295,8 +295,8 @@ begin_tls(struct connection *connection)
     connection->tls = tls_engine_open_server(connection->tls_next);
     if (connection->asks_certificate)
         tls_engine_ask_certificate(connection->tls);
-    if (connection->protocol)
-        tls_engine_set_protocol(connection->tls, slice_of_string(connection->protocol));
+    if (connection->protocols)
+        tls_engine_set_protocols(connection->tls, connection->protocols);
     connection->tls_next = NULL;
     connection->phase_ends = instant_after(now_of(connection), connection->handshake);
 }
@@ -537,7 +537,7 @@ connection_open(const struct connection_options *options)
         .owner = options->owner,
         .tls_next = options->tls,
         .asks_certificate = options->asks_certificate,
-        .protocol = options->protocol,
+        .protocols = options->protocols,
         .handshake =
             options->handshake.ns > 0 ? options->handshake : duration_ms(CONNECTION_HANDSHAKE_MS),
         .armed = INSTANT_NEVER,

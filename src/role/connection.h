@@ -63,13 +63,14 @@ void connection_shared_close(struct connection_shared **shared);
 
 struct connection_options {
     struct connection_shared *shared;
-    struct host_stream *stream; /* taken over */
-    struct tls_context *tls;    /* TLS from the first byte; NULL to begin in the clear */
-    struct duration handshake;  /* for each part of TLS's beginning that is the peer's; zero:
-                                   CONNECTION_HANDSHAKE_MS */
-    bool asks_certificate;      /* of clients, whenever TLS begins; they may have none */
-    const char *protocol;       /* its name of RFC 7301, for clients that name theirs in TLS; NULL:
-                                   whatever they name is taken. Not copied */
+    struct host_stream *stream;   /* taken over */
+    struct tls_context *tls;      /* TLS from the first byte; NULL to begin in the clear */
+    struct duration handshake;    /* for each part of TLS's beginning that is the peer's; zero:
+                                     CONNECTION_HANDSHAKE_MS */
+    bool asks_certificate;        /* of clients, whenever TLS begins; they may have none */
+    const char *const *protocols; /* what is spoken, by its names of RFC 7301, the last is NULL, for
+                                     clients that name theirs in TLS; NULL: whatever they name is
+                                     taken. Not copied */
     const struct engine_kind *engine_kind;
     void *engine; /* borrowed, lives until `closed` */
     const struct connection_owner *owner_kind;

@@ -22,6 +22,14 @@ on_certificate(SSL *ssl, void *argument)
     return found && SSL_use_cert_and_key(ssl, found->certificate, found->key, found->chain, 1) == 1;
 }
 
+static bool
+is_one_of(struct slice name, const char *const *names)
+{
+    while (*names && !slice_equal(name, slice_of_string(*names)))
+        names++;
+    return *names;
+}
+
 /* A client has named protocols (RFC 7301 §3.2): each with its length before it. */
 static int
 on_protocols(SSL *ssl, const unsigned char **ret_at, unsigned char *ret_len,
@@ -31,11 +39,11 @@ on_protocols(SSL *ssl, const unsigned char **ret_at, unsigned char *ret_len,
     struct slice left = slice_of(offered, len);
 
     (void)argument;
-    if (engine->protocol.len == 0)
+    if (!engine->protocols)
         return SSL_TLSEXT_ERR_NOACK;
     while (left.len > 0) {
         struct slice name = slice_first(slice_skip(left, 1), left.at[0]);
-        if (slice_equal(name, engine->protocol)) {
+        if (is_one_of(name, engine->protocols)) {
             *ret_at = name.at;
             *ret_len = (unsigned char)name.len;
             return SSL_TLSEXT_ERR_OK;

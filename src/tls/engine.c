@@ -137,10 +137,10 @@ tls_engine_ask_certificate(struct tls_engine *engine)
 }
 
 void
-tls_engine_set_protocol(struct tls_engine *engine, struct slice protocol)
+tls_engine_set_protocols(struct tls_engine *engine, const char *const *names)
 {
     assert(engine->context->is_server && engine->state == TLS_HANDSHAKE);
-    engine->protocol = protocol;
+    engine->protocols = names;
 }
 
 /* Names it to the server, if it is one. */

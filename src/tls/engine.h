@@ -35,10 +35,10 @@ struct tls_engine *tls_engine_open_server(struct tls_context *context);
  * with one are not resumed in TLS 1.3, so that the whole chain is there each time. */
 void tls_engine_ask_certificate(struct tls_engine *engine);
 
-/* Before the handshake, the server's side: what is spoken inside, by its name of RFC 7301; not
- * copied. A client that names protocols, and this one not among them, means somebody else: its
- * handshake fails (no_application_protocol). One that names none is let in. */
-void tls_engine_set_protocol(struct tls_engine *engine, struct slice protocol);
+/* Before the handshake, the server's side: what is spoken inside, by its names of RFC 7301; the
+ * last is NULL; not copied. A client that names protocols, and none of these among them, means
+ * somebody else: its handshake fails (no_application_protocol). One that names none is let in. */
+void tls_engine_set_protocols(struct tls_engine *engine, const char *const *names);
 
 /* `server_name` is sent as SNI and checked against the certificate where the context verifies;
  * it may be empty only where it does not. An IP address (text) is checked and not sent. */

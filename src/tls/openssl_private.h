@@ -51,9 +51,9 @@ struct tls_engine {
     bool is_verified; /* the peer's certificate must hold */
     size_t handshake_bytes;
     char problem[96];
-    uint8_t *server_name_bytes; /* client side: owned */
-    struct slice server_name;   /* the same: what the session is kept under */
-    struct slice protocol;      /* server side: what is spoken inside */
+    uint8_t *server_name_bytes;   /* client side: owned */
+    struct slice server_name;     /* the same: what the session is kept under */
+    const char *const *protocols; /* server side: names of what is spoken inside, or NULL */
 };
 
 /* ticket.c: makes the context give tickets and take them, and sets the secret from a key. */

@@ -270,6 +270,7 @@ begin_pop3(struct access_session *session, bool is_secure, bool allows_clear_pas
 static void
 begin(struct access_session *session, struct host_stream *stream)
 {
+    static const char *const imap_names[] = {"imap", NULL}, *const pop3_names[] = {"pop3", NULL};
     struct access_role *role = session->role;
     bool is_secure = is_tls_at_once(session->service);
     bool allows_clear_password =
@@ -280,7 +281,7 @@ begin(struct access_session *session, struct host_stream *stream)
         .tls = is_secure ? identity_context(&role->identity) : NULL,
         .handshake = role->config->tls_handshake_timer,
         .asks_certificate = (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
-        .protocol = is_imap(session->service) ? "imap" : "pop3",
+        .protocols = is_imap(session->service) ? imap_names : pop3_names,
         .engine_kind = is_imap(session->service) ? &imap_server_kind : &pop3_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,

@@ -223,6 +223,9 @@ reason_to_refuse(struct smtp_role *role, const struct host_address *peer, bool i
                        config->connection_rate, host_now(role->host));
 }
 
+/* Neither is registered, but clients that say anything say one of them (Exim's either). */
+static const char *const protocol_names[] = {"smtp", "esmtp", NULL};
+
 static void
 begin(struct smtp_session *session, struct host_stream *stream)
 {
@@ -242,8 +245,7 @@ begin(struct smtp_session *session, struct host_stream *stream)
         .handshake = role->config->tls_handshake_timer,
         .asks_certificate = session->service != SERVICE_SMTP &&
                             (role->config->auth_mechanisms & CONFIG_MECHANISM_EXTERNAL) != 0,
-        /* Not registered, but what clients say that say something. */
-        .protocol = "smtp",
+        .protocols = protocol_names,
         .engine_kind = &smtp_server_kind,
         .owner_kind = &owner_kind,
         .owner = session,
