@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/binary.h"
 
-enum { SPARE = 1024 /* what decoders hold back from one piece to the next */ };
+enum {
+    SPARE = 1024 + IMAP_FIELDS_HELD_MAX /* what decoders hold back from one piece to the next */
+};
 
 bool
 imap_binary_can(enum mime_encoding encoding)
@@ -16,6 +18,13 @@ imap_binary_begin(struct imap_binary *binary, enum mime_encoding encoding, uint6
     *binary = (struct imap_binary){.encoding = encoding, .from = from, .end = end, .out = out};
     base64_decoder_init(&binary->base64);
     quoted_printable_decoder_init(&binary->quoted_printable);
+}
+
+void
+imap_binary_pick(struct imap_binary *binary, const struct slice *names, size_t count, bool is_not)
+{
+    binary->is_fields = true;
+    imap_fields_begin(&binary->fields, names, count, is_not);
 }
 
 static void
@@ -42,13 +51,15 @@ imap_binary_feed(struct imap_binary *binary, struct slice piece)
 {
     struct buffer made;
 
-    if (binary->encoding != MIME_ENCODING_BASE64 &&
+    if (!binary->is_fields && binary->encoding != MIME_ENCODING_BASE64 &&
         binary->encoding != MIME_ENCODING_QUOTED_PRINTABLE) {
         take(binary, piece);
         return;
     }
     buffer_init(&made, piece.len + SPARE);
-    if (binary->encoding == MIME_ENCODING_BASE64)
+    if (binary->is_fields)
+        imap_fields_feed(&binary->fields, piece, &made);
+    else if (binary->encoding == MIME_ENCODING_BASE64)
         base64_decoder_feed(&binary->base64, piece, &made);
     else
         quoted_printable_decoder_feed(&binary->quoted_printable, piece, &made);
@@ -63,7 +74,9 @@ imap_binary_finish(struct imap_binary *binary)
     struct buffer made;
 
     buffer_init(&made, SPARE);
-    if (binary->encoding == MIME_ENCODING_BASE64)
+    if (binary->is_fields)
+        imap_fields_finish(&binary->fields, &made);
+    else if (binary->encoding == MIME_ENCODING_BASE64)
         base64_decoder_finish(&binary->base64, &made);
     else if (binary->encoding == MIME_ENCODING_QUOTED_PRINTABLE)
         quoted_printable_decoder_finish(&binary->quoted_printable, &made);

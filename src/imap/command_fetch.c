@@ -11,8 +11,7 @@
 
 enum {
     OCTETS_INLINE = 32768,
-    STREAM_PIECE = 256 * 1024,
-    FIELDS_MAX = 4 << 20, /* of a header; what is behind is not looked at for fields */
+    STREAM_PIECE = 256 * 1024, /* of what is read a piece at a time; a longer header is, too */
 };
 
 struct fetch_task {
@@ -216,6 +215,17 @@ is_binary(const struct imap_fetch_item *item)
     return item->kind == IMAP_FETCH_BINARY || item->kind == IMAP_FETCH_BINARY_SIZE;
 }
 
+/* Begins to make it: all octets from `offset` on, to below `end`, go to `out`, if there is one. */
+static void
+begin_making(struct imap_binary *binary, const struct imap_fetch_item *item,
+             enum mime_encoding encoding, uint32_t offset, uint64_t end, struct buffer *out)
+{
+    imap_binary_begin(binary, encoding, offset, end, out);
+    if (!is_binary(item))
+        imap_binary_pick(binary, item->fields, item->field_count,
+                         item->section == IMAP_SECTION_FIELDS_NOT);
+}
+
 /* The part was read once, and its length is known; true when no more is wanted of it. */
 static bool
 begin_sending(struct imap_server *server, const struct imap_fetch_item *item)
@@ -230,8 +240,8 @@ begin_sending(struct imap_server *server, const struct imap_fetch_item *item)
         return true;
     }
     clip(item, &offset, &len);
-    begin_literal(&server->output, item, len, binary->has_zero);
-    imap_binary_begin(binary, binary->encoding, offset, (uint64_t)offset + len, &server->output);
+    begin_literal(&server->output, item, len, binary->has_zero && is_binary(item));
+    begin_making(binary, item, binary->encoding, offset, (uint64_t)offset + len, &server->output);
     task->is_sending = true;
     task->streamed = 0;
     return len == 0;
@@ -258,7 +268,7 @@ take_piece(struct imap_server *server, const struct imap_fetch_item *item, bool 
     return task->is_sending || begin_sending(server, item);
 }
 
-/* Sends a large part without its encoding, for which it is read twice. */
+/* Sends a large part without its encoding, or fields of a long header: it is read twice. */
 static bool
 stream_binary(struct imap_server *server, const struct imap_row *row,
               const struct imap_fetch_item *item, uint32_t offset, uint32_t len)
@@ -303,9 +313,9 @@ put_section(struct imap_server *server, const struct imap_row *row,
     if (octets.len < row->message.len && !is_made(item))
         return stream(server, row, item, offset, len);
     bool is_there = octets.len == row->message.len || len == 0;
-    if (!is_there && is_binary(item) && imap_binary_can(encoding)) {
+    if (!is_there && (is_binary(item) ? imap_binary_can(encoding) : len > STREAM_PIECE)) {
         if (!task->is_asked) {
-            imap_binary_begin(&task->binary, encoding, 0, 0, NULL);
+            begin_making(&task->binary, item, encoding, 0, 0, NULL);
             task->is_sending = task->has_piece = false;
             task->streamed = 0;
             task->is_asked = true;
@@ -314,8 +324,6 @@ put_section(struct imap_server *server, const struct imap_row *row,
     }
     if (!is_there && !task->is_asked) {
         task->is_asked = true;
-        if (!is_binary(item) && len > FIELDS_MAX)
-            len = FIELDS_MAX;
         imap_scan_ask(server, row->message.uid, offset, len, IMAP_ASK_PIECE);
         return false;
     }

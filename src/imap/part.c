@@ -89,6 +89,7 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
         server->on_note = NULL;
         server->more = next_piece;
     } else {
+        is_good = is_good && !buffer_overflowed(&part->header); /* fields may stand behind that */
         if (is_good && imap_url_part_is_made(&part->what))
             imap_url_part_put_fields(&part->what, buffer_slice(&part->header), part->into);
         end(server, is_good);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "imap/structure.h"
+#include "imap/fields.h"
 
 #include "base/hash.h"
 
@@ -404,37 +405,15 @@ imap_section_find(const struct imap_message *message, const struct imap_part_pat
 
 /* ---- header fields --------------------------------------------------------------------------- */
 
-static bool
-is_named(struct slice line, const struct slice *names, size_t count)
-{
-    struct slice name = slice_trim(slice_first(line, slice_find_byte(line, ':')));
-
-    for (size_t i = 0; i < count; i++) {
-        if (slice_equal_nocase(names[i], name))
-            return true;
-    }
-    return false;
-}
-
 void
 imap_put_fields(struct buffer *out, struct slice header, const struct slice *names, size_t count,
                 bool is_not)
 {
-    bool is_wanted = false;
+    struct imap_fields fields;
 
-    while (header.len > 0) {
-        size_t end = slice_find_byte(header, '\n');
-        struct slice line = slice_first(header, end < header.len ? end + 1 : header.len);
-        bool is_continued = line.at[0] == ' ' || line.at[0] == '\t';
-        header = slice_skip(header, line.len);
-        if (slice_trim(line).len == 0 && !is_continued)
-            break;
-        if (!is_continued)
-            is_wanted = is_named(line, names, count) != is_not;
-        if (is_wanted)
-            buffer_put(out, line);
-    }
-    buffer_put_text(out, "\r\n");
+    imap_fields_begin(&fields, names, count, is_not);
+    imap_fields_feed(&fields, header, out);
+    imap_fields_finish(&fields, out);
 }
 
 /* ---- conversations --------------------------------------------------------------------------- */

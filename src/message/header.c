@@ -25,17 +25,24 @@ header_parse(struct arena *arena, struct slice message, struct header *ret_heade
 {
     struct header header = {0};
     struct field_reader reader;
-    struct field beyond;
+    struct field field, *at;
+    bool has[FIELD_ID_COUNT] = {[FIELD_OTHER] = true};
+    bool has_room = true;
     size_t size = 0;
 
     field_reader_init(&reader, message);
     for (;;) {
-        bool has_room =
-            !header.is_cut && header.count < HEADER_FIELDS_MAX && grow(arena, &header, &size);
-        if (!field_next(&reader, has_room ? &header.fields[header.count] : &beyond))
+        bool is_full = !has_room || header.count >= HEADER_FIELDS_MAX;
+        has_room = has_room && grow(arena, &header, &size);
+        at = is_full || !has_room ? &field : &header.fields[header.count];
+        if (!field_next(&reader, at))
             break;
-        header.is_cut = !has_room;
-        header.count += has_room;
+        bool is_wanted = at != &field || (has_room && !has[at->id]);
+        if (is_wanted && at == &field)
+            header.fields[header.count] = field;
+        header.is_cut = header.is_cut || at == &field;
+        header.count += is_wanted;
+        has[at->id] = true;
     }
     header.header_len = reader.header_len;
     header.body_offset = reader.body_offset;

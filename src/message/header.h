@@ -8,12 +8,14 @@
 #include "base/buffer.h"
 #include "message/field.h"
 
-/* A header with more fields is cut: what comes behind is not indexed. */
-enum { HEADER_FIELDS_MAX = 10000 };
+/* A header with more fields is cut: of those behind, the first of each id that none had before is
+ * indexed, and nothing else. So what a message has once, its From or Content-Type, is found
+ * wherever it stands. */
+enum { HEADER_FIELDS_MAX = 10000, HEADER_INDEX_MAX = HEADER_FIELDS_MAX + FIELD_ID_COUNT };
 
 struct header {
     struct field *fields; /* in their order, junk included; in the arena */
-    size_t count;
+    size_t count;         /* HEADER_INDEX_MAX at most */
     size_t header_len;    /* octets of fields, without the empty line */
     size_t body_offset;   /* where the body begins */
     uint16_t defects;     /* enum field_defect, of all fields */

@@ -21,7 +21,7 @@ enum mime_defect_kind {
     MIME_DEFECT_PARAMETER_SECTION,   /* RFC 2231 sections missing or doubled */
     MIME_DEFECT_PARAMETER_ENCODING,  /* bad percent encoding, charset, or an RFC 2047 word inside */
     MIME_DEFECT_PARAMETERS_LIMIT,    /* more than MIME_PARAMETERS_MAX: the rest is dropped */
-    MIME_DEFECT_FIELDS_LIMIT,        /* more than HEADER_FIELDS_MAX: the rest is not indexed */
+    MIME_DEFECT_FIELDS_LIMIT,        /* more than HEADER_FIELDS_MAX: most are not indexed */
     /* Structure. */
     MIME_DEFECT_NO_BOUNDARY,         /* multipart without a usable boundary: has no children */
     MIME_DEFECT_BOUNDARY_LONG,       /* longer than 70 octets or with octets not allowed; used */

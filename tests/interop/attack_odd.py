@@ -55,6 +55,22 @@ class Odd(OfficeCase):
             for what in ("(ENVELOPE BODYSTRUCTURE RFC822.SIZE)", "BODY.PEEK[HEADER.FIELDS (X-1)]", "PREVIEW"):
                 self.assertRegex(alice.ask(f"FETCH * {what}")[0], "^OK")
 
+    def test_fields_behind_many_are_there(self):
+        """Behind the ten thousandth, and behind many octets of others: by each way to ask for them."""
+        last = b"Subject: the last of all\r\nFrom: a@b.test\r\nContent-Type: text/html\r\nX-Odd: x\r\n\r\nx\r\n"
+        with Session(self.office) as alice:
+            alice.ask("CREATE many")
+            alice.ask("SELECT many")
+            for filler, count in ((b"X: y\r\n", 9996), (b"X: y\r\n", 9999), (b"X: y\r\n", 10000), (b"X: " + b"y" * 994 + b"\r\n", 9000)):
+                self.assertRegex(alice.ask("APPEND many ", filler * count + last)[0], "^OK")
+                said = "".join(alice.ask("FETCH * (BODY.PEEK[HEADER.FIELDS (X-Odd Subject)] ENVELOPE BODYSTRUCTURE)")[1])
+                for what in ("BODY[HEADER.FIELDS (X-Odd Subject)] {38}", "Subject: the last of all", "X-Odd: x", '"the last of all" ((NIL NIL "a" "b.test"))',
+                             'BODYSTRUCTURE ("text" "html"'):
+                    self.assertIn(what, said, (len(filler), count))
+                self.assertIn("<5> {6}\r\nct: th", "".join(alice.ask("FETCH * BODY.PEEK[HEADER.FIELDS (Subject)]<5.6>")[1]))
+            for search in ("HEADER X-Odd x", "SUBJECT last", "FROM a@b.test"):
+                self.assertEqual(alice.ask(f"SEARCH {search}")[1], ["* SEARCH 1 2 3 4\r\n"], search)
+
     def test_names(self):
         for commands, names in (([], NO_UTF7 + NO_UTF8), (["ENABLE UTF8=ACCEPT"], NO_UTF8)):
             with Session(self.office) as alice:

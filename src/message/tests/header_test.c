@@ -110,6 +110,39 @@ headers_are_cut_at_their_limit_and_say_so(void **state)
     buffer_finish(&text);
 }
 
+static void
+what_comes_once_is_found_behind_the_limit(void **state)
+{
+    struct arena arena;
+    struct buffer text;
+    struct header header;
+
+    (void)state;
+    arena_init(&arena, 100000000);
+    buffer_init(&text, 1000000);
+    buffer_put_text(&text, "Subject: first\r\n");
+    for (int i = 1; i < HEADER_FIELDS_MAX; i++)
+        buffer_put_text(&text, "X: y\r\n");
+    buffer_put_text(&text, "From: a@b\r\nSubject: second\r\nFrom: c@d\r\nX: y\r\n");
+    for (int i = FIELD_OTHER + 1; i < FIELD_ID_COUNT; i++) {
+        buffer_put(&text, field_name((enum field_id)i));
+        buffer_put_text(&text, ": z\r\n");
+    }
+    header_parse(&arena, buffer_slice(&text), &header);
+    assert_true(header.is_cut);
+    assert_int_equal(header.count, HEADER_INDEX_MAX - 2); /* X has no id, and Subject came before */
+    const struct field *from = header_find(&header, FIELD_FROM, NULL);
+    assert_non_null(from);
+    assert_slice(from->body, SLICE("a@b"));
+    assert_null(header_find(&header, FIELD_FROM, from));
+    const struct field *subject = header_find(&header, FIELD_SUBJECT, NULL);
+    assert_slice(subject->body, SLICE("first"));
+    assert_null(header_find(&header, FIELD_SUBJECT, subject));
+    assert_slice(header_find(&header, FIELD_X_SPAM_STATUS, NULL)->body, SLICE("z"));
+    arena_finish(&arena);
+    buffer_finish(&text);
+}
+
 /* The memory behind it may still have those of another message. */
 static void
 nothing_is_found_behind_the_last_field(void **state)
@@ -148,6 +181,7 @@ main(void)
         cmocka_unit_test(resent_blocks_are_told_apart),
         cmocka_unit_test(nothing_is_found_behind_the_last_field),
         cmocka_unit_test(headers_are_cut_at_their_limit_and_say_so),
+        cmocka_unit_test(what_comes_once_is_found_behind_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
