@@ -5,10 +5,12 @@ import email
 import email.policy
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -94,6 +96,21 @@ class Sendmail(OfficeCase):
         self.assertIn("\r\n354 ", said)
         self.assertIn("\r\n221 ", said)
         self.letter("bs")
+
+    def test_a_line_end_may_come_in_two_parts(self):
+        """CR now, LF later: one end of a line, and no CR more; alone it would be the end of the session."""
+        whole = (f"EHLO me\r\nMAIL FROM:<{BOB}>\r\nRCPT TO:<{ALICE}>\r\nDATA\r\n"
+                 "Subject: halves\r\n\r\nx\r\n.\r\nQUIT\r\n").encode()
+        with subprocess.Popen([str(self.sendmail), "-bs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env=dict(self.office.environment(), HOME=str(self.folder))) as session:
+            for part in re.split(rb"(?<=\r)(?=\n)", whole):
+                session.stdin.write(part)
+                session.stdin.flush()
+                time.sleep(0.05)
+            session.stdin.close()
+            said = session.stdout.read()
+        self.assertRegex(said, rb"\r\n354 .*\r\n250 .*\r\n221 ")
+        self.letter("halves")
 
     def test_refusals_have_words_and_exit_codes(self):
         said = self.run_it("-i", "nobody@example.test", ALICE, text="Subject: half\n\nx\n", code=NOUSER)
