@@ -85,13 +85,24 @@ set_stubs(struct ub_ctx *context, const struct dns_resolver_options *options)
             !to_string(slice_trim(slice_skip(stub, blank)), address) ||
             ub_ctx_set_stub(context, zone, address, 0) != 0)
             return "expected a zone and the address of its server: example.net 192.0.2.1@53";
-        /* Zones that the library answers itself otherwise: private networks, test., invalid. */
-        char nodefault[OPTION_MAX + 16];
-        snprintf(nodefault, sizeof(nodefault), "%s%s nodefault", zone,
-                 zone[0] && zone[strlen(zone) - 1] == '.' ? "" : ".");
-        (void)ub_ctx_set_option(context, "local-zone:", nodefault);
     }
     return NULL;
+}
+
+/* Zones that the library answers itself otherwise: private networks, test., invalid., and what is
+ * below them. After this no option can be set. */
+static void
+open_stubs(struct ub_ctx *context, const struct dns_resolver_options *options)
+{
+    char zone[OPTION_MAX];
+
+    for (size_t i = 0; i < options->stub_count; i++) {
+        struct slice stub = slice_trim(options->stubs[i]);
+        if (!to_string(slice_first(stub, slice_find_byte(stub, ' ')), zone))
+            continue;
+        (void)ub_ctx_zone_remove(context, zone);
+        (void)ub_ctx_zone_add(context, zone, "transparent");
+    }
 }
 
 static const char *
@@ -146,6 +157,8 @@ dns_resolver_open(const struct dns_resolver_options *options, const char **ret_w
     const char *why = set_options(context, options);
     if (!why && ub_ctx_async(context, 1) != 0)
         why = "this libunbound has no threads";
+    if (!why)
+        open_stubs(context, options);
     if (!why)
         why = read_files(context);
     if (why) {

@@ -73,6 +73,24 @@ what_is_no_record_is_refused(void **state)
 }
 
 static void
+records_are_bounded(void **state)
+{
+    static uint8_t wire[DNS_DATA_MAX + 1];
+    struct dns_record record;
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    assert_true(dns_record_parse(DNS_TLSA, slice_of(wire, 3 + DNS_TLSA_DATA_MAX), &arena, &record));
+    assert_false(
+        dns_record_parse(DNS_TLSA, slice_of(wire, 3 + DNS_TLSA_DATA_MAX + 1), &arena, &record));
+    /* Empty strings: each is its length. */
+    assert_true(dns_record_parse(DNS_TXT, slice_of(wire, DNS_DATA_MAX), &arena, &record));
+    assert_false(dns_record_parse(DNS_TXT, slice_of(wire, DNS_DATA_MAX + 1), &arena, &record));
+    arena_finish(&arena);
+}
+
+static void
 names_are_bounded(void **state)
 {
     char label[65], name[300];
@@ -100,7 +118,15 @@ names_are_bounded(void **state)
     assert_true(dns_name_parse(slice_of(wire, 300), &arena, &text, &len));
     assert_int_equal(text.len, 253);
     assert_int_equal(len, 255);
-    wire[254] = 1;
+    for (uint8_t i = 63; i < 65; i++) {
+        memset(wire, 'a', sizeof(wire));
+        wire[0] = i;
+        wire[1 + i] = 0;
+        bool is_good = dns_name_parse(slice_of(wire, 2 + (size_t)i), &arena, &text, &len);
+        assert_int_equal(is_good, i < 64);
+    }
+    for (size_t i = 0; i < sizeof(wire); i++)
+        wire[i] = i % 2 ? 'A' : 1;
     wire[256] = 0;
     assert_false(dns_name_parse(slice_of(wire, 300), &arena, &text, &len));
     arena_finish(&arena);
@@ -194,6 +220,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_are_read_off_the_wire),
         cmocka_unit_test(what_is_no_record_is_refused),
+        cmocka_unit_test(records_are_bounded),
         cmocka_unit_test(names_are_bounded),
         cmocka_unit_test(addresses_are_reversed),
         cmocka_unit_test(a_resolver_answers_with_and_without_waiting),

@@ -8,15 +8,18 @@
 
 #include <cmocka.h>
 
+#include "base/filled.h"
 #include "dns/resolver.h"
 
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,7 +29,11 @@ enum {
     RCODE_SERVER_FAILED = 2,
     RCODE_NO_NAME = 3,
     ANSWER_DEADLINE_MS = 60000,
-    SERVER_S = 120
+    SERVER_S = 120,
+    TYPE_RRSIG = 46,
+    TYPE_DNSKEY = 48,
+    ED25519 = 15, /* RFC 8080 */
+    DAY_S = 86400
 };
 
 #define IS(slice, text) assert_true(slice_equal((slice), SLICE(text)))
@@ -40,6 +47,7 @@ static const struct row {
     struct slice data;
 } rows[] = {
     {"host", 0, DNS_A, SLICE("\300\0\2\1")},
+    {"forged", 0, DNS_A, SLICE("\300\0\2\3")},
     {"mail", 0, DNS_MX, SLICE("\0\012\2MX\7example\3net\0")},
     {"blank", 0, DNS_MX, SLICE("\0\012\3m x\7example\3net\0")},
     {"alias", 0, DNS_CNAME, SLICE("\4Host\7example\3net\0")},
@@ -73,6 +81,108 @@ find_row(struct slice question)
     return slice_equal(label, SLICE("o(dd")) ? &address : &silent;
 }
 
+/* The key of example.net, where it has one. */
+struct signer {
+    uint8_t public_key[crypto_sign_PUBLICKEYBYTES], secret_key[crypto_sign_SECRETKEYBYTES];
+};
+
+enum { KEY_HEAD = 4, KEY_LEN = KEY_HEAD + crypto_sign_PUBLICKEYBYTES };
+
+static void
+put_key(const struct signer *signer, uint8_t key[static KEY_LEN])
+{
+    static const uint8_t head[KEY_HEAD] = {1, 1, 3, ED25519}; /* of a zone, and its entry */
+
+    memcpy(key, head, KEY_HEAD);
+    memcpy(key + KEY_HEAD, signer->public_key, sizeof(signer->public_key));
+}
+
+/* RFC 4034, appendix B. */
+static uint32_t
+key_tag(const struct signer *signer)
+{
+    uint8_t key[KEY_LEN];
+    uint32_t sum = 0;
+
+    put_key(signer, key);
+    for (size_t i = 0; i < sizeof(key); i++)
+        sum += i & 1 ? key[i] : (uint32_t)key[i] << 8;
+    return (sum + (sum >> 16)) & 0xFFFF;
+}
+
+static void
+put_number(struct buffer *out, uint32_t number, unsigned octets)
+{
+    for (unsigned i = octets; i-- > 0;)
+        buffer_put_byte(out, (uint8_t)(number >> (8 * i)));
+}
+
+/* RFC 4034 §3.1: of one record that `owner` has. */
+static void
+put_signature(struct buffer *packet, const struct signer *signer, struct slice owner,
+              uint32_t type, struct slice data)
+{
+    uint8_t signature[crypto_sign_BYTES];
+    struct buffer record, text;
+    uint32_t now = (uint32_t)time(NULL), labels = 0;
+
+    for (size_t at = 0; owner.at[at]; at += 1 + (size_t)owner.at[at])
+        labels++;
+    buffer_init(&record, PACKET_MAX);
+    buffer_init(&text, PACKET_MAX);
+    put_number(&record, type, 2);
+    put_number(&record, ED25519, 1);
+    put_number(&record, labels, 1);
+    put_number(&record, TTL_S, 4);
+    put_number(&record, now + DAY_S, 4);
+    put_number(&record, now - DAY_S, 4);
+    put_number(&record, key_tag(signer), 2);
+    buffer_put(&record, SLICE("\7example\3net\0"));
+    buffer_put(&text, buffer_slice(&record));
+    buffer_put(&text, owner);
+    put_number(&text, type, 2);
+    put_number(&text, 1, 2);
+    put_number(&text, TTL_S, 4);
+    put_number(&text, (uint32_t)data.len, 2);
+    buffer_put(&text, data);
+    crypto_sign_detached(signature, NULL, buffer_slice(&text).at, buffer_len(&text),
+                         signer->secret_key);
+    memory_is_filled(signature, sizeof(signature));
+    buffer_put(&record, slice_of(signature, sizeof(signature)));
+    put_record(packet, (enum dns_type)TYPE_RRSIG, buffer_slice(&record));
+    buffer_finish(&record);
+    buffer_finish(&text);
+}
+
+/* The record that was asked for, what vouches for it, and that long answers are understood. */
+static void
+answer_signed(struct slice packet, const struct signer *signer, struct buffer *reply)
+{
+    struct slice question = slice_skip(packet, HEADER_LEN);
+    struct slice owner = slice_first(question, slice_find_byte(question, 0) + 1);
+    const struct row *row = find_row(question);
+    uint32_t type = question.at[owner.len + 1];
+    uint8_t key[KEY_LEN];
+    struct slice data = row->data;
+    bool has_record = type == row->type && type != 0;
+
+    put_key(signer, key);
+    if (type == TYPE_DNSKEY && slice_equal(owner, SLICE("\7example\3net\0"))) {
+        data = slice_of(key, sizeof(key));
+        has_record = true;
+    }
+    const uint8_t rest[] = {0x85, 0x80, 0, 1, 0, has_record ? 2 : 0, 0, 0, 0, 1};
+    buffer_put(reply, slice_first(packet, 2));
+    buffer_put(reply, slice_of(rest, sizeof(rest)));
+    buffer_put(reply, slice_first(question, owner.len + 4));
+    if (has_record) {
+        put_record(reply, (enum dns_type)type, data);
+        bool is_forged = slice_equal(slice_of_string(row->label), SLICE("forged"));
+        put_signature(reply, signer, owner, type, is_forged ? SLICE("\300\0\2\4") : data);
+    }
+    buffer_put(reply, SLICE("\0\0\x29\x10\0\0\0\x80\0\0\0"));
+}
+
 /* The question comes back, and one record at most. */
 static void
 answer_packet(struct slice packet, struct buffer *reply)
@@ -92,7 +202,7 @@ answer_packet(struct slice packet, struct buffer *reply)
 }
 
 static void
-serve(int descriptor)
+serve(int descriptor, const struct signer *signer)
 {
     uint8_t bytes[PACKET_MAX];
     struct buffer reply;
@@ -106,7 +216,10 @@ serve(int descriptor)
             recvfrom(descriptor, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &from_len);
         if (len < HEADER_LEN + 6)
             continue;
-        answer_packet(slice_of(bytes, (size_t)len), &reply);
+        if (signer)
+            answer_signed(slice_of(bytes, (size_t)len), signer, &reply);
+        else
+            answer_packet(slice_of(bytes, (size_t)len), &reply);
         struct slice out = buffer_slice(&reply);
         (void)!sendto(descriptor, out.at, out.len, 0, (struct sockaddr *)&from, from_len);
         buffer_clear(&reply);
@@ -115,7 +228,7 @@ serve(int descriptor)
 
 /* Its address stands in the text; it is ended with end_server. */
 static pid_t
-start_server(char ret_address[40])
+start_server(const struct signer *signer, char ret_address[40])
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
@@ -127,7 +240,7 @@ start_server(char ret_address[40])
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        serve(descriptor);
+        serve(descriptor, signer);
     close(descriptor);
     return child;
 }
@@ -147,14 +260,15 @@ struct world {
     struct arena arena;
 };
 
-/* `anchors` is a file, or NULL. */
+/* `anchors` is a file, or NULL; so is who signs. */
 static void
-open_world(struct world *world, bool is_stub, const char *anchors)
+open_signed_world(struct world *world, bool is_stub, const char *anchors,
+                  const struct signer *signer)
 {
     char address[40], stub_text[80];
     const char *why = NULL;
 
-    world->server = start_server(address);
+    world->server = start_server(signer, address);
     snprintf(stub_text, sizeof(stub_text), "example.net %s", address);
     struct slice forwarder = slice_of_string(address), stub = slice_of_string(stub_text);
     struct dns_resolver_options options = {
@@ -174,6 +288,12 @@ open_world(struct world *world, bool is_stub, const char *anchors)
     if (!world->resolver)
         fail_msg("%s", why);
     arena_init(&world->arena, 1 << 20);
+}
+
+static void
+open_world(struct world *world, bool is_stub, const char *anchors)
+{
+    open_signed_world(world, is_stub, anchors, NULL);
 }
 
 static void
@@ -281,6 +401,40 @@ what_is_not_signed_below_an_anchor_is_bogus(void **state)
     unlink(path);
 }
 
+/* DANE and all that rests on it believe only what is said to be secure here. */
+static void
+what_is_signed_below_an_anchor_is_secure_and_what_is_changed_is_bogus(void **state)
+{
+    char path[] = "/tmp/resolver_test_XXXXXX", text[100];
+    uint8_t key[KEY_LEN];
+    struct signer signer;
+    struct world world;
+    int file = mkstemp(path);
+
+    (void)state;
+    assert_true(file >= 0 && sodium_init() >= 0);
+    crypto_sign_keypair(signer.public_key, signer.secret_key);
+    put_key(&signer, key);
+    sodium_bin2base64(text, sizeof(text), signer.public_key, sizeof(signer.public_key),
+                      sodium_base64_VARIANT_ORIGINAL);
+    dprintf(file, "example.net. IN DNSKEY 257 3 15 %s\n", text);
+    close(file);
+    open_signed_world(&world, true, path, &signer);
+    struct dns_answer answer = look_up(&world, "host.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_FOUND);
+    assert_true(answer.is_secure);
+    IS(answer.records[0].data, "\300\0\2\1");
+    answer = look_up(&world, "forged.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_BOGUS);
+    assert_false(answer.is_secure);
+    /* Nor is it proven that there is none. */
+    answer = look_up(&world, "nothing.example.net", DNS_A);
+    assert_int_equal(answer.outcome, DNS_BOGUS);
+    assert_false(answer.is_secure);
+    close_world(&world);
+    unlink(path);
+}
+
 struct heard {
     unsigned answers, drops;
     enum dns_outcome outcome;
@@ -327,6 +481,53 @@ what_is_asked_is_answered_once_or_dropped(void **state)
     close_world(&world);
 }
 
+/* The library answers for some zones itself, of which an office may have its own. */
+static void
+zones_that_are_somebodys_own_are_asked_of_their_server(void **state)
+{
+    static const char *const zones[] = {"test", "test.", "168.192.in-addr.arpa",
+                                        "1.10.in-addr.arpa"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(zones); i++) {
+        char address[40], stub_text[80], name[80];
+        const char *why = NULL;
+        struct world world = {.server = start_server(NULL, address)};
+        snprintf(stub_text, sizeof(stub_text), "%s %s", zones[i], address);
+        snprintf(name, sizeof(name), "host.%s", zones[i]);
+        struct slice stub = slice_of_string(stub_text);
+        /* A server that is named may be on loopback, whatever else may not. */
+        world.resolver = dns_resolver_open(
+            &(struct dns_resolver_options){.is_recursive = true, .stubs = &stub, .stub_count = 1},
+            &why);
+        assert_non_null(world.resolver);
+        arena_init(&world.arena, 1 << 20);
+        if (look_up(&world, name, DNS_A).outcome != DNS_FOUND)
+            fail_msg("%s", zones[i]);
+        close_world(&world);
+    }
+}
+
+static void
+files_that_are_there_are_taken(void **state)
+{
+    static const char hints[] = ". 3600000 NS a.root.test.\na.root.test. 3600000 A 127.0.0.1\n";
+    char path[] = "/tmp/resolver_test_XXXXXX";
+    const char *why = NULL;
+    int file = mkstemp(path);
+
+    (void)state;
+    assert_true(file >= 0);
+    assert_int_equal(write(file, hints, sizeof(hints) - 1), sizeof(hints) - 1);
+    close(file);
+    struct dns_resolver *resolver = dns_resolver_open(
+        &(struct dns_resolver_options){.is_recursive = true, .root_hints = slice_of_string(path)},
+        &why);
+    unlink(path);
+    assert_non_null(resolver);
+    dns_resolver_close(&resolver, NULL);
+}
+
 static void
 files_that_are_not_there_are_refused(void **state)
 {
@@ -357,7 +558,10 @@ main(void)
         cmocka_unit_test(an_alias_has_the_name_behind_it),
         cmocka_unit_test(records_that_make_no_sense_are_no_answer_for_good),
         cmocka_unit_test(what_is_not_signed_below_an_anchor_is_bogus),
+        cmocka_unit_test(what_is_signed_below_an_anchor_is_secure_and_what_is_changed_is_bogus),
         cmocka_unit_test(what_is_asked_is_answered_once_or_dropped),
+        cmocka_unit_test(zones_that_are_somebodys_own_are_asked_of_their_server),
+        cmocka_unit_test(files_that_are_there_are_taken),
         cmocka_unit_test(files_that_are_not_there_are_refused),
     };
 
