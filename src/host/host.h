@@ -245,6 +245,10 @@ void host_blob_unmap(struct host *host, struct host_mapping *mapping);
  * from the file, and need not count as this process's memory until then. */
 void host_mapping_forget(struct host *host, struct slice part);
 
+/* The same, but it will be read soon: it is asked for from the disk, and nobody waits. A part that
+ * is not mapped is no error. */
+void host_mapping_want(struct host *host, struct slice part);
+
 /* ---- descriptors of libraries -------------------------------------------------------------- */
 
 /* Calls fn while there is something to read at a descriptor that belongs to a library (a resolver).

@@ -640,16 +640,16 @@ void
 turn_log_prepare(struct turn_log *log)
 {
     static const uint8_t zeros[LOG_BLANK_STEP / LOG_BLANK_PIECES];
-    struct slice pieces[LOG_BLANK_PIECES];
+    const struct slice piece = slice_of(zeros, sizeof(zeros));
 
     if (!turn_log_is_unprepared(log))
         return;
     uint64_t from = blank_from(log);
-    for (size_t i = 0; i < COUNT_OF(pieces); i++)
-        pieces[i] = slice_of(zeros, sizeof(zeros));
+    int result = 0;
     log->blank = from;
-    if (host_file_write(log->tail, pieces, COUNT_OF(pieces), from) == 0 &&
-        host_file_push(log->tail, from, LOG_BLANK_STEP) == 0)
+    for (size_t i = 0; result == 0 && i < LOG_BLANK_PIECES; i++)
+        result = host_file_write(log->tail, &piece, 1, from + i * sizeof(zeros));
+    if (result == 0 && host_file_push(log->tail, from, LOG_BLANK_STEP) == 0)
         log->blank = from + LOG_BLANK_STEP;
 }
 

@@ -21,7 +21,8 @@
 enum {
     LOG_RESERVE_STEP = 8 << 20,    /* room is set aside so many octets at a time */
     LOG_BLANK_STEP = 256 << 10,    /* of it, so much is written with zeros ahead of the tail */
-    LOG_BLANK_PIECES = 16,         /* in so many pieces, for they are all the same few zeros */
+    LOG_BLANK_PIECES = 16,         /* in so many writes: what one has put side by side, the kernel
+                                    * keeps as one, and looks at all of it for each small turn */
     LOG_BLANK_TURN_MAX = 64 << 10, /* turns for which that pays */
     LOG_SPARE = 1 << 20,          /* of it, only for turns that free space, when the disk is full */
     LOG_OPEN_MAX = 64,            /* segments kept open for reading */

@@ -108,6 +108,14 @@ forget_map(void *context, struct slice map)
     host_mapping_forget(store->options.host, map);
 }
 
+static void
+want_map(void *context, struct slice map)
+{
+    struct store *store = context;
+
+    host_mapping_want(store->options.host, map);
+}
+
 static int
 make_view_folder(struct store *store)
 {
@@ -123,7 +131,7 @@ open_lmdb(struct store *store, struct view **ret_view)
     int result = view_open(store->view_path, map_bytes, ret_view);
 
     if (result == 0)
-        view_set_forget(*ret_view, forget_map, store);
+        view_set_map(*ret_view, forget_map, want_map, store);
     return result;
 }
 

@@ -15,6 +15,13 @@ enum { VIEW_MODE = 0600, VIEW_READERS = 16, CHECK_LEN = 4 };
 static const char format_key[] = "f";
 enum { FORMAT_KEY_LEN = 1 };
 
+/* Where one kind of reading goes. Pages that were written one after the other lie so, mostly. */
+struct trail {
+    const uint8_t *last;  /* place in the map that was read */
+    const uint8_t *asked; /* up to there the map has been asked for; NULL: not on this trail */
+    unsigned steps;       /* to a page not far behind the one before */
+};
+
 struct view {
     MDB_env *env;
     MDB_txn *txn;       /* NULL after an error that took it, until the next call */
@@ -27,8 +34,9 @@ struct view {
     unsigned changes;   /* since it was opened, or has rested */
     bool is_damaged;    /* something was read that is not what was written */
     unsigned snapshots; /* open; the map must not move under them */
-    view_forget_fn forget;
-    void *forget_context;
+    view_map_fn forget, want;
+    void *map_context;
+    struct trail found, scanned;
     unsigned touched;                /* look-ups since the map was forgotten */
     const uint8_t *lowest, *highest; /* places in the map, that were seen; NULL: none yet */
 };
@@ -46,6 +54,10 @@ enum {
     RESTED_CHANGES_MAX = 64,  /* each takes some pages at most: half a MiB */
     HOLE_BYTES = 1 << 20,     /* LMDB's lists have this size, or twice as much */
     HOLES_MAX = 256,
+    PAGE_BYTES = 4096,
+    NEAR_BYTES = 64 << 10,    /* pages of other kinds lie between those of one kind */
+    STEPS_FEW = 2,            /* so many are chance */
+    AHEAD_BYTES = 512 << 10,  /* comes from a disk sooner than half of it is read */
 };
 
 /* LMDB's own codes are below -30000; the rest are positive errnos. */
@@ -342,10 +354,33 @@ view_rest(struct view *view)
 }
 
 void
-view_set_forget(struct view *view, view_forget_fn fn, void *context)
+view_set_map(struct view *view, view_map_fn forget, view_map_fn want, void *context)
 {
-    view->forget = fn;
-    view->forget_context = context;
+    view->forget = forget;
+    view->want = want;
+    view->map_context = context;
+}
+
+/* The map is read at random, so the kernel reads no page that was not asked for: what is read in a
+ * row and is not in memory would cost a wait for the disk for each page. */
+static void
+go_on_trail(struct view *view, struct trail *trail, const void *value)
+{
+    uintptr_t at = (uintptr_t)value, last = (uintptr_t)trail->last;
+
+    if (!view->want || at / PAGE_BYTES == last / PAGE_BYTES)
+        return;
+    bool is_near = at > last && at - last <= NEAR_BYTES;
+    trail->last = value;
+    trail->steps = is_near ? trail->steps + 1 : 0;
+    if (!is_near)
+        trail->asked = NULL;
+    if (trail->steps <= STEPS_FEW ||
+        (trail->asked && (uintptr_t)trail->asked - at > AHEAD_BYTES / 2))
+        return;
+    const uint8_t *from = trail->asked ? trail->asked : trail->last;
+    trail->asked = trail->last + AHEAD_BYTES;
+    view->want(view->map_context, slice_of(from, (size_t)(trail->asked - from)));
 }
 
 /* A place in the map: LMDB does not tell where it lies, but what a reader gets lies in it. (What
@@ -384,7 +419,7 @@ touch(struct view *view, struct slice key)
         return;
     see_place(view, key);
     if (view->lowest)
-        view->forget(view->forget_context,
+        view->forget(view->map_context,
                      slice_of(view->lowest, (size_t)(view->highest - view->lowest) + 1));
 }
 
@@ -427,6 +462,8 @@ view_get(struct view *view, struct slice key, struct slice *ret_value)
     touch(view, key);
     if (result == 0)
         result = told(view, look_up(view, &name, &value));
+    if (result == 0)
+        go_on_trail(view, &view->found, value.mv_data);
     return result ? result : open_value(view, name, value, ret_value);
 }
 
@@ -593,6 +630,7 @@ view_scan_next(struct view_scan *scan, struct slice *ret_key, struct slice *ret_
     }
     *ret_key = scan->last = slice_of_val(key);
     touch(scan->view, *ret_key);
+    go_on_trail(scan->view, &scan->view->scanned, ret_value->at);
     return true;
 }
 

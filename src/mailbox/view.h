@@ -12,10 +12,12 @@
 
 struct view;
 
-/* Called with a part of the map when much of a large view has been looked at: its pages are clean
- * and may leave the process, to be mapped again when they are read. */
-typedef void (*view_forget_fn)(void *context, struct slice map);
-void view_set_forget(struct view *view, view_forget_fn fn, void *context);
+/* `forget` is called with a part of the map when much of a large view has been looked at: its pages
+ * are clean and may leave the process, to be mapped again when they are read. `want` is called with
+ * a part that lies ahead of what is read in a row: it should come from the disk before it is
+ * needed. That part may be longer than the map is, and then it means nothing. */
+typedef void (*view_map_fn)(void *context, struct slice map);
+void view_set_map(struct view *view, view_map_fn forget, view_map_fn want, void *context);
 
 /* Opens or makes the environment in the folder `path`, which exists. */
 MUST_USE int view_open(const char *path, uint64_t map_bytes, struct view **ret_view);

@@ -108,13 +108,27 @@ host_blob_unmap(struct host *host, struct host_mapping *mapping)
     mapping->bytes = SLICE("");
 }
 
-void
-host_mapping_forget(struct host *host, struct slice part)
+/* Of all pages that the part touches. */
+static void
+advise(struct slice part, int advice)
 {
     const uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
     uintptr_t start = (uintptr_t)part.at & ~mask;
     uintptr_t end = ((uintptr_t)part.at + part.len + mask) & ~mask;
 
+    (void)madvise((void *)start, end - start, advice);
+}
+
+void
+host_mapping_forget(struct host *host, struct slice part)
+{
     (void)host;
-    (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    advise(part, MADV_DONTNEED);
+}
+
+void
+host_mapping_want(struct host *host, struct slice part)
+{
+    (void)host;
+    advise(part, MADV_WILLNEED);
 }

@@ -111,3 +111,9 @@ host_mapping_forget(struct host *host, struct slice part)
 {
     (void)host, (void)part;
 }
+
+void
+host_mapping_want(struct host *host, struct slice part)
+{
+    (void)host, (void)part;
+}

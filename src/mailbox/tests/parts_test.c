@@ -259,6 +259,96 @@ a_view_keeps_what_was_committed(void **state)
     view_close(&view);
 }
 
+enum { ROWS = 4000, ROW_BYTES = 700 };
+
+/* What a view has asked for of its map. */
+struct wanted {
+    struct slice last;
+    size_t count, bytes;
+};
+
+static void
+note_wanted(void *context, struct slice map)
+{
+    struct wanted *wanted = context;
+
+    wanted->last = map;
+    wanted->count++;
+    wanted->bytes += map.len;
+}
+
+static struct slice
+get_row(struct view *view, unsigned row)
+{
+    struct slice value;
+    char key[16];
+
+    snprintf(key, sizeof(key), "r%06u", row);
+    assert_int_equal(view_get(view, slice_of_string(key), &value), 0);
+    assert_int_equal(value.len, ROW_BYTES);
+    return value;
+}
+
+static void
+fill_rows(struct view *view)
+{
+    uint8_t row[ROW_BYTES] = {0};
+    char key[16];
+
+    for (unsigned i = 0; i < ROWS; i++) {
+        snprintf(key, sizeof(key), "r%06u", i);
+        assert_int_equal(view_put(view, slice_of_string(key), slice_of(row, sizeof(row))), 0);
+    }
+    assert_int_equal(view_commit(view), 0);
+}
+
+static void
+what_is_read_in_a_row_is_asked_for_ahead(void **state)
+{
+    struct folder *folder = *state;
+    struct wanted wanted = {0};
+    struct slice key, value;
+    struct view_scan scan;
+    struct view *view;
+
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    fill_rows(view);
+    view_set_map(view, NULL, note_wanted, &wanted);
+    for (unsigned i = 0; i < ROWS; i++) {
+        value = get_row(view, i);
+        assert_true(i < 32 || value.at < wanted.last.at + wanted.last.len);
+    }
+    assert_in_range(wanted.count, 4, 20);
+    assert_in_range(wanted.bytes, ROWS * ROW_BYTES, 2 * ROWS * ROW_BYTES);
+    wanted = (struct wanted){0};
+    assert_int_equal(view_scan_open(view, NULL, SLICE("r"), SLICE("r"), &scan), 0);
+    for (unsigned i = 0; view_scan_next(&scan, &key, &value); i++)
+        assert_true(i < 32 || value.at < wanted.last.at + wanted.last.len);
+    view_scan_close(&scan);
+    assert_in_range(wanted.count, 4, 20);
+    view_close(&view);
+}
+
+static void
+what_is_read_here_and_there_is_not(void **state)
+{
+    struct folder *folder = *state;
+    struct wanted wanted = {0};
+    struct view *view;
+
+    assert_int_equal(view_open(folder->path, 1 << 24, &view), 0);
+    fill_rows(view);
+    view_set_map(view, NULL, note_wanted, &wanted);
+    for (unsigned i = ROWS; i > 0; i--)
+        get_row(view, i - 1);
+    for (unsigned i = 0; i < ROWS; i++)
+        get_row(view, i * 1009 % ROWS);
+    for (unsigned i = 0; i < 100; i++) /* two pages and no more */
+        get_row(view, i % 8);
+    assert_int_equal(wanted.count, 0);
+    view_close(&view);
+}
+
 /* So many changes that there is something to give back. */
 static void
 change_much(struct view *view, unsigned first, unsigned count)
@@ -483,6 +573,8 @@ main(void)
         IN_FOLDER(entries_of_a_newer_version_are_not_taken),
         IN_FOLDER(a_draft_hides_the_view_until_it_is_cleared),
         IN_FOLDER(a_view_keeps_what_was_committed),
+        IN_FOLDER(what_is_read_in_a_row_is_asked_for_ahead),
+        IN_FOLDER(what_is_read_here_and_there_is_not),
         IN_FOLDER(a_view_that_rests_has_all_that_was_committed),
         IN_FOLDER(a_view_that_cannot_be_opened_again_is_damaged),
         IN_FOLDER(an_engine_raises_its_epoch),
