@@ -245,6 +245,76 @@ what_is_revoked_is_not_good(void **state)
     assert_int_equal(verify_one(scene, &good, &scene->authority), TLS_CHAIN_REVOKED);
 }
 
+/* The names that are found when it has so many addresses, each of so many octets. */
+static size_t
+count_names(struct scene *scene, unsigned count, size_t len)
+{
+    struct buffer text;
+    struct wish wish = good;
+
+    buffer_init(&text, 64 * 1024);
+    for (unsigned i = 0; i < count; i++) {
+        buffer_put_text(&text, i ? ",email:" : "email:");
+        for (size_t at = 0; at + 2 < len; at++)
+            buffer_put_byte(&text, (uint8_t)('a' + i));
+        buffer_put_text(&text, "@x");
+    }
+    buffer_put_byte(&text, 0);
+    wish.alternatives = (const char *)buffer_slice(&text).at;
+    enum tls_chain_result result = verify_one(scene, &wish, &scene->authority);
+    struct slice names = buffer_slice(&scene->names);
+    size_t found = 0;
+    for (size_t i = 0; i < names.len; i++)
+        found += names.at[i] == '\n';
+    assert_int_equal(result, found > 0 ? TLS_CHAIN_OK : TLS_CHAIN_NAMELESS);
+    buffer_finish(&text);
+    return found;
+}
+
+static void
+names_are_so_many_and_so_long_at_most(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_int_equal(count_names(scene, TLS_CHAIN_NAMES_MAX, 10), TLS_CHAIN_NAMES_MAX);
+    assert_int_equal(count_names(scene, TLS_CHAIN_NAMES_MAX + 1, 10), TLS_CHAIN_NAMES_MAX);
+    assert_int_equal(count_names(scene, 1, TLS_CHAIN_NAME_MAX), 1);
+    assert_int_equal(count_names(scene, 1, TLS_CHAIN_NAME_MAX + 1), 0);
+    assert_int_equal(count_names(scene, 2, TLS_CHAIN_NAME_MAX), 2);
+}
+
+/* A chain of exactly that many octets: a long name of its host fills it up. Its signature has now
+ * one octet more and now one less. */
+static enum tls_chain_result
+verify_long(struct scene *scene, size_t len)
+{
+    static char filling[2 * TLS_CHAIN_MAX];
+    enum tls_chain_result result = TLS_CHAIN_MALFORMED;
+    struct wish wish = good;
+    size_t more = len - 1000;
+
+    buffer_clear(&scene->chain);
+    wish.alternatives = filling;
+    for (int i = 0; i < 1000 && buffer_len(&scene->chain) != len; i++) {
+        memset(filling, 0, sizeof(filling));
+        memcpy(filling, "email:a@x,DNS:", 14);
+        memset(filling + 14, 'd', more);
+        result = verify_one(scene, &wish, &scene->authority);
+        more += len - buffer_len(&scene->chain);
+    }
+    assert_int_equal(buffer_len(&scene->chain), len);
+    return result;
+}
+
+static void
+a_chain_has_at_most_so_many_octets(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_int_equal(verify_long(scene, TLS_CHAIN_MAX), TLS_CHAIN_OK);
+    assert_int_equal(verify_long(scene, TLS_CHAIN_MAX + 1), TLS_CHAIN_MALFORMED);
+}
+
 static void
 a_chain_has_at_most_so_many_certificates_and_nothing_behind_them(void **state)
 {
@@ -286,6 +356,8 @@ main(void)
         TEST(nobody_else_is_believed),
         TEST(what_is_revoked_is_not_good),
         TEST(a_chain_has_at_most_so_many_certificates_and_nothing_behind_them),
+        TEST(names_are_so_many_and_so_long_at_most),
+        TEST(a_chain_has_at_most_so_many_octets),
         TEST(every_result_has_words),
     };
 

@@ -183,6 +183,65 @@ any_of_several_names_will_do(void **state)
     pair_finish(&pair);
 }
 
+/* A name of a hundred octets with more behind it would be looked for as those. */
+static void
+what_cannot_be_a_name_is_not_looked_for(void **state)
+{
+    uint8_t longest[TLS_NAME_MAX + 1];
+    struct slice name = SLICE("mail.example.test");
+    struct tls_expectation expectation = {.server_name = name, .names = &name, .name_count = 1};
+    struct pair pair;
+
+    (void)state;
+    memset(longest, 'a', sizeof(longest));
+    for (size_t i = 50; i < sizeof(longest); i += 50)
+        longest[i] = '.';
+    pair_init(&pair, true);
+    for (size_t more = 0; more < 2; more++) {
+        struct slice text = slice_of(longest, TLS_NAME_MAX + more);
+        pair_connect(&pair, text);
+        assert_int_equal(tls_engine_state(pair.client), more ? TLS_FAILED : TLS_HANDSHAKE);
+        name = text;
+        connect_expecting(&pair, &expectation);
+        assert_int_equal(tls_engine_state(pair.client), more ? TLS_FAILED : TLS_OPEN);
+    }
+    pair_connect(&pair, SLICE("mail.example.test\0.other.test"));
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    name = SLICE("mail.example.test\0.other.test");
+    expectation.server_name = SLICE("next.test");
+    connect_expecting(&pair, &expectation);
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    name = SLICE("");
+    connect_expecting(&pair, &expectation);
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    pair_finish(&pair);
+}
+
+/* A stranger who says hello octet by octet, each in a record of its own. */
+static void
+a_handshake_has_its_limit(void **state)
+{
+    uint8_t plain[16];
+    struct pair pair;
+    size_t sent = 0;
+
+    (void)state;
+    pair_init(&pair, false);
+    pair_connect(&pair, SLICE("mail.example.test"));
+    for (unsigned i = 0; tls_engine_state(pair.server) == TLS_HANDSHAKE; i++) {
+        /* client_hello, of 65,536 octets */
+        uint8_t record[] = {22, 3, 1, 0, 1, i < 2};
+        struct slice rest = slice_of(record, sizeof(record));
+        assert_int_equal(tls_engine_take(pair.server, &rest, plain, sizeof(plain)), 0);
+        sent += sizeof(record);
+        assert_true(sent < 3 * (size_t)TLS_HANDSHAKE_BYTES_MAX);
+    }
+    assert_int_equal(tls_engine_state(pair.server), TLS_FAILED);
+    assert_true(slice_equal(tls_engine_problem(pair.server), SLICE("the handshake is too long")));
+    assert_in_range(sent, TLS_HANDSHAKE_BYTES_MAX + 1, TLS_HANDSHAKE_BYTES_MAX + 6);
+    pair_finish(&pair);
+}
+
 /* RFC 7672 §3.1.1: the record's certificate is enough, whatever its name and signer. */
 static void
 a_tlsa_record_vouches_for_a_certificate(void **state)
@@ -632,6 +691,8 @@ main(void)
         cmocka_unit_test(tickets_resume_in_their_epoch_and_the_next_even_in_another_process),
         cmocka_unit_test(a_certificate_for_another_name_or_from_nobody_fails_on_both_sides),
         cmocka_unit_test(any_of_several_names_will_do),
+        cmocka_unit_test(what_cannot_be_a_name_is_not_looked_for),
+        cmocka_unit_test(a_handshake_has_its_limit),
         cmocka_unit_test(a_tlsa_record_vouches_for_a_certificate),
         cmocka_unit_test(names_wildcards_and_the_default_lead_to_their_certificates),
         cmocka_unit_test(a_replaced_certificate_is_for_newcomers_only),

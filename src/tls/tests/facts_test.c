@@ -205,7 +205,40 @@ who_is_not_in_the_trusted_list_is_not_trusted(void **state)
     pair_finish(&pair);
 }
 
+/* Who does not ask for a certificate that is good does not blame it either. */
+static void
+a_fault_of_another_kind_is_not_the_certificates(void **state)
+{
+    struct slice garbage = SLICE("no record of TLS at all");
+    struct pair pair;
+    uint8_t plain[16];
+
+    (void)state;
+    pair_init(&pair, false);
+    pair_connect(&pair, SLICE("other.example.test"));
+    talk(&pair);
+    assert_int_equal(tls_engine_state(pair.client), TLS_OPEN);
+    assert_int_equal(tls_engine_fault(pair.client), TLS_FAULT_OTHER);
+    (void)tls_engine_take(pair.client, &garbage, plain, sizeof(plain));
+    assert_int_equal(tls_engine_state(pair.client), TLS_FAILED);
+    assert_int_equal(tls_engine_fault(pair.client), TLS_FAULT_OTHER);
+    pair_finish(&pair);
+}
+
 /* ---- channel bindings ------------------------------------------------------------------------ */
+
+/* RFC 9266 §4.2: the label has 24 octets, the context none, and is there. */
+static void
+expect_exporter(const struct tls_engine *engine, struct slice binding)
+{
+    uint8_t bytes[32];
+
+    assert_int_equal(SSL_export_keying_material(engine->ssl, bytes, sizeof(bytes),
+                                                "EXPORTER-Channel-Binding", 24,
+                                                (const uint8_t *)"", 0, 1),
+                     1);
+    assert_true(slice_equal(binding, slice_of(bytes, sizeof(bytes))));
+}
 
 /* RFC 9266 §2 */
 static void
@@ -228,7 +261,14 @@ tls_1_2_binds_with_an_extended_master_secret_only(void **state)
         assert_int_equal(tls_engine_put_binding(pair.server, TLS_BINDING_EXPORTER, &seen),
                          is_extended);
         assert_int_equal(buffer_len(&seen), is_extended ? 32 : 0);
+        if (is_extended)
+            expect_exporter(pair.client, buffer_slice(&seen));
     }
+    buffer_clear(&seen);
+    pair_connect(&pair, SLICE("mail.example.test"));
+    talk(&pair);
+    assert_true(tls_engine_put_binding(pair.server, TLS_BINDING_EXPORTER, &seen));
+    expect_exporter(pair.client, buffer_slice(&seen));
     pair_finish(&pair);
     buffer_finish(&seen);
 }
@@ -288,6 +328,12 @@ the_end_point_is_bound_by_the_digest_of_its_signature(void **state)
         assert_int_equal(tls_engine_put_binding(pair.client, TLS_BINDING_END_POINT, &seen[1]),
                          is_bound);
         assert_int_equal(buffer_len(&seen[0]), cases[i].len);
+        /* It names nobody, and that is what is told. */
+        struct buffer subject;
+        buffer_init(&subject, 100);
+        assert_true(tls_engine_put_peer_subject(pair.client, &subject));
+        assert_int_equal(buffer_len(&subject), 0);
+        buffer_finish(&subject);
         assert_true(slice_equal(buffer_slice(&seen[0]), buffer_slice(&seen[1])));
         buffer_clear(&seen[0]);
         buffer_clear(&seen[1]);
@@ -305,6 +351,7 @@ main(void)
         cmocka_unit_test(a_client_that_has_none_or_is_not_asked_shows_none),
         cmocka_unit_test(a_chain_that_is_too_long_is_not_told),
         cmocka_unit_test(the_fault_of_a_certificate_has_a_name),
+        cmocka_unit_test(a_fault_of_another_kind_is_not_the_certificates),
         cmocka_unit_test(who_is_not_in_the_trusted_list_is_not_trusted),
         cmocka_unit_test(tls_1_2_binds_with_an_extended_master_secret_only),
         cmocka_unit_test(the_end_point_is_bound_by_the_digest_of_its_signature),
