@@ -71,6 +71,8 @@ messages_come_with_flags_and_dates_or_without(void **state)
         "3 OK [APPENDUID 10 2:4]", 4);
     ask("3 APPEND Nothing {2+}\r\nab\r\n", "3 NO [TRYCREATE] ", 1);
     /* RFC 3502: a client that has thought better sends nothing, and nothing of all is kept. */
+    /* A literal that ends in CR, and a line of LF alone: the CR is none of the line. */
+    ask("3 APPEND INBOX {1+}\r\n\r\n", "3 OK", 2);
     ask("3 APPEND INBOX {2+}\r\nab {0+}\r\n\r\n", "3 NO an empty message", 1);
 }
 

@@ -123,6 +123,39 @@ what_the_store_cannot_tell_is_said(void **state)
     lobby_finish(&lobby);
 }
 
+static void
+what_was_not_asked_for_is_passed_over(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 5);
+    lobby.is_chatty = true;
+    struct slice said = lobby_ask(&lobby, "3 FETCH 2,4 BODY[]\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " FETCH (BODY[] {"), 2);
+    expect_in(said, "* 2 FETCH (BODY[] {");
+    expect_in(said, "* 4 FETCH (BODY[] {");
+    expect_in(said, "\r\n3 OK done\r\n");
+    lobby_finish(&lobby);
+}
+
+/* Who has asked to hear of it hears of it behind the response. */
+static void
+nothing_is_told_within_a_response(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1);
+    (void)lobby_ask(&lobby, "3 NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))\r\n",
+                    SIZE_MAX);
+    lobby.is_apart = lobby.is_busy = true;
+    struct slice said = lobby_ask(&lobby, "4 FETCH 1 (UID BODY[] UID)\r\n", SIZE_MAX);
+    expect_in(said, "* 1 FETCH (UID 1 BODY[] {28}\r\nSubject: a\r\n\r\nHello, world\r\n UID 1");
+    expect_in(said, "* 2 EXISTS\r\n");
+    lobby_finish(&lobby);
+}
+
 /* The store says that all is well, and gives too little: that is no message. */
 static void
 octets_that_are_missing_are_not_made_up(void **state)
@@ -213,6 +246,8 @@ main(void)
         cmocka_unit_test(batches_grow_to_their_limit_and_leave_nothing_out),
         cmocka_unit_test(batches_shrink_to_one_message_and_leave_nothing_out),
         cmocka_unit_test(what_the_store_cannot_tell_is_said),
+        cmocka_unit_test(what_was_not_asked_for_is_passed_over),
+        cmocka_unit_test(nothing_is_told_within_a_response),
         cmocka_unit_test(octets_that_are_missing_are_not_made_up),
         cmocka_unit_test(a_response_that_was_begun_ends_with_the_session),
         cmocka_unit_test(a_command_of_which_nothing_was_said_is_answered),

@@ -374,7 +374,8 @@ on_messages(struct lobby *lobby, const struct access_store_messages_ask *ask)
     }
     for (size_t i = 0; i < box->count; i++) {
         struct lobby_message *message = box->messages[i];
-        if (is_in(&kept.ranges, message->uid) && message->uid != lobby->hidden_uid)
+        bool is_asked = is_in(&kept.ranges, message->uid) || lobby->is_chatty;
+        if (is_asked && message->uid != lobby->hidden_uid)
             give_row(lobby, message, kept.has_records, kept.octets_max);
     }
     done(lobby, ACCESS_STORE_RESULT_OK);
@@ -573,6 +574,8 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
     struct access_store_note end = {.kind = ACCESS_STORE_READ_DONE,
                                     .as.read_done = {0, ACCESS_STORE_RESULT_EXPUNGED}};
 
+    if (lobby->is_busy)
+        (void)put_message(lobby, &lobby->boxes[0], SLICE("A: b\r\n\r\n"), 0, 0);
     for (size_t i = 0; i < box->count; i++) {
         const struct lobby_message *message = box->messages[i];
         if (message->uid != ask->uid || lobby->is_late)

@@ -304,6 +304,29 @@ a_challenge_for_login_is_a_refusal(void **state)
     expect(&door->said, "b OK");
 }
 
+/* Between the answer and what comes of it nothing is taken: it would be done for a stranger. */
+static void
+nothing_is_done_between_the_answer_and_the_login(void **state)
+{
+    struct slice text = SLICE("a LOGIN ann secret\r\n"), next = SLICE("b NOOP\r\n");
+    struct door *door = *state;
+    struct imap_event event;
+
+    open_door(door, IMAP_ANSWER_OK);
+    assert_int_equal(imap_server_feed(door->server, text, door->now), text.len);
+    assert_true(imap_server_next(door->server, &event));
+    imap_server_answer(door->server, &(struct imap_answer){.kind = IMAP_ANSWER_OK, .account = 3},
+                       door->now);
+    assert_int_equal(imap_server_feed(door->server, next, door->now), 0);
+    assert_false(imap_server_next(door->server, &event));
+    assert_int_equal(imap_server_feed(door->server, next, door->now), next.len);
+    /* And the store is waited for. */
+    work(door);
+    say(door, "c SELECT INBOX\r\n");
+    assert_true(imap_server_is_busy(door->server));
+    assert_int_equal(imap_server_feed(door->server, next, door->now), 0);
+}
+
 static void
 an_answer_that_nobody_waits_for_changes_nothing(void **state)
 {
@@ -388,6 +411,7 @@ main(void)
         TEST(mechanisms_are_taken_where_they_are_offered),
         TEST(an_exchange_goes_on_until_it_ends_or_is_given_up),
         TEST(a_challenge_for_login_is_a_refusal),
+        TEST(nothing_is_done_between_the_answer_and_the_login),
         TEST(a_password_is_left_nowhere),
         TEST(an_answer_that_nobody_waits_for_changes_nothing),
     };

@@ -438,6 +438,8 @@ without_a_limit_there_is_no_quota_root(void **state)
     struct lobby lobby;
 
     (void)state;
+    /* What is too large comes nevertheless, or does not: who waits is told no. */
+    ASK("", "a SELECT {262145}\r\nb NOOP\r\n", "a BAD [TOOBIG]", "b OK");
     ASK("", "a GETQUOTAROOT INBOX\r\n",
         "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE 2 10)\r\n");
     begin(&lobby, "");
@@ -478,6 +480,10 @@ who_waits_long_hears_how_far_it_is(void **state)
     struct slice said = lobby_ask(&lobby, "b SEARCH BODY world\r\n", SIZE_MAX);
     expect_in(said, "* OK [INPROGRESS (\"b\" 32 42)]", true);
     expect_in(said, "* SEARCH 1 3 4", true);
+    expect_in(said, "INPROGRESS (\"b\" 42 42)", false); /* that is the end */
+    lobby.tick_s = 0;
+    expect_in(lobby_ask(&lobby, "c SEARCH BODY world\r\n", SIZE_MAX), "INPROGRESS", false);
+    lobby.tick_s = 60;
     expect_in(lobby_ask(&lobby, "b] SEARCH BODY world\r\n", 1), "INPROGRESS (NIL 32 42)", true);
     lobby_finish(&lobby);
 }
@@ -696,50 +702,12 @@ searches_ask_the_index(void **state)
     lobby_finish(&lobby);
 }
 
-/* Says one octet; how long the server then waits, seen from its start. */
-static int64_t
-waits_until_s(struct lobby *lobby, const char *text, int64_t now_s)
-{
-    struct slice rest = slice_of(text, strlen(text));
-    struct instant now = {duration_s(now_s).ns};
-
-    while (rest.len > 0)
-        rest = slice_skip(rest, imap_server_feed(lobby->server, rest, now));
-    imap_server_sent(lobby->server, imap_server_output(lobby->server).len, now);
-    return imap_server_deadline(lobby->server).ns / duration_s(1).ns;
-}
-
-static void
-strangers_buy_no_time(void **state)
-{
-    struct lobby lobby;
-
-    (void)state;
-    lobby_init(&lobby);
-    assert_int_equal(waits_until_s(&lobby, "", 0), 60);
-    assert_int_equal(waits_until_s(&lobby, "a LOG", 30), 60);
-    assert_int_equal(waits_until_s(&lobby, "IN {20+}\r\n", 40), 100);
-    /* A literal that comes octet by octet is a line that does not end. */
-    assert_int_equal(waits_until_s(&lobby, "x", 99), 100);
-    assert_int_equal(waits_until_s(&lobby, "0123456789012345678", 99), 100);
-    lobby_finish(&lobby);
-
-    /* Nor does small talk help for ever. */
-    lobby_init(&lobby);
-    assert_int_equal(waits_until_s(&lobby, "b NOOP\r\n", 59), 119);
-    assert_int_equal(waits_until_s(&lobby, "c NOOP\r\n", 560), 600);
-    imap_server_expire(lobby.server, (struct instant){duration_s(600).ns});
-    assert_true(slice_equal(slice_first(imap_server_output(lobby.server), 5), SLICE("* BYE")));
-    lobby_finish(&lobby);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_of_envelopes_is_searched_without_the_store),
         cmocka_unit_test(passwords_open_the_door),
-        cmocka_unit_test(strangers_buy_no_time),
         cmocka_unit_test(mailboxes_are_listed_and_selected),
         cmocka_unit_test(messages_are_fetched_in_every_part),
         cmocka_unit_test(structures_are_exact),

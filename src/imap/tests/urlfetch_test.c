@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "imap/tests/lobby.h"
 
@@ -126,6 +127,29 @@ what_goes_while_it_is_sent_is_not_made_up(void **state)
     }
 }
 
+static void
+parts_of_any_size_are_streamed(void **state)
+{
+    enum { LARGE = 9 << 20 }; /* more than is gathered of anything */
+    char *text = malloc(LARGE + 1);
+    struct lobby lobby;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'x', LARGE);
+    memcpy(text, "A: b\r\n\r\n", 8);
+    text[LARGE] = 0;
+    begin(&lobby);
+    lobby.text_max = LARGE;
+    lobby_deliver(&lobby, 0, text);
+    struct slice said = lobby_ask(&lobby, command("3", ""), SIZE_MAX);
+    expect_in(said, "\" {9437184}\r\nA: b\r\n\r\nxxx");
+    expect_in(said, "xxx\r\n3 OK done\r\n");
+    assert_in_range(said.len, LARGE, LARGE + 300);
+    lobby_finish(&lobby);
+    free(text);
+}
+
 /* The store goes away between: BINARY has looked, and said nothing yet. */
 static void
 what_was_begun_when_the_store_goes_away_ends_with_the_session(void **state)
@@ -153,6 +177,7 @@ main(void)
         cmocka_unit_test(parts_come_as_they_are),
         cmocka_unit_test(parts_come_without_their_encoding),
         cmocka_unit_test(parts_come_with_their_structure_and_what_is_none_as_octets),
+        cmocka_unit_test(parts_of_any_size_are_streamed),
         cmocka_unit_test(what_goes_while_it_is_sent_is_not_made_up),
         cmocka_unit_test(what_was_begun_when_the_store_goes_away_ends_with_the_session),
     };

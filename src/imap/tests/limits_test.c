@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* How long commands may be, and how long a session may be silent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "imap/tests/lobby.h"
+
+static void
+expect_in(struct slice said, const char *wanted, bool is_wanted)
+{
+    struct slice text = slice_of_string(wanted);
+
+    if ((slice_find(said, text) < said.len) != is_wanted)
+        fail_msg("%s: %s\nin: %.*s", is_wanted ? "missing" : "not wanted", wanted, (int)said.len,
+                 (const char *)said.at);
+}
+
+/* Says one octet; how long the server then waits, seen from its start. */
+static int64_t
+waits_until_s(struct lobby *lobby, const char *text, int64_t now_s)
+{
+    struct slice rest = slice_of(text, strlen(text));
+    struct instant now = {duration_s(now_s).ns};
+
+    while (rest.len > 0)
+        rest = slice_skip(rest, imap_server_feed(lobby->server, rest, now));
+    imap_server_sent(lobby->server, imap_server_output(lobby->server).len, now);
+    return imap_server_deadline(lobby->server).ns / duration_s(1).ns;
+}
+
+/* A command with a literal so long that it has so many octets with it. */
+static struct slice
+say_long(struct lobby *lobby, size_t octets, bool is_sent)
+{
+    char line[40];
+    struct buffer text;
+
+    int len = snprintf(line, sizeof(line), "a LOGIN ann {%zu%s}\r\n", octets, is_sent ? "+" : "");
+    (void)snprintf(line, sizeof(line), "a LOGIN ann {%zu%s}\r\n", octets - (size_t)len,
+                   is_sent ? "+" : "");
+    buffer_init(&text, 1 << 20);
+    buffer_put_text(&text, line);
+    while (is_sent && buffer_len(&text) < octets)
+        buffer_put_byte(&text, 'x');
+    if (is_sent)
+        buffer_put_text(&text, "\r\nb NOOP\r\n");
+    buffer_clear(&lobby->said);
+    lobby_say(lobby, buffer_slice(&text));
+    buffer_finish(&text);
+    return buffer_slice(&lobby->said);
+}
+
+static void
+commands_have_their_lengths_before_and_after_login(void **state)
+{
+    static const size_t limits[] = {IMAP_COMMAND_MAX_EARLY, IMAP_COMMAND_MAX};
+    struct lobby lobby;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        for (size_t over = 0; over < 2; over++) {
+            lobby_init(&lobby);
+            if (i == 1)
+                (void)lobby_ask(&lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
+            expect_in(say_long(&lobby, limits[i] + over, false), "a BAD [TOOBIG] ", over);
+            expect_in(buffer_slice(&lobby.said), "+ go ahead\r\n", !over);
+            lobby_finish(&lobby);
+        }
+        /* What is sent without waiting is passed over, and the next command is heard. */
+        lobby_init(&lobby);
+        if (i == 1)
+            (void)lobby_ask(&lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
+        expect_in(say_long(&lobby, limits[i] + 1, true), "a BAD [TOOBIG] ", true);
+        expect_in(buffer_slice(&lobby.said), "b OK", true);
+        expect_in(buffer_slice(&lobby.said), "BAD expected", false);
+        lobby_finish(&lobby);
+    }
+}
+
+/* Who reads what it is told is there. */
+static void
+reading_buys_time_in_idle(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    lobby_init(&lobby);
+    (void)lobby_ask(&lobby, "1 LOGIN ann secret\r\n2 SELECT INBOX\r\n", SIZE_MAX);
+    int64_t until_s = waits_until_s(&lobby, "a IDLE\r\n", 100);
+    assert_int_equal(waits_until_s(&lobby, "", 500), until_s + 400);
+    lobby_finish(&lobby);
+}
+
+static void
+strangers_buy_no_time(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    lobby_init(&lobby);
+    assert_int_equal(waits_until_s(&lobby, "", 0), 60);
+    assert_int_equal(waits_until_s(&lobby, "a LOG", 30), 60);
+    assert_int_equal(waits_until_s(&lobby, "IN {20+}\r\n", 40), 100);
+    /* A literal that comes octet by octet is a line that does not end. */
+    assert_int_equal(waits_until_s(&lobby, "x", 99), 100);
+    assert_int_equal(waits_until_s(&lobby, "0123456789012345678", 99), 100);
+    lobby_finish(&lobby);
+
+    /* Nor does small talk help for ever. */
+    lobby_init(&lobby);
+    assert_int_equal(waits_until_s(&lobby, "b NOOP\r\n", 59), 119);
+    assert_int_equal(waits_until_s(&lobby, "c NOOP\r\n", 560), 600);
+    imap_server_expire(lobby.server, (struct instant){duration_s(600).ns});
+    assert_true(slice_equal(slice_first(imap_server_output(lobby.server), 5), SLICE("* BYE")));
+    lobby_finish(&lobby);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strangers_buy_no_time),
+        cmocka_unit_test(reading_buys_time_in_idle),
+        cmocka_unit_test(commands_have_their_lengths_before_and_after_login),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
