@@ -5,9 +5,10 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
 #include <openssl/provider.h>
 #include <stdlib.h>
+
+#define TOO_OFTEN "it wants its passphrase to be hashed more often than anybody needs"
 
 enum { NAME_MAX_LEN = 1024, PEM_MAX = 64 * 1024, ADDRESSES_MAX = 1000 };
 
@@ -125,9 +126,13 @@ smime_pkcs12_read(struct slice bytes, const char *passphrase, struct buffer *out
     *ret_is_passphrase = false;
     if (!bag) {
         buffer_put_text(problem, "it is neither PEM nor PKCS #12");
+    } else if (!smime_pkcs12_is_mac_bounded(bag)) {
+        buffer_put_text(problem, TOO_OFTEN);
     } else if (PKCS12_verify_mac(bag, passphrase, -1) != 1) {
         *ret_is_passphrase = true;
         buffer_put_text(problem, "the passphrase is wrong");
+    } else if (!smime_pkcs12_are_safes_bounded(bag, passphrase)) {
+        buffer_put_text(problem, TOO_OFTEN);
     } else {
         /* Files of older programs have ciphers that the library keeps apart. */
         OSSL_PROVIDER *legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);

@@ -83,6 +83,21 @@ take_certificates(struct smime_identity *identity, BIO *pem)
     return identity->certificate != NULL;
 }
 
+/* A certificate is the key's when their public halves are one; that the private half belongs to it
+ * nobody looks at. With one that does not, all signatures would be worthless. */
+static bool
+is_whole(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+
+    if (!context)
+        abort();
+    bool is_pair = EVP_PKEY_pairwise_check(context) == 1;
+    EVP_PKEY_CTX_free(context);
+    ERR_clear_error();
+    return is_pair;
+}
+
 struct smime_identity *
 smime_identity_open(struct slice pem, struct buffer *problem)
 {
@@ -96,9 +111,12 @@ smime_identity_open(struct slice pem, struct buffer *problem)
         fail(problem, "no private key without a passphrase is in it");
     BIO_free(bio);
     bio = smime_bio(pem);
-    bool is_good = identity->key && take_certificates(identity, bio);
+    bool is_damaged = identity->key && !is_whole(identity->key);
+    bool is_good = identity->key && !is_damaged && take_certificates(identity, bio);
     BIO_free(bio);
-    if (identity->key && !is_good)
+    if (is_damaged)
+        fail(problem, "the private key in it is damaged");
+    else if (identity->key && !is_good)
         fail(problem, "no certificate in it is the key's");
     if (!is_good)
         smime_identity_close(&identity);

@@ -123,12 +123,99 @@ a_pkcs12_file_opens_with_its_passphrase(void **state)
     BIO_free(bio);
 }
 
+static ASN1_INTEGER *
+seal_counter(const PKCS12 *bag)
+{
+    const ASN1_INTEGER *count = NULL;
+
+    PKCS12_get0_mac(NULL, NULL, NULL, &count, bag);
+    assert_non_null(count);
+    return (ASN1_INTEGER *)(uintptr_t)count;
+}
+
+enum { CHEAP = 0x010000 }; /* a count of as many octets as the limit */
+
+/* Writes the count after the limit where CHEAP stands, so that it has not to be hashed so often to
+ * make the file. */
+static PKCS12 *
+with_count_past_limit(PKCS12 *bag)
+{
+    static const uint8_t cheap[] = {2, 3, CHEAP >> 16, 0, 0};
+    const uint32_t past = SMIME_ITERATIONS_MAX + 1;
+    const uint8_t dear[] = {2, 3, (uint8_t)(past >> 16), (uint8_t)(past >> 8), (uint8_t)past};
+    unsigned char *der = NULL;
+    size_t len = (size_t)i2d_PKCS12(bag, &der), found = 0;
+
+    PKCS12_free(bag);
+    for (size_t i = 0; i + sizeof(cheap) <= len; i++) {
+        if (memcmp(der + i, cheap, sizeof(cheap)) == 0) {
+            memcpy(der + i, dear, sizeof(dear));
+            found++;
+        }
+    }
+    assert_true(found > 0);
+    const unsigned char *at = der;
+    PKCS12 *patched = d2i_PKCS12(NULL, &at, (long)len);
+    assert_non_null(patched);
+    OPENSSL_free(der);
+    return patched;
+}
+
+/* Of a file with these counts, the passphrase "x" and its key encrypted so. */
+static bool
+is_read(struct scene *scene, int key_count, int seal_count, int key_kind)
+{
+    struct slice pem = buffer_slice(&scene->identity);
+    X509 *certificate = certificate_of(scene);
+    BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    bool is_past = key_count > SMIME_ITERATIONS_MAX;
+    PKCS12 *bag = PKCS12_create("x", "alice", key, certificate, NULL, key_kind, -1,
+                                is_past ? CHEAP : key_count, -1, 0);
+    unsigned char *der = NULL;
+    bool is_passphrase;
+
+    bag = is_past ? with_count_past_limit(bag) : bag;
+    assert_int_equal(PKCS12_set_mac(bag, "x", -1, NULL, 0, seal_count > 1 ? 2 : 1, EVP_sha256()),
+                     1);
+    if (seal_count > 1) /* what it then is does not matter: the passphrase will not fit */
+        assert_int_equal(ASN1_INTEGER_set(seal_counter(bag), seal_count), 1);
+    int len = i2d_PKCS12(bag, &der);
+    buffer_clear(&scene->problem);
+    bool is_read = smime_pkcs12_read(slice_of(der, (size_t)len), "x", &scene->out, &is_passphrase,
+                                     &scene->problem);
+    if (!is_read)
+        assert_int_equal(is_passphrase, seal_count > 1 && seal_count <= SMIME_ITERATIONS_MAX);
+    OPENSSL_free(der);
+    PKCS12_free(bag);
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    BIO_free(bio);
+    return is_read;
+}
+
+static void
+a_pkcs12_file_is_not_hashed_for_ever(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(is_read(scene, SMIME_ITERATIONS_MAX, 1, NID_aes_256_cbc));
+    assert_false(is_read(scene, SMIME_ITERATIONS_MAX + 1, 1, NID_aes_256_cbc));
+    assert_false(
+        is_read(scene, SMIME_ITERATIONS_MAX + 1, 1, NID_pbe_WithSHA1And3_Key_TripleDES_CBC));
+    /* Of the seal: at the limit it is looked at, and does not fit. */
+    assert_false(is_read(scene, 1, SMIME_ITERATIONS_MAX, NID_aes_256_cbc));
+    assert_false(is_read(scene, 1, SMIME_ITERATIONS_MAX + 1, NID_aes_256_cbc));
+    assert_false(is_read(scene, 1, INT32_MAX, NID_aes_256_cbc));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_certificate_says_whose_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pkcs12_file_opens_with_its_passphrase, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_pkcs12_file_is_not_hashed_for_ever, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

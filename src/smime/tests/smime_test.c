@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "smime/smime.h"
 
+#include "smime/tests/ann.h"
 #include "smime/tests/people.h"
 
 #include <setjmp.h>
@@ -166,6 +167,24 @@ test_an_identity_needs_its_key(void **state)
     buffer_finish(&mixed);
 }
 
+static void
+test_a_private_key_that_is_damaged_is_refused(void **state)
+{
+    struct scene *scene = *state;
+    char pem[] = ANN_KEY ANN_CERTIFICATE;
+    struct smime_identity *identity = smime_identity_open(slice_of_string(pem), &scene->problem);
+
+    assert_non_null(identity);
+    smime_identity_close(&identity);
+    char *middle = strstr(pem, "NuO1Q3oF"); /* of the private half */
+    assert_non_null(middle);
+    *middle = 'M';
+    buffer_clear(&scene->problem);
+    assert_null(smime_identity_open(slice_of_string(pem), &scene->problem));
+    struct slice problem = buffer_slice(&scene->problem);
+    assert_true(slice_starts_with(problem, SLICE("the private key in it is damaged")));
+}
+
 int
 main(void)
 {
@@ -174,6 +193,7 @@ main(void)
         cmocka_unit_test(test_what_is_not_good_is_told_apart),
         cmocka_unit_test(test_an_envelope_is_opened_by_those_it_is_for),
         cmocka_unit_test(test_an_identity_needs_its_key),
+        cmocka_unit_test(test_a_private_key_that_is_damaged_is_refused),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

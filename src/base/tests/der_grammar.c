@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Mutates what stands in a certificate, however deep, and makes the lengths around it right again
- * (X.690 §8.1): else nearly all that a fuzzer writes ends at the first of them. */
+/* Mutates what stands in certificates and signatures, however deep, and makes the lengths around it
+ * right again (X.690 §8.1): else nearly all that a fuzzer writes ends at the first of them. */
 #include "base/tests/fuzz_grammar.h"
 
 #include <string.h>
 
 enum {
-    HEAD = 1, /* octets of choice before the certificates */
+    HEAD = 1, /* octets of choice before the elements */
     DEPTH_MAX = 12,
     HEADER_MAX = 4, /* a tag and a length of up to 65535 */
     GROWTH_MAX = 256,
