@@ -315,6 +315,26 @@ open_below(struct host_dir *dir, const char *name, struct host_dir **ret_dir)
     return error < 0 ? error : host_dir_open_below(dir, name, ret_dir);
 }
 
+/* cur/ is made last, behind a sync of all that was made before it: who finds it finds a box that
+ * outlives a power cut, whoever made it, and whoever died in between. */
+static int
+make_lasting(struct host_dir *dir, struct host_dir *box)
+{
+    struct host_dir *cur;
+    int error = host_dir_open_below(box, "cur", &cur);
+
+    if (error == 0)
+        host_dir_close(&cur);
+    if (error != -ENOENT)
+        return error;
+    error = host_dir_sync(dir);
+    if (error == 0)
+        error = host_dir_sync(box);
+    if (error == 0)
+        error = host_dir_make(box, "cur");
+    return error == -EEXIST ? 0 : error;
+}
+
 static int
 write_file(struct host_dir *dir, const char *name, struct slice message, struct buffer *problem)
 {
@@ -340,10 +360,10 @@ write_file(struct host_dir *dir, const char *name, struct slice message, struct 
 }
 
 static int
-write_and_move(struct host *host, struct host_dir *box, const struct put_message *message,
-               struct buffer *problem)
+write_and_move(struct host *host, struct host_dir *dir, struct host_dir *box,
+               const struct put_message *message, struct buffer *problem)
 {
-    struct host_dir *tmp = NULL, *new = NULL, *cur = NULL;
+    struct host_dir *tmp = NULL, *new = NULL;
     struct buffer name;
     uint64_t random;
     int error = open_below(box, "tmp", &tmp);
@@ -351,7 +371,7 @@ write_and_move(struct host *host, struct host_dir *box, const struct put_message
     if (error == 0)
         error = open_below(box, "new", &new);
     if (error == 0)
-        error = open_below(box, "cur", &cur);
+        error = make_lasting(dir, box);
     note_problem(problem, "opening the Maildir", error);
     host_random(host, &random, sizeof(random));
     buffer_init(&name, 1024);
@@ -367,7 +387,6 @@ write_and_move(struct host *host, struct host_dir *box, const struct put_message
     buffer_finish(&name);
     host_dir_close(&tmp);
     host_dir_close(&new);
-    host_dir_close(&cur);
     return error;
 }
 
@@ -385,7 +404,7 @@ put_maildir(struct host *host, const struct put_message *message, struct buffer 
     if (error == 0) {
         error = note_problem(problem, "opening the Maildir", open_below(dir, name, &box));
         if (error == 0) {
-            error = write_and_move(host, box, message, problem);
+            error = write_and_move(host, dir, box, message, problem);
             host_dir_close(&box);
         }
         host_dir_close(&dir);

@@ -23,17 +23,18 @@ struct place {
     struct buffer problem;
 };
 
-static int
-open_place(void **state)
+static struct place *
+open_seeded(uint64_t seed)
 {
     struct place *place = calloc(1, sizeof(*place));
     struct host_dir *root;
 
     assert_non_null(place);
-    place->sim = sim_open(1, &(struct sim_options){0});
+    place->sim = sim_open(seed, &(struct sim_options){0});
     place->host = sim_host_open(place->sim, "deliverer");
     assert_int_equal(host_dir_open(place->host, "/", &root), 0);
     assert_int_equal(host_dir_make(root, "home"), 0);
+    assert_int_equal(host_dir_sync(root), 0);
     assert_int_equal(host_dir_open_below(root, "home", &place->dir), 0);
     host_dir_close(&root);
     place->message = (struct put_message){
@@ -44,7 +45,13 @@ open_place(void **state)
         .hostname = SLICE("host.test"),
     };
     buffer_init(&place->problem, 1000);
-    *state = place;
+    return place;
+}
+
+static int
+open_place(void **state)
+{
+    *state = open_seeded(1);
     return 0;
 }
 
@@ -178,9 +185,9 @@ an_old_lock_of_another_program_is_removed(void **state)
         host_file_open(place->dir, "box.lock", HOST_FILE_WRITE | HOST_FILE_CREATE, &file), 0);
     assert_int_equal(host_file_write(file, &text, 1, 0), 0);
     host_file_close(&file);
-    sim_wall_jump(place->sim, duration_s(PUT_STALE_LOCK_S - 5));
+    sim_wall_jump(place->sim, duration_s(PUT_STALE_LOCK_S));
     expect(place, put_mbox, PUT_BUSY, "taking the lock file");
-    sim_wall_jump(place->sim, duration_s(10));
+    sim_wall_jump(place->sim, duration_s(1));
     expect(place, put_mbox, PUT_DONE, "");
     assert_text(place->dir, "box", first);
 }
@@ -306,6 +313,53 @@ what_is_no_maildir_is_left_alone(void **state)
     assert_text(place->dir, "box", first);
 }
 
+/* ---- power ----------------------------------------------------------------------------------- */
+
+/* The machine loses its power, and is there again with what its disk has kept. */
+static void
+cut_power(struct place *place)
+{
+    struct host_dir *root;
+
+    sim_power_cut(sim_machine(place->sim));
+    host_dir_close(&place->dir);
+    sim_host_close(&place->host);
+    sim_disk_power_cycle(sim_machine(place->sim));
+    place->host = sim_host_open(place->sim, "deliverer");
+    assert_int_equal(host_dir_open(place->host, "/", &root), 0);
+    assert_int_equal(host_dir_open_below(root, "home", &place->dir), 0);
+    host_dir_close(&root);
+}
+
+/* The first letter, for which the box is made, and the second. */
+static void
+what_was_taken_outlives_a_power_cut(void **state)
+{
+    char both[2 * sizeof(first)];
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        void *place = open_seeded(seed);
+        expect(place, put_mbox, PUT_DONE, "");
+        cut_power(place);
+        assert_text(((struct place *)place)->dir, "box", first);
+        /* A lock may be there again. */
+        sim_wall_jump(((struct place *)place)->sim, duration_s(PUT_STALE_LOCK_S + 10));
+        expect(place, put_mbox, PUT_DONE, "");
+        cut_power(place);
+        snprintf(both, sizeof(both), "%s%s", first, first);
+        assert_text(((struct place *)place)->dir, "box", both);
+        close_place(&place);
+        place = open_seeded(seed);
+        for (unsigned letters = 1; letters <= 2; letters++) {
+            expect(place, put_maildir, PUT_DONE, "");
+            cut_power(place);
+            assert_int_equal(list_below(place, "new").count, letters);
+        }
+        close_place(&place);
+    }
+}
+
 int
 main(void)
 {
@@ -319,6 +373,7 @@ main(void)
         CASE(nobody_is_written_to_with_the_rights_of_another),
         CASE(a_maildir_is_made_and_grows),
         CASE(a_maildir_has_no_half_letters_when_the_disk_fails),
+        cmocka_unit_test(what_was_taken_outlives_a_power_cut),
         CASE(what_is_no_maildir_is_left_alone),
     };
 
