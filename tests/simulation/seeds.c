@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define TRAIL_FACTOR UINT64_C(0x9E3779B97F4A7C15) /* odd: no trail is lost behind others */
+
 /* ---- folders -------------------------------------------------------------------------------- */
 
 static int
@@ -120,6 +122,7 @@ seeds_add_course(struct seeds_totals *totals, uint64_t seed, const char *reason,
     }
     course_count(course, totals->faults);
     totals->turns += sim_turns(course->sim);
+    totals->trail = totals->trail * TRAIL_FACTOR ^ sim_trail(course->sim);
 }
 
 void
@@ -145,10 +148,16 @@ print_faults(const struct seeds_totals *totals)
         before = ", ";
     }
     printf("%s\n", before[0] == ',' ? "" : "faults: none");
+    printf("trail: %016" PRIx64 "\n", totals->trail);
 }
 
+struct range {
+    uint64_t first, last;
+    bool is_twice;
+};
+
 static bool
-read_arguments(int argc, char **argv, uint64_t *ret_first, uint64_t *ret_last)
+read_arguments(int argc, char **argv, struct range *ret_range)
 {
     char *rest = NULL;
 
@@ -156,13 +165,30 @@ read_arguments(int argc, char **argv, uint64_t *ret_first, uint64_t *ret_last)
         return true;
     if (argc != 3)
         return false;
-    *ret_first = *ret_last = strtoull(argv[2], &rest, 10);
+    ret_range->first = ret_range->last = strtoull(argv[2], &rest, 10);
     if (strcmp(argv[1], "--seed") == 0)
         return *rest == 0;
-    if (strcmp(argv[1], "--seeds") != 0 || strncmp(rest, "..", 2) != 0)
+    ret_range->is_twice = strcmp(argv[1], "--twice") == 0;
+    if ((!ret_range->is_twice && strcmp(argv[1], "--seeds") != 0) || strncmp(rest, "..", 2) != 0)
         return false;
-    *ret_last = strtoull(rest + 2, &rest, 10);
-    return *rest == 0 && *ret_last >= *ret_first;
+    ret_range->last = strtoull(rest + 2, &rest, 10);
+    return *rest == 0 && ret_range->last >= ret_range->first;
+}
+
+/* What is drawn depends on nothing but the seed: not on addresses, nor on what memory held before.
+ */
+static void
+run_again(uint64_t seed, seeds_fn fn, struct seeds_totals *totals)
+{
+    struct seeds_totals once = {0}, again = {0};
+
+    fn(seed, false, &once);
+    fn(seed, false, &again);
+    if (once.trail == again.trail && once.turns == again.turns)
+        return;
+    printf("seed %" PRIu64 " is not the same a second time: %" PRIu64 " and %" PRIu64 " turns\n",
+           seed, once.turns, again.turns);
+    totals->failed++;
 }
 
 void
@@ -178,16 +204,22 @@ int
 seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds_print_fn print)
 {
     struct seeds_totals totals = {0};
-    uint64_t first = 1, last = count_default;
+    struct range range = {1, count_default, false};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!read_arguments(argc, argv, &first, &last)) {
-        fprintf(stderr, "usage: %s [--seed N | --seeds A..B]\n", argv[0]);
+    if (!read_arguments(argc, argv, &range)) {
+        fprintf(stderr, "usage: %s [--seed N | --seeds A..B | --twice A..B]\n", argv[0]);
         return 64;
     }
-    for (uint64_t seed = first; seed <= last; seed++)
-        fn(seed, first == last, &totals);
-    print(last - first + 1, &totals);
-    print_faults(&totals);
+    for (uint64_t seed = range.first; seed <= range.last; seed++) {
+        if (range.is_twice)
+            run_again(seed, fn, &totals);
+        else
+            fn(seed, range.first == range.last, &totals);
+    }
+    if (!range.is_twice) {
+        print(range.last - range.first + 1, &totals);
+        print_faults(&totals);
+    }
     return totals.failed ? 1 : 0;
 }

@@ -16,6 +16,7 @@ struct seeds_totals {
     uint64_t fetched, refused;      /* of that with several servers */
     uint64_t faults[COURSE_FAULTS];
     uint64_t turns;
+    uint64_t trail; /* of all worlds, one after another */
     unsigned failed;
 };
 
@@ -26,7 +27,8 @@ typedef void (*seeds_fn)(uint64_t seed, bool is_verbose, struct seeds_totals *to
 typedef void (*seeds_print_fn)(uint64_t seeds, const struct seeds_totals *totals);
 void seeds_print_mail(uint64_t seeds, const struct seeds_totals *totals);
 
-/* "", "--seed N" (one, with its log) or "--seeds A..B"; returns what main does. */
+/* "", "--seed N" (one, with its log), "--seeds A..B", or "--twice A..B" (each a second time, in a
+ * heap that looks otherwise: the same must happen); returns what main does. */
 int seeds_main(int argc, char **argv, unsigned count_default, seeds_fn fn, seeds_print_fn print);
 
 /* Adds what a run has found out. */

@@ -179,6 +179,7 @@ send_on(struct sim *sim, struct wire_end *theirs, struct note *note)
     theirs->last = note->at;
     theirs->inbox_bytes += note->len;
     list_append(&theirs->inbox, &note->link);
+    sim_trail_add(sim, slice_of(note->bytes, note->len));
 }
 
 static void

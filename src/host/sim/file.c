@@ -382,6 +382,7 @@ write_pieces(struct host_file *file, const struct slice *pieces, size_t count, u
         size_t written = node_write(disk, file->node, piece, offset);
         if (written < piece.len)
             return disk_is_full(disk);
+        sim_trail_add(disk->sim, piece);
         offset += written;
         len -= written;
     }

@@ -109,6 +109,9 @@ struct instant sim_now(const struct sim *sim);
 void sim_wall_jump(struct sim *sim, struct duration by);
 /* How many turns have been run. */
 uint64_t sim_turns(const struct sim *sim);
+/* All that has happened, as one number: turns, when and by whom, draws, lines of the log, octets of
+ * notes, streams and files. The same seed has the same one, in every build of one version. */
+uint64_t sim_trail(const struct sim *sim);
 
 /* ---- network ------------------------------------------------------------------------------- */
 

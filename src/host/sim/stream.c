@@ -113,6 +113,7 @@ pipe_put(struct sim *sim, struct pipe *pipe, struct slice bytes)
         pipe->last = at;
     pipe->chunks[pipe->chunk_count++] = (struct chunk){pipe->last, bytes.len};
     buffer_put(&pipe->bytes, bytes);
+    sim_trail_add(sim, bytes);
 }
 
 static void

@@ -2,6 +2,8 @@
 /* The world: seed, time, processes and whose turn it is. */
 #include "host/sim/world_private.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -47,6 +49,35 @@ sim_after_at_most(struct sim *sim, struct duration span)
     uint64_t bound = span.ns > 0 ? (uint64_t)span.ns + 1 : 1;
 
     return instant_after(sim->now, (struct duration){(int64_t)sim_random(sim, bound)});
+}
+
+/* Where the name of a machine's real folder begins, and its length; the end when none is there. */
+static size_t
+find_real_path(const struct sim *sim, struct slice bytes, size_t *ret_len)
+{
+    size_t first = bytes.len;
+
+    *ret_len = 0;
+    for (unsigned i = 0; i < sim->machine_count; i++) {
+        const char *path = sim->machines[i].real_path;
+        size_t at = path ? slice_find(bytes, slice_of_string(path)) : bytes.len;
+        if (at >= first)
+            continue;
+        first = at;
+        *ret_len = strlen(path);
+    }
+    return first;
+}
+
+/* Without the names of real folders, which are others in each run. */
+void
+sim_trail_add(struct sim *sim, struct slice bytes)
+{
+    do {
+        size_t skipped, len = find_real_path(sim, bytes, &skipped);
+        sim->trail = hash64(slice_first(bytes, len), sim->trail);
+        bytes = slice_skip(bytes, len + skipped);
+    } while (bytes.len > 0);
 }
 
 void *
@@ -189,6 +220,7 @@ void
 host_log(struct host *host, enum host_level level, struct slice line)
 {
     (void)level;
+    sim_trail_add(host->sim, line);
     if (host->sim->options.on_log && !host->is_dead)
         host->sim->options.on_log(host->sim->options.log_context, host->name, line);
 }
@@ -446,13 +478,23 @@ run_jobs(struct host *host)
     host->jobs_running.count = 0;
 }
 
+static void
+add_turn(struct sim *sim, const struct host *host)
+{
+    const uint64_t state[] = {sim->random, (uint64_t)sim->now.ns, (uint64_t)sim->wall_start_ns};
+
+    sim->turns++;
+    sim_trail_add(sim, slice_of(state, sizeof(state)));
+    sim_trail_add(sim, slice_of_string(host->name));
+}
+
 /* One turn of one process, in the order that host.h promises. */
 static void
 run_turn(struct host *host)
 {
     struct sim *sim = host->sim;
 
-    sim->turns++;
+    add_turn(sim, host);
     host->is_in_turn = true;
     run_timers(host);
     run_ready(host);
@@ -588,6 +630,12 @@ uint64_t
 sim_turns(const struct sim *sim)
 {
     return sim->turns;
+}
+
+uint64_t
+sim_trail(const struct sim *sim)
+{
+    return sim->trail;
 }
 
 void

@@ -101,6 +101,7 @@ struct sim {
     struct instant now;
     int64_t wall_start_ns;
     uint64_t turns;
+    uint64_t trail;
     struct thing *things;
     size_t thing_count;
     size_t thing_size;
@@ -118,6 +119,8 @@ struct sim {
 /* A moment not later than `span` from now. */
 struct instant sim_after_at_most(struct sim *sim, struct duration span);
 bool sim_chance(struct sim *sim, unsigned per_million);
+/* These octets were said or written. */
+void sim_trail_add(struct sim *sim, struct slice bytes);
 /* malloc that cannot fail, zeroed. */
 void *sim_allocate(size_t size);
 
