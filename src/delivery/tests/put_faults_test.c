@@ -315,28 +315,56 @@ what_is_no_maildir_is_left_alone(void **state)
 
 /* ---- power ----------------------------------------------------------------------------------- */
 
-/* The machine loses its power, and is there again with what its disk has kept. */
 static void
-cut_power(struct place *place)
+bury(struct place *place)
+{
+    host_dir_close(&place->dir);
+    sim_host_close(&place->host);
+}
+
+static void
+begin_again(struct place *place)
 {
     struct host_dir *root;
 
-    sim_power_cut(sim_machine(place->sim));
-    host_dir_close(&place->dir);
-    sim_host_close(&place->host);
-    sim_disk_power_cycle(sim_machine(place->sim));
     place->host = sim_host_open(place->sim, "deliverer");
     assert_int_equal(host_dir_open(place->host, "/", &root), 0);
     assert_int_equal(host_dir_open_below(root, "home", &place->dir), 0);
     host_dir_close(&root);
 }
 
+/* The machine loses its power, and is there again with what its disk has kept. */
+static void
+cut_power(struct place *place)
+{
+    sim_power_cut(sim_machine(place->sim));
+    bury(place);
+    sim_disk_power_cycle(sim_machine(place->sim));
+    begin_again(place);
+}
+
+/* The box has that many whole letters, and nothing else. */
+static void
+assert_letters(struct place *place, size_t least, size_t most)
+{
+    char wanted[10 * sizeof(first)];
+    struct host_file *file;
+    uint64_t size;
+
+    assert_int_equal(host_file_open(place->dir, "box", HOST_FILE_READ, &file), 0);
+    assert_int_equal(host_file_size(file, &size), 0);
+    host_file_close(&file);
+    size_t count = (size_t)size / (sizeof(first) - 1);
+    assert_in_range(count, least, most);
+    for (size_t i = 0; i < count; i++)
+        memcpy(wanted + i * (sizeof(first) - 1), first, sizeof(first));
+    assert_text(place->dir, "box", wanted);
+}
+
 /* The first letter, for which the box is made, and the second. */
 static void
 what_was_taken_outlives_a_power_cut(void **state)
 {
-    char both[2 * sizeof(first)];
-
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
         void *place = open_seeded(seed);
@@ -347,8 +375,7 @@ what_was_taken_outlives_a_power_cut(void **state)
         sim_wall_jump(((struct place *)place)->sim, duration_s(PUT_STALE_LOCK_S + 10));
         expect(place, put_mbox, PUT_DONE, "");
         cut_power(place);
-        snprintf(both, sizeof(both), "%s%s", first, first);
-        assert_text(((struct place *)place)->dir, "box", both);
+        assert_letters(place, 2, 2);
         close_place(&place);
         place = open_seeded(seed);
         for (unsigned letters = 1; letters <= 2; letters++) {
@@ -358,6 +385,40 @@ what_was_taken_outlives_a_power_cut(void **state)
         }
         close_place(&place);
     }
+}
+
+/* A process dies in each of its operations: what it may have written in part is gone when the next
+ * letter comes, and the whole ones stay. */
+static void
+who_dies_leaves_no_half_letter(void **state)
+{
+    bool has_crashed = true;
+    unsigned crashes = 0;
+
+    (void)state;
+    for (uint64_t at = 1; has_crashed; at++) {
+        for (uint64_t seed = 1; seed <= 8; seed++) {
+            void *opened = open_seeded(seed);
+            struct place *place = opened;
+            struct sim_machine *machine = sim_machine(place->sim);
+            expect(place, put_mbox, PUT_DONE, "");
+            sim_crash_at(machine, sim_disk_operations(machine) + at, false);
+            buffer_clear(&place->problem);
+            (void)put_mbox(place->host, &place->message, &place->problem);
+            has_crashed = sim_host_is_dead(place->host);
+            crashes += has_crashed;
+            if (has_crashed) {
+                bury(place);
+                begin_again(place);
+            }
+            sim_crash_at(machine, UINT64_MAX, false);
+            sim_wall_jump(place->sim, duration_s(PUT_STALE_LOCK_S + 10));
+            expect(place, put_mbox, PUT_DONE, "");
+            assert_letters(place, 2, 3);
+            close_place(&opened);
+        }
+    }
+    assert_true(crashes >= 8 * 4); /* making the lock, writing it, writing and syncing the box */
 }
 
 int
@@ -374,6 +435,7 @@ main(void)
         CASE(a_maildir_is_made_and_grows),
         CASE(a_maildir_has_no_half_letters_when_the_disk_fails),
         cmocka_unit_test(what_was_taken_outlives_a_power_cut),
+        cmocka_unit_test(who_dies_leaves_no_half_letter),
         CASE(what_is_no_maildir_is_left_alone),
     };
 

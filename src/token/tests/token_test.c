@@ -157,6 +157,49 @@ what_is_wrong_in_a_payload_is_told(void **state)
     }
 }
 
+/* A good token with so many octets in it that do not matter, and a name of so many. */
+static enum token_result
+check_long(struct world *world, size_t more, size_t name_len)
+{
+    struct buffer payload;
+
+    buffer_init(&payload, 2 * TOKEN_LEN_MAX);
+    buffer_put_text(&payload, "{\"iss\":\"https://id.test\",\"aud\":\"mail\",\"exp\":2000,");
+    buffer_put_text(&payload, "\"email\":\"");
+    for (size_t i = 0; i < name_len; i++)
+        buffer_put_byte(&payload, 'n');
+    buffer_put_text(&payload, "\"}");
+    for (size_t i = 0; i < more; i++)
+        buffer_put_byte(&payload, ' ');
+    buffer_put_byte(&payload, 0);
+    enum token_result result = check(world, SIGNER_ED25519, "{\"alg\":\"EdDSA\"}",
+                                     (const char *)buffer_slice(&payload).at);
+    buffer_finish(&payload);
+    return result;
+}
+
+static void
+tokens_and_names_have_their_limits(void **state)
+{
+    struct world *world = *state;
+    size_t more = 5800, longest = 0;
+
+    assert_int_equal(check_long(world, 0, TOKEN_NAME_MAX), TOKEN_OK);
+    assert_int_equal(buffer_len(&world->name), TOKEN_NAME_MAX);
+    assert_int_equal(check_long(world, 0, TOKEN_NAME_MAX + 1), TOKEN_NAMELESS);
+    /* Three octets are four in a token, so not each length is one of a token. */
+    for (enum token_result result = TOKEN_OK; result == TOKEN_OK; more++) {
+        result = check_long(world, more, 1);
+        size_t len = buffer_len(&world->token);
+        assert_int_equal(result, len <= TOKEN_LEN_MAX ? TOKEN_OK : TOKEN_MALFORMED);
+        longest = len <= TOKEN_LEN_MAX ? len : longest;
+    }
+    assert_in_range(longest, TOKEN_LEN_MAX - 1, TOKEN_LEN_MAX);
+    world->policy.claim = SLICE("");
+    assert_int_equal(check_long(world, 0, 1), TOKEN_NAMELESS);
+    world->policy.claim = SLICE("email");
+}
+
 static void
 a_changed_token_is_forged_or_malformed(void **state)
 {
@@ -273,6 +316,7 @@ main(void)
         cmocka_unit_test(each_kind_of_key_signs),
         cmocka_unit_test(what_is_wrong_in_a_header_is_told),
         cmocka_unit_test(what_is_wrong_in_a_payload_is_told),
+        cmocka_unit_test(tokens_and_names_have_their_limits),
         cmocka_unit_test(a_changed_token_is_forged_or_malformed),
         cmocka_unit_test(keys_that_are_none_fit_nothing),
         cmocka_unit_test(an_issuer_tells_whose_a_token_is),
