@@ -43,6 +43,8 @@ imap_client_open(const struct imap_client_options *options)
     client->options = *options;
     if (client->options.message_bytes_max == 0)
         client->options.message_bytes_max = IMAP_CLIENT_MESSAGE_BYTES_MAX;
+    if (client->options.responses_max == 0)
+        client->options.responses_max = IMAP_CLIENT_RESPONSES_MAX;
     if (client->options.reply_ms == 0)
         client->options.reply_ms = IMAP_CLIENT_REPLY_MS;
     buffer_init(&client->sasl, IMAP_CLIENT_SASL_MAX);
@@ -121,7 +123,7 @@ imap_client_begin(struct imap_client *client, struct instant now)
     client->is_secure = client->options.is_secure;
     client->frame = FRAME_LINE;
     client->walk = WALK_NOTHING;
-    client->tags_count = 0;
+    client->tags_count = client->responses = 0;
     client->awaits = AWAITS_CONNECTION;
     imap_client_enter(client, IMAP_CLIENT_OPENING);
     imap_client_wait_for_server(client, now);

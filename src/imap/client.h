@@ -27,6 +27,8 @@ struct imap_client;
 enum {
     IMAP_CLIENT_RESPONSE_MAX = 512 * 1024, /* a response, without bodies and numbers of SEARCH */
     IMAP_CLIENT_LITERALS_MAX = 500,        /* in one response, without bodies */
+    IMAP_CLIENT_RESPONSES_MAX = 4000000,   /* behind one command, and numbers of SEARCH: there are
+                                              mailboxes of a million; who talks on never ends */
     IMAP_CLIENT_LOGIN_LINE_MAX = 16384,    /* a response before the login */
     IMAP_CLIENT_NAME_MAX = 4096,           /* octets of a mailbox name */
     IMAP_CLIENT_COMMAND_MAX = 64 * 1024,   /* a command without the message of APPEND */
@@ -67,6 +69,7 @@ struct imap_client_options {
     bool is_secure;             /* TLS from the first byte */
     bool allows_clear_password; /* LOGIN and SASL without TLS */
     uint64_t message_bytes_max; /* 0: IMAP_CLIENT_MESSAGE_BYTES_MAX */
+    uint32_t responses_max;     /* 0: IMAP_CLIENT_RESPONSES_MAX */
     uint32_t reply_ms;          /* longest silence of the server; 0: IMAP_CLIENT_REPLY_MS */
     /* States and lines are written down there, secrets masked, until it is full. NULL: nowhere. */
     struct buffer *trace;

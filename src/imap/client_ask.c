@@ -18,6 +18,7 @@ imap_client_begin_command(struct imap_client *client, const char *verb)
 {
     buffer_clear(&client->command);
     client->syncs_count = client->syncs_done = 0;
+    client->responses = 0;
     buffer_put_byte(&client->command, 'A');
     buffer_put_decimal(&client->command, ++client->tags_count);
     buffer_put_byte(&client->command, ' ');

@@ -71,6 +71,16 @@ on_continuation(struct imap_client *client, struct slice line)
         imap_client_end_protocol(client, "the server waits for what nobody announced");
 }
 
+/* One more response, or number; false when there were too many. */
+static bool
+count_response(struct imap_client *client)
+{
+    if (client->responses++ < client->options.responses_max)
+        return true;
+    imap_client_end_protocol(client, "the server does not come to an end");
+    return false;
+}
+
 static void
 on_response(struct imap_client *client, struct slice response)
 {
@@ -80,6 +90,8 @@ on_response(struct imap_client *client, struct slice response)
     imap_client_trace(client, "S: ", is_challenge ? SLICE("+ ****") : response);
     client->event = (struct imap_client_event){0};
     arena_reset(&client->arena);
+    if (!count_response(client))
+        return;
     if (slice_starts_with(response, SLICE("* ")))
         on_untagged(client, slice_skip(response, 2));
     else if (slice_starts_with(response, SLICE("+")))
@@ -169,10 +181,10 @@ end_number(struct imap_client *client)
     if (!client->has_digits)
         return;
     client->has_digits = false;
-    if (client->number == 0) {
+    if (client->number == 0)
         imap_client_end_protocol(client, "a UID is no number that makes sense");
+    if (client->number == 0 || !count_response(client))
         return;
-    }
     client->event = (struct imap_client_event){.first = (uint32_t)client->number,
                                                .last = (uint32_t)client->number};
     imap_client_raise(client, IMAP_CLIENT_EVENT_NUMBERS);

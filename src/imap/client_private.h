@@ -61,7 +61,8 @@ struct imap_client {
     bool is_whole;  /* the response has ended; the next octet begins another */
     size_t line_at; /* where its last line begins, behind a literal */
     size_t literals_count;
-    uint64_t left; /* octets of the literal or body that have not come */
+    uint32_t responses; /* since the last command, and numbers */
+    uint64_t left;      /* octets of the literal or body that have not come */
     enum imap_client_walk walk;
     size_t walk_at; /* into the response */
     enum imap_client_event_kind set_kind;

@@ -341,6 +341,61 @@ a_million_numbers_need_no_memory(void **state)
     scene_close(&scene);
 }
 
+static void
+who_does_not_come_to_an_end_is_left(void **state)
+{
+    static const struct {
+        const char *before, *one, *behind; /* with one response at the end */
+    } talks[] = {
+        {"", "* OK still here\r\n", "A3 OK done\r\n"},
+        {"", "* 3 EXISTS\r\n", "A3 OK done\r\n"},
+        {"", "* XYZZY 1\r\n", "A3 OK done\r\n"},
+        {"* SEARCH", " 7", "\r\nA3 OK done\r\n"}, /* each number counts */
+    };
+    const uint32_t most = 20;
+    const struct imap_client_question questions[] = {
+        {.command = IMAP_CLIENT_SELECT, .mailbox = SLICE("INBOX")},
+        {.command = IMAP_CLIENT_SEARCH,
+         .terms = (struct imap_client_term[]){{.key = SLICE("ALL")}},
+         .terms_count = 1}};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(talks); i++) {
+        struct scene like = scene_of(questions, 2), scene;
+        bool is_over = i % 2;
+        like.options.responses_max = most;
+        scene_open(&scene, &like);
+        scene_feed(&scene, SLICE(HELLO GRANTED "* 3 EXISTS\r\nA2 OK done\r\n"));
+        scene_feed(&scene, slice_of_string(talks[i / 2].before));
+        for (uint32_t k = 1; k < most + is_over; k++)
+            scene_feed(&scene, slice_of_string(talks[i / 2].one));
+        scene_feed(&scene, slice_of_string(talks[i / 2].behind));
+        struct slice told = buffer_slice(&scene.told);
+        size_t at = slice_find(told, SLICE("the server does not come to an end"));
+        assert_int_equal(at < told.len, is_over);
+        scene_close(&scene);
+    }
+}
+
+static void
+who_greets_for_ever_is_left(void **state)
+{
+    struct scene like = {.options = scene_defaults}, scene;
+
+    (void)state;
+    like.options.responses_max = 20;
+    scene_open(&scene, &like);
+    scene_feed(&scene, SLICE("* OK [CAPABILITY IMAP4rev1] hello\r\n"));
+    for (unsigned i = 0; i < 21; i++) {
+        assert_int_equal(slice_find(buffer_slice(&scene.told), SLICE("does not come to an end")),
+                         buffer_len(&scene.told));
+        scene_feed(&scene, SLICE("* OK hello\r\n"));
+    }
+    assert_true(slice_find(buffer_slice(&scene.told), SLICE("does not come to an end")) <
+                buffer_len(&scene.told));
+    scene_close(&scene);
+}
+
 /* ---- literals of ours ------------------------------------------------------------------------ */
 
 static void
@@ -514,6 +569,8 @@ main(void)
         cmocka_unit_test(flags_are_stored_and_messages_moved),
         cmocka_unit_test(searches_have_strings_in_any_alphabet),
         cmocka_unit_test(a_million_numbers_need_no_memory),
+        cmocka_unit_test(who_does_not_come_to_an_end_is_left),
+        cmocka_unit_test(who_greets_for_ever_is_left),
         cmocka_unit_test(a_message_is_appended),
         cmocka_unit_test(without_literal_plus_the_server_agrees_first),
         cmocka_unit_test(a_large_message_leaves_in_pieces),
