@@ -9,7 +9,10 @@
 
 enum {
     OPENPGP_ADDRESSES_MAX = 1000,  /* recipients of a message; addresses of a key */
-    OPENPGP_OVERHEAD_MAX = 1 << 20 /* what stands around contents at most */
+    OPENPGP_OVERHEAD_MAX = 1 << 20, /* what stands around contents at most */
+    /* Of what is opened: twice what a server takes as a message by default. A thousand octets of it
+     * can come out of one. */
+    OPENPGP_OPENED_MAX = 100 << 20
 };
 
 enum openpgp_verb {

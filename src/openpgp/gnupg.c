@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "openpgp/gnupg.h"
 
+#include <errno.h>
 #include <gpgme.h>
 #include <locale.h>
 #include <stdlib.h>
+
+enum { SEALED_MAX = 1 << 29 /* our own message, armored */ };
 
 /* One question being answered. */
 struct work {
@@ -41,25 +44,45 @@ open_input(struct slice bytes)
     return data;
 }
 
-static gpgme_data_t
-open_output(void)
-{
+struct output {
+    struct gpgme_data_cbs functions;
     gpgme_data_t data;
+    struct buffer bytes;
+};
 
-    if (gpgme_data_new(&data) != 0)
-        abort();
-    return data;
+/* -1, and GnuPG is ended, when there is more than we hold. */
+static ssize_t
+take_output(void *handle, const void *bytes, size_t len)
+{
+    struct output *output = handle;
+
+    buffer_put(&output->bytes, slice_of(bytes, len));
+    if (!buffer_overflowed(&output->bytes))
+        return (ssize_t)len;
+    errno = EFBIG;
+    return -1;
 }
 
 static void
-keep_output(struct work *work, gpgme_data_t data)
+open_output(struct output *output, size_t max)
 {
-    size_t len = 0;
-    char *bytes = gpgme_data_release_and_get_mem(data, &len);
+    *output = (struct output){.functions = {.write = take_output}};
+    buffer_init(&output->bytes, max);
+    if (gpgme_data_new_from_cbs(&output->data, &output->functions, output) != 0)
+        abort();
+}
 
-    if (bytes)
-        work->answer.content = arena_copy(work->arena, slice_of(bytes, len));
-    gpgme_free(bytes);
+/* What came out is kept, if all is well; returns the error that there was. */
+static gpgme_error_t
+close_output(struct work *work, struct output *output, gpgme_error_t error)
+{
+    gpgme_data_release(output->data);
+    if (buffer_overflowed(&output->bytes))
+        error = gpgme_error(GPG_ERR_TOO_LARGE);
+    if (error == 0)
+        work->answer.content = arena_copy(work->arena, buffer_slice(&output->bytes));
+    buffer_wipe(&output->bytes);
+    return error;
 }
 
 /* ---- keys ---------------------------------------------------------------------------------- */
@@ -183,23 +206,22 @@ make(struct work *work)
     if (work->answer.missing_count > 0)
         return fail(
             work, gpgme_error(is_signed && !work->signer ? GPG_ERR_NO_SECKEY : GPG_ERR_NO_PUBKEY));
-    gpgme_data_t input = open_input(work->question->content), output = open_output();
+    gpgme_data_t input = open_input(work->question->content);
+    struct output output;
+    open_output(&output, SEALED_MAX);
     gpgme_set_armor(work->context, 1);
     if (is_signed)
         error = gpgme_signers_add(work->context, work->signer);
     if (error == 0 && verb == OPENPGP_SIGN)
-        error = gpgme_op_sign(work->context, input, output, GPGME_SIG_MODE_DETACH);
+        error = gpgme_op_sign(work->context, input, output.data, GPGME_SIG_MODE_DETACH);
     else if (error == 0 && verb == OPENPGP_ENCRYPT)
-        error = gpgme_op_encrypt(work->context, work->keys, 0, input, output);
+        error = gpgme_op_encrypt(work->context, work->keys, 0, input, output.data);
     else if (error == 0)
-        error = gpgme_op_encrypt_sign(work->context, work->keys, 0, input, output);
+        error = gpgme_op_encrypt_sign(work->context, work->keys, 0, input, output.data);
     if (error == 0 && verb == OPENPGP_SIGN)
         keep_digest(work);
     gpgme_data_release(input);
-    if (error != 0)
-        gpgme_data_release(output);
-    else
-        keep_output(work, output);
+    error = close_output(work, &output, error);
     return error == 0 || fail(work, error);
 }
 
@@ -294,7 +316,8 @@ verify(struct work *work)
 {
     const struct openpgp_question *question = work->question;
     bool is_detached = question->signature.len > 0;
-    gpgme_data_t content = open_input(question->content), output = NULL, signature = NULL;
+    gpgme_data_t content = open_input(question->content), signature = NULL;
+    struct output output;
     gpgme_error_t error;
 
     if (is_detached) {
@@ -302,8 +325,10 @@ verify(struct work *work)
         error = gpgme_op_verify(work->context, signature, content, NULL);
         gpgme_data_release(signature);
     } else {
-        output = open_output();
-        error = gpgme_op_verify(work->context, content, NULL, output);
+        open_output(&output, OPENPGP_OPENED_MAX);
+        error = gpgme_op_verify(work->context, content, NULL, output.data);
+        gpgme_error_t late = close_output(work, &output, 0); /* what was read is kept in any case */
+        error = error != 0 ? error : late;
     }
     gpgme_data_release(content);
     work->answer.verdict = OPENPGP_BROKEN;
@@ -311,20 +336,19 @@ verify(struct work *work)
         (void)fail(work, error);
     else
         look_at_signatures(work);
-    if (output)
-        keep_output(work, output);
     return true;
 }
 
 static bool
 open_envelope(struct work *work)
 {
-    gpgme_data_t input = open_input(work->question->content), output = open_output();
-    gpgme_error_t error = gpgme_op_decrypt_verify(work->context, input, output);
+    gpgme_data_t input = open_input(work->question->content);
+    struct output output;
 
+    open_output(&output, OPENPGP_OPENED_MAX);
+    gpgme_error_t error = gpgme_op_decrypt_verify(work->context, input, output.data);
     gpgme_data_release(input);
-    if (error != 0)
-        gpgme_data_release(output);
+    error = close_output(work, &output, error);
     if (gpgme_err_code(error) == GPG_ERR_NO_DATA) {
         /* Signed alone; or damaged, and then nothing of it is passed on. */
         if (verify(work) && work->answer.verdict != OPENPGP_BROKEN)
@@ -336,7 +360,6 @@ open_envelope(struct work *work)
         return fail(work, error);
     work->answer.is_encrypted = true;
     look_at_signatures(work);
-    keep_output(work, output);
     return true;
 }
 

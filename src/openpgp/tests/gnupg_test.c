@@ -137,6 +137,30 @@ who_has_no_key_is_named(void **state)
     arena_finish(&arena);
 }
 
+/* Zeros: a thousand octets out of one. */
+static void
+what_comes_out_has_an_end(void **state)
+{
+    uint8_t *zeros = calloc(1, OPENPGP_OPENED_MAX + 1);
+
+    (void)state;
+    assert_non_null(zeros);
+    for (size_t more = 0; more < 2; more++) {
+        struct arena arena;
+        arena_init(&arena, (size_t)2 * OPENPGP_OPENED_MAX);
+        struct slice content = slice_of(zeros, OPENPGP_OPENED_MAX + more);
+        struct openpgp_answer sealed = ask(&arena, OPENPGP_ENCRYPT, content, SLICE(""));
+        assert_true(sealed.is_done);
+        assert_true(sealed.content.len < OPENPGP_OPENED_MAX / 100);
+        struct openpgp_answer open = ask(&arena, OPENPGP_OPEN, sealed.content, SLICE(""));
+        assert_int_equal(open.is_done, more == 0);
+        assert_int_equal(open.content.len, more == 0 ? content.len : 0);
+        assert_int_equal(open.why.len > 0, more);
+        arena_finish(&arena);
+    }
+    free(zeros);
+}
+
 int
 main(void)
 {
@@ -144,6 +168,7 @@ main(void)
         cmocka_unit_test(what_is_signed_is_good_until_it_changes),
         cmocka_unit_test(what_is_encrypted_opens_and_damage_is_told),
         cmocka_unit_test(who_has_no_key_is_named),
+        cmocka_unit_test(what_comes_out_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, make_key, drop_key);
