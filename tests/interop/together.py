@@ -94,8 +94,11 @@ class Together(unittest.TestCase):
     # ---- the clients
 
     def run_program(self, *words, env=None):
-        done = subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=dict(os.environ, HOME=str(self.home), **(env or {})), check=False, timeout=CLIENT_S)
+        try:
+            done = subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env=dict(os.environ, HOME=str(self.home), **(env or {})), check=False, timeout=CLIENT_S)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"{words}: no end: {(late.stdout or b'').decode(errors='replace')[-2000:]}") from late
         if done.returncode != 0:
             raise AssertionError(f"{words}: exit code {done.returncode}: {done.stdout.decode(errors='replace')[-2000:]}")
         return done.stdout.decode(errors="replace")
@@ -250,7 +253,7 @@ folderfilter = lambda name: name in ('team', 'done')
                       f"sslcertfile {self.trust} keep fetchall mda \"sh -c 'cat >>{self.home}/fetched'\"\n")
         rc.chmod(0o600)
         # of a message that is gone it hears OK, or what else is new
-        self.run_until("Incorrect FETCH response", "fetchmail", "-f", rc, "--nosyslog", "--pidfile", self.home / "pid")
+        self.run_until("Incorrect FETCH response", "fetchmail", "-v", "-f", rc, "--nosyslog", "--pidfile", self.home / "pid")
         if "Body of " not in (self.home / "fetched").read_text():
             raise AssertionError("fetchmail fetched nothing")
 
