@@ -201,7 +201,7 @@ put_wrapped(struct buffer *out, struct slice text, size_t indent, size_t column)
 static void
 put_summary(const struct command *command, struct buffer *out)
 {
-    enum { NAME_WIDTH = 16 };
+    enum { NAME_WIDTH = 18 };
     size_t len = strlen(command->name);
 
     put_spaces(out, 2);
@@ -611,7 +611,8 @@ static int
 run_version(const struct command_call *call)
 {
     (void)call;
-    return printf("facteur %s\n", FACTEUR_VERSION) > 0 ? EX_OK : EX_IOERR;
+    printf("facteur %s\n", FACTEUR_VERSION);
+    return fflush(stdout) == 0 ? EX_OK : say_output_failed();
 }
 
 const struct command command_version = {

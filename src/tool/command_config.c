@@ -90,9 +90,7 @@ show_text(const struct config *config, const struct config *standard)
         fwrite(buffer_slice(&out).at, 1, buffer_len(&out), stdout) == buffer_len(&out) &&
         fflush(stdout) == 0;
     buffer_finish(&out);
-    return is_written ? EX_OK
-                      : say_error(EX_IOERR, "cannot write to standard output; look where it "
-                                            "leads");
+    return is_written ? EX_OK : say_output_failed();
 }
 
 /* The value as text or, for lists, texts. */

@@ -263,6 +263,9 @@ run_mailbox(const struct command_call *call, struct export *export)
 
     if (format && !is_maildir && strcmp(format, "mbox") != 0)
         return say_error(EX_USAGE, "--format: expected mbox or maildir, not '%s'", format);
+    if (strcmp(path, "-") == 0)
+        return say_error(EX_USAGE, "an export can be gone on with, so it needs a file or folder of "
+                                   "its own and not standard output; name one");
     int code = list_mailbox(export);
     if (code == EX_OK)
         code = outbox_open(path, is_maildir ? OUTBOX_MAILDIR : OUTBOX_MBOX, export->uid_validity,

@@ -88,7 +88,7 @@ write_drawing(const struct itinerary_view *view, bool is_page)
         itinerary_view_put_text(view, &drawing);
     struct slice bytes = buffer_slice(&drawing);
     if (fwrite(bytes.at, 1, bytes.len, stdout) != bytes.len || fflush(stdout) != 0)
-        code = say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+        code = say_output_failed();
     buffer_finish(&drawing);
     return code;
 }

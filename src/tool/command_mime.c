@@ -68,10 +68,7 @@ run_tree(const struct command_call *call)
 static int
 write_out(struct slice bytes)
 {
-    return fwrite(bytes.at, 1, bytes.len, stdout) == bytes.len
-               ? EX_OK
-               : say_error(EX_IOERR,
-                           "cannot write to standard output; look whether there is space");
+    return fwrite(bytes.at, 1, bytes.len, stdout) == bytes.len ? EX_OK : say_output_failed();
 }
 
 /* Text in UTF-8, all else as the octets that the sender had. */

@@ -186,7 +186,7 @@ write_message(struct building *building)
     struct slice bytes = buffer_slice(&message);
     if (code == EX_OK &&
         (fwrite(bytes.at, 1, bytes.len, stdout) != bytes.len || fflush(stdout) != 0))
-        code = say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+        code = say_output_failed();
     buffer_finish(&message);
     return code;
 }

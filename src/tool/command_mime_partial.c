@@ -160,7 +160,7 @@ write_whole(const struct joining *joining)
     bool is_out = !buffer_overflowed(&whole) &&
                   fwrite(bytes.at, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0;
     buffer_finish(&whole);
-    return is_out ? EX_OK : say_error(EX_IOERR, "cannot write to standard output; is there space?");
+    return is_out ? EX_OK : say_output_failed();
 }
 
 static int

@@ -150,7 +150,7 @@ export_names(const struct command_call *call, const struct people *people)
     if (code == EX_OK &&
         (fwrite(buffer_slice(&text).at, 1, buffer_len(&text), stdout) != buffer_len(&text) ||
          fflush(stdout) != 0))
-        code = say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+        code = say_output_failed();
     buffer_finish(&text);
     return code;
 }

@@ -58,9 +58,7 @@ report_close(struct report **report)
     buffer_finish(&r->cells);
     free(r);
     *report = NULL;
-    return is_good ? EX_OK
-                   : say_error(EX_IOERR, "cannot write to standard output; look where it "
-                                         "leads, and whether there is space");
+    return is_good ? EX_OK : say_output_failed();
 }
 
 /* ---- cells --------------------------------------------------------------------------------- */

@@ -92,6 +92,15 @@ say_line(const char *format, ...)
 }
 
 int
+say_output_failed(void)
+{
+    return errno == EPIPE ? EX_IOERR
+                          : say_error(EX_IOERR, "cannot write to standard output: %s; look where "
+                                                "it leads, and whether there is space",
+                                      strerror(errno));
+}
+
+int
 say_code_of_errno(int error)
 {
     switch (error) {

@@ -21,6 +21,10 @@ void say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Lines on any stream, as they are otherwise. False when they cannot be written. */
 bool say_text(FILE *out, struct slice text);
 
+/* Standard output could not be written, as errno says: its exit code after having said so, or
+ * without a word where who read it has seen enough (`| head`). */
+int say_output_failed(void);
+
 /* The exit code that fits an errno. */
 int say_code_of_errno(int error);
 

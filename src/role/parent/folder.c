@@ -91,7 +91,9 @@ make_srs_key(struct parent *parent)
     bool is_good = fd >= 0 && write(fd, text, 2 * SRS_KEY_OCTETS + 1) == 2 * SRS_KEY_OCTETS + 1 &&
                    fsync(fd) == 0;
     if (!is_good)
-        parent_complain(parent, "%s: %s; make room for it", path, strerror(errno));
+        parent_complain(parent, "%s: %s; %s", path, strerror(errno),
+                        errno == EACCES ? "start as root or as the owner of the folder"
+                                        : "make room for it");
     if (!is_good && fd >= 0)
         unlink(path);
     if (fd >= 0)

@@ -123,7 +123,7 @@ show(const struct command_call *call, const struct view *view, uint32_t id)
     if (!command_has(call, "raw"))
         return view_write(view, id, command_has(call, "json"));
     bool is_out = fwrite(content.at, 1, content.len, stdout) == content.len && fflush(stdout) == 0;
-    return is_out ? EX_OK : say_error(EX_IOERR, "cannot write to standard output; is there space?");
+    return is_out ? EX_OK : say_output_failed();
 }
 
 static int

@@ -233,7 +233,7 @@ view_write(const struct view *view, uint32_t id, bool is_json)
     bool is_out = fwrite(bytes.at, 1, bytes.len, stdout) == bytes.len && fflush(stdout) == 0;
     buffer_finish(&page);
     if (!is_out)
-        return say_error(EX_IOERR, "cannot write to standard output; look whether there is space");
+        return say_output_failed();
     if (!has_attachments(view))
         return EX_OK;
     report = report_open(false);

@@ -123,6 +123,28 @@ class Help(unittest.TestCase):
         self.assertEqual(told.split("\n")[:3], ["add", "--password-stdin", "status"])
 
 
+class Output(unittest.TestCase):
+    def write_to(self, *words, where):
+        done = subprocess.run([FACTEUR, *words], stdout=where, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        return done.returncode, done.stderr
+
+    def test_a_full_disk_is_told(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            for words in (["config", "show", "--default"], ["version"], ["help"], ["config", "show", "--default", "--json"]):
+                code, said = self.write_to(*words, where=full)
+                self.assertEqual(code, 74, words)
+                self.assertIn("No space left on device", said)
+
+    def test_a_reader_who_has_seen_enough_is_no_error_to_talk_about(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        script = "import os, signal, sys; signal.signal(signal.SIGPIPE, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+        done = subprocess.run([sys.executable, "-c", script, FACTEUR, "config", "show", "--default"], stdout=writer,
+                              stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (74, ""))
+
+
 class Messages(unittest.TestCase):
     """facteur mime and itinerary, on files."""
 
