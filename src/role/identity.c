@@ -236,17 +236,23 @@ identity_finish(struct identity *identity)
 }
 
 static void
+forget_name(struct identity *identity, struct slice name)
+{
+    LIST_EACH (link, &identity->kept) {
+        struct kept *old = LIST_ITEM(link, struct kept, link);
+        if (slice_equal_nocase(old->name, name))
+            forget(identity, old);
+    }
+}
+
+static void
 keep(struct identity *identity, struct slice name, struct slice chain)
 {
     struct kept *kept = calloc(1, sizeof(*kept));
 
     if (!kept)
         abort();
-    LIST_EACH (link, &identity->kept) {
-        struct kept *old = LIST_ITEM(link, struct kept, link);
-        if (slice_equal_nocase(old->name, name))
-            forget(identity, old);
-    }
+    forget_name(identity, name);
     arena_init(&kept->arena, PEM_MAX);
     kept->name = arena_copy(&kept->arena, name);
     kept->chain = arena_copy(&kept->arena, chain);
@@ -269,6 +275,12 @@ set(struct identity *identity, struct slice name, struct slice chain)
 void
 identity_set(struct identity *identity, struct slice name, struct slice chain, bool is_read_now)
 {
+    if (chain.len == 0) {
+        forget_name(identity, name);
+        if (identity->context)
+            (void)tls_context_remove(identity->context, name);
+        return;
+    }
     identity->has_certificate = true;
     identity->has_tickets = false; /* their secrets are the key's */
     if (is_read_now || identity->kept_count >= IDENTITY_KEPT_MAX)

@@ -40,8 +40,9 @@ void identity_finish(struct identity *identity);
 /* The way to the role `keys`, which may come again: the old one is given up. Ours from here on. */
 void identity_attach(struct identity *identity, host_handle keys);
 
-/* Sets or replaces one, as tls_context_set. What cannot be used is told in the log: at once when
- * `is_read_now`, which one process of the server should say, else when TLS begins. */
+/* Sets or replaces one, as tls_context_set; without a chain it is taken out. What cannot be used is
+ * told in the log: at once when `is_read_now`, which one process of the server should say, else
+ * when TLS begins. */
 void identity_set(struct identity *identity, struct slice name, struct slice chain,
                   bool is_read_now);
 

@@ -76,7 +76,8 @@ struct role {
     void (*listen)(void *state, enum role_service service, host_handle handle);
     /* Certificates in PEM, for SNI name `name` (empty: the default); with their keys for the role
      * `keys`, for others `key` is empty. Without a chain it is a key of DKIM, and `name` is that of
-     * its record. Comes again whenever they change. NULL where no TLS. */
+     * its record. Comes again whenever they change; with neither chain nor key when the name is no
+     * longer configured. NULL where no TLS. */
     void (*tls)(void *state, struct slice name, struct slice chain, struct slice key);
     /* Everything is attached and the process is confined: begin. False after a call of fail. NULL
      * where nothing begins. */

@@ -61,6 +61,25 @@ class Dkim(unittest.TestCase):
             self.assertEqual([verifier.verify(index, dnsfunc=self.record) for index in (0, 1)], [True, True], subject)
             self.assertFalse(dkim.DKIM(message.replace(b"\r\nSubject: ", b"\r\nTo: x@y.test\r\nSubject: ", 1)).verify(dnsfunc=self.record))
 
+    def test_a_key_that_is_no_longer_configured_signs_no_more(self):
+        config = self.office.folder / "facteur.conf"
+        whole = config.read_text()
+        self.addCleanup(self.office.tool, "reload")
+        self.addCleanup(config.write_text, whole)
+        before, rows = whole.split("\ndkim_keys = {")
+        config.write_text(before + "\ndkim_keys = {" + rows.split(", ")[1])  # the second row, and the brace
+        self.office.tool("reload")
+        with self.office.smtp(BOB) as client:
+            client.sendmail(BOB, [ALICE], f"From: <{BOB}>\r\nTo: <{ALICE}>\r\nSubject: only one\r\n\r\nHello.\r\n")
+        message = self.office.find("only one")
+        self.assertEqual(message.count(b"DKIM-Signature:"), 1)
+        self.assertIn(b"s=two", message)
+        config.write_text(before + "\n")
+        self.office.tool("reload")
+        with self.office.smtp(BOB) as client:
+            client.sendmail(BOB, [ALICE], f"From: <{BOB}>\r\nTo: <{ALICE}>\r\nSubject: no key\r\n\r\nHello.\r\n")
+        self.assertNotIn(b"DKIM-Signature:", self.office.find("no key"))
+
     def send(self, subject, head, body):
         head = f"From: <{BOB}>\r\nDate: Sun, 22 Nov 2026 05:00:00 +0000\r\nMessage-ID: <{subject}@x.test>\r\nSubject: {subject}\r\n{head}\r\n"
         with self.office.smtp(BOB) as client:

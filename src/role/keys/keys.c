@@ -67,6 +67,26 @@ key_of_name(struct keys_role *role, struct slice name)
     return fresh;
 }
 
+static void
+forget_key(struct identity_key *key)
+{
+    list_remove(&key->link);
+    tls_signer_close(&key->signer);
+    tls_signer_close(&key->before);
+    free((void *)(uintptr_t)key->name.at);
+    free(key);
+}
+
+static void
+forget_name(struct keys_role *role, struct slice name)
+{
+    LIST_EACH (link, &role->names) {
+        struct identity_key *key = LIST_ITEM(link, struct identity_key, link);
+        if (slice_equal_nocase(key->name, name))
+            forget_key(key);
+    }
+}
+
 static bool
 has_id(const struct tls_signer *signer, struct slice id)
 {
@@ -79,6 +99,10 @@ keys_tls(void *state, struct slice name, struct slice chain, struct slice key)
     struct keys_role *role = state;
     struct buffer problem;
 
+    if (key.len == 0) {
+        forget_name(role, name);
+        return;
+    }
     buffer_init(&problem, PROBLEM_MAX);
     struct tls_signer *signer = chain.len > 0 ? tls_signer_open(chain, key, &problem)
                                               : tls_signer_open_bare(key, &problem);
@@ -350,12 +374,7 @@ keys_close(void *state)
     for (size_t i = 0; i < role->asker_count; i++)
         lose(&role->askers[i]);
     LIST_EACH (link, &role->names) {
-        struct identity_key *key = LIST_ITEM(link, struct identity_key, link);
-        list_remove(&key->link);
-        tls_signer_close(&key->signer);
-        tls_signer_close(&key->before);
-        free((void *)(uintptr_t)key->name.at);
-        free(key);
+        forget_key(LIST_ITEM(link, struct identity_key, link));
     }
     arena_finish(&role->arena);
     buffer_finish(&role->note);

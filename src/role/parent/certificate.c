@@ -107,6 +107,21 @@ are_same(const struct certificate *left, const struct certificate *right, size_t
     return true;
 }
 
+/* Names that are no longer configured: their keys sign nothing more. The default, which has none,
+ * stays: the ports that speak TLS with it are open until a restart. */
+static void
+tell_gone(struct parent *parent, const struct certificate *fresh, size_t count)
+{
+    for (size_t i = 0; i < parent->certificate_count; i++) {
+        struct certificate gone = {.name = parent->certificates[i].name};
+        bool is_gone = gone.name.len > 0;
+        for (size_t j = 0; j < count; j++)
+            is_gone = is_gone && !slice_equal_nocase(gone.name, fresh[j].name);
+        for (size_t c = 0; is_gone && c < parent->child_count; c++)
+            child_send_certificate(&parent->children[c], &gone);
+    }
+}
+
 bool
 certificates_load(struct parent *parent, const struct config *config, bool *ret_changed,
                   struct buffer *problems)
@@ -122,6 +137,7 @@ certificates_load(struct parent *parent, const struct config *config, bool *ret_
     if (is_good) {
         *ret_changed =
             count != parent->certificate_count || !are_same(fresh, parent->certificates, count);
+        tell_gone(parent, fresh, count);
         drop(parent->certificates, parent->certificate_count);
         memcpy(parent->certificates, fresh, count * sizeof(*fresh));
         parent->certificate_count = count;

@@ -375,9 +375,8 @@ child_send_certificate(struct child *child, const struct certificate *certificat
         .chain = buffer_slice(&certificate->chain),
         .key = has_keys ? buffer_slice(&certificate->key) : SLICE(""),
     };
-
-    if (has_keys || (note.chain.len > 0 &&
-                     (child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)))
+    bool is_of_mail = note.chain.len == 0 && buffer_len(&certificate->key) > 0;
+    if (has_keys || (!is_of_mail && (child->kind == ROLE_SMTP || child->kind == ROLE_ACCESS)))
         send(child, parent_role_put_certificate(&child->parent->note, &child->ledger, &note),
              HOST_HANDLE_NONE);
 }

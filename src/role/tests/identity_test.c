@@ -145,6 +145,27 @@ it_is_read_at_once_where_that_is_wanted_and_when_there_are_many(void **state)
 }
 
 static void
+a_name_that_is_no_longer_configured_is_taken_out(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    identity_set(&setup.identity, SLICE("a.test"), SLICE(""), false); /* which never came */
+    assert_false(identity_is_there(&setup.identity));
+    give(&setup, "", false);
+    give(&setup, "a.test", false);
+    identity_set(&setup.identity, SLICE("A.test"), SLICE(""), false);
+    assert_int_equal(setup.identity.kept_count, 1);
+    give(&setup, "b.test", true);
+    identity_set(&setup.identity, SLICE("b.test"), SLICE(""), false);
+    assert_false(tls_context_remove(setup.identity.context, SLICE("b.test")));
+    assert_false(tls_context_remove(setup.identity.context, SLICE("a.test")));
+    assert_true(tls_context_remove(setup.identity.context, SLICE("")));
+    close_setup(&setup);
+}
+
+static void
 what_cannot_be_used_ends_nothing(void **state)
 {
     struct setup setup;
@@ -257,6 +278,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_read_when_somebody_wants_tls),
         cmocka_unit_test(it_is_read_at_once_where_that_is_wanted_and_when_there_are_many),
+        cmocka_unit_test(a_name_that_is_no_longer_configured_is_taken_out),
         cmocka_unit_test(what_cannot_be_used_ends_nothing),
         cmocka_unit_test(keys_that_are_gone_are_noticed),
         cmocka_unit_test(an_answer_to_nothing_ends_the_way),

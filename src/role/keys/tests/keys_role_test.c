@@ -125,6 +125,30 @@ secrets_len(struct setup *setup, int64_t epoch)
 }
 
 static void
+a_name_that_is_no_longer_configured_signs_no_more(void **state)
+{
+    static struct setup setup;
+    struct identity first, second;
+
+    (void)state;
+    open_setup(&setup);
+    make_identity(&setup, &first);
+    make_identity(&setup, &second);
+    give(&setup, "", &first);
+    give(&setup, "b.test", &second);
+    assert_true(signature_len(&setup, &second, buffer_slice(&setup.text)) > 60);
+    role_keys.tls(setup.world.state, SLICE("B.test"), SLICE(""), SLICE(""));
+    role_keys.tls(setup.world.state, SLICE("never.test"), SLICE(""), SLICE(""));
+    assert_int_equal(signature_len(&setup, &second, buffer_slice(&setup.text)), 0);
+    assert_true(signature_len(&setup, &first, buffer_slice(&setup.text)) > 60);
+    give(&setup, "b.test", &second);
+    assert_true(signature_len(&setup, &second, buffer_slice(&setup.text)) > 60);
+    finish_identity(&first);
+    finish_identity(&second);
+    close_setup(&setup);
+}
+
+static void
 only_handshakes_are_signed_and_with_keys_that_are_there(void **state)
 {
     static struct setup setup;
@@ -268,6 +292,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_that_is_no_longer_configured_signs_no_more),
         cmocka_unit_test(only_handshakes_are_signed_and_with_keys_that_are_there),
         cmocka_unit_test(the_key_before_a_new_one_still_signs),
         cmocka_unit_test(secrets_of_tickets_are_told_of_now_only),
