@@ -316,7 +316,7 @@ print(struct buffer *text)
     bool is_whole = written == buffer_len(text) && fflush(stdout) == 0;
 
     buffer_finish(text);
-    return is_whole ? EX_OK : EX_IOERR;
+    return is_whole ? EX_OK : say_output_failed();
 }
 
 enum { HELP_MAX = 1 << 20 };

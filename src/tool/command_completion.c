@@ -219,7 +219,7 @@ run_completion(const struct command_call *call)
     size_t written = fwrite(buffer_slice(&script).at, 1, buffer_len(&script), stdout);
     bool is_whole = written == buffer_len(&script) && fflush(stdout) == 0;
     buffer_finish(&script);
-    return is_whole ? EX_OK : EX_IOERR;
+    return is_whole ? EX_OK : say_output_failed();
 }
 
 const struct command command_completion = {

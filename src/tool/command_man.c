@@ -374,7 +374,7 @@ run_man(const struct command_call *call)
     size_t written = fwrite(buffer_slice(&page).at, 1, buffer_len(&page), stdout);
     bool is_whole = written == buffer_len(&page) && fflush(stdout) == 0;
     buffer_finish(&page);
-    return is_whole ? EX_OK : EX_IOERR;
+    return is_whole ? EX_OK : say_output_failed();
 }
 
 const struct command command_man = {
