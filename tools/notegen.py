@@ -300,11 +300,32 @@ def source(channel):
     return "\n".join(out)
 
 
+def shape(channel, fields):
+    """As src/note/tests/note_shapes.c reads it."""
+    text = ""
+    for f in fields:
+        if f.kind in NUMBERS:
+            text += str(NUMBERS[f.kind][2])
+        elif f.kind == "enum":
+            text += "e" + chr(ord("a") + len(channel.enums[f.of]) - 1)
+        elif f.kind == "list":
+            text += "(" + shape(channel, next(r for r in channel.records if r.name == f.of).fields) + ")"
+        elif f.kind != "handle":
+            text += {"bool": "b", "bytes": "s"}[f.kind]
+    return text
+
+
 def fuzz(channel):
     """What decodes must encode to the same bytes again."""
     n, up = channel.name, channel.name.upper()
     out = [f"/* Made by tools/notegen.py from {channel.path.name}; do not edit. */",
-           f'#include "note/{n}.h"', "", "int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);", "",
+           f'#include "note/{n}.h"', '#include "note/tests/note_shapes.h"', "",
+           "int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);",
+           "size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t len_max, unsigned seed);", "",
+           "static const char *const shapes[] = {",
+           *[f'    "{shape(channel, note.fields)}", /* {note.name} */' for note in channel.notes], "};", "",
+           "size_t", "LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t len_max, unsigned seed)", "{",
+           "    return note_shapes_mutate(shapes, COUNT_OF(shapes), data, len, len_max, seed);", "}", "",
            "static bool", f"put_again(struct buffer *buffer, const struct {n}_note *note)", "{",
            "    struct note_ledger ledger = {0};", "", "    bool is_put = false;",
            "    switch (note->kind) {"]
