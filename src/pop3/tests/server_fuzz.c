@@ -3,14 +3,15 @@
  * the client's input, is cut. What must hold: the output stays under its bound, every line ends in
  * CRLF and is an answer or a line of a listing or body that is ended by a dot, no question is asked
  * while one is open, the session always goes on or ends; and all of it is the same when the input
- * comes whole. */
+ * comes whole. In the input, 0x1E, a letter and a line's end are no octets of the client's: time
+ * passes ('w'), the service ends ('p'), or TLS has brought a certificate ('c'). */
 #include "base/buffer.h"
 #include "base/cursor.h"
 #include "pop3/server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { HEAD_LEN = 5, STALLS_MAX = 50, TOLD_MAX = 64 << 20 };
+enum { HEAD_LEN = 5, STALLS_MAX = 50, TOLD_MAX = 64 << 20, MARK = 0x1E };
 
 struct play {
     struct pop3_server *server;
@@ -49,7 +50,7 @@ static void
 answer_open(struct play *play)
 {
     struct pop3_answer answer = {.kind = POP3_ANSWER_OK, .uid_validity = UINT32_MAX};
-    uint32_t count = draw(play, 4) == 0 ? 10000 : draw(play, 4);
+    uint32_t count = draw(play, 16) == 0 ? 10000 : draw(play, 8);
 
     if (draw(play, 16) == 0)
         answer.kind = (enum pop3_answer_kind)draw(play, 11);
@@ -184,6 +185,37 @@ feed(struct play *play, struct slice input, size_t step)
     wait_for_engine(play);
 }
 
+static void
+happen(struct play *play, struct slice event)
+{
+    uint8_t kind = event.len > 0 ? event.at[0] : 0;
+    struct instant due = pop3_server_deadline(play->server);
+
+    if (kind == 'c') {
+        pop3_server_has_certificate(play->server);
+    } else if (kind == 'p') {
+        pop3_server_stop(play->server, play->now);
+    } else if (kind == 'w' && !instant_is_never(due)) {
+        play->now = due;
+        pop3_server_expire(play->server, due);
+    }
+    work(play);
+}
+
+static void
+feed_all(struct play *play, struct slice input, size_t step)
+{
+    while (input.len > 0) {
+        struct slice said = slice_first(input, slice_find_byte(input, MARK));
+        feed(play, said, step);
+        input = slice_skip(input, said.len);
+        struct slice event = slice_first(input, slice_find_byte(input, '\n'));
+        if (event.len > 0)
+            happen(play, slice_skip(event, 1));
+        input = slice_skip(input, event.len + 1);
+    }
+}
+
 /* An answer, or a line that a dot can end. */
 static void
 check_output(const struct play *play)
@@ -214,7 +246,7 @@ play_once(struct play *play, const struct pop3_server_options *options, const ui
     buffer_init(&play->told, TOLD_MAX);
     play->server = pop3_server_open(options, play->now);
     work(play);
-    feed(play, input, step);
+    feed_all(play, input, step);
     assert(!buffer_overflowed(&play->output));
     check_output(play);
     pop3_server_close(&play->server);
@@ -232,8 +264,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .hostname = SLICE("pop.example.test"),
         .timestamp = head[0] & 1 ? SLICE("<1@pop.example.test>") : SLICE(""),
         .implementation = SLICE("Test"),
-        .mechanisms = {SLICE("SCRAM-SHA-256-PLUS"), SLICE("SCRAM-SHA-256"), SLICE("PLAIN")},
-        .mechanisms_count = head[1] % 4,
+        .mechanisms = {SLICE("SCRAM-SHA-256-PLUS"), SLICE("SCRAM-SHA-256"), SLICE("PLAIN"),
+                       SLICE("EXTERNAL")},
+        .mechanisms_count = head[1] % 5,
         .is_tls_available = head[0] & 2,
         .is_secure = head[0] & 4,
         .allows_clear_password = head[0] & 8,

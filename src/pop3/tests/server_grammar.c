@@ -3,7 +3,9 @@
 #include "base/tests/fuzz_grammar.h"
 
 static const struct fuzz_rule rules[] = {
-    {"unit", {"NOOP\r\n", "^command\r\n", "^command\r\n", "^command\r\n", "^login", "^octets\r\n"}},
+    {"unit",
+     {"NOOP\r\n", "^command\r\n", "^command\r\n", "^command\r\n", "^login", "^octets\r\n",
+      "\036w\r\n", "\036p\r\n", "\036c\r\n"}},
     {"login",
      {"USER mrose\r\nPASS secret\r\n", "APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n",
       "AUTH PLAIN AGEAYg==\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n",
@@ -38,7 +40,8 @@ static const struct fuzz_rule rules[] = {
       "^letters ^word",
       "*",
       "^armour"}},
-    {"mechanism", {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "LOGIN", "^letters"}},
+    {"mechanism",
+     {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "EXTERNAL", "LOGIN", "^letters"}},
     {"word", {"^number", "^letters", "^command", "^octets", "^armour", "=", " ", "\xC3\xA9"}},
     {"before", {"USER mrose\r\nPASS secret\r\n", "STLS\r\n", "UTF8\r\n", "AUTH PLAIN\r\n"}},
     {"after", {"QUIT\r\n", "RSET\r\n", "*\r\n"}},
