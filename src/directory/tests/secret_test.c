@@ -165,6 +165,55 @@ a_damaged_line_loses_no_other_and_shows_no_secret(void **state)
     }
 }
 
+/* 31, 32 and 33 octets; and as many that are no base64. */
+static void
+a_key_has_its_length(void **state)
+{
+    static const struct {
+        const char *line;
+        bool is_good;
+    } rows[] = {
+        {"installation key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\n", false},
+        {"installation key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", true},
+        {"installation key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", false},
+        {"installation key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA!=\n", false},
+        {"installation key=\n", false},
+        {"installation\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct directory_secrets *secrets =
+            directory_secrets_parse(slice_of_string(rows[i].line), 5);
+        if ((directory_secrets_problem_count(secrets) == 0) != rows[i].is_good)
+            fail_msg("%s", rows[i].line);
+        assert_int_equal(directory_secrets_key(secrets).len,
+                         rows[i].is_good ? DIRECTORY_KEY_LEN : 0);
+        directory_secrets_close(&secrets);
+    }
+}
+
+static void
+a_password_for_apop_has_its_length(void **state)
+{
+    struct buffer line;
+
+    (void)state;
+    buffer_init(&line, 4096);
+    for (size_t len = 0; len <= DIRECTORY_PASSWORD_MAX + 1; len += len ? 1 : 510) {
+        buffer_clear(&line);
+        buffer_put_text(&line, "secret a@b.test id=7 apop=\"");
+        for (size_t i = 0; i < len; i++)
+            buffer_put_byte(&line, 'p');
+        buffer_put_text(&line, "\"\n");
+        struct directory_secrets *secrets = directory_secrets_parse(buffer_slice(&line), 5);
+        assert_int_equal(directory_secrets_problem_count(secrets) == 0,
+                         len > 0 && len <= DIRECTORY_PASSWORD_MAX);
+        directory_secrets_close(&secrets);
+    }
+    buffer_finish(&line);
+}
+
 static void
 removal_and_key_are_read_again(void **state)
 {
@@ -194,6 +243,8 @@ main(void)
         cmocka_unit_test(hashes_from_elsewhere_are_verified),
         cmocka_unit_test(nothing_fits_the_fake),
         cmocka_unit_test(a_damaged_line_loses_no_other_and_shows_no_secret),
+        cmocka_unit_test(a_key_has_its_length),
+        cmocka_unit_test(a_password_for_apop_has_its_length),
         cmocka_unit_test(removal_and_key_are_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
