@@ -12,6 +12,7 @@ import poplib
 import re
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import unittest
@@ -134,6 +135,30 @@ class Keys(unittest.TestCase):
         self.shake_hands(ssl.TLSVersion.TLSv1_2)
         self.expect_in_one_place()
         self.assertEqual(self.office.processes(), before)
+
+    def name_shown_to(self, asked):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("localhost", self.office.base + 993), timeout=60) as plain, \
+                context.wrap_socket(plain, server_hostname=asked) as client:
+            shown = client.getpeercert(binary_form=True)
+        text = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject"], input=shown,
+                              capture_output=True, check=True).stdout.decode()
+        return text.strip().split("=")[-1].strip()
+
+    def test_2_a_name_that_is_taken_out_is_shown_no_more(self):
+        other = [self.office.folder / "tls" / name for name in ("other-key.pem", "other.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other.test",
+                        "-keyout", other[0], "-out", other[1]], capture_output=True, check=True)
+        config = self.office.folder / "facteur.conf"
+        whole = config.read_text()
+        config.write_text(whole + f'\ntls_names = {{"other.test {other[1]} {other[0]}"}}\n')
+        self.office.tool("reload")
+        for _ in range(8):  # of each process that reads
+            self.assertEqual(self.name_shown_to("other.test"), "other.test")
+        config.write_text(whole)
+        self.office.tool("reload")
+        self.assertNotIn("other.test", {self.name_shown_to("other.test") for _ in range(8)})
 
     def test_3_keys_that_die_come_back(self):
         context = ssl.create_default_context(cafile=self.chain)
