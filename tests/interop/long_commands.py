@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Commands of IMAP that change many messages are done in parts: others are served between them, and the answer is that of the whole."""
+"""Commands of IMAP that change many messages, and QUIT of POP3, are done in parts: others are served between them, and the answer is that
+of the whole."""
 import imaplib
 import os
 import re
 import signal
 import socket
+import time
 from pathlib import Path
 
 from office import ALICE, OfficeCase, main, wait_for
 
 MESSAGES, PART, OTHERS = 20_000, 200, 20
+KEPT, DROPPED, TRIES = 3, 6_000, 5  # of a maildrop
 HELD, SILENCE_S = 16, 3  # commands, of which a process that stands still has no room for all
 
 
@@ -156,6 +159,92 @@ class LongCommands(OfficeCase):
         self.assertEqual((end[:2], sum("EXPUNGE" in line for line in lines)), ("OK", MESSAGES - PART))
         lines, _ = self.ask(self.other, "STATUS moved (MESSAGES)")
         self.assertIn(f"* STATUS moved (MESSAGES {PART})", lines)
+
+
+class LongQuits(OfficeCase):
+    config = f"store_part_messages = {PART}\nprocesses = 2\n"
+
+    def setUp(self):
+        """The first KEPT messages stay, the others are marked."""
+        self.modseq()  # the first login by IMAP makes mailboxes
+        mbox = self.office.folder / "drop.mbox"
+        missing = KEPT + DROPPED - self.left()
+        mbox.write_text("".join(f"From a@b Mon Jan  1 00:00:00 2024\nSubject: {n}-{time.time()}\n\nx\n\n" for n in range(missing)))
+        self.office.tool("import", ALICE, str(mbox))
+        self.assertEqual(self.left(), KEPT + DROPPED)
+
+    def said(self, drop, count=1):
+        return [drop.readline().decode().rstrip("\r\n") for _ in range(count)]
+
+    def open(self):
+        """A session that is logged in, and what it was told of its maildrop."""
+        connection = socket.create_connection(("localhost", self.office.base + 110), 60)
+        self.addCleanup(connection.close)
+        drop = connection.makefile("rwb")
+        drop.write(f"USER {ALICE}\r\nPASS {self.office.people[ALICE]}\r\n".encode())
+        drop.flush()
+        return connection, drop, self.said(drop, 3)[2]
+
+    def left(self):
+        """Messages in the maildrop, when it is free."""
+        answers = []
+        self.assertTrue(wait_for(lambda: answers.append(self.open()) or answers[-1][2].startswith("+OK")), answers)
+        connection, drop, told = answers[-1]
+        for other, _, refusal in answers[:-1]:
+            self.assertRegex(refusal, r"^(-ERR \[(IN-USE|SYS/TEMP)\].*|)$")
+        drop.write(b"QUIT\r\n")
+        drop.flush()
+        self.said(drop)
+        connection.close()
+        return int(told.split()[3])
+
+    def mark(self):
+        connection, drop, _ = self.open()
+        drop.write(b"".join(b"DELE %d\r\n" % (KEPT + 1 + n) for n in range(DROPPED)))
+        drop.flush()
+        self.assertTrue(all(line.startswith("+OK") for line in self.said(drop, DROPPED)))
+        return connection, drop
+
+    def quit(self, drop):
+        drop.write(b"QUIT\r\n")
+        drop.flush()
+
+    def modseq(self):
+        client = imaplib.IMAP4("localhost", self.office.base + 143, timeout=120)
+        client.login(ALICE, self.office.people[ALICE])
+        told = client.status("INBOX", "(HIGHESTMODSEQ)")[1][0].decode()
+        client.logout()
+        return int(re.search(r"HIGHESTMODSEQ (\d+)", told)[1])
+
+    def test_each_part_is_a_turn(self):
+        before = self.modseq()
+        _, drop = self.mark()
+        self.quit(drop)
+        self.assertRegex(self.said(drop)[0], r"^\+OK")
+        self.assertEqual(self.left(), KEPT)
+        self.assertEqual(self.modseq() - before, DROPPED // PART)
+
+    def test_who_leaves_at_once_has_asked_for_all_of_it(self):
+        connection, drop = self.mark()
+        self.quit(drop)
+        connection.close()
+        self.assertEqual(self.left(), KEPT)
+
+    def test_what_was_not_removed_is_told(self):
+        for turn in range(TRIES):
+            store = min(self.office.processes("store"))
+            _, drop = self.mark()
+            self.quit(drop)
+            time.sleep(0.01 * turn)
+            os.kill(store, signal.SIGKILL)
+            told = self.said(drop)[0]
+            left = self.left()
+            self.assertRegex(told, r"^\+OK" if left == KEPT and told.startswith("+") else "^-ERR", left)  # or it died before it could say so
+            self.assertGreaterEqual(left, KEPT)
+            if KEPT < left < KEPT + DROPPED:
+                return
+            self.setUp()
+        self.fail("the store never died in the middle of it")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@
 enum {
     RANGES_MAX = ACCESS_STORE_FLAGS_SET_RANGES_MAX,
     SOURCES_MAX = ACCESS_STORE_COPIED_SOURCES_MAX,
-    /* Where others have used up what a turn may change, a command that is new still has so many:
-     * short ones do not wait for long ones. */
-    PART_LEAST = 16,
     PART_LOOKS = 8, /* to look at a message costs a part of what its change does */
 };
 
@@ -133,10 +130,7 @@ walk_init(struct walk *walk, uint32_t flags, size_t most)
 static void
 walk_init_part(struct walk *walk, uint32_t flags, const struct job *job)
 {
-    size_t left = job->role->part_left, most = job->role->config->store_part_messages;
-    size_t least = most < PART_LEAST ? most : (size_t)PART_LEAST;
-
-    walk_init(walk, flags, job->has_begun || left > least ? left : least);
+    walk_init(walk, flags, job_part_max(job));
 }
 
 static const uint32_t *
@@ -152,10 +146,8 @@ static void
 walk_finish(struct walk *walk, struct job *job)
 {
     size_t taken = walk->most - walk->left, looked = walk->most - walk->looks / PART_LOOKS;
-    size_t used = taken > looked ? taken : looked, left = job->role->part_left;
 
-    job->role->part_left = used < left ? left - used : 0;
-    job->role->part_changes += job->has_more || job->has_begun ? taken : 0;
+    job_part_end(job, taken > looked ? taken : looked, taken);
     buffer_finish(&walk->uids);
 }
 

@@ -11,6 +11,9 @@ enum {
     SIDE_ASKING = 0,
     GRANTS_MAX = 1 << 20,
     GRANT_UIDS_MAX = 4 * 1000000, /* octets of uids marked in one session */
+    /* Where others have used up what a turn may change, a command that is new still has so many:
+     * short ones do not wait for long ones. */
+    PART_LEAST = 16,
 };
 
 /* ---- grants ---------------------------------------------------------------------------------- */
@@ -311,6 +314,25 @@ answer_open(struct store_access *access, uint64_t id, enum access_store_result r
     host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
 }
 
+static bool
+has_update(const struct list *jobs, account_id account)
+{
+    LIST_EACH (link, jobs) {
+        const struct job *job = LIST_ITEM(link, struct job, link);
+        if (!job->kind && job->uids && job->account == account)
+            return true;
+    }
+    return false;
+}
+
+/* Who has said QUIT and gone has asked for all of it: nobody lists what is still to go. */
+static bool
+is_being_updated(const struct store_role *role, account_id account)
+{
+    return has_update(&role->jobs, account) || has_update(&role->jobs_filing, account) ||
+           has_update(&role->jobs_held, account);
+}
+
 static void
 on_open(struct store_access *access, const struct access_store_maildrop_open *note)
 {
@@ -324,7 +346,7 @@ on_open(struct store_access *access, const struct access_store_maildrop_open *no
         return;
     }
     struct grant *holder = map_find(&role->locks, map_key_u64(&grant->account));
-    if (holder && holder != grant) {
+    if ((holder && holder != grant) || is_being_updated(role, grant->account)) {
         answer_open(access, note->id, ACCESS_STORE_RESULT_IN_USE);
         return;
     }
@@ -508,32 +530,57 @@ on_update(struct store_access *access, const struct access_store_maildrop_update
     }
 }
 
+size_t
+job_part_max(const struct job *job)
+{
+    size_t left = job->role->part_left, most = job->role->config->store_part_messages;
+    size_t least = most < PART_LEAST ? most : (size_t)PART_LEAST;
+
+    return job->has_begun || left > least ? left : least;
+}
+
 void
-job_file(struct job *job)
+job_part_end(struct job *job, size_t used, size_t changed)
+{
+    size_t left = job->role->part_left;
+
+    job->role->part_left = used < left ? left - used : 0;
+    job->role->part_changes += job->has_more || job->has_begun ? changed : 0;
+}
+
+/* A part of an updated maildrop. Busy: the same part, in the next turn. */
+static void
+update_file(struct job *job)
 {
     struct store *store = job->role->store;
+    size_t some = job->count - job->filed, most = job_part_max(job), gone = 0;
     mailbox_id inbox;
 
-    if (job->kind) {
-        job->kind->file(job);
-        return;
-    }
-    if (!job->uids) {
-        job->result = mailbox_account_remove(store, job->account);
-        return;
-    }
+    if (some > most)
+        some = most;
     job->result = mailbox_find(store, job->account, SLICE("INBOX"), &inbox);
-    for (size_t at = 0; job->result == STORE_OK && at < job->count;) {
-        size_t some = job->count - at, gone;
-        if (some > EXPUNGE_UIDS_MAX)
-            some = EXPUNGE_UIDS_MAX;
-        job->result =
-            mailbox_message_expunge(store, job->account, inbox, job->uids + at, some, &gone);
-        at += some;
+    if (job->result == STORE_OK)
+        job->result = mailbox_message_expunge(store, job->account, inbox, job->uids + job->filed,
+                                              some, &gone);
+    if (job->result == STORE_OK) {
+        job->filed += some;
+        job->has_more = job->filed < job->count;
+        job_part_end(job, some, gone);
     }
     /* What is not there any more need not go. */
     if (job->result == STORE_NOT_FOUND)
         job->result = STORE_OK;
+}
+
+void
+job_file(struct job *job)
+{
+    if (job->kind)
+        job->kind->file(job);
+    else if (job->uids)
+        update_file(job);
+    else
+        job->result = mailbox_account_remove(job->role->store, job->account);
 }
 
 bool
@@ -545,8 +592,10 @@ job_goes_on(struct job *job, enum store_result result)
         job->result = STORE_TEMPORARY; /* what is done stays done */
         return false;
     }
-    indexing_touch(job->role, job->filed_to ? job->filed_to : job->account);
-    job->kind->tell_part(job);
+    if (job->kind) {
+        indexing_touch(job->role, job->filed_to ? job->filed_to : job->account);
+        job->kind->tell_part(job);
+    }
     job->has_more = false;
     job->has_begun = true;
     return true;

@@ -242,7 +242,7 @@ struct job {
     account_id filed_to; /* that a copy went to, or 0 */
     uint64_t session; /* whose lock ends, with access */
     uint32_t *uids; /* owned; NULL: remove the account */
-    size_t count;
+    size_t count, filed; /* of them, and how many have been filed */
     uint64_t quota_bytes, quota_messages; /* what a login brings */
     enum store_result result;
     bool has_more, has_begun;    /* more than a part: what is done of it is durable */
@@ -352,6 +352,9 @@ void readers_attach_access(struct store_role *role, unsigned index, host_handle 
 void readers_attach_auth(struct store_role *role, host_handle handle);
 void readers_close(struct store_role *role);
 void job_file(struct job *job);
+/* How many messages a job may change in this turn, and that it has used so much of that. */
+MUST_USE size_t job_part_max(const struct job *job);
+void job_part_end(struct job *job, size_t used, size_t changed);
 /* After its turn: true when there is more of it, which is for a later turn. */
 MUST_USE bool job_goes_on(struct job *job, enum store_result result);
 void job_answer(struct job **job, enum store_result result);
