@@ -57,13 +57,11 @@ static void
 open_world(struct world *world, uint64_t seed)
 {
     struct sim_options options = {0};
-    const char *base = getenv("TMPDIR");
 
     *world = (struct world){.sim = sim_open(seed, &options)};
     world->doubts = calloc(DOUBTS_MAX, sizeof(*world->doubts));
     assert_non_null(world->doubts);
-    snprintf(world->view, sizeof(world->view), "%s/facteur-view-XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(world->view));
+    tree_make("facteur-view", world->view, sizeof(world->view));
 }
 
 /* Opens the store, on a fresh host; false when a crash came meanwhile. */

@@ -23,11 +23,9 @@ on_report(void *context, const char *event, struct slice text)
 void
 folder_open(struct folder *folder)
 {
-    const char *base = getenv("TMPDIR");
-
     *folder = (struct folder){0};
-    snprintf(folder->path, sizeof(folder->path), "%s/facteur-test-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(folder->path) || host_linux_open(&folder->host) < 0 ||
+    tree_make("facteur-test", folder->path, sizeof(folder->path));
+    if (host_linux_open(&folder->host) < 0 ||
         host_dir_open(folder->host, folder->path, &folder->dir) < 0)
         abort();
     folder->options = (struct store_options){

@@ -21,6 +21,17 @@ tree_remove(const char *path)
     (void)nftw(path, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Makes one whose name begins with `name`, where the tests of this machine have theirs. */
+static inline void
+tree_make(const char *name, char *ret_path, size_t size)
+{
+    const char *base = getenv("TMPDIR");
+
+    snprintf(ret_path, size, "%s/%s-XXXXXX", base ? base : "/tmp", name);
+    if (!mkdtemp(ret_path))
+        abort();
+}
+
 /* Removes it and makes it anew, empty. */
 static inline void
 tree_empty(const char *path)

@@ -101,13 +101,11 @@ static void
 open_world(struct world *world, struct model *model, bool is_known)
 {
     struct sim_options options = {0};
-    const char *base = getenv("TMPDIR");
 
     *world = (struct world){.sim = sim_open(11, &options)};
     *model = (struct model){0};
     buffer_init(&world->why, 1024);
-    snprintf(world->view, sizeof(world->view), "%s/facteur-view-XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(world->view));
+    tree_make("facteur-view", world->view, sizeof(world->view));
     assert_int_equal(try_store(world), 0);
     for (int turn = 0; turn < TURNS; turn++)
         do_turn(world, model);

@@ -29,13 +29,6 @@ message_of(struct slice content)
     };
 }
 
-static void
-set_message(struct client_play *play, const struct smtp_client_message *message)
-{
-    play->messages[0] = message;
-    play->message_count = 1;
-}
-
 #define OPENING                                                                                    \
     "S: 220 foo.com\n"                                                                             \
     "C: EHLO bar.com\n"                                                                            \
@@ -47,7 +40,7 @@ parameters_travel_where_the_host_knows_them(void **state)
 {
     struct smtp_client_message message = message_of(SLICE("Subject: x\r\n\r\n\xC3\xA9\r\n"));
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          OPENING "S: 250-DSN\n"
                                  "S: 250-SIZE\n"
@@ -74,7 +67,7 @@ eight_bit_content_is_converted_or_returned(void **state)
     struct client_play *play = *state;
     struct smtp_client_message message = message_of(SLICE("Subject: x\r\n\r\n\xC3\xA9\r\n"));
 
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250 HELP\n"
                                  "C: QUIT\n"
@@ -119,7 +112,7 @@ binary_content_travels_in_a_chunk(void **state)
     struct smtp_client_message message = message_of(SLICE("a\n\r\nb"));
 
     message.is_binary = true;
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250-BINARYMIME\n"
                                  "S: 250 CHUNKING\n"
@@ -141,7 +134,7 @@ a_nul_does_not_travel_as_text(void **state)
     struct smtp_client_message message =
         message_of(SLICE("Subject: x\r\n\r\n\0.\r\nMAIL FROM:<>\r\n"));
 
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250-8BITMIME\n"
                                  "S: 250 CHUNKING\n"
@@ -174,7 +167,7 @@ international_addresses_are_not_downgraded(void **state)
 
     message.parameters = (struct envelope_mail_parameters){.is_utf8 = true};
     message.recipients = &zoe;
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250 8BITMIME\n"
                                  "C: QUIT\n"
@@ -198,7 +191,7 @@ what_is_too_large_is_not_tried(void **state)
     struct client_play *play = *state;
     struct smtp_client_message message = message_of(SLICE("1234567890"));
 
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250 SIZE 11\n"
                                  "C: QUIT\n"
@@ -221,7 +214,7 @@ requiretls_is_honoured(void **state)
     struct smtp_client_message message = message_of(SLICE("x\r\n"));
 
     message.parameters = (struct envelope_mail_parameters){.requires_tls = true};
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          OPENING "S: 250 REQUIRETLS\n"
                                  "C: QUIT\n"
@@ -241,7 +234,7 @@ a_time_is_passed_on_to_who_promises_it(void **state)
                                                            .deliver_by_returns = true,
                                                            .deliver_by_traces = true,
                                                            .has_priority = true};
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          OPENING "S: 250-MT-PRIORITY\n"
                                  "S: 250 DELIVERBY 120\n"
@@ -259,7 +252,7 @@ extensions_are_told_behind_ehlo_alone(void **state)
     struct smtp_client_message message = message_of(SLICE("x\r\n"));
 
     message.parameters = (struct envelope_mail_parameters){.ret = ENVELOPE_RET_NONE};
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220-foo.com\n"
                          "S: 220 DSN\n"
@@ -299,7 +292,7 @@ what_was_passed_on_is_told_of_what_was_delivered(void **state)
         (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = 120};
     message.recipients = two;
     message.recipients_count = 2;
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         bool has_dsn = strstr(rows[i].keywords, "DSN");
         bool has_by = strstr(rows[i].keywords, "BY");
@@ -329,7 +322,7 @@ no_address_ends_the_command(void **state)
     message.parameters = (struct envelope_mail_parameters){.ret = ENVELOPE_RET_NONE};
     message.reverse_path = SLICE("c\n\"\t d\"@foo.com");
     message.recipients = &odd;
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          OPENING "S: 250 DSN\n"
                                  "C: MAIL FROM:<c?\"? d\"@foo.com>\n"
@@ -365,7 +358,7 @@ what_must_arrive_in_time_goes_to_nobody_who_does_not_promise_it(void **state)
             client_play_teardown(state);
             client_play_setup(state);
         }
-        set_message(*state, &message);
+        client_play_set_message(*state, &message);
         snprintf(dialogue, sizeof(dialogue), OPENING "S: 250 %s\nC: QUIT\nS: 221 Bye\n",
                  rows[i].keyword);
         snprintf(events, sizeof(events),
@@ -391,7 +384,7 @@ what_should_arrive_in_time_asks_for_notices_of_delay(void **state)
             (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = late};
         message.recipients = three;
         message.recipients_count = 1;
-        set_message(*state, &message);
+        client_play_set_message(*state, &message);
         client_play_dialogue(*state,
                              OPENING "S: 250 DSN\n"
                                      "C: MAIL FROM:<>\n"
@@ -408,7 +401,7 @@ what_should_arrive_in_time_asks_for_notices_of_delay(void **state)
         (struct envelope_mail_parameters){.has_deliver_by = true, .deliver_by_s = 5};
     message.recipients = three;
     message.recipients_count = COUNT_OF(three);
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          OPENING "S: 250 DSN\n"
                                  "C: MAIL FROM:<>\n"

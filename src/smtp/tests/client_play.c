@@ -13,6 +13,13 @@ client_play_init(struct client_play *play)
 }
 
 void
+client_play_set_message(struct client_play *play, const struct smtp_client_message *message)
+{
+    play->messages[0] = message;
+    play->message_count = 1;
+}
+
+void
 client_play_begin(struct client_play *play)
 {
     play->client = smtp_client_open(&play->options);

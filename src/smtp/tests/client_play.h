@@ -33,6 +33,8 @@ struct client_play {
 
 /* All by default: our name is bar.com. The messages are the caller's. */
 void client_play_init(struct client_play *play);
+/* One message, the caller's. */
+void client_play_set_message(struct client_play *play, const struct smtp_client_message *message);
 void client_play_begin(struct client_play *play);
 void client_play_finish(struct client_play *play);
 

@@ -25,13 +25,6 @@ message_of(const char *content)
     };
 }
 
-static void
-set_message(struct client_play *play, const struct smtp_client_message *message)
-{
-    play->messages[0] = message;
-    play->message_count = 1;
-}
-
 /* ---- the courses' cases -------------------------------------------------------------------- */
 
 /* RFC 5321 §3.2: a host that does not know EHLO is greeted again. */
@@ -40,7 +33,7 @@ a_host_without_extensions_is_served_step_by_step(void **state)
 {
     struct smtp_client_message message = message_of("Subject: hi\r\n\r\nText\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com Simple Mail Transfer Service Ready\n"
                          "C: EHLO bar.com\n"
@@ -72,7 +65,7 @@ what_a_host_says_commands_no_terminal(void **state)
 {
     struct smtp_client_message message = message_of("x\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -101,7 +94,7 @@ pipelined_recipients_have_results_of_their_own(void **state)
 
     message.recipients = three;
     message.recipients_count = 3;
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -139,7 +132,7 @@ dots_are_stuffed_and_line_ends_mended(void **state)
 {
     struct smtp_client_message message = message_of(".\r\n..two\r\nlone\n.lf\rcr\r.dot\r\nno end");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -173,7 +166,7 @@ chunks_need_one_round_trip(void **state)
 {
     struct smtp_client_message message = message_of(".dot\r\nno end");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -246,7 +239,7 @@ too_many_recipients_are_told_apart_from_a_full_mailbox(void **state)
 
     message.recipients = three;
     message.recipients_count = 3;
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -284,7 +277,7 @@ lmtp_has_an_answer_for_each_accepted_recipient(void **state)
     message.recipients = three;
     message.recipients_count = 3;
     play->options.is_lmtp = true;
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     client_play_dialogue(play,
                          "S: 220 foo.com LMTP\n"
                          "C: LHLO bar.com\n"
@@ -334,7 +327,7 @@ as_many_recipients_as_there_may_be_have_their_answers(void **state)
     message.recipients = all;
     message.recipients_count = COUNT_OF(all);
     play->options.is_lmtp = true;
-    set_message(play, &message);
+    client_play_set_message(play, &message);
     buffer_init(&dialogue, 65536);
     buffer_init(&journal, 65536);
     buffer_put_text(&dialogue, "S: 220 foo.com LMTP\nC: LHLO bar.com\nS: 250-foo.com\n"
@@ -381,7 +374,7 @@ a_lost_answer_to_the_end_is_unknown(void **state)
 {
     struct smtp_client_message message = message_of("Blah\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -406,7 +399,7 @@ a_connection_lost_earlier_leaves_the_message_to_other_hosts(void **state)
 {
     struct smtp_client_message message = message_of("Blah\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
                          "C: EHLO bar.com\n"
@@ -428,7 +421,7 @@ silence_ends_the_session(void **state)
 {
     struct smtp_client_message message = message_of("Blah\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(
         *state,
         "S: 220 foo.com\n"
@@ -447,7 +440,7 @@ a_host_may_say_421_at_any_time(void **state)
 {
     struct smtp_client_message message = message_of("Blah\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(*state, "S: 554 No service here\n", "CLOSE refused 554 No service here\n");
     client_play_dialogue(*state,
                          "S: 220 foo.com\n"
@@ -510,7 +503,7 @@ an_early_yes_is_not_believed(void **state)
 {
     struct smtp_client_message message = message_of("Blah\r\n");
 
-    set_message(*state, &message);
+    client_play_set_message(*state, &message);
     client_play_dialogue(
         *state,
         "S: 220 foo.com\n"
