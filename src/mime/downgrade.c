@@ -155,6 +155,21 @@ put_leaf(struct buffer *buffer, const struct mime_tree *tree, const struct mime_
     downgrade->breaks_signature |= is_in_signed(tree, part);
 }
 
+/* What was encoded says so, what was not has as many octets as before: a header in which lines are
+ * that are no fields may end elsewhere without the field that was taken from it. */
+static bool
+is_same_part(const struct mime_tree *tree, const struct mime_part *was, const struct mime_part *is)
+{
+    if (is->kind != was->kind || is->parent != was->parent)
+        return false;
+    if (is_to_be_encoded(tree, was))
+        return is->encoding == MIME_ENCODING_QUOTED_PRINTABLE ||
+               is->encoding == MIME_ENCODING_BASE64;
+    return was->kind != MIME_PART_LEAF ||
+           (is->encoding == was->encoding &&
+            is->body_end - is->body_start == was->body_end - was->body_start);
+}
+
 /* Headers without their end can make one part's new field another's: such a message is left. */
 static bool
 is_same_tree(const struct mime_tree *tree, struct slice result, struct arena *arena)
@@ -165,8 +180,7 @@ is_same_tree(const struct mime_tree *tree, struct slice result, struct arena *ar
     if (arena_failed(arena) || now.count != tree->count)
         return false;
     for (size_t i = 0; i < tree->count; i++) {
-        if (now.parts[i].kind != tree->parts[i].kind ||
-            now.parts[i].parent != tree->parts[i].parent)
+        if (!is_same_part(tree, &tree->parts[i], &now.parts[i]))
             return false;
     }
     return true;

@@ -129,6 +129,23 @@ what_no_encoding_helps_is_told(void **state)
     finish(&it);
 }
 
+/* Its header would end at the first line that is no field, were the field behind it taken out. */
+static void
+a_header_that_would_end_elsewhere_is_left(void **state)
+{
+#define STRAY "--x--\r\n--y--\r\n--y--\r\n--x--\r\n"
+#define FIELD "Comment: text about\r\n"
+    struct case_of it;
+
+    (void)state;
+    assert_false(downgrade(
+        &it, SLICE("From: a@b.test\r\nTo: c@d.test\r\n" STRAY FIELD FIELD FIELD
+                   "Content-Transfer-Encoding: binary\r\n" FIELD FIELD "To: e@f.test\r\n--x--\r\n"
+                   "\r\n\xE9 text that is long enough to be text\r\n")));
+    assert_int_equal(buffer_len(&it.result), 0);
+    finish(&it);
+}
+
 /* RFC 1847 §2.1, RFC 6376 §5.3 */
 static void
 a_broken_signature_is_told(void **state)
@@ -159,6 +176,7 @@ main(void)
         cmocka_unit_test(each_part_is_encoded_by_what_it_is),
         cmocka_unit_test(long_lines_and_lone_line_ends_are_encoded_too),
         cmocka_unit_test(what_no_encoding_helps_is_told),
+        cmocka_unit_test(a_header_that_would_end_elsewhere_is_left),
         cmocka_unit_test(a_broken_signature_is_told),
     };
 
