@@ -357,7 +357,7 @@ directory_dead_lines(struct slice file, size_t *ret_lines)
 }
 
 void
-directory_compact(struct slice file, struct buffer *buffer)
+directory_compact(struct slice file, bool is_secrets, struct buffer *buffer)
 {
     struct reader reader;
     struct buffer key;
@@ -378,7 +378,7 @@ directory_compact(struct slice file, struct buffer *buffer)
         if (directory_needs_line_end(reader.line.raw))
             buffer_put_byte(buffer, '\n');
     }
-    if (has_accounts) {
+    if (has_accounts && !is_secrets) {
         buffer_put_text(buffer, "ids next=");
         buffer_put_decimal(buffer, id_next);
         buffer_put_byte(buffer, '\n');

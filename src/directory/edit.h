@@ -35,7 +35,8 @@ directory_needs_line_end(struct slice file)
 size_t directory_dead_lines(struct slice file, size_t *ret_lines);
 
 /* The file without them; comments, order and damaged lines are kept. The caller replaces the file
- * in one step (new file, fdatasync, rename). `buffer` needs room for file.len + 64. */
-void directory_compact(struct slice file, struct buffer *buffer);
+ * in one step (new file, fdatasync, rename). `buffer` needs room for file.len + 64. Of accounts, a
+ * line says which id is the next; the file of secrets has none, whatever strayed into it. */
+void directory_compact(struct slice file, bool is_secrets, struct buffer *buffer);
 
 #endif

@@ -206,7 +206,7 @@ compact_if_worth_it(const char *path, struct slice file, bool is_secret,
     if (!is_worth_it)
         return EX_OK;
     buffer_init(&compacted, file.len + SLACK);
-    directory_compact(file, &compacted);
+    directory_compact(file, is_secret, &compacted);
     int code = buffer_overflowed(&compacted) ? EX_OK
                                              : files_replace(path, buffer_slice(&compacted), owner);
     buffer_wipe(&compacted);

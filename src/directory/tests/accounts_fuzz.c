@@ -71,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     buffer_init(&before, 8 * len + 65536);
     buffer_init(&after, 8 * len + 65536);
     resolve_all(directory);
-    directory_compact(file, &compact);
+    directory_compact(file, false, &compact);
     assert(!buffer_overflowed(&compact));
     again = parse(buffer_slice(&compact));
     put_all(directory, &before);

@@ -161,7 +161,7 @@ compaction_keeps_what_counts(void **state)
     assert_int_equal(directory_dead_lines(slice_of_string(worn), &lines), 5);
     assert_int_equal(lines, 13);
     buffer_init(&text, sizeof(worn) + 64);
-    directory_compact(slice_of_string(worn), &text);
+    directory_compact(slice_of_string(worn), false, &text);
     assert_slice(buffer_slice(&text), "# people\n"
                                       "domain a.test\n"
                                       "\n"
@@ -174,7 +174,7 @@ compaction_keeps_what_counts(void **state)
     /* A second time changes nothing. */
     struct buffer again;
     buffer_init(&again, sizeof(worn) + 64);
-    directory_compact(buffer_slice(&text), &again);
+    directory_compact(buffer_slice(&text), false, &again);
     assert_true(slice_equal(buffer_slice(&again), buffer_slice(&text)));
     buffer_finish(&again);
     buffer_finish(&text);
@@ -193,13 +193,15 @@ compaction_works_for_secrets(void **state)
                             "secret a@a.test id=1 apop=three\n"
                             "secret c@a.test id=3 apop=four\n"
                             "secret b@a.test id=2 removed\n"
-                            "secret c@a.test id=3 aqop=five\n"),
-                      &text);
+                            "secret c@a.test id=3 aqop=five\n"
+                            "account x@a.test id=7\n"), /* by mistake: no "ids" come with it */
+                      true, &text);
     assert_slice(buffer_slice(&text),
                  "installation key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
                  "secret a@a.test id=1 apop=three\n"
                  "secret c@a.test id=3 apop=four\n"
-                 "secret c@a.test id=3 aqop=five\n");
+                 "secret c@a.test id=3 aqop=five\n"
+                 "account x@a.test id=7\n");
     buffer_finish(&text);
 }
 

@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct buffer compact;
 
     buffer_init(&compact, len + 64);
-    directory_compact(file, &compact);
+    directory_compact(file, true, &compact);
     assert(!buffer_overflowed(&compact));
     again = directory_secrets_parse(buffer_slice(&compact), 2);
     for (uint64_t id = 0; id < 16; id++)
