@@ -8,7 +8,9 @@
 enum {
     BATCH_FIRST = 16,
     BATCH_BYTES = 256 * 1024,
-    BATCH_ARENA_MAX = 96 << 20, /* a batch of the longest records */
+    /* Octets of rows that wait: many of the longest. What comes beyond is asked for again. */
+    BATCH_KEPT_MAX = 16 << 20,
+    BATCH_ARENA_MAX = BATCH_KEPT_MAX + (4 << 20), /* with the lists of them */
     ROW_BYTES = 48,
     PROGRESS_S = 10, /* between two INPROGRESS */
     /* Who needs more of a message in memory at once waits until no other session of the process
@@ -128,6 +130,7 @@ keep_row(struct imap_scan *scan, const struct imap_row *row)
         return;
     struct imap_row *kept = &scan->rows[scan->row_count++];
     *kept = *row;
+    scan->kept += row->message.record.len + row->message.octets.len;
     kept->message.record = arena_copy(&scan->arena, row->message.record);
     kept->message.octets = arena_copy(&scan->arena, row->message.octets);
 }
@@ -136,11 +139,17 @@ static void
 on_row(struct imap_server *server, const struct access_store_message *message)
 {
     struct imap_scan *scan = server->scan;
+    size_t len = message->record.len + message->octets.len;
     struct imap_row row;
 
-    if (!place_row(scan, message, &row))
+    if (scan->is_cut || !place_row(scan, message, &row))
         return;
-    scan->bytes += ROW_BYTES + message->record.len + message->octets.len;
+    if (scan->row_count > 0 && scan->kept + len > BATCH_KEPT_MAX) {
+        scan->asked_next--;
+        scan->is_cut = true;
+        return;
+    }
+    scan->bytes += ROW_BYTES + len;
     /* One question is open at a time: rows about which the store may be asked again wait. What has
      * come whole is taken where it lies. */
     bool is_whole = scan->octets_max == 0 || message->octets.len == message->len;
@@ -172,7 +181,8 @@ on_rows(struct imap_server *server, const struct access_store_note *note, struct
     } else if (note->kind == ACCESS_STORE_DONE) {
         scan->result = note->as.done.result;
         scan->is_asked = false;
-        scan->is_gone = scan->is_gone || scan->asked_next < scan->asked_count;
+        scan->is_gone =
+            scan->is_gone || (!scan->is_cut && scan->asked_next < scan->asked_count);
     }
 }
 
@@ -293,20 +303,27 @@ static void
 next_batch(struct imap_server *server)
 {
     struct imap_scan *scan = server->scan;
+    size_t ended = scan->is_cut ? scan->asked_next : scan->asked_count;
 
-    scan->done += (uint32_t)scan->asked_count;
+    scan->done += (uint32_t)ended;
     tell_progress(server);
-    if (scan->bytes < BATCH_BYTES / 2 && scan->batch < IMAP_BATCH_MAX)
+    if (scan->is_cut)
+        scan->batch = ended > 1 ? ended / 2 : 1;
+    else if (scan->bytes < BATCH_BYTES / 2 && scan->batch < IMAP_BATCH_MAX)
         scan->batch *= 2;
     else if (scan->bytes > BATCH_BYTES && scan->batch > 1)
         scan->batch /= 2;
     arena_reset(&scan->arena);
     scan->rows = NULL;
-    scan->row_count = scan->row_next = scan->asked_count = scan->asked_next = scan->bytes = 0;
-    while (scan->asked_count < scan->batch &&
-           imap_walk_next(&scan->walk, &scan->asked[scan->asked_count].place,
-                          &scan->asked[scan->asked_count].number))
-        scan->asked_count++;
+    scan->row_count = scan->row_next = scan->asked_next = scan->bytes = scan->kept = 0;
+    scan->is_cut = false;
+    scan->found -= ended;
+    memmove(scan->asked, scan->asked + ended, scan->found * sizeof(*scan->asked));
+    while (scan->found < scan->batch &&
+           imap_walk_next(&scan->walk, &scan->asked[scan->found].place,
+                          &scan->asked[scan->found].number))
+        scan->found++;
+    scan->asked_count = scan->found < scan->batch ? scan->found : scan->batch;
     if (scan->asked_count > 0) {
         ask_batch(server);
         return;

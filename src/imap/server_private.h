@@ -69,7 +69,10 @@ struct imap_scan {
     bool (*take)(struct imap_server *server, const struct imap_row *row);
     void (*end)(struct imap_server *server);
     struct imap_row asked[IMAP_BATCH_MAX]; /* of the batch: places, numbers, uids */
+    size_t found;          /* places in `asked`: the first asked_count are asked for */
     size_t asked_count, asked_next;
+    bool is_cut;           /* what has come from asked_next on is to be asked for again */
+    size_t kept;           /* octets of rows */
     size_t batch;          /* how many to ask for next */
     size_t bytes;          /* of the batch */
     struct imap_row *rows; /* that wait to be taken */

@@ -63,18 +63,18 @@ batches_grow_to_their_limit_and_leave_nothing_out(void **state)
 
 /* A message whose record is longer than a batch should be. */
 static char *
-many_parts(void)
+many_parts(size_t count)
 {
     static const char head[] = "MIME-Version: 1.0\r\n"
                                "Content-Type: multipart/mixed; boundary=x\r\n\r\n",
                       part[] = "--x\r\nContent-Type: application/x-a-type-that-has-a-long-name; "
                                "name=\"and-its-name-is-not-short\"\r\n\r\na\r\n";
-    size_t size = sizeof(head) + 2000 * (sizeof(part) - 1) + 10, len = sizeof(head) - 1;
+    size_t size = sizeof(head) + count * (sizeof(part) - 1) + 10, len = sizeof(head) - 1;
     char *text = malloc(size);
 
     assert_non_null(text);
     memcpy(text, head, sizeof(head));
-    for (size_t i = 0; i < 2000; i++, len += sizeof(part) - 1)
+    for (size_t i = 0; i < count; i++, len += sizeof(part) - 1)
         memcpy(text + len, part, sizeof(part));
     return text;
 }
@@ -84,7 +84,7 @@ batches_shrink_to_one_message_and_leave_nothing_out(void **state)
 {
     enum { LARGE = 66 };
     struct lobby lobby;
-    char *text = many_parts();
+    char *text = many_parts(2000);
 
     (void)state;
     begin(&lobby, 1);
@@ -97,6 +97,37 @@ batches_shrink_to_one_message_and_leave_nothing_out(void **state)
     expect_in(said, "\r\n4 OK done\r\n");
     /* 32, 16, 8, 4, 2, 1, and one at a time from there on. */
     assert_int_equal(lobby.message_asks, 6 + LARGE + 1 - 63);
+    lobby_finish(&lobby);
+    free(text);
+}
+
+/* Somebody sends messages of thousands of parts, behind many small ones: they all come, though the
+ * batch that they are in is far larger than a session keeps. */
+static void
+a_batch_that_is_too_large_is_asked_for_again(void **state)
+{
+    enum { SMALL = 480, LARGE = 150 }; /* 32, 64, 128, 256; then 256 at once, of 690 KiB each */
+    struct lobby lobby;
+    char *text = many_parts(4000);
+
+    (void)state;
+    begin(&lobby, SMALL);
+    lobby.text_max = 1 << 20;
+    for (size_t i = 0; i < LARGE; i++)
+        lobby_deliver(&lobby, 0, text);
+    (void)lobby_ask(&lobby, "3 NOOP\r\n", SIZE_MAX);
+    struct slice said = lobby_ask(&lobby, "4 FETCH 1:* (UID BODY.PEEK[2])\r\n", SIZE_MAX);
+    for (unsigned i = 1; i <= SMALL + LARGE; i++) { /* each once, in order */
+        char wanted[60];
+        snprintf(wanted, sizeof(wanted), "* %u FETCH (UID %u BODY[2] %s", i, i,
+                 i > SMALL ? "{1}\r\na)" : "NIL)");
+        size_t at = slice_find(said, slice_of_string(wanted));
+        if (at == said.len)
+            fail_msg("missing: %s", wanted);
+        said = slice_skip(said, at + 1);
+    }
+    assert_int_equal(count_in(said, " FETCH ("), 1);
+    expect_in(said, "\r\n4 OK done\r\n");
     lobby_finish(&lobby);
     free(text);
 }
@@ -245,6 +276,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_grow_to_their_limit_and_leave_nothing_out),
         cmocka_unit_test(batches_shrink_to_one_message_and_leave_nothing_out),
+        cmocka_unit_test(a_batch_that_is_too_large_is_asked_for_again),
         cmocka_unit_test(what_the_store_cannot_tell_is_said),
         cmocka_unit_test(what_was_not_asked_for_is_passed_over),
         cmocka_unit_test(nothing_is_told_within_a_response),
