@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/tests/test.h"
 
+#include "directory/password.h"
 #include "directory/secret.h"
 
 static const uint8_t random_octets[DIRECTORY_RANDOM_LEN] = {
@@ -165,6 +166,37 @@ a_damaged_line_loses_no_other_and_shows_no_secret(void **state)
     }
 }
 
+/* Wherever the hash came from: nobody logs in without a password, nor with a piece of one. */
+static void
+nothing_is_no_password(void **state)
+{
+    const struct slice of_nothing =
+        SLICE("$6$saltsalt$qkTgsCrWMTAS9gBGcf9W60sFfH.hU0oTCAOJjh"
+              "bz5tSp/sU3/xXZK4OFwCtq8lIIdpJ6CatVdOTSHKp97TPkt/");
+    const struct slice of_x =
+        SLICE("$6$saltsalt$8RWsOfwR6M6PpnoeQiEiWzNTPo1f0HjVYjDnLZ"
+              "hGx16aBFRkeqiHAzfXP/LgrOWMBMXqiU2pLrXsSOHNUyUm91");
+    uint8_t text[DIRECTORY_CRYPT_MAX + 100] = "$6$";
+    struct buffer line;
+
+    (void)state;
+    assert_true(directory_password_verify(of_x, SLICE("x")));
+    assert_false(directory_password_verify(of_nothing, SLICE("")));
+    assert_false(directory_password_verify(SLICE(""), SLICE("x")));
+    assert_false(directory_password_verify(SLICE(""), SLICE("")));
+    assert_true(directory_crypt_is_known(of_x));
+    /* A hash that is longer than any. */
+    memset(text + 3, 'x', sizeof(text) - 3);
+    assert_false(directory_crypt_is_known(slice_of(text, sizeof(text))));
+    assert_false(directory_password_verify(slice_of(text, sizeof(text)), SLICE("x")));
+    assert_false(directory_crypt_is_known(SLICE("$6")));
+    buffer_init(&line, 4096);
+    assert_int_not_equal(make(&line, (struct directory_secret_options){0}, SLICE("")),
+                         DIRECTORY_SECRET_MADE);
+    assert_int_equal(buffer_len(&line), 0);
+    buffer_finish(&line);
+}
+
 /* 31, 32 and 33 octets; and as many that are no base64. */
 static void
 a_key_has_its_length(void **state)
@@ -243,6 +275,7 @@ main(void)
         cmocka_unit_test(hashes_from_elsewhere_are_verified),
         cmocka_unit_test(nothing_fits_the_fake),
         cmocka_unit_test(a_damaged_line_loses_no_other_and_shows_no_secret),
+        cmocka_unit_test(nothing_is_no_password),
         cmocka_unit_test(a_key_has_its_length),
         cmocka_unit_test(a_password_for_apop_has_its_length),
         cmocka_unit_test(removal_and_key_are_read_again),
