@@ -123,6 +123,42 @@ append_account(struct people *people, const struct directory_account *account)
     return code;
 }
 
+/* ---- passwords ------------------------------------------------------------------------------ */
+
+static int
+ask_and_set_password(const struct command_call *call, struct people *people, struct slice name,
+                     uint64_t id)
+{
+    bool is_hash = command_has(call, "hash-stdin");
+    struct buffer password;
+    int code = EX_OK;
+
+    buffer_init(&password, SAY_PASSWORD_MAX);
+    if (is_hash && (command_has(call, "password-stdin") || command_has(call, "apop")))
+        code = say_error(EX_USAGE, "--hash-stdin takes no password; leave out --password-stdin and "
+                                   "--apop");
+    if (code == EX_OK)
+        code = say_ask_password(is_hash || command_has(call, "password-stdin"), true, &password);
+    if (code == EX_OK) {
+        struct people_password secret = {.name = name,
+                                         .id = id,
+                                         .password = buffer_slice(&password),
+                                         .is_hash = is_hash,
+                                         .with_apop = command_has(call, "apop")};
+        code = people_set_password(people, &secret);
+    }
+    buffer_wipe(&password);
+    return code;
+}
+
+#define PASSWORD_OPTIONS                                                                           \
+    {"password-stdin", NULL, "Take the password from the first line of standard input."},          \
+        {"hash-stdin", NULL,                                                                       \
+         "The same with the hash that another server has made of it (crypt, argon2id)."},          \
+    {                                                                                              \
+        "apop", NULL, "Keep the password readable too, so that POP3's APOP works."                 \
+    }
+
 /* ---- user add ------------------------------------------------------------------------------ */
 
 /* Whether an account of this name can be made; its canonical name. */
@@ -159,20 +195,10 @@ add_account(const struct command_call *call, struct people *people,
             struct directory_account *account)
 {
     bool has_password = !command_has(call, "no-password") && !command_has(call, "system");
-    struct buffer password;
     int code = read_account(call, &people->settings->config, account);
 
-    buffer_init(&password, SAY_PASSWORD_MAX);
     if (code == EX_OK && has_password)
-        code = say_ask_password(command_has(call, "password-stdin"), true, &password);
-    if (code == EX_OK && has_password) {
-        struct people_password secret = {.name = account->name,
-                                         .id = account->id,
-                                         .password = buffer_slice(&password),
-                                         .with_apop = command_has(call, "apop")};
-        code = people_set_password(people, &secret);
-    }
-    buffer_wipe(&password);
+        code = ask_and_set_password(call, people, account->name, account->id);
     return code == EX_OK ? append_account(people, account) : code;
 }
 
@@ -227,14 +253,13 @@ const struct command command_user_add = {
              "asked for on the terminal and not shown.\n\nThe domain must be one of this server; "
              "see facteur domain add. A running server knows the account at once.",
     .examples = "facteur user add alice@example.org --quota \"2 GiB\"\n"
-                "pwgen 20 1 | facteur user add bob@example.org --password-stdin",
+                "pwgen 20 1 | facteur user add bob@example.org --password-stdin\n"
+                "echo '{SHA512-CRYPT}$6$…' | facteur user add bob@example.org --hash-stdin",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {COMMAND_OPTION_CONFIG,
-                {"password-stdin", NULL,
-                 "Take the password from the first line of standard input."},
+                PASSWORD_OPTIONS,
                 {"no-password", NULL, "Make it without a password: nobody can log in."},
-                {"apop", NULL, "Keep the password readable too, so that POP3's APOP works."},
                 ACCOUNT_OPTIONS},
     .run = run_add,
 };
@@ -287,21 +312,9 @@ static int
 set_password(const struct command_call *call, struct people *people)
 {
     const struct directory_account *account;
-    struct buffer password;
     int code = people_find(people, call->arguments[0], &account);
 
-    buffer_init(&password, SAY_PASSWORD_MAX);
-    if (code == EX_OK)
-        code = say_ask_password(command_has(call, "password-stdin"), true, &password);
-    if (code == EX_OK) {
-        struct people_password secret = {.name = account->name,
-                                         .id = account->id,
-                                         .password = buffer_slice(&password),
-                                         .with_apop = command_has(call, "apop")};
-        code = people_set_password(people, &secret);
-    }
-    buffer_wipe(&password);
-    return code;
+    return code == EX_OK ? ask_and_set_password(call, people, account->name, account->id) : code;
 }
 
 static int
@@ -320,10 +333,7 @@ const struct command command_user_passwd = {
     .examples = "facteur user passwd alice@example.org",
     .arguments_min = 1,
     .arguments_max = 1,
-    .options = {COMMAND_OPTION_CONFIG,
-                {"password-stdin", NULL,
-                 "Take the password from the first line of standard input."},
-                {"apop", NULL, "Keep the password readable too, so that POP3's APOP works."}},
+    .options = {COMMAND_OPTION_CONFIG, PASSWORD_OPTIONS},
     .run = run_passwd,
 };
 

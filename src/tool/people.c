@@ -282,6 +282,17 @@ put_key_if_new(const struct people *people, struct buffer *lines)
     explicit_bzero(key, sizeof(key));
 }
 
+static int
+append_hash(struct people *people, const struct directory_secret_options *options,
+            struct slice hash, struct buffer *lines)
+{
+    if (directory_secret_import(lines, options, hash))
+        return people_append_secrets(people, buffer_slice(lines));
+    return say_error(EX_DATAERR, "this is no hash that is understood here; give one of crypt(3), "
+                                 "as $6$SALT$HASH, or of argon2id, with or without {SCHEME} before "
+                                 "it");
+}
+
 int
 people_set_password(struct people *people, const struct people_password *password)
 {
@@ -302,6 +313,11 @@ people_set_password(struct people *people, const struct people_password *passwor
 
     buffer_init(&lines, LINES_MAX);
     put_key_if_new(people, &lines);
+    if (password->is_hash) {
+        code = append_hash(people, &options, password->password, &lines);
+        buffer_wipe(&lines);
+        return code;
+    }
     files_random(random, sizeof(random));
     switch (directory_secret_make(&lines, &options, password->password,
                                   slice_of(random, sizeof(random)))) {

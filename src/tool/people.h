@@ -52,6 +52,7 @@ struct people_password {
     struct slice name; /* the account's */
     uint64_t id;
     struct slice password;
+    bool is_hash; /* it is one that another server has made of the password */
     bool with_apop;
 };
 MUST_USE int people_set_password(struct people *people, const struct people_password *password);

@@ -453,6 +453,20 @@ class Directory(Installation):
         self.assertIn("server is not running", self.do("user", "remove", "alice", code=UNAVAILABLE))
         self.assertEqual(len(self.accounts()), 1)
 
+    def test_the_hash_of_another_server_is_taken(self):
+        add = ("user", "add", "bob@example.test", "--hash-stdin")
+        for wrong in ("secret", "$9$x$y", "{MD5}rL0Y20zC+Fzt72VPzMSk2A=="):
+            self.assertIn("no hash that is understood", self.do(*add, text=wrong + "\n", code=DATAERR))
+            self.assertEqual(len(self.accounts()), 1)
+        self.assertIn("leave out", self.do(*add, "--apop", text="$6$x$y\n", code=USAGE))
+        sha = "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+        self.do(*add, text="{SHA512-CRYPT}" + sha + "\n")
+        [line] = [line for line in self.directory("secrets").splitlines() if line.startswith("secret bob@")]
+        self.assertIn(sha, line)
+        self.assertNotIn("scram", line)
+        self.do("user", "passwd", "bob@example.test", "--password-stdin", text="another one\n")
+        self.assertNotIn(sha, self.directory("secrets"))
+
     def told(self, *words, code=0):
         done = run(*words, config=self.config)
         self.assertEqual(done.returncode, code, done.stderr)
