@@ -9,8 +9,10 @@
 #include "host/linux/linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -254,6 +256,50 @@ names_of_a_file_are_counted(void **state)
     host_file_close(&file);
 }
 
+enum { MAP_PAGES = 128, MAP_PAGE = 4096, MAP_WAITS_MAX = 5000 };
+
+static size_t
+count_pages_there(uint8_t *map)
+{
+    unsigned char there[MAP_PAGES];
+    size_t count = 0;
+
+    assert_int_equal(mincore(map, sizeof(there) * MAP_PAGE, there), 0);
+    for (size_t i = 0; i < sizeof(there); i++)
+        count += there[i] & 1;
+    return count;
+}
+
+/* A library's map that is read at random: nothing comes by itself. */
+static void
+a_part_of_a_map_that_is_wanted_comes(void **state)
+{
+    struct place *place = *state;
+    uint8_t *bytes = calloc(MAP_PAGES, MAP_PAGE);
+    char path[80];
+
+    write_whole(place->dir, "map", slice_of(bytes, (size_t)MAP_PAGES * MAP_PAGE));
+    free(bytes);
+    snprintf(path, sizeof(path), "%s/map", place->path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    uint8_t *map = mmap(NULL, (size_t)MAP_PAGES * MAP_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(madvise(map, (size_t)MAP_PAGES * MAP_PAGE, MADV_RANDOM), 0);
+    host_mapping_want(place->host, slice_of(map + 1, (size_t)MAP_PAGES * MAP_PAGE - 2));
+    for (int i = 0; i < MAP_WAITS_MAX && count_pages_there(map) < MAP_PAGES; i++)
+        usleep(1000);
+    assert_int_equal(count_pages_there(map), MAP_PAGES);
+    host_mapping_want(place->host, slice_of(map, (size_t)MAP_PAGES * MAP_PAGE)); /* is there */
+    /* Reaches past the map's end, and a part that is nowhere: no error. */
+    host_mapping_want(place->host, slice_of(map + MAP_PAGE, (size_t)MAP_PAGES * MAP_PAGE));
+    assert_int_equal(munmap(map, (size_t)MAP_PAGES * MAP_PAGE), 0);
+    host_mapping_want(place->host, slice_of(map, MAP_PAGE));
+    close(fd);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int
@@ -267,6 +313,7 @@ main(void)
         WITH_PLACE(reserved_room_reads_as_zeros),
         WITH_PLACE(locks_keep_others_out),
         WITH_PLACE(names_of_a_file_are_counted),
+        WITH_PLACE(a_part_of_a_map_that_is_wanted_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
