@@ -103,7 +103,7 @@ void
 config_put_repeated(struct slice text, struct buffer *out)
 {
     struct places places = {.out = out};
-    char *string = strndup((const char *)text.at, text.len);
+    char *string = strndup(text.len ? (const char *)text.at : "", text.len);
 
     if (!string)
         abort();

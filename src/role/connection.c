@@ -646,12 +646,6 @@ connection_fault(const struct connection *connection)
     return connection->tls ? tls_engine_fault(connection->tls) : TLS_FAULT_OTHER;
 }
 
-void
-connection_peer(const struct connection *connection, struct host_address *ret_address)
-{
-    host_stream_peer(connection->stream, ret_address);
-}
-
 uint64_t
 connection_bytes_in(const struct connection *connection)
 {

@@ -120,9 +120,6 @@ struct slice connection_problem(const struct connection *connection);
 /* Whether a certificate is to blame for it. */
 enum tls_fault connection_fault(const struct connection *connection);
 
-/* Where it comes from. */
-void connection_peer(const struct connection *connection, struct host_address *ret_address);
-
 /* Bytes on the wire since the start. */
 uint64_t connection_bytes_in(const struct connection *connection);
 uint64_t connection_bytes_out(const struct connection *connection);

@@ -50,7 +50,7 @@ note(struct rehearsal *rehearsal, int code)
 static char *
 string_of(struct slice text)
 {
-    char *string = strndup((const char *)text.at, text.len);
+    char *string = strndup(text.len ? (const char *)text.at : "", text.len);
 
     if (!string)
         abort();

@@ -38,6 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     } else if (buffer_len(&errors) == 0) {
         abort();
     }
+    config_put_repeated(slice_of(data, len), &errors);
     buffer_finish(&errors);
     arena_finish(&arena);
     return 0;
