@@ -81,8 +81,8 @@ change_store(struct lobby *lobby, uint8_t kind, uint8_t argument)
         lobby->is_cut = !lobby->is_cut;
         break;
     case 'i': /* the text index knows so much */
-        lobby->indexed_below = argument % 8;
-        lobby->indexed_uid = 1 + argument / 8 % 4;
+        lobby->indexed_below = argument % 32;
+        lobby->indexed_uid = 1 + argument / 32;
         break;
     case 'k':
         lobby->is_away = true;
