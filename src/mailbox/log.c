@@ -470,6 +470,28 @@ seal_tail(struct turn_log *log)
     host_file_close(&log->tail);
 }
 
+/* A segment that begins on a full disk must have the spare, too: where it cannot, the tail, which
+ * has it, grows over its length. */
+static int
+reserve_spare(struct host_file *file)
+{
+    int result = host_file_reserve(file, SEGMENT_HEADER_LEN + LOG_SPARE);
+
+    return result == -EOPNOTSUPP ? 0 : result;
+}
+
+/* What was begun of it and is not used: each turn on a full disk would leave one more. */
+static void
+forget_segment(struct turn_log *log, uint32_t number)
+{
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(number, true, name);
+    (void)!host_dir_remove(log->dir, name);
+    segment_twin_name(number, name);
+    (void)!host_dir_remove(log->dir, name);
+}
+
 /* Makes the header durable under the name .new first: so a .seg always has a header. Once the name
  * .seg may stand on the disk, it makes void what the segment before it gets: that one is then
  * ended, whether we have the new one or not. */
@@ -486,7 +508,11 @@ make_segment(struct turn_log *log, const struct segment_header *header, struct h
         result = host_file_open(log->dir, new_name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file);
     if (result == 0)
         result = write_header(file, header);
-    if (result == 0) {
+    if (result == 0 && log->tail)
+        result = reserve_spare(file);
+    if (result < 0) {
+        forget_segment(log, header->number);
+    } else {
         seal_tail(log);
         result = host_dir_rename(log->dir, new_name, name);
     }
@@ -527,31 +553,30 @@ begin_segment(struct turn_log *log, uint64_t epoch, uint64_t first_turn)
 }
 
 /* Sees to it that the disk has room up to `end`; on a full disk the last LOG_SPARE octets are left
- * to turns that free space. */
+ * to turns that change what is there, and half of them to those that free space. */
 static int
-make_room(struct turn_log *log, uint64_t end, bool is_frugal)
+make_room(struct turn_log *log, uint64_t end, enum turn_need turn_need)
 {
-    uint64_t need = end + (is_frugal ? 0 : LOG_SPARE);
+    static const uint32_t spares[] = {
+        [TURN_TAKES] = LOG_SPARE, [TURN_CHANGES] = LOG_SPARE / 2, [TURN_FREES] = 0};
+    uint64_t need = end + spares[turn_need];
 
-    if (end <= log->reserved && (!log->is_tight || need <= log->reserved))
+    if (end + LOG_SPARE <= log->reserved)
         return 0;
-    uint64_t step = (end / LOG_RESERVE_STEP + 1) * LOG_RESERVE_STEP;
-    int result = host_file_reserve(log->tail, step > need ? step : need);
+    uint64_t step = ((end + LOG_SPARE) / LOG_RESERVE_STEP + 1) * LOG_RESERVE_STEP;
+    int result = host_file_reserve(log->tail, step);
     if (result == 0) {
-        log->reserved = step > need ? step : need;
+        log->reserved = step;
         log->is_tight = false;
         return 0;
     }
     if (result == -EOPNOTSUPP)
         return 0;
     log->is_tight = result == -ENOSPC;
-    if (result == -ENOSPC && need > log->reserved) {
-        result = host_file_reserve(log->tail, need);
-        if (result == 0)
-            log->reserved = need;
-    } else if (result == -ENOSPC) {
-        result = 0;
-    }
+    if (need <= log->reserved)
+        return 0;
+    if (result == -ENOSPC && (result = host_file_reserve(log->tail, need)) == 0)
+        log->reserved = need;
     return result;
 }
 
@@ -598,7 +623,7 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
     uint64_t total = turn_len(turn);
     struct turn_stamp stamp = {log->shard, epoch, number, last->secret, {last->number, last->len}};
 
-    int result = make_room(log, last->len + total, turn->is_frugal);
+    int result = make_room(log, last->len + total, turn->need);
     if (result < 0)
         return result;
     buffer_clear(&log->head);
@@ -663,7 +688,8 @@ turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch, u
         return result;
     for (int tries = 0; tries < 2; tries++) {
         bool is_torn = false;
-        if (!log->tail || log->segments[log->count - 1].len >= log->segment_bytes) {
+        if (!log->tail ||
+            (log->segments[log->count - 1].len >= log->segment_bytes && !log->is_tight)) {
             result = begin_segment(log, epoch, number);
             if (result < 0 && !log->tail)
                 return tries == 0 ? result

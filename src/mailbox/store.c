@@ -332,12 +332,38 @@ drop_unnamed_bodies(struct store *store)
     return store->body_count = kept;
 }
 
+/* Something goes, and no message comes or is changed. */
+static bool
+frees_space(const struct draft *draft)
+{
+    bool is_any_going = false;
+
+    for (size_t i = 0; i < draft->count; i++) {
+        const struct turn_change *change = &draft->changes[i];
+        struct key_parts parts;
+        if (change->is_put && key_parse(change->key, &parts) && parts.kind == KEY_MESSAGE)
+            return false;
+        is_any_going |= !change->is_put;
+    }
+    return is_any_going;
+}
+
+static enum turn_need
+need_of(const struct store *store)
+{
+    if (store->kind == TURN_MOVED)
+        return TURN_FREES;
+    if (store->body_count > 0)
+        return TURN_TAKES;
+    return frees_space(&store->draft) ? TURN_FREES : TURN_CHANGES;
+}
+
 static struct turn
 pending_turn(struct store *store)
 {
     return (struct turn){
         .kind = store->kind,
-        .is_frugal = store->body_count == 0 || store->kind == TURN_MOVED,
+        .need = need_of(store),
         .wall = host_wall(store->options.host),
         .bodies = store->bodies,
         .body_count = store->body_count,

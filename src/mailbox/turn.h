@@ -53,9 +53,16 @@ struct turn_change {
     struct slice value; /* for a put */
 };
 
+/* What a turn does to a full disk decides how much of the last spare it may use. */
+enum turn_need {
+    TURN_TAKES,   /* new messages: nothing of it */
+    TURN_CHANGES, /* flags, copies, names, which nobody can be kept from for long: half */
+    TURN_FREES,   /* what removes: all */
+};
+
 struct turn {
     enum turn_kind kind;
-    bool is_frugal; /* frees space rather than takes it: may use the last spare of a full disk */
+    enum turn_need need;
     struct wall wall;
     const struct turn_body *bodies;
     size_t body_count;

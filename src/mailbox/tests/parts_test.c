@@ -36,13 +36,13 @@ close_folder(void **state)
 }
 
 static struct turn
-one_body(struct turn_body *body, struct slice text, bool is_frugal)
+one_body(struct turn_body *body, struct slice text, enum turn_need need)
 {
     *body = (struct turn_body){
         .id = 1, .refs = 1, .parts = {text, slice_of("", 0)}, .record = slice_of("", 0)};
     body->hash = turn_body_hash(text, slice_of("", 0));
     body->record_hash = turn_body_hash(slice_of("", 0), slice_of("", 0));
-    return (struct turn){.bodies = body, .body_count = 1, .is_frugal = is_frugal};
+    return (struct turn){.bodies = body, .body_count = 1, .need = need};
 }
 
 static struct turn_log *
@@ -69,7 +69,7 @@ a_log_goes_to_a_new_segment_when_one_is_full(void **state)
     uint8_t text[200] = {1};
 
     assert_int_equal(turn_log_cut(log, 0, 0), 0);
-    struct turn turn = one_body(&body, slice_of(text, sizeof(text)), false);
+    struct turn turn = one_body(&body, slice_of(text, sizeof(text)), TURN_TAKES);
     for (uint64_t number = 1; number <= 3; number++)
         assert_int_equal(turn_log_append(log, &turn, 1, number, &place), 0);
     assert_int_equal(turn_log_count(log), 3);
@@ -102,7 +102,7 @@ a_turn_over_its_bounds_is_refused(void **state)
     static const uint8_t octet;
 
     assert_int_equal(turn_log_cut(log, 0, 0), 0);
-    struct turn turn = one_body(&body, slice_of(&octet, 1), false);
+    struct turn turn = one_body(&body, slice_of(&octet, 1), TURN_TAKES);
     body.parts[0].len = (size_t)BODY_LEN_MAX + 1; /* never looked at */
     assert_int_equal(turn_log_append(log, &turn, 1, 1, &place), -EFBIG);
     body.parts[0].len = BODY_LEN_MAX;
@@ -127,11 +127,11 @@ the_image_of_a_turn_in_a_body_is_just_a_body(void **state)
     int turns = 0;
 
     /* A stranger does not know the secret of the segment. */
-    struct turn forged = one_body(&inner, SLICE("forged"), false);
+    struct turn forged = one_body(&inner, SLICE("forged"), TURN_TAKES);
     buffer_init(&image, 4096);
     assert_true(turn_put(&forged, &stamp, &image));
     assert_int_equal(turn_log_cut(log, 0, 0), 0);
-    struct turn turn = one_body(&body, buffer_slice(&image), false);
+    struct turn turn = one_body(&body, buffer_slice(&image), TURN_TAKES);
     assert_int_equal(turn_log_append(log, &turn, 1, 1, &place), 0);
     log_walk_open(&walk, log, (struct place){1, SEGMENT_HEADER_LEN + TURN_ALIGN}, false);
     while (log_walk_next(&walk, &found) > 0)
