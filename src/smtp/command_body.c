@@ -165,8 +165,12 @@ smtp_body_count(struct smtp_server *server, uint64_t len, struct instant now)
     struct smtp_transaction *transaction = &server->transaction;
 
     transaction->body_bytes += len;
-    if (transaction->body_bytes > smtp_limit_message_bytes(server))
+    /* Whatever else is wrong with it, and however it was cut: a line too long may have been seen
+     * first, or in the same piece. */
+    if (transaction->body_bytes > smtp_limit_message_bytes(server)) {
+        transaction->refused_code = 0;
         smtp_body_refuse(server, 552, ENVELOPE_STATUS(5, 3, 4), "Message too big");
+    }
     if (is_beyond_sink(server, transaction->body_bytes)) {
         smtp_say(server, 552, ENVELOPE_STATUS(5, 3, 4), "Message too big", now);
         smtp_server_shut(server, SMTP_CLOSE_LIMIT);
