@@ -165,7 +165,7 @@ wait(struct play *play)
 {
     struct instant due = smtp_server_deadline(play->server);
 
-    if (play->is_turned || instant_is_never(due))
+    if (instant_is_never(due))
         return;
     play->now = due;
     smtp_server_expire(play->server, due);
