@@ -95,7 +95,7 @@ check_certificate(const char *option, struct slice name, struct slice chain)
     if (!tls_certificate_look(chain, name, &facts))
         return;
     if (now_s > facts.until_s)
-        say_warning("%s: the certificate is over since %lld days; renew it", option,
+        say_warning("%s: the certificate expired %lld days ago; renew it", option,
                     (long long)((now_s - facts.until_s) / (24 * 3600)));
     if (now_s < facts.from_s)
         say_warning("%s: the certificate is not valid yet; look at the clock of this machine",

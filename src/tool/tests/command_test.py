@@ -384,7 +384,7 @@ class Configuration(Installation):
         self.make_certificate("a")
         subprocess.run(["openssl", "x509", "-in", self.folder / "a.pem", "-signkey", self.folder / "a.key", "-days", "-1",
                         "-out", self.folder / "a.pem"], check=True, capture_output=True)
-        self.assertIn("the certificate is over since", self.check(self.certificate("a", "a"), code=0))
+        self.assertIn("the certificate expired", self.check(self.certificate("a", "a"), code=0))
 
     def test_right_is_told(self):
         self.do("config", "check")
