@@ -102,6 +102,47 @@ is_record_short(size_t len)
     return len > 0 && len <= STORE_RECORD_SHORT;
 }
 
+static bool
+is_message_put(const struct turn_change *change)
+{
+    struct key_parts parts;
+
+    return change->is_put && key_parse(change->key, &parts) && parts.kind == KEY_MESSAGE;
+}
+
+/* Whether anybody will list what comes with the turn: mail that only passes through is read once,
+ * and from the log. What reclaim moves is whatever it is. */
+static bool
+is_turn_listed(const struct turn *turn)
+{
+    bool is_listed = turn->kind == TURN_MOVED;
+
+    for (size_t i = 0; !is_listed && turn->body_count > 0 && i < turn->change_count; i++)
+        is_listed = is_message_put(&turn->changes[i]);
+    return is_listed;
+}
+
+/* The same of a turn that replay has met. */
+static bool
+is_found_listed(const struct log_found *found)
+{
+    const struct turn_header *header = &found->header;
+    bool is_listed = header->kind == TURN_MOVED;
+    struct turn_reader reader;
+    struct turn_row row;
+    struct turn_change change;
+
+    if (!turn_open_meta(found->meta, header, &reader))
+        return false;
+    for (uint32_t i = 0; i < header->body_count; i++) {
+        if (!turn_take_row(&reader, &row))
+            return false;
+    }
+    for (uint32_t i = 0; !is_listed && i < header->change_count; i++)
+        is_listed = turn_take_change(&reader, &change) && is_message_put(&change);
+    return is_listed;
+}
+
 /* Short records stand in the view, too: who lists a mailbox finds them side by side there, and in
  * the log with a body between any two. */
 static int
@@ -165,6 +206,7 @@ note_applied(struct store *store, uint64_t number, struct place place, uint64_t 
 int
 store_apply(struct store *store, const struct turn *turn, uint64_t number, struct place place)
 {
+    bool is_listed = is_turn_listed(turn);
     uint64_t offset = 0;
     int result = 0;
 
@@ -173,7 +215,7 @@ store_apply(struct store *store, const struct turn *turn, uint64_t number, struc
         offset = row.offset + row.len + row.record_len;
         result = apply_row(store, &row, turn->kind, place, 0);
     }
-    for (size_t i = 0; result == 0 && i < turn->body_count; i++)
+    for (size_t i = 0; result == 0 && is_listed && i < turn->body_count; i++)
         result = apply_record(store, turn->bodies[i].id, turn->bodies[i].record);
     for (size_t i = 0; result == 0 && i < turn->change_count; i++)
         result = apply_change(store, &turn->changes[i], turn->kind, place);
@@ -190,6 +232,7 @@ store_apply_found(struct store *store, const struct log_found *found)
     struct turn_row row;
     struct turn_change change;
     uint32_t marks = found->is_body_damaged ? BODY_DAMAGED : 0;
+    bool is_listed = is_found_listed(found);
     int result = 0;
 
     if (!turn_open_meta(found->meta, header, &reader))
@@ -198,7 +241,7 @@ store_apply_found(struct store *store, const struct log_found *found)
         if (!turn_take_row(&reader, &row))
             return -EBADMSG;
         result = apply_row(store, &row, header->kind, found->place, marks);
-        if (result == 0)
+        if (result == 0 && is_listed)
             result = apply_found_record(store, &row, found->place);
     }
     for (uint32_t i = 0; result == 0 && i < header->change_count; i++)

@@ -3,6 +3,7 @@
 #include "mailbox/key.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
+#include "mailbox/queue.h"
 #include "mailbox/store_private.h"
 #include "mailbox/tests/folder.h"
 #include "mailbox/view.h"
@@ -161,6 +162,27 @@ a_record_goes_with_its_body(void **state)
     assert_reads(folder, kept, 600);
 }
 
+/* It is read once, and by its place in the log. */
+static void
+what_only_passes_through_leaves_no_record(void **state)
+{
+    struct folder *folder = *state;
+    uint8_t text[BODY_LEN] = {0};
+    body_id waiting;
+
+    assert_int_equal(mailbox_body_add(folder->store, slice_of(text, sizeof(text)), SLICE(""),
+                                      record_of(500), &waiting),
+                     STORE_OK);
+    assert_int_equal(mailbox_queue_add(folder->store, 1, waiting, SLICE("facts")), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    assert_false(is_in_view(folder, waiting));
+    assert_reads(folder, waiting, 500);
+    folder_kill_store(folder);
+    folder_open_store(folder);
+    assert_false(is_in_view(folder, waiting));
+    assert_reads(folder, waiting, 500);
+}
+
 /* As after a kill, when the view had not been written, or was lost. */
 static void
 replay_puts_the_same_records(void **state)
@@ -216,6 +238,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_short_record_stands_in_the_view_and_a_longer_one_in_the_log_only),
         CASE(a_record_goes_with_its_body),
+        CASE(what_only_passes_through_leaves_no_record),
         CASE(replay_puts_the_same_records),
         CASE(replay_takes_no_damaged_record),
         CASE(a_view_without_records_has_them_read_from_the_log),
