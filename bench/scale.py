@@ -57,6 +57,10 @@ def table(head, axis, axis_name, rows):
     return lines + [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows]
 
 
+def rate_text(rate):
+    return f"{rate:.0f}" if rate >= 1000 else f"{rate:.4g}"
+
+
 def rates_with_ratios(measured, axis):
     """Ours as rates; what the others do is told with how many times ours is theirs."""
     rows = []
@@ -67,7 +71,7 @@ def rates_with_ratios(measured, axis):
             value = values.get(x)
             mine = ours.get(x)
             ratio = f" ({mine['rate'] / value['rate']:.3g} ×)" if value and mine and name != "Facteur" else ""
-            cells.append(f"{value['rate']:.4g}{ratio}{value['note']}" if value else "")
+            cells.append(f"{rate_text(value['rate'])}{ratio}{value['note']}" if value else "")
         rows.append((name + (", TLS" if is_tls else ""), cells))
     return rows
 
