@@ -236,6 +236,15 @@ processes = 1
             self.assertEqual(int(status_of(rows["parent"]["pid"])["CapEff"], 16) >> 21 & 1, 0,
                              "the parent has CAP_SYS_ADMIN")
 
+    def test_helpers_have_no_capabilities(self):
+        """Those of auth, which hash what strangers give as passwords."""
+        auth = self.wait_until_ready()["auth"]["pid"]
+        helpers = Path(f"/proc/{auth}/task/{auth}/children").read_text().split()
+        self.assertTrue(helpers)
+        for helper in helpers:
+            status = status_of(helper)
+            self.assertEqual((int(status["CapEff"], 16), int(status["CapPrm"], 16), status["Seccomp"]), (0, 0, "2"))
+
     def expect_only_what_is_needed(self):
         rows = self.wait_until_ready()
         for role, numbers in NOT_NEEDED.items():

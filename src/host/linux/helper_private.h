@@ -8,4 +8,7 @@
 /* In a helper, before its first question: gives up what its kind does not need. */
 MUST_USE int helper_confine(enum host_helper_kind kind);
 
+/* Gives up all capabilities but `kept` (bits by their numbers) for good; 0 or a negative errno. */
+MUST_USE int keep_capabilities(uint64_t kept);
+
 #endif

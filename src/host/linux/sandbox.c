@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "host/linux/sandbox.h"
 
+#include "host/linux/helper_private.h"
 #include "host/linux/landlock_private.h"
 #include "host/linux/seccomp_private.h"
 
@@ -231,8 +232,8 @@ drop_user(struct sandbox_user user)
 }
 
 /* Keeps of `kept` what is there: a supervisor may have left us less, an ordinary user has none. */
-static int
-set_capabilities(uint64_t kept)
+int
+keep_capabilities(uint64_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
@@ -257,7 +258,7 @@ drop_identity(const struct sandbox_profile *profile, const char *prefix, struct 
     if (geteuid() != 0) {
         put_number(report, "user", geteuid());
         put_fact(report, "root", "unchanged");
-        return tell_failure(report, "capabilities", set_capabilities(0));
+        return tell_failure(report, "capabilities", keep_capabilities(0));
     }
     struct sandbox_user user = sandbox_user(profile, prefix);
     int error = profile->has_empty_root ? enter_empty_root() : 0;
@@ -268,10 +269,10 @@ drop_identity(const struct sandbox_profile *profile, const char *prefix, struct 
     put_number(report, "user", user.user);
     put_fact(report, "root", profile->has_empty_root ? "empty" : "unchanged");
     if (profile->keeps_user)
-        return tell_failure(report, "capabilities", set_capabilities(profile->capabilities));
-    (void)set_capabilities(CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID));
+        return tell_failure(report, "capabilities", keep_capabilities(profile->capabilities));
+    (void)keep_capabilities(CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID));
     error = tell_failure(report, "change_of_user", drop_user(user));
-    return error < 0 ? error : tell_failure(report, "capabilities", set_capabilities(0));
+    return error < 0 ? error : tell_failure(report, "capabilities", keep_capabilities(0));
 }
 
 /* Files in which the name service finds users. A file that is replaced is another one: users made

@@ -281,5 +281,8 @@ helper_confine(enum host_helper_kind kind)
     }
     if (setrlimit(RLIMIT_NPROC, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
+    int error = keep_capabilities(0);
+    if (error < 0)
+        return error;
     return seccomp_enter(SECCOMP_COMPUTE);
 }
