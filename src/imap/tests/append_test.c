@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "imap/tests/lobby.h"
+#include "imap/tests/said.h"
 
 static const char letter[] = "Subject: a\r\nTo: bob@example.test\r\n\r\nHello, world\r\n";
 
@@ -20,15 +21,6 @@ begin(struct lobby *lobby)
     (void)lobby_ask(lobby, "1 LOGIN ann secret\r\n2 SELECT INBOX\r\n", SIZE_MAX);
 }
 
-static void
-expect_in(struct slice said, const char *wanted)
-{
-    struct slice text = slice_of_string(wanted);
-
-    if (slice_find(said, text) == said.len)
-        fail_msg("missing: %s\nin: %.*s", wanted, (int)said.len, (const char *)said.at);
-}
-
 /* Asks whole and octet by octet, from the same start: the answer, and how many messages there are
  * then. */
 static void
@@ -37,7 +29,7 @@ ask(const char *text, const char *wanted, size_t count)
     for (size_t step = SIZE_MAX; step > 0; step = step == 1 ? 0 : 1) {
         struct lobby lobby;
         begin(&lobby);
-        expect_in(lobby_ask(&lobby, text, step), wanted);
+        must_have(lobby_ask(&lobby, text, step), wanted);
         assert_int_equal(lobby.boxes[0].count, count);
         lobby_finish(&lobby);
     }
@@ -49,7 +41,7 @@ expect_octets(const char *text, const char *octets)
     struct lobby lobby;
 
     begin(&lobby);
-    expect_in(lobby_ask(&lobby, text, SIZE_MAX), "3 OK [APPENDUID 10 2] kept\r\n");
+    must_have(lobby_ask(&lobby, text, SIZE_MAX), "3 OK [APPENDUID 10 2] kept\r\n");
     const struct lobby_message *message = lobby.boxes[0].messages[1];
     assert_int_equal(message->len, strlen(octets));
     assert_memory_equal(message->text, octets, message->len);
@@ -83,7 +75,7 @@ keywords_come_with_the_message(void **state)
 
     (void)state;
     begin(&lobby);
-    expect_in(lobby_ask(&lobby, "3 APPEND INBOX ($x \\Seen y) {2+}\r\nab\r\n", SIZE_MAX), "3 OK ");
+    must_have(lobby_ask(&lobby, "3 APPEND INBOX ($x \\Seen y) {2+}\r\nab\r\n", SIZE_MAX), "3 OK ");
     assert_int_equal(lobby.boxes[0].messages[1]->keywords, 3);
     assert_int_equal(lobby.keyword_count, 2);
     assert_true(slice_equal(lobby.keywords[0], SLICE("$x")));
@@ -187,7 +179,7 @@ a_message_that_is_gone_is_not_put_in(void **state)
     (void)state;
     begin(&lobby);
     lobby.is_late = true;
-    expect_in(lobby_ask(&lobby, "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=1\")\r\n", SIZE_MAX),
+    must_have(lobby_ask(&lobby, "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=1\")\r\n", SIZE_MAX),
               "3 NO [BADURL /INBOX/;UID=1] ");
     assert_int_equal(lobby.boxes[0].count, 1);
     lobby_finish(&lobby);
@@ -209,7 +201,7 @@ what_is_put_together_has_its_limits(void **state)
         buffer_put_text(&text, ")\r\n");
         buffer_put_byte(&text, 0);
         begin(&lobby);
-        expect_in(lobby_ask(&lobby, (const char *)buffer_slice(&text).at, SIZE_MAX),
+        must_have(lobby_ask(&lobby, (const char *)buffer_slice(&text).at, SIZE_MAX),
                   over ? "3 NO [LIMIT] too many pieces" : "3 OK [APPENDUID 10 2]");
         lobby_finish(&lobby);
         /* Each piece is small enough, all of them are not. */
@@ -226,7 +218,7 @@ what_is_put_together_has_its_limits(void **state)
         buffer_put_text(&text, ")\r\n");
         buffer_put_byte(&text, 0);
         begin(&lobby);
-        expect_in(lobby_ask(&lobby, (const char *)buffer_slice(&text).at, SIZE_MAX),
+        must_have(lobby_ask(&lobby, (const char *)buffer_slice(&text).at, SIZE_MAX),
                   over ? "3 NO [TOOBIG] " : "3 OK [APPENDUID 10 2]");
         lobby_finish(&lobby);
     }
@@ -271,7 +263,7 @@ questions(const char *text, const char *wanted)
 
     begin(&lobby);
     lobby.asked = 0;
-    expect_in(lobby_ask(&lobby, text, SIZE_MAX), wanted);
+    must_have(lobby_ask(&lobby, text, SIZE_MAX), wanted);
     unsigned asked = lobby.asked;
     lobby_finish(&lobby);
     return asked;
@@ -323,7 +315,7 @@ parts_are_put_in_up_to_the_size_of_a_message(void **state)
         const char *text =
             over ? "3 APPEND INBOX CATENATE (TEXT {1+}\r\nx URL \"/INBOX/;UID=2\")\r\n"
                  : "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\")\r\n";
-        expect_in(lobby_ask(&lobby, text, SIZE_MAX),
+        must_have(lobby_ask(&lobby, text, SIZE_MAX),
                   over ? "3 NO [TOOBIG] " : "3 OK [APPENDUID 10 3]");
         assert_int_equal(lobby.boxes[0].count, over ? 2 : 3);
         lobby_finish(&lobby);

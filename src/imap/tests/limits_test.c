@@ -8,16 +8,7 @@
 #include <stdio.h>
 
 #include "imap/tests/lobby.h"
-
-static void
-expect_in(struct slice said, const char *wanted, bool is_wanted)
-{
-    struct slice text = slice_of_string(wanted);
-
-    if ((slice_find(said, text) < said.len) != is_wanted)
-        fail_msg("%s: %s\nin: %.*s", is_wanted ? "missing" : "not wanted", wanted, (int)said.len,
-                 (const char *)said.at);
-}
+#include "imap/tests/said.h"
 
 /* Says one octet; how long the server then waits, seen from its start. */
 static int64_t

@@ -10,6 +10,7 @@
 
 #include "imap/context.h"
 #include "imap/tests/lobby.h"
+#include "imap/tests/said.h"
 
 static const char letter[] = "From: Ann <ann@example.test>\r\nTo: bob@example.test\r\n"
                              "Subject: =?utf-8?q?caf=C3=A9?=\r\n"
@@ -29,16 +30,6 @@ begin(struct lobby *lobby, const char *commands)
     lobby_deliver(lobby, 0, two_parts);
     (void)lobby_ask(lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
     (void)lobby_ask(lobby, commands, SIZE_MAX);
-}
-
-static void
-expect_in(struct slice said, const char *wanted, bool is_wanted)
-{
-    struct slice text = slice_of_string(wanted);
-
-    if ((slice_find(said, text) < said.len) != is_wanted)
-        fail_msg("%s: %s\nin: %.*s", is_wanted ? "missing" : "not wanted", wanted, (int)said.len,
-                 (const char *)said.at);
 }
 
 /* Asks whole and octet by octet, from the same start; both say the same. */
