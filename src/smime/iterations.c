@@ -6,7 +6,8 @@
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
 
-/* What cannot be read costs nothing: it is refused by who uses it. */
+/* What is not there costs nothing: it is refused by who uses it. Whatever is too much counts as one
+ * too many, so that no sum of them becomes little again. */
 static uint64_t
 count_of(const ASN1_INTEGER *number)
 {
@@ -14,7 +15,9 @@ count_of(const ASN1_INTEGER *number)
 
     if (!number)
         return 1;
-    return ASN1_INTEGER_get_uint64(&count, number) == 1 ? count : UINT64_MAX / 2;
+    if (ASN1_INTEGER_get_uint64(&count, number) != 1 || count > SMIME_ITERATIONS_MAX)
+        return SMIME_ITERATIONS_MAX + 1;
+    return count;
 }
 
 /* PBES2 with PBKDF2 (RFC 8018); scrypt is bounded by the memory that the library gives it. */

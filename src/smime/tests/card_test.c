@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smime/card.h"
+#include "smime/openssl_private.h"
 
 #include "smime/smime.h"
 #include "smime/tests/people.h"
@@ -209,6 +210,53 @@ a_pkcs12_file_is_not_hashed_for_ever(void **state)
     assert_false(is_read(scene, 1, INT32_MAX, NID_aes_256_cbc));
 }
 
+/* A key in a safe, whose passphrase is to be hashed so often. */
+static void
+add_key(STACK_OF(PKCS12_SAFEBAG) * *bags, EVP_PKEY *key, uint64_t count)
+{
+    PKCS12_SAFEBAG *bag =
+        PKCS12_add_key(bags, key, 0, 1, NID_pbe_WithSHA1And3_Key_TripleDES_CBC, "x");
+    PBEPARAM *scheme = PBEPARAM_new();
+    ASN1_STRING *packed = NULL;
+    const X509_ALGOR *algorithm;
+
+    assert_non_null(bag);
+    assert_int_equal(ASN1_STRING_set(scheme->salt, "12345678", 8), 1);
+    assert_int_equal(ASN1_INTEGER_set_uint64(scheme->iter, count), 1);
+    assert_non_null(ASN1_item_pack(scheme, ASN1_ITEM_rptr(PBEPARAM), &packed));
+    PBEPARAM_free(scheme);
+    X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, NULL);
+    assert_int_equal(X509_ALGOR_set0((X509_ALGOR *)(uintptr_t)algorithm,
+                                     OBJ_nid2obj(NID_pbe_WithSHA1And3_Key_TripleDES_CBC),
+                                     V_ASN1_SEQUENCE, packed),
+                     1);
+}
+
+/* Together they are 2 to the 64 and 1. */
+static void
+counts_do_not_become_little_by_their_sum(void **state)
+{
+    struct scene *scene = *state;
+    struct slice pem = buffer_slice(&scene->identity);
+    BIO *bio = BIO_new_mem_buf(pem.at, (int)pem.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    const uint64_t dear = (UINT64_C(1) << 62) + INT32_MAX;
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+    STACK_OF(PKCS7) *safes = NULL;
+
+    add_key(&bags, key, dear);
+    add_key(&bags, key, UINT64_MAX - dear + 2);
+    assert_int_equal(PKCS12_add_safe(&safes, bags, -1, 0, NULL), 1);
+    PKCS12 *file = PKCS12_add_safes(safes, 0);
+    assert_non_null(file);
+    assert_false(smime_pkcs12_are_safes_bounded(file, "x"));
+    PKCS12_free(file);
+    sk_PKCS7_pop_free(safes, PKCS7_free);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+}
+
 int
 main(void)
 {
@@ -216,6 +264,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_certificate_says_whose_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pkcs12_file_opens_with_its_passphrase, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pkcs12_file_is_not_hashed_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_do_not_become_little_by_their_sum, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
