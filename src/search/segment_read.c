@@ -189,10 +189,11 @@ segment_read_bodies(struct segment *segment)
         is_good = take_body(&at, end, &body);
         segment->bodies[i] = body;
     }
+    is_good = is_good && at == end;
     free(octets);
-    if (is_good && at == end)
+    if (is_good)
         note_nearby(segment, body.end);
-    return is_good && at == end;
+    return is_good;
 }
 
 size_t

@@ -353,6 +353,25 @@ __lsan_is_turned_off(void)
 #endif
 
 int
+sandbox_forbid_rings(void)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    return seccomp_forbid_rings();
+}
+
+/* Children of a parent that may not confine itself (helpers of theirs run set-user-id programs) can
+ * have loops with rings, which must go on; no further ring can be made. */
+static unsigned
+ring_part(void)
+{
+    bool is_possible =
+        syscall(SYS_io_uring_setup, 0, NULL) < 0 && errno != ENOSYS && errno != EPERM;
+
+    return is_possible ? SECCOMP_RING : 0;
+}
+
+int
 sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_request *request,
               struct buffer *report)
 {
@@ -373,7 +392,7 @@ sandbox_enter(const struct sandbox_profile *profile, const struct sandbox_reques
     if (error == 0)
         error = tell_failure(report, "limits", set_process_limits(profile));
     if (error == 0)
-        error = tell_failure(report, "seccomp", seccomp_enter(profile->calls));
+        error = tell_failure(report, "seccomp", seccomp_enter(profile->calls | ring_part()));
     if (error == 0)
         put_fact(report, "seccomp", "on");
     return error;

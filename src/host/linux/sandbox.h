@@ -34,6 +34,12 @@ struct sandbox_request {
     int niceness;       /* above 0: others go first */
 };
 
+/* Before the first loop of a process that will confine itself and what it starts: from now on these
+ * have no new privileges and no rings (io_uring). libuv from 1.45 makes one for each loop where it
+ * can; no filter sees what is asked for through it, and a loop whose ring is refused later ends the
+ * process. 0 or a negative errno. */
+MUST_USE int sandbox_forbid_rings(void);
+
 /* Confines this process for good: call it when everything that needs a path, a new socket or a
  * helper has been opened. 0, or a negative errno when something the profile requires could
  * not be had: the process must then not go on. Either way puts into `report` one readable line of

@@ -112,10 +112,11 @@ static const int never_calls[] = {
     SCMP_SYS(open_by_handle_at), SCMP_SYS(quotactl), SCMP_SYS(sethostname),
 };
 
-/* Libraries of programs that mail is piped to try these, and go on without. */
-static const int vain_calls[] = {
+/* No filter sees what is asked for through a ring. */
+static const int ring_calls[] = {
     SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
 };
+static const int ring_use_calls[] = {SCMP_SYS(io_uring_enter)};
 
 struct calls {
     const int *at;
@@ -212,6 +213,7 @@ add_parts(scmp_filter_ctx filter, unsigned parts)
         {SECCOMP_BLOBS | SECCOMP_WRITE, CALLS(size_calls)},
         {SECCOMP_USERS, CALLS(user_calls)},
         {SECCOMP_NAMES, CALLS(name_calls)},
+        {SECCOMP_RING, CALLS(ring_use_calls)},
     };
     int error = 0;
 
@@ -224,13 +226,9 @@ add_parts(scmp_filter_ctx filter, unsigned parts)
 static int
 add_rules(scmp_filter_ctx filter, unsigned parts)
 {
-    int error;
-
-    if (parts & SECCOMP_START) {
-        error = add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
-        return error ? error : add_all(filter, SCMP_ACT_ERRNO(ENOSYS), CALLS(vain_calls));
-    }
-    error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
+    if (parts & SECCOMP_START)
+        return add_all(filter, SCMP_ACT_KILL_PROCESS, CALLS(never_calls));
+    int error = add_all(filter, SCMP_ACT_ALLOW, CALLS(compute_calls));
     if (error == 0)
         error = add_narrowed(filter);
     if (error == 0)
@@ -260,6 +258,22 @@ seccomp_enter(unsigned parts)
         error = add_rules(filter, parts);
     /* What is refused is named in the kernel's log, with the role, where the kernel can. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, !(parts & SECCOMP_START));
+    if (error == 0)
+        error = seccomp_load(filter);
+    seccomp_release(filter);
+    return error;
+}
+
+int
+seccomp_forbid_rings(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter)
+        return -ENOMEM;
+    int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+    if (error == 0)
+        error = add_all(filter, SCMP_ACT_ERRNO(ENOSYS), CALLS(ring_calls));
     if (error == 0)
         error = seccomp_load(filter);
     seccomp_release(filter);

@@ -19,9 +19,13 @@ enum seccomp_part {
     SECCOMP_CONNECT = 1 << 8, /* streams to other hosts */
     SECCOMP_START =
         1 << 9, /* everything but what no mail system does: for those who start others */
+    SECCOMP_RING = 1 << 10, /* goes on with the ring that its loop has */
 };
 
 /* Sets the filter of this process for good; 0 or a negative errno. Needs no_new_privs or root. */
 MUST_USE int seccomp_enter(unsigned parts);
+
+/* As if the kernel had no io_uring, for this process and all that it starts; else the same. */
+MUST_USE int seccomp_forbid_rings(void);
 
 #endif

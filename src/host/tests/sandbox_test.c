@@ -301,8 +301,17 @@ run_attempt(const struct granted *what, const struct attempt *attempt, bool as_n
     _exit(attempt->run() ? DID : REFUSED);
 }
 
+/* Its errno, or 0. */
+static int
+make_ring(void)
+{
+    uint32_t parameters[30] = {0}; /* struct io_uring_params */
+
+    return syscall(SYS_io_uring_setup, 8, parameters) < 0 ? errno : 0;
+}
+
 _Noreturn static void
-run_work(const struct granted *what, bool as_nobody)
+run_work(const struct granted *what, bool as_nobody, bool may_have_ring)
 {
     struct host *host;
     host_handle left, right;
@@ -312,6 +321,8 @@ run_work(const struct granted *what, bool as_nobody)
 
     if (as_nobody)
         become_nobody();
+    if (!may_have_ring && (sandbox_forbid_rings() < 0 || make_ring() != ENOSYS))
+        _exit(28);
     if (host_linux_open(&host) < 0 || host_channel_pair(host, &left, &right) < 0)
         _exit(NOT_CONFINED);
     struct host_channel *from = host_channel_open(host, left, &handler, host);
@@ -330,6 +341,8 @@ run_work(const struct granted *what, bool as_nobody)
     }
     if (dir)
         use_folder(host, dir, what->may_write);
+    if (!what->may_do_all && make_ring() == 0)
+        _exit(29);
     _exit(DID);
 }
 
@@ -371,16 +384,16 @@ try_everything(const struct granted *what, bool as_nobody)
 }
 
 static void
-work(const struct granted *what, bool as_nobody)
+work(const struct granted *what, bool as_nobody, bool may_have_ring)
 {
     give_folder(what, as_nobody);
     pid_t pid = fork();
     if (pid == 0)
-        run_work(what, as_nobody);
+        run_work(what, as_nobody, may_have_ring);
     int result = wait_for(pid);
     if (result != DID)
-        fail_msg("%s%s cannot work (result %d)", what->profile, as_nobody ? " as nobody" : "",
-                 result);
+        fail_msg("%s%s%s cannot work (result %d)", what->profile, as_nobody ? " as nobody" : "",
+                 may_have_ring ? " with a ring" : "", result);
 }
 
 static void
@@ -426,10 +439,19 @@ every_profile_lets_its_process_work(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(granted); i++) {
-        work(&granted[i], false);
+        work(&granted[i], false, false);
         if (geteuid() == 0)
-            work(&granted[i], true);
+            work(&granted[i], true, false);
     }
+}
+
+/* As under a parent that may not confine itself: the loop was made before anybody forbade rings. */
+static void
+a_loop_that_has_a_ring_goes_on_and_no_other_can_be_made(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(granted); i++)
+        work(&granted[i], geteuid() == 0, true);
 }
 
 /* Each with arguments that would be refused another way if the filter let it pass. */
@@ -612,6 +634,7 @@ main(void)
         cmocka_unit_test(without_confinement_the_attempts_succeed),
         cmocka_unit_test(no_profile_lets_its_process_out),
         cmocka_unit_test(every_profile_lets_its_process_work),
+        cmocka_unit_test(a_loop_that_has_a_ring_goes_on_and_no_other_can_be_made),
         cmocka_unit_test(what_a_role_was_never_seen_to_need_is_refused),
         cmocka_unit_test(whose_work_is_to_connect_connects),
         cmocka_unit_test(the_parent_starts_processes_and_looks_into_none),

@@ -11,9 +11,17 @@
 /* PAM asks a set-user-id program when an ordinary user wants a password verified; our confinement,
  * which children inherit, would take that program its rights. */
 static bool
-needs_set_user_id(const struct parent *parent)
+needs_set_user_id(const struct config *config)
 {
-    return geteuid() != 0 && parent->config.system_users;
+    return geteuid() != 0 && config->system_users;
+}
+
+void
+parent_forbid_rings(const struct config *config, const struct parent_options *options)
+{
+    /* Where this fails, confinement will fail, too, and be told. */
+    if (options->is_confined && !needs_set_user_id(config))
+        (void)!sandbox_forbid_rings();
 }
 
 bool
@@ -29,7 +37,7 @@ parent_confine(struct parent *parent)
              (const char *)parent->config.run_as.at);
     if (!parent->options->is_confined)
         buffer_put_text(&report, "none");
-    else if (needs_set_user_id(parent))
+    else if (needs_set_user_id(&parent->config))
         buffer_put_text(&report, "none (system_users needs set-user-id programs)");
     else
         error = sandbox_enter(sandbox_find("parent"), &request, &report);

@@ -408,6 +408,7 @@ open_parent(const struct config *config, const struct parent_options *options)
 
     if (!parent)
         abort();
+    parent_forbid_rings(config, options);
     if (host_linux_open(&parent->host) < 0) {
         free(parent);
         return NULL;

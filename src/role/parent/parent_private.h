@@ -118,6 +118,8 @@ bool parent_reload(struct parent *parent, struct buffer *problems);
 
 /* ---- confine.c ---- */
 
+/* Before the parent's loop is made. */
+void parent_forbid_rings(const struct config *config, const struct parent_options *options);
 /* Gives up all that the parent does not need to serve, start and watch children, and reload. False
  * after a complaint. */
 bool parent_confine(struct parent *parent);
