@@ -20,6 +20,11 @@ from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
 WORDS = ["harbour", "captain", "Lighthouse", "caf\u00e9", "\u6771\u4eac\u90fd", "\u65e5\u672c\u8a9e",
          "STRASSE", "naive", "ship-yard", "42nd", "x"]
 COUNT = 120
+# Those whose converters are files (src/text/charset_list.c), as Python calls them, with a word that each can write.
+CHARSETS = {"gb18030": "\u6771\u4eac", "big5": "\u6771\u4eac", "big5-hkscs": "\u6771\u4eac", "shift_jis": "\u6771\u4eac",
+            "euc-jp": "\u6771\u4eac", "iso-2022-jp": "\u6771\u4eac", "euc-kr": "\ud55c\uad6d", "johab": "\ud55c\uad6d",
+            "iso-2022-kr": "\ud55c\uad6d", "utf-7": "\u6771\u4eac", "utf-16be": "\u6771\u4eac", "utf-16le": "\u6771\u4eac",
+            "utf-32be": "\u6771\u4eac", "utf-32le": "\u6771\u4eac"}
 
 
 def fold(text):
@@ -207,6 +212,30 @@ class Search(unittest.TestCase):
         texts = self.fill(client, chance, 0, 40)
         self.expect_right(client, texts, chance)
         client.logout()
+
+    def test_words_are_found_in_every_charset(self):
+        """Also where a confined process converts them, which cannot open a converter's file any more."""
+        for config in ("", "search_index = no\n"):
+            office = self.office_with(config=config)
+            client = self.imap(office)
+            for number, (charset, word) in enumerate(CHARSETS.items(), 1):
+                encoded = f"=?{charset}?b?{base64.b64encode(word.encode(charset)).decode()}?="
+                head = (f"From: {encoded} <a{number}@example.test>\r\nX-Word: {encoded}\r\nSubject: {encoded}\r\n"
+                        f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: base64\r\n\r\n").encode()
+                client.append("INBOX", None, None, head + base64.encodebytes(word.encode(charset)).replace(b"\n", b"\r\n"))
+            for word in sorted(set(CHARSETS.values())):
+                wanted = {charset for charset, its in CHARSETS.items() if its == word}
+                for key in ("SUBJECT", "FROM", "HEADER X-WORD", "BODY", "TEXT"):
+                    with self.subTest(config=config, key=key):
+                        client.literal = word.encode()
+                        numbers = client.search("UTF-8", key)[1][0].split()
+                        found = {list(CHARSETS)[self.number_of(client, number) - 1] for number in numbers}
+                        self.assertEqual(found, wanted)
+            client.logout()
+
+    @staticmethod
+    def number_of(client, message):
+        return int(re.search(rb"a(\d+)@", client.fetch(message, "(BODY.PEEK[HEADER.FIELDS (FROM)])")[1][0][1])[1])
 
     def test_at_rest_it_keeps_no_database_open(self):
         office = self.office_with()

@@ -3,6 +3,7 @@
 #include "role/access/access.h"
 
 #include "base/cursor.h"
+#include "text/charset.h"
 
 #include <stdlib.h>
 
@@ -207,6 +208,7 @@ role_open(const struct role_start *start)
     map_init(&role->last_logins, seed);
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
+    role->charsets = charset_modules_open();
     role->shared = connection_shared_open(role->host);
     identity_init(&role->identity, role->host);
     acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
@@ -322,6 +324,7 @@ role_close(void *state)
     connection_shared_close(&role->shared);
     identity_finish(&role->identity);
     peers_close(&role->peers);
+    charset_modules_close(&role->charsets);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
     buffer_finish(&role->hostname);

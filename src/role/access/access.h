@@ -47,6 +47,7 @@ struct access_role {
     struct peers *peers;
     struct map last_logins; /* account -> struct access_login; only with LOGIN-DELAY */
     struct host_timer *sweep;
+    struct charset_modules *charsets; /* SEARCH, SORT and THREAD convert text here */
     struct arena note_arena;   /* of the note in hand */
     struct buffer note_buffer; /* of the note being built */
     uint64_t sessions_total, logins, refused, messages_read; /* since the start */
