@@ -97,6 +97,7 @@ put_summary(struct buffer *out, const struct mime_record *record, uint32_t index
 }
 
 static const char empty_envelope[] = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+static const char empty_text[] = "(\"text\" \"plain\" NIL NIL NIL \"7BIT\" 0 0)";
 
 void
 imap_put_envelope(struct buffer *out, const struct imap_message *message)
@@ -157,6 +158,23 @@ size_of(const struct mime_record_part *part)
     return (struct imap_decoded){part->body_end - part->body_start, part->lines};
 }
 
+/* body-fld-enc: the word that was sent; of one that is known and has more beside it (comments,
+ * quotes, a parameter) its plain name, or clients would not undo it. */
+static void
+put_encoding(struct buffer *out, const struct mime_record_part *part)
+{
+    struct slice name = part->encoding_name.at ? part->encoding_name : SLICE("7BIT");
+
+    for (size_t i = 0; i < name.len; i++) {
+        bool is_plain = byte_is_alpha(name.at[i]) || byte_is_digit(name.at[i]) || name.at[i] == '-';
+        if (!is_plain && part->encoding != MIME_ENCODING_UNKNOWN) {
+            name = slice_of_string(mime_encoding_name(part->encoding));
+            break;
+        }
+    }
+    imap_put_string(out, name);
+}
+
 /* body-fields: param SP id SP desc SP enc SP octets */
 static void
 put_fields(struct buffer *out, const struct mime_record *record,
@@ -168,7 +186,7 @@ put_fields(struct buffer *out, const struct mime_record *record,
     buffer_put_byte(out, ' ');
     imap_put_nstring(out, part->description);
     buffer_put_byte(out, ' ');
-    imap_put_string(out, part->encoding_name.at ? part->encoding_name : SLICE("7BIT"));
+    put_encoding(out, part);
     buffer_put_byte(out, ' ');
     buffer_put_decimal(out, len);
 }
@@ -183,13 +201,31 @@ put_type(struct buffer *out, const struct mime_record_part *part)
     buffer_put_byte(out, ' ');
 }
 
+/* body-type-msg wants envelope, body and lines, also of a message into which nobody looks: encoded,
+ * though RFC 2045 §6.4 forbids it, too deep, or empty. Clients would take what comes next for them.
+ */
+static bool
+is_closed_message(const struct mime_record_part *part)
+{
+    return slice_equal(part->type, SLICE("message")) &&
+           (slice_equal(part->subtype, SLICE("rfc822")) ||
+            slice_equal(part->subtype, SLICE("global")));
+}
+
 static void
 put_leaf(struct buffer *out, const struct mime_record *record, const struct mime_record_part *part,
          const struct imap_decoded *size, bool is_extensible)
 {
     put_type(out, part);
     put_fields(out, record, part, size->len);
-    if (!part->type.at || slice_equal(part->type, SLICE("text"))) {
+    bool is_message = is_closed_message(part);
+    if (is_message) {
+        buffer_put_byte(out, ' ');
+        buffer_put_text(out, empty_envelope);
+        buffer_put_byte(out, ' ');
+        buffer_put_text(out, empty_text);
+    }
+    if (is_message || !part->type.at || slice_equal(part->type, SLICE("text"))) {
         buffer_put_byte(out, ' ');
         buffer_put_decimal(out, size->lines);
     }
@@ -209,7 +245,7 @@ begin_parts(struct buffer *out, const struct mime_record *record,
     if (part->kind == MIME_PART_MULTIPART) {
         buffer_put_byte(out, '(');
         if (part->after == index + 1) /* one part at least must be shown */
-            buffer_put_text(out, "(\"text\" \"plain\" NIL NIL NIL \"7BIT\" 0 0)");
+            buffer_put_text(out, empty_text);
         return;
     }
     struct mime_record_part inner;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "imap/search.h"
@@ -97,6 +98,59 @@ structures_nest(void **state)
 }
 
 static void
+expect_structure(const char *text, const char *wanted)
+{
+    struct parsed parsed;
+    struct buffer out;
+
+    parse(&parsed, text);
+    buffer_init(&out, 10000);
+    imap_put_structure(&out, &parsed.message, false);
+    buffer_put_byte(&out, 0);
+    assert_string_equal((const char *)buffer_slice(&out).at, wanted);
+    buffer_finish(&out);
+    finish(&parsed);
+}
+
+/* RFC 9051 §9, body-type-msg: clients take what stands there for an envelope, a body, lines. */
+static void
+a_message_that_is_not_looked_into_has_all_that_one_has(void **state)
+{
+    (void)state;
+    expect_structure(
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3Vi\r\n",
+        "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 6 (NIL NIL NIL NIL NIL NIL NIL NIL NIL "
+        "NIL) "
+        "(\"text\" \"plain\" NIL NIL NIL \"7BIT\" 0 0) 1)");
+    expect_structure("Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+                     "(\"message\" \"global\" NIL NIL NIL \"base64\" 0 (NIL NIL NIL NIL NIL NIL "
+                     "NIL NIL NIL NIL) "
+                     "(\"text\" \"plain\" NIL NIL NIL \"7BIT\" 0 0) 0)");
+    expect_structure("Content-Type: message/partial\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+                     "(\"message\" \"partial\" NIL NIL NIL \"base64\" 0)");
+}
+
+static void
+an_encoding_is_told_by_its_name_alone(void **state)
+{
+    static const char *const told[][2] = {
+        {"base64", "base64"},       {"BASE64", "BASE64"},
+        {"(c) base64", "base64"},   {"base64 (c)", "base64"},
+        {"base64; x", "base64"},    {"\"Base64\"", "base64"},
+        {"7-bit", "7-bit"},         {"x-own", "x-own"},
+        {"x-own (c)", "x-own (c)"}, {"quoted-printable;", "quoted-printable"},
+    };
+    char text[200], wanted[200];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(told); i++) {
+        snprintf(text, sizeof(text), "Content-Transfer-Encoding: %s\r\n\r\n", told[i][0]);
+        snprintf(wanted, sizeof(wanted), "(\"text\" \"plain\" NIL NIL NIL \"%s\" 0 0)", told[i][1]);
+        expect_structure(text, wanted);
+    }
+}
+
+static void
 a_message_without_record_is_one_text(void **state)
 {
     struct imap_message message;
@@ -162,6 +216,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_of_a_message_inside_have_numbers),
         cmocka_unit_test(structures_nest),
+        cmocka_unit_test(a_message_that_is_not_looked_into_has_all_that_one_has),
+        cmocka_unit_test(an_encoding_is_told_by_its_name_alone),
         cmocka_unit_test(a_message_without_record_is_one_text),
         cmocka_unit_test(fields_are_chosen_with_their_continuations),
         cmocka_unit_test(terms_stay_open_until_what_they_need_is_known),
