@@ -55,14 +55,24 @@ find_default(unsigned code)
 }
 
 /* Printable ASCII, and UTF-8 for those who asked for it (RFC 6531 §3.7.4.2): a reply must not
- * carry what would end it. */
+ * carry what would end it, nor octets that are no characters. */
 static void
 put_text(struct smtp_server *server, struct slice text)
 {
-    text = utf8_first(text, SMTP_REPLY_TEXT_MAX);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t octet = text.at[i];
-        bool is_good = octet >= 0x80 ? server->transaction.is_utf8 : octet >= ' ' && octet != 0x7F;
+    struct cursor cursor = cursor_of(utf8_first(text, SMTP_REPLY_TEXT_MAX));
+    uint32_t character;
+    uint8_t octet;
+
+    while (!cursor_is_done(&cursor)) {
+        struct cursor before = cursor;
+        bool is_utf8 = server->transaction.is_utf8 && utf8_take(&cursor, &character);
+        if (is_utf8 && utf8_is_printable(character)) {
+            buffer_put(&server->output, slice_of(before.at, (size_t)(cursor.at - before.at)));
+            continue;
+        }
+        cursor = before;
+        (void)!cursor_take_any(&cursor, &octet);
+        bool is_good = octet >= ' ' && octet < 0x7F;
         buffer_put_byte(&server->output, is_good ? octet : '?');
     }
 }

@@ -8,10 +8,12 @@
 #include "base/buffer.h"
 #include "base/cursor.h"
 #include "smtp/server.h"
+#include "text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum { HEAD_LEN = 6, STALLS_MAX = 50, TOLD_MAX = 16 << 20, MARK = 0x1E, FLOOD = 70000 };
+enum { REPLY_LINE_MAX = 512 }; /* RFC 5321 §4.5.3.1.5 */
 
 /* Of the first octet, once the service is taken from it. */
 enum {
@@ -247,23 +249,44 @@ feed_all(struct play *play, struct slice input, size_t step)
     assert(!play->is_over || play->is_closed || play->is_turned);
 }
 
-/* Every line is three digits, a space or hyphen, and text of printable octets. */
+/* What stands behind the code: no controls; an enhanced status is of the code's class. */
+static void
+check_text(struct slice line)
+{
+    uint32_t class = 0, subject = 0, detail = 0;
+    struct cursor cursor = cursor_of(slice_skip(line, 4));
+
+    assert(utf8_is_valid(line));
+    for (size_t i = 4; i < line.len; i++)
+        assert(line.at[i] >= ' ' && line.at[i] != 0x7F);
+    bool is_status = cursor_take_u32(&cursor, 0, 9, &class) && cursor_take_byte(&cursor, '.') &&
+                     cursor_take_u32(&cursor, 0, 999, &subject) && cursor_take_byte(&cursor, '.') &&
+                     cursor_take_u32(&cursor, 0, 999, &detail) &&
+                     (cursor_is_done(&cursor) || cursor_take_byte(&cursor, ' '));
+    assert(!is_status || class == (uint32_t)(line.at[0] - '0'));
+}
+
+/* Every line is three digits, a space or hyphen, and text; all lines of a reply have one code, and
+ * there is a last one. */
 static void
 check_output(struct slice output)
 {
     struct cursor cursor = cursor_of(output);
-    struct slice line;
+    struct slice line, before = SLICE("");
     uint32_t code;
 
     while (!cursor_is_done(&cursor)) {
         bool is_line = cursor_take_until(&cursor, '\n', &line) && cursor_take_byte(&cursor, '\n');
         assert(is_line && line.len >= 5 && line.at[line.len - 1] == '\r');
+        assert(line.len < REPLY_LINE_MAX);
         struct cursor start = cursor_of(slice_first(line, 3));
         bool is_code = cursor_take_u32(&start, 200, 599, &code) && cursor_is_done(&start);
         assert(is_code && (line.at[3] == ' ' || line.at[3] == '-'));
-        for (size_t i = 4; i < line.len - 1; i++)
-            assert(line.at[i] >= ' ' && line.at[i] != 0x7F);
+        assert(before.len == 0 || slice_starts_with(line, before));
+        before = slice_first(line, line.at[3] == '-' ? 3 : 0);
+        check_text(slice_first(line, line.len - 1));
     }
+    assert(before.len == 0);
 }
 
 static void

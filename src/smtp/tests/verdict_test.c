@@ -118,6 +118,25 @@ words_for_codes_without_words_are_found(void **state)
     conversation_expect_said(talk, "550 5.7.1 ??.\r\n");
 }
 
+/* RFC 6531 §3.7.4.2: characters, to who asked for them; never octets that are none. */
+static void
+replies_are_ascii_or_whole_characters(void **state)
+{
+    struct conversation *talk = *state;
+
+    talk->body_begin =
+        (struct smtp_verdict){.code = 554, .text = SLICE("\xC3\xA9 \xFF\xC3.\xC2\x9B\xED\xA0\x80")};
+    conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b>\r\nRCPT TO:<jones@foo.com>\r\nDATA\r\n"));
+    conversation_expect_said(talk, "554 5.0.0 ?? ??.?????\r\n");
+    conversation_run(talk, SLICE(HELLO "MAIL FROM:<a@b> SMTPUTF8\r\nRCPT TO:<jones@foo.com>\r\n"
+                                       "DATA\r\n"));
+    conversation_expect_said(talk, "554 5.0.0 \xC3\xA9 ??.?????\r\n");
+    talk->options.offers_turn = true;
+    talk->options.mechanisms = SMTP_AUTH_PLAIN;
+    conversation_run(talk, SLICE(HELLO "HELP ATRN\r\n"));
+    conversation_expect_said(talk, "ATRN [domain,...]\r\n");
+}
+
 /* RFC 6531 §3.4, §3.5. */
 static void
 addresses_in_utf8_need_the_transaction_to_be_so(void **state)
@@ -251,6 +270,7 @@ static const struct CMUnitTest tests[] = {
     CASE(answers_wait_for_the_longest_delay),
     CASE(hosts_of_the_house_do_not_pay_for_errors),
     CASE(words_for_codes_without_words_are_found),
+    CASE(replies_are_ascii_or_whole_characters),
     CASE(addresses_in_utf8_need_the_transaction_to_be_so),
     CASE(control_characters_are_nobodys_name),
     CASE(help_names_what_can_be_had),
