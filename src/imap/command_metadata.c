@@ -373,7 +373,7 @@ imap_command_setmetadata(struct imap_server *server, struct cursor *cursor)
 
     if (!imap_take_space(cursor) || !take_owner(server, cursor, &task->name) ||
         !imap_take_space(cursor) || !take_rows(server, cursor, task) || !imap_take_end(cursor)) {
-        imap_bad(server, "expected: SETMETADATA mailbox (entry value …)");
+        imap_bad(server, "expected: SETMETADATA mailbox (entry value ...)");
         return;
     }
     for (size_t i = 0; i < task->count; i++) {

@@ -326,7 +326,7 @@ imap_command_notify(struct imap_server *server, struct cursor *cursor)
     server->drop = drop;
     enum outcome outcome = take_all(server, cursor, task->made);
     if (outcome == MALFORMED) {
-        imap_bad(server, "expected: NOTIFY NONE, or NOTIFY SET [STATUS] (mailboxes (events)) …");
+        imap_bad(server, "expected: NOTIFY NONE, or NOTIFY SET [STATUS] (mailboxes (events)) ...");
         return;
     }
     if (outcome == UNKNOWN_EVENT) {

@@ -332,7 +332,7 @@ select_mailbox(struct imap_server *server, struct cursor *cursor, bool is_examin
     if (!imap_take_space(cursor) || !imap_take_astring(cursor, &server->arena, &sent) ||
         !take_parameters(server, cursor, task) || !imap_take_end(cursor) ||
         (task->has_known && !imap_set_resolve(&task->known, 0, &server->arena))) {
-        imap_bad(server, "expected: SELECT mailbox [(CONDSTORE QRESYNC (…))]");
+        imap_bad(server, "expected: SELECT mailbox [(CONDSTORE QRESYNC (...))]");
         return;
     }
     if (task->has_resync && !(server->enabled & IMAP_ENABLED_QRESYNC)) {

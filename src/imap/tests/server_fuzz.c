@@ -3,6 +3,7 @@
  * closes, and what it says does not depend on how the octets were cut (until it is packed: then it
  * does, because each answer is flushed). The session is logged in and has opened INBOX, unless the
  * input begins with the mark, 'O' and an octet of options, and a line's end. */
+#include "imap/tests/said_check.h"
 #include "imap/tests/server_world.h"
 
 #include <stdlib.h>
@@ -85,6 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     hold(&cut, slice_of(data, len), 1 + len % 17);
     if (!slice_equal(clear_part(&whole), clear_part(&cut)))
         abort();
+    said_check(clear_part(&whole), whole.is_closed);
     lobby_finish(&whole);
     lobby_finish(&cut);
     return 0;
