@@ -49,7 +49,8 @@ static const struct smtp_command commands[] = {
      "XNAMES domain serial from"},
     {SLICE("ETRN"), smtp_command_etrn,
      AN_ARGUMENT | NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY | IS_IDLE, "ETRN domain"},
-    {SLICE("ATRN"), smtp_command_atrn, NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY, "ATRN [domain,...]"},
+    {SLICE("ATRN"), smtp_command_atrn, NEEDS_HELLO | NEEDS_NO_MAIL | SMTP_ONLY,
+     "ATRN [domain,...]"},
     /* Known, and never done: it hands mail to whoever calls (RFC 5321 §F.1). ETRN, which sends it
      * where the name system says, and ATRN, which asks who calls, do what it is for. */
     {SLICE("TURN"), smtp_command_off, SMTP_ONLY, "TURN"},
