@@ -15,7 +15,6 @@ enum {
     STEP_BYTES = 4 << 20, /* of the log in one step */
     STEP_KEYS = 4000,
     CHUNK = 1 << 20,
-    WINDOW = 1 << 22, /* bodies whose references are counted in one pass: 16 MiB */
     FINDINGS_TOLD_MAX = 1000,
 };
 
@@ -305,18 +304,19 @@ check_message(struct check *check, const struct key_parts *parts, struct slice v
     struct body_entry body;
     struct slice bytes;
 
+    bool is_good = message_entry_take(value, &message);
+    if (is_good && message.body >= check->window && message.body - check->window < CHECK_WINDOW)
+        check->refs[message.body - check->window]++;
+    if (check->window > 1)
+        return; /* only references are counted in later passes */
     if (!group->is_open || group->account != parts->account || group->mailbox != parts->number)
         open_group(check, parts);
     unsigned long long account = parts->account, uid = parts->item;
-    if (!message_entry_take(value, &message)) {
+    if (!is_good) {
         find(check, "account %llu, mailbox %u, uid %llu: its record is damaged", account,
              group->mailbox, uid);
         return;
     }
-    if (message.body >= check->window && message.body - check->window < WINDOW)
-        check->refs[message.body - check->window]++;
-    if (check->window > 1)
-        return; /* only references are counted in later passes */
     check->progress.messages++;
     group->messages++;
     group->bytes += message.len;
@@ -410,13 +410,16 @@ check_queued(struct check *check, const struct key_parts *parts, struct slice va
     struct body_entry body;
     struct slice bytes;
 
-    if (!queued_entry_take(value, &queued)) {
+    bool is_good = queued_entry_take(value, &queued);
+    if (is_good && queued.body >= check->window && queued.body - check->window < CHECK_WINDOW)
+        check->refs[queued.body - check->window]++;
+    if (check->window > 1)
+        return;
+    if (!is_good) {
         find(check, "queued message %llu: its record is damaged", number);
         return;
     }
-    if (queued.body >= check->window && queued.body - check->window < WINDOW)
-        check->refs[queued.body - check->window]++;
-    if (check->window > 1 || queued.body == 0)
+    if (queued.body == 0)
         return;
     if (!snapshot_get(check, key_body(queued.body), &bytes) || !body_entry_take(bytes, &body))
         find(check, "queued message %llu: its body %llu is missing", number,
@@ -432,7 +435,8 @@ check_key(struct check *check, struct slice key, struct slice value)
     struct key_parts parts;
 
     if (!key_parse(key, &parts)) {
-        find(check, "a key of %zu octets in the view is none of ours", key.len);
+        if (check->window == 1)
+            find(check, "a key of %zu octets in the view is none of ours", key.len);
         return;
     }
     if (parts.kind == KEY_MESSAGE) {
@@ -479,14 +483,15 @@ begin_view(struct check *check)
         check->next_body = check->store->next_body;
         check->window = 1;
         view_space(check->store->view, &used, &size);
+        uint64_t passes = (check->next_body - 1 + CHECK_WINDOW - 1) / CHECK_WINDOW;
         check->progress.done = check->log_end_bytes;
-        check->progress.parts = check->log_end_bytes + used;
+        check->progress.parts = check->log_end_bytes + used * (passes > 0 ? passes : 1);
         if (check->store->is_broken ||
             view_snapshot_open(check->store->view, &check->snapshot) < 0) {
             find(check, "the view cannot be read");
             return false;
         }
-        check->refs = calloc(WINDOW, sizeof(*check->refs));
+        check->refs = calloc(CHECK_WINDOW, sizeof(*check->refs));
         if (!check->refs)
             abort();
     }
@@ -534,7 +539,7 @@ step_refs(struct check *check)
             return 0;
         }
         if (!key_parse(key, &parts) || parts.number < check->window ||
-            parts.number - check->window >= WINDOW || !body_entry_take(value, &body))
+            parts.number - check->window >= CHECK_WINDOW || !body_entry_take(value, &body))
             continue;
         uint32_t counted = check->refs[parts.number - check->window];
         if (counted != body.refs)
@@ -558,10 +563,10 @@ finish(struct check *check)
 static bool
 next_window(struct check *check)
 {
-    if (check->next_body - check->window <= WINDOW)
+    if (check->next_body - check->window <= CHECK_WINDOW)
         return finish(check);
-    check->window += WINDOW;
-    memset(check->refs, 0, WINDOW * sizeof(*check->refs));
+    check->window += CHECK_WINDOW;
+    memset(check->refs, 0, CHECK_WINDOW * sizeof(*check->refs));
     check->phase = PHASE_VIEW;
     return begin_scan(check, slice_of("", 0)) || finish(check);
 }

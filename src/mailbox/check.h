@@ -8,6 +8,9 @@
 
 #include "mailbox/store.h"
 
+/* Bodies whose references are counted in one pass over the view: 16 MiB of memory. */
+enum { CHECK_WINDOW = 1 << 22 };
+
 struct check_progress {
     uint64_t done, parts; /* in octets of the log and of the view, roughly */
     uint64_t turns, bodies, messages, findings;

@@ -292,6 +292,52 @@ records_that_cannot_be_read_are_named(void **state)
                             "body 3: its record says 1 messages name it, there are 0\n");
 }
 
+/* Bodies 1 and 2 are in INBOX, 3 is queued; then come the last of the first window and the first of
+ * the second, which is counted in a pass of its own. */
+static void
+fill_two_windows(struct folder *folder)
+{
+    folder->store->next_body = CHECK_WINDOW;
+    assert_int_equal(folder_deliver(folder, ACCOUNT, "the last of a window"), 3);
+    assert_int_equal(folder_deliver(folder, ACCOUNT, "and the first"), 4);
+    assert_int_equal(folder->store->next_body, CHECK_WINDOW + 2);
+}
+
+static void
+references_to_more_bodies_than_one_pass_counts_are_counted(void **state)
+{
+    fill_two_windows(*state);
+    assert_findings(*state, "");
+}
+
+static void
+references_are_counted_up_to_the_last_body_of_each_pass(void **state)
+{
+    fill_two_windows(*state);
+    change_body(*state, key_body(CHECK_WINDOW), count_more_references);
+    change_body(*state, key_body(CHECK_WINDOW + 1), count_more_references);
+    assert_findings(*state, "body 4194304: its record says 5 messages name it, there are 1\n"
+                            "body 4194305: its record says 5 messages name it, there are 1\n");
+}
+
+static void
+what_is_wrong_is_named_once_however_many_passes_there_are(void **state)
+{
+    fill_two_windows(*state);
+    put(*state, key_message(ACCOUNT, INBOX, 1), SLICE("\377nonsense"));
+    put(*state, key_queued(QUEUED), SLICE("\377nonsense"));
+    assert_int_equal(view_put(((struct folder *)*state)->store->view, SLICE("nonsense"), SLICE("")),
+                     0);
+    assert_findings(*state, "queued message 32: its record is damaged\n"
+                            "account 7, mailbox 1, uid 1: its record is damaged\n"
+                            "a key of 8 octets in the view is none of ours\n"
+                            "account 7, mailbox 1: its record says 4 messages, 46 octets, 4 unseen; "
+                            "there are 3, 43, 3\n"
+                            "account 7: its record says 4 messages, 46 octets; there are 3, 43\n"
+                            "body 1: its record says 1 messages name it, there are 0\n"
+                            "body 3: its record says 1 messages name it, there are 0\n");
+}
+
 int
 main(void)
 {
@@ -308,6 +354,9 @@ main(void)
         CASE(messages_without_their_mailbox_are_named),
         CASE(parse_records_that_are_not_of_their_body_are_named),
         CASE(records_that_cannot_be_read_are_named),
+        CASE(references_to_more_bodies_than_one_pass_counts_are_counted),
+        CASE(references_are_counted_up_to_the_last_body_of_each_pass),
+        CASE(what_is_wrong_is_named_once_however_many_passes_there_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
