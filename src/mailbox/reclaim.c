@@ -125,9 +125,15 @@ move_body(struct reclaim *reclaim, const struct turn_row *row, struct place plac
         return 0;
     if (result < 0 || !body_entry_take(value, &entry))
         return result;
-    if (entry.place.segment != place.segment || entry.place.offset != place.offset ||
-        entry.marks & BODY_DAMAGED)
+    if (entry.place.segment != place.segment || entry.place.offset != place.offset)
         return 0;
+    if (entry.marks & BODY_DAMAGED) {
+        /* Its octets go; that it was there, and is damaged, must not go with them. */
+        struct key key = key_body(row->id);
+        draft_put(&store->draft, key_slice(&key), value);
+        reclaim->changes++;
+        return 0;
+    }
     size_t len = (size_t)entry.len + entry.record_len;
     uint8_t *octets = malloc(len + 1);
     if (!octets)

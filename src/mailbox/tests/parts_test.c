@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The parts of the store by themselves: log, engine, view, draft, keys, entries, places. */
 #include "mailbox/tests/folder.h"
+#include "mailbox/check.h"
 #include "mailbox/entry.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
 #include "mailbox/place.h"
 #include "mailbox/reclaim.h"
 #include "mailbox/segment.h"
+#include "mailbox/tests/tree.h"
 #include "mailbox/turn.h"
 #include "mailbox/view.h"
 
@@ -15,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -559,6 +562,66 @@ a_body_that_is_held_is_read_to_its_end(void **state)
     assert_int_equal(read_piece(folder, bodies[3]), STORE_OK);
 }
 
+static void
+ignore_finding(void *context, struct slice text)
+{
+    (void)context, (void)text;
+}
+
+/* Changes an octet of the only body there is, and lets check find it. */
+static void
+damage_and_mark(struct folder *folder)
+{
+    char path[300];
+
+    snprintf(path, sizeof(path), "%s/log/00000001.seg", folder->path);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    for (unsigned dots = 0; dots < 100;) /* so many stand in a row in the body only */
+        dots = fgetc(file) == '.' ? dots + 1 : 0;
+    assert_int_equal(fseek(file, 0, SEEK_CUR), 0);
+    assert_int_equal(fputc('!', file), '!');
+    assert_int_equal(fclose(file), 0);
+    struct check *check = check_open(folder->store, ignore_finding, NULL);
+    assert_non_null(check);
+    while (check_step(check))
+        ;
+    check_close(&check);
+    assert_true(store_has_pending(folder->store)); /* the mark, in the segment of the body */
+    assert_int_equal(folder_commit(folder), STORE_OK);
+}
+
+static void
+a_body_that_is_damaged_stays_so_when_its_segment_goes_and_the_view_is_lost(void **state)
+{
+    struct folder *folder = *state;
+    char text[3000] = "a message", path[300];
+    uint32_t uid = 2;
+    mailbox_id inbox;
+    size_t gone;
+
+    memset(text + 9, '.', sizeof(text) - 10);
+    folder->options.segment_bytes = 4096;
+    folder_open_store(folder);
+    assert_int_equal(folder_deliver(folder, 7, text), 1);
+    damage_and_mark(folder);
+    for (uint32_t i = 2; i <= 4; i++)
+        assert_int_equal(folder_deliver(folder, 7, text), i);
+    body_id body = body_of(folder, 1, &inbox);
+    assert_int_equal(mailbox_message_expunge(folder->store, 7, inbox, &uid, 1, &gone), STORE_OK);
+    assert_int_equal(folder_commit(folder), STORE_OK);
+    (void)reclaim_all(folder);
+    snprintf(path, sizeof(path), "%s/log/00000001.seg", folder->path);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(read_piece(folder, body), STORE_DAMAGED);
+    store_close(&folder->store);
+    snprintf(path, sizeof(path), "%s/view", folder->path);
+    tree_remove(path);
+    folder_open_store(folder);
+    assert_int_equal(read_piece(folder, body), STORE_DAMAGED);
+    assert_int_equal(read_piece(folder, body_of(folder, 4, &inbox)), STORE_OK);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
 
 int
@@ -581,6 +644,7 @@ main(void)
         IN_FOLDER(young_segments_are_not_reclaimed),
         IN_FOLDER(zeros_go_ahead_once_for_many_turns),
         IN_FOLDER(a_body_that_is_held_is_read_to_its_end),
+        IN_FOLDER(a_body_that_is_damaged_stays_so_when_its_segment_goes_and_the_view_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
