@@ -331,8 +331,8 @@ what_is_wrong_is_named_once_however_many_passes_there_are(void **state)
     assert_findings(*state, "queued message 32: its record is damaged\n"
                             "account 7, mailbox 1, uid 1: its record is damaged\n"
                             "a key of 8 octets in the view is none of ours\n"
-                            "account 7, mailbox 1: its record says 4 messages, 46 octets, 4 unseen; "
-                            "there are 3, 43, 3\n"
+                            "account 7, mailbox 1: its record says 4 messages, 46 octets, 4 "
+                            "unseen; there are 3, 43, 3\n"
                             "account 7: its record says 4 messages, 46 octets; there are 3, 43\n"
                             "body 1: its record says 1 messages name it, there are 0\n"
                             "body 3: its record says 1 messages name it, there are 0\n");
