@@ -75,6 +75,21 @@ check_pairs(struct check *check, const char *option, const struct config_strings
 }
 
 static void
+check_senders(struct check *check, const struct config *config)
+{
+    struct slice account, what;
+
+    for (size_t i = 0; i < config->send_as.count; i++) {
+        if (!config_pair(config->send_as.at[i], &account, &what) ||
+            slice_find_byte(what, ' ') < what.len ||
+            (!slice_equal(what, SLICE("*")) && slice_find_byte(what, '@') == what.len))
+            complain(check, "send_as",
+                     "expected entries \"ACCOUNT ADDRESS\", \"ACCOUNT @DOMAIN\" or \"ACCOUNT *\"; "
+                     "give the address of an account, and what it may send as");
+    }
+}
+
+static void
 check_relays(struct check *check, const struct config *config)
 {
     struct slice domain, way;
@@ -255,6 +270,7 @@ config_check(const struct config *config, struct slice name, struct buffer *erro
     check_delivery(&check, config);
     check_pop3(&check, config);
     check_relays(&check, config);
+    check_senders(&check, config);
     if (config->tarpit_errors > config->errors_max)
         complain(&check, "tarpit_errors", "is never reached; make it less than errors_max");
     return check.is_good;

@@ -28,6 +28,7 @@ enum config_vrfy {
 
 enum config_forward_files { CONFIG_FORWARD_NO, CONFIG_FORWARD_ADDRESSES, CONFIG_FORWARD_ALL };
 enum config_call_ahead_failure { CONFIG_AHEAD_ACCEPT, CONFIG_AHEAD_DEFER };
+enum config_senders { CONFIG_SENDERS_OWN, CONFIG_SENDERS_ENVELOPE, CONFIG_SENDERS_ANY };
 enum config_etrn { CONFIG_ETRN_REFUSE, CONFIG_ETRN_TRUSTED, CONFIG_ETRN_ALL };
 
 enum config_source_routes { CONFIG_ROUTES_DROP, CONFIG_ROUTES_HONOUR, CONFIG_ROUTES_REFUSE };
@@ -169,8 +170,8 @@ bool config_networks_contain(const struct config_networks *networks,
 MUST_USE bool config_tls_name(struct slice entry, struct slice *ret_name, struct slice *ret_chain,
                               struct slice *ret_key);
 
-/* Takes the first word of an entry (relay_feeds, relay_feed_to, atrn) off what stands behind it.
- * False when one of them is missing. */
+/* Takes the first word of an entry (relay_feeds, relay_feed_to, atrn, send_as) off what stands
+ * behind it. False when one of them is missing. */
 MUST_USE bool config_pair(struct slice entry, struct slice *ret_first, struct slice *ret_rest);
 
 /* Takes an entry of dkim_keys apart: the name of the key's record, the file of the key. */

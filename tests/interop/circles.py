@@ -8,6 +8,7 @@ import subprocess
 from office import ALICE, BOB, FACTEUR, OfficeCase, main, wait_for
 
 CONFIG = '''
+submission_senders = envelope
 rewrite = {"al@pc.example.test alice@example.test", "@*.example.test @example.test"}
 '''
 

@@ -437,10 +437,9 @@ is_closed_to(const struct directory_answer *found, struct slice sender)
     return false;
 }
 
-/* What the directory, and tables where it does not know, say of the address. */
-static bool
-resolve(struct route *route, struct slice address, struct routing_facts *facts,
-        struct directory_answer *ret_found)
+bool
+route_resolve(const struct route *route, struct slice address, bool has_forwards,
+              struct routing_facts *facts, struct directory_answer *ret_found)
 {
     const struct config *config = route->start.config;
     struct routing_steps steps;
@@ -448,7 +447,7 @@ resolve(struct route *route, struct slice address, struct routing_facts *facts,
         .directory = route->tables.directory,
         .alias_tables = config->alias_tables.at,
         .alias_table_count = config->alias_tables.count,
-        .has_forwards = config->forward_files != CONFIG_FORWARD_NO,
+        .has_forwards = has_forwards,
         .separators = config->subaddress_separator,
     };
 
@@ -465,7 +464,8 @@ route_answer_recipient(struct route *route, const struct smtp_route_recipient *r
         .id = recipient->id, .verdict = SMTP_ROUTE_VERDICT_TEMPORARY, .text = SLICE("")};
     if (!route->tables.directory || answer_srs(route, recipient, ret_answer))
         return true;
-    if (!resolve(route, recipient->address, facts, &found))
+    if (!route_resolve(route, recipient->address,
+                       route->start.config->forward_files != CONFIG_FORWARD_NO, facts, &found))
         return false;
     ret_answer->is_passing = facts->count > 0;
     switch (found.verdict) {

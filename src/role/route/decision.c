@@ -25,6 +25,8 @@ struct decision {
     struct slice report_domain; /* not empty: where it wants reports is the question */
     struct route_smtp *smtp;    /* who asked about a recipient; NULL: the store wants a next hop */
     struct smtp_route_recipient about;
+    bool is_claim; /* somebody wants to send as an address */
+    struct smtp_route_claim claim;
     struct arena arena;
     struct routing_facts facts;
     size_t open; /* questions without an answer */
@@ -301,6 +303,18 @@ try_recipient(struct decision *decision)
     return true;
 }
 
+static bool
+try_claim(struct decision *decision)
+{
+    struct smtp_route_claimed answer;
+
+    if (!route_answer_claim(decision->route, &decision->claim, &decision->facts, &answer))
+        return false;
+    route_send_claimed(decision->smtp, &answer);
+    finish(decision);
+    return true;
+}
+
 /* What is asked over such a way is for those only who are meant: who else listens, or answers in
  * their name, is kept out by TLS, but on this machine. */
 static enum routing_outcome
@@ -387,6 +401,8 @@ try_any(struct decision *decision)
 {
     if (decision->report_domain.len > 0)
         return try_report(decision);
+    if (decision->is_claim)
+        return try_claim(decision);
     return decision->smtp ? try_recipient(decision) : try_hop(decision);
 }
 
@@ -471,6 +487,23 @@ decision_begin_recipient(struct route_smtp *smtp, const struct smtp_route_recipi
     decision->about = *recipient;
     decision->about.address = arena_copy(&decision->arena, recipient->address);
     decision->about.sender = arena_copy(&decision->arena, recipient->sender);
+    decide(decision);
+}
+
+void
+decision_begin_claim(struct route_smtp *smtp, const struct smtp_route_claim *claim)
+{
+    struct smtp_route_claimed busy = {.id = claim->id, .result = SMTP_ROUTE_CLAIM_RESULT_TEMPORARY};
+
+    if (smtp->route->decision_count == DECISIONS_MAX) {
+        route_send_claimed(smtp, &busy);
+        return;
+    }
+    struct decision *decision = open_decision(smtp->route);
+    decision->smtp = smtp;
+    decision->is_claim = true;
+    decision->claim = *claim;
+    decision->claim.address = arena_copy(&decision->arena, claim->address);
     decide(decision);
 }
 

@@ -125,6 +125,29 @@ route_send_answer(struct route_smtp *smtp, struct smtp_route_route *answer)
     send(smtp, smtp_route_put_route(&route->note, &smtp->ledger, answer));
 }
 
+void
+route_send_claimed(struct route_smtp *smtp, const struct smtp_route_claimed *answer)
+{
+    send(smtp, smtp_route_put_claimed(&smtp->route->note, &smtp->ledger, answer));
+}
+
+static void
+on_claim(struct route_smtp *smtp, const struct smtp_route_claim *claim)
+{
+    struct route *route = smtp->route;
+    struct routing_facts facts;
+    struct smtp_route_claimed answer;
+
+    routing_facts_init(&facts, &route->arena);
+    bool is_answered = route_answer_claim(route, claim, &facts, &answer);
+    if ((!is_answered || answer.result != SMTP_ROUTE_CLAIM_RESULT_OWN) && tables_look_again(route))
+        is_answered = route_answer_claim(route, claim, &facts, &answer);
+    if (is_answered)
+        route_send_claimed(smtp, &answer);
+    else
+        decision_begin_claim(smtp, claim);
+}
+
 static void
 on_recipient(struct route_smtp *smtp, const struct smtp_route_recipient *recipient)
 {
@@ -182,6 +205,8 @@ on_note(void *context, struct slice bytes, host_handle handle)
             on_recipient(smtp, &note.as.recipient);
         else if (note.kind == SMTP_ROUTE_NAMES)
             on_names(smtp, &note.as.names);
+        else if (note.kind == SMTP_ROUTE_CLAIM)
+            on_claim(smtp, &note.as.claim);
         else
             on_verify(smtp, &note.as.verify);
         return;

@@ -103,6 +103,7 @@ struct route {
 
 /* Sends the answer about a recipient, and counts it. */
 void route_send_answer(struct route_smtp *smtp, struct smtp_route_route *answer);
+void route_send_claimed(struct route_smtp *smtp, const struct smtp_route_claimed *answer);
 /* The tables were read: whoever keeps answers is told. */
 void route_tell_change(struct route *route);
 
@@ -143,6 +144,18 @@ MUST_USE bool route_answer_recipient(struct route *route,
 void route_answer_verify(struct route *route, const struct smtp_route_verify *verify,
                          struct smtp_route_verified *ret_answer);
 
+/* What the directory, and tables where it does not know, say of the address; and .forward files.
+ * False: as route_answer_recipient. */
+MUST_USE bool route_resolve(const struct route *route, struct slice address, bool has_forwards,
+                            struct routing_facts *facts, struct directory_answer *ret_found);
+
+/* ---- claim.c ---- */
+
+/* Whether an account may send as an address. False: as route_answer_recipient. */
+MUST_USE bool route_answer_claim(const struct route *route, const struct smtp_route_claim *claim,
+                                 struct routing_facts *facts,
+                                 struct smtp_route_claimed *ret_answer);
+
 /* ---- decision.c ---- */
 
 /* Begins to decide; the hop is sent when it is found. */
@@ -152,6 +165,8 @@ void decision_begin_report(struct route *route, const struct store_route_report_
 /* The same for a recipient about which tables must be asked. */
 void decision_begin_recipient(struct route_smtp *smtp,
                               const struct smtp_route_recipient *recipient);
+/* The same for an address that somebody wants to send as. */
+void decision_begin_claim(struct route_smtp *smtp, const struct smtp_route_claim *claim);
 /* An answer of a table has come. */
 void decision_on_row(struct route *route, const struct route_table_answer *answer);
 /* A table's process is gone: what was asked is temporary. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* What route, auth and store have answered, made into replies to the client. */
-#include "role/smtp/sign.h"
 #include "role/smtp/smtp.h"
 
 static const struct {
@@ -184,12 +183,6 @@ smtp_session_take_route(struct smtp_session *session, const struct smtp_route_ro
 void
 smtp_session_on_route(struct smtp_session *session, const struct smtp_route_route *note)
 {
-    if (session->waiting == WAITING_AUTHOR) {
-        sign_take_route(session, note);
-        smtp_session_hand_over(session);
-        connection_wake(session->connection);
-        return;
-    }
     if (session->waiting != WAITING_RECIPIENT)
         return;
     struct smtp_route_recipient question = smtp_session_question(session);

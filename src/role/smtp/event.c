@@ -4,6 +4,7 @@
 #include "envelope/received.h"
 #include "host/address.h"
 #include "role/evidence.h"
+#include "role/smtp/claim.h"
 #include "role/smtp/head.h"
 #include "role/smtp/sign.h"
 #include "tls/facts.h"
@@ -48,12 +49,13 @@ on_mail(struct smtp_session *session, const struct smtp_event *event)
     struct smtp_verdict verdict = smtp_session_check_wishes(session, &parameters);
 
     smtp_session_drop_transaction(session);
-    if (verdict.code < 400) {
-        session->transaction = transaction_open(session->role->host, event->mail.path, &parameters);
-        session->transaction->reverse_path =
-            head_address(session, session->transaction->reverse_path);
+    if (verdict.code >= 400) {
+        smtp_session_answer(session, &verdict);
+        return;
     }
-    smtp_session_answer(session, &verdict);
+    session->transaction = transaction_open(session->role->host, event->mail.path, &parameters);
+    session->transaction->reverse_path = head_address(session, session->transaction->reverse_path);
+    claim_take_mail(session, &verdict);
 }
 
 /* Source routes stay behind (RFC 5321 §4.1.1.3), unless the operator has them followed. */
@@ -326,6 +328,7 @@ on_body_begin(struct smtp_session *session)
 {
     struct smtp_role *role = session->role;
 
+    claim_begin(session);
     sign_begin(session);
     if (role->body_bytes > role_share(&role->start, role->config->body_memory_max))
         smtp_session_answer(
@@ -340,6 +343,7 @@ on_body_begin(struct smtp_session *session)
 static void
 keep(struct smtp_session *session, struct slice piece)
 {
+    claim_take(session, piece);
     sign_take(session, piece);
     transaction_put_body(session->transaction, piece);
     session->role->body_bytes += piece.len;
@@ -520,32 +524,24 @@ smtp_session_hand_over(struct smtp_session *session)
     }
 }
 
-/* Where mail to this address goes tells whose it is. */
-static bool
-ask_author(struct smtp_session *session, struct slice address)
+bool
+smtp_session_ask_claim(struct smtp_session *session, struct slice address,
+                       enum smtp_waiting waiting)
 {
     struct smtp_role *role = session->role;
-    struct smtp_route_recipient note = {
-        .id = new_request(session),
-        .address = address,
-        .is_authenticated = true,
-        .account = session->account,
-        .sender = address,
-        .takes_remote = true,
-    };
+    struct smtp_route_claim note = {
+        .id = new_request(session), .account = session->account, .address = address};
 
     if (!send(role, &role->route,
-              smtp_route_put_recipient(&role->note_buffer, &role->route.ledger, &note)))
+              smtp_route_put_claim(&role->note_buffer, &role->route.ledger, &note)))
         return false;
-    wait_for(session, WAITING_AUTHOR, note.id);
+    wait_for(session, waiting, note.id);
     return true;
 }
 
 static void
 on_body_end(struct smtp_session *session)
 {
-    struct slice author;
-
     end_head(session);
     if (is_in_circle(session->transaction)) {
         smtp_session_refuse_body(
@@ -553,10 +549,8 @@ on_body_end(struct smtp_session *session)
                                             .status = ENVELOPE_STATUS(5, 4, 6),
                                             .text = SLICE("the message runs in a circle: it has "
                                                           "been through here before")});
-    } else if (!sign_end(session, &author)) {
-        smtp_session_hand_over(session);
-    } else if (!ask_author(session, author)) {
-        smtp_session_answer_body(session, NULL);
+    } else {
+        claim_take_end(session);
     }
 }
 

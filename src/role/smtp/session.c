@@ -73,7 +73,12 @@ smtp_session_give_up(struct smtp_session *session)
     case WAITING_QUOTA: /* it is asked again when the message has come */
         smtp_session_take_room(session, true);
         return;
+    case WAITING_SENDER:
+        smtp_session_drop_transaction(session);
+        smtp_session_answer_later(session, &verdict);
+        return;
     case WAITING_AUTHOR:
+    case WAITING_SIGNER:
         smtp_session_answer_body(session, NULL);
         connection_wake(session->connection);
         return;
@@ -95,8 +100,8 @@ smtp_session_patience(const struct smtp_session *session)
         [WAITING_AUTH] = SMTP_AUTH_WAIT_S,       [WAITING_ROOM] = SMTP_STORE_WAIT_S,
         [WAITING_FILED] = SMTP_STORE_WAIT_S,     [WAITING_QUOTA] = SMTP_ROUTE_WAIT_S,
         [WAITING_FLUSH] = SMTP_ROUTE_WAIT_S,     [WAITING_NAMES] = SMTP_ROUTE_WAIT_S,
-        [WAITING_URL] = SMTP_STORE_WAIT_S,
-        [WAITING_AUTHOR] = SMTP_ROUTE_WAIT_S,
+        [WAITING_URL] = SMTP_STORE_WAIT_S,       [WAITING_SENDER] = SMTP_ROUTE_WAIT_S,
+        [WAITING_AUTHOR] = SMTP_ROUTE_WAIT_S,    [WAITING_SIGNER] = SMTP_ROUTE_WAIT_S,
         [WAITING_PROBE] = SMTP_PROBE_WAIT_S,     [WAITING_TURN] = SMTP_ROUTE_WAIT_S,
     };
 

@@ -80,8 +80,9 @@ log_unfit(struct smtp_session *session)
     log_end(&line);
 }
 
-bool
-sign_end(struct smtp_session *session, struct slice *ret_author)
+/* True when route is to be asked about the author. */
+static bool
+find_author(struct smtp_session *session)
 {
     struct transaction *transaction = session->transaction;
     struct slice identity = smtp_server_facts(session->engine).identity;
@@ -94,24 +95,35 @@ sign_end(struct smtp_session *session, struct slice *ret_author)
     if (!dkim_collection_author(&transaction->collection, &author)) {
         log_unfit(session);
     } else if (has_key(session, dkim_author_domain(buffer_slice(&author)))) {
-        *ret_author = transaction->author = arena_copy(&transaction->arena, buffer_slice(&author));
-        is_open = !session->is_relay && !slice_equal_nocase(identity, *ret_author);
+        transaction->author = arena_copy(&transaction->arena, buffer_slice(&author));
+        is_open = !session->is_relay && (!transaction->is_claimed || transaction->is_foreign) &&
+                  !slice_equal_nocase(identity, transaction->author);
     }
     buffer_finish(&author);
     return is_open;
 }
 
 void
-sign_take_route(struct smtp_session *session, const struct smtp_route_route *note)
+sign_or_hand_over(struct smtp_session *session)
 {
-    bool is_own = false;
+    if (!find_author(session))
+        smtp_session_hand_over(session);
+    else if (!smtp_session_ask_claim(session, session->transaction->author, WAITING_SIGNER))
+        smtp_session_answer_body(session, NULL);
+}
 
-    for (size_t i = 0; i < note->targets.count; i++)
-        is_own |= note->targets.at[i].account == session->account && note->targets.at[i].group == 0;
-    if (is_own && note->verdict == SMTP_ROUTE_VERDICT_LOCAL)
+void
+sign_take_claim(struct smtp_session *session, enum smtp_route_claim_result result)
+{
+    if (result == SMTP_ROUTE_CLAIM_RESULT_TEMPORARY) {
+        smtp_session_answer_body(session, NULL);
         return;
-    log_unsigned(session, "author", session->transaction->author);
-    session->transaction->author = SLICE("");
+    }
+    if (result != SMTP_ROUTE_CLAIM_RESULT_OWN) {
+        log_unsigned(session, "author", session->transaction->author);
+        session->transaction->author = SLICE("");
+    }
+    smtp_session_hand_over(session);
 }
 
 /* A field for each key of this domain. */

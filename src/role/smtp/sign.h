@@ -13,12 +13,11 @@ struct smtp_session;
 void sign_begin(struct smtp_session *session);
 /* A piece of the message as it will be kept. */
 void sign_take(struct smtp_session *session, struct slice piece);
-/* The message is over. True: before anything is signed, route has to say where mail to this address
- * goes; it stays valid with the transaction. */
-MUST_USE bool sign_end(struct smtp_session *session, struct slice *ret_author);
-/* Route has said it: it is signed if some of that mail reaches who has handed this in, and not by a
- * list. */
-void sign_take_route(struct smtp_session *session, const struct smtp_route_route *note);
+/* The message is over and may go. Its author must be who has handed it in; where that is not known
+ * yet, route is asked first. Then the store has it. */
+void sign_or_hand_over(struct smtp_session *session);
+/* Route has said it. */
+void sign_take_claim(struct smtp_session *session, enum smtp_route_claim_result result);
 /* Encodes what needs 8 bits, if it is not large, and puts a field for each key of its author's
  * domain, as far as there is room. Without keys, or without an author of ours, nothing; what a key
  * cannot sign is in the log. False: who has the keys does not answer now; so that nothing of ours

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The role `smtp`: its channels, its listeners, its limits as a whole. */
+#include "role/smtp/claim.h"
 #include "role/smtp/head.h"
 
 #include <stdlib.h>
@@ -60,6 +61,8 @@ on_route_note(void *context, struct slice bytes, host_handle handle)
         answers_forget(&role->answers);
     if (note.kind == SMTP_ROUTE_ROUTE && (session = smtp_session_find(role, note.as.route.id)))
         smtp_session_on_route(session, &note.as.route);
+    if (note.kind == SMTP_ROUTE_CLAIMED && (session = smtp_session_find(role, note.as.claimed.id)))
+        claim_on_claimed(session, &note.as.claimed);
     if (note.kind == SMTP_ROUTE_NAMED && (session = smtp_session_find(role, note.as.named.id)))
         smtp_session_on_named(session, &note.as.named);
     if (note.kind == SMTP_ROUTE_VERIFIED &&

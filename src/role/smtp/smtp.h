@@ -70,7 +70,9 @@ enum smtp_waiting {
     WAITING_TURN,      /* store: ATRN */
     WAITING_PROBE,     /* store: whether the next host would take the recipient */
     WAITING_AUTH,      /* auth */
-    WAITING_AUTHOR,    /* route: whether the author of what is to be signed is who handed it in */
+    WAITING_SENDER,    /* route: whether what MAIL says is his who has logged in */
+    WAITING_AUTHOR,    /* route: the same of an author of the message */
+    WAITING_SIGNER,    /* route: the same of the author in whose name it would be signed */
     WAITING_ROOM,      /* store: the channel was full when the body had come */
     WAITING_FILED,     /* store */
 };
@@ -138,6 +140,9 @@ struct smtp_route_recipient smtp_session_question(const struct smtp_session *ses
 bool smtp_session_ask_room(struct smtp_session *session, const struct smtp_route_target *target);
 /* Asks the store for what waits for domains; false when it cannot be asked. */
 bool smtp_session_ask_turn(struct smtp_session *session, struct slice domains);
+/* Asks route whether the address is his who has logged in; false when it cannot be asked. */
+bool smtp_session_ask_claim(struct smtp_session *session, struct slice address,
+                            enum smtp_waiting waiting);
 /* Has the next host asked about the recipient; false when it cannot be now. */
 bool smtp_session_ask_ahead(struct smtp_session *session, struct slice address);
 /* The message has come whole and may be: gives it to the store, or waits for room there. */

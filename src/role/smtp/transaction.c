@@ -86,6 +86,8 @@ transaction_close(struct transaction **transaction)
     host_blob_close(&(*transaction)->blob);
     buffer_finish(&(*transaction)->body);
     buffer_finish(&(*transaction)->head);
+    if ((*transaction)->is_claimed)
+        authors_finish(&(*transaction)->authors);
     if ((*transaction)->is_signed)
         dkim_collection_finish(&(*transaction)->collection);
     free((*transaction)->recipients);

@@ -9,6 +9,7 @@
 #include "envelope/completion.h"
 #include "host/host.h"
 #include "imap/url_part.h"
+#include "message/authors.h"
 #include "note/smtp_route.h"
 #include "note/smtp_store.h"
 #include "smtp/server.h"
@@ -47,16 +48,24 @@ struct transaction {
     struct slice hold; /* "for;3600", "until;2030-01-01T00:00:00Z": as it was asked for */
     char queue_id[TRANSACTION_QUEUE_ID_LEN + 1];
     struct envelope_completion completion; /* of a message that a user hands in */
-    struct buffer head; /* what is held of the header (head.h) */
+    struct buffer head;                    /* what is held of the header (head.h) */
     bool is_head_over;
+    struct smtp_verdict mail_verdict;  /* while route is asked about the sender (claim.h) */
+    struct authors authors;            /* whom the message names */
+    bool is_claimed;                   /* they are looked at */
+    struct authors_list claimed;       /* once it is over; lies in the arena */
+    struct authors_list resenters;     /* who has sent it on last */
+    size_t claimed_next;               /* the first of `claimed` that is not known to be his */
+    bool is_foreign;                   /* strangers wrote it, and somebody sends it on */
+    bool is_resent;                    /* … who is what `claimed` is about now */
     struct dkim_collection collection; /* of what is signed (sign.h) */
     struct slice author;               /* in whose name, once that is certain; else empty */
     bool is_signed;
-    struct buffer body;                    /* until it is larger than TRANSACTION_INLINE_MAX */
+    struct buffer body; /* until it is larger than TRANSACTION_INLINE_MAX */
     struct host_blob *blob;
     uint64_t declared_bytes; /* SIZE; 0: not said */
     uint64_t body_bytes;
-    int body_error; /* a negative errno once a piece could not be kept */
+    int body_error;                /* a negative errno once a piece could not be kept */
     struct imap_url_part url_part; /* of BURL, while the store is asked; lies in the arena */
 };
 
