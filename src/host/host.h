@@ -63,6 +63,10 @@ void host_timer_close(struct host_timer **timer);
  * batch, what the handlers of this turn of the loop have gathered. */
 void host_defer(struct host *host, host_fn fn, void *context);
 
+/* Work has been done that is as rare as a start: when this process comes to rest, what only that
+ * work needed goes back to the kernel, as after the start. */
+void host_rest_again(struct host *host);
+
 /* Ends the loop of this host, after the deferred jobs. */
 void host_stop(struct host *host);
 

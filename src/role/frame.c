@@ -184,6 +184,7 @@ on_reload(struct role_frame *frame, const struct parent_role_reload *note)
         return false;
     configure_log(frame, NULL);
     frame->role->reload(frame->state, &frame->config);
+    host_rest_again(frame->host);
     struct parent_role_reloaded answer = {.id = note->id};
     send(frame, parent_role_put_reloaded(&frame->buffer, &frame->ledger, &answer));
     return true;
@@ -234,6 +235,7 @@ dispatch(struct role_frame *frame, const struct parent_role_note *note)
         if (role->tls)
             role->tls(frame->state, note->as.certificate.name, note->as.certificate.chain,
                       note->as.certificate.key);
+        host_rest_again(frame->host);
         return true;
     case PARENT_ROLE_START:
         return on_start(frame, &note->as.start);

@@ -273,7 +273,7 @@ set(struct identity *identity, struct slice name, struct slice chain)
 }
 
 void
-identity_set(struct identity *identity, struct slice name, struct slice chain, bool is_read_now)
+identity_set(struct identity *identity, struct slice name, struct slice chain)
 {
     if (chain.len == 0) {
         forget_name(identity, name);
@@ -283,7 +283,7 @@ identity_set(struct identity *identity, struct slice name, struct slice chain, b
     }
     identity->has_certificate = true;
     identity->has_tickets = false; /* their secrets are the key's */
-    if (is_read_now || identity->kept_count >= IDENTITY_KEPT_MAX)
+    if (identity->kept_count >= IDENTITY_KEPT_MAX)
         (void)identity_context(identity);
     if (identity->context)
         set(identity, name, chain);

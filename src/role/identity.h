@@ -41,10 +41,8 @@ void identity_finish(struct identity *identity);
 void identity_attach(struct identity *identity, host_handle keys);
 
 /* Sets or replaces one, as tls_context_set; without a chain it is taken out. What cannot be used is
- * told in the log: at once when `is_read_now`, which one process of the server should say, else
- * when TLS begins. */
-void identity_set(struct identity *identity, struct slice name, struct slice chain,
-                  bool is_read_now);
+ * told in the log when TLS begins; the role `keys`, which has it too, has told before. */
+void identity_set(struct identity *identity, struct slice name, struct slice chain);
 
 /* Whether there is any, and somebody who has its key and answers: TLS can be offered. */
 bool identity_is_there(struct identity *identity);

@@ -7,8 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-enum { CHAIN_LENGTH_MAX = 16 };
-
 void
 tls_problem_put(struct buffer *problem, const char *what)
 {
@@ -77,7 +75,7 @@ read_chain(struct tls_credential *credential, struct slice chain)
             credential->certificate = one;
         else if (sk_X509_push(credential->chain, one) <= 0)
             abort();
-        is_good = sk_X509_num(credential->chain) < CHAIN_LENGTH_MAX;
+        is_good = sk_X509_num(credential->chain) < TLS_SERVER_CHAIN_MAX;
     }
     BIO_free(bio);
     if (!is_good || !credential->certificate)
@@ -107,7 +105,7 @@ tls_credential_parse(const struct tls_context *context, struct slice chain, stru
         abort();
     ERR_clear_error();
     if (!read_chain(credential, chain)) {
-        tls_problem_put(problem, "the certificate chain is not PEM");
+        tls_problem_put(problem, "the certificate chain is not PEM, or too long");
         tls_credential_close(&credential);
         return NULL;
     }

@@ -73,22 +73,53 @@ tls_signer_open_bare(struct slice key, struct buffer *problem)
     return signer;
 }
 
+/* The first certificate; NULL after a sentence in `problem`. */
+static X509 *
+read_first(struct slice chain, struct buffer *problem)
+{
+    BIO *bio = open_text(chain);
+    X509 *first = PEM_read_bio_X509(bio, NULL, no_password, NULL), *other;
+    size_t count = 1;
+
+    if (!first)
+        buffer_put_text(problem, "the certificate chain is not PEM");
+    while (first && (other = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+        X509_free(other);
+        if (++count <= TLS_SERVER_CHAIN_MAX)
+            continue;
+        buffer_put_text(problem, "the certificate chain is too long");
+        X509_free(first);
+        first = NULL;
+    }
+    BIO_free(bio);
+    return first;
+}
+
+/* Of the kinds that processes without keys can have signed elsewhere (remote_key.c). */
+static bool
+is_kind_of_tls(const EVP_PKEY *key)
+{
+    static const char *const kinds[] = {"RSA", "RSA-PSS", "EC", "ED25519", "ED448"};
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (EVP_PKEY_is_a(key, kinds[i]))
+            return true;
+    }
+    return false;
+}
+
 struct tls_signer *
 tls_signer_open(struct slice chain, struct slice key, struct buffer *problem)
 {
-    BIO *bio = open_text(chain);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, NULL);
-    struct tls_signer *signer = NULL;
+    X509 *certificate = read_first(chain, problem);
+    struct tls_signer *signer = certificate ? tls_signer_open_bare(key, problem) : NULL;
 
-    BIO_free(bio);
-    if (!certificate)
-        buffer_put_text(problem, "the certificate chain is not PEM");
-    else
-        signer = tls_signer_open_bare(key, problem);
-    if (signer && X509_check_private_key(certificate, signer->key) != 1) {
+    if (signer && X509_check_private_key(certificate, signer->key) != 1)
         buffer_put_text(problem, "the key does not belong to the first certificate");
+    else if (signer && !is_kind_of_tls(signer->key))
+        buffer_put_text(problem, "the certificate is for a kind of key that is not used");
+    if (buffer_len(problem) > 0)
         tls_signer_close(&signer);
-    }
     X509_free(certificate);
     ERR_clear_error();
     return signer;

@@ -13,6 +13,7 @@ enum {
     TLS_SIGNED_TEXT_MAX = 512, /* what a handshake has signed is shorter (RFC 8446 §4.4.3) */
     TLS_SIGNATURE_MAX = 1024,  /* RSA of 8192 bits */
     TLS_TICKET_SECRET_SIZE = 32,
+    TLS_SERVER_CHAIN_MAX = 16, /* certificates of a server: those in use are two to four */
 };
 
 /* How a signature is made, as TLS names it (RFC 8446 §4.2.3). */
@@ -39,7 +40,7 @@ struct tls_signature_question {
 struct tls_signer;
 
 /* `key` is PEM and must be that of the first certificate of `chain`, which is PEM. NULL, and a
- * sentence in `problem`, when something is wrong. */
+ * sentence in `problem`, when something is wrong: whatever tls_context_set would refuse. */
 struct tls_signer *tls_signer_open(struct slice chain, struct slice key, struct buffer *problem);
 /* A key without a certificate. */
 struct tls_signer *tls_signer_open_bare(struct slice key, struct buffer *problem);

@@ -12,8 +12,11 @@ from pathlib import Path
 from office import ALICE, FACTEUR, OfficeCase, main
 
 REST_KIB_MAX = 15 * 1024 + 512  # with two processes of each kind
+RARE_KIB = 400                # of code: less than reading keys needs
+INDEX_CODE_KIB_MAX = 2000     # without SQLite's, of which the start needs 900
 WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stays ready
 PATIENCE_S = 60
+REST_S = 8                    # until all have rested after the start
 MESSAGES = 50
 # The role that has it, and nobody else: the part of a name in /proc/PID/maps.
 OWNED = {
@@ -62,6 +65,28 @@ class Memory(OfficeCase):
                 client.starttls(context=self.office.context)
                 client.sendmail("a@elsewhere.test", [ALICE], "Subject: x\r\n\r\n" + "x" * 60 + "\r\n")
         self.wait_for_rest(WORKED_KIB_MAX)
+
+    def code_kib(self, role):
+        return self.office.memory_kib("Rss", role) - self.office.memory_kib("Anonymous", role)
+
+    def wait_for_code(self, role, is_enough):
+        end = time.monotonic() + PATIENCE_S
+        while not is_enough(took := self.code_kib(role)) and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertTrue(is_enough(took), (role, took))
+
+    @unittest.skipIf(has_sanitizer(), "sanitizers take more than what they look at")
+    def test_what_only_rare_work_needs_goes_back_after_it(self):
+        time.sleep(REST_S)
+        keys = self.code_kib("keys")
+        for name in ("chain.pem", "key.pem"):
+            path = self.office.folder / "tls" / name
+            path.write_text(path.read_text() + "\n")  # another file, the same certificate
+        self.office.tool("reload")
+        self.wait_for_code("keys", lambda kib: kib > keys + RARE_KIB)
+        self.wait_for_code("keys", lambda kib: kib < keys + RARE_KIB)
+        # SQLite was opened at the start, and closed after the first rest.
+        self.wait_for_code("index", lambda kib: kib < INDEX_CODE_KIB_MAX)
 
 
 if __name__ == "__main__":

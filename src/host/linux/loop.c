@@ -274,10 +274,24 @@ on_rest_time(void *context)
     host->is_at_rest = true;
     channel_inbox_rest(host->inbox);
     malloc_trim(0);
-    /* Once: what the start needs is not needed again, what work needs is. */
+    /* What the start needs is not needed again soon, what work needs is. */
     if (!host->has_rested)
         (void)dl_iterate_phdr(leave_in_file, NULL);
     host->has_rested = true;
+}
+
+static void
+look_for_rest(struct host *host)
+{
+    host->is_at_rest = false;
+    host_timer_set(host->rest, instant_after(host_now(host), duration_ms(REST_LOOK_MS)));
+}
+
+void
+host_rest_again(struct host *host)
+{
+    host->has_rested = false;
+    look_for_rest(host);
 }
 
 /* One more turn of the loop; the first ones after a rest say that it is over. */
@@ -285,10 +299,8 @@ static void
 count_turn(struct host *host)
 {
     host->turns++;
-    if (!host->is_at_rest || host->turns <= REST_TURNS_MAX)
-        return;
-    host->is_at_rest = false;
-    host_timer_set(host->rest, instant_after(host_now(host), duration_ms(REST_LOOK_MS)));
+    if (host->is_at_rest && host->turns > REST_TURNS_MAX)
+        look_for_rest(host);
 }
 
 static void

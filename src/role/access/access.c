@@ -251,7 +251,7 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
     struct access_role *role = state;
 
     (void)key; /* we are told none */
-    identity_set(&role->identity, name, chain, false);
+    identity_set(&role->identity, name, chain);
 }
 
 static bool

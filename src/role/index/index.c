@@ -173,6 +173,7 @@ rest(void *context)
     search_index_close(&role->index);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note);
+    host_rest_again(role->start.host);
 }
 
 /* ---- feeding --------------------------------------------------------------------------------- */

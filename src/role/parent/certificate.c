@@ -45,13 +45,15 @@ read_part(struct slice path, size_t max, struct buffer *out, struct buffer *prob
     return false;
 }
 
-static void
-drop(struct certificate *certificates, size_t count)
+void
+certificates_forget(struct certificates *certificates)
 {
-    for (size_t i = 0; i < count; i++) {
-        buffer_finish(&certificates[i].chain);
-        buffer_wipe(&certificates[i].key);
+    for (size_t i = 0; i < certificates->count; i++) {
+        buffer_finish(&certificates->at[i].chain);
+        buffer_wipe(&certificates->at[i].key);
     }
+    free(certificates->at);
+    *certificates = (struct certificates){.count = 0};
 }
 
 static bool
@@ -69,10 +71,16 @@ load_one(struct certificate *certificate, struct buffer *problems)
            has_chain;
 }
 
+static size_t
+count_named(const struct config *config)
+{
+    return (config->tls_certificate.len > 0) + config->tls_names.count + config->dkim_keys.count;
+}
+
 /* Names and paths of all that the configuration asks for; keys of DKIM have no chain. False when an
  * entry cannot be read; config_check has said so before. */
 static bool
-name_all(const struct config *config, struct certificate *certificates, size_t *ret_count)
+name_all(const struct config *config, struct certificate *certificates)
 {
     size_t count = 0;
 
@@ -90,18 +98,20 @@ name_all(const struct config *config, struct certificate *certificates, size_t *
                              &certificates[count].key_path))
             return false;
     }
-    *ret_count = count;
     return true;
 }
 
 /* True when the two sets hold the same bytes under the same names. */
 static bool
-are_same(const struct certificate *left, const struct certificate *right, size_t count)
+are_same(const struct certificates *left, const struct certificates *right)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!slice_equal(left[i].name, right[i].name) ||
-            !slice_equal(buffer_slice(&left[i].chain), buffer_slice(&right[i].chain)) ||
-            !slice_equal(buffer_slice(&left[i].key), buffer_slice(&right[i].key)))
+    if (left->count != right->count)
+        return false;
+    for (size_t i = 0; i < left->count; i++) {
+        const struct certificate *one = &left->at[i], *other = &right->at[i];
+        if (!slice_equal(one->name, other->name) ||
+            !slice_equal(buffer_slice(&one->chain), buffer_slice(&other->chain)) ||
+            !slice_equal(buffer_slice(&one->key), buffer_slice(&other->key)))
             return false;
     }
     return true;
@@ -110,60 +120,62 @@ are_same(const struct certificate *left, const struct certificate *right, size_t
 /* Names that are no longer configured: their keys sign nothing more. The default, which has none,
  * stays: the ports that speak TLS with it are open until a restart. */
 static void
-tell_gone(struct parent *parent, const struct certificate *fresh, size_t count)
+tell_gone(struct parent *parent, const struct certificates *fresh)
 {
-    for (size_t i = 0; i < parent->certificate_count; i++) {
-        struct certificate gone = {.name = parent->certificates[i].name};
+    for (size_t i = 0; i < parent->certificates.count; i++) {
+        struct certificate gone = {.name = parent->certificates.at[i].name};
         bool is_gone = gone.name.len > 0;
-        for (size_t j = 0; j < count; j++)
-            is_gone = is_gone && !slice_equal_nocase(gone.name, fresh[j].name);
+        for (size_t j = 0; j < fresh->count; j++)
+            is_gone = is_gone && !slice_equal_nocase(gone.name, fresh->at[j].name);
         for (size_t c = 0; is_gone && c < parent->child_count; c++)
             child_send_certificate(&parent->children[c], &gone);
     }
 }
 
 bool
-certificates_load(struct parent *parent, const struct config *config, bool *ret_changed,
-                  struct buffer *problems)
+certificates_read(const struct config *config, struct buffer *problems,
+                  struct certificates *ret_certificates)
 {
-    struct certificate *fresh = calloc(CERTIFICATES_MAX, sizeof(*fresh));
-    size_t count = 0;
+    struct certificates fresh = {.count = count_named(config)};
 
-    if (!fresh)
+    fresh.at = calloc(fresh.count + 1, sizeof(*fresh.at)); /* never nothing */
+    if (!fresh.at)
         abort();
-    bool is_good = name_all(config, fresh, &count);
-    for (size_t i = 0; i < count; i++)
-        is_good = load_one(&fresh[i], problems) && is_good;
-    if (is_good) {
-        *ret_changed =
-            count != parent->certificate_count || !are_same(fresh, parent->certificates, count);
-        tell_gone(parent, fresh, count);
-        drop(parent->certificates, parent->certificate_count);
-        memcpy(parent->certificates, fresh, count * sizeof(*fresh));
-        parent->certificate_count = count;
-    } else {
-        drop(fresh, count);
-    }
-    free(fresh);
+    bool is_good = name_all(config, fresh.at);
+    for (size_t i = 0; i < fresh.count; i++)
+        is_good = load_one(&fresh.at[i], problems) && is_good;
+    if (is_good)
+        *ret_certificates = fresh;
+    else
+        certificates_forget(&fresh);
     return is_good;
 }
 
-void
-certificates_borrow(struct parent *parent)
+bool
+certificates_adopt(struct parent *parent, struct certificates *fresh)
 {
-    (void)!name_all(&parent->config, parent->certificates, &parent->certificate_count);
+    bool are_new = !are_same(fresh, &parent->certificates);
+
+    if (are_new)
+        tell_gone(parent, fresh);
+    certificates_forget(&parent->certificates);
+    parent->certificates = *fresh;
+    *fresh = (struct certificates){.count = 0};
+    for (size_t i = 0; are_new && i < parent->child_count; i++)
+        certificates_send(parent, &parent->children[i]);
+    return are_new;
 }
 
 void
-certificates_forget(struct parent *parent)
+certificates_borrow(const struct parent *parent, struct certificates *certificates)
 {
-    drop(parent->certificates, parent->certificate_count);
-    parent->certificate_count = 0;
+    if (certificates->count == count_named(&parent->config))
+        (void)!name_all(&parent->config, certificates->at);
 }
 
 void
 certificates_send(struct parent *parent, struct child *child)
 {
-    for (size_t i = 0; i < parent->certificate_count; i++)
-        child_send_certificate(child, &parent->certificates[i]);
+    for (size_t i = 0; i < parent->certificates.count; i++)
+        child_send_certificate(child, &parent->certificates.at[i]);
 }

@@ -138,8 +138,8 @@ bool
 parent_reload(struct parent *parent, struct buffer *problems)
 {
     struct config fresh = parent->config;
+    struct certificates certificates = {.count = 0};
     struct arena arena;
-    bool has_changed;
 
     arena_init(&arena, CONFIG_ARENA_MAX);
     bool is_good = !parent->options->config_path ||
@@ -147,26 +147,25 @@ parent_reload(struct parent *parent, struct buffer *problems)
     /* The machine's name was filled in at the start; an empty one stays what it was. */
     if (is_good && fresh.hostname.len == 0)
         fresh.hostname = parent->config.hostname;
-    if (is_good && !parent->options->config_path) {
-        is_good = certificates_load(parent, &parent->config, &has_changed, problems);
-    } else if (is_good) {
-        is_good = certificates_load(parent, &fresh, &has_changed, problems) &&
-                  adopt_config(parent, &fresh);
-        certificates_borrow(parent);
-    }
+    is_good = is_good && certificates_read(&fresh, problems, &certificates) &&
+              (!parent->options->config_path || adopt_config(parent, &fresh));
+    if (is_good)
+        certificates_borrow(parent, &certificates);
     arena_finish(&arena);
     log_event(parent->host, is_good ? HOST_LEVEL_INFO : HOST_LEVEL_ERROR, "reload", "result",
               is_good ? SLICE("done") : buffer_slice(problems));
-    if (!is_good)
+    if (!is_good) {
+        certificates_forget(&certificates);
         return false;
+    }
     tell_late(parent);
     configure_log(parent);
     folders_give_directory(parent);
     parent->reload_round++;
-    for (size_t i = 0; i < parent->child_count; i++) {
+    for (size_t i = 0; i < parent->child_count; i++)
         child_send_reload(&parent->children[i]);
-        certificates_send(parent, &parent->children[i]);
-    }
+    (void)certificates_adopt(parent, &certificates);
+    host_rest_again(parent->host);
     return true;
 }
 
@@ -174,17 +173,16 @@ static void
 on_certificate_watch(void *context)
 {
     struct parent *parent = context;
+    struct certificates fresh;
     struct buffer problems;
-    bool has_changed = false;
 
     buffer_init(&problems, PROBLEMS_MAX);
-    if (!certificates_load(parent, &parent->config, &has_changed, &problems))
+    bool is_good = certificates_read(&parent->config, &problems, &fresh);
+    if (!is_good)
         log_event(parent->host, HOST_LEVEL_ERROR, "certificate_unreadable", "problem",
                   buffer_slice(&problems));
     buffer_finish(&problems);
-    for (size_t i = 0; has_changed && i < parent->child_count; i++)
-        certificates_send(parent, &parent->children[i]);
-    if (has_changed)
+    if (is_good && certificates_adopt(parent, &fresh))
         log_event(parent->host, HOST_LEVEL_INFO, "certificate_changed", "action",
                   SLICE("sent to all"));
     host_timer_set(parent->certificate_watch,
@@ -366,11 +364,13 @@ open_signals(struct parent *parent)
 static bool
 load_certificates(struct parent *parent)
 {
+    struct certificates fresh;
     struct buffer problems;
-    bool has_changed;
 
     buffer_init(&problems, PROBLEMS_MAX);
-    bool is_good = certificates_load(parent, &parent->config, &has_changed, &problems);
+    bool is_good = certificates_read(&parent->config, &problems, &fresh);
+    if (is_good)
+        (void)certificates_adopt(parent, &fresh);
     complain_lines(parent, buffer_slice(&problems));
     buffer_finish(&problems);
     return is_good;
@@ -384,7 +384,7 @@ finish(struct parent *parent)
     admin_close(parent);
     listeners_close(parent);
     programs_close(parent);
-    certificates_forget(parent);
+    certificates_forget(&parent->certificates);
     for (size_t i = 0; i < COUNT_OF(parent->signals); i++)
         host_signal_close(&parent->signals[i]);
     host_timer_close(&parent->certificate_watch);

@@ -17,7 +17,6 @@ enum {
     /* options.def: at most 64 processes of a kind, and 16 tables */
     CHILDREN_MAX = 4 * PROCESSES_MAX + 16 + 9,
     PARENT_LISTENERS_MAX = 6 * CONFIG_LISTENERS_MAX + 1,
-    CERTIFICATES_MAX = 2001, /* options.def: tls_names, dkim_keys, and the default */
     CERTIFICATE_WATCH_S = 30,
     SUBMIT_PATH_MAX = 128, /* longer than any socket's name can be */
     RESTART_FIRST_MS = 100,
@@ -63,6 +62,12 @@ struct certificate {
     struct buffer chain, key;
 };
 
+/* As many as a configuration names. */
+struct certificates {
+    struct certificate *at;
+    size_t count;
+};
+
 struct parent {
     struct host *host;
     const struct parent_options *options;
@@ -79,8 +84,7 @@ struct parent {
     struct parent_listener listeners[PARENT_LISTENERS_MAX];
     size_t listener_count;
     char submit_path[SUBMIT_PATH_MAX];
-    struct certificate certificates[CERTIFICATES_MAX];
-    size_t certificate_count;
+    struct certificates certificates;
     struct host_timer *certificate_watch;
     struct host_timer *life_watch;
     struct host_timer *deadline; /* of stopping */
@@ -163,14 +167,18 @@ void listener_put_address(const struct parent_listener *listener, struct buffer 
 
 /* ---- certificate.c ---- */
 
-/* Reads all files again; names and paths borrow from config. False, and the old ones kept, with a
- * line for each error in `problems`. */
-bool certificates_load(struct parent *parent, const struct config *config, bool *ret_changed,
-                       struct buffer *problems);
+/* Reads all files that the configuration names; names and paths borrow from it. False, and nothing
+ * returned, with a line for each error in `problems`. */
+bool certificates_read(const struct config *config, struct buffer *problems,
+                       struct certificates *ret_certificates);
+/* From now on these, which are the parent's from here on. When they are others than before, all
+ * children are told; returns whether. */
+bool certificates_adopt(struct parent *parent, struct certificates *fresh);
+/* After the configuration was adopted, from which they were read in another place: names and paths
+ * borrow from the parent's. */
+void certificates_borrow(const struct parent *parent, struct certificates *certificates);
 void certificates_send(struct parent *parent, struct child *child);
-/* After the configuration was adopted: names and paths borrow from it again. */
-void certificates_borrow(struct parent *parent);
-void certificates_forget(struct parent *parent);
+void certificates_forget(struct certificates *certificates);
 /* Reads a whole file of at most `max` bytes into `out`: 0 or -errno. */
 int file_read(struct slice path, size_t max, struct buffer *out);
 

@@ -385,8 +385,7 @@ role_tls(void *state, struct slice name, struct slice chain, struct slice key)
     struct smtp_role *role = state;
 
     (void)key; /* we are told none */
-    /* The first process says it when one cannot be used. */
-    identity_set(&role->identity, name, chain, role->start.index == 0);
+    identity_set(&role->identity, name, chain);
 }
 
 static bool

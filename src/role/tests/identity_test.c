@@ -81,7 +81,7 @@ close_setup(struct setup *setup)
 }
 
 static void
-give(struct setup *setup, const char *name, bool is_read_now)
+give(struct setup *setup, const char *name)
 {
     struct slice host = SLICE("mail.example.test");
     struct tls_certificate_request request = {
@@ -90,7 +90,14 @@ give(struct setup *setup, const char *name, bool is_read_now)
     buffer_clear(&setup->chain);
     buffer_clear(&setup->key);
     assert_true(tls_certificate_make(&request, &setup->chain, &setup->key, &setup->problem));
-    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain), is_read_now);
+    identity_set(&setup->identity, slice_of_string(name), buffer_slice(&setup->chain));
+}
+
+static void
+give_and_read(struct setup *setup, const char *name)
+{
+    give(setup, name);
+    assert_non_null(identity_context(&setup->identity));
 }
 
 static void
@@ -101,9 +108,9 @@ it_is_read_when_somebody_wants_tls(void **state)
     (void)state;
     open_setup(&setup);
     assert_false(identity_is_there(&setup.identity));
-    give(&setup, "", false);
-    give(&setup, "a.test", false);
-    give(&setup, "A.test", false); /* a newer one in its place */
+    give(&setup, "");
+    give(&setup, "a.test");
+    give(&setup, "A.test"); /* a newer one in its place */
     assert_true(identity_is_there(&setup.identity));
     assert_null(setup.identity.context);
     assert_int_equal(setup.identity.kept_count, 2);
@@ -113,7 +120,7 @@ it_is_read_when_somebody_wants_tls(void **state)
     assert_true(tls_context_has_certificate(context));
     assert_int_equal(setup.identity.kept_count, 0);
     assert_true(tls_context_remove(context, SLICE("a.test")));
-    give(&setup, "b.test", false); /* from here on they are set at once */
+    give(&setup, "b.test"); /* from here on they are set at once */
     assert_int_equal(setup.identity.kept_count, 0);
     assert_true(tls_context_remove(context, SLICE("b.test")));
     assert_ptr_equal(identity_context(&setup.identity), context);
@@ -121,23 +128,19 @@ it_is_read_when_somebody_wants_tls(void **state)
 }
 
 static void
-it_is_read_at_once_where_that_is_wanted_and_when_there_are_many(void **state)
+it_is_read_at_once_when_there_are_many(void **state)
 {
     struct setup setup;
     char name[16];
 
     (void)state;
     open_setup(&setup);
-    give(&setup, "", true);
-    assert_non_null(setup.identity.context);
-    close_setup(&setup);
-    open_setup(&setup);
     for (int i = 0; i < IDENTITY_KEPT_MAX; i++) {
         snprintf(name, sizeof(name), "n%d.test", i);
-        give(&setup, name, false);
+        give(&setup, name);
     }
     assert_null(setup.identity.context);
-    give(&setup, "last.test", false);
+    give(&setup, "last.test");
     assert_non_null(setup.identity.context);
     assert_true(tls_context_remove(setup.identity.context, SLICE("n0.test")));
     assert_true(tls_context_remove(setup.identity.context, SLICE("last.test")));
@@ -151,14 +154,14 @@ a_name_that_is_no_longer_configured_is_taken_out(void **state)
 
     (void)state;
     open_setup(&setup);
-    identity_set(&setup.identity, SLICE("a.test"), SLICE(""), false); /* which never came */
+    identity_set(&setup.identity, SLICE("a.test"), SLICE("")); /* which never came */
     assert_false(identity_is_there(&setup.identity));
-    give(&setup, "", false);
-    give(&setup, "a.test", false);
-    identity_set(&setup.identity, SLICE("A.test"), SLICE(""), false);
+    give(&setup, "");
+    give(&setup, "a.test");
+    identity_set(&setup.identity, SLICE("A.test"), SLICE(""));
     assert_int_equal(setup.identity.kept_count, 1);
-    give(&setup, "b.test", true);
-    identity_set(&setup.identity, SLICE("b.test"), SLICE(""), false);
+    give_and_read(&setup, "b.test");
+    identity_set(&setup.identity, SLICE("b.test"), SLICE(""));
     assert_false(tls_context_remove(setup.identity.context, SLICE("b.test")));
     assert_false(tls_context_remove(setup.identity.context, SLICE("a.test")));
     assert_true(tls_context_remove(setup.identity.context, SLICE("")));
@@ -172,7 +175,7 @@ what_cannot_be_used_ends_nothing(void **state)
 
     (void)state;
     open_setup(&setup);
-    identity_set(&setup.identity, SLICE(""), SLICE("no certificate"), false);
+    identity_set(&setup.identity, SLICE(""), SLICE("no certificate"));
     assert_true(identity_is_there(&setup.identity));
     assert_false(tls_context_has_certificate(identity_context(&setup.identity)));
     close_setup(&setup);
@@ -186,11 +189,11 @@ keys_that_are_gone_are_noticed(void **state)
 
     (void)state;
     open_setup(&setup);
-    give(&setup, "", true);
+    give_and_read(&setup, "");
     assert_true(setup.identity.has_tickets);
     assert_true(identity_is_there(&setup.identity));
     host_handle_close(setup.host, setup.keys);
-    give(&setup, "", false);
+    give(&setup, "");
     identity_set_time(&setup.identity); /* wants tickets of the new key */
     assert_false(setup.identity.has_tickets);
     assert_false(identity_is_there(&setup.identity));
@@ -209,9 +212,9 @@ an_answer_to_nothing_ends_the_way(void **state)
 
     (void)state;
     open_setup(&setup);
-    give(&setup, "", true);
+    give_and_read(&setup, "");
     answer_tickets(&setup, 7);
-    give(&setup, "", false);
+    give(&setup, "");
     identity_set_time(&setup.identity);
     assert_false(identity_is_there(&setup.identity));
     close_setup(&setup);
@@ -236,10 +239,10 @@ keys_that_do_not_answer_are_waited_for_once(void **state)
 
     (void)state;
     open_setup(&setup);
-    give(&setup, "", true);
+    give_and_read(&setup, "");
     assert_int_equal(questions_that_came(&setup), 1);
     setup.identity.patience = duration_ms(20);
-    give(&setup, "", false);
+    give(&setup, "");
     for (int i = 0; i < 3; i++) {
         identity_set_time(&setup.identity); /* wants tickets of the new key */
         assert_false(setup.identity.has_tickets);
@@ -262,9 +265,9 @@ an_overdue_answer_to_nothing_ends_the_way(void **state)
 
     (void)state;
     open_setup(&setup);
-    give(&setup, "", true);
+    give_and_read(&setup, "");
     setup.identity.patience = duration_ms(20);
-    give(&setup, "", false);
+    give(&setup, "");
     identity_set_time(&setup.identity);
     answer_tickets(&setup, 7);
     assert_false(identity_is_there(&setup.identity));
@@ -277,7 +280,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_read_when_somebody_wants_tls),
-        cmocka_unit_test(it_is_read_at_once_where_that_is_wanted_and_when_there_are_many),
+        cmocka_unit_test(it_is_read_at_once_when_there_are_many),
         cmocka_unit_test(a_name_that_is_no_longer_configured_is_taken_out),
         cmocka_unit_test(what_cannot_be_used_ends_nothing),
         cmocka_unit_test(keys_that_are_gone_are_noticed),

@@ -338,10 +338,68 @@ a_key_and_its_certificate_belong_together(void **state)
     close_scene(&scene);
 }
 
+/* Processes without the key show the chain: what they would refuse is told where the key is. */
+static void
+a_chain_has_at_most_sixteen_certificates(void **state)
+{
+    struct scene scene;
+    struct buffer chain;
+
+    (void)state;
+    open_scene(&scene, "P-256");
+    struct slice key = buffer_slice(&scene.pair.key);
+    buffer_init(&chain, SIZE_MAX);
+    for (size_t i = 0; i < TLS_SERVER_CHAIN_MAX; i++)
+        buffer_put(&chain, buffer_slice(&scene.pair.chain));
+    struct tls_signer *signer = tls_signer_open(buffer_slice(&chain), key, &scene.pair.problem);
+    assert_non_null(signer);
+    tls_signer_close(&signer);
+    assert_true(tls_context_set(scene.pair.server_context, SLICE(""), buffer_slice(&chain),
+                                SLICE(""), &scene.pair.problem));
+    assert_int_equal(buffer_len(&scene.pair.problem), 0);
+    buffer_put(&chain, buffer_slice(&scene.pair.chain));
+    assert_null(tls_signer_open(buffer_slice(&chain), key, &scene.pair.problem));
+    assert_true(buffer_len(&scene.pair.problem) > 0);
+    assert_false(tls_context_set(scene.pair.server_context, SLICE(""), buffer_slice(&chain),
+                                 SLICE(""), &scene.pair.problem));
+    buffer_finish(&chain);
+    close_scene(&scene);
+}
+
+/* A key that only agrees on secrets cannot sign its own certificate: somebody else has. */
+static void
+a_key_that_cannot_sign_is_refused(void **state)
+{
+    EVP_PKEY *key = make_key("X25519"), *other = make_key("P-256");
+    X509 *certificate = X509_new();
+    struct buffer chain, key_text, problem;
+
+    (void)state;
+    buffer_init(&chain, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(&key_text, TLS_CERTIFICATE_PEM_MAX);
+    buffer_init(&problem, 1024);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+    X509_set_pubkey(certificate, key);
+    assert_true(X509_sign(certificate, other, EVP_sha256()) > 0);
+    put_pem(&chain, NULL, certificate);
+    put_pem(&key_text, key, NULL);
+    assert_null(tls_signer_open(buffer_slice(&chain), buffer_slice(&key_text), &problem));
+    assert_true(buffer_len(&problem) > 0);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+    buffer_finish(&chain);
+    buffer_finish(&key_text);
+    buffer_finish(&problem);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_chain_has_at_most_sixteen_certificates),
+        cmocka_unit_test(a_key_that_cannot_sign_is_refused),
         cmocka_unit_test(handshakes_are_signed_elsewhere_with_keys_of_all_kinds),
         cmocka_unit_test(a_client_that_knows_only_pkcs1_is_served),
         cmocka_unit_test(exchanges_have_the_librarys_own_keys),
