@@ -190,6 +190,8 @@ nothing_is_no_password(void **state)
     assert_false(directory_crypt_is_known(slice_of(text, sizeof(text))));
     assert_false(directory_password_verify(slice_of(text, sizeof(text)), SLICE("x")));
     assert_false(directory_crypt_is_known(SLICE("$6")));
+    assert_false(directory_crypt_is_known(SLICE("$6$")));
+    assert_true(directory_crypt_is_known(SLICE("$6$x")));
     buffer_init(&line, 4096);
     assert_int_not_equal(make(&line, (struct directory_secret_options){0}, SLICE("")),
                          DIRECTORY_SECRET_MADE);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -165,6 +166,82 @@ what_cannot_be_read_now_waits(void **state)
     close_setup(&setup);
 }
 
+/* u1's .forward leads to u2, and so on to u10; that of wide to a thousand strangers, one more with
+ * what the alias adds. */
+static enum routing_outcome
+resolve_in_chain(struct setup *setup, const char *address)
+{
+    enum routing_outcome outcome;
+
+    arena_reset(&setup->arena);
+    routing_facts_init(&setup->facts, &setup->arena);
+    while ((outcome = routing_recipient(&setup->names, slice_of_string(address), &setup->facts,
+                                        &setup->steps, &setup->answer)) == ROUTING_MISSING) {
+        for (size_t i = 0; i < setup->facts.question_count; i++) {
+            struct routing_question question = setup->facts.questions[i];
+            struct buffer value;
+            unsigned user;
+            char key[64];
+            snprintf(key, sizeof(key), "%.*s", (int)question.key.len,
+                     (const char *)question.key.at);
+            buffer_init(&value, 1 << 20);
+            if (sscanf(key, "u%u@", &user) == 1) {
+                buffer_put_text(&value, user < 10 ? "u" : "stranger@b.test");
+                if (user < 10) {
+                    buffer_put_decimal(&value, user + 1);
+                    buffer_put_text(&value, "@a.test");
+                }
+            }
+            for (unsigned n = 0; key[0] == 'w' && n < DIRECTORY_TARGETS_MAX; n++) {
+                buffer_put_text(&value, n > 0 ? ",s" : "s");
+                buffer_put_decimal(&value, n);
+                buffer_put_text(&value, "@b.test");
+            }
+            assert_true(routing_facts_add_table(
+                &setup->facts, question.table, question.key, ROUTING_TABLE_FOUND,
+                arena_copy(&setup->arena, buffer_slice(&value))));
+            buffer_finish(&value);
+        }
+    }
+    return outcome;
+}
+
+static void
+forwards_lead_so_deep_and_to_so_many_and_no_further(void **state)
+{
+    static const char text[] = "domain a.test\n"
+                               "account u1@a.test id=1 system=u1\n"
+                               "account u2@a.test id=2 system=u2\n"
+                               "account u3@a.test id=3 system=u3\n"
+                               "account u4@a.test id=4 system=u4\n"
+                               "account u5@a.test id=5 system=u5\n"
+                               "account u6@a.test id=6 system=u6\n"
+                               "account u7@a.test id=7 system=u7\n"
+                               "account u8@a.test id=8 system=u8\n"
+                               "account u9@a.test id=9 system=u9\n"
+                               "account u10@a.test id=10 system=u10\n"
+                               "account wide@a.test id=11 system=wide\n"
+                               "alias one-more@a.test to=wide@a.test,other@b.test\n";
+    const struct directory_options options = {.separators = SLICE("+")};
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    directory_close(&setup.directory);
+    setup.directory = directory_parse(slice_of_string(text), &options);
+    assert_int_equal(directory_problem_count(setup.directory), 0);
+    setup.names.directory = setup.directory;
+    static_assert(ROUTING_FORWARD_DEPTH_MAX == 8, "from u2 to u10");
+    assert_int_equal(resolve_in_chain(&setup, "u2@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, 1);
+    assert_true(slice_equal(setup.answer.targets[0].name, SLICE("stranger@b.test")));
+    assert_int_equal(resolve_in_chain(&setup, "u1@a.test"), ROUTING_TEMPORARY);
+    assert_int_equal(resolve_in_chain(&setup, "wide@a.test"), ROUTING_FOUND);
+    assert_int_equal(setup.answer.count, DIRECTORY_TARGETS_MAX);
+    assert_int_equal(resolve_in_chain(&setup, "one-more@a.test"), ROUTING_TEMPORARY);
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -173,6 +250,7 @@ main(void)
         cmocka_unit_test(files_and_programs_are_the_users),
         cmocka_unit_test(circles_and_dead_ends_come_home),
         cmocka_unit_test(what_cannot_be_read_now_waits),
+        cmocka_unit_test(forwards_lead_so_deep_and_to_so_many_and_no_further),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static const char accounts[] =
     "account alice@a.test id=1\n"
     "list team@a.test to=alice@a.test,bob@b.test full-name=\"The \\\"team\\\"\" owner=ann@a.test "
     "unsubscribe=https://a.test/leave closed\n"
-    "list odd%name@a.test to=alice@a.test\n"
+    "list odd%name@a.test to=alice@a.test full-name=\"caf\303\251\"\n"
     "list \"\\\"a b\\\"@a.test\" to=alice@a.test unsubscribe=mailto:leave@a.test\n";
 
 static void

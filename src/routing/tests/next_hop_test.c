@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "routing/run.h"
 #include "routing/tests/zone.h"
 
 static const struct zone_row zone[] = {
@@ -20,6 +21,10 @@ static const struct zone_row zone[] = {
     {"secondary.test", DNS_MX, "5 smtp.machin.com,10 self.example,20 backup1.machin.com"},
     {"by-address.test", DNS_MX, "5 smtp.machin.com,10 alias.example,20 backup1.machin.com"},
     {"alias.example", DNS_A, "198.51.100.7"},
+    {"as-good-as-we.test", DNS_MX, "10 backup1.machin.com,10 alias.example,20 backup2.machin.com"},
+    {"four.test", DNS_A, "192.0.2.1,192.0.2.2"},
+    {"four.test", DNS_AAAA,
+     "20010db8000000000000000000000001,20010db8000000000000000000000002"},
     {"inside.test", DNS_MX, "10 localhost.test"},
     {"localhost.test", DNS_A, "127.0.0.1"},
     {"secure.test", DNS_MX, "*10 mail.secure.test"},
@@ -35,6 +40,11 @@ static const struct zone_row zone[] = {
     {"_mta-sts.policy.test", DNS_TXT, "other text,v=STSv1; id=2026;"},
     {"mta-sts.policy.test", DNS_A, "192.0.2.80,127.0.0.1"},
     {"two-policies.test", DNS_MX, "10 smtp.machin.com"},
+    {"wide-policy.test", DNS_MX, "10 smtp.machin.com"},
+    {"_mta-sts.wide-policy.test", DNS_TXT, "v=STSv1; id=7;"},
+    {"mta-sts.wide-policy.test", DNS_A,
+     "192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4,192.0.2.5,192.0.2.6,192.0.2.7,192.0.2.8,192.0.2.9,"
+     "192.0.2.10,192.0.2.11,192.0.2.12,192.0.2.13,192.0.2.14,192.0.2.15,192.0.2.16,192.0.2.17"},
     {"_mta-sts.two-policies.test", DNS_TXT, "v=STSv1; id=1;,v=STSv1; id=2;"},
     {"silent-policy.test", DNS_MX, "10 smtp.machin.com"},
     {"_mta-sts.silent-policy.test", DNS_TXT, "!temporary"},
@@ -427,7 +437,7 @@ steps_are_bounded_and_printable(void **state)
     routing_step(&steps, &arena, "%s", "a\nb\033c");
     assert_true(slice_equal(steps.at[0], SLICE("a?b?c")));
     routing_step(&steps, &arena, "%s", longer);
-    assert_int_equal(steps.at[1].len, ROUTING_STEP_MAX);
+    assert_true(slice_equal(steps.at[1], slice_of(longer, ROUTING_STEP_MAX)));
     for (size_t i = 0; i < ROUTING_STEPS_MAX; i++)
         routing_step(&steps, &arena, "%zu", i);
     assert_int_equal(steps.count, ROUTING_STEPS_MAX);
@@ -444,6 +454,7 @@ a_policy_is_looked_for_where_it_counts(void **state)
         size_t addresses;
     } rows[] = {
         {"a@policy.test", "policy.test", "2026", 1}, /* one of the two is loopback's */
+        {"a@wide-policy.test", "wide-policy.test", "7", ROUTING_ADDRESSES_MAX}, /* of one more */
         {"a@two-policies.test", "two-policies.test", "", 0},
         {"a@silent-policy.test", "silent-policy.test", "", 0},
         {"a@plain.test", "plain.test", "", 0},
@@ -504,6 +515,76 @@ a_way_that_is_given_is_followed_whatever_tables_say(void **state)
     close_setup(&setup);
 }
 
+/* RFC 5321 §5.1: we would be as far from the mailbox as before. */
+static void
+hosts_that_are_as_good_as_we_are_not_tried(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        assert_int_equal(decide(&setup, "fred@truc.fr", "a@as-good-as-we.test", seed),
+                         ROUTING_PERMANENT);
+        assert_string_equal(setup.hop.status, "5.4.6");
+        assert_int_equal(setup.hop.host_count, 0);
+    }
+    close_setup(&setup);
+}
+
+static void
+families_alternate_where_none_is_wished(void **state)
+{
+    static const struct {
+        enum routing_family family;
+        uint8_t lengths[4];
+    } rows[] = {{ROUTING_ANY_FAMILY, {16, 4, 16, 4}},
+                {ROUTING_IPV6_FIRST, {16, 16, 4, 4}},
+                {ROUTING_IPV4_FIRST, {4, 4, 16, 16}}};
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        setup.settings.family = rows[i].family;
+        assert_int_equal(decide(&setup, "fred@truc.fr", "a@four.test", 1), ROUTING_FOUND);
+        assert_int_equal(setup.hop.hosts[0].address_count, 4);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(setup.hop.hosts[0].addresses[k].len, rows[i].lengths[k]);
+    }
+    close_setup(&setup);
+}
+
+static void
+addresses_that_no_other_host_can_have_are_known(void **state)
+{
+    static const struct {
+        struct routing_address address;
+        bool is_reachable;
+    } rows[] = {
+        {{4, {0, 0, 0, 1}}, false},
+        {{4, {1, 0, 0, 1}}, true},
+        {{4, {126, 0, 0, 1}}, true},
+        {{4, {127, 255, 255, 255}}, false},
+        {{4, {128, 0, 0, 1}}, true},
+        {{4, {223, 255, 255, 255}}, true},
+        {{4, {224, 0, 0, 1}}, false},
+        {{4, {255, 255, 255, 255}}, false},
+        {{16, {[10] = 0xFF, [11] = 0xFF, [12] = 127, [15] = 1}}, false},
+        {{16, {[10] = 0xFF, [11] = 0xFF, [12] = 192, [14] = 2}}, true},
+        {{16, {0}}, false},
+        {{16, {[15] = 1}}, false},
+        {{16, {[15] = 2}}, false},
+        {{16, {[14] = 1}}, true},
+        {{16, {0xFF, 2, [15] = 1}}, false},
+        {{16, {0xFE, 0x80, [15] = 1}}, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(routing_is_reachable(&rows[i].address), rows[i].is_reachable);
+}
+
 int
 main(void)
 {
@@ -523,6 +604,9 @@ main(void)
         cmocka_unit_test(steps_are_bounded_and_printable),
         cmocka_unit_test(a_policy_is_looked_for_where_it_counts),
         cmocka_unit_test(a_way_that_is_given_is_followed_whatever_tables_say),
+        cmocka_unit_test(hosts_that_are_as_good_as_we_are_not_tried),
+        cmocka_unit_test(families_alternate_where_none_is_wished),
+        cmocka_unit_test(addresses_that_no_other_host_can_have_are_known),
         cmocka_unit_test(a_decision_asks_for_all_addresses_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "tls/certificate.h"
+#include "tls/context.h"
 #include "tls/digest.h"
 
 #include <openssl/pem.h>
@@ -132,6 +133,53 @@ names_that_could_break_out_and_too_many_are_refused(void **state)
     made_finish(&made);
 }
 
+static void
+names_are_taken_up_to_their_length(void **state)
+{
+    char text[TLS_NAME_MAX + 2];
+    struct slice name = slice_of(text, TLS_NAME_MAX);
+    struct tls_certificate_request request = {.names = &name, .names_count = 1, .days = 1};
+    struct tls_certificate_facts facts;
+    struct made made;
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    for (size_t i = 60; i < TLS_NAME_MAX; i += 60)
+        text[i] = i % 120 ? '.' : '-';
+    made_init(&made);
+    assert_true(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    assert_true(tls_certificate_look(buffer_slice(&made.chain), name, &facts));
+    assert_true(facts.is_name_in_it);
+    name = slice_of(text, TLS_NAME_MAX + 1);
+    assert_false(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+    made_finish(&made);
+}
+
+static void
+each_certificate_has_a_number_of_its_own(void **state)
+{
+    const struct slice name = SLICE("mail.example.test");
+    struct tls_certificate_request request = {.names = &name, .names_count = 1, .days = 1};
+    X509 *certificates[2];
+    struct made made;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        made_init(&made);
+        assert_true(tls_certificate_make(&request, &made.chain, &made.key, &made.problem));
+        certificates[i] = read_certificate(buffer_slice(&made.chain));
+        BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificates[i]), NULL);
+        assert_int_equal(BN_num_bits(number), 127); /* positive, 16 octets */
+        BN_free(number);
+        made_finish(&made);
+    }
+    assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(certificates[0]),
+                                          X509_get0_serialNumber(certificates[1])),
+                         0);
+    X509_free(certificates[0]);
+    X509_free(certificates[1]);
+}
+
 /* RFC 1939 §7 and RFC 1321 appendix A.5. */
 static void
 md5_is_the_one_of_the_rfc(void **state)
@@ -159,6 +207,8 @@ main(void)
         cmocka_unit_test(a_certificate_says_again_what_was_asked),
         cmocka_unit_test(a_certificate_tells_its_time_and_whose_it_is),
         cmocka_unit_test(names_that_could_break_out_and_too_many_are_refused),
+        cmocka_unit_test(names_are_taken_up_to_their_length),
+        cmocka_unit_test(each_certificate_has_a_number_of_its_own),
         cmocka_unit_test(md5_is_the_one_of_the_rfc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
