@@ -21,8 +21,10 @@ command_become(const char *name, const char *const *arguments)
     if (error == 0)
         error = host_program_become(program, arguments);
     struct slice text = buffer_slice(&path);
-    int code = say_error(EX_OSERR, "the program %.*s cannot be run: %s; install Facteur anew",
-                         (int)text.len, (const char *)text.at, strerror(-error));
+    int code = say_error(EX_OSERR, "the program %.*s cannot be run: %s; %s", (int)text.len,
+                         (const char *)text.at, strerror(-error),
+                         slice_starts_with(text, SLICE("/proc/")) ? "mount /proc"
+                                                                  : "install Facteur anew");
     buffer_finish(&path);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "tool/files.h"
 #include "tool/say.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -49,8 +50,8 @@ make_folder(const struct people *people)
     if (code == EX_OK)
         code = files_make_folder(people->folder, owner.mode);
     if (code == EX_OK && geteuid() == 0 && chown(people->folder, owner.user, owner.group) != 0)
-        code = say_error(EX_OSERR, "cannot give %s to the role auth; look at its file system",
-                         people->folder);
+        code = say_error(EX_OSERR, "cannot give %s to the role auth: %s; %s", people->folder,
+                         strerror(errno), sandbox_owner_advice(errno));
     return code;
 }
 

@@ -132,6 +132,16 @@ class Starting(unittest.TestCase):
         self.assertIn("facteur.conf", said)
         self.assertIn("ermission denied", said)
 
+    def test_a_root_that_may_not_give_its_folders_away(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root is without what root has")
+        self.write("")
+        said = self.complaint("serve", "--config", str(self.config),
+                              launcher=["setpriv", "--bounding-set=-chown"])
+        self.assertIn("CAP_CHOWN", said)
+        said = self.complaint("serve", "--config", str(self.config), launcher=["unshare", "-r"])
+        self.assertIn("61200", said)
+
     def test_a_certificate_that_is_none(self):
         (self.folder / "chain.pem").write_text("not a certificate")
         self.write(f'tls_certificate = "{self.folder}/chain.pem"\ntls_key = "{self.folder}/key.pem"\n')

@@ -68,7 +68,7 @@ the_figures_are_json(void **state)
     buffer_init(&text, DSN_TLS_JSON_MAX);
     dsn_tls_report_put_json(&text, &report);
     buffer_put_byte(&text, 0);
-    assert_string_equal(buffer_slice(&text).at, json);
+    assert_string_equal((const char *)buffer_slice(&text).at, json);
     buffer_finish(&text);
 }
 

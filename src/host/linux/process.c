@@ -38,8 +38,12 @@ host_program_open(const char *name, struct buffer *ret_path, host_handle *ret_pr
         return fd < 0 ? -errno : 0;
     }
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self));
-    if (len < 0)
-        return -errno;
+    if (len < 0) {
+        int error = -errno;
+        if (ret_path)
+            buffer_put_text(ret_path, "/proc/self/exe");
+        return error;
+    }
     size_t folder = slice_find_last_byte(slice_of(self, (size_t)len), '/');
     for (size_t i = 0; fd < 0 && i < COUNT_OF(places); i++) {
         int wanted = snprintf(path, sizeof(path), "%.*s/%s%s", (int)folder, self, places[i], name);

@@ -137,6 +137,16 @@ sandbox_user(const struct sandbox_profile *profile, const char *prefix)
     return user;
 }
 
+const char *
+sandbox_owner_advice(int error)
+{
+    if (error == EPERM)
+        return "root needs the capability CAP_CHOWN for it; or start as an ordinary user";
+    if (error == EINVAL)
+        return "map users from 61200 on into this namespace; or start as an ordinary user";
+    return "look at its file system";
+}
+
 /* ---- the steps ----------------------------------------------------------------------------- */
 
 static void

@@ -23,6 +23,9 @@ struct sandbox_user {
 };
 struct sandbox_user sandbox_user(const struct sandbox_profile *profile, const char *prefix);
 
+/* What to do when chown() to such a user failed with `error` (an errno). Static text. */
+const char *sandbox_owner_advice(int error);
+
 struct sandbox_request {
     const char *user_prefix; /* "facteur" */
     /* Folders the process may go on reaching by path, as far as its profile allows it any. */

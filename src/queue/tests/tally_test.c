@@ -39,7 +39,7 @@ static void
 expect(struct buffer *buffer, const char *text)
 {
     buffer_put_byte(buffer, 0);
-    assert_string_equal(buffer_slice(buffer).at, text);
+    assert_string_equal((const char *)buffer_slice(buffer).at, text);
     buffer_clear(buffer);
 }
 

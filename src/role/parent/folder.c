@@ -32,6 +32,7 @@ make(struct parent *parent, struct slice root, const char *name, mode_t mode, co
      const char *group)
 {
     char path[PATH_BYTES_MAX], prefix[32];
+    const char *advice = "make the folder, or change data_dir or runtime_dir";
     struct stat info;
 
     snprintf(path, sizeof(path), "%.*s%s%s", (int)root.len, (const char *)root.at, *name ? "/" : "",
@@ -44,12 +45,13 @@ make(struct parent *parent, struct slice root, const char *name, mode_t mode, co
                  (const char *)parent->config.run_as.at);
         uint32_t user = sandbox_user(sandbox_find(owner), prefix).user;
         uint32_t group_id = sandbox_user(sandbox_find(group), prefix).group;
-        if (chown(path, user, group_id) < 0 || chmod(path, mode) < 0)
+        if (chown(path, user, group_id) < 0 || chmod(path, mode) < 0) {
             status = -errno;
+            advice = sandbox_owner_advice(errno);
+        }
     }
     if (status < 0)
-        parent_complain(parent, "%s: %s; make the folder, or change data_dir or runtime_dir", path,
-                        strerror(-status));
+        parent_complain(parent, "%s: %s; %s", path, strerror(-status), advice);
     return status == 0;
 }
 
