@@ -80,7 +80,7 @@ new_returned(struct making *making)
     const struct dsn_report *report = making->report;
     bool is_utf8 = report->facts.is_utf8;
 
-    if (report->returns_message && report->message.len <= DSN_RETURNED_MAX)
+    if (report->returns_message)
         return mime_draft_new_verbatim(
             making->frame.arena,
             dsn_frame_is_global(&making->frame, is_utf8) ? "message/global" : "message/rfc822",
@@ -89,14 +89,17 @@ new_returned(struct making *making)
 }
 
 bool
-dsn_report_put(struct buffer *buffer, struct arena *arena, const struct dsn_report *report)
+dsn_report_put(struct buffer *buffer, struct arena *arena, const struct dsn_report *given)
 {
+    struct dsn_report settled = *given;
+    const struct dsn_report *report = &settled;
     struct making making = {.report = report};
     struct mime_draft *draft = mime_draft_new_multipart(arena, "report");
 
     assert(report->sender.len > 0 && report->count > 0);
     if (!draft)
         return false;
+    settled.returns_message &= settled.message.len <= DSN_RETURNED_MAX; /* as the words say */
     dsn_frame_open(&making.frame, arena, report->message);
     dsn_frame_add_fields(&making.frame, draft, report->date, report->id, report->domain);
     add_addresses(&making, draft);

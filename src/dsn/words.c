@@ -2,6 +2,7 @@
 #include "dsn/words.h"
 
 #include "text/date.h"
+#include "text/utf8.h"
 
 /* One language. %s in none of them: what is filled in stands on lines of its own. */
 struct words {
@@ -106,13 +107,12 @@ put_line(struct buffer *buffer, const char *first, struct slice rest)
     buffer_put_text(buffer, "\n");
 }
 
-/* What another host said: its line ends must not look like our own words. */
+/* What another host said: its line ends must not look like our own words, and octets that are no
+ * characters would make none of ours. */
 static void
 put_quoted(struct buffer *buffer, struct slice text)
 {
-    text = slice_first(text, DSN_DIAGNOSTIC_MAX);
-    for (size_t i = 0; i < text.len; i++)
-        buffer_put_byte(buffer, text.at[i] < ' ' || text.at[i] == 127 ? ' ' : text.at[i]);
+    utf8_put_printable(buffer, utf8_first(text, DSN_DIAGNOSTIC_MAX));
 }
 
 static void

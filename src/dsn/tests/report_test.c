@@ -9,6 +9,7 @@
 #include "dsn/words.h"
 #include "mime/decode.h"
 #include "mime/part.h"
+#include "text/utf8.h"
 
 static const char sent[] = "Message-ID: <m1@bar.com>\r\n"
                            "Subject: =?iso-8859-1?Q?=C9t=E9?=\r\n"
@@ -118,9 +119,13 @@ only_the_header_comes_back_where_that_is_asked_or_the_message_is_large(void **st
     memset(large, 'x', DSN_RETURNED_MAX + 1);
     memcpy(large, sent, sizeof(sent) - 1);
     setup.report.message = slice_of(large, DSN_RETURNED_MAX);
-    assert_true(holds(make(&setup), "Content-Type: message/rfc822\r\n"));
+    text = make(&setup);
+    assert_true(holds(text, "Content-Type: message/rfc822\r\n"));
+    assert_true(holds(text, "Your message is attached."));
     setup.report.message.len++;
     text = make(&setup);
+    assert_true(holds(text, "The header of your message is attached."));
+    assert_false(holds(text, "Your message is attached."));
     assert_true(holds(text, "Content-Type: text/rfc822-headers\r\n") && text.len < 10000);
     free(large);
     close_setup(&setup);
@@ -175,6 +180,35 @@ global_forms_are_for_those_who_take_them(void **state)
 }
 
 static void
+what_others_say_never_makes_a_report_that_is_no_text(void **state)
+{
+    char text[DSN_DIAGNOSTIC_MAX + 3];
+    struct setup setup;
+    struct buffer put;
+
+    (void)state;
+    open_setup(&setup);
+    buffer_init(&put, 65536);
+    setup.report.facts.is_utf8 = true;
+    /* One octet of the last character is too many; the other way it is no character. */
+    for (unsigned cut = 0; cut < 2; cut++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text + DSN_DIAGNOSTIC_MAX - 1, cut == 0 ? "\xc3\xa9" : "\xe9x", 2);
+        setup.recipient.text = slice_of(text, sizeof(text));
+        buffer_clear(&put);
+        dsn_words_put(&put, &setup.report, SLICE("l'\xe9t\xe9"));
+        assert_true(utf8_is_valid(buffer_slice(&put)));
+        assert_true(buffer_len(&put) > DSN_DIAGNOSTIC_MAX);
+        buffer_clear(&put);
+        dsn_status_put(&put, &setup.report.facts, &setup.recipient, 1);
+        assert_true(utf8_is_valid(buffer_slice(&put)));
+        assert_true(buffer_len(&put) > DSN_DIAGNOSTIC_MAX);
+    }
+    buffer_finish(&put);
+    close_setup(&setup);
+}
+
+static void
 a_thousand_recipients_fit(void **state)
 {
     static struct dsn_recipient recipients[DSN_RECIPIENTS_MAX];
@@ -202,6 +236,7 @@ main(void)
         cmocka_unit_test(only_the_header_comes_back_where_that_is_asked_or_the_message_is_large),
         cmocka_unit_test(words_are_english_french_or_both),
         cmocka_unit_test(global_forms_are_for_those_who_take_them),
+        cmocka_unit_test(what_others_say_never_makes_a_report_that_is_no_text),
         cmocka_unit_test(a_thousand_recipients_fit),
     };
 
