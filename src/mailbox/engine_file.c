@@ -81,9 +81,9 @@ file_commit(struct engine *engine, const struct turn *turn, uint64_t number, eng
     int result = turn_log_append(file->log, turn, file->epoch, number, &place);
 
     fn(context,
-       result == 0                              ? ENGINE_DURABLE
-       : result == -ENOSPC || result == -EDQUOT ? ENGINE_NO_SPACE
-                                                : ENGINE_FAILED,
+       result == 0                                                  ? ENGINE_DURABLE
+       : result == -ENOSPC || result == -EDQUOT || result == -EFBIG ? ENGINE_NO_SPACE
+                                                                    : ENGINE_FAILED,
        place);
 }
 
@@ -147,7 +147,7 @@ file_body_read(struct engine *engine, struct place place, size_t len, engine_rea
     }
     buffer_clear(&file->read);
     uint8_t *at = buffer_reserve(&file->read, len ? len : 1);
-    int result = !at ? -EFBIG : len ? turn_log_read(file->log, place, at, len) : 0;
+    int result = !at ? -EMSGSIZE : len ? turn_log_read(file->log, place, at, len) : 0;
     fn(context, result, result == 0 ? slice_of(at, len) : slice_of("", 0));
     /* One large body must not be paid for as long as the process lives. */
     if (len > 4 * 1024 * 1024)

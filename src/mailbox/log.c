@@ -628,7 +628,7 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
         return result;
     buffer_clear(&log->head);
     if (!turn_put(turn, &stamp, &log->head))
-        return -EFBIG;
+        return -EMSGSIZE;
     size_t count = gather(log, turn, total);
     result = host_file_write_durably(log->tail, log->pieces, count, last->len, ret_is_torn);
     if (result < 0 && host_file_truncate(log->tail, last->len) < 0)
@@ -682,7 +682,7 @@ int
 turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64_t number,
                 struct place *ret_place)
 {
-    int result = -EFBIG;
+    int result = -EMSGSIZE;
 
     if (turn_len(turn) == 0)
         return result;

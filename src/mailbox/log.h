@@ -109,9 +109,9 @@ MUST_USE int turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t e
 
 /* Appends one turn under this epoch and number and syncs it. 0: durable, *ret_place is where it
  * begins. Otherwise a negative errno and the log is as if nothing had been asked; -ENOSPC when the
- * disk is full, -EFBIG when the turn is over a bound. After a failed sync the turn is tried again
- * in a fresh segment before giving up with -EIO: only then, and only if the disk then loses power
- * before the next turn, may the turn be found there after all. */
+ * disk is full, -EMSGSIZE when the turn is over a bound. After a failed sync the turn is tried
+ * again in a fresh segment before giving up with -EIO: only then, and only if the disk then loses
+ * power before the next turn, may the turn be found there after all. */
 MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
                              uint64_t number, struct place *ret_place);
 

@@ -29,7 +29,7 @@ fetch(struct log_walk *walk, struct buffer *buffer, struct place place, size_t l
     buffer_clear(buffer);
     uint8_t *at = buffer_reserve(buffer, len ? len : 1);
     if (!at)
-        return -EFBIG;
+        return -EMSGSIZE;
     int result = len ? turn_log_read(walk->log, place, at, len) : 0;
     if (result < 0)
         return result;

@@ -155,7 +155,7 @@ move_body(struct reclaim *reclaim, const struct turn_row *row, struct place plac
     reclaim->bytes += len;
     enum store_result added =
         store_add_body(store, row->id, body, slice_of("", 0), record, entry.refs);
-    return added == STORE_OK ? 0 : -EFBIG;
+    return added == STORE_OK ? 0 : -EMSGSIZE;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */

@@ -40,6 +40,7 @@ store_result_of(int negative_errno)
         return STORE_NOT_FOUND;
     case -ENOSPC:
     case -EDQUOT:
+    case -EFBIG: /* RLIMIT_FSIZE */
         return STORE_NO_SPACE;
     case -EBADMSG:
         return STORE_DAMAGED;

@@ -18,6 +18,7 @@ from pathlib import Path
 from office import ALICE, BOB, CLIENT_S, FACTEUR, Lines, Office, main, skip_all, wait_for
 
 DISK_MIB, BALLAST_MIB = 96, 48
+FILE_MIB = 4 # less than a segment of the log
 LINE = b"x" * 76 + b"\r\n"
 RECOVERY_S = 60
 INDEX_REST_S = 3  # longer than until it commits, and closes
@@ -145,6 +146,25 @@ class FullDisk(unittest.TestCase):
         self.office.start()
         self.assertEqual([s for s in subjects(self.office) if s.startswith("fill")], taken)
         self.assertRegex(send(self.office, "full", 4096), r"^452 4\.3\.1 |^250 ")
+
+
+class SmallFiles(unittest.TestCase):
+    """A limit of the size of files (RLIMIT_FSIZE, `ulimit -f`): what is written beyond it ends a process that does not expect it."""
+
+    def test_who_may_write_small_files_only_says_that_there_is_no_room(self):
+        office = Office(launcher=["prlimit", f"--fsize={FILE_MIB << 20}"])
+        self.addCleanup(office.close)
+        stores = office.processes("store")
+        self.assertRegex(send(office, "one", 4096), r"^452 4\.3\.1 ")
+        self.assertRegex(send(office, "two", 4096), r"^452 4\.3\.1 ")
+        self.assertEqual(subjects(office), [])
+        self.assertEqual(office.processes("store"), stores)
+        office.stop()
+        office.launcher = []
+        office.start()
+        self.assertRegex(send(office, "three", 4096), "^250 ")
+        self.assertEqual(subjects(office), ["three"])
+        office.tool("check")
 
 
 class FailingDisk(unittest.TestCase):

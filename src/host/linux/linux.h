@@ -5,8 +5,8 @@
 
 #include "host/host.h"
 
-/* Makes a host for this process. Ignores SIGPIPE. Log lines go to descriptor 2: with a level prefix
- * "<6>" when that is journald, with the time of day in front otherwise. */
+/* Makes a host for this process. Ignores SIGPIPE and SIGXFSZ. Log lines go to descriptor 2: with a
+ * level prefix "<6>" when that is journald, with the time of day in front otherwise. */
 MUST_USE int host_linux_open(struct host **ret_host);
 
 /* Runs the loop until host_stop. May be called again after that. */

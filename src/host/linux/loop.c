@@ -429,6 +429,7 @@ host_linux_open(struct host **ret_host)
     uv_prepare_start(&host->before_poll, before_poll);
     uv_check_start(&host->after_poll, after_poll);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* who writes beyond the limit of a file's size is told EFBIG */
     *ret_host = host;
     return 0;
 }
