@@ -22,8 +22,8 @@ dsn_fields_put_harmless(struct buffer *buffer, struct slice text, bool is_utf8)
 {
     bool keeps_utf8 = is_utf8 && utf8_is_valid(text);
 
-    text = keeps_utf8 ? utf8_first(text, DSN_DIAGNOSTIC_MAX)
-                      : slice_first(text, DSN_DIAGNOSTIC_MAX);
+    text =
+        keeps_utf8 ? utf8_first(text, DSN_DIAGNOSTIC_MAX) : slice_first(text, DSN_DIAGNOSTIC_MAX);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t octet = text.at[i];
         bool is_control = octet < ' ' || octet == 127;

@@ -95,8 +95,8 @@ a_header_that_is_cut_or_of_something_else_is_bad(void **state)
         uint8_t *part = malloc(len + 1);
         assert_non_null(part);
         memcpy(part, bytes, len);
-        assert_int_equal(
-            turn_take_header(slice_of(part, len), stamp.secret, stamp.place, &header), TURN_BAD);
+        assert_int_equal(turn_take_header(slice_of(part, len), stamp.secret, stamp.place, &header),
+                         TURN_BAD);
         free(part);
     }
     assert_int_equal(take_with(0, 0x4E525447, 4), TURN_BAD);

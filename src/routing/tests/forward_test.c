@@ -39,9 +39,12 @@ struct setup {
     bool is_down;
 };
 
-static void
+/* False when the arena has no room for the answers. */
+static bool
 answer_questions(struct setup *setup)
 {
+    bool is_kept = true;
+
     for (size_t i = 0; i < setup->facts.question_count; i++) {
         struct routing_question question = setup->facts.questions[i];
         struct slice value = SLICE("");
@@ -50,12 +53,13 @@ answer_questions(struct setup *setup)
             if (slice_equal(question.key, slice_of_string(files[k].key)))
                 value = slice_of_string(files[k].value);
         }
-        assert_true(routing_facts_add_table(&setup->facts, question.table, question.key,
-                                            setup->is_down  ? ROUTING_TABLE_TEMPORARY
-                                            : value.len > 0 ? ROUTING_TABLE_FOUND
-                                                            : ROUTING_TABLE_NOT_FOUND,
-                                            value));
+        is_kept &= routing_facts_add_table(&setup->facts, question.table, question.key,
+                                           setup->is_down  ? ROUTING_TABLE_TEMPORARY
+                                           : value.len > 0 ? ROUTING_TABLE_FOUND
+                                                           : ROUTING_TABLE_NOT_FOUND,
+                                           value);
     }
+    return is_kept;
 }
 
 static enum routing_outcome
@@ -68,7 +72,8 @@ resolve(struct setup *setup, const char *address)
     while ((outcome = routing_recipient(&setup->names, slice_of_string(address), &setup->facts,
                                         &setup->steps, &setup->answer)) == ROUTING_MISSING) {
         assert_true(setup->facts.question_count > 0);
-        answer_questions(setup);
+        if (!answer_questions(setup))
+            return ROUTING_TEMPORARY;
     }
     return outcome;
 }
@@ -166,8 +171,8 @@ what_cannot_be_read_now_waits(void **state)
     close_setup(&setup);
 }
 
-/* u1's .forward leads to u2, and so on to u10; that of wide to a thousand strangers, one more with
- * what the alias adds. */
+/* u1's .forward leads to a stranger and u2, and so on to u10; that of wide to a thousand strangers,
+ * one more with what the alias adds. */
 static enum routing_outcome
 resolve_in_chain(struct setup *setup, const char *address)
 {
@@ -186,7 +191,7 @@ resolve_in_chain(struct setup *setup, const char *address)
                      (const char *)question.key.at);
             buffer_init(&value, 1 << 20);
             if (sscanf(key, "u%u@", &user) == 1) {
-                buffer_put_text(&value, user < 10 ? "u" : "stranger@b.test");
+                buffer_put_text(&value, user < 10 ? "stranger@b.test,u" : "stranger@b.test");
                 if (user < 10) {
                     buffer_put_decimal(&value, user + 1);
                     buffer_put_text(&value, "@a.test");
@@ -197,9 +202,9 @@ resolve_in_chain(struct setup *setup, const char *address)
                 buffer_put_decimal(&value, n);
                 buffer_put_text(&value, "@b.test");
             }
-            assert_true(routing_facts_add_table(
-                &setup->facts, question.table, question.key, ROUTING_TABLE_FOUND,
-                arena_copy(&setup->arena, buffer_slice(&value))));
+            assert_true(routing_facts_add_table(&setup->facts, question.table, question.key,
+                                                ROUTING_TABLE_FOUND,
+                                                arena_copy(&setup->arena, buffer_slice(&value))));
             buffer_finish(&value);
         }
     }
@@ -242,6 +247,63 @@ forwards_lead_so_deep_and_to_so_many_and_no_further(void **state)
     close_setup(&setup);
 }
 
+/* All that is known of one decision has a limit: nobody is left out because of it. */
+static void
+more_forwards_than_one_decision_asks_for_wait(void **state)
+{
+    const struct directory_options options = {.separators = SLICE("+")};
+    struct setup setup;
+    struct buffer text;
+
+    (void)state;
+    for (unsigned users = ROUTING_FACTS_MAX; users <= ROUTING_FACTS_MAX + 1; users++) {
+        open_setup(&setup);
+        directory_close(&setup.directory);
+        buffer_init(&text, 1 << 20);
+        buffer_put_text(&text, "domain a.test\n");
+        for (unsigned i = 1; i <= users; i++) {
+            char line[64];
+            snprintf(line, sizeof(line), "account c%u@a.test id=%u system=c%u\n", i, i, i);
+            buffer_put_text(&text, line);
+        }
+        for (unsigned i = 1; i <= users; i++) {
+            buffer_put_text(&text, i == 1 ? "alias crowd@a.test to=c" : ",c");
+            buffer_put_decimal(&text, i);
+            buffer_put_text(&text, "@a.test");
+        }
+        buffer_put_text(&text, "\n");
+        setup.directory = directory_parse(buffer_slice(&text), &options);
+        setup.names.directory = setup.directory;
+        assert_int_equal(directory_problem_count(setup.directory), 0);
+        bool is_over = users > ROUTING_FACTS_MAX;
+        assert_int_equal(resolve(&setup, "crowd@a.test"),
+                         is_over ? ROUTING_TEMPORARY : ROUTING_FOUND);
+        assert_true(is_over || setup.answer.count == users);
+        buffer_finish(&text);
+        close_setup(&setup);
+    }
+}
+
+/* However little of it there is: an answer, or another try, and nobody is left out. */
+static void
+without_memory_mail_waits(void **state)
+{
+    size_t max = 0;
+    enum routing_outcome outcome;
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    do {
+        arena_finish(&setup.arena);
+        arena_init(&setup.arena, max += 500);
+        outcome = resolve(&setup, "all@a.test");
+        assert_true(outcome == ROUTING_TEMPORARY || outcome == ROUTING_FOUND);
+        assert_true(max < 1 << 21);
+    } while (outcome != ROUTING_FOUND || setup.answer.count < 3);
+    close_setup(&setup);
+}
+
 int
 main(void)
 {
@@ -250,6 +312,8 @@ main(void)
         cmocka_unit_test(files_and_programs_are_the_users),
         cmocka_unit_test(circles_and_dead_ends_come_home),
         cmocka_unit_test(what_cannot_be_read_now_waits),
+        cmocka_unit_test(more_forwards_than_one_decision_asks_for_wait),
+        cmocka_unit_test(without_memory_mail_waits),
         cmocka_unit_test(forwards_lead_so_deep_and_to_so_many_and_no_further),
     };
 

@@ -63,6 +63,30 @@ a_list_names_itself_and_its_owner(void **state)
 }
 
 static void
+a_name_with_controls_is_left_out(void **state)
+{
+    struct directory_alias list = {.kind = DIRECTORY_LIST, .name = SLICE("l@a.test")};
+    static const struct {
+        struct slice name, start;
+    } rows[] = {
+        {SLICE("a ~"), SLICE("List-Id: \"a ~\" <l.a.test>\r\n")},
+        {SLICE("a\177b"), SLICE("List-Id: <l.a.test>\r\n")},
+        {SLICE("a\037b"), SLICE("List-Id: <l.a.test>\r\n")},
+    };
+    struct buffer text;
+
+    (void)state;
+    buffer_init(&text, ROUTING_LIST_FIELDS_MAX);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        list.full_name = rows[i].name;
+        buffer_clear(&text);
+        routing_list_put_fields(&list, &text);
+        assert_true(slice_starts_with(buffer_slice(&text), rows[i].start));
+    }
+    buffer_finish(&text);
+}
+
+static void
 a_closed_list_takes_only_its_members_mail(void **state)
 {
     struct directory_options options = {SLICE("+"), SLICE(""), 7};
@@ -86,6 +110,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_names_itself_and_its_owner),
+        cmocka_unit_test(a_name_with_controls_is_left_out),
         cmocka_unit_test(a_closed_list_takes_only_its_members_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,7 @@ static const struct zone_row zone[] = {
     {"alias.example", DNS_A, "198.51.100.7"},
     {"as-good-as-we.test", DNS_MX, "10 backup1.machin.com,10 alias.example,20 backup2.machin.com"},
     {"four.test", DNS_A, "192.0.2.1,192.0.2.2"},
-    {"four.test", DNS_AAAA,
-     "20010db8000000000000000000000001,20010db8000000000000000000000002"},
+    {"four.test", DNS_AAAA, "20010db8000000000000000000000001,20010db8000000000000000000000002"},
     {"inside.test", DNS_MX, "10 localhost.test"},
     {"localhost.test", DNS_A, "127.0.0.1"},
     {"secure.test", DNS_MX, "*10 mail.secure.test"},
@@ -36,6 +35,10 @@ static const struct zone_row zone[] = {
     {"mail.bad-tlsa.test", DNS_A, "*192.0.2.21"},
     {"mail.bad-tlsa.test", DNS_AAAA, "*!none"},
     {"_25._tcp.mail.bad-tlsa.test", DNS_TLSA, "!bogus"},
+    {"short-tlsa.test", DNS_MX, "*10 mail.short-tlsa.test"},
+    {"mail.short-tlsa.test", DNS_A, "*192.0.2.22"},
+    {"mail.short-tlsa.test", DNS_AAAA, "*!none"},
+    {"_25._tcp.mail.short-tlsa.test", DNS_TLSA, "*030101,0301,03010142"},
     {"policy.test", DNS_MX, "10 smtp.machin.com"},
     {"_mta-sts.policy.test", DNS_TXT, "other text,v=STSv1; id=2026;"},
     {"mta-sts.policy.test", DNS_A, "192.0.2.80,127.0.0.1"},
@@ -515,6 +518,19 @@ a_way_that_is_given_is_followed_whatever_tables_say(void **state)
     close_setup(&setup);
 }
 
+static void
+records_about_certificates_have_all_their_fields(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    assert_int_equal(decide(&setup, "fred@truc.fr", "a@short-tlsa.test", 1), ROUTING_FOUND);
+    assert_int_equal(setup.hop.hosts[0].tlsa_count, 1);
+    assert_true(slice_equal(setup.hop.hosts[0].tlsa[0].data, SLICE("B")));
+    close_setup(&setup);
+}
+
 /* RFC 5321 §5.1: we would be as far from the mailbox as before. */
 static void
 hosts_that_are_as_good_as_we_are_not_tried(void **state)
@@ -604,6 +620,7 @@ main(void)
         cmocka_unit_test(steps_are_bounded_and_printable),
         cmocka_unit_test(a_policy_is_looked_for_where_it_counts),
         cmocka_unit_test(a_way_that_is_given_is_followed_whatever_tables_say),
+        cmocka_unit_test(records_about_certificates_have_all_their_fields),
         cmocka_unit_test(hosts_that_are_as_good_as_we_are_not_tried),
         cmocka_unit_test(families_alternate_where_none_is_wished),
         cmocka_unit_test(addresses_that_no_other_host_can_have_are_known),
