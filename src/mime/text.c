@@ -47,8 +47,12 @@ tell_fields(struct teller *teller, const struct header *header)
 {
     for (size_t i = 0; i < header->count && !teller->is_over; i++) {
         const struct field *field = &header->fields[i];
-        if (field->kind != FIELD_KIND_FIELD || is_signature(field))
+        if (is_signature(field))
             continue;
+        if (field->kind != FIELD_KIND_FIELD) { /* shown with the header, and to be found there */
+            tell_words(teller, slice_trim(field->raw));
+            continue;
+        }
         if (utf8_is_valid(field->name))
             tell(teller, field->name);
         tell(teller, SLICE(": "));

@@ -80,11 +80,36 @@ head_and_parts_are_told_decoded(void **state)
     arena_finish(&arena);
 }
 
+static void
+lines_that_are_no_fields_are_told_with_the_header(void **state)
+{
+    static const char odd[] = "From a@b Mon Feb  2 10:00:00 2026\r\nSubject\002 of old\r\n"
+                              "no field \xFF =?utf-8?q?at_=C3=A9?=\r\nTo: c@d\r\n\r\nbody\r\n";
+    struct arena arena;
+    struct mime_tree tree;
+    struct buffer head;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    buffer_init(&head, 10000);
+    mime_tree_parse(slice_of_string(odd), &arena, &tree);
+    mime_text_head(&tree, gather, &head);
+    assert_true(has(&head, "From a@b Mon"));
+    assert_true(has(&head, " of old\n"));
+    assert_true(has(&head, "no field "));
+    assert_true(has(&head, "at é"));
+    assert_true(has(&head, "To: c@d\n"));
+    assert_false(has(&head, "body"));
+    buffer_finish(&head);
+    arena_finish(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head_and_parts_are_told_decoded),
+        cmocka_unit_test(lines_that_are_no_fields_are_told_with_the_header),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
