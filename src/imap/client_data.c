@@ -26,8 +26,10 @@ imap_client_skip_value(struct cursor *cursor)
                 ahead.at += *ahead.at == '\\' && cursor_left(&ahead) > 1 ? 2 : 1;
             if (!cursor_take_byte(&ahead, '"'))
                 return false;
-        } else if ((next == '{' || next == '~') && imap_take_literal(&ahead, &ignored, NULL)) {
-            continue;
+        } else if (slice_starts_with(cursor_rest(&ahead), SLICE("{")) ||
+                   slice_starts_with(cursor_rest(&ahead), SLICE("~{"))) {
+            if (!imap_take_literal(&ahead, &ignored, NULL))
+                return false; /* its octets have not come yet */
         } else {
             ahead.at++;
             while (depth == 0 && !cursor_is_done(&ahead) && *ahead.at != ' ' && *ahead.at != ')')

@@ -241,6 +241,26 @@ bodies_come_as_literals_strings_and_nil(void **state)
         "reply 14 ok [] done\n");
 }
 
+/* A literal that is no body, then one that is: the octets of the first are no attributes. */
+static void
+bodies_come_behind_literals_of_other_kinds(void **state)
+{
+    (void)state;
+    expect_selected((struct imap_client_question){.command = IMAP_CLIENT_FETCH,
+                                                  .uids = SLICE("4"),
+                                                  .text = SLICE("BODY.PEEK[]")},
+                    "* 1 FETCH (UID 4 PREVIEW {4}\r\na b) BODY[] {2}\r\n\r\n)\r\n"
+                    "* 1 FETCH (BODY[1] {1}\r\nx PREVIEW ~{2}\r\n)( BODY[2] {1}\r\ny UID 4)\r\n"
+                    "A3 OK done\r\n",
+                    "A3 UID FETCH 4 (UID BODY.PEEK[])\r\n",
+                    "body [] of 4 octets 2: \r\n\n"
+                    "fetch 1 uid 4\n"
+                    "body [1] of 0 octets 1: x\n"
+                    "body [2] of 0 octets 1: y\n"
+                    "fetch 1 uid 4\n"
+                    "reply 14 ok [] done\n");
+}
+
 static void
 changes_since_are_asked_for(void **state)
 {
@@ -565,6 +585,7 @@ main(void)
         cmocka_unit_test(a_mailbox_that_cannot_be_selected_leaves_none),
         cmocka_unit_test(attributes_of_messages_are_read),
         cmocka_unit_test(bodies_come_as_literals_strings_and_nil),
+        cmocka_unit_test(bodies_come_behind_literals_of_other_kinds),
         cmocka_unit_test(changes_since_are_asked_for),
         cmocka_unit_test(flags_are_stored_and_messages_moved),
         cmocka_unit_test(searches_have_strings_in_any_alphabet),
