@@ -9,8 +9,8 @@
 /* Takes the next piece; false to be given no more. */
 typedef bool (*mime_text_fn)(void *context, struct slice text);
 
-/* The header fields of the message, `Name: body` a line, encoded words decoded; and lines among them
- * that are none. Without fields that hold signatures (DKIM, ARC). */
+/* The header fields of the message, `Name: body` a line, encoded words decoded, and what among them
+ * is no field; without those that hold signatures (DKIM, ARC). */
 void mime_text_head(const struct mime_tree *tree, mime_text_fn fn, void *context);
 
 /* What its parts say: text of any kind, transfer encoding and charset undone, HTML without tags;
