@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The parse record: what one parse of a message found, as typed, bounded binary. `deliver` makes
- * it, `store` keeps it beside the body, and whoever serves ENVELOPE, BODYSTRUCTURE or BODY[1.2]
- * reads it in place. Its reader parses nothing: it follows numbers that mime_record_open has
- * checked, every one of them, against their limits and the length of the body.
+ * it (`access` of what users append), `store` keeps it beside the body, and whoever serves
+ * ENVELOPE, BODYSTRUCTURE or BODY[1.2] reads it in place. Its reader parses nothing: it follows
+ * numbers that mime_record_open has checked, every one of them, against their limits and the
+ * length of the body.
  *
  * Layout (all little-endian): a header of MIME_RECORD_HEADER octets with the counts, then tables
  * of fixed rows (parts, messages, fields, parameters, addresses, defects), then the strings, each
@@ -50,6 +51,11 @@ struct mime_record {
  * untouched. After true none of the readers below can fail or leave the record. */
 MUST_USE bool mime_record_open(struct slice bytes, uint64_t body_len,
                                struct mime_record *ret_record);
+
+/* Parses a message, puts its record into an empty buffer that holds MIME_RECORD_MAX, and opens it.
+ * What the arena has no room for is cut. */
+void mime_record_make(struct slice message, struct arena *arena, struct buffer *buffer,
+                      struct mime_record *ret_record);
 
 struct mime_record_part {
     enum mime_part_kind kind;

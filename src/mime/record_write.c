@@ -442,3 +442,15 @@ mime_record_put(struct buffer *buffer, const struct mime_tree *tree, struct aren
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
         buffer_finish(buffers[i]);
 }
+
+void
+mime_record_make(struct slice message, struct arena *arena, struct buffer *buffer,
+                 struct mime_record *ret_record)
+{
+    struct mime_tree tree;
+
+    mime_tree_parse(message, arena, &tree);
+    mime_record_put(buffer, &tree, arena);
+    bool is_good = mime_record_open(buffer_slice(buffer), message.len, ret_record);
+    assert(is_good);
+}

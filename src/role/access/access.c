@@ -3,11 +3,19 @@
 #include "role/access/access.h"
 
 #include "base/cursor.h"
+#include "mime/record.h"
 #include "text/charset.h"
 
 #include <stdlib.h>
 
-enum { NOTE_ARENA_MAX = 1024 * 1024, HOSTNAME_MAX = 255, SIDE_ANSWERING = 1 };
+enum {
+    NOTE_ARENA_MAX = 1024 * 1024,
+    HOSTNAME_MAX = 255,
+    SIDE_ANSWERING = 1,
+    /* Ten thousand fields or parts, more than fit into a note, take less; `deliver` parses what
+     * takes more. */
+    PARSE_ARENA_MAX = 4 * 1024 * 1024,
+};
 
 /* ---- channels ------------------------------------------------------------------------------ */
 
@@ -198,6 +206,9 @@ role_open(const struct role_start *start)
     role->start = *start;
     arena_init(&role->note_arena, NOTE_ARENA_MAX);
     buffer_init(&role->note_buffer, HOST_NOTE_MAX);
+    role->charsets = charset_modules_open();
+    arena_init(&role->parse_arena, PARSE_ARENA_MAX);
+    buffer_init(&role->parse_record, MIME_RECORD_MAX);
     buffer_init(&role->hostname, HOSTNAME_MAX);
     buffer_put(&role->hostname, slice_first(start->config->hostname, HOSTNAME_MAX));
     buffer_init(&role->others, HOSTNAME_MAX);
@@ -208,7 +219,6 @@ role_open(const struct role_start *start)
     map_init(&role->last_logins, seed);
     imap_mailboxes_init(&role->mailboxes, seed, access_imap_unwatch, role);
     role->peers = peers_open(seed);
-    role->charsets = charset_modules_open();
     role->shared = connection_shared_open(role->host);
     identity_init(&role->identity, role->host);
     acceptors_init(&role->acceptors, role->host, &role->config->proxy_networks, on_accept, role);
@@ -327,6 +337,8 @@ role_close(void *state)
     charset_modules_close(&role->charsets);
     arena_finish(&role->note_arena);
     buffer_finish(&role->note_buffer);
+    arena_finish(&role->parse_arena);
+    buffer_finish(&role->parse_record);
     buffer_finish(&role->hostname);
     buffer_finish(&role->others);
     buffer_finish(&role->namespace_shared);

@@ -47,9 +47,11 @@ struct access_role {
     struct peers *peers;
     struct map last_logins; /* account -> struct access_login; only with LOGIN-DELAY */
     struct host_timer *sweep;
-    struct charset_modules *charsets; /* SEARCH, SORT and THREAD convert text here */
+    struct charset_modules *charsets; /* SEARCH, SORT and THREAD convert text here, and APPEND */
     struct arena note_arena;   /* of the note in hand */
     struct buffer note_buffer; /* of the note being built */
+    struct arena parse_arena; /* of the message in hand that is appended */
+    struct buffer parse_record;
     uint64_t sessions_total, logins, refused, messages_read; /* since the start */
     bool is_stopping;
 };

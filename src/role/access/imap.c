@@ -2,6 +2,8 @@
 /* IMAP sessions: the events of their engine as notes to auth and store. */
 #include "role/access/access.h"
 
+#include "mime/record.h"
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void
@@ -97,6 +99,25 @@ put_note(struct access_session *session, struct access_store_note *note, uint64_
     return false;
 }
 
+/* The parse record of a message that is appended, for store to keep; empty where `deliver` should
+ * make it, because it is long or would be cut here. */
+static struct slice
+describe(struct access_role *role, struct slice message)
+{
+    struct buffer *buffer = &role->parse_record;
+    struct mime_record record;
+
+    buffer_finish(buffer);
+    if (message.len == 0)
+        return slice_of("", 0);
+    mime_record_make(message, &role->parse_arena, buffer, &record);
+    bool is_whole = !record.is_cut && !role->parse_arena.failed;
+    arena_reset(&role->parse_arena);
+    return is_whole && buffer_len(buffer) <= ACCESS_STORE_APPEND_PARSE_RECORD_MAX
+               ? buffer_slice(buffer)
+               : slice_of("", 0);
+}
+
 /* HOST_HANDLE_NONE also when there is nothing to hand over; false when the blob cannot be had. */
 static bool
 make_blob(struct host *host, struct slice body, host_handle *ret_handle)
@@ -124,6 +145,8 @@ on_store_event(struct access_session *session, const struct imap_event *event)
         imap_server_store_lost(session->imap);
         return;
     }
+    if (event->note->kind == ACCESS_STORE_APPEND)
+        event->note->as.append.parse_record = describe(role, event->note->as.append.body);
     bool is_put = put_note(session, event->note, id);
     if (is_put)
         host_channel_send(role->store.channel, buffer_slice(&role->note_buffer), handle);

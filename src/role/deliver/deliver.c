@@ -46,16 +46,12 @@ typedef void (*body_fn)(struct deliver *deliver, struct slice body);
 static void
 parse_body(struct deliver *deliver, struct slice body)
 {
-    struct mime_tree tree;
     struct mime_record record;
 
-    mime_tree_parse(body, &deliver->arena, &tree);
-    mime_record_put(&deliver->record, &tree, &deliver->arena);
-    bool is_good = mime_record_open(buffer_slice(&deliver->record), body.len, &record);
-    assert(is_good);
+    mime_record_make(body, &deliver->arena, &deliver->record, &record);
     deliver->messages++;
     deliver->octets += body.len;
-    deliver->defective += tree.defects.kinds != 0;
+    deliver->defective += record.defect_kinds != 0;
     deliver->cut += record.is_cut;
 }
 

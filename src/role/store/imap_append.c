@@ -96,7 +96,10 @@ imap_append(struct store_access *access, struct grant *grant,
     else
         lead(parcel, grant);
     store_role_wait(access->role, parcel);
-    parsers_take(access->role, parcel);
+    if (note->parse_record.len > 0 && parsers_keep_record(parcel, note->parse_record))
+        letterbox_take(access->role, parcel);
+    else
+        parsers_take(access->role, parcel);
 }
 
 static void

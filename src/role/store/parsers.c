@@ -147,23 +147,22 @@ lose(struct store_deliver *deliver)
     go_on(role);
 }
 
-/* Keeps a record that is exactly right for this body; no other is worth keeping. */
-static void
-keep_record(struct store_role *role, struct parcel *parcel, struct slice bytes)
+bool
+parsers_keep_record(struct parcel *parcel, struct slice bytes)
 {
     struct mime_record record;
 
     if (bytes.len == 0 || bytes.len > BODY_RECORD_MAX ||
         !mime_record_open(bytes, parcel_len(parcel), &record)) {
-        role->unparsed_filed++;
-        log_event(role->host, HOST_LEVEL_WARNING, "bad_record", "id", parcel->queue_id);
-        return;
+        log_event(parcel->role->host, HOST_LEVEL_WARNING, "bad_record", "id", parcel->queue_id);
+        return false;
     }
     uint8_t *copy = malloc(bytes.len);
     if (!copy)
         abort();
     memcpy(copy, bytes.at, bytes.len);
     parcel->record = slice_of(copy, bytes.len);
+    return true;
 }
 
 static void
@@ -177,9 +176,9 @@ on_parsed(struct store_deliver *deliver, const struct store_deliver_parsed *pars
     assert(parcel); /* the ledger knows its number */
     deliver->count--;
     if (handle == HOST_HANDLE_NONE) {
-        keep_record(role, parcel, parsed->parse_record);
+        role->unparsed_filed += !parsers_keep_record(parcel, parsed->parse_record);
     } else if (host_blob_map(role->host, handle, &mapping) == 0) {
-        keep_record(role, parcel, mapping.bytes);
+        role->unparsed_filed += !parsers_keep_record(parcel, mapping.bytes);
         host_blob_unmap(role->host, &mapping);
     }
     parcel->action = parsed->action;

@@ -336,6 +336,8 @@ void parsers_attach(struct store_role *role, unsigned index, host_handle handle)
 void parsers_close(struct store_role *role);
 /* Has a parcel parsed, by whoever has the least to do. */
 void parsers_take(struct store_role *role, struct parcel *parcel);
+/* Keeps a record that is exactly right for this body; false for any other, which is not kept. */
+MUST_USE bool parsers_keep_record(struct parcel *parcel, struct slice bytes);
 /* The one that has the least to do, or NULL. */
 struct store_deliver *parsers_least_busy(struct store_role *role);
 /* Gives up processes that are silent for too long. */
