@@ -73,8 +73,10 @@ void
 smtp_client_touch(struct smtp_client *client, struct instant now)
 {
     enum client_await kind = client->awaited[client->awaited_first].kind;
+    bool is_sending = client->body != BODY_NONE ||
+                      (client->is_body_begun && buffer_len(&client->output) > 0);
 
-    if (client->body != BODY_NONE && (client->awaited_count == 0 || kind == AWAIT_BODY)) {
+    if (is_sending && (client->awaited_count == 0 || kind == AWAIT_BODY)) {
         uint32_t block_s = client->options.times.block_s;
         client->timer = instant_after(now, duration_s(block_s ? block_s : 180));
     } else if (client->awaited_count > 0) {

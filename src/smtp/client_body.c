@@ -106,11 +106,20 @@ smtp_client_is_binary(const struct smtp_client *client)
 void
 smtp_client_fill(struct smtp_client *client)
 {
-    if (client->body == BODY_NONE || buffer_len(&client->output) > 0)
+    struct slice bytes = client->content.bytes;
+    bool is_copied =
+        client->body == BODY_RAW && client->body_at == 0 && bytes.len <= SMTP_CLIENT_PIECE;
+
+    if (client->body == BODY_NONE || (buffer_len(&client->output) > 0 && !is_copied))
         return;
+    /* A copy is less than a second system call and packet, for which the server wakes once more. */
+    if (is_copied) {
+        buffer_put(&client->output, bytes);
+        client->body_at = bytes.len;
+    }
     if (client->body == BODY_TEXT)
         fill_text(client);
-    if (client->body_at < client->content.bytes.len)
+    if (client->body_at < bytes.len)
         return;
     client->body = BODY_NONE;
     if (!client->content.is_ended && !smtp_client_is_binary(client))

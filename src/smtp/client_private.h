@@ -62,7 +62,7 @@ enum client_recipient_state {
 /* How the content leaves. */
 enum client_body {
     BODY_NONE,
-    BODY_RAW, /* as it is */
+    BODY_RAW, /* as it is; up to a piece through the output, with its end */
     BODY_TEXT /* with dots stuffed and line ends mended, piece by piece through the output */
 };
 
@@ -202,7 +202,8 @@ struct client_content smtp_content_look(struct slice bytes);
 /* It leaves as octets, not as lines (RFC 3030 §3). */
 bool smtp_content_is_binary(const struct smtp_client *client);
 bool smtp_client_is_binary(const struct smtp_client *client);
-/* Puts the next piece into the output, when there is one and the output is empty. */
+/* Puts the next piece into the output, when there is one and the output is empty; a small content
+ * goes behind what is there. */
 void smtp_client_fill(struct smtp_client *client);
 
 #endif

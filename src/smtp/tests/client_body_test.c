@@ -183,6 +183,40 @@ pieces_end_anywhere_and_nothing_is_lost(void **state)
     }
 }
 
+/* So it is one packet, and the server wakes once. */
+static void
+a_content_up_to_a_piece_leaves_with_its_end(void **state)
+{
+    static uint8_t bytes[SMTP_CLIENT_PIECE + 1];
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        size_t len = SMTP_CLIENT_PIECE + over;
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes + len - 2, "\r\n", 2);
+        struct smtp_client_message message = {.content = slice_of(bytes, len)};
+        struct buffer sent;
+        struct smtp_client *client = open_with_body(&message, false, &sent);
+        assert_int_equal(smtp_client_output(client).len, over ? len : len + 3);
+        take_output(client, &sent);
+        assert_int_equal(buffer_len(&sent), len + 3);
+        smtp_client_close(&client);
+        buffer_finish(&sent);
+        client = open_with_body(&message, true, &sent);
+        size_t command = strlen("BDAT 32768 LAST\r\n");
+        assert_int_equal(smtp_client_output(client).len, command + (over ? 0 : len));
+        /* Until the last octet went, the time of a block counts. */
+        smtp_client_sent(client, smtp_client_output(client).len - 1, NOW);
+        struct instant due = smtp_client_deadline(client);
+        assert_int_equal(instant_since(due, NOW).ns, duration_s(3).ns);
+        take_output(client, &sent);
+        due = smtp_client_deadline(client);
+        assert_int_equal(instant_since(due, NOW).ns, duration_s(11).ns);
+        smtp_client_close(&client);
+        buffer_finish(&sent);
+    }
+}
+
 /* RFC 5321 §4.5.3.2.5, §4.5.3.2.6: one time for each block, another for the answer. */
 static void
 blocks_and_the_end_have_times_of_their_own(void **state)
@@ -251,6 +285,7 @@ main(void)
         cmocka_unit_test(what_stands_around_content_is_not_looked_at),
         cmocka_unit_test(pieces_end_anywhere_and_nothing_is_lost),
         cmocka_unit_test(blocks_and_the_end_have_times_of_their_own),
+        cmocka_unit_test(a_content_up_to_a_piece_leaves_with_its_end),
         cmocka_unit_test(a_chunk_travels_early_up_to_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
