@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Processes that stand still: one that gives no sign of life for `silence_timer` is killed and started anew, and what
-hangs on it works again; one that stood still for less, or while its parent did, goes on."""
+hangs on it works again, be it stopped or busy without an end; one that stood still for less, or while its parent did, goes on."""
 import os
+import platform
+import poplib
 import re
 import signal
+import smtplib
 import time
+import unittest
+from pathlib import Path
 
 from office import OfficeCase, main, wait_for
 
 SILENCE_S, LONGER_S = 10, 14
+JUMP_TO_ITSELF = b"\xeb\xfe"
 
 
 class Standstill(OfficeCase):
@@ -55,6 +61,38 @@ class Standstill(OfficeCase):
         self.assertTrue(self.office.find("after it"))
         rows = [row for row in self.office.tool_data("status")["processes"] if row["role"] in roles]
         self.assertEqual([row["restarts"] for row in rows], [1, 1, 1])
+
+    @unittest.skipUnless(os.geteuid() == 0 and platform.machine() == "x86_64", "only root writes into processes; two octets of x86")
+    def test_4_what_turns_in_an_endless_loop_is_started_anew(self):
+        """Not stopped: busy, as a program is that has a fault. Where it waits for the kernel a jump to itself is put behind."""
+        roles = ["access", "smtp", "store"]
+        before = {pid: role for pid, role in self.office.processes().items() if role in roles}
+        quiet = len(self.silent_roles())
+        for pid in before:
+            self.assertTrue(wait_for(lambda pid=pid: self.put_loop(pid)))
+        self.assertTrue(wait_for(lambda: not set(before) & set(self.office.processes()), SILENCE_S * 6))
+        self.assertEqual(set(self.silent_roles()[quiet:]), set(roles))
+
+        def is_served():
+            try:
+                self.office.send("after the loop")
+                return self.office.find("after the loop")
+            except (OSError, smtplib.SMTPException, poplib.error_proto):
+                return False
+
+        self.assertTrue(wait_for(is_served))
+
+    @staticmethod
+    def put_loop(pid):
+        """Whether it was in a call."""
+        said = Path(f"/proc/{pid}/syscall").read_text().split()
+        if said[0] == "running":
+            return False
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+        try:
+            return os.pwrite(memory, JUMP_TO_ITSELF, int(said[-1], 16)) == len(JUMP_TO_ITSELF)
+        finally:
+            os.close(memory)
 
 
 if __name__ == "__main__":
