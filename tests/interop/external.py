@@ -60,7 +60,7 @@ class External(unittest.TestCase):
         cls.alice = ours.person("alice", "nobody@example.test", ALICE)
         cls.stolen = ours.person("stolen", ALICE)
         cls.bad = {
-            "certificate has expired or is not valid yet": ours.person("old", ALICE, days=-1),
+            "certificate has expired or is not valid yet": ours.person("old", ALICE, days=0),
             "certificate is of nobody who is trusted": other.person("forged", ALICE),
             "certificate is not for clients": ours.person("server", ALICE, extra=["extendedKeyUsage=serverAuth"]),
             "certificate is revoked, or nobody says that it is not": cls.stolen,

@@ -382,7 +382,7 @@ class Configuration(Installation):
 
     def test_a_certificate_that_is_over_is_told(self):
         self.make_certificate("a")
-        subprocess.run(["openssl", "x509", "-in", self.folder / "a.pem", "-signkey", self.folder / "a.key", "-days", "-1",
+        subprocess.run(["openssl", "x509", "-in", self.folder / "a.pem", "-signkey", self.folder / "a.key", "-days", "0",
                         "-out", self.folder / "a.pem"], check=True, capture_output=True)
         self.assertIn("the certificate expired", self.check(self.certificate("a", "a"), code=0))
 
