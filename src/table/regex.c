@@ -46,20 +46,34 @@ is_value_sound(struct slice value, uint32_t pieces)
     return true;
 }
 
+/* Where the pattern ends: at the first slash with a blank behind it, because values have slashes,
+ * too (lmtp:unix:/run/lmtp). The line's length: nowhere. */
+static size_t
+end_of_pattern(struct slice line)
+{
+    for (size_t i = 1; i + 1 < line.len; i++) {
+        if (line.at[i] == '\\')
+            i++;
+        else if (line.at[i] == '/' && (line.at[i + 1] == ' ' || line.at[i + 1] == '\t'))
+            return i;
+    }
+    return line.len;
+}
+
 /* NULL, or what was expected. */
 static const char *
 add_row(struct regex *regex, struct slice line)
 {
     /* Subject and pattern may be any octets: without PCRE2_UTF nothing is ill-formed. */
     const uint32_t options = PCRE2_CASELESS | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
-    size_t end = slice_find_last_byte(slice_skip(line, 1), line.at[0]);
-    struct slice pattern = slice_between(line, 1, end + 1);
-    struct slice value = slice_trim(slice_skip(line, end + 2));
+    size_t end = end_of_pattern(line);
+    struct slice pattern = slice_between(line, 1, end);
+    struct slice value = slice_trim(slice_skip(line, end + 1));
     uint32_t pieces = 0;
     PCRE2_SIZE offset;
     int error;
 
-    if (line.at[0] != '/' || end + 1 == line.len || value.len == 0)
+    if (line.at[0] != '/' || end == line.len || value.len == 0)
         return "expected /PATTERN/, a blank and a value";
     if (pattern.len > PATTERN_MAX || value.len > TABLE_VALUE_MAX || regex->count == ROWS_MAX)
         return "expected a shorter pattern or value, or fewer rows";

@@ -270,6 +270,30 @@ patterns_catch_harmless_pieces_only(void **state)
 }
 
 static void
+values_of_patterns_may_have_slashes(void **state)
+{
+    struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    assert_null(open_table(&setup, "regex", "",
+                           "/^list@/ lmtp:unix:/run/lists/lmtp\n"
+                           "/^(.*)\\/here@/\t/var/mail/$1\n"
+                           "/^a/b@/ of b\n"
+                           "/^both@/ one/ two\n"
+                           "/nothing/\n"
+                           "/nothing\\/ behind it\n"
+                           "/nothing/between\n"));
+    assert_string_equal(look_up(&setup, "list@a.test"), "lmtp:unix:/run/lists/lmtp");
+    assert_string_equal(look_up(&setup, "ann/here@a.test"), "/var/mail/ann");
+    assert_string_equal(look_up(&setup, "a/b@a.test"), "of b");
+    assert_string_equal(look_up(&setup, "both@a.test"), "one/ two");
+    assert_string_equal(look_up(&setup, "nothing/between"), "-");
+    assert_int_equal(table_problem_count(setup.table), 3);
+    close_setup(&setup);
+}
+
+static void
 make_database(const char *path, const char *statements)
 {
     sqlite3 *database;
@@ -403,6 +427,7 @@ main(void)
         cmocka_unit_test(rows_of_a_constant_database_are_found),
         cmocka_unit_test(lines_of_a_file_are_found_in_any_case),
         cmocka_unit_test(patterns_catch_harmless_pieces_only),
+        cmocka_unit_test(values_of_patterns_may_have_slashes),
         cmocka_unit_test(a_key_never_becomes_part_of_a_query),
         cmocka_unit_test(a_query_without_end_is_temporary_and_a_million_short_ones_are_not),
         cmocka_unit_test(an_lmdb_file_is_read_with_and_without_final_nul),
