@@ -11,7 +11,7 @@ static void
 check_round_trip(const struct config *config)
 {
     struct arena arena;
-    struct buffer bytes;
+    struct buffer bytes, bytes_again;
     struct config again;
 
     arena_init(&arena, CONFIG_ARENA_MAX);
@@ -19,6 +19,11 @@ check_round_trip(const struct config *config)
     config_encode(config, &bytes);
     if (!config_decode(buffer_slice(&bytes), &arena, &again))
         abort();
+    buffer_init(&bytes_again, CONFIG_ENCODED_MAX);
+    config_encode(&again, &bytes_again);
+    if (!slice_equal(buffer_slice(&bytes), buffer_slice(&bytes_again)))
+        abort();
+    buffer_finish(&bytes_again);
     buffer_finish(&bytes);
     arena_finish(&arena);
 }

@@ -233,6 +233,8 @@ check_output(const struct play *play)
         bool is_dot = slice_equal(line, SLICE(".\r"));
         assert(is_answer || is_dot || line.at[0] != '.' || line.at[1] == '.');
         assert(is_answer || has_list);
+        for (size_t i = 0; is_answer && i + 1 < line.len; i++)
+            assert(line.at[i] >= ' ' && line.at[i] < 0x7F);
         has_list = !is_dot;
     }
 }
