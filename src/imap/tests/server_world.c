@@ -125,6 +125,10 @@ world_happens(struct lobby *lobby, struct slice event)
     uint8_t kind = event.len > 0 ? event.at[0] : 0, argument = event.len > 1 ? event.at[1] : 0;
 
     switch (kind) {
+    case 'b':
+        for (uint8_t i = 0; i < argument % LOBBY_MESSAGES / 2; i++)
+            lobby_deliver(lobby, 0, plain);
+        break;
     case 'd':
         lobby_deliver(lobby, argument & 1, argument & 2 ? plain : encoded);
         break;
@@ -147,6 +151,10 @@ world_happens(struct lobby *lobby, struct slice event)
         break;
     case 'w':
         wait_for_it(lobby);
+        break;
+    case 'y': /* the store has gone, and all that was known of mailboxes with it */
+        imap_mailboxes_detach(&lobby->mailboxes);
+        lobby_work(lobby);
         break;
     case 'x':
         lobby_remove(lobby, argument & 1);
