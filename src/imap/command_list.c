@@ -265,8 +265,10 @@ put_row(struct imap_server *server, struct list_task *task,
     else if (task->is_lsub && matches(task, row->name) &&
              has_inferior(&task->rows, row->name, true))
         put_entry(server, task, row->name, NULL, false);
+    /* LSUB "" %: the level above stands for what is subscribed below it (RFC 3501 §6.3.9). */
+    bool is_stood_for = task->is_lsub && !matches(task, row->name);
     if (is_wanted && !(task->select & OPTION_SPECIAL_USE) &&
-        (!is_subscribed_wanted || task->select & OPTION_RECURSIVE))
+        (!is_subscribed_wanted || task->select & OPTION_RECURSIVE || is_stood_for))
         put_parents(server, task, row->name);
 }
 

@@ -627,6 +627,25 @@ a_search_of_any_length_is_not_kept(void **state)
     assert_false(is_kept_up_to_date(IMAP_CONTEXT_PROGRAM_MAX + 1));
 }
 
+/* RFC 3501 §6.3.9: also when the level above is no mailbox itself. */
+static void
+the_level_above_stands_for_what_is_subscribed_below(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, "");
+    lobby.boxes[0].name = SLICE("Lists/a/b");
+    struct slice said = lobby_ask(&lobby, "a LSUB \"\" %\r\n", SIZE_MAX);
+    expect_in(said, "* LSUB (\\Noselect) \"/\" Lists\r\na OK", true);
+    said = lobby_ask(&lobby, "b LSUB \"\" Lists/%\r\n", SIZE_MAX);
+    expect_in(said, "* LSUB (\\Noselect) \"/\" Lists/a\r\nb OK", true);
+    said = lobby_ask(&lobby, "c LSUB \"\" *\r\n", SIZE_MAX);
+    expect_in(said, "* LSUB () \"/\" Lists/a/b\r\nc OK", true);
+    expect_in(said, "Noselect", false);
+    lobby_finish(&lobby);
+}
+
 static void
 a_client_hears_between_its_commands(void **state)
 {
@@ -724,6 +743,7 @@ main(void)
         cmocka_unit_test(little_does_not_become_much),
         cmocka_unit_test(a_search_of_any_length_is_not_kept),
         cmocka_unit_test(a_client_hears_between_its_commands),
+        cmocka_unit_test(the_level_above_stands_for_what_is_subscribed_below),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
