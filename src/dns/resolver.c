@@ -13,6 +13,7 @@ enum {
     RCODE_NO_ERROR = 0,
     RCODE_NO_NAME = 3,
     OPTION_MAX = 1024,
+    LINE_MAX_READ = 4096, /* of the file of trust anchors: its names stand in front */
     ANSWER_BYTES_MAX = 1024 * 1024,
     TTL_FAILED_S = 30 /* of an answer that is none */
 };
@@ -72,6 +73,50 @@ set_forwarders(struct ub_ctx *context, const struct dns_resolver_options *option
     return NULL;
 }
 
+/* The name is that of the zone or of one above it, but not the root. Names may end in a dot. */
+static bool
+is_zone_or_above(struct slice name, struct slice zone)
+{
+    name = slice_first(name, name.len - slice_ends_with(name, SLICE(".")));
+    zone = slice_first(zone, zone.len - slice_ends_with(zone, SLICE(".")));
+    if (name.len == 0 || name.len > zone.len)
+        return false;
+    size_t rest = zone.len - name.len;
+    return slice_equal_nocase(slice_skip(zone, rest), name) &&
+           (rest == 0 || zone.at[rest - 1] == '.');
+}
+
+/* Of the lines of a zone file those that begin with a name are enough: an anchor is written so. */
+static bool
+has_anchor(const char *anchors, struct slice zone)
+{
+    char line[LINE_MAX_READ];
+    FILE *file = fopen(anchors, "re");
+    bool is_found = false, is_whole = true;
+
+    while (file && !is_found && fgets(line, sizeof(line), file)) {
+        is_found =
+            is_whole &&
+            is_zone_or_above(slice_first(slice_of_string(line), strcspn(line, " \t\r\n;")), zone);
+        is_whole = strchr(line, '\n') != NULL;
+    }
+    if (file)
+        fclose(file);
+    return is_found;
+}
+
+/* Zones that the rest of the world does not see are not vouched for by the zones above: what the
+ * root's anchor says of them is that they do not exist. Whoever signs his own gives its anchor. */
+static bool
+set_insecure(struct ub_ctx *context, const struct dns_resolver_options *options, const char *zone)
+{
+    char anchors[OPTION_MAX];
+
+    return options->trust_anchors.len == 0 || !to_string(options->trust_anchors, anchors) ||
+           has_anchor(anchors, slice_of_string(zone)) ||
+           ub_ctx_set_option(context, "domain-insecure:", zone) == 0;
+}
+
 /* ZONE ADDRESS[@PORT] */
 static const char *
 set_stubs(struct ub_ctx *context, const struct dns_resolver_options *options)
@@ -83,7 +128,8 @@ set_stubs(struct ub_ctx *context, const struct dns_resolver_options *options)
         size_t blank = slice_find_byte(stub, ' ');
         if (blank == stub.len || !to_string(slice_first(stub, blank), zone) ||
             !to_string(slice_trim(slice_skip(stub, blank)), address) ||
-            ub_ctx_set_stub(context, zone, address, 0) != 0)
+            ub_ctx_set_stub(context, zone, address, 0) != 0 ||
+            !set_insecure(context, options, zone))
             return "expected a zone and the address of its server: example.net 192.0.2.1@53";
     }
     return NULL;

@@ -119,8 +119,8 @@ put_number(struct buffer *out, uint32_t number, unsigned octets)
 
 /* RFC 4034 §3.1: of one record that `owner` has. */
 static void
-put_signature(struct buffer *packet, const struct signer *signer, struct slice owner,
-              uint32_t type, struct slice data)
+put_signature(struct buffer *packet, const struct signer *signer, struct slice owner, uint32_t type,
+              struct slice data)
 {
     uint8_t signature[crypto_sign_BYTES];
     struct buffer record, text;
@@ -401,6 +401,41 @@ what_is_not_signed_below_an_anchor_is_bogus(void **state)
     unlink(path);
 }
 
+/* An office's own zone, of which the signed root knows nothing; but who has an anchor for it, or
+ * for one above it, wants it to hold. */
+static void
+a_zone_of_ones_own_needs_no_signature_from_above(void **state)
+{
+    static const struct {
+        const char *owner;
+        enum dns_outcome outcome;
+    } anchors[] = {
+        {".", DNS_FOUND},           {"example.org.", DNS_FOUND},
+        {"ample.net.", DNS_FOUND},  {"a.example.net.", DNS_FOUND},
+        {"Example.NET", DNS_BOGUS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(anchors); i++) {
+        char path[] = "/tmp/resolver_test_XXXXXX";
+        struct world world;
+        int file = mkstemp(path);
+        assert_true(file >= 0);
+        dprintf(file,
+                "; anchors\n%s IN DS 60485 8 2 "
+                "D4B7D520E7BB5F0F67674A0CCEB1E3E0614B93C4F9E99B8383F6A1E4469DA50A\n",
+                anchors[i].owner);
+        close(file);
+        open_world(&world, true, path);
+        struct dns_answer answer = look_up(&world, "host.example.net", DNS_A);
+        if (answer.outcome != anchors[i].outcome)
+            fail_msg("%s: %d", anchors[i].owner, (int)answer.outcome);
+        assert_false(answer.is_secure);
+        close_world(&world);
+        unlink(path);
+    }
+}
+
 /* DANE and all that rests on it believe only what is said to be secure here. */
 static void
 what_is_signed_below_an_anchor_is_secure_and_what_is_changed_is_bogus(void **state)
@@ -558,6 +593,7 @@ main(void)
         cmocka_unit_test(an_alias_has_the_name_behind_it),
         cmocka_unit_test(records_that_make_no_sense_are_no_answer_for_good),
         cmocka_unit_test(what_is_not_signed_below_an_anchor_is_bogus),
+        cmocka_unit_test(a_zone_of_ones_own_needs_no_signature_from_above),
         cmocka_unit_test(what_is_signed_below_an_anchor_is_secure_and_what_is_changed_is_bogus),
         cmocka_unit_test(what_is_asked_is_answered_once_or_dropped),
         cmocka_unit_test(zones_that_are_somebodys_own_are_asked_of_their_server),
