@@ -2,6 +2,7 @@
 /* facteur status, reload, stop: what the parent of a running server is asked. */
 #include "tool/client.h"
 #include "tool/command.h"
+#include "tool/rehearsal.h"
 #include "tool/report.h"
 #include "tool/say.h"
 
@@ -339,6 +340,9 @@ run_reload(const struct command_call *call)
     if (code == EX_OK)
         code = ask_reload(client);
     client_close(&client);
+    /* The server goes on; that it will not come back some night is better known today. */
+    if (code == EX_OK && rehearsal_run(&settings) != EX_OK)
+        say_warning("the server goes on, but would not start with this; correct the above");
     settings_finish(&settings);
     return code;
 }
@@ -351,7 +355,8 @@ const struct command command_reload = {
         "Configuration, certificates and directory are read again without a break in service; "
         "sessions go on. When something is wrong all stays as it was, and the errors are told. "
         "Options that need a restart keep their values until then; which of them have changed "
-        "since the start is told, and logged (needs_restart).",
+        "since the start is told, and logged (needs_restart). So is, as by 'facteur config check', "
+        "what the next start would stumble over.",
     .examples = "facteur reload",
     .options = {COMMAND_OPTION_CONFIG},
     .run = run_reload,

@@ -414,6 +414,20 @@ check_names(struct rehearsal *rehearsal)
                                   TEXT(config->postmaster)));
 }
 
+/* Accounts in front of what they may. */
+static void
+check_holders(const struct people *people, const char *option, const struct config_strings *rows)
+{
+    struct slice account, what;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        if (config_pair(rows->at[i], &account, &what) &&
+            !directory_account_find(people->directory, account))
+            say_warning("%s: there is no account %.*s; make it with: facteur user add", option,
+                        TEXT(account));
+    }
+}
+
 /* Names that must be this server's to be of use. */
 static void
 check_people(struct rehearsal *rehearsal)
@@ -431,6 +445,11 @@ check_people(struct rehearsal *rehearsal)
         !directory_login_find(people.directory, config->imap_shared_account))
         say_warning("imap_shared_account: there is no account %.*s; make it with: facteur user add",
                     TEXT(config->imap_shared_account));
+    if (people.directory) {
+        check_holders(&people, "send_as", &config->send_as);
+        check_holders(&people, "atrn", &config->atrn);
+        check_holders(&people, "relay_feed_to", &config->relay_feed_to);
+    }
     people_close(&people);
 }
 

@@ -210,6 +210,22 @@ class Demo(unittest.TestCase):
         finally:
             self.assertNotIn("restart", reload(""))
 
+    def test_a_reload_says_what_the_next_start_would_stumble_over(self):
+        path = self.folder / "facteur.conf"
+        good = path.read_text()
+
+        def reload(more):
+            path.write_text(good + more)
+            return subprocess.run([FACTEUR, "reload", "--config", str(path)], capture_output=True, text=True, check=True, timeout=60).stderr
+
+        try:
+            said = reload('dns_recursive = yes\ndns_root_hints = "/nowhere/hints"\nsend_as = {"nobody.here@example.test *"}\n')
+            self.assertIn("root hints", said)
+            self.assertIn("would not start with this", said)
+            self.assertIn("send_as: there is no account nobody.here@example.test", said)
+        finally:
+            self.assertNotIn("start", reload(""))
+
     def test_occupied_ports_are_named(self):
         other = Path(tempfile.mkdtemp(prefix="facteur-demo-"))
         done = subprocess.run([FACTEUR, "demo", "--dir", str(other), "--port-base", str(self.base)],

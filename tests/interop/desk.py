@@ -69,6 +69,13 @@ class Desk(OfficeCase):
 
 
 class Accounts(Desk):
+    def test_who_only_looks_leaves_nothing_behind(self):
+        self.home = self.home / "new"
+        self.home.mkdir()
+        self.run_it("list", code=78)
+        self.run_it("account", "list")
+        self.assertEqual(list(self.home.iterdir()), [])
+
     def test_an_account_is_tried_and_its_files_are_private(self):
         tried = self.data("account", "test", "alice")
         self.assertEqual([s["works"] for s in tried["servers"]], [True, True])
@@ -360,7 +367,10 @@ class Reading(Desk):
                          email.message_from_bytes(whole)["Message-ID"])
 
     def test_a_message_goes_on_unchanged(self):
-        self.send("for alice", to=BOB, account="alice", text="Déjà vu\n")
+        stranger = "someone@elsewhere.test"
+        with self.office.smtp() as client:
+            client.sendmail(stranger, [BOB], f"From: {stranger}\r\nSubject: for alice\r\nMessage-ID: <1@elsewhere.test>\r\n"
+                            "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nDéjà vu\r\n".encode())
         mark = self.id("for alice", "--account", "bob")
         before = self.run_it("show", mark, "--raw", "--account", "bob")
         self.run_it("bounce", mark, ALICE, "--account", "bob")
@@ -372,6 +382,10 @@ class Reading(Desk):
         self.assertEqual(first["Message-ID"], again["Message-ID"])
         self.assertTrue(after.endswith(before[before.index(b"\r\nDate: "):]))
         self.assertLess(after.index(b"Resent-From"), after.index(b"\r\nDate: "))
+        # What somebody else of this server wrote could have been forged here.
+        self.send("of a colleague", to=BOB, account="alice")
+        self.run_it("bounce", self.id("of a colleague", "--account", "bob"), ALICE, "--account", "bob", code=69)
+        self.assertIn("not yours to send as", self.said)
 
     def test_numbers_that_are_none_are_told(self):
         for word, code in (("0", USAGE), ("x", USAGE), ("4000000000", NOINPUT), ("9-3", USAGE),

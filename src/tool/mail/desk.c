@@ -14,8 +14,9 @@ enum { ACCOUNTS_MAX = 4 << 20, TRACE_MAX = 64 << 20 };
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
+/* Where a file of this person lies; the folder is made if something is to be put there. */
 static char *
-path_below(const char *variable, const char *usual, const char *name)
+path_below(const char *variable, const char *usual, const char *name, bool is_made)
 {
     const char *base = getenv(variable), *home = getenv("HOME");
     char *folder = NULL, *path;
@@ -30,7 +31,7 @@ path_below(const char *variable, const char *usual, const char *name)
         say_error(EX_CONFIG, "neither %s nor HOME is set; set one of them", variable);
         return NULL;
     }
-    if (files_make_folder(folder, 0700) != EX_OK) {
+    if (is_made && files_make_folder(folder, 0700) != EX_OK) {
         free(folder);
         return NULL;
     }
@@ -42,13 +43,13 @@ path_below(const char *variable, const char *usual, const char *name)
 char *
 desk_config_path(const char *name)
 {
-    return path_below("XDG_CONFIG_HOME", ".config", name);
+    return path_below("XDG_CONFIG_HOME", ".config", name, true);
 }
 
 char *
 desk_state_path(const char *name)
 {
-    return path_below("XDG_STATE_HOME", ".local/state", name);
+    return path_below("XDG_STATE_HOME", ".local/state", name, true);
 }
 
 char *
@@ -112,7 +113,7 @@ desk_open(struct desk *ret_desk)
     arena_init(&ret_desk->arena, ACCOUNTS_MAX);
     buffer_init(&ret_desk->password, SAY_PASSWORD_MAX + 1);
     buffer_init(&ret_desk->trace, TRACE_MAX);
-    char *path = desk_config_path("accounts");
+    char *path = path_below("XDG_CONFIG_HOME", ".config", "accounts", false);
     if (!path)
         return EX_CONFIG;
     code = files_read_if_any(path, ACCOUNTS_MAX, &text);
