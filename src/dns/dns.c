@@ -3,7 +3,7 @@
 
 #include "base/cursor.h"
 
-enum { LABEL_MAX = 63, NAME_TEXT_MAX = 253, REVERSE_IPV4_LEN = 4, REVERSE_IPV6_LEN = 16 };
+enum { LABEL_MAX = 63, NAME_TEXT_MAX = 253, IPV4_LEN = 4, IPV6_LEN = 16 };
 
 const char *
 dns_type_name(enum dns_type type)
@@ -139,10 +139,10 @@ dns_record_parse(enum dns_type type, struct slice wire, struct arena *arena,
 
     switch (type) {
     case DNS_A:
-        is_good = wire.len == REVERSE_IPV4_LEN;
+        is_good = wire.len == IPV4_LEN;
         break;
     case DNS_AAAA:
-        is_good = wire.len == REVERSE_IPV6_LEN;
+        is_good = wire.len == IPV6_LEN;
         break;
     case DNS_TLSA:
         is_good = wire.len > 3 && wire.len <= 3 + DNS_TLSA_DATA_MAX;
@@ -174,22 +174,4 @@ dns_record_parse(enum dns_type type, struct slice wire, struct arena *arena,
         return false;
     *ret_record = record;
     return true;
-}
-
-void
-dns_put_reverse(struct buffer *buffer, const uint8_t *address, size_t len)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = len; i-- > 0;) {
-        if (len == REVERSE_IPV4_LEN) {
-            buffer_put_decimal(buffer, address[i]);
-        } else {
-            buffer_put_byte(buffer, (uint8_t)digits[address[i] & 15]);
-            buffer_put_byte(buffer, '.');
-            buffer_put_byte(buffer, (uint8_t)digits[address[i] >> 4]);
-        }
-        buffer_put_byte(buffer, '.');
-    }
-    buffer_put_text(buffer, len == REVERSE_IPV4_LEN ? "in-addr.arpa" : "ip6.arpa");
 }

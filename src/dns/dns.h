@@ -71,7 +71,4 @@ MUST_USE bool dns_name_parse(struct slice wire, struct arena *arena, struct slic
 MUST_USE bool dns_record_parse(enum dns_type type, struct slice wire, struct arena *arena,
                                struct dns_record *ret_record);
 
-/* "192.0.2.1" as 1.2.0.192.in-addr.arpa, 16 octets as ….ip6.arpa (RFC 3596 §2.5). */
-void dns_put_reverse(struct buffer *buffer, const uint8_t *address, size_t len);
-
 #endif

@@ -271,33 +271,6 @@ mailbox_message_copy_all(struct store *store, const struct message_copy *copy, c
     return result;
 }
 
-static void
-note_copy(void *context, uint32_t uid, uint32_t copy_uid)
-{
-    uint32_t *told = context;
-
-    (void)uid;
-    *told = copy_uid;
-}
-
-enum store_result
-mailbox_message_copy(struct store *store, account_id account, mailbox_id from, uint32_t uid,
-                     mailbox_id to, uint32_t *ret_uid)
-{
-    struct message_copy copy = {account, account, from, to, MESSAGE_FLAGS, true};
-    struct message_entry message;
-    uint32_t told = 0;
-
-    enum store_result result = store_message_load(store, account, from, uid, &message);
-    if (result == STORE_OK)
-        result = mailbox_account_has_room(store, account, message.len);
-    if (result == STORE_OK)
-        result = mailbox_message_copy_all(store, &copy, &uid, 1, note_copy, &told);
-    if (result == STORE_OK)
-        *ret_uid = told;
-    return result;
-}
-
 /* ---- changing -------------------------------------------------------------------------------- */
 
 enum store_result

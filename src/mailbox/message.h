@@ -49,11 +49,6 @@ MUST_USE enum store_result mailbox_message_import(struct store *store, account_i
 MUST_USE enum store_result mailbox_import_find(struct store *store, account_id account,
                                                struct slice key, bool *ret_was_there);
 
-/* Names the body of a message in a second mailbox of the account (COPY); flags go along. */
-MUST_USE enum store_result mailbox_message_copy(struct store *store, account_id account,
-                                                mailbox_id from, uint32_t uid, mailbox_id to,
-                                                uint32_t *ret_uid);
-
 /* Copies these messages, in this order, into a mailbox that may be of another account; of the
  * flags, `flags` go along. Those that are not there are passed over; `fn` hears of each copy. That
  * there is room for all (mailbox_account_has_room_for) is the caller's business. */

@@ -9,27 +9,6 @@
 #define MAP_BYTES_DEFAULT ((uint64_t)16 << 30)
 #define VIEW_DAMAGED "the view was damaged, was put aside and is rebuilt"
 
-const char *
-store_result_name(enum store_result result)
-{
-    static const char *const names[] = {
-        [STORE_OK] = "ok",
-        [STORE_NOT_FOUND] = "not_found",
-        [STORE_EXISTS] = "exists",
-        [STORE_QUOTA] = "quota",
-        [STORE_LIMIT] = "limit",
-        [STORE_INVALID] = "invalid",
-        [STORE_FORBIDDEN] = "forbidden",
-        [STORE_BUSY] = "busy",
-        [STORE_NO_SPACE] = "no_space",
-        [STORE_FENCED] = "fenced",
-        [STORE_DAMAGED] = "damaged",
-        [STORE_TEMPORARY] = "temporary",
-    };
-
-    return (size_t)result < COUNT_OF(names) ? names[result] : "?";
-}
-
 enum store_result
 store_result_of(int negative_errno)
 {

@@ -30,7 +30,6 @@ enum store_result {
     STORE_DAMAGED,   /* what was asked for is there, but its hash is wrong */
     STORE_TEMPORARY, /* the disk said no; see the report */
 };
-const char *store_result_name(enum store_result result);
 
 /* What an operator should know; `text` is one sentence. */
 typedef void (*store_report_fn)(void *context, const char *event, struct slice text);

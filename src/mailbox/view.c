@@ -515,18 +515,6 @@ view_rollback(struct view *view)
 }
 
 int
-view_empty(struct view *view)
-{
-    int result = begin(view);
-
-    drop_cursor(view);
-    drop_writer(view);
-    if (result == 0)
-        result = told(view, mdb_drop(view->txn, view->dbi, 0));
-    return result ? result : told(view, put_format(view->txn, view->dbi));
-}
-
-int
 view_snapshot_open(struct view *view, struct view_snapshot **ret_snapshot)
 {
     struct view_snapshot *snapshot = calloc(1, sizeof(*snapshot));

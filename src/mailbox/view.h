@@ -43,9 +43,6 @@ MUST_USE int view_rest(struct view *view);
 /* Drops the changes since the last commit. */
 MUST_USE int view_rollback(struct view *view);
 
-/* Takes everything out. */
-MUST_USE int view_empty(struct view *view);
-
 /* What was committed last, unchanging while it is open; long ones make the file grow. */
 struct view_snapshot;
 MUST_USE int view_snapshot_open(struct view *view, struct view_snapshot **ret_snapshot);

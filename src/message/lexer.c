@@ -25,12 +25,6 @@ lexer_skip_cfws(struct cursor *cursor)
 }
 
 bool
-lexer_take_atom(struct cursor *cursor, struct slice *ret_atom)
-{
-    return cursor_take_set(cursor, lexer_atext, SIZE_MAX, ret_atom);
-}
-
-bool
 lexer_take_quoted(struct cursor *cursor, struct slice *ret_inner, bool *ret_is_open)
 {
     if (cursor_peek(cursor) != '"')

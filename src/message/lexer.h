@@ -20,9 +20,6 @@ extern byte_set lexer_blanks;
 /* Passes over CFWS: blanks, line ends and comments. True when anything was passed over. */
 bool lexer_skip_cfws(struct cursor *cursor);
 
-/* Takes an atom without the CFWS around it. */
-MUST_USE bool lexer_take_atom(struct cursor *cursor, struct slice *ret_atom);
-
 /* Takes "…" and gives what is between the quotes, still with its backslashes and folds. A missing
  * closing quote ends it at the end of the input; *ret_is_open then says so. False when there is no
  * '"' next. */

@@ -178,11 +178,3 @@ message_id_parse(struct arena *arena, struct slice text)
 
     return next_raw(&walk, &inner) ? clean(arena, inner, &defects) : slice_first(text, 0);
 }
-
-void
-message_id_format(struct slice id, struct buffer *out)
-{
-    buffer_put_byte(out, '<');
-    buffer_put(out, id);
-    buffer_put_byte(out, '>');
-}

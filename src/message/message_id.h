@@ -34,7 +34,4 @@ void message_id_list_parse(struct arena *arena, struct slice text,
 /* The first Message-ID in the text, or an empty slice. For Message-ID and Content-ID. */
 struct slice message_id_parse(struct arena *arena, struct slice text);
 
-/* Puts <id>. */
-void message_id_format(struct slice id, struct buffer *out);
-
 #endif

@@ -12,19 +12,6 @@
 #include "message/message_id.h"
 #include "message/summary.h"
 
-/* ---- what a message says of its ancestors ---------------------------------------------------- */
-
-struct thread_links {
-    struct slice message_id;          /* without brackets; empty when there is no valid one */
-    struct message_id_list ancestors; /* oldest first, without this message's own id and without
-                                         repetitions: from References, or the first id of
-                                         In-Reply-To when References has none (§3, step 1) */
-};
-
-/* Never fails; what the message does not have is empty. Slices as in the summary. */
-void thread_links_gather(struct arena *arena, const struct summary *summary,
-                         struct thread_links *ret_links);
-
 /* ---- threads of many messages ---------------------------------------------------------------- */
 
 enum thread_algorithm { THREAD_ORDEREDSUBJECT, THREAD_REFERENCES, THREAD_REFS };

@@ -124,19 +124,3 @@ trace_received_parse(struct arena *arena, struct slice body, struct trace_receiv
         received.defects |= TRACE_NO_BY;
     *ret_received = received;
 }
-
-bool
-trace_return_path_parse(struct arena *arena, struct slice body, struct slice *ret_path)
-{
-    struct address_list list;
-    struct buffer path;
-
-    address_list_parse(arena, body, &list);
-    if (!list.first || list.first->kind != ADDRESS_MAILBOX)
-        return false;
-    buffer_init(&path, body.len * 2 + 2);
-    address_put_spec(&path, list.first);
-    *ret_path = arena_copy(arena, buffer_slice(&path));
-    buffer_finish(&path);
-    return true;
-}

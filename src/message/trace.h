@@ -35,9 +35,4 @@ struct trace_received {
 void trace_received_parse(struct arena *arena, struct slice body,
                           struct trace_received *ret_received);
 
-/* The path of a Return-Path field without brackets, route and comments, its local part quoted where
- * it must be: "user@example.org", empty for <>. False, untouched, when there is no path at all. */
-MUST_USE bool trace_return_path_parse(struct arena *arena, struct slice body,
-                                      struct slice *ret_path);
-
 #endif

@@ -82,12 +82,6 @@ table_spec_parse(struct slice text, struct table_spec *ret_spec)
     return NULL;
 }
 
-const char *
-table_kind_name(enum table_kind kind)
-{
-    return kinds[kind].name;
-}
-
 bool
 table_takes_bytes(enum table_kind kind)
 {

@@ -35,7 +35,6 @@ struct table_spec {
 /* Reads a spec, which then borrows from `text`. NULL, or what was expected. */
 const char *table_spec_parse(struct slice text, struct table_spec *ret_spec);
 
-const char *table_kind_name(enum table_kind kind);
 /* Its content is given to table_open as bytes; else the library opens the place itself. */
 bool table_takes_bytes(enum table_kind kind);
 /* On another host: answers take their time. */

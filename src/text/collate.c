@@ -7,30 +7,6 @@
 #include <emmintrin.h>
 #endif
 
-static const char *const names[] = {
-    [COLLATION_UNICODE_CASEMAP] = "i;unicode-casemap",
-    [COLLATION_ASCII_CASEMAP] = "i;ascii-casemap",
-    [COLLATION_OCTET] = "i;octet",
-};
-
-bool
-collation_find(struct slice name, enum collation *ret_collation)
-{
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (slice_equal_nocase(name, slice_of_string(names[i]))) {
-            *ret_collation = (enum collation)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct slice
-collation_name(enum collation collation)
-{
-    return slice_of_string(names[collation]);
-}
-
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 static inline uint8_t
@@ -117,12 +93,6 @@ collate_compare(enum collation collation, struct slice left, struct slice right)
     buffer_finish(&left_key);
     buffer_finish(&right_key);
     return order;
-}
-
-bool
-collate_equal(enum collation collation, struct slice left, struct slice right)
-{
-    return collate_compare(collation, left, right) == 0;
 }
 
 /* ---- substrings ------------------------------------------------------------------------------ */

@@ -19,16 +19,11 @@ enum collation {
 /* U+FDFA becomes 18 characters of 33 octets. */
 enum { COLLATE_GROWTH_MAX = 12 };
 
-/* The collation of that name ("i;unicode-casemap"; case does not matter). */
-MUST_USE bool collation_find(struct slice name, enum collation *ret_collation);
-struct slice collation_name(enum collation collation);
-
 /* Puts the key of a text. */
 void collate_put_key(struct buffer *buffer, enum collation collation, struct slice text);
 
 /* Orders two texts: <0, 0, >0. */
 int collate_compare(enum collation collation, struct slice left, struct slice right);
-MUST_USE bool collate_equal(enum collation collation, struct slice left, struct slice right);
 
 /* ---- substrings ------------------------------------------------------------------------------ */
 

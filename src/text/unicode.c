@@ -165,19 +165,3 @@ unicode_put_nfc(struct buffer *buffer, struct slice text)
     free(normal);
     buffer_finish(&repaired);
 }
-
-bool
-unicode_equal(struct slice left, struct slice right)
-{
-    if (utf8_is_ascii(left) && utf8_is_ascii(right))
-        return slice_equal_nocase(left, right);
-    struct buffer left_key, right_key;
-    buffer_init(&left_key, SIZE_MAX / 4);
-    buffer_init(&right_key, SIZE_MAX / 4);
-    unicode_put_search_key(&left_key, left);
-    unicode_put_search_key(&right_key, right);
-    bool is_equal = slice_equal(buffer_slice(&left_key), buffer_slice(&right_key));
-    buffer_finish(&left_key);
-    buffer_finish(&right_key);
-    return is_equal;
-}

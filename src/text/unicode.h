@@ -22,7 +22,4 @@ void unicode_put_title_decomposed(struct buffer *buffer, struct slice text);
 /* Puts normal form C: how names (mailboxes, accounts) are stored. */
 void unicode_put_nfc(struct buffer *buffer, struct slice text);
 
-/* True when both have the same search key. */
-MUST_USE bool unicode_equal(struct slice left, struct slice right);
-
 #endif

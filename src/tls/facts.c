@@ -22,14 +22,6 @@ tls_engine_cipher(const struct tls_engine *engine)
     return slice_of_string(SSL_get_cipher_name(engine->ssl));
 }
 
-struct slice
-tls_engine_server_name(const struct tls_engine *engine)
-{
-    const char *name = SSL_get_servername(engine->ssl, TLSEXT_NAMETYPE_host_name);
-
-    return name ? slice_of_string(name) : SLICE("");
-}
-
 bool
 tls_engine_is_resumed(const struct tls_engine *engine)
 {

@@ -9,9 +9,6 @@
 struct slice tls_engine_version(const struct tls_engine *engine);
 struct slice tls_engine_cipher(const struct tls_engine *engine);
 
-/* The name that the client asked for (SNI), as it came; empty when there was none. */
-struct slice tls_engine_server_name(const struct tls_engine *engine);
-
 /* True when the session was resumed from a ticket. */
 bool tls_engine_is_resumed(const struct tls_engine *engine);
 

@@ -132,23 +132,6 @@ names_are_bounded(void **state)
     arena_finish(&arena);
 }
 
-static void
-addresses_are_reversed(void **state)
-{
-    static const uint8_t ipv6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
-    struct buffer name;
-
-    (void)state;
-    buffer_init(&name, 100);
-    dns_put_reverse(&name, (const uint8_t *)"\300\0\2\1", 4);
-    IS(buffer_slice(&name), "1.2.0.192.in-addr.arpa");
-    buffer_clear(&name);
-    dns_put_reverse(&name, ipv6, 16);
-    IS(buffer_slice(&name),
-       "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
-    buffer_finish(&name);
-}
-
 struct seen {
     unsigned count;
     enum dns_outcome outcome;
@@ -222,7 +205,6 @@ main(void)
         cmocka_unit_test(what_is_no_record_is_refused),
         cmocka_unit_test(records_are_bounded),
         cmocka_unit_test(names_are_bounded),
-        cmocka_unit_test(addresses_are_reversed),
         cmocka_unit_test(a_resolver_answers_with_and_without_waiting),
         cmocka_unit_test(options_that_cannot_be_taken_are_named),
     };

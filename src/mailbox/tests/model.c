@@ -125,6 +125,25 @@ change_flags(struct model *model, struct store *store, model_random_fn random, v
     return true;
 }
 
+static void
+note_copy(void *context, uint32_t uid, uint32_t copy_uid)
+{
+    uint32_t *told = context;
+
+    (void)uid;
+    *told = copy_uid;
+}
+
+/* With its flags. */
+static bool
+copy_message(struct store *store, account_id account, mailbox_id from, mailbox_id to,
+             const uint32_t *uid, uint32_t *ret_uid)
+{
+    struct message_copy copy = {account, account, from, to, MESSAGE_FLAGS, true};
+
+    return mailbox_message_copy_all(store, &copy, uid, 1, note_copy, ret_uid) == STORE_OK;
+}
+
 static bool
 copy(struct model *model, struct store *store, model_random_fn random, void *context)
 {
@@ -141,7 +160,7 @@ copy(struct model *model, struct store *store, model_random_fn random, void *con
     struct model_message message = source->messages[random(context, source->count)];
     if (mailbox_find(store, account + 1, model_mailbox_name(from), &from_id) != STORE_OK ||
         mailbox_find(store, account + 1, model_mailbox_name(to), &to_id) != STORE_OK ||
-        mailbox_message_copy(store, account + 1, from_id, message.uid, to_id, &uid) != STORE_OK ||
+        !copy_message(store, account + 1, from_id, to_id, &message.uid, &uid) ||
         uid != target->uid_next)
         return false;
     add(target, message.flags, message.text);

@@ -754,14 +754,6 @@ what_is_read_in_order_is_what_was_written(void **state)
     assert_reads(folder, 7, 8, text);
 }
 
-static void
-results_have_names(void **state)
-{
-    (void)state;
-    assert_string_equal(store_result_name(STORE_QUOTA), "quota");
-    assert_string_equal(store_result_name((enum store_result)99), "?");
-}
-
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
 
 int
@@ -793,7 +785,6 @@ main(void)
         IN_FOLDER(a_damaged_turn_is_set_aside_and_gone_on_from),
         IN_FOLDER(annotations_follow_their_mailbox),
         IN_FOLDER(what_is_read_in_order_is_what_was_written),
-        IN_FOLDER(results_have_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,18 +106,6 @@ a_long_list_keeps_its_first_and_its_last(void **state)
 }
 
 static void
-ids_are_written_in_brackets(void **state)
-{
-    struct buffer out;
-
-    (void)state;
-    buffer_init(&out, 100);
-    message_id_format(SLICE("1@x"), &out);
-    assert_slice(buffer_slice(&out), SLICE("<1@x>"));
-    buffer_finish(&out);
-}
-
-static void
 hostile_repetition_takes_linear_time(void **state)
 {
     static const char *const units[] = {"\"", "<", "\"\\\"", "(", "<\"", "a@b ", "\\\"", "><"};
@@ -145,7 +133,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_found_among_whatever_else),
         cmocka_unit_test(a_long_list_keeps_its_first_and_its_last),
-        cmocka_unit_test(ids_are_written_in_brackets),
         cmocka_unit_test(hostile_repetition_takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

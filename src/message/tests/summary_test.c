@@ -89,47 +89,6 @@ repeated_fields_are_joined_or_the_first_counts(void **state)
     arena_finish(&arena);
 }
 
-static void
-ancestors_come_from_references_or_from_in_reply_to(void **state)
-{
-    static const struct {
-        struct slice message;
-        const char *id, *ancestors;
-    } cases[] = {
-        {SLICE("Message-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\nIn-Reply-To: <9@x>\r\n\r\n"), "3@x",
-         "1@x 2@x "},
-        {SLICE("Message-ID: <3@x>\r\nIn-Reply-To: Your mail <1@x> and <2@x>\r\n\r\n"), "3@x",
-         "1@x "},
-        {SLICE("Message-ID: <3@x>\r\nReferences: <1@x> <3@x> <1@x> <2@x>\r\n\r\n"), "3@x",
-         "1@x 2@x "},
-        {SLICE("Message-ID: <3@x>\r\nReferences: junk\r\nIn-Reply-To: <1@x>\r\n\r\n"), "3@x",
-         "1@x "},
-        {SLICE("Subject: alone\r\n\r\n"), "", ""},
-        {SLICE("Message-ID:\r\n <3@x>\r\n\r\n"), "3@x", ""},
-    };
-    struct arena arena;
-    struct buffer out;
-
-    (void)state;
-    arena_init(&arena, 100000);
-    buffer_init(&out, 1000);
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct summary summary;
-        struct thread_links links;
-        buffer_clear(&out);
-        gather(&arena, cases[i].message, &summary);
-        thread_links_gather(&arena, &summary, &links);
-        assert_slice(links.message_id, slice_of_string(cases[i].id));
-        for (size_t j = 0; j < links.ancestors.count; j++) {
-            buffer_put(&out, links.ancestors.ids[j]);
-            buffer_put_byte(&out, ' ');
-        }
-        assert_slice(buffer_slice(&out), slice_of_string(cases[i].ancestors));
-    }
-    buffer_finish(&out);
-    arena_finish(&arena);
-}
-
 int
 main(void)
 {
@@ -137,7 +96,6 @@ main(void)
         cmocka_unit_test(the_ten_fields_are_gathered),
         cmocka_unit_test(a_message_without_fields_has_an_empty_summary),
         cmocka_unit_test(repeated_fields_are_joined_or_the_first_counts),
-        cmocka_unit_test(ancestors_come_from_references_or_from_in_reply_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,41 +83,11 @@ stations_are_read_clause_by_clause(void **state)
     arena_finish(&arena);
 }
 
-static void
-return_paths_lose_brackets_routes_and_comments(void **state)
-{
-    static const struct {
-        const char *body, *path;
-    } paths[] = {
-        {"<paul@uvsq.fr>", "paul@uvsq.fr"},
-        {"<>", ""},
-        {" < > ", ""},
-        {"<@a,@b:c@d>", "c@d"},
-        {"paul@uvsq.fr", "paul@uvsq.fr"},
-        {"<a b@c>", "\"a b\"@c"},
-        {"<\"a b\"@c> (comment)", "\"a b\"@c"},
-        {"<MAILER-DAEMON>", "MAILER-DAEMON"},
-    };
-    struct slice path = SLICE("untouched");
-    struct arena arena;
-
-    (void)state;
-    arena_init(&arena, 10000);
-    for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        assert_true(trace_return_path_parse(&arena, slice_of_string(paths[i].body), &path));
-        assert_slice(path, slice_of_string(paths[i].path));
-    }
-    assert_false(trace_return_path_parse(&arena, SLICE(" (nothing) "), &path));
-    assert_false(trace_return_path_parse(&arena, SLICE("group:;"), &path));
-    arena_finish(&arena);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stations_are_read_clause_by_clause),
-        cmocka_unit_test(return_paths_lose_brackets_routes_and_comments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

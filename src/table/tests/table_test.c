@@ -107,7 +107,6 @@ specs_are_understood_or_refused(void **state)
     assert_null(table_spec_parse(slice_of_string(text), &spec));
     assert_null(table_spec_parse(slice_of_string(rows[2].text), &spec));
     assert_int_equal(spec.kind, TABLE_SQLITE);
-    assert_string_equal(table_kind_name(spec.kind), "sqlite");
     assert_false(table_takes_bytes(spec.kind) || table_is_remote(spec.kind));
     assert_true(slice_equal(spec.place, SLICE("/x.db")));
     assert_true(slice_equal(spec.query, SLICE("SELECT hop FROM hops WHERE name = ?")));

@@ -2,20 +2,6 @@
 #include "text/collate.h"
 #include "text/tests/check.h"
 
-static void
-collations_are_found_by_name(void **state)
-{
-    enum collation collation = COLLATION_OCTET;
-
-    (void)state;
-    assert_true(collation_find(SLICE("I;Unicode-Casemap"), &collation));
-    assert_int_equal(collation, COLLATION_UNICODE_CASEMAP);
-    assert_true(collation_find(SLICE("i;ascii-casemap"), &collation));
-    assert_int_equal(collation, COLLATION_ASCII_CASEMAP);
-    assert_false(collation_find(SLICE("i;ascii-numeric"), &collation));
-    assert_slice(collation_name(COLLATION_OCTET), SLICE("i;octet"));
-}
-
 static struct slice
 key_of(struct buffer *buffer, enum collation collation, struct slice text)
 {
@@ -90,7 +76,6 @@ texts_are_ordered(void **state)
         assert_int_equal((order > 0) - (order < 0), pairs[i].order);
         order = collate_compare(pairs[i].collation, right, left);
         assert_int_equal((order < 0) - (order > 0), pairs[i].order);
-        assert_int_equal(collate_equal(pairs[i].collation, left, right), pairs[i].order == 0);
     }
 }
 
@@ -204,7 +189,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(collations_are_found_by_name),
         cmocka_unit_test(unicode_keys_are_title_case_decomposed),
         cmocka_unit_test(texts_are_ordered),
         cmocka_unit_test(substrings_are_found),
