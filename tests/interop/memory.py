@@ -11,7 +11,7 @@ from pathlib import Path
 
 from office import ALICE, FACTEUR, OfficeCase, main
 
-REST_KIB_MAX = 15 * 1024 + 512  # with two processes of each kind
+REST_KIB_MAX = 15 * 1024        # with two processes of each kind
 RARE_KIB = 400                # of code: less than reading keys needs
 INDEX_CODE_KIB_MAX = 2000     # without SQLite's, of which the start needs 900
 WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stays ready
