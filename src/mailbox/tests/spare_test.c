@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "host/sim/sim.h"
-#include "mailbox/log.h"
+#include "mailbox/engine.h"
 
 #include <errno.h>
 
@@ -96,12 +96,73 @@ a_segment_that_ends_on_a_full_disk_keeps_the_spare(void **state)
         expect_spares(LOG_RESERVE_STEP * part / 8);
 }
 
+static bool
+take_any(void *context, const struct log_found *found)
+{
+    (void)context, (void)found;
+    return true;
+}
+
+static void
+keep_commit(void *context, enum engine_result result, struct place place)
+{
+    (void)place;
+    *(enum engine_result *)context = result;
+}
+
+static enum engine_result
+commit_one(struct engine *engine, uint64_t number)
+{
+    struct turn_change change = {SLICE("key"), true, SLICE("value")};
+    struct turn turn = {.changes = &change, .change_count = 1, .need = TURN_TAKES};
+    enum engine_result result = ENGINE_FENCED;
+
+    engine->ops->commit(engine, &turn, number, keep_commit, &result);
+    return result;
+}
+
+/* Who sends mail is told 452 of the one, and 451 of the other. */
+static void
+a_disk_that_is_full_is_told_from_one_that_fails(void **state)
+{
+    const struct sim_options options = {0};
+    struct sim *sim = sim_open(7, &options);
+    struct host *host = sim_host_open(sim, "store");
+    struct sim_machine *machine = sim_machine(sim);
+    struct host_dir *dir = NULL;
+    struct engine *engine = NULL;
+    struct buffer why;
+    (void)state;
+
+    buffer_init(&why, 1024);
+    assert_int_equal(host_dir_open(host, "/", &dir), 0);
+    assert_int_equal(engine_file_open(host, dir, 0, 0, &why, &engine), 0);
+    assert_int_equal(engine->ops->replay(engine, (struct place){0, 0}, 0, true, take_any, NULL), 0);
+    assert_int_equal(commit_one(engine, 1), ENGINE_DURABLE);
+    sim_disk_fail(machine, SIM_FAULT_WRITE, 1, -EIO);
+    assert_int_equal(commit_one(engine, 2), ENGINE_FAILED);
+    sim_disk_fail(machine, SIM_FAULT_NONE, 0, 0);
+    sim_disk_set_free(machine, 0);
+    assert_int_equal(commit_one(engine, 2), ENGINE_NO_SPACE);
+    sim_disk_set_free(machine, 1 << 30);
+    sim_disk_fail(machine, SIM_FAULT_WRITE, 1, -EDQUOT);
+    assert_int_equal(commit_one(engine, 2), ENGINE_NO_SPACE);
+    sim_disk_fail(machine, SIM_FAULT_NONE, 0, 0);
+    assert_int_equal(commit_one(engine, 2), ENGINE_DURABLE);
+    engine->ops->close(&engine);
+    host_dir_close(&dir);
+    sim_host_close(&host);
+    sim_close(&sim);
+    buffer_finish(&why);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_mail_leaves_the_spare_and_changes_half_of_it_to_what_frees_space),
         cmocka_unit_test(a_segment_that_ends_on_a_full_disk_keeps_the_spare),
+        cmocka_unit_test(a_disk_that_is_full_is_told_from_one_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
