@@ -429,7 +429,9 @@ sim_disk_fail(struct sim_machine *machine, enum sim_disk_fault fault, unsigned c
 void
 sim_disk_set_free(struct sim_machine *machine, uint64_t bytes)
 {
-    machine->disk->room = machine->disk->used + bytes;
+    uint64_t used = machine->disk->used;
+
+    machine->disk->room = bytes < UINT64_MAX - used ? used + bytes : UINT64_MAX;
 }
 
 int
