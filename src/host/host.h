@@ -102,6 +102,8 @@ void host_stream_watch(struct host_stream *stream, unsigned events, host_stream_
 /* Bytes moved, 0 at the end of the peer's data, -EAGAIN when nothing can move now. */
 MUST_USE int64_t host_stream_read(struct host_stream *stream, void *at, size_t len);
 MUST_USE int64_t host_stream_write(struct host_stream *stream, struct slice bytes);
+/* The same for bytes behind which more or the end comes at once: they may leave in one packet. */
+MUST_USE int64_t host_stream_write_near_end(struct host_stream *stream, struct slice bytes);
 
 /* Sends the end of our data. */
 void host_stream_shut(struct host_stream *stream);

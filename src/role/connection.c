@@ -261,7 +261,9 @@ write_some(struct connection *connection, struct slice bytes)
 {
     if (bytes.len == 0 || connection->is_blocked || connection->phase == PHASE_OVER)
         return 0;
-    int64_t count = host_stream_write(connection->stream, bytes);
+    int64_t count = connection->phase == PHASE_RUN
+                        ? host_stream_write(connection->stream, bytes)
+                        : host_stream_write_near_end(connection->stream, bytes);
     if (count < 0 && count != -EAGAIN) {
         become_lost(connection);
         return 0;

@@ -191,16 +191,28 @@ host_stream_read(struct host_stream *stream, void *at, size_t len)
     }
 }
 
-int64_t
-host_stream_write(struct host_stream *stream, struct slice bytes)
+static int64_t
+write_some(struct host_stream *stream, struct slice bytes, int flags)
 {
     for (;;) {
-        ssize_t count = send(stream->watch.fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+        ssize_t count = send(stream->watch.fd, bytes.at, bytes.len, MSG_NOSIGNAL | flags);
         if (count >= 0)
             return count;
         if (errno != EINTR)
             return -errno;
     }
+}
+
+int64_t
+host_stream_write(struct host_stream *stream, struct slice bytes)
+{
+    return write_some(stream, bytes, 0);
+}
+
+int64_t
+host_stream_write_near_end(struct host_stream *stream, struct slice bytes)
+{
+    return write_some(stream, bytes, MSG_MORE);
 }
 
 void

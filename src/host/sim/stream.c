@@ -390,6 +390,12 @@ host_stream_write(struct host_stream *stream, struct slice bytes)
     return (int64_t)part.len;
 }
 
+int64_t
+host_stream_write_near_end(struct host_stream *stream, struct slice bytes)
+{
+    return host_stream_write(stream, bytes);
+}
+
 void
 host_stream_shut(struct host_stream *stream)
 {
