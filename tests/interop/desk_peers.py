@@ -15,6 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import dovecot
 from office import CLIENT_S, FACTEUR, free_port_base, main, skip_all, wait_for
 from peers import postfix_begin, postfix_end
 from terminal import Screen
@@ -24,6 +25,8 @@ REFUSED = 69
 
 
 class Provider:
+    capability = None # of IMAP; None: all that it has
+
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="fp-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -40,60 +43,14 @@ class Provider:
         self.start_dovecot()
         self.start_postfix()
 
+    def people(self):
+        return [ALICE, BOB]
+
     def start_dovecot(self):
-        people = "".join(f"{who}:{{PLAIN}}{PASSWORD}::::::\n" for who in (ALICE, BOB))
-        (self.folder / "people").write_text(people)
-        (self.folder / "dovecot.conf").write_text(f"""protocols = imap pop3
-base_dir = {self.folder}/run
-state_dir = {self.folder}/state
-log_path = {self.folder}/dovecot.log
-listen = 127.0.0.1
-ssl = required
-ssl_cert = <{self.folder}/cert.pem
-ssl_key = <{self.folder}/key.pem
-auth_mechanisms = plain login scram-sha-256
-mail_location = maildir:{self.mail}/%u
-mail_uid = mail
-mail_gid = mail
-first_valid_uid = 1
-first_valid_gid = 1
-default_login_user = dovenull
-default_internal_user = dovecot
-namespace inbox {{
-  inbox = yes
-}}
-passdb {{
-  driver = passwd-file
-  args = {self.folder}/people
-}}
-userdb {{
-  driver = static
-  args = uid=mail gid=mail home={self.mail}/%u
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = {self.base + 143}
-  }}
-  inet_listener imaps {{
-    port = {self.base + 993}
-  }}
-}}
-service pop3-login {{
-  inet_listener pop3 {{
-    port = {self.base + 110}
-  }}
-  inet_listener pop3s {{
-    port = {self.base + 995}
-  }}
-}}
-service auth {{
-  unix_listener {self.folder}/queue/private/auth {{
-    mode = 0666
-  }}
-}}
-""")
-        self.dovecot = subprocess.Popen(["dovecot", "-F", "-c", self.folder / "dovecot.conf"],
-                                        stderr=subprocess.DEVNULL)
+        (self.folder / "people").write_text("".join(f"{who}:{{PLAIN}}{PASSWORD}::::::\n" for who in self.people()))
+        ports = {"imap": self.base + 143, "imaps": self.base + 993, "pop3": self.base + 110, "pop3s": self.base + 995}
+        dovecot.write(self.folder, ports, auth_socket=self.folder / "queue/private/auth", capability=self.capability)
+        self.dovecot = dovecot.start(self.folder)
         self.wait(self.base + 993)
 
     def start_postfix(self):

@@ -200,7 +200,7 @@ class HostileHop(unittest.TestCase):
         cls.folder.chmod(0o755)
         good = certificate(cls.folder, "good", "DNS:localhost")
         wrong = certificate(cls.folder, "wrong", "DNS:other.test")
-        expired = certificate(cls.folder, "expired", "DNS:localhost", -1)
+        expired = certificate(cls.folder, "expired", "DNS:localhost", 0)
         hidden = certificate(cls.folder, "hidden", hidden_name())
         # Some hundred KiB of certificates that lead nowhere.
         long = certificate(cls.folder, "long", "DNS:other.test", more=wrong[0].read_text() * 400)

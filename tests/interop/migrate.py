@@ -15,51 +15,13 @@ import time
 import unittest
 from pathlib import Path
 
+import dovecot
 import office
 from office import BOB, CLIENT_S, FACTEUR, Office, free_port, main, skip_all, wait_for
 
 PASSWORD = "old \u20ac secret"
 NEW = "new@example.test"
 LARGE = int(os.environ.get("MIGRATE_MESSAGES", "1200"))
-CONFIG = """protocols = imap
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-listen = 127.0.0.1
-ssl = yes
-ssl_cert = <{tls}/chain.pem
-ssl_key = <{tls}/key.pem
-auth_username_chars =
-mail_location = maildir:{folder}/mail/%u
-mail_uid = mail
-mail_gid = mail
-first_valid_uid = 1
-first_valid_gid = 1
-passdb {{
-  driver = passwd-file
-  args = {folder}/passwd
-}}
-userdb {{
-  driver = static
-  args = uid=mail gid=mail home={folder}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  prefix = {prefix}
-  separator = .
-  mailbox Sent {{
-    special_use = \\Sent
-  }}
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = {secure_port}
-  }}
-}}
-"""
 
 
 class Dovecot:
@@ -69,14 +31,13 @@ class Dovecot:
         self.port, self.secure_port = free_port(), free_port()
         (self.folder / "mail").mkdir()
         shutil.chown(self.folder / "mail", "mail", "mail")
-        shutil.copytree(tls, self.folder / "tls")
-        (self.folder / "passwd").write_text(f"old:{{PLAIN}}{PASSWORD}::::::\n")
-        (self.folder / "dovecot.conf").write_text(CONFIG.format(
-            folder=self.folder, tls=self.folder / "tls", prefix=prefix, port=self.port,
-            secure_port=self.secure_port))
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", self.folder / "dovecot.conf"])
+        shutil.copy(tls / "chain.pem", self.folder / "cert.pem")
+        shutil.copy(tls / "key.pem", self.folder / "key.pem")
+        (self.folder / "people").write_text(f"old:{{PLAIN}}{PASSWORD}::::::\n")
+        dovecot.write(self.folder, {"imap": self.port, "imaps": self.secure_port}, ssl="yes", prefix=prefix, mailboxes=dovecot.SENT)
+        self.process = dovecot.start(self.folder)
         if not wait_for(self.is_open):
-            raise AssertionError((self.folder / "log").read_text())
+            raise AssertionError((self.folder / "dovecot.log").read_text())
 
     def is_open(self):
         with socket.socket() as probe:

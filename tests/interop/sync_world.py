@@ -37,22 +37,13 @@ class Facteur:
 class Dovecot(Provider):
     """Debian's, alone; with fewer capabilities when they are named."""
 
-    def __init__(self, capabilities=None):
-        self.capabilities = capabilities
+    def __init__(self, capability=None):
+        self.capability = capability
         super().__init__()
         self.port, self.trust = self.base + 993, self.folder / "cert.pem"
 
-    def start_dovecot(self):
-        super().start_dovecot()
-        with open(self.folder / "people", "a") as people: # it does not see at once what comes later
-            people.write("".join(f"person{n}@peer.test:{{PLAIN}}{PASSWORD}::::::\n" for n in range(1000)))
-        if self.capabilities:
-            self.dovecot.send_signal(signal.SIGTERM)
-            self.dovecot.wait(60)
-            path = self.folder / "dovecot.conf"
-            path.write_text(path.read_text() + f"imap_capability = {self.capabilities}\n")
-            self.dovecot = subprocess.Popen(["dovecot", "-F", "-c", path], stderr=subprocess.DEVNULL)
-            self.wait(self.base + 993)
+    def people(self):
+        return [*super().people(), *(f"person{n}@peer.test" for n in range(1000))]
 
     def start_postfix(self):
         pass
