@@ -329,12 +329,17 @@ account.team:contain_subject('imapfilter-2'):delete_messages()
     def copy(self, root, box):
         return sorted(subject(path.read_bytes()) for part in ("cur", "new") for path in (root / box / part).iterdir())
 
+    @staticmethod
+    def has_imapflow():
+        return shutil.which("node") and subprocess.run(["node", "-e", "require('imapflow')"], capture_output=True,
+                                                       check=False).returncode == 0
+
     def test_all_see_the_same(self):
         clients = [self.imaplib, self.curl, self.idle, self.notify, self.sync]
         for program in ("mutt", "mbsync", "offlineimap", "fetchmail", "imapfilter"):
             self.assertTrue(shutil.which(program), program)
             clients.append(getattr(self, program))
-        if subprocess.run(["node", "-e", "require('imapflow')"], capture_output=True, check=False).returncode == 0:
+        if self.has_imapflow():
             clients.append(self.imapflow)
         threads = [threading.Thread(target=self.guard, args=[client]) for client in clients]
         for thread in threads:
