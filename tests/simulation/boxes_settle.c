@@ -128,6 +128,20 @@ order_ops(struct boxes *boxes)
     }
 }
 
+/* Beside letters that are known, which it must have found, it asked for some that nobody has read.
+ */
+static bool
+is_partly_known(const struct boxes_op *op)
+{
+    bool has_known = false, has_unknown = false;
+
+    for (size_t i = 0; i < op->count; i++) {
+        has_known |= op->targets[i].is_sure && op->targets[i].letter != LETTER_UNKNOWN;
+        has_unknown |= op->targets[i].letter == LETTER_UNKNOWN;
+    }
+    return has_known && has_unknown;
+}
+
 /* The whole is taken before its beginning, and what is known to be those letters before what nobody
  * has read. */
 static void
@@ -137,20 +151,35 @@ find_traces(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *
     bool is_in_parts = op->is_move && boxes->are_parts;
 
     for (unsigned i = 0; i < (is_in_parts ? 4 : 2); i++) {
-        struct leeway leeway = {i & 1, i & 2, op->is_move && op->dest == op->box};
+        struct leeway leeway = {i & 1 || is_partly_known(op), i & 2,
+                                op->is_move && op->dest == op->box};
         for (size_t at = 0; at < boxes->boxes[op->dest].count && !op->is_late; at++)
             op->is_late = walk(boxes, op, truth, at, leeway, ret_found);
     }
 }
 
+/* One of them can still be read: it is known what came. */
+static bool
+is_one_there(const struct boxes_op *op, const struct boxes_truth *truth,
+             struct box_message *const found[])
+{
+    for (size_t i = 0; i < op->count && op->is_late; i++)
+        if (found[i] && row_of(truth, found[i]->uid))
+            return true;
+    return false;
+}
+
 static void
-explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth)
+explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *truth,
+           bool must_be_there)
 {
     struct box_message **found = calloc(op->count + 1, sizeof(struct box_message *));
 
     if (!found)
         abort();
     find_traces(boxes, op, truth, found);
+    if (must_be_there)
+        op->is_late = is_one_there(op, truth, found);
     for (size_t i = 0; i < op->count && op->is_late; i++) {
         struct op_target target = op->targets[i];
         if (!found[i])
@@ -166,22 +195,21 @@ explain_by(struct boxes *boxes, struct boxes_op *op, const struct boxes_truth *t
             boxes_get(boxes, op->box, op->replaced)->was_moved = true;
     }
     boxes->late += op->is_late && !op->is_delivered;
-    if (op->is_delivered && !op->is_late)
+    if (op->is_delivered && !op->is_late && !must_be_there)
         boxes_fail(boxes, "%s: letter %u was taken, and is not there", boxes_names[op->dest],
                    op->targets[0].letter);
     free(found);
 }
 
-/* What must be there has found its place: what may be there takes what is left. The longest first:
- * a short one might take for its own what is a piece of it. */
+/* The longest first: a short one might take for its own what is a piece of it. */
 static void
-explain_lost(struct boxes *boxes, const struct boxes_truth truth[BOXES])
+explain_lost(struct boxes *boxes, const struct boxes_truth truth[BOXES], bool must_be_there)
 {
     for (size_t count = BOXES_MESSAGES_MAX; count > 0; count--)
         for (struct boxes_op *op = boxes->ops; op; op = op->next)
-            if (op->count == count && !op->is_delivered &&
+            if (op->count == count && !op->is_delivered && !op->is_late &&
                 (op->kind == OP_APPEND || op->kind == OP_COPY))
-                explain_by(boxes, op, &truth[op->dest]);
+                explain_by(boxes, op, &truth[op->dest], must_be_there);
 }
 
 /* Two that asked for the same cannot be told apart: what one did may have been the other. Nor can
@@ -315,10 +343,14 @@ boxes_settle(struct boxes *boxes, const struct boxes_truth truth[BOXES])
         if (!op->is_lost)
             boxes_fail(boxes, "a command is on its way between two rounds");
         boxes_end_flags(boxes, op, false, NULL, 0);
-        if (op->is_delivered)
-            explain_by(boxes, op, &truth[op->dest]);
     }
-    explain_lost(boxes, truth);
+    /* What can still be read tells most: it comes first. Then what must be there and has gone
+     * unseen finds its place, and what may have been there takes what is left. */
+    explain_lost(boxes, truth, true);
+    for (struct boxes_op *op = boxes->ops; op; op = op->next)
+        if (op->is_delivered)
+            explain_by(boxes, op, &truth[op->dest], false);
+    explain_lost(boxes, truth, false);
     check_moves(boxes, truth);
     for (unsigned i = 0; i < BOXES; i++)
         settle_box(boxes, i, &truth[i]);

@@ -45,12 +45,14 @@ ask(struct inspector *inspector, enum step step)
     inspector->step = step;
     if (step == EXAMINE) {
         shown_begin(&inspector->shown, inspector->box, false);
-        inspector->truth[inspector->box].count = 0;
         buffer_put(output, SLICE("EXAMINE "));
         buffer_put_text(output, boxes_name(inspector->boxes, inspector->box));
+    } else if (step == FETCH) {
+        buffer_put(output, SLICE("FETCH "));
+        buffer_put_decimal(output, inspector->truth[inspector->box].count + 1);
+        buffer_put(output, SLICE(":* (UID FLAGS BODY.PEEK[])"));
     } else {
-        buffer_put(output,
-                   step == FETCH ? SLICE("FETCH 1:* (UID FLAGS BODY.PEEK[])") : SLICE("LOGOUT"));
+        buffer_put(output, SLICE("LOGOUT"));
     }
     visit_send(inspector->visit);
 }
@@ -64,8 +66,9 @@ begin_again(struct inspector *inspector)
                        instant_after(host_now(inspector->host), duration_ms(RETRY_MS)));
 }
 
-/* Goes on with the mailbox at which it was cut off: on a line that is cut every few hundred pieces
- * nobody ever reads all of them in one session (seed 111192). */
+/* Goes on with the mailbox at which it was cut off, behind the last message that came whole: on a
+ * line that is cut every few hundred pieces nobody ever reads all of them in one session (seed
+ * 111192). */
 static void
 on_ready(void *context)
 {
@@ -115,6 +118,16 @@ on_data(void *context, struct slice line, struct slice literal)
         .uid = message.uid, .flags = message.flags, .letter = identify(inspector, literal)};
 }
 
+/* What was read before the line was cut still holds when nothing has changed. */
+static void
+forget_unless_same(struct boxes_truth *truth, const struct shown *shown)
+{
+    if (truth->validity != shown->validity || truth->modseq != shown->modseq)
+        truth->count = 0;
+    truth->validity = shown->validity;
+    truth->modseq = shown->modseq;
+}
+
 static void
 on_answer(void *context, enum visit_status status, struct slice line)
 {
@@ -123,16 +136,16 @@ on_answer(void *context, enum visit_status status, struct slice line)
 
     if (inspector->step == EXAMINE && slice_find(line, SLICE("[NONEXISTENT]")) < line.len)
         boxes_saw_no_name(inspector->boxes, inspector->box);
+    if (status == VISIT_OK && inspector->step == EXAMINE)
+        forget_unless_same(truth, &inspector->shown);
     if (status != VISIT_OK) {
         begin_again(inspector);
-    } else if (inspector->step == EXAMINE && inspector->shown.count > 0) {
+    } else if (inspector->step == EXAMINE && inspector->shown.count > truth->count) {
         ask(inspector, FETCH);
     } else if (inspector->step == LOGOUT) {
         inspector->is_done = true;
         begin_again(inspector);
     } else {
-        truth->validity = inspector->shown.validity;
-        truth->modseq = inspector->shown.modseq;
         if (truth->count != inspector->shown.count)
             boxes_fail(inspector->boxes, "%s: of %zu messages %zu can be read",
                        boxes_names[inspector->box], inspector->shown.count, truth->count);
@@ -168,6 +181,8 @@ inspector_look(struct inspector *inspector)
 {
     inspector->is_done = false;
     inspector->box = 0;
+    for (unsigned i = 0; i < BOXES; i++)
+        inspector->truth[i].count = 0;
     begin_again(inspector);
 }
 

@@ -7,12 +7,12 @@ void
 shown_begin(struct shown *shown, unsigned box, bool is_resuming)
 {
     shown->is_resuming = is_resuming && shown->is_resync;
-    if (shown->is_resuming) {
-        memcpy(shown->before, shown->messages, sizeof(shown->before));
-        shown->before_count = shown->count;
-    } else {
+    shown->before_count = 0;
+    for (size_t i = 0; i < shown->count; i++)
+        if (shown->messages[i].uid) /* of others nothing is known but that they were there */
+            shown->before[shown->before_count++] = shown->messages[i];
+    if (!shown->is_resuming)
         shown->modseq = shown->validity = 0;
-    }
     shown->box = box;
     shown->count = 0;
     shown->search = 0;
