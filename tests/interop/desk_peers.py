@@ -44,10 +44,11 @@ class Provider:
         self.start_postfix()
 
     def people(self):
-        return [ALICE, BOB]
+        """Passwords by name."""
+        return dict.fromkeys((ALICE, BOB), PASSWORD)
 
     def start_dovecot(self):
-        (self.folder / "people").write_text("".join(f"{who}:{{PLAIN}}{PASSWORD}::::::\n" for who in self.people()))
+        (self.folder / "people").write_text("".join(f"{who}:{{PLAIN}}{word}::::::\n" for who, word in self.people().items()))
         ports = {"imap": self.base + 143, "imaps": self.base + 993, "pop3": self.base + 110, "pop3s": self.base + 995}
         dovecot.write(self.folder, ports, auth_socket=self.folder / "queue/private/auth", capability=self.capability)
         self.dovecot = dovecot.start(self.folder)
