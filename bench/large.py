@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from imap import Client, Facteur
-from machine import cpu_ns, pss_kib, rest, tree
+from machine import cpu_ns, milliseconds, pss_kib, rest, tree
 
 REST_S = 12  # a process gives back what it does not need at rest
 
@@ -118,7 +118,7 @@ def main():
         rows += [(f"{name}; meanwhile another's STORE took {waits[len(waits) // 2]:.3g} ms, at most {waits[-1]:.3g} ms; the store "
                   f"had {mib:.0f} MiB", costs) for name, (costs, waits, mib) in long]
         for name, (elapsed, cpu) in rows:
-            print(f"| {name} | {elapsed:.3g} ms | {cpu:.3g} ms |")
+            print(f"| {name} | {milliseconds(elapsed)} | {milliseconds(cpu)} |")
         print(f"\nMemory: {kib_first / 1024:.1f} MiB for each process in which it is open (there are {os.cpu_count()}), "
               f"{kib_further:.1f} KiB for each session.")
     finally:

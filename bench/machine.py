@@ -14,6 +14,10 @@ BEGUN = time.monotonic()
 is_quick = False  # a look whether it works: nothing waits long
 
 
+def milliseconds(value):
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
 def rest(seconds):
     """Until processes have given back what they do not need at rest."""
     time.sleep(1 if is_quick else seconds)

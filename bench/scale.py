@@ -6,7 +6,7 @@ import time
 
 from chart import line_chart
 from imap import Client
-from machine import say, sync_ms
+from machine import milliseconds, say, sync_ms
 from servers import BUILD, PASSWORD, cpu_of
 
 CHARTS = BUILD / "charts"  # from here they go beside RESULTS.md when it is written
@@ -178,10 +178,6 @@ def read_box(server, user, password, count, name):
     for one in (keeper, client):
         one.close()
     return result
-
-
-def milliseconds(value):
-    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def mailboxes(servers, is_quick):

@@ -164,7 +164,7 @@ class Migrate(unittest.TestCase):
             flags = [r"(\Seen)", r"(\Flagged $Forwarded)", "()", r"(\Answered \Draft Blue)",
                      r"(\Deleted)"][number // 5 % 5]
             size = 90000 if number == 7 else 300
-            client.append(f'"{name}"', flags, f'"{number + 1:2}-Feb-2020 11:22:{number:02} +0200"',
+            client.append(f'"{name}"', flags, f'"{number + 1:2}-Mar-2020 11:22:{number:02} +0200"',
                           letter(number, size))
         for name in ["INBOX"] + names:  # holes among the UIDs
             client.select(f'"{name}"')
