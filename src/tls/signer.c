@@ -114,12 +114,16 @@ tls_signer_open(struct slice chain, struct slice key, struct buffer *problem)
     X509 *certificate = read_first(chain, problem);
     struct tls_signer *signer = certificate ? tls_signer_open_bare(key, problem) : NULL;
 
+    const char *wrong = NULL;
+
     if (signer && X509_check_private_key(certificate, signer->key) != 1)
-        buffer_put_text(problem, "the key does not belong to the first certificate");
+        wrong = "the key does not belong to the first certificate";
     else if (signer && !is_kind_of_tls(signer->key))
-        buffer_put_text(problem, "the certificate is for a kind of key that is not used");
-    if (buffer_len(problem) > 0)
+        wrong = "the certificate is for a kind of key that is not used";
+    if (wrong) {
+        buffer_put_text(problem, wrong);
         tls_signer_close(&signer);
+    }
     X509_free(certificate);
     ERR_clear_error();
     return signer;
