@@ -97,6 +97,27 @@ result_of(struct setup *setup)
     return answer.as.claimed.result;
 }
 
+struct row {
+    uint64_t account;
+    const char *address;
+    enum smtp_route_claim_result result;
+};
+
+static void
+expect_all(const struct row *rows, size_t count)
+{
+    static struct setup setup;
+
+    open_setup(&setup, false);
+    for (size_t i = 0; i < count; i++) {
+        ask(&setup, rows[i].account, rows[i].address);
+        enum smtp_route_claim_result result = result_of(&setup);
+        if (result != rows[i].result)
+            fail_msg("%d as %s: %d", (int)rows[i].account, rows[i].address, (int)result);
+    }
+    close_setup(&setup);
+}
+
 static void
 play_table(struct setup *setup, const char *key, enum route_table_outcome outcome,
            const char *value)
@@ -118,11 +139,7 @@ play_table(struct setup *setup, const char *key, enum route_table_outcome outcom
 static void
 an_account_sends_as_who_reaches_it(void **state)
 {
-    static const struct {
-        uint64_t account;
-        const char *address;
-        enum smtp_route_claim_result result;
-    } rows[] = {
+    static const struct row rows[] = {
         {ALICE, "alice@a.test", SMTP_ROUTE_CLAIM_RESULT_OWN},
         {ALICE, "Alice+Shop@A.TEST", SMTP_ROUTE_CLAIM_RESULT_OWN},
         {ALICE, "alice@old.test", SMTP_ROUTE_CLAIM_RESULT_OWN},
@@ -148,27 +165,15 @@ an_account_sends_as_who_reaches_it(void **state)
         {0, "alice@a.test", SMTP_ROUTE_CLAIM_RESULT_OTHER},
         {99, "alice@a.test", SMTP_ROUTE_CLAIM_RESULT_OTHER},
     };
-    static struct setup setup;
 
     (void)state;
-    open_setup(&setup, false);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        ask(&setup, rows[i].account, rows[i].address);
-        enum smtp_route_claim_result result = result_of(&setup);
-        if (result != rows[i].result)
-            fail_msg("%d as %s: %d", (int)rows[i].account, rows[i].address, (int)result);
-    }
-    close_setup(&setup);
+    expect_all(rows, COUNT_OF(rows));
 }
 
 static void
 an_account_sends_as_whom_the_operator_permits(void **state)
 {
-    static const struct {
-        uint64_t account;
-        const char *address;
-        enum smtp_route_claim_result result;
-    } rows[] = {
+    static const struct row rows[] = {
         {SHOP, "orders@shop.test", SMTP_ROUTE_CLAIM_RESULT_OWN},
         {SHOP, "Orders@SHOP.test", SMTP_ROUTE_CLAIM_RESULT_OWN},
         {SHOP, "orders@x.shop.test", SMTP_ROUTE_CLAIM_RESULT_FOREIGN},
@@ -184,17 +189,9 @@ an_account_sends_as_whom_the_operator_permits(void **state)
         {CUSTOMER, "shop@a.test", SMTP_ROUTE_CLAIM_RESULT_OTHER},
         {SHOP, "anybody@customer.test", SMTP_ROUTE_CLAIM_RESULT_OTHER},
     };
-    static struct setup setup;
 
     (void)state;
-    open_setup(&setup, false);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        ask(&setup, rows[i].account, rows[i].address);
-        enum smtp_route_claim_result result = result_of(&setup);
-        if (result != rows[i].result)
-            fail_msg("%d as %s: %d", (int)rows[i].account, rows[i].address, (int)result);
-    }
-    close_setup(&setup);
+    expect_all(rows, COUNT_OF(rows));
 }
 
 static void
