@@ -46,6 +46,23 @@ folder_close(struct folder *folder)
     tree_remove(folder->path);
 }
 
+int
+folder_set_up(void **state)
+{
+    static struct folder folder;
+
+    folder_open(&folder);
+    *state = &folder;
+    return 0;
+}
+
+int
+folder_tear_down(void **state)
+{
+    folder_close(*state);
+    return 0;
+}
+
 void
 folder_open_store(struct folder *folder)
 {

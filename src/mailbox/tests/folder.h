@@ -18,6 +18,9 @@ struct folder {
 /* Makes the folder and the host; the close removes it with all that is in it. */
 void folder_open(struct folder *folder);
 void folder_close(struct folder *folder);
+/* The same for cmocka: *state is a folder, one at a time. */
+int folder_set_up(void **state);
+int folder_tear_down(void **state);
 
 /* Opens the store with folder->options; aborts when that fails. */
 void folder_open_store(struct folder *folder);

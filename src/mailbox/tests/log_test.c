@@ -17,23 +17,6 @@
 enum { SEGMENTS = LOG_OPEN_MAX + 6, TEXT_LEN = 200 };
 
 static int
-open_folder(void **state)
-{
-    static struct folder folder;
-
-    folder_open(&folder);
-    *state = &folder;
-    return 0;
-}
-
-static int
-close_folder(void **state)
-{
-    folder_close(*state);
-    return 0;
-}
-
-static int
 try_log(struct folder *folder, uint32_t shard, uint64_t segment_bytes, struct turn_log **ret_log)
 {
     struct buffer why;
@@ -464,7 +447,7 @@ the_rest_of_a_turn_that_was_written_again_is_no_damage(void **state)
     assert_string_equal(walk_of(*state, false), wanted);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_set_up, folder_tear_down)
 
 int
 main(void)

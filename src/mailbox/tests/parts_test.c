@@ -21,23 +21,6 @@
 
 #include <cmocka.h>
 
-static int
-open_folder(void **state)
-{
-    static struct folder folder;
-
-    folder_open(&folder);
-    *state = &folder;
-    return 0;
-}
-
-static int
-close_folder(void **state)
-{
-    folder_close(*state);
-    return 0;
-}
-
 static struct turn
 one_body(struct turn_body *body, struct slice text, enum turn_need need)
 {
@@ -620,7 +603,7 @@ a_body_that_is_damaged_stays_so_when_its_segment_goes_and_the_view_is_lost(void 
     assert_int_equal(read_piece(folder, body_of(folder, 4, &inbox)), STORE_OK);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_set_up, folder_tear_down)
 
 int
 main(void)
