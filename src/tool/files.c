@@ -201,13 +201,16 @@ files_make_folder(const char *path, mode_t mode)
 
     if (!part)
         abort();
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(part + (*part != 0), '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         (void)!mkdir(part, 0755); /* what is wrong shows at the last */
         *slash = '/';
     }
-    bool is_good = mkdir(part, mode) == 0 || (errno == EEXIST && files_is_folder(path));
-    int code = is_good ? EX_OK : say_failed("make the folder", path);
+    int code = EX_OK;
+    if (mkdir(part, mode) != 0 && errno != EEXIST)
+        code = say_failed("make the folder", path);
+    else if (!files_is_folder(path))
+        code = say_error(EX_CANTCREAT, "%s is no folder; give another place", path);
     free(part);
     return code;
 }

@@ -281,16 +281,62 @@ check_transports(struct rehearsal *rehearsal)
     free(path);
 }
 
+static bool
+can_open_resolver(const struct config *config, const char **ret_why)
+{
+    struct dns_resolver *resolver = resolve_open_resolver(config, ret_why);
+    bool can = resolver != NULL;
+
+    if (can)
+        dns_resolver_close(&resolver, NULL);
+    return can;
+}
+
+/* The option without which a resolver can be opened; where several are wrong, all of them. */
+static const char *
+find_resolver_option(const struct config *config)
+{
+    struct config less = *config;
+    const char *unused;
+
+    less.dns_resolvers.count = 0;
+    if (can_open_resolver(&less, &unused))
+        return "dns_resolvers";
+    less = *config;
+    less.dns_stubs.count = 0;
+    if (can_open_resolver(&less, &unused))
+        return "dns_stubs";
+    less = *config;
+    less.dns_trust_anchors = SLICE("");
+    if (can_open_resolver(&less, &unused))
+        return "dns_trust_anchors";
+    less = *config;
+    less.dns_root_hints = SLICE("");
+    return can_open_resolver(&less, &unused)
+               ? "dns_root_hints"
+               : "dns_resolvers, dns_stubs, dns_trust_anchors, dns_root_hints";
+}
+
 static void
 check_resolver(struct rehearsal *rehearsal)
 {
     const char *why = NULL;
-    struct dns_resolver *resolver = resolve_open_resolver(rehearsal->config, &why);
 
-    if (resolver)
-        dns_resolver_close(&resolver, NULL);
-    else
-        note(rehearsal, say_error(EX_CONFIG, "the name system could not be asked: %s", why));
+    if (!can_open_resolver(rehearsal->config, &why))
+        note(rehearsal, say_error(EX_CONFIG, "%s: %s",
+                                  find_resolver_option(rehearsal->config), why));
+}
+
+/* Others look it up when mail comes from here, and many refuse what has no dot. */
+static void
+check_hostname(const struct config *config)
+{
+    struct slice name = config->hostname;
+
+    if (slice_find_byte(name, '.') >= name.len)
+        say_warning("hostname: %.*s has no domain, so others cannot find it, and many refuse mail "
+                    "from there; give the whole name, like mail.example.org",
+                    TEXT(name));
 }
 
 /* ---- tables and programs ------------------------------------------------------------------- */
@@ -428,6 +474,21 @@ check_holders(const struct people *people, const char *option, const struct conf
     }
 }
 
+/* An origin that is given may be anybody's: a machine that only sends has no mail of its own. */
+static void
+check_origin(struct rehearsal *rehearsal, const struct people *people)
+{
+    const struct config *config = rehearsal->config;
+    struct slice origin = settings_find_origin(rehearsal->settings, &rehearsal->arena);
+
+    if (config->origin.len == 0 && config->local_submission &&
+        directory_domain_at(people->directory, 0) &&
+        !directory_domain_find(people->directory, origin))
+        say_warning("origin: mail for root and other names of this machine goes to %.*s, which is "
+                    "no domain of this server; set origin to one that is",
+                    TEXT(origin));
+}
+
 /* Names that must be this server's to be of use. */
 static void
 check_people(struct rehearsal *rehearsal)
@@ -441,6 +502,8 @@ check_people(struct rehearsal *rehearsal)
         say_warning("srs_domain: %.*s is no domain of this server, so bounces would not come back; "
                     "add it with: facteur domain add",
                     TEXT(config->srs_domain));
+    if (people.directory)
+        check_origin(rehearsal, &people);
     if (people.directory && config->imap_shared_account.len &&
         !directory_login_find(people.directory, config->imap_shared_account))
         say_warning("imap_shared_account: there is no account %.*s; make it with: facteur user add",
@@ -461,6 +524,7 @@ rehearsal_run(const struct settings *settings)
 
     arena_init(&rehearsal.arena, CONFIG_ARENA_MAX);
     check_repeated(settings);
+    check_hostname(rehearsal.config);
     check_files(&rehearsal);
     check_listeners(&rehearsal);
     check_names(&rehearsal);

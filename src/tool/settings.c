@@ -78,7 +78,7 @@ settings_load_path(const char *path, bool is_checked, struct settings *ret_setti
 }
 
 struct slice
-settings_origin(struct settings *settings)
+settings_find_origin(const struct settings *settings, struct arena *arena)
 {
     struct slice origin = settings->config.origin;
     struct buffer text;
@@ -87,9 +87,15 @@ settings_origin(struct settings *settings)
         return origin;
     buffer_init(&text, MAILNAME_MAX);
     if (files_read_if_any(MAILNAME_PATH, MAILNAME_MAX, &text) == EX_OK)
-        origin = arena_copy(&settings->arena, slice_trim(buffer_slice(&text)));
+        origin = arena_copy(arena, slice_trim(buffer_slice(&text)));
     buffer_finish(&text);
     return origin.len > 0 ? origin : settings->config.hostname;
+}
+
+struct slice
+settings_origin(struct settings *settings)
+{
+    return settings_find_origin(settings, &settings->arena);
 }
 
 void

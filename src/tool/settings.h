@@ -28,6 +28,8 @@ MUST_USE int settings_load_path(const char *path, bool is_checked, struct settin
 /* The domain of names that stand without one on this machine: the option `origin`, else what Debian
  * keeps in /etc/mailname, else hostname. Lives as long as the settings. */
 struct slice settings_origin(struct settings *settings);
+/* The same for settings that are not ours to change; what must be kept lies in the arena. */
+struct slice settings_find_origin(const struct settings *settings, struct arena *arena);
 
 void settings_finish(struct settings *settings);
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from office import ALICE, BOB, CLIENT_S, FACTEUR, OfficeCase, main, wait_for
 
-USAGE, DATAERR, NOINPUT, UNAVAILABLE, TEMPFAIL, NOPERM, CONFIG = 64, 65, 66, 69, 75, 77, 78
+USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANNOT_CREATE, TEMPFAIL, NOPERM, CONFIG = 64, 65, 66, 69, 73, 75, 77, 78
 
 
 class Desk(OfficeCase):
@@ -273,8 +273,7 @@ class Reading(Desk):
                 self.assertEqual(shown["from"], f"Éva Exemple <{BOB}>")
                 self.assertEqual([(a["part"], a["name"], a["size"]) for a in shown["attachments"]],
                                  [("2", "note.txt", 9)])
-                folder = self.home / f"saved{number}"
-                folder.mkdir()
+                folder = self.home / f"saved{number}/made"
                 for _ in range(2):
                     self.run_it("save", mark, "--to", str(folder), *place)
                 self.assertEqual({p.name: p.read_bytes() for p in folder.iterdir()},
@@ -418,6 +417,8 @@ class Hostile(Desk):
         (self.home / "in").mkdir()
         self.run_it("save", "1", "1", "--to", "in", *place)
         self.assertEqual([p.name for p in (self.home / "in").iterdir()], ["evil_"])
+        self.run_it("save", "1", "1", "--to", "in/evil_", *place, code=CANNOT_CREATE)
+        self.run_it("save", "1", "1", "--to", "", *place, code=NOINPUT)
 
     def test_html_becomes_text_and_links_show_where_they_lead(self):
         place = self.box(b"Content-Type: text/html; charset=utf-8\n\n<html><head><title>no</title>"

@@ -265,6 +265,9 @@ class Guide(unittest.TestCase):
 STAND_INS = r"""
 systemd-sysusers() { :; }
 make() { :; }
+userdel() { :; }
+ln() { [ "$2 $3" = "/usr/local/sbin/sendmail /usr/sbin/sendmail" ] || command ln "$@"; }
+sendmail() { bash -c 'exec -a sendmail facteur "$@"' sendmail "$@"; }
 journalctl() { cat ROOT/log/journal; }
 serve() {
     : > ROOT/log/now
@@ -281,7 +284,7 @@ systemctl() {
     case $* in
     daemon-reload) ;;
     "enable --now facteur" | "start facteur") serve ;;
-    "stop facteur") stop ;;
+    "stop facteur" | "disable --now facteur") stop ;;
     "restart facteur") stop && serve ;;
     "reload facteur") facteur reload > /dev/null 2>&1 ;;
     *) echo "no stand-in for systemctl $*"; return 1 ;;

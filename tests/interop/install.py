@@ -69,6 +69,15 @@ class Install(unittest.TestCase):
             self.assertEqual(path.read_text(), before + "# mine\n")
             path.write_text(before)
 
+    def test_each_role_has_a_user(self):
+        """`facteur check` and the like need none; letterbox and hand stay root to become whoever they work for."""
+        profiles = (Path(__file__).parents[2] / "src/host/linux/sandbox.c").read_text()
+        roles = {name for name, rest in re.findall(r'\{\.name = "([a-z-]+)",((?:[^{}]|\{[^{}]*\})*)\}', profiles)
+                 if "keeps_user" not in rest}
+        self.assertIn("smtp", roles)
+        users = set(re.findall(r"^u facteur-(\S+)", (self.prefix / "lib/sysusers.d/facteur.conf").read_text(), re.M))
+        self.assertEqual(sorted(roles - users), [])
+
     def unit(self):
         """The unit with its program where it lies in this test."""
         text = (self.prefix / "lib/systemd/system/facteur.service").read_text()
@@ -95,6 +104,21 @@ class Install(unittest.TestCase):
             self.skipTest("this systemd cannot look at a unit that is not loaded")
         self.assertLessEqual(float(re.search(r"Overall exposure level[^:]*: ([\d.]+)", shown.stdout)[1]),
                              EXPOSURE_MAX)
+
+    def test_uninstall_leaves_what_is_the_operators(self):
+        """Into folders of its own: what was installed last is what is taken away."""
+        for is_changed in (False, True):
+            with tempfile.TemporaryDirectory(prefix="facteur-uninstall-") as folder:
+                root = Path(folder)
+                done = run("meson", "install", "-C", str(BUILD), "--no-rebuild", "--destdir", folder)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                mine = root / "etc/facteur/facteur.conf"
+                if is_changed:
+                    mine.write_text(mine.read_text() + "# mine\n")
+                done = run("make", "-C", str(Path(__file__).parents[2]), "uninstall", f"BUILD={BUILD}", f"DESTDIR={folder}")
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                left = [p for p in root.rglob("*") if not p.is_dir() or p.name == "facteur"]
+                self.assertEqual(left, [mine.parent, mine] if is_changed else [])
 
     def test_the_completions_are_scripts(self):
         for shell, place in (("bash", "share/bash-completion/completions/facteur.bash"),

@@ -239,12 +239,16 @@ is_wanted(const struct command_call *call, const struct view *view, uint32_t ind
 static int
 save(const struct command_call *call, const struct view *view, uint32_t id)
 {
+    const char *folder = command_value(call, "to");
     size_t count = 0;
     int code = EX_OK;
 
     for (uint32_t i = 0; i < view->tree.count && code == EX_OK; i++) {
         if (is_wanted(call, view, i)) {
-            code = save_part(call, view, i);
+            if (folder && count == 0)
+                code = files_make_folder(folder, 0700);
+            if (code == EX_OK)
+                code = save_part(call, view, i);
             count++;
         }
     }
@@ -271,7 +275,7 @@ const struct command command_save = {
                 "facteur save last 2 --to Downloads",
     .arguments_min = 1,
     .arguments_max = COMMAND_ARGUMENTS_ANY,
-    .options = {{"to", "FOLDER", "Where; default: here."},
+    .options = {{"to", "FOLDER", "Where, made when it is not there; default: here."},
                 DESK_OPTION_ACCOUNT,
                 DESK_OPTION_FOLDER,
                 DESK_OPTION_BOX,

@@ -147,6 +147,10 @@ sendmail_options_read(int count, char **words, struct sendmail_options *ret_opti
             index++;
             break;
         }
+        if (strcmp(words[index], "--help") == 0) {
+            ret_options->mode = SENDMAIL_HELP;
+            return EX_OK;
+        }
         code = read_word(count, words, &index, ret_options);
     }
     ret_options->recipients = words + index;

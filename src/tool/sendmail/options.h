@@ -13,7 +13,8 @@ enum sendmail_mode {
     SENDMAIL_VERIFY,  /* -bv: are these addresses good? */
     SENDMAIL_QUEUE,   /* -bp, or called mailq: what waits */
     SENDMAIL_RETRY,   /* -q: try now what waits */
-    SENDMAIL_ALIASES  /* -bi, -I, or called newaliases */
+    SENDMAIL_ALIASES, /* -bi, -I, or called newaliases */
+    SENDMAIL_HELP     /* --help */
 };
 
 /* Strings are those of main. */

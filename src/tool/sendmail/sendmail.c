@@ -2,6 +2,7 @@
 #include "tool/sendmail/sendmail.h"
 
 #include "tool/aliases.h"
+#include "tool/files.h"
 #include "tool/queue_client.h"
 #include "tool/say.h"
 #include "tool/sendmail/carry.h"
@@ -296,10 +297,29 @@ run(struct call *call)
         return queue_client_mailq(&call->settings);
     case SENDMAIL_RETRY:
         return queue_client_retry(&call->settings);
+    case SENDMAIL_HELP: /* never comes here */
     case SENDMAIL_ALIASES:
         break;
     }
     return aliases_build(&call->settings, NULL);
+}
+
+/* The words of the manual page that people ask for most. */
+static int
+help(void)
+{
+    static const char text[] =
+        "usage: sendmail [-i] [-t] [-f SENDER] [-F NAME] [-v] [ADDRESS...]   hand in mail\n"
+        "       sendmail -bs      speak SMTP on standard input and output\n"
+        "       sendmail -bv ADDRESS...      look whether these are addresses\n"
+        "       sendmail -bp, mailq          show what waits: facteur queue list\n"
+        "       sendmail -q       try it now: facteur queue retry --all\n"
+        "       sendmail -bi, newaliases     make /etc/aliases known: facteur alias build\n"
+        "\n"
+        "The message is read from standard input, with -i beyond a line that is a dot.\n"
+        "With -t its To:, Cc: and Bcc: say who gets it. man sendmail tells the rest.\n";
+
+    return files_write(STDOUT_FILENO, slice_of_string(text)) ? EX_OK : say_output_failed();
 }
 
 int
@@ -311,6 +331,8 @@ sendmail_main(int count, char **words)
 
     if (code != EX_OK)
         return code;
+    if (call.options.mode == SENDMAIL_HELP)
+        return help();
     const char *path = call.options.config ? call.options.config
                        : environment       ? environment
                                            : SETTINGS_PATH;

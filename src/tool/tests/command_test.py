@@ -328,8 +328,11 @@ class Configuration(Installation):
                 ('programs = {"fax nobody-here /bin/true"}', "no user 'nobody-here'"),
                 ('programs = {"fax nobody /bin/not-here"}', "/bin/not-here cannot be run"),
                 ('alias_programs_user = "nobody-here"', "alias_programs_user: this machine has no user"),
-                ('dns_resolvers = {"foo"}', "expected the address of a resolver"),
-                ('dns_trust_anchors = "/tmp"', "the file of trust anchors cannot be read"),
+                ('dns_resolvers = {"foo"}', "dns_resolvers: expected the address of a resolver"),
+                ('dns_stubs = {"foo"}', "dns_stubs: expected a zone and the address"),
+                ('dns_trust_anchors = "/tmp"', "dns_trust_anchors: the file of trust anchors cannot be read"),
+                ('dns_root_hints = "/not/here"', "dns_root_hints: the file of root hints cannot be read"),
+                ('dns_resolvers = {"foo"}\ndns_stubs = {"foo"}', "dns_resolvers, dns_stubs, dns_trust_anchors, dns_root_hints: "),
                 ('call_ahead = "two words"', 'call_ahead: expected a domain like example.org, not "two words"'),
                 ('own_addresses = {"foo"}', "own_addresses: expected addresses like"),
                 ('postmaster = "x"', "postmaster: expected an address"),
@@ -349,6 +352,7 @@ class Configuration(Installation):
 
     def test_what_is_odd_is_told_and_right(self):
         for line, told in (
+                ('hostname = mail', "hostname: mail has no domain"),
                 ('vrfy = all\nvrfy = refuse', "facteur.conf:8: vrfy has been set before; what line 7 says does not count"),
                 ('smart_host = "smtp:[a.example] auth=us"', "has no line 'us USER SECRET'"),
                 ('outbound_trust = "/not/here"', "outbound_trust: /not/here is not there"),
@@ -358,6 +362,15 @@ class Configuration(Installation):
             self.assertIn("warning: ", said)
             self.assertIn(told, said, line)
             self.assertIn("is right", said)
+
+    def test_an_origin_that_is_no_domain_of_ours_is_told(self):
+        """Only where it was not given: cron's mail for root would lead nowhere."""
+        self.assertNotIn("origin", self.check("", code=0))
+        self.do("domain", "add", "example.test")
+        if not Path("/etc/mailname").exists():
+            self.assertIn("goes to mail.example.test, which is no domain of this server", self.check("", code=0))
+        for line in ("origin = example.test\n", "origin = example.net\n", "local_submission = no\n"):
+            self.assertNotIn("origin", self.check(line, code=0), line)
 
     def make_certificate(self, name, hostname="mail.example.test"):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",

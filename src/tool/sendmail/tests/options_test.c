@@ -52,6 +52,9 @@ lines_that_programs_write(void **state)
         {"/usr/bin/mailq", SENDMAIL_QUEUE, NULL, false, false, 0},
         {"newaliases", SENDMAIL_ALIASES, NULL, false, false, 0},
         {"sendmail -bi", SENDMAIL_ALIASES, NULL, false, false, 0},
+        {"mailq --help", SENDMAIL_HELP, NULL, false, false, 0},
+        {"sendmail -t --help", SENDMAIL_HELP, NULL, true, false, 0},
+        {"sendmail -- --help", SENDMAIL_SEND, NULL, false, false, 1},
         {"sendmail -d0.1 -O DeliveryMode=b -X /dev/null -h 10 -p ESMTP:x -L tag a b c",
          SENDMAIL_SEND, NULL, false, false, 3},
     };
@@ -78,7 +81,8 @@ static void
 lines_that_are_wrong(void **state)
 {
     static const char *const lines[] = {"sendmail -f", "sendmail -z a@b.test", "sendmail -bd",
-                                        "sendmail -bq", "sendmail -b"};
+                                        "sendmail -bq", "sendmail -b",
+                                        "sendmail --halp"};
     char storage[LINE_SIZE], *words[WORDS_MAX];
     struct sendmail_options options;
 
