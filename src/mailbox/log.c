@@ -169,6 +169,9 @@ settle_header(struct turn_log *log, struct log_segment *segment, struct host_fil
     segment->is_mended = own == COPY_DAMAGED || twin == COPY_DAMAGED;
     segment->lacks_header = own != COPY_GOOD;
     segment->lacks_twin = twin != COPY_GOOD; /* or is of a release that did not write it */
+    /* Mended, it is there: nothing may be written in its place. */
+    if (segment->len < SEGMENT_HEADER_LEN)
+        segment->len = SEGMENT_HEADER_LEN;
     return 0;
 }
 

@@ -447,6 +447,34 @@ the_rest_of_a_turn_that_was_written_again_is_no_damage(void **state)
     assert_string_equal(walk_of(*state, false), wanted);
 }
 
+/* A file system that was repaired may have cut it: what comes next must not be written where the
+ * header belongs, which would be mended over it when the log is opened once more. */
+static void
+a_turn_behind_a_header_that_was_cut_off_stays(void **state)
+{
+    static const int lens[] = {0, 8, SEGMENT_HEADER_LEN - 1, SEGMENT_HEADER_LEN};
+    char path[300];
+
+    for (size_t i = 0; i < COUNT_OF(lens); i++) {
+        struct folder folder;
+        folder_open(&folder);
+        make_three(&folder, TEXT_LEN);
+        path_of(&folder, "00000001.seg", path);
+        assert_int_equal(truncate(path, lens[i]), 0);
+        struct turn_log *log;
+        assert_int_equal(try_log(&folder, 0, 1 << 30, &log), 0);
+        uint64_t end = turn_log_segment(log, 0)->len;
+        assert_int_equal(turn_log_cut(log, end, end), 0);
+        struct place place = append(log, 4);
+        assert_reads(log, place, 4);
+        turn_log_close(&log);
+        assert_int_equal(truncate(path, SEGMENT_HEADER_LEN + TURN_BYTES), 0);
+        assert_string_equal(walk_of(&folder, true), "4");
+        folder_close(&folder);
+    }
+    (void)state;
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_set_up, folder_tear_down)
 
 int
@@ -465,6 +493,7 @@ main(void)
         IN_FOLDER(a_turn_behind_damage_is_found_wherever_chunks_end),
         IN_FOLDER(bodies_and_their_records_are_looked_at_when_it_is_asked),
         IN_FOLDER(a_last_turn_whose_body_is_not_whole_is_the_tail),
+        IN_FOLDER(a_turn_behind_a_header_that_was_cut_off_stays),
         IN_FOLDER(the_rest_of_a_turn_that_was_written_again_is_no_damage),
     };
 
