@@ -249,7 +249,7 @@ mailbox_queue_list_fronts(struct store *store, mailbox_queue_due_fn fn, void *co
         from = place.class == UINT8_MAX ? key_queue_domain_end(place.domain)
                                         : key_queue_class(place.domain, place.class + 1);
     }
-    return store_result_of(error);
+    return error < 0 ? store_result_of(error) : store_scanned(store);
 }
 
 enum store_result

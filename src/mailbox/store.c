@@ -286,6 +286,12 @@ store_has_pending(const struct store *store)
 }
 
 bool
+store_is_readable(const struct store *store)
+{
+    return !store->is_broken && !view_is_damaged(store->view);
+}
+
+bool
 store_is_busy(const struct store *store)
 {
     return store->is_busy;
@@ -419,7 +425,7 @@ store_commit(struct store *store, store_commit_fn fn, void *context)
         fn(context, STORE_OK);
         return;
     }
-    if (store->is_broken || view_is_damaged(store->view)) {
+    if (!store_is_readable(store)) {
         store_drop(store);
         fn(context, STORE_TEMPORARY);
         return;
@@ -456,7 +462,7 @@ store_sync_view(struct store *store)
 {
     if (store->is_busy)
         return;
-    if (store->is_broken || view_is_damaged(store->view)) {
+    if (!store_is_readable(store)) {
         repair_view(store);
         return;
     }

@@ -82,8 +82,11 @@ void store_prepare(struct store *store);
 /* Whether that has anything to do. */
 MUST_USE bool store_is_unprepared(const struct store *store);
 
-/* Call about once a second: makes the view durable when it has changed. */
+/* Call about once a second: makes the view durable when it has changed, and anew when it is damaged
+ * or lacks turns. */
 void store_sync_view(struct store *store);
+/* False until that is done: what is not found then may be there. */
+MUST_USE bool store_is_readable(const struct store *store);
 
 /* Call when there has been nothing to do for a second: gives back memory that only load needed. */
 void store_rest(struct store *store);

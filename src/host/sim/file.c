@@ -5,6 +5,7 @@
 #include "host/sim/disk_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,13 +118,13 @@ host_dir_make(struct host_dir *dir, const char *name)
         return -EINVAL;
     if (dir->host->is_dead)
         return -EIO;
-    if (entries_find(&dir->node->entries, name))
-        return -EEXIST;
     if (dir->host->machine->real_path) {
         char *path = join(dir->path, name);
-        (void)mkdir(path, 0700); /* may have survived a crash that it did not survive here */
+        (void)mkdir(path, 0700); /* a crash may have left or taken it there, and not here */
         free(path);
     }
+    if (entries_find(&dir->node->entries, name))
+        return -EEXIST;
     return change_folder(dir, (struct change){.to = dir->node,
                                               .to_name = (char *)(uintptr_t)name,
                                               .node = disk_node(dir->host->machine->disk, true)});
@@ -144,6 +145,17 @@ give_back_room(struct disk *disk, struct node *node)
     node->charged = 0;
 }
 
+/* The real folder goes along, with what a library has made in it. */
+static void
+move_real(struct host_dir *from_dir, const char *from, struct host_dir *to_dir, const char *to)
+{
+    char *old = join(from_dir->path, from), *new = join(to_dir->path, to);
+
+    (void)!rename(old, new); /* may have been done before a crash that undid it here */
+    free(old);
+    free(new);
+}
+
 int
 host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_dir, const char *to)
 {
@@ -157,8 +169,10 @@ host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_d
         return -ENOENT;
     if (node == replaced)
         return 0;
-    if (replaced && replaced->is_folder)
-        return replaced->entries.count ? -ENOTEMPTY : -EISDIR;
+    if (replaced && replaced->is_folder != node->is_folder)
+        return replaced->is_folder ? -EISDIR : -ENOTDIR;
+    if (replaced && replaced->entries.count > 0)
+        return -ENOTEMPTY;
     int error = change_folder(from_dir, (struct change){.from = from_dir->node,
                                                         .from_name = (char *)(uintptr_t)from,
                                                         .to = to_dir->node,
@@ -166,6 +180,8 @@ host_dir_move(struct host_dir *from_dir, const char *from, struct host_dir *to_d
                                                         .node = node});
     if (error == 0)
         give_back_room(from_dir->host->machine->disk, replaced);
+    if (error == 0 && node->is_folder && from_dir->host->machine->real_path)
+        move_real(from_dir, from, to_dir, to);
     return error;
 }
 

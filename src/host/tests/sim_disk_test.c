@@ -165,6 +165,35 @@ a_rename_is_whole_or_not_at_all(void **state)
     assert_true(old > 0 && new > 0);
 }
 
+/* As rename(2) does. */
+static void
+a_folder_takes_the_place_of_an_empty_one_and_of_no_other(void **state)
+{
+    struct world world;
+    struct host_file_info info;
+    struct host_dir *full = NULL;
+
+    (void)state;
+    open_world(&world, 1);
+    assert_int_equal(host_dir_make(world.root, "full"), 0);
+    assert_int_equal(host_dir_make(world.root, "empty"), 0);
+    assert_int_equal(host_dir_open_below(world.root, "full", &full), 0);
+    struct host_file *file = open_file(full, "f", HOST_FILE_CREATE);
+    host_file_close(&file);
+    file = open_file(world.root, "file", HOST_FILE_CREATE);
+    host_file_close(&file);
+    assert_int_equal(host_dir_rename(world.root, "empty", "full"), -ENOTEMPTY);
+    assert_int_equal(host_dir_rename(world.root, "file", "empty"), -EISDIR);
+    assert_int_equal(host_dir_rename(world.root, "empty", "file"), -ENOTDIR);
+    assert_int_equal(host_dir_rename(world.root, "full", "empty"), 0);
+    host_dir_close(&full);
+    assert_int_equal(host_dir_find(world.root, "full", &info), -ENOENT);
+    assert_int_equal(host_dir_open_below(world.root, "empty", &full), 0);
+    assert_int_equal(host_dir_find(full, "f", &info), 0);
+    host_dir_close(&full);
+    close_world(&world);
+}
+
 static void
 a_move_between_folders_is_durable_from_either_side(void **state)
 {
@@ -443,6 +472,7 @@ main(void)
         cmocka_unit_test(what_is_synced_stays_and_what_is_not_may_go_or_tear),
         cmocka_unit_test(a_name_is_durable_when_its_folder_is_synced),
         cmocka_unit_test(a_rename_is_whole_or_not_at_all),
+        cmocka_unit_test(a_folder_takes_the_place_of_an_empty_one_and_of_no_other),
         cmocka_unit_test(a_move_between_folders_is_durable_from_either_side),
         cmocka_unit_test(a_failed_sync_may_forget_what_readers_still_see),
         cmocka_unit_test(room_ends_and_comes_back),

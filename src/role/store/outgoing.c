@@ -147,7 +147,7 @@ gather(void *context, const struct queue_place *place)
     return true;
 }
 
-/* A recipient whose record cannot be read is let go: check names it. */
+/* A recipient whose record is damaged is let go: check names it. */
 static bool
 fill_letter(struct store_role *role, struct batch *batch, struct letter *letter)
 {
@@ -247,6 +247,11 @@ begin_batch(struct store_role *role, struct lane *lane, enum queue_class class,
 
     for (size_t i = 0; i < batch->count; i++)
         is_good &= fill_letter(role, batch, &batch->letters[i]);
+    if (!is_good && !store_is_readable(role->store)) {
+        lane->batches--; /* they wait: the view is made anew */
+        outgoing_close_batch(batch);
+        return;
+    }
     if (is_good)
         batch->count = count_that_fit(batch);
     for (size_t i = 0; i < batch->count; i++) {
@@ -355,6 +360,8 @@ look_at(struct store_role *role, struct lane *lane)
     if (lane->batches == 0)
         memset(lane->taken, 0, sizeof(lane->taken)); /* nothing to be passed over */
     enum queue_class class = choose_class(role, lane, &first, &next);
+    if (!store_is_readable(role->store))
+        return; /* there may be more than was found */
     if (class == QUEUE_CLASSES) {
         if (next != UINT64_MAX)
             lanes_set(&outgoing->lanes, lane, next);
@@ -390,7 +397,7 @@ set_timer(struct store_role *role)
     struct outgoing *outgoing = role->outgoing;
     struct lane *lane = lanes_first(&outgoing->lanes);
     struct wall wall = host_wall(role->host);
-    int64_t wait_ns = duration_s(MAX_PURGE_EVERY_S).ns;
+    int64_t wait_ns = duration_s(outgoing->are_fronts_known ? MAX_PURGE_EVERY_S : 1).ns;
 
     if (lane && (int64_t)lane->ready_s < INT64_MAX / 1000000000) {
         int64_t until = (int64_t)lane->ready_s * 1000000000 - wall.ns;
@@ -406,6 +413,26 @@ kick_stalled(struct store_role *role)
     LIST_EACH (link, &role->outgoing->stalled) {
         outgoing_kick(role, LIST_ITEM(link, struct outgoing_destination, link));
     }
+}
+
+static bool
+note_front(void *context, const struct queue_place *place)
+{
+    struct store_role *role = context;
+    struct lane_place at = {place->due_s, place->message, place->index};
+
+    if (place->class < QUEUE_CLASSES)
+        lanes_note(&role->outgoing->lanes, place->domain, place->class, &at);
+    return true;
+}
+
+/* Until all of it could be read once, what waits is not known. */
+static void
+read_fronts(struct store_role *role)
+{
+    role->outgoing->are_fronts_known =
+        store_is_readable(role->store) &&
+        mailbox_queue_list_fronts(role->store, note_front, role) == STORE_OK;
 }
 
 /* Destinations that nothing was sent to for a while are forgotten. */
@@ -451,10 +478,12 @@ run(void *context)
         sweep_destinations(role);
         store_role_turn_soon(role);
     }
+    if (!outgoing->are_fronts_known)
+        read_fronts(role);
     for (unsigned steps = 0; outgoing->route && steps < OUTGOING_BATCHES_MAX; steps++) {
         lane = lanes_first(&outgoing->lanes);
-        if (!lane || lane->ready_s > now || outgoing->batch_count >= OUTGOING_BATCHES_MAX ||
-            host_channel_is_full(outgoing->route))
+        if (!store_is_readable(role->store) || !lane || lane->ready_s > now ||
+            outgoing->batch_count >= OUTGOING_BATCHES_MAX || host_channel_is_full(outgoing->route))
             break;
         look_at(role, lane);
     }
@@ -536,21 +565,11 @@ outgoing_open(struct store_role *role)
     outgoing_back_init(outgoing, seed);
 }
 
-static bool
-note_front(void *context, const struct queue_place *place)
-{
-    struct store_role *role = context;
-    struct lane_place at = {place->due_s, place->message, place->index};
-
-    if (place->class < QUEUE_CLASSES)
-        lanes_note(&role->outgoing->lanes, place->domain, place->class, &at);
-    return true;
-}
-
 void
 outgoing_start(struct store_role *role)
 {
-    if (mailbox_queue_list_fronts(role->store, note_front, role) != STORE_OK)
+    read_fronts(role);
+    if (!role->outgoing->are_fronts_known)
         log_event(role->host, HOST_LEVEL_ERROR, "queue_not_read", "what", SLICE("the view"));
     policies_start(role);
     feeds_start(role);

@@ -211,6 +211,7 @@ struct outgoing {
     uint64_t ask_count, carriage_count, report_count;
     size_t batch_count, body_bytes;
     bool is_run_due, is_purge_due;
+    bool are_fronts_known; /* of what has waited since before the start */
     uint64_t purge_s; /* when it was done last */
     struct kept_trace kept;
     uint64_t taken, carried, delayed, failed, told;

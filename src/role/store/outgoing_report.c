@@ -273,6 +273,16 @@ name_report(struct report *report)
              (unsigned long long)(random & 0xffffffff));
 }
 
+/* What is owed is not known now: the view is made anew. */
+static void
+put_off(struct report *report)
+{
+    struct lane_place at = {report->due_s, report->key[0], OUTGOING_REPORT_INDEX};
+
+    lanes_note(&report->role->outgoing->lanes, SLICE(OUTGOING_REPORTS), QUEUE_ORDINARY, &at);
+    close_report(report);
+}
+
 void
 report_begin(struct store_role *role, uint64_t message, uint64_t due_s)
 {
@@ -302,6 +312,10 @@ report_begin(struct store_role *role, uint64_t message, uint64_t due_s)
         report->body = entry.body;
         gather_rows(report);
         choose_return(report, entry.len);
+    }
+    if (!store_is_readable(role->store)) {
+        put_off(report);
+        return;
     }
     if (report->count == 0 || arena_failed(&report->arena)) {
         give_up_or_file(report); /* nothing to tell: only its place goes */

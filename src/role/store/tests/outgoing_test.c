@@ -192,6 +192,101 @@ what_is_passed_over_for_too_long_comes_back(void **state)
     assert_in_range(world->carried, 2, 12);
 }
 
+/* ---- a view that is damaged ------------------------------------------------------------------ */
+
+/* Changes an octet behind each `pattern` in LMDB's file; how many there are. */
+static unsigned
+damage_view(const struct queue_world *world, struct slice pattern, size_t at)
+{
+    char path[128];
+    unsigned count = 0;
+
+    snprintf(path, sizeof(path), "%s/data/store/view/data.mdb", world->folder);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size_t size = (size_t)ftell(file);
+    uint8_t *octets = malloc(size);
+    assert_non_null(octets);
+    rewind(file);
+    assert_int_equal(fread(octets, 1, size, file), size);
+    for (size_t i = 0; i + pattern.len + at < size; i++) {
+        if (memcmp(octets + i, pattern.at, pattern.len) != 0)
+            continue;
+        uint8_t other = octets[i + at] ^ 0x55;
+        assert_int_equal(fseek(file, (long)(i + at), SEEK_SET), 0);
+        assert_int_equal(fwrite(&other, 1, 1, file), 1);
+        count++;
+    }
+    assert_int_equal(fclose(file), 0);
+    free(octets);
+    return count;
+}
+
+/* The log has all of it: what cannot be found or read for a moment is not let go. */
+static void
+mail_is_carried_whatever_of_its_records_the_view_has_lost(void **state)
+{
+    const struct {
+        struct slice pattern; /* of a recipient's record, the message's, the place in its order */
+        size_t at;
+    } cases[] = {{SLICE("user0@b.test"), 0},
+                 {SLICE("fred@a.test"), 0},
+                 {SLICE("b.test\0"), sizeof("b.test") - 1 + QUEUE_PLACE_LEN}};
+    struct queue_world *world = *state;
+
+    for (unsigned i = 0; i < COUNT_OF(cases); i++) {
+        struct smtp_store_submit wishes = {.hold = SLICE("for;20")};
+        wishes.hold_until_s = wall_seconds(host_wall(world->world.host)) + 20;
+        queue_world_submit(world, 1, "b.test", &wishes);
+        queue_world_run(world, 15000);
+        assert_int_equal(world->filed, i + 1);
+        assert_int_equal(world->carried, i);
+        assert_in_range(damage_view(world, cases[i].pattern, cases[i].at), 1, 20);
+        queue_world_run(world, 20000);
+        assert_int_equal(world->carried, i + 1);
+    }
+}
+
+static void
+damage_order(struct queue_world *world)
+{
+    const size_t check = sizeof("b.test") - 1 + QUEUE_PLACE_LEN;
+
+    assert_in_range(damage_view(world, SLICE("b.test\0"), check), 1, 20);
+}
+
+static void
+what_waits_is_known_after_a_start_with_a_damaged_view(void **state)
+{
+    struct queue_world *world = *state;
+    struct smtp_store_submit wishes = {.hold = SLICE("for;20")};
+
+    wishes.hold_until_s = wall_seconds(host_wall(world->world.host)) + 20;
+    queue_world_submit(world, 1, "b.test", &wishes);
+    queue_world_submit(world, 1, "c.test", &wishes);
+    queue_world_run(world, 10000);
+    assert_int_equal(world->filed, 2);
+    queue_world_restart(world, damage_order);
+    queue_world_run(world, 20000);
+    assert_int_equal(world->carried, 2);
+}
+
+static void
+a_report_that_is_owed_comes_though_the_view_has_lost_who_it_is_about(void **state)
+{
+    struct queue_world *world = *state;
+
+    world->outcome = STORE_TRANSPORT_OUTCOME_PERMANENT;
+    queue_world_submit(world, 1, "b.test", &plain);
+    queue_world_run(world, 1500);
+    assert_int_equal(world->carried, 1);
+    assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], 0); /* in two seconds */
+    assert_in_range(damage_view(world, SLICE("user0@b.test"), 0), 1, 20);
+    queue_world_run(world, 20000);
+    assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], 1);
+}
+
 /* ---- fairness -------------------------------------------------------------------------------- */
 
 enum { SINGLES_MAX = 64, MANY = 100 };
@@ -268,6 +363,9 @@ main(void)
         TEST(what_was_not_tried_is_no_attempt_and_comes_when_the_pause_ends),
         TEST(pauses_do_not_fill_the_history),
         TEST(what_is_passed_over_for_too_long_comes_back),
+        TEST(mail_is_carried_whatever_of_its_records_the_view_has_lost),
+        TEST(what_waits_is_known_after_a_start_with_a_damaged_view),
+        TEST(a_report_that_is_owed_comes_though_the_view_has_lost_who_it_is_about),
         TEST(one_message_to_100000_does_not_hold_up_single_ones),
     };
 

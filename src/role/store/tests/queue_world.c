@@ -44,6 +44,31 @@ start(struct queue_world *setup)
     setup->tool.channel = host_channel_open(setup->tool.host, ours, &handler, &setup->tool);
 }
 
+static void
+meet(struct queue_world *setup)
+{
+    start(setup);
+    world_attach(&setup->world, &setup->smtp, ROLE_SMTP, 0);
+    world_attach(&setup->world, &setup->deliver, ROLE_DELIVER, 0);
+    world_attach(&setup->world, &setup->route, ROLE_ROUTE, 0);
+    world_attach(&setup->world, &setup->transport, ROLE_TRANSPORT, 0);
+}
+
+static void
+part(struct queue_world *setup)
+{
+    struct world_peer *peers[] = {&setup->smtp, &setup->deliver, &setup->route, &setup->transport,
+                                  &setup->tool};
+    struct note_ledger *ledgers[] = {&setup->smtp_ledger, &setup->deliver_ledger,
+                                     &setup->route_ledger, &setup->transport_ledger,
+                                     &setup->tool_ledger};
+
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        world_detach(peers[i]);
+    for (size_t i = 0; i < COUNT_OF(ledgers); i++)
+        note_ledger_finish(ledgers[i]);
+}
+
 int
 queue_world_open(void **state)
 {
@@ -61,11 +86,7 @@ queue_world_open(void **state)
     make_folder(&setup->world);
     arena_init(&setup->arena, 1 << 26);
     buffer_init(&setup->note, HOST_NOTE_MAX);
-    start(setup);
-    world_attach(&setup->world, &setup->smtp, ROLE_SMTP, 0);
-    world_attach(&setup->world, &setup->deliver, ROLE_DELIVER, 0);
-    world_attach(&setup->world, &setup->route, ROLE_ROUTE, 0);
-    world_attach(&setup->world, &setup->transport, ROLE_TRANSPORT, 0);
+    meet(setup);
     return 0;
 }
 
@@ -80,22 +101,23 @@ int
 queue_world_close(void **state)
 {
     struct queue_world *setup = *state;
-    struct world_peer *peers[] = {&setup->smtp, &setup->deliver, &setup->route, &setup->transport,
-                                  &setup->tool};
-    struct note_ledger *ledgers[] = {&setup->smtp_ledger, &setup->deliver_ledger,
-                                     &setup->route_ledger, &setup->transport_ledger,
-                                     &setup->tool_ledger};
 
-    for (size_t i = 0; i < COUNT_OF(peers); i++)
-        world_detach(peers[i]);
+    part(setup);
     world_close(&setup->world);
-    for (size_t i = 0; i < COUNT_OF(ledgers); i++)
-        note_ledger_finish(ledgers[i]);
     buffer_finish(&setup->note);
     arena_finish(&setup->arena);
     assert_int_equal(nftw(setup->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(setup);
     return 0;
+}
+
+void
+queue_world_restart(struct queue_world *setup, void (*meanwhile)(struct queue_world *world))
+{
+    part(setup);
+    setup->world.role->close(setup->world.state);
+    meanwhile(setup);
+    meet(setup);
 }
 
 static void

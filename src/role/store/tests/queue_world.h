@@ -39,6 +39,9 @@ struct queue_world {
 int queue_world_open(void **state);
 int queue_world_close(void **state);
 
+/* Closes the store and opens it again; all channels are new. */
+void queue_world_restart(struct queue_world *world, void (*meanwhile)(struct queue_world *world));
+
 /* Lets time pass, and everybody answer. */
 void queue_world_run(struct queue_world *world, int64_t ms);
 
