@@ -87,14 +87,15 @@ is_among(const struct address_list *list, const struct address *wanted)
     return false;
 }
 
+/* Each once; one past the limit is enough to refuse all, and who is many need not be compared. */
 static void
 take_addresses(struct slice body, struct arena *arena, struct address_list *ret_to)
 {
-    struct address **end = &ret_to->first;
     struct address_list list;
 
     address_list_parse(arena, body, &list);
-    for (const struct address *address = list.first; address; address = address->next) {
+    for (const struct address *address = list.first;
+         address && ret_to->count <= DSN_RECEIPT_TO_MAX; address = address->next) {
         if (address->kind != ADDRESS_MAILBOX || address->local.len == 0 ||
             address->domain.len == 0 || is_among(ret_to, address))
             continue;
@@ -103,9 +104,8 @@ take_addresses(struct slice body, struct arena *arena, struct address_list *ret_
             return;
         *copy = (struct address){
             .kind = ADDRESS_MAILBOX, .local = address->local, .domain = address->domain};
-        *end = copy;
-        end = &copy->next;
-        ret_to->count++;
+        struct address_list one = {.first = copy, .last = copy, .count = 1};
+        address_list_append(ret_to, &one);
     }
 }
 

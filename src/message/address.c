@@ -28,7 +28,6 @@ struct list_parser {
     struct slice text;
     struct cursor cursor;
     struct address_list *list;
-    struct address **last; /* where the next one is linked */
     uint16_t pending;      /* defects to be noted at the next address */
     bool is_in_group;
     bool is_behind_comma;
@@ -291,8 +290,8 @@ append(struct list_parser *parser, struct address *address)
     parser->pending = 0;
     list->defects |= address->defects;
     list->count++;
-    *parser->last = address;
-    parser->last = &address->next;
+    *(list->first ? &list->last->next : &list->first) = address;
+    list->last = address;
 }
 
 /* A new address, or NULL when the list is full. A place is kept for the end of a group. */
@@ -410,7 +409,6 @@ address_list_parse(struct arena *arena, struct slice text, struct address_list *
         .text = text,
         .cursor = cursor_of(text),
         .list = &list,
-        .last = &list.first,
     };
 
     while (!cursor_is_done(&parser.cursor) && !list.is_cut) {
@@ -436,15 +434,14 @@ address_list_parse(struct arena *arena, struct slice text, struct address_list *
 void
 address_list_append(struct address_list *list, struct address_list *more)
 {
-    struct address **last = &list->first;
-
     list->defects |= more->defects;
     list->is_cut |= more->is_cut || list->count + more->count > ADDRESSES_MAX;
     if (list->count + more->count > ADDRESSES_MAX)
         return;
-    while (*last)
-        last = &(*last)->next;
-    *last = more->first;
+    if (!more->first)
+        return;
+    *(list->first ? &list->last->next : &list->first) = more->first;
+    list->last = more->last;
     list->count += more->count;
 }
 

@@ -56,6 +56,7 @@ struct address {
 
 struct address_list {
     struct address *first;
+    struct address *last; /* meaningful when there is a first */
     size_t count;      /* group starts and ends included */
     uint16_t defects;  /* of all addresses and of the list */
     bool is_cut;       /* ADDRESSES_MAX, or the arena's limit */
