@@ -32,6 +32,8 @@ struct fetch_task {
     struct imap_binary binary;
     bool is_sending, has_piece; /* of binary: the second time; octets have come */
     bool has_unknown;           /* an encoding that nobody can undo */
+    enum access_store_result unread; /* why octets of some message could not be had */
+    bool is_unread;                  /* of the row in hand: its reader has not seen it */
     size_t marked;              /* ranges of `gathered` that the store was asked to mark */
 };
 
@@ -169,6 +171,21 @@ put_nothing(struct imap_server *server, const struct imap_fetch_item *item)
     buffer_put_text(&server->output, item->kind == IMAP_FETCH_BINARY_SIZE ? "0" : "NIL");
 }
 
+/* The octets could not be had. NIL alone would pass for a message without octets: the end says
+ * why. */
+static void
+put_unread(struct imap_server *server, const struct imap_fetch_item *item)
+{
+    struct fetch_task *task = server->task;
+
+    put_nothing(server, item);
+    task->is_unread = true;
+    if (server->scan->broken_by == ACCESS_STORE_RESULT_EXPUNGED)
+        server->scan->is_gone = true;
+    else
+        task->unread = server->scan->broken_by;
+}
+
 /* Sends octets that did not come with the row, a piece at a time as the client reads. The literal
  * begins when the first piece is there: until then the message may go, and NIL can be said. From
  * then on the store holds it for this session. */
@@ -188,7 +205,7 @@ stream(struct imap_server *server, const struct imap_row *row, const struct imap
     } else if (task->has_piece) {
         task->has_piece = false;
         if (server->scan->is_broken) {
-            put_nothing(server, item);
+            put_unread(server, item);
             return true;
         }
         begin_literal(&server->output, item, len, false);
@@ -258,7 +275,7 @@ take_piece(struct imap_server *server, const struct imap_fetch_item *item, bool 
             imap_shut(server, IMAP_CLOSE_ERRORS,
                       "[EXPUNGEISSUED] a message went while it was sent");
         else
-            put_nothing(server, item);
+            put_unread(server, item);
         return true;
     }
     imap_binary_feed(&task->binary, buffer_slice(&server->scan->octets));
@@ -330,7 +347,7 @@ put_section(struct imap_server *server, const struct imap_row *row,
     octets = task->is_asked ? buffer_slice(&server->scan->octets)
                             : slice_between(octets, offset, (size_t)offset + len);
     if (task->is_asked && server->scan->is_broken)
-        put_nothing(server, item);
+        put_unread(server, item);
     else if (is_made(item))
         put_made(server, item, octets, encoding);
     else
@@ -413,7 +430,8 @@ mark_seen(struct imap_server *server, const struct imap_row *row)
     struct fetch_task *task = server->task;
     const struct imap_mailbox *mailbox = server->view.mailbox;
 
-    if (!task->is_peek && !server->is_read_only && server->rights & IMAP_RIGHT_SEEN &&
+    if (!task->is_peek && !task->is_unread && !server->is_read_only &&
+        server->rights & IMAP_RIGHT_SEEN &&
         !(mailbox->flags[row->place] & (IMAP_SEEN | IMAP_VANISHED)))
         imap_set_builder_add(&server->gathered, row->message.uid, row->message.uid);
 }
@@ -433,6 +451,7 @@ take_row(struct imap_server *server, const struct imap_row *row)
     if (!task->is_begun) {
         imap_put_fetch(server, row->place, row->number, false);
         task->is_begun = server->is_line_open = true;
+        task->is_unread = false;
         task->item = 0;
     }
     for (; task->item < task->items.count; task->item++) {
@@ -459,7 +478,8 @@ end_fetch(struct imap_server *server)
     if (task->has_unknown)
         imap_end(server, IMAP_NO, "[UNKNOWN-CTE] a part has an encoding that is not known");
     else
-        imap_end(server, IMAP_OK, is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
+        imap_end_result(server, task->unread,
+                        is_gone ? "[EXPUNGEISSUED] done; some are gone" : "done");
 }
 
 static bool mark_some(struct imap_server *server);

@@ -207,6 +207,9 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
     if (note->as.read_done.result == ACCESS_STORE_RESULT_OK && scan->octets_left == 0)
         return;
     scan->is_broken = true;
+    scan->broken_by = note->as.read_done.result;
+    if (scan->broken_by == ACCESS_STORE_RESULT_OK) /* it has given too little */
+        scan->broken_by = ACCESS_STORE_RESULT_DAMAGED;
     if (scan->is_streamed) /* the literal that was begun cannot be ended */
         imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
 }

@@ -89,6 +89,7 @@ struct imap_scan {
     struct access_store_read queued; /* while is_queued: what to ask for when it is our turn */
     uint64_t octets_left;
     bool is_streamed, is_queued, is_broken; /* is_broken: they could not be read */
+    enum access_store_result broken_by;     /* never OK while is_broken */
 };
 
 struct imap_server {

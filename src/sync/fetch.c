@@ -257,19 +257,68 @@ choose(struct work *work, struct run_uids *uids)
     return true;
 }
 
-bool
-work_fetch(struct work *work)
+/* Asks; true, and why in *ret_refusal, also when the server says no: it cannot read one of them. */
+static bool
+ask_for(struct fetching *fetching, struct run_uids *uids, struct client_problem *ret_refusal)
 {
     struct imap_client_question question = {.command = IMAP_CLIENT_FETCH,
                                             .text = SLICE("FLAGS INTERNALDATE BODY.PEEK[]")};
+    struct client_problem *problem = &fetching->work->problem;
+
+    *ret_refusal = (struct client_problem){0};
+    if (run_ask_of_each(fetching->work->run, uids, question, take_message, fetching, problem))
+        return true;
+    if (problem->kind != CLIENT_PROBLEM_REFUSED)
+        return false;
+    *ret_refusal = *problem;
+    *problem = (struct client_problem){0};
+    return true;
+}
+
+/* Each that has not come, alone: one that the server cannot read keeps back no other. */
+static bool
+ask_alone(struct fetching *fetching, const struct run_uids *uids)
+{
+    struct client_problem refusal;
+    bool is_good = true;
+
+    for (size_t i = 0; is_good && i < uids->count; i++) {
+        const struct work_new *new = work_find_new(fetching->work, uids->at[i]);
+        if (!new || new->is_taken)
+            continue;
+        struct run_uids one = {.at = &uids->at[i], .count = 1};
+        is_good = ask_for(fetching, &one, &refusal);
+        if (is_good && refusal.kind != CLIENT_PROBLEM_NONE)
+            work_tell(fetching->work, SYNC_PASSED_OVER, uids->at[i], NULL, refusal.text);
+    }
+    return is_good;
+}
+
+/* What has not come is asked for again by the next run, which lists all. */
+static void
+forget_end(struct work *work, const struct run_uids *uids)
+{
+    for (size_t i = 0; i < uids->count; i++) {
+        const struct work_new *new = work_find_new(work, uids->at[i]);
+        if (new && !new->is_taken)
+            work->end.modseq = 0;
+    }
+}
+
+bool
+work_fetch(struct work *work)
+{
     struct fetching fetching = {.work = work};
+    struct client_problem refusal = {0};
     struct run_uids uids = {0};
 
     if (gethostname(fetching.host, sizeof(fetching.host) - 1) != 0)
         (void)snprintf(fetching.host, sizeof(fetching.host), "localhost");
     buffer_init(&fetching.message, CLIENT_MESSAGE_MAX);
-    bool is_good = choose(work, &uids) && run_ask_of_each(work->run, &uids, question, take_message,
-                                                          &fetching, &work->problem);
+    bool is_good = choose(work, &uids) && ask_for(&fetching, &uids, &refusal);
+    if (is_good && refusal.kind != CLIENT_PROBLEM_NONE)
+        is_good = ask_alone(&fetching, &uids);
+    forget_end(work, &uids);
     finish_batch(&fetching);
     buffer_finish(&fetching.message);
     run_uids_finish(&uids);

@@ -94,7 +94,8 @@ take_seen(struct sync_watch *watch)
     return has_seen;
 }
 
-/* Whether INBOX is as the run has left it. */
+/* Whether INBOX is as the run has left it, as far as it has kept that: what it could not fetch is
+ * not asked for without a pause. */
 static bool
 is_same(const struct sync_options *options, const struct client_imap *imap)
 {
@@ -105,7 +106,7 @@ is_same(const struct sync_options *options, const struct client_imap *imap)
     bool is_read = state_open(&state, options->root, "INBOX", true, &unused);
     bool is_same = is_read && state.validity == now.uid_validity &&
                    state.end.uid_next == now.uid_next && state.end.messages == now.messages &&
-                   state.end.modseq == now.highest_modseq;
+                   (state.end.modseq == 0 || state.end.modseq == now.highest_modseq);
     state_finish(&state);
     return is_same;
 }

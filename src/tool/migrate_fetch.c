@@ -185,13 +185,47 @@ count_missing(struct migrate *migrate, size_t from, size_t to)
 }
 
 static bool
-fetch_batch(struct migrate *migrate, struct slice uids)
+fetch(struct migrate *migrate, struct slice uids)
 {
     struct imap_client_question question = {
         .command = IMAP_CLIENT_FETCH, .uids = uids, .text = SLICE("BODY.PEEK[]")};
 
     migrate->is_body_whole = false;
     return client_imap_ask(migrate->imap, &question, on_body, migrate, &migrate->problem);
+}
+
+/* The server cannot read one of them: each that has not come is asked for alone, and that one is
+ * named. */
+static bool
+fetch_alone(struct migrate *migrate, size_t from, size_t to, struct buffer *set)
+{
+    for (size_t i = from; i < to && migrate->code == EX_OK; i++) {
+        uint32_t uid = migrate->messages[i].uid;
+        if (migrate->messages[i].was_there)
+            continue;
+        buffer_clear(set);
+        put_uid(set, uid, uid);
+        if (fetch(migrate, buffer_slice(set)))
+            continue;
+        if (migrate->problem.kind != CLIENT_PROBLEM_REFUSED)
+            return false;
+        say_warning("message %" PRIu32 " of %.*s: %s: it is passed over", uid,
+                    (int)migrate->box->name.len, (const char *)migrate->box->name.at,
+                    migrate->problem.text);
+        migrate->problem = (struct client_problem){0};
+    }
+    return true;
+}
+
+static bool
+fetch_batch(struct migrate *migrate, size_t from, size_t to, struct buffer *set)
+{
+    if (fetch(migrate, buffer_slice(set)))
+        return true;
+    if (migrate->problem.kind != CLIENT_PROBLEM_REFUSED)
+        return false;
+    migrate->problem = (struct client_problem){0};
+    return fetch_alone(migrate, from, to, set);
 }
 
 static bool
@@ -236,7 +270,7 @@ migrate_fetch(struct migrate *migrate)
         put_batch(migrate, &at, &set);
         if (buffer_len(&set) == 0)
             break;
-        is_good = fetch_batch(migrate, buffer_slice(&set));
+        is_good = fetch_batch(migrate, from, at, &set);
         if (is_good && migrate->code == EX_OK)
             count_missing(migrate, from, at);
     }

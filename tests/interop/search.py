@@ -20,6 +20,7 @@ from office import ALICE, BOB, CLIENT_S, Office, main, wait_for
 WORDS = ["harbour", "captain", "Lighthouse", "caf\u00e9", "\u6771\u4eac\u90fd", "\u65e5\u672c\u8a9e",
          "STRASSE", "naive", "ship-yard", "42nd", "x"]
 COUNT = 120
+INDEX_BEGINS_S = 3
 # Those whose converters are files (src/text/charset_list.c), as Python calls them, with a word that each can write.
 CHARSETS = {"gb18030": "\u6771\u4eac", "big5": "\u6771\u4eac", "big5-hkscs": "\u6771\u4eac", "shift_jis": "\u6771\u4eac",
             "euc-jp": "\u6771\u4eac", "iso-2022-jp": "\u6771\u4eac", "euc-kr": "\ud55c\uad6d", "johab": "\ud55c\uad6d",
@@ -203,6 +204,29 @@ class Search(unittest.TestCase):
     @staticmethod
     def index_octets(office):
         return b"".join(file.read_bytes() for file in (office.folder / "data/index").iterdir())
+
+    def test_what_is_expunged_before_it_is_indexed_is_no_trouble(self):
+        """Nobody is warned of ordinary life."""
+        office = self.office_with('store_retain = 0\nstore_segment_size = "1 MiB"\n')
+        client = self.imap(office)
+        self.fill(client, random.Random(8), 0, COUNT)
+        for _ in range(2):  # they stand in a segment that has an end, and goes
+            client.append("INBOX", None, None, b"Subject: large\r\n\r\n" + b"large and dull\r\n" * 60_000)
+        stopped = list(office.processes("deliver"))
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+            self.addCleanup(os.kill, pid, signal.SIGCONT)
+        self.find(client, "BODY", "captain")
+        time.sleep(INDEX_BEGINS_S)  # it has chosen what to ask for, and waits for a text
+        client.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
+        self.assertEqual(client.expunge()[0], "OK")
+        self.assertTrue(wait_for(lambda: re.search(r"bodies: \d?\d\n", office.tool("check"))), office.tool("check"))
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        late = self.fill(client, random.Random(9), COUNT, 5)
+        self.wait_until_indexed(office, 5)
+        self.expect_right(client, late, random.Random(10))
+        self.assertNotIn("event=not_indexed", office.log_text())
 
     def test_without_an_index_messages_are_read(self):
         chance = random.Random(9)

@@ -3,12 +3,13 @@
 """`facteur sync`: a copy of an account in Maildirs, alike in both directions; against Facteur and, when this
 runs as root, Debian's Dovecot, once as it is and once without what makes it quick. At the end each test holds
 both sides against each other, and one more run must find nothing to do."""
+import json
 import os
 import shutil
 import unittest
 
 from office import main, wait_for
-from sync_world import Dovecot, Facteur, Person, message, ok
+from sync_world import PASSWORD, Dovecot, Facteur, Person, message, ok
 
 UNAVAILABLE = 69
 
@@ -287,6 +288,42 @@ class Alike:
 
 class WithFacteur(Alike, unittest.TestCase):
     make_server = Facteur
+
+    def damage(self, number, letter=b"N"):
+        """An octet of that message is another one on the server's disk."""
+        for path in (self.server.office.folder / "data/store/log").glob("*.seg"):
+            with open(path, "r+b") as file:
+                at = file.read().find(f"umber {number}\r\n".encode())
+                if at >= 0:
+                    file.seek(at - 1)
+                    file.write(letter)
+                    return
+        self.fail("it is not there")
+
+    def test_what_the_server_cannot_read_is_named_and_keeps_back_no_other(self):
+        """Neither here, nor where all is fetched or brought to another account; nobody gets an empty message for it."""
+        for number in range(811, 816):
+            self.person.append(number)
+        self.damage(813)
+        done = self.person.sync(code=UNAVAILABLE)
+        self.assertEqual((done["fetched"], done["passed_over"]), (4, 1))
+        self.assertIn("damaged", self.person.said)
+        whole = {("INBOX", str(number)) for number in (811, 812, 814, 815)}
+        self.assertEqual(set(self.person.here()), whole)
+        self.assertEqual(self.person.sync(code=UNAVAILABLE), {"passed_over": 1})
+
+        self.person.run("fetch", "--to", "box.mbox", code=UNAVAILABLE)
+        self.assertIn("damaged", self.person.said)
+        self.assertEqual((self.person.home / "box.mbox").read_text().count("Message-ID: <"), 4)
+        self.person.run("fetch", "--to", "box.mbox", code=UNAVAILABLE)
+        self.assertEqual((self.person.home / "box.mbox").read_text().count("Message-ID: <"), 4)
+
+        office, other = self.server.office, self.server.add("other")
+        told = json.loads(office.tool("migrate", other, f"imaps://localhost:{self.server.port}", "--login", self.person.address,
+                                      "--json", "--trust", str(self.server.trust), "--password-stdin", text=PASSWORD + "\n"))
+        self.assertEqual((told["migrated"], told["refused"]), (4, 1))
+        office.people[other] = PASSWORD
+        self.assertEqual(len(office.messages(other)), 4)
 
 
 class WithDovecot(Alike, unittest.TestCase):

@@ -179,6 +179,33 @@ nothing_is_told_within_a_response(void **state)
     lobby_finish(&lobby);
 }
 
+/* NIL alone would be taken for a message without octets; and nobody has seen it. */
+static void
+what_cannot_be_read_is_not_passed_on_as_an_empty_message(void **state)
+{
+    static const char *const sections[] = {"BODY[]", "BODY[TEXT]", "BODY[]<1.2>", "RFC822.HEADER",
+                                           "BINARY[1]", "BODY[HEADER.FIELDS (SUBJECT)]"};
+    struct lobby lobby;
+    char command[80];
+
+    (void)state;
+    begin(&lobby, 2);
+    lobby.is_apart = lobby.is_damaged = true;
+    for (size_t i = 0; i < COUNT_OF(sections); i++) {
+        (void)snprintf(command, sizeof(command), "%zu FETCH 1:2 (%s)\r\n", i, sections[i]);
+        struct slice said = lobby_ask(&lobby, command, SIZE_MAX);
+        must_have(said, " NIL");
+        (void)snprintf(command, sizeof(command), "%zu NO [CORRUPTION] ", i);
+        must_have(said, command);
+    }
+    must_have(lobby_ask(&lobby, "a SEARCH SEEN\r\n", SIZE_MAX), "* SEARCH\r\n");
+    must_have(lobby_ask(&lobby, "b FETCH 1 (BODYSTRUCTURE UID)\r\n", SIZE_MAX), "b OK done");
+    lobby.is_damaged = false;
+    must_have(lobby_ask(&lobby, "c FETCH 1 BODY[]\r\n", SIZE_MAX), "c OK done");
+    must_have(lobby_ask(&lobby, "d SEARCH SEEN\r\n", SIZE_MAX), "* SEARCH 1\r\n");
+    lobby_finish(&lobby);
+}
+
 /* The store says that all is well, and gives too little: that is no message. */
 static void
 octets_that_are_missing_are_not_made_up(void **state)
@@ -273,6 +300,7 @@ main(void)
         cmocka_unit_test(what_was_not_asked_for_is_passed_over),
         cmocka_unit_test(nothing_is_told_within_a_response),
         cmocka_unit_test(octets_that_are_missing_are_not_made_up),
+        cmocka_unit_test(what_cannot_be_read_is_not_passed_on_as_an_empty_message),
         cmocka_unit_test(a_response_that_was_begun_ends_with_the_session),
         cmocka_unit_test(a_command_of_which_nothing_was_said_is_answered),
         cmocka_unit_test(nothing_is_put_behind_an_output_that_is_full),

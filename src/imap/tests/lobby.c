@@ -572,13 +572,15 @@ on_read(struct lobby *lobby, const struct access_store_read *ask)
 {
     const struct lobby_box *box = box_of(lobby, ask->mailbox);
     struct access_store_note end = {.kind = ACCESS_STORE_READ_DONE,
-                                    .as.read_done = {0, ACCESS_STORE_RESULT_EXPUNGED}};
+                                    .as.read_done = {0, lobby->is_damaged
+                                                            ? ACCESS_STORE_RESULT_DAMAGED
+                                                            : ACCESS_STORE_RESULT_EXPUNGED}};
 
     if (lobby->is_busy)
         (void)put_message(lobby, &lobby->boxes[0], SLICE("A: b\r\n\r\n"), 0, 0);
     for (size_t i = 0; i < box->count; i++) {
         const struct lobby_message *message = box->messages[i];
-        if (message->uid != ask->uid || lobby->is_late)
+        if (message->uid != ask->uid || lobby->is_late || lobby->is_damaged)
             continue;
         struct slice text = slice_of(message->text, message->len);
         uint64_t len = ask->len - (lobby->is_short && ask->len > 0);

@@ -59,6 +59,7 @@ struct lobby {
     bool is_late;  /* a message has gone when it is read */
     bool is_raced; /* behind the first part of STORE somebody gives the first message \Draft */
     bool is_short; /* an octet less than was asked for is read */
+    bool is_damaged; /* octets cannot be read */
     bool is_lost;  /* the store goes away when octets are to be read */
     bool is_chatty; /* rows come that nobody has asked for */
     bool is_busy;  /* mail comes in while octets are read */

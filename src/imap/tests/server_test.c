@@ -415,6 +415,7 @@ what_goes_before_it_is_read_is_nil(void **state)
         expect_in(said, "* 1 FETCH (BODY[] NIL UID 1", is_late);
         expect_in(said, "* 1 FETCH (BODY[] {", !is_late);
         expect_in(said, "b OK", true);
+        expect_in(said, "b OK [EXPUNGEISSUED]", is_late);
         said = lobby_ask(&lobby, "c FETCH 1 (BODY.PEEK[]<3.5> BODY.PEEK[]<9000.5>)\r\n", 1);
         expect_in(said, "(BODY[]<3> NIL BODY[]<9000> {0}\r\n)", is_late);
         expect_in(said, "(BODY[]<3> {5}\r\n", !is_late);

@@ -155,6 +155,10 @@ on_body(void *context, enum store_result result, struct slice bytes)
         indexing_step_in(indexing, 0);
         return;
     }
+    if (result == STORE_NOT_FOUND) { /* expunged since the batch was chosen */
+        put(indexing, 0, SLICE(""), HOST_HANDLE_NONE);
+        return;
+    }
     if (result != STORE_OK || bytes.len == 0 || !keep(indexing, bytes)) {
         put_nothing(indexing, "its body cannot be read");
         return;

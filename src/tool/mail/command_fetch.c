@@ -21,12 +21,14 @@ struct fetching {
     uint32_t delete_after; /* days; UINT32_MAX: never */
     size_t fetched, deleted;
     size_t left; /* messages on the server of the (first) account */
+    int refusal; /* exit code for messages that the server could not give */
 };
 
 /* ---- one message --------------------------------------------------------------------------- */
 
-static int
-keep(struct fetching *fetching, size_t index)
+/* False: it did not come, and *ret_code is EX_OK if the next may. */
+static bool
+keep(struct fetching *fetching, size_t index, int *ret_code)
 {
     const char *to = command_value(fetching->call, "to");
     const char *command = command_value(fetching->call, "to-command");
@@ -36,16 +38,23 @@ keep(struct fetching *fetching, size_t index)
 
     buffer_init(&message, CLIENT_MESSAGE_MAX);
     bool is_good = client_folder_read(fetching->folder, index, &message, &problem);
+    bool is_refused = !is_good && problem.kind == CLIENT_PROBLEM_REFUSED;
     if (is_good && to)
         is_good = client_keep(to, client_keep_kind_of(to), buffer_slice(&message), letter->flags,
                               &problem);
     else if (is_good)
         is_good = client_keep_pipe(command, buffer_slice(&message), &problem);
     buffer_finish(&message);
-    if (!is_good)
-        return desk_tell(&problem);
-    fetching->fetched++;
-    return letter->unique ? seen_add(fetching->seen, letter->unique, fetching->today) : EX_OK;
+    int code = is_good ? EX_OK : desk_tell(&problem);
+    if (is_refused) { /* the server cannot read it: that keeps back no other */
+        fetching->refusal = code;
+        code = EX_OK;
+    }
+    fetching->fetched += is_good;
+    if (is_good && letter->unique)
+        code = seen_add(fetching->seen, letter->unique, fetching->today);
+    *ret_code = code;
+    return is_good && code == EX_OK;
 }
 
 static bool
@@ -69,9 +78,8 @@ fetch_letters(struct fetching *fetching, size_t *due, size_t *ret_due_count)
             return say_error(EX_UNAVAILABLE,
                              "the server has no unique ids (UIDL): what is new cannot be known; "
                              "give --delete-after 0");
-        if (day == 0 || takes_all)
-            code = keep(fetching, i);
-        if (code == EX_OK && is_due(fetching, day ? day : fetching->today))
+        bool is_kept = (day != 0 && !takes_all) || keep(fetching, i, &code);
+        if (is_kept && is_due(fetching, day ? day : fetching->today))
             due[(*ret_due_count)++] = i;
     }
     return code;
@@ -129,7 +137,7 @@ fetch_folder(struct fetching *fetching)
     if (code == EX_OK)
         code = tidy(fetching);
     free(due);
-    return code;
+    return code == EX_OK ? fetching->refusal : code;
 }
 
 /* The name under which an account's folder is remembered; owned by the caller. */
