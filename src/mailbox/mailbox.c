@@ -425,24 +425,50 @@ is_keyword(struct slice name)
     return true;
 }
 
+/* Where the name stands among those of the mailbox; their count where it does not. */
+static uint8_t
+keyword_index(struct store *store, account_id account, mailbox_id mailbox, uint8_t count,
+              struct slice name)
+{
+    struct slice known;
+
+    for (uint8_t i = 0; i < count; i++) {
+        if (store_draft_get(store, key_keyword(account, mailbox, i), &known) == 0 &&
+            slice_equal_nocase(known, name))
+            return i;
+    }
+    return count;
+}
+
+enum store_result
+mailbox_keyword_find(struct store *store, account_id account, mailbox_id mailbox,
+                     struct slice name, uint64_t *ret_bit)
+{
+    struct mailbox_entry entry;
+    enum store_result result = store_mailbox_load(store, account, mailbox, &entry);
+
+    if (result != STORE_OK)
+        return result;
+    uint8_t index = keyword_index(store, account, mailbox, entry.keywords, name);
+    *ret_bit = index < entry.keywords ? UINT64_C(1) << index : 0;
+    return STORE_OK;
+}
+
 enum store_result
 mailbox_keyword(struct store *store, account_id account, mailbox_id mailbox, struct slice name,
                 uint64_t *ret_bit)
 {
     struct mailbox_entry entry;
-    struct slice known;
 
     if (!is_keyword(name))
         return STORE_LIMIT;
     enum store_result result = store_mailbox_load(store, account, mailbox, &entry);
     if (result != STORE_OK)
         return result;
-    for (uint8_t i = 0; i < entry.keywords; i++) {
-        if (store_draft_get(store, key_keyword(account, mailbox, i), &known) == 0 &&
-            slice_equal_nocase(known, name)) {
-            *ret_bit = UINT64_C(1) << i;
-            return STORE_OK;
-        }
+    uint8_t index = keyword_index(store, account, mailbox, entry.keywords, name);
+    if (index < entry.keywords) {
+        *ret_bit = UINT64_C(1) << index;
+        return STORE_OK;
     }
     if (entry.keywords >= KEYWORDS_MAX)
         return STORE_LIMIT;

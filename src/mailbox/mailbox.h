@@ -74,6 +74,10 @@ enum { KEYWORDS_MAX = 64, KEYWORD_LEN_MAX = 100 };
 MUST_USE enum store_result mailbox_keyword(struct store *store, account_id account,
                                            mailbox_id mailbox, struct slice name,
                                            uint64_t *ret_bit);
+/* The same without naming anything: 0 for a keyword that the mailbox does not know. */
+MUST_USE enum store_result mailbox_keyword_find(struct store *store, account_id account,
+                                                mailbox_id mailbox, struct slice name,
+                                                uint64_t *ret_bit);
 /* Its name, valid until the next change. */
 MUST_USE enum store_result mailbox_keyword_name(struct store *store, account_id account,
                                                 mailbox_id mailbox, uint8_t index,

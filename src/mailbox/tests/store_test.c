@@ -335,6 +335,11 @@ keywords_are_named_up_to_their_limit(void **state)
     assert_int_equal(mailbox_keyword(folder->store, 7, id, SLICE("one-more"), &bit), STORE_LIMIT);
     assert_int_equal(mailbox_keyword(folder->store, 7, id, SLICE("$KEY5"), &again), STORE_OK);
     assert_int_equal(again, 1 << 5);
+    assert_int_equal(mailbox_keyword_find(folder->store, 7, id, SLICE("$KEY6"), &again), STORE_OK);
+    assert_int_equal(again, 1 << 6);
+    assert_int_equal(mailbox_keyword_find(folder->store, 7, id, SLICE("one-more"), &again),
+                     STORE_OK);
+    assert_int_equal(again, 0);
     assert_int_equal(mailbox_keyword(folder->store, 7, id, SLICE("bad name"), &bit), STORE_LIMIT);
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_int_equal(mailbox_keyword_name(folder->store, 7, id, 63, &known), STORE_OK);

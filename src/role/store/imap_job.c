@@ -155,14 +155,14 @@ walk_finish(struct walk *walk, struct job *job)
 
 /* The bits of the named keywords; new names are made unless flags are only taken away. */
 static enum store_result
-keyword_bits(struct job *job, mailbox_id mailbox, const struct access_store_keyword_list *names,
-             uint64_t *ret_bits)
+keyword_bits(struct job *job, const struct access_store_flags_set *note, uint64_t *ret_bits)
 {
+    bool is_removal = note->mode == ACCESS_STORE_MODE_REMOVE;
     uint64_t bits = 0, bit;
 
-    for (size_t i = 0; i < names->count; i++) {
-        enum store_result result =
-            mailbox_keyword(job->role->store, job->account, mailbox, names->at[i].name, &bit);
+    for (size_t i = 0; i < note->keywords.count; i++) {
+        enum store_result result = (is_removal ? mailbox_keyword_find : mailbox_keyword)(
+            job->role->store, job->account, note->mailbox, note->keywords.at[i].name, &bit);
         if (result != STORE_OK)
             return result;
         bits |= bit;
@@ -252,7 +252,7 @@ flags_file(struct job *job)
         return;
     }
     if (reached.rights & RIGHT_WRITE)
-        job->result = keyword_bits(job, note->mailbox, &note->keywords, &keywords);
+        job->result = keyword_bits(job, note, &keywords);
     struct message_change change = change_of(note, keywords, reached.rights);
     walk_init_part(&walk, 0, job);
     if (job->result == STORE_OK)
