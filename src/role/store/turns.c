@@ -56,6 +56,12 @@ store_role_finish_if_stopping(struct store_role *role)
         host_stop(role->host);
 }
 
+static bool
+has_ready(const struct store_role *role)
+{
+    return !list_is_empty(&role->ready) || !list_is_empty(&role->jobs);
+}
+
 /* A turn of the loop later than the answers. */
 static void
 prepare_turn(void *context)
@@ -82,8 +88,7 @@ on_turn(void *context, enum store_result result)
         role->start.fail(role->start.fail_context, "another process owns the store now");
         return;
     }
-    if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs) ||
-        (result == STORE_OK && outgoing_wants_turn(role)))
+    if (has_ready(role) || (result == STORE_OK && outgoing_wants_turn(role)))
         store_role_turn_soon(role);
     if (store_is_unprepared(role->store)) /* not often: it costs a turn of the loop */
         host_defer(role->host, prepare_turn, role);
@@ -182,10 +187,15 @@ do_turn(void *context)
     if (gather(role))
         return;
     file_jobs(role);
-    if (!outgoing_file(role) || !file_ready(role)) {
+    bool has_results = outgoing_file(role);
+    if (!has_results || !file_ready(role)) {
         store_drop(role->store);
         store_role_drop_turn(role, STORE_TEMPORARY);
         outgoing_filed(role, false);
+        /* The parcel that could not be filed is answered: those behind it do not wait for others. */
+        if (has_results && has_ready(role))
+            store_role_turn_soon(role);
+        store_role_finish_if_stopping(role);
         return;
     }
     role->is_turn_on_its_way = true;

@@ -23,7 +23,8 @@ struct queue_world {
     enum store_transport_reach reach;     /* the same */
     unsigned carried_max;                 /* answered in 5 ms; 0: all */
     bool is_route_particular;             /* its answers hold for one address */
-    unsigned asked, carried, recipients, filed;
+    bool may_refuse;                      /* the store, what is handed in */
+    unsigned asked, carried, recipients, filed, refused;
     void (*on_carry)(struct queue_world *world, const struct store_transport_carry *carry);
     void (*on_hop)(struct queue_world *world, struct store_route_hop *hop); /* may change it */
     const struct store_transport_attempt *attempt; /* told of all that is carried; or NULL */
