@@ -61,6 +61,17 @@ instant_since(struct instant now, struct instant earlier)
     return (struct duration){now.ns - earlier.ns};
 }
 
+/* So many seconds after 1970. Never overflows: what is out of reach becomes the end of it. */
+static inline struct wall
+wall_of_seconds(int64_t s)
+{
+    struct wall when;
+
+    if (__builtin_mul_overflow(s, 1000000000, &when.ns))
+        when.ns = s < 0 ? INT64_MIN : INT64_MAX;
+    return when;
+}
+
 static inline int64_t
 wall_seconds(struct wall when)
 {

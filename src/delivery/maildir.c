@@ -75,7 +75,7 @@ maildir_name_time(struct slice name)
     if (!cursor_take_u64(&cursor, 0, INT64_MAX / 1000000000, &seconds) ||
         !cursor_take_byte(&cursor, '.'))
         return (struct wall){0};
-    return (struct wall){(int64_t)seconds * 1000000000};
+    return wall_of_seconds((int64_t)seconds);
 }
 
 /* Puts `content` line by line with another line end. */

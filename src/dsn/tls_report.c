@@ -45,7 +45,7 @@ put_time(struct buffer *out, const char *name, int64_t seconds)
     struct buffer text;
 
     buffer_init(&text, FIELD_MAX);
-    date_format_iso8601((struct wall){seconds * 1000000000}, 0, &text);
+    date_format_iso8601(wall_of_seconds(seconds), 0, &text);
     put_member(out, name, buffer_slice(&text));
     buffer_finish(&text);
 }

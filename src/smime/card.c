@@ -44,9 +44,8 @@ until_of(X509 *certificate)
     if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1)
         return (struct wall){0};
     time_t seconds = timegm(&utc);
-    return seconds > 0 && seconds < INT32_MAX * (time_t)4
-               ? (struct wall){(int64_t)seconds * 1000000000}
-               : (struct wall){0};
+    return seconds > 0 && seconds < INT32_MAX * (time_t)4 ? wall_of_seconds(seconds)
+                                                          : (struct wall){0};
 }
 
 struct smime_card

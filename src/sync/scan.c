@@ -190,7 +190,7 @@ scan_read(const struct scan *scan, const struct scan_file *file, struct buffer *
         maildir_put_crlf(out, buffer_slice(&content));
         *ret_received = maildir_name_time(slice_of_string(file->name));
         if (ret_received->ns == 0)
-            ret_received->ns = (int64_t)info.st_mtime * 1000000000;
+            *ret_received = wall_of_seconds(info.st_mtime);
         is_good = !buffer_overflowed(out);
     }
     if (!is_good)

@@ -266,7 +266,7 @@ received_of(const struct box *box, const struct entry *entry, const char *name)
     if (box->uids.uid_validity == 0 ||
         fstatat(entry->folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return maildir_name_time(slice_of_string(name));
-    return (struct wall){(int64_t)info.st_mtim.tv_sec * 1000000000};
+    return wall_of_seconds(info.st_mtim.tv_sec);
 }
 
 static bool

@@ -35,12 +35,6 @@ policy_name(enum tool_store_tls_policy policy)
     return slice_of_string(names[policy]);
 }
 
-static struct wall
-wall_of(int64_t seconds)
-{
-    return (struct wall){seconds * 1000000000};
-}
-
 static void
 keep_failures(struct told *told, const struct tool_store_tls_row *note)
 {
@@ -74,8 +68,8 @@ on_note(void *context, const struct tool_store_note *note)
         return CLIENT_WAIT;
     const struct tool_store_tls_row *row = &note->as.tls_row;
     report_row(report);
-    report_time(report, "from", wall_of(row->start_s));
-    report_time(report, "until", wall_of(row->end_s));
+    report_time(report, "from", wall_of_seconds(row->start_s));
+    report_time(report, "until", wall_of_seconds(row->end_s));
     report_text(report, "domain", row->domain);
     report_text(report, "policy", policy_name(row->policy));
     report_number(report, "successes", row->successes);
@@ -94,7 +88,7 @@ report_failures(struct told *told)
     for (size_t i = 0; i < told->count; i++) {
         const struct row *row = &told->rows[i];
         report_row(report);
-        report_time(report, "from", wall_of(row->start_s));
+        report_time(report, "from", wall_of_seconds(row->start_s));
         report_text(report, "domain", row->domain);
         report_text(report, "policy", policy_name(row->policy));
         report_text(report, "result", row->failure.result);

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/time.h"
 
 static void
 holds_what_a_plain_array_holds(void **state)
@@ -82,6 +83,19 @@ sizes_that_overflow_are_told(void **state)
 }
 
 static void
+times_of_day_never_overflow(void **state)
+{
+    const int64_t last = INT64_MAX / 1000000000;
+
+    (void)state;
+    assert_int_equal(wall_of_seconds(1).ns, 1000000000);
+    assert_int_equal(wall_of_seconds(last).ns, last * 1000000000);
+    assert_int_equal(wall_of_seconds(last + 1).ns, INT64_MAX);
+    assert_int_equal(wall_of_seconds(-last).ns, -last * 1000000000);
+    assert_int_equal(wall_of_seconds(-last - 1).ns, INT64_MIN);
+}
+
+static void
 a_hash_in_pieces_is_the_hash_of_all(void **state)
 {
     struct hash_stream *stream = hash_stream_open();
@@ -100,6 +114,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_keep_their_order_and_bear_removal),
         cmocka_unit_test(sizes_that_overflow_are_told),
+        cmocka_unit_test(times_of_day_never_overflow),
         cmocka_unit_test(a_hash_in_pieces_is_the_hash_of_all),
         cmocka_unit_test(holds_what_a_plain_array_holds),
     };

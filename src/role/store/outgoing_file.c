@@ -98,7 +98,7 @@ facts_of(const struct parcel *parcel, const struct parcel_group *group, uint32_t
 
     facts.released = facts.arrival;
     if (parcel->hold.len > 0 && parcel->hold_until_s > wall_seconds(facts.arrival))
-        facts.released.ns = parcel->hold_until_s * 1000000000;
+        facts.released = wall_of_seconds(parcel->hold_until_s);
     return facts;
 }
 

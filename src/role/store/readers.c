@@ -421,8 +421,8 @@ find_message(struct store_role *role, struct grant *grant, const struct reached 
         return result == STORE_NOT_FOUND ? STORE_OK : result;
     }
     let_go(role, grant);
-    bool is_in_pieces = note->len < ret_entry->len || ret_entry->len > READ_NOTE_OCTETS;
-    if (result == STORE_OK && is_in_pieces) {
+    if (result == STORE_OK &&
+        (note->len < ret_entry->len || ret_entry->len > READ_NOTE_OCTETS)) {
         *held = (struct held_message){reached->account, reached->mailbox, note->uid, ret_entry->len,
                                       ret_entry->body};
         mailbox_body_hold(role->store, ret_entry->body);

@@ -2,6 +2,8 @@
 /* The store's queue, by what it asks of route, transport and deliver. */
 #include "role/store/tests/queue_world.h"
 
+#include "mailbox/store_private.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -102,6 +104,59 @@ held_mail_waits(void **state)
     assert_int_equal(world->carried, 0);
     queue_world_run(world, 4000);
     assert_int_equal(world->carried, 1);
+}
+
+/* Longer than there are nanoseconds: a time like any other, far away. */
+static void
+mail_is_not_held_longer_than_mail_is_kept(void **state)
+{
+    struct queue_world *world = *state;
+    const struct smtp_store_submit wishes = {.hold = SLICE("for;ever"), .hold_until_s = INT64_MAX};
+    struct queue_world_answer answer;
+
+    queue_world_submit(world, 1, "b.test", &wishes);
+    queue_world_run(world, 60000);
+    assert_int_equal(world->carried, 0);
+    queue_world_ask(world, &(struct tool_store_queue_ask){0}, &answer);
+    assert_int_equal(answer.count, 1);
+    assert_true(answer.rows[0].due_ms > 0);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------ */
+
+static void
+submit_to_account(struct queue_world *world, uint64_t account)
+{
+    const struct smtp_store_recipient recipient = {.account = account,
+                                                   .address = SLICE("somebody@a.test")};
+    const struct smtp_store_submit note = {
+        .id = world->id++,
+        .queue_id = SLICE("Q1"),
+        .body = SLICE("Subject: hi\r\n\r\nText\r\n"),
+        .recipients = {&recipient, 1},
+    };
+
+    assert_true(smtp_store_put_submit(&world->note, &world->smtp_ledger, &note));
+    host_channel_send(world->smtp.channel, buffer_slice(&world->note), HOST_HANDLE_NONE);
+    buffer_clear(&world->note);
+}
+
+static void
+a_letter_that_cannot_be_filed_does_not_hold_up_the_next(void **state)
+{
+    enum { DAMAGED = 8, SOUND = 9 };
+    struct queue_world *world = *state;
+    struct store *store = ((struct store_role *)world->world.state)->store;
+
+    world->may_refuse = true;
+    buffer_clear(&store->scratch);
+    buffer_put_byte(&store->scratch, 0); /* no number of a mailbox */
+    store_put_entry(store, key_name(DAMAGED, SLICE("INBOX")));
+    submit_to_account(world, DAMAGED);
+    submit_to_account(world, SOUND);
+    queue_world_run(world, 500);
+    assert_int_equal(world->refused, 1);
+    assert_int_equal(world->filed, 2);
 }
 
 /* ---- a destination that does not answer ------------------------------------------------------ */
@@ -360,6 +415,8 @@ main(void)
         TEST(a_notice_of_delay_comes_while_the_message_is_being_tried),
         TEST(what_must_arrive_in_time_is_not_tried_after_it),
         TEST(held_mail_waits),
+        TEST(mail_is_not_held_longer_than_mail_is_kept),
+        TEST(a_letter_that_cannot_be_filed_does_not_hold_up_the_next),
         TEST(what_was_not_tried_is_no_attempt_and_comes_when_the_pause_ends),
         TEST(pauses_do_not_fill_the_history),
         TEST(what_is_passed_over_for_too_long_comes_back),
