@@ -139,16 +139,6 @@ directory_put_alias(struct buffer *buffer, const struct directory_alias *alias)
 }
 
 bool
-directory_put_moved(struct buffer *buffer, const struct directory_moved *moved)
-{
-    size_t start = buffer_len(buffer);
-    bool is_good = put_head(buffer, "moved", moved->name);
-
-    directory_put_field(buffer, "to", moved->to);
-    return finish_line(buffer, start, is_good);
-}
-
-bool
 directory_put_domain(struct buffer *buffer, const struct directory_domain *domain)
 {
     size_t start = buffer_len(buffer);
@@ -214,12 +204,6 @@ bool
 directory_put_alias_removed(struct buffer *buffer, struct slice name)
 {
     return put_removed(buffer, "alias", name, 0);
-}
-
-bool
-directory_put_moved_removed(struct buffer *buffer, struct slice name)
-{
-    return put_removed(buffer, "moved", name, 0);
 }
 
 bool

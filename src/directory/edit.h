@@ -2,7 +2,7 @@
 /* Lines to append to the directory's files. Each call puts one line with its end; the caller has
  * made sure that the file's last line has one (directory_needs_line_end). Names are written in
  * their canonical form. False, and nothing put, when a field cannot stand in the file (no address,
- * control characters, too long). */
+ * control characters, too long). Lines of kind `moved` are written by hand only. */
 #ifndef DIRECTORY_EDIT_H
 #define DIRECTORY_EDIT_H
 
@@ -11,7 +11,6 @@
 /* The line of a whole entry: a new one, or one that takes the place of the entry of that name. */
 MUST_USE bool directory_put_account(struct buffer *buffer, const struct directory_account *account);
 MUST_USE bool directory_put_alias(struct buffer *buffer, const struct directory_alias *alias);
-MUST_USE bool directory_put_moved(struct buffer *buffer, const struct directory_moved *moved);
 MUST_USE bool directory_put_domain(struct buffer *buffer, const struct directory_domain *domain);
 MUST_USE bool directory_put_relay(struct buffer *buffer, const struct directory_relay *relay);
 MUST_USE bool directory_put_recipient(struct buffer *buffer, struct slice name);
@@ -19,7 +18,6 @@ MUST_USE bool directory_put_recipient(struct buffer *buffer, struct slice name);
 /* The lines that take a name away. The id stays known, so that it is never given again. */
 MUST_USE bool directory_put_account_removed(struct buffer *buffer, struct slice name, uint64_t id);
 MUST_USE bool directory_put_alias_removed(struct buffer *buffer, struct slice name);
-MUST_USE bool directory_put_moved_removed(struct buffer *buffer, struct slice name);
 MUST_USE bool directory_put_domain_removed(struct buffer *buffer, struct slice name);
 MUST_USE bool directory_put_relay_removed(struct buffer *buffer, struct slice name);
 MUST_USE bool directory_put_recipient_removed(struct buffer *buffer, struct slice name);

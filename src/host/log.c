@@ -237,19 +237,6 @@ log_peer(struct log_line *line, const char *key, const struct host_address *valu
 }
 
 void
-log_secret(struct log_line *line, const char *key, struct slice value)
-{
-    struct buffer text;
-
-    buffer_init(&text, 64);
-    buffer_put_byte(&text, '<');
-    buffer_put_decimal(&text, value.len);
-    buffer_put(&text, SLICE(" octets>"));
-    log_text(line, key, buffer_slice(&text));
-    buffer_finish(&text);
-}
-
-void
 log_end(struct log_line *line)
 {
     if (line->is_wanted)

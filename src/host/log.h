@@ -5,8 +5,7 @@
  *
  * Build a line from log_begin to log_end; what it holds may be hostile: values are quoted where
  * they must be, control octets are escaped, over-long values are cut. Time is left to journald, or
- * put in front by the host where lines go to a terminal or a file. Secrets have no place here:
- * there is no way to put one but as log_secret, which says its length. */
+ * put in front by the host where lines go to a terminal or a file. Secrets have no place here. */
 #ifndef HOST_LOG_H
 #define HOST_LOG_H
 
@@ -40,8 +39,6 @@ void log_error(struct log_line *line, const char *key, int negative_errno);
 void log_address(struct log_line *line, const char *key, struct slice value);
 /* A network address, without port; masked to /24 or /48 where the settings say so. */
 void log_peer(struct log_line *line, const char *key, const struct host_address *value);
-/* Only that there was one and how long: "<12 octets>". */
-void log_secret(struct log_line *line, const char *key, struct slice value);
 
 /* Sends the line and frees what it holds. */
 void log_end(struct log_line *line);

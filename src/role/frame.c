@@ -165,6 +165,7 @@ on_start(struct role_frame *frame, const struct parent_role_start *note)
     buffer_init(&report, CONFINEMENT_REPORT_MAX);
     if (note->confine && !frame->confine(frame->confine_context, frame->role->kind, frame->index,
                                          &frame->config, &report)) {
+        buffer_truncate(&report, CONFINEMENT_REPORT_MAX - 1);
         buffer_put_byte(&report, 0);
         fail(frame, (const char *)buffer_slice(&report).at);
     } else if (!frame->role->start || frame->role->start(frame->state)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every role is: a table of functions that the frame (role.c) calls in this order:
+/* What every role is: a table of functions that the frame (frame.c) calls in this order:
  * open, then attach, listen and tls as the parent's notes come, then start, then reload at any
  * time, then stop. The frame confines the process between the last attach and start, so that no
  * role can forget it. A role holds no global: its state is what open returned. */

@@ -94,49 +94,6 @@ domain_to_ascii(struct slice domain, struct buffer *out)
     return true;
 }
 
-/* Puts the U-label of one label, or the label itself. */
-static void
-put_unicode_label(struct slice label, struct buffer *out)
-{
-    char name[DOMAIN_LABEL_MAX + 1];
-    char *unicode = NULL;
-
-    if (!slice_starts_with(label, SLICE("xn--"))) {
-        buffer_put(out, label);
-        return;
-    }
-    memcpy(name, label.at, label.len);
-    name[label.len] = 0;
-    if (idn2_to_unicode_8z8z(name, &unicode, 0) == IDN2_OK)
-        buffer_put(out, slice_of_string(unicode));
-    else
-        buffer_put(out, label);
-    idn2_free(unicode);
-}
-
-bool
-domain_to_unicode(struct slice domain, struct buffer *out)
-{
-    struct buffer ascii;
-
-    buffer_init(&ascii, DOMAIN_BYTES_MAX);
-    if (!domain_to_ascii(domain, &ascii)) {
-        buffer_finish(&ascii);
-        return false;
-    }
-    struct slice rest = buffer_slice(&ascii);
-    for (;;) {
-        size_t len = slice_find_byte(rest, '.');
-        put_unicode_label(slice_first(rest, len), out);
-        if (len == rest.len)
-            break;
-        buffer_put_byte(out, '.');
-        rest = slice_skip(rest, len + 1);
-    }
-    buffer_finish(&ascii);
-    return true;
-}
-
 bool
 domain_equal(struct slice left, struct slice right)
 {

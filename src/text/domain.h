@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Domain names in mail addresses: ASCII form (A-labels) and Unicode form (U-labels), IDNA2008 with
- * UTS 46 (RFC 5890, 5891). Wraps libidn2. */
+/* Domain names in mail addresses, and their ASCII form (A-labels): IDNA2008 with UTS 46 (RFC 5890,
+ * 5891). Wraps libidn2. */
 #ifndef TEXT_DOMAIN_H
 #define TEXT_DOMAIN_H
 
@@ -16,10 +16,6 @@ MUST_USE bool domain_is_valid(struct slice domain);
 /* Puts the lower-case ASCII form: what is looked up and compared. A dot at the end is dropped.
  * False, and nothing put, when there is none. */
 MUST_USE bool domain_to_ascii(struct slice domain, struct buffer *out);
-
-/* Puts the Unicode form: what is shown to people. Labels that are no valid A-label stay as they
- * are. False, and nothing put, when the name has no ASCII form. */
-MUST_USE bool domain_to_unicode(struct slice domain, struct buffer *out);
 
 /* True when both have the same ASCII form (or, if either has none, the same octets nocase). */
 MUST_USE bool domain_equal(struct slice left, struct slice right);

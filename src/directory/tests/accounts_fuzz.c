@@ -57,7 +57,7 @@ put_all(const struct directory *directory, struct buffer *text)
     for (size_t i = 0; (alias = directory_alias_at(directory, i)); i++)
         assert(directory_put_alias(text, alias));
     for (size_t i = 0; (moved = directory_moved_at(directory, i)); i++)
-        assert(directory_put_moved(text, moved));
+        directory_put_field(text, "moved", moved->name), directory_put_field(text, "to", moved->to);
 }
 
 int

@@ -43,7 +43,6 @@ lines_are_written_as_they_are_read(void **state)
     const struct directory_relay relay = {SLICE("Machin.test"), true};
     const struct directory_domain domain = {SLICE("Example.TEST"), SLICE("other.test"),
                                             SLICE("alice@example.test")};
-    const struct directory_moved moved = {SLICE("old@example.test"), SLICE("new@x.test")};
     struct buffer text;
 
     (void)state;
@@ -51,7 +50,6 @@ lines_are_written_as_they_are_read(void **state)
     assert_true(directory_put_domain(&text, &domain));
     assert_true(directory_put_account(&text, &alice));
     assert_true(directory_put_alias(&text, &list));
-    assert_true(directory_put_moved(&text, &moved));
     assert_true(directory_put_relay(&text, &relay));
     assert_true(directory_put_recipient(&text, SLICE("marc@machin.test")));
     assert_true(directory_put_recipient_removed(&text, SLICE("anne@machin.test")));
@@ -63,7 +61,6 @@ lines_are_written_as_they_are_read(void **state)
                  "list team@example.test to=\"alice@example.test,\\\"a,b\\\"@x.test\" "
                  "full-name=Team owner=bob@example.test unsubscribe=https://example.test/leave "
                  "private closed\n"
-                 "moved old@example.test to=new@x.test\n"
                  "relay machin.test listed\n"
                  "recipient marc@machin.test\n"
                  "recipient anne@machin.test removed\n"
@@ -100,8 +97,6 @@ what_cannot_be_read_again_is_not_written(void **state)
     assert_false(directory_put_domain(&text, &(struct directory_domain){.name = SLICE("-x-")}));
     assert_false(directory_put_alias(
         &text, &(struct directory_alias){.name = SLICE("a@b.test"), .members = NULL, .count = 0}));
-    assert_false(directory_put_moved(
-        &text, &(struct directory_moved){.name = SLICE("a@b.test"), .to = SLICE("nowhere")}));
     assert_int_equal(buffer_len(&text), 0);
     buffer_finish(&text);
     buffer_init(&text, 20); /* no room */
@@ -119,11 +114,10 @@ removed_names_are_gone(void **state)
     buffer_init(&text, 4096);
     buffer_put_text(&text, "domain a.test\ndomain b.test\naccount x@a.test id=5\n"
                            "alias y@a.test to=x@a.test\nalias @a.test to=x@a.test\n"
-                           "moved z@a.test to=x@a.test\n");
+                           "moved z@a.test to=x@a.test\nmoved z@a.test removed\n");
     assert_true(directory_put_account_removed(&text, SLICE("X@A.test"), 5));
     assert_true(directory_put_alias_removed(&text, SLICE("y@a.test")));
     assert_true(directory_put_alias_removed(&text, SLICE("@a.test")));
-    assert_true(directory_put_moved_removed(&text, SLICE("z@a.test")));
     assert_true(directory_put_domain_removed(&text, SLICE("b.test")));
     assert_false(directory_put_account_removed(&text, SLICE("x"), 5));
     struct directory *directory = parse(buffer_slice(&text));
