@@ -192,7 +192,7 @@ do_turn(void *context)
         store_drop(role->store);
         store_role_drop_turn(role, STORE_TEMPORARY);
         outgoing_filed(role, false);
-        /* The parcel that could not be filed is answered: those behind it do not wait for others. */
+        /* The parcel that could not be filed is answered: those behind it wait for nobody. */
         if (has_results && has_ready(role))
             store_role_turn_soon(role);
         store_role_finish_if_stopping(role);

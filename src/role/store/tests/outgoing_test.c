@@ -122,7 +122,7 @@ mail_is_not_held_longer_than_mail_is_kept(void **state)
     assert_true(answer.rows[0].due_ms > 0);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static void
 submit_to_account(struct queue_world *world, uint64_t account)
