@@ -17,6 +17,7 @@ enum {
     SEND_BATCH = 64,     /* notes in one sendmmsg */
     SEND_AT_ONCE = 8 * 1024, /* a note this long costs more to queue than a system call does */
     HANDLES_SEEN = 4,    /* room for descriptors with a note; all but the first are closed */
+    SPARE_MAX = 256 * 1024,  /* of a queue that is kept until there is rest */
     SOCKET_BUFFER = 2 * 1024 * 1024,
 };
 
@@ -28,6 +29,9 @@ struct channel_inbox {
         uint8_t bytes[CMSG_SPACE(HANDLES_SEEN * sizeof(int))];
     } controls[RECEIVE_BATCH];
     uint8_t *notes; /* pages that nobody touches cost nothing */
+    /* Memory of the last queue that was sent, for the next, whose channel that may be: one that grew
+     * anew at each turn would copy what it holds, and wipe it, several times. */
+    struct buffer spare;
 };
 
 /* In front of each note in the queue. */
@@ -62,14 +66,17 @@ inbox_open(struct host *host)
     if (notes == MAP_FAILED)
         abort();
     inbox->notes = notes;
+    buffer_init(&inbox->spare, HOST_CHANNEL_HARD);
     host->inbox = inbox;
 }
 
 void
 channel_inbox_rest(struct channel_inbox *inbox)
 {
-    if (inbox)
-        (void)madvise(inbox->notes, (size_t)RECEIVE_BATCH * HOST_NOTE_MAX, MADV_DONTNEED);
+    if (!inbox)
+        return;
+    (void)madvise(inbox->notes, (size_t)RECEIVE_BATCH * HOST_NOTE_MAX, MADV_DONTNEED);
+    buffer_finish(&inbox->spare);
 }
 
 void
@@ -78,6 +85,7 @@ channel_inbox_free(struct channel_inbox **inbox)
     if (!*inbox)
         return;
     munmap((*inbox)->notes, (size_t)RECEIVE_BATCH * HOST_NOTE_MAX);
+    buffer_finish(&(*inbox)->spare);
     free(*inbox);
     *inbox = NULL;
 }
@@ -191,6 +199,29 @@ drop_queue(struct host_channel *channel)
     buffer_finish(&channel->queue);
 }
 
+static void
+swap_with_spare(struct host_channel *channel)
+{
+    struct channel_inbox *inbox = channel->watch.host->inbox;
+    struct buffer queue = channel->queue;
+
+    channel->queue = inbox->spare;
+    inbox->spare = queue;
+}
+
+/* An empty queue holds no memory; the larger one is kept for whoever is next. */
+static void
+release_queue(struct host_channel *channel)
+{
+    const struct buffer *queue = &channel->queue;
+
+    if (buffer_len(queue) > 0)
+        return;
+    if (queue->size > channel->watch.host->inbox->spare.size && queue->size <= SPARE_MAX)
+        swap_with_spare(channel);
+    buffer_finish(&channel->queue);
+}
+
 union outgoing_control {
     struct cmsghdr header; /* for alignment */
     uint8_t bytes[CMSG_SPACE(sizeof(int))];
@@ -280,7 +311,7 @@ flush(struct host_channel *channel)
         channel->waits_for_room = waits;
         set_watch(channel);
     }
-    buffer_release_if_empty(&channel->queue);
+    release_queue(channel);
 }
 
 /* True when nothing waits before this note and the kernel has taken it from where it stands. A long
@@ -388,6 +419,8 @@ host_channel_send(struct host_channel *channel, struct slice note, host_handle h
     else if (!is_over && buffer_room(&channel->queue) < sizeof(queued) + note.len)
         break_off(channel, "peer takes no notes", note.len);
     else if (!is_over && (note.len < SEND_AT_ONCE || !send_at_once(channel, note, handle))) {
+        if (!channel->queue.at)
+            swap_with_spare(channel);
         buffer_put(&channel->queue, slice_of(&queued, sizeof(queued)));
         buffer_put(&channel->queue, note);
         channel->was_full = channel->was_full || host_channel_is_full(channel);

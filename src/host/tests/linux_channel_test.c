@@ -212,6 +212,32 @@ long_notes_keep_their_place(void **state)
     close_pair(&pair);
 }
 
+/* Queues take turns with the memory that they grow: nothing of one may come over another. */
+static void
+bursts_of_several_channels_stay_apart(void **state)
+{
+    static uint8_t note[8000];
+    struct pair pair;
+
+    (void)state;
+    open_pair(&pair);
+    pair.left.is_in_order = pair.right.is_in_order = true;
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 1; i <= 40; i++) {
+            note[0] = (uint8_t)(round * 40 + i);
+            host_channel_send(pair.left.channel, slice_of(note, i * 199), HOST_HANDLE_NONE);
+            host_channel_send(pair.right.channel, slice_of(note, 8000 - i * 199), HOST_HANDLE_NONE);
+        }
+        pair.left.expected = pair.right.expected = (round + 1) * 40;
+        while (pair.left.came < pair.left.expected || pair.right.came < pair.right.expected)
+            host_linux_run(pair.host);
+    }
+    assert_true(pair.left.is_in_order);
+    assert_true(pair.right.is_in_order);
+    assert_false(pair.left.is_closed || pair.right.is_closed);
+    close_pair(&pair);
+}
+
 static void
 surplus_handles_are_closed(void **state)
 {
@@ -442,6 +468,7 @@ main(void)
         cmocka_unit_test(a_note_costs_little_in_batches),
         cmocka_unit_test(a_handle_travels_with_its_note),
         cmocka_unit_test(long_notes_keep_their_place),
+        cmocka_unit_test(bursts_of_several_channels_stay_apart),
         cmocka_unit_test(surplus_handles_are_closed),
         cmocka_unit_test(what_was_said_before_death_is_heard),
         cmocka_unit_test(a_handler_may_close_its_channel),
