@@ -117,9 +117,10 @@ static void
 fill_lists(struct arena *arena, const struct store_route_hop *hop,
            struct store_transport_carry *carry)
 {
-    struct store_transport_host *hosts = ARENA_ARRAY(arena, struct store_transport_host, HOSTS_MAX);
+    struct store_transport_host *hosts =
+        ARENA_ARRAY(arena, struct store_transport_host, hop->hosts.count + 1);
     struct store_transport_address *addresses =
-        ARENA_ARRAY(arena, struct store_transport_address, ADDRESSES_MAX);
+        ARENA_ARRAY(arena, struct store_transport_address, hop->addresses.count + 1);
     struct store_transport_tlsa *tlsa =
         ARENA_ARRAY(arena, struct store_transport_tlsa, hop->tlsa.count + 1);
     struct store_transport_verify_name *names =

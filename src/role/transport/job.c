@@ -91,6 +91,19 @@ is_job(const struct store_transport_note *note)
            (carry->recipients.count > 0 || carry->carrier == STORE_TRANSPORT_CARRIER_DISCARD);
 }
 
+/* For as many recipients as there are: a job is short, and most have one. */
+static bool
+make_tables(struct transport_job *job)
+{
+    size_t count = job->carry.recipients.count + 1;
+
+    job->results = ARENA_ARRAY(&job->arena, struct store_transport_result, count);
+    job->is_settled = ARENA_ARRAY(&job->arena, bool, count);
+    job->recipients = ARENA_ARRAY(&job->arena, struct smtp_client_recipient, count);
+    job->places = ARENA_ARRAY(&job->arena, uint8_t, count);
+    return !arena_failed(&job->arena);
+}
+
 bool
 job_open(struct transport *transport, struct slice note, host_handle handle,
          struct transport_job **ret_job)
@@ -106,6 +119,7 @@ job_open(struct transport *transport, struct slice note, host_handle handle,
     list_init(&job->link);
     list_init(&job->waiting_link);
     job->reach = STORE_TRANSPORT_REACH_UNREACHABLE;
+    job->has_secret = true; /* unless it is seen that there is none */
     job->taken = host_now(transport->start.host);
     struct slice copy = arena_copy(&job->arena, note);
     bool is_good =
@@ -120,6 +134,11 @@ job_open(struct transport *transport, struct slice note, host_handle handle,
         return is_good;
     }
     job->carry = taken.as.carry;
+    job->has_secret = job->carry.auth_secret.len > 0;
+    if (!make_tables(job)) {
+        job_close(&job);
+        return false;
+    }
     if (is_on_this_machine(job))
         name_socket(job);
     list_append(&transport->jobs, &job->link);
@@ -145,7 +164,10 @@ job_close(struct transport_job **job)
     if (old->is_mapped)
         host_blob_unmap(old->transport->start.host, &old->mapping);
     buffer_finish(&old->converted);
-    arena_wipe(&old->arena); /* there was a password in it */
+    if (old->has_secret)
+        arena_wipe(&old->arena);
+    else
+        arena_finish(&old->arena);
     free(old);
     *job = NULL;
 }

@@ -79,6 +79,7 @@ struct transport_job {
     struct list waiting_link; /* in waiting, or among those that wait for a policy */
     struct transport *transport;
     struct arena arena;
+    bool has_secret;                    /* a password is in it: it is wiped */
     struct store_transport_carry carry; /* lives in the arena */
     struct routing_sts_policy policy;   /* of MTA-STS; `none` where there is none */
     bool is_sts_known;
@@ -91,8 +92,9 @@ struct transport_job {
     struct buffer converted; /* 7-bit form, when a host wanted it */
     struct slice converted_content;
 
-    struct store_transport_result results[SMTP_CLIENT_RECIPIENTS_MAX];
-    bool is_settled[SMTP_CLIENT_RECIPIENTS_MAX];
+    /* One for each recipient of the carry, in the arena; and one more, for a job without any. */
+    struct store_transport_result *results;
+    bool *is_settled;
     struct store_transport_attempt attempts[TRANSPORT_ATTEMPTS_MAX];
     size_t attempt_count;
     uint8_t attempt; /* that in hand */
@@ -100,8 +102,8 @@ struct transport_job {
 
     /* The transaction in hand. */
     struct smtp_client_message message;
-    struct smtp_client_recipient recipients[SMTP_CLIENT_RECIPIENTS_MAX];
-    uint8_t places[SMTP_CLIENT_RECIPIENTS_MAX]; /* of `recipients` in the carry's */
+    struct smtp_client_recipient *recipients; /* in the arena, as are */
+    uint8_t *places;                          /* theirs in the carry's */
     unsigned rounds;
     bool has_progress, wants_more; /* of this round: somebody was settled, somebody is left over */
 
