@@ -29,8 +29,8 @@ struct channel_inbox {
         uint8_t bytes[CMSG_SPACE(HANDLES_SEEN * sizeof(int))];
     } controls[RECEIVE_BATCH];
     uint8_t *notes; /* pages that nobody touches cost nothing */
-    /* Memory of the last queue that was sent, for the next, whose channel that may be: one that grew
-     * anew at each turn would copy what it holds, and wipe it, several times. */
+    /* Memory of a queue that was sent, for the next, whose channel that may be: one that grew anew
+     * at each turn would copy what it holds, and wipe it, several times. */
     struct buffer spare;
 };
 
