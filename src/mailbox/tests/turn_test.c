@@ -193,6 +193,58 @@ changes_are_taken_up_to_their_limits(void **state)
     assert_false(opens_with_change(1, UINT32_MAX, 2));
     assert_false(opens_with_change(2, 0, 1));
     assert_false(opens_with_change(1, 2, 2));
+    assert_false(opens_with_change(1, 1, 1)); /* nothing is left of it */
+    assert_false(opens_with_change(1, TURN_VALUE_MAX + 1, 1));
+}
+
+static uint64_t
+len_with_body(size_t first, size_t second, size_t record)
+{
+    const uint8_t *nowhere = (const uint8_t *)""; /* lengths alone are looked at */
+    struct turn_body body = {.parts = {slice_of(nowhere, first), slice_of(nowhere, second)},
+                             .record = slice_of(nowhere, record)};
+    struct turn turn = {.bodies = &body, .body_count = 1};
+
+    return turn_len(&turn);
+}
+
+static uint64_t
+len_with_change(size_t value_len)
+{
+    struct turn_change change = {
+        .is_put = true, .key = SLICE("k"), .value = slice_of((const uint8_t *)"", value_len)};
+    struct turn turn = {.changes = &change, .change_count = 1};
+
+    return turn_len(&turn);
+}
+
+static void
+turns_are_as_long_as_they_may_be_and_no_longer(void **state)
+{
+    const uint64_t head = TURN_HEADER_LEN + TURN_ROW_LEN;
+    struct turn_body *bodies = calloc(TURN_BODIES_MAX + 1, sizeof(*bodies));
+    struct turn turn = {.bodies = bodies, .body_count = TURN_BODIES_MAX};
+    (void)state;
+
+    assert_non_null(bodies);
+    assert_in_range(len_with_body(BODY_LEN_MAX, 0, 0), head + BODY_LEN_MAX,
+                    head + BODY_LEN_MAX + TURN_ALIGN - 1);
+    assert_int_not_equal(len_with_body(0, BODY_LEN_MAX, BODY_RECORD_MAX), 0);
+    assert_int_not_equal(len_with_body(BODY_LEN_MAX - 1, 1, 0), 0);
+    assert_int_equal(len_with_body(BODY_LEN_MAX + 1, 0, 0), 0);
+    assert_int_equal(len_with_body(0, BODY_LEN_MAX + 1, 0), 0);
+    assert_int_equal(len_with_body(BODY_LEN_MAX, 1, 0), 0);
+    assert_int_equal(len_with_body(SIZE_MAX, 2, 0), 0); /* their sum is 1 */
+    assert_int_equal(len_with_body(2, SIZE_MAX, 0), 0);
+    assert_int_equal(len_with_body(0, 0, BODY_RECORD_MAX + 1), 0);
+    assert_int_equal(len_with_body(4, 0, 0) % TURN_ALIGN, 0);
+    assert_int_equal(len_with_body(4, 0, 0), head + 4); /* 112: nothing is to be filled up */
+    assert_int_equal(len_with_change(TURN_META_MAX - 7), TURN_HEADER_LEN + (uint64_t)TURN_META_MAX);
+    assert_int_equal(len_with_change(TURN_META_MAX - 6), 0);
+    assert_int_equal(turn_len(&turn), TURN_HEADER_LEN + (uint64_t)TURN_BODIES_MAX * TURN_ROW_LEN);
+    turn.body_count++;
+    assert_int_equal(turn_len(&turn), 0);
+    free(bodies);
 }
 
 static void
@@ -279,6 +331,7 @@ main(void)
         cmocka_unit_test(fields_that_cannot_be_true_make_a_header_bad),
         cmocka_unit_test(rows_are_taken_up_to_their_limits),
         cmocka_unit_test(changes_are_taken_up_to_their_limits),
+        cmocka_unit_test(turns_are_as_long_as_they_may_be_and_no_longer),
         cmocka_unit_test(a_meta_is_what_its_header_says_it_is),
         cmocka_unit_test(the_header_of_a_segment_is_taken_within_its_limits),
         cmocka_unit_test(the_header_of_a_segment_of_a_newer_version_is_known_as_such),
