@@ -141,8 +141,10 @@ mailbox_rights(struct store *store, account_id account, mailbox_id mailbox, stru
 
     if (given == 0 || user.len >= IDENTIFIER_MAX) /* no name is so long */
         return 0;
-    return given & ~(mailbox_acl_get(store, account, mailbox, SLICE("-anyone")) |
-                     mailbox_acl_get(store, account, mailbox, negative(user, memory)));
+    unsigned taken = mailbox_acl_get(store, account, mailbox, SLICE("-anyone")) |
+                     mailbox_acl_get(store, account, mailbox, negative(user, memory));
+    /* What takes rights away must not be missing because it could not be read. */
+    return store_is_readable(store) ? given & ~taken : 0;
 }
 
 struct copying {

@@ -49,7 +49,7 @@ MUST_USE enum store_result mailbox_acl_list(struct store *store, account_id acco
                                             mailbox_id mailbox, mailbox_acl_fn fn, void *context);
 
 /* What another user may do there: what he and anyone are given, less what is taken from him or from
- * anyone. As the draft has it. */
+ * anyone. As the draft has it; nothing while the view cannot be read. */
 unsigned mailbox_rights(struct store *store, account_id account, mailbox_id mailbox,
                         struct slice user);
 

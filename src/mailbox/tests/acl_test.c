@@ -85,6 +85,46 @@ what_is_given_counts_less_what_is_taken_away(void **state)
     assert_int_equal(rights_of_bob(folder, mailbox), 0);
 }
 
+/* Changes the octet behind `pattern` wherever it stands in LMDB's file. */
+static void
+damage_behind(const struct folder *folder, const char *pattern)
+{
+    char path[300];
+    size_t len = strlen(pattern), seen = 0;
+    unsigned count = 0;
+
+    snprintf(path, sizeof(path), "%s/view/data.mdb", folder->path);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    for (int octet; (octet = fgetc(file)) != EOF;) {
+        if (seen == len) {
+            assert_int_equal(fseek(file, -1, SEEK_CUR), 0);
+            assert_int_equal(fputc(octet ^ 0x55, file), octet ^ 0x55);
+            assert_int_equal(fseek(file, 0, SEEK_CUR), 0);
+            count++;
+        }
+        seen = seen < len && octet == pattern[seen] ? seen + 1 : octet == pattern[0];
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_in_range(count, 1, 20);
+}
+
+static void
+nobody_has_a_right_because_what_takes_it_away_cannot_be_read(void **state)
+{
+    struct folder *folder = *state;
+    mailbox_id mailbox = make(folder, "Work");
+
+    set(folder, mailbox, "anyone", RIGHT_LOOKUP | RIGHT_READ);
+    set(folder, mailbox, "-bob@example.test", RIGHT_READ);
+    store_sync_view(folder->store);
+    assert_int_equal(rights_of_bob(folder, mailbox), RIGHT_LOOKUP);
+    damage_behind(folder, "-bob@example.test");
+    assert_int_equal(rights_of_bob(folder, mailbox), 0);
+    store_sync_view(folder->store); /* the log has it */
+    assert_int_equal(rights_of_bob(folder, mailbox), RIGHT_LOOKUP);
+}
+
 static void
 an_identifier_has_a_form(void **state)
 {
@@ -263,11 +303,11 @@ a_copy_to_another_account_takes_the_flags_that_may_go(void **state)
     assert_int_equal(folder_commit(folder), STORE_OK);
     struct message_copy copy = {OWNER, FRIEND, inbox, target, MESSAGE_SEEN, true};
     struct copies copies = {0};
-    assert_int_equal(
-        mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies), STORE_OK);
+    assert_int_equal(mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies),
+                     STORE_OK);
     copy.has_keywords = false;
-    assert_int_equal(
-        mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies), STORE_OK);
+    assert_int_equal(mailbox_message_copy_all(folder->store, &copy, &uid, 1, note_copy, &copies),
+                     STORE_OK);
     assert_int_equal(folder_commit(folder), STORE_OK);
     assert_int_equal(mailbox_message_get(folder->store, FRIEND, target, 1, &entry), STORE_OK);
     assert_int_equal(entry.flags, MESSAGE_SEEN);
@@ -331,6 +371,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_given_counts_less_what_is_taken_away),
+        TEST(nobody_has_a_right_because_what_takes_it_away_cannot_be_read),
         cmocka_unit_test(an_identifier_has_a_form),
         TEST(a_list_holds_a_hundred_and_no_more),
         TEST(a_list_goes_with_its_mailbox),
