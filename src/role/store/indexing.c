@@ -290,6 +290,18 @@ end_account(struct indexing *indexing)
     indexing_step_in(indexing, 0);
 }
 
+/* The view is made anew; what of the account the index has not seen is not known until then. */
+static void
+put_off(struct indexing *indexing)
+{
+    if (!map_find(&indexing->dirty, map_key_u64(&indexing->account))) {
+        (void)!map_set(&indexing->dirty, map_key_u64(&indexing->account), indexing);
+        indexing->dirty_count++;
+    }
+    indexing->phase = INDEXING_IDLE;
+    indexing_step_in(indexing, INDEXING_DELAY_MS);
+}
+
 /* The next messages that the index has not seen, or the next account. */
 static void
 next_batch(struct indexing *indexing)
@@ -304,6 +316,10 @@ next_batch(struct indexing *indexing)
                                     indexing->next_uid, note_message, indexing);
         if (indexing->batch_count > 0) {
             offer(indexing);
+            return;
+        }
+        if (!store_is_readable(indexing->role->store)) {
+            put_off(indexing);
             return;
         }
         indexing->mailbox_at++;

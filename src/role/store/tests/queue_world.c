@@ -120,6 +120,34 @@ queue_world_restart(struct queue_world *setup, void (*meanwhile)(struct queue_wo
     meet(setup);
 }
 
+void
+queue_world_damage_view(const struct queue_world *world, struct slice pattern, size_t at)
+{
+    char path[128];
+    unsigned count = 0;
+
+    snprintf(path, sizeof(path), "%s/data/store/view/data.mdb", world->folder);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size_t size = (size_t)ftell(file);
+    uint8_t *octets = malloc(size);
+    assert_non_null(octets);
+    rewind(file);
+    assert_int_equal(fread(octets, 1, size, file), size);
+    for (size_t i = 0; i + pattern.len + at < size; i++) {
+        if (memcmp(octets + i, pattern.at, pattern.len) != 0)
+            continue;
+        uint8_t other = octets[i + at] ^ 0x55;
+        assert_int_equal(fseek(file, (long)(i + at), SEEK_SET), 0);
+        assert_int_equal(fwrite(&other, 1, 1, file), 1);
+        count++;
+    }
+    assert_int_equal(fclose(file), 0);
+    free(octets);
+    assert_in_range(count, 1, 20);
+}
+
 static void
 send(struct queue_world *setup, struct world_peer *peer, bool is_put)
 {

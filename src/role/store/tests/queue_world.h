@@ -43,6 +43,9 @@ int queue_world_close(void **state);
 /* Closes the store and opens it again; all channels are new. */
 void queue_world_restart(struct queue_world *world, void (*meanwhile)(struct queue_world *world));
 
+/* Changes the octet `at` behind where each `pattern` begins in LMDB's file: there must be some. */
+void queue_world_damage_view(const struct queue_world *world, struct slice pattern, size_t at);
+
 /* Lets time pass, and everybody answer. */
 void queue_world_run(struct queue_world *world, int64_t ms);
 
