@@ -160,19 +160,35 @@ seconds_of(const ASN1_TIME *when)
     return is_good ? (int64_t)days * DAY_S + seconds : 0;
 }
 
+static void
+hash_public_key(const X509 *certificate, uint8_t ret_id[TLS_SHA256_SIZE])
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+
+    if (len <= 0)
+        abort();
+    struct tls_sha256 *hash = tls_sha256_begin();
+    tls_sha256_add(hash, slice_of(der, (size_t)len));
+    tls_sha256_end(&hash, ret_id);
+    OPENSSL_free(der);
+}
+
 bool
 tls_certificate_look(struct slice chain, struct slice name, struct tls_certificate_facts *ret_facts)
 {
     BIO *bio = tls_pem_open(chain);
     X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, tls_pem_no_password, NULL) : NULL;
 
-    if (certificate)
+    if (certificate) {
         *ret_facts = (struct tls_certificate_facts){
             .from_s = seconds_of(X509_get0_notBefore(certificate)),
             .until_s = seconds_of(X509_get0_notAfter(certificate)),
             .is_name_in_it =
                 X509_check_host(certificate, (const char *)name.at, name.len, 0, NULL) == 1,
         };
+        hash_public_key(certificate, ret_facts->key_id);
+    }
     X509_free(certificate);
     BIO_free(bio);
     ERR_clear_error();

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/time.h"
+#include "tls/digest.h"
 
 enum {
     TLS_CERTIFICATE_NAMES_MAX = 100,
@@ -28,6 +29,7 @@ MUST_USE bool tls_certificate_make(const struct tls_certificate_request *request
 struct tls_certificate_facts {
     int64_t from_s, until_s; /* since 1970 */
     bool is_name_in_it;      /* as a client that looks for the name compares (RFC 6125) */
+    uint8_t key_id[TLS_SHA256_SIZE]; /* of its public key (SubjectPublicKeyInfo, DER) */
 };
 
 /* What the first certificate of a chain says; false when there is none in it. */

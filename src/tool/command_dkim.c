@@ -2,10 +2,10 @@
 /* facteur dkim generate, show: keys that sign what users send (RFC 6376, RFC 8463), and the records
  * by which others verify it. */
 #include "dkim/sign.h"
-#include "text/base64.h"
 #include "tls/signer.h"
 #include "tool/command.h"
 #include "tool/files.h"
+#include "tool/records.h"
 #include "tool/say.h"
 #include "tool/settings.h"
 
@@ -15,55 +15,29 @@
 enum {
     KEY_MAX = 16384,
     RECORD_MAX = 4096,
-    STRING_MAX = 255, /* of a TXT record, RFC 1035 §3.3 */
     NAME_MAX_OCTETS = 256,
-    PROBLEM_MAX = 512,
 };
-
-/* A line of a zone file; a long text is cut into strings. */
-static void
-put_record(struct slice name, struct slice text, struct buffer *out)
-{
-    buffer_put(out, name);
-    buffer_put_text(out, ". IN TXT (");
-    while (text.len > 0) {
-        buffer_put_text(out, " \"");
-        buffer_put(out, slice_first(text, STRING_MAX));
-        buffer_put_byte(out, '"');
-        text = slice_skip(text, STRING_MAX);
-    }
-    buffer_put_text(out, " )");
-}
 
 /* Says the record of this key (RFC 6376 §3.6.1, RFC 8463 §4). */
 static int
 say_record(struct slice name, struct slice key)
 {
-    struct buffer problem, public, text, line;
+    struct buffer text, line;
     int code = EX_OK;
 
-    buffer_init(&problem, PROBLEM_MAX);
-    buffer_init(&public, KEY_MAX);
     buffer_init(&text, RECORD_MAX);
     buffer_init(&line, RECORD_MAX);
-    struct tls_signer *signer = tls_signer_open_bare(key, &problem);
-    if (!signer || !tls_signer_put_public(signer, &public)) {
+    if (!records_put_dkim(key, &text)) {
         code = say_error(EX_DATAERR,
                          "%.*s: not a key of RSA or Ed25519 in PEM; make one with "
                          "'facteur dkim generate'",
                          (int)name.len, (const char *)name.at);
     } else {
-        bool is_rsa = tls_signer_form(signer) == TLS_SIGNATURE_PKCS1;
-        buffer_put_text(&text, is_rsa ? "v=DKIM1; k=rsa; p=" : "v=DKIM1; k=ed25519; p=");
-        base64_format(buffer_slice(&public), &text);
-        put_record(name, buffer_slice(&text), &line);
+        records_put_text(name, buffer_slice(&text), &line);
         buffer_put_byte(&line, '\n');
         if (!files_write(STDOUT_FILENO, buffer_slice(&line)))
             code = say_error(EX_IOERR, "standard output: %s", strerror(errno));
     }
-    tls_signer_close(&signer);
-    buffer_finish(&problem);
-    buffer_finish(&public);
     buffer_finish(&text);
     buffer_finish(&line);
     return code;

@@ -120,6 +120,11 @@ class Discovery(OfficeCase):
         Pages.text = FILE.format(imap=self.office.base + 993, smtp=self.office.base + 465)
         url = f"https://localhost:{server.server_address[1]}/mail/config-v1.1.xml"
         self.assertEqual(self.add("--settings", url), [True, True])
+        own = self.office.tool("domain", "autoconfig", "example.test").replace("mail.example.test", "localhost")
+        for text in (own, own.replace("imap", "nntp")):  # POP3 is the other way to read
+            Pages.text = text
+            shutil.rmtree(self.home / ".config")
+            self.assertEqual(self.add("--settings", url), [True, True])
         for text in ("", "<a", FILE.replace("SSL", "plain")):
             Pages.text = text
             self.add("--settings", url, code=USAGE)

@@ -8,6 +8,7 @@
 #include "tls/certificate.h"
 #include "tls/context.h"
 #include "tls/digest.h"
+#include "tls/signer.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -98,6 +99,10 @@ a_certificate_tells_its_time_and_whose_it_is(void **state)
     struct slice chain = buffer_slice(&made.chain);
     assert_true(tls_certificate_look(chain, SLICE("mail.example.test"), &facts));
     assert_true(facts.is_name_in_it);
+    struct tls_signer *signer = tls_signer_open_bare(buffer_slice(&made.key), &made.problem);
+    assert_non_null(signer);
+    assert_memory_equal(facts.key_id, tls_signer_id(signer), TLS_KEY_ID_SIZE);
+    tls_signer_close(&signer);
     assert_int_equal(facts.from_s, 1800000000LL - 86400);
     assert_int_equal(facts.until_s, 1800000000LL + 3650LL * 86400);
     assert_true(tls_certificate_look(chain, SLICE("a.example.org"), &facts));
