@@ -94,8 +94,21 @@ on_store_closed(void *context)
     lose(role, &role->store);
 }
 
+static void
+on_store_room(void *context)
+{
+    struct access_role *role = context;
+    struct access_session *session;
+
+    for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
+        if (session->is_held_back)
+            connection_wake(session->connection);
+    }
+}
+
 static const struct host_channel_handler auth_handler = {on_auth_note, on_auth_closed, NULL};
-static const struct host_channel_handler store_handler = {on_store_note, on_store_closed, NULL};
+static const struct host_channel_handler store_handler = {on_store_note, on_store_closed,
+                                                          on_store_room};
 
 /* ---- options ------------------------------------------------------------------------------- */
 

@@ -133,6 +133,18 @@ make_blob(struct host *host, struct slice body, host_handle *ret_handle)
     return is_made;
 }
 
+/* What the engine asks for cannot be had. Where the beginning of the command is with the store, it
+ * must not be taken for that of the next one: it is forgotten with the session. */
+static void
+fail(struct access_session *session)
+{
+    bool is_begun = session->open_count > 0;
+
+    imap_server_store_lost(session->imap);
+    if (is_begun)
+        imap_server_stop(session->imap, host_now(session->role->host));
+}
+
 static void
 on_store_event(struct access_session *session, const struct imap_event *event)
 {
@@ -142,7 +154,7 @@ on_store_event(struct access_session *session, const struct imap_event *event)
 
     if (!session->granted || !access_role_is_reachable(&role->store) ||
         !make_blob(role->host, event->body, &handle)) {
-        imap_server_store_lost(session->imap);
+        fail(session);
         return;
     }
     if (event->note->kind == ACCESS_STORE_APPEND)
@@ -154,7 +166,7 @@ on_store_event(struct access_session *session, const struct imap_event *event)
         host_handle_close(role->host, handle);
     buffer_clear(&role->note_buffer);
     if (!is_put) {
-        imap_server_store_lost(session->imap);
+        fail(session);
         return;
     }
     if (session->open_count++ == 0)
@@ -201,12 +213,24 @@ on_event(struct access_session *session, const struct imap_event *event)
     }
 }
 
+/* The rest of a command that has begun (MULTIAPPEND may be long) waits until the store has read
+ * what came before. */
+static bool
+is_held_back(struct access_session *session)
+{
+    const struct access_peer_role *store = &session->role->store;
+
+    session->is_held_back =
+        session->open_count > 0 && store->channel && host_channel_is_full(store->channel);
+    return session->is_held_back;
+}
+
 void
 access_imap_process(struct access_session *session)
 {
     struct imap_event event;
 
-    while (imap_server_next(session->imap, &event))
+    while (!is_held_back(session) && imap_server_next(session->imap, &event))
         on_event(session, &event);
 }
 

@@ -8,9 +8,19 @@
 #include <stdlib.h>
 
 static void
+send_appended(struct store_access *access, const struct access_store_appended *note)
+{
+    struct buffer *buffer = &access->role->note;
+
+    buffer_clear(buffer);
+    bool is_put = access_store_put_appended(buffer, &access->ledger, note);
+    assert(is_put);
+    host_channel_send(access->channel, buffer_slice(buffer), HOST_HANDLE_NONE);
+}
+
+static void
 tell(struct parcel *parcel, enum access_store_result result)
 {
-    struct store_role *role = parcel->role;
     struct store_access *access = parcel->sender;
     struct access_store_appended note = {
         .id = parcel->id,
@@ -21,12 +31,8 @@ tell(struct parcel *parcel, enum access_store_result result)
         .modseq = parcel->modseq,
     };
 
-    if (!access || !access->channel)
-        return;
-    buffer_clear(&role->note);
-    bool is_put = access_store_put_appended(&role->note, &access->ledger, &note);
-    assert(is_put);
-    host_channel_send(access->channel, buffer_slice(&role->note), HOST_HANDLE_NONE);
+    if (access && access->channel)
+        send_appended(access, &note);
 }
 
 static struct parcel *
@@ -76,19 +82,28 @@ lead(struct parcel *parcel, struct grant *grant)
     parcel->group_open++;
 }
 
+/* With one of a group all are refused: those that have come, and those that are still to come. */
+static void
+refuse(struct store_access *access, struct grant *grant, const struct access_store_append *note)
+{
+    imap_append_forget(grant);
+    grant->is_append_lost = note->has_more;
+    send_appended(access, &(struct access_store_appended){
+                              .id = note->id, .result = ACCESS_STORE_RESULT_TEMPORARY});
+}
+
 void
 imap_append(struct store_access *access, struct grant *grant,
             const struct access_store_append *note, host_handle handle)
 {
-    struct parcel *parcel = new_parcel(access, grant, note, handle);
+    struct parcel *parcel = NULL;
 
+    if (grant->is_append_lost)
+        host_handle_close(access->role->host, handle);
+    else
+        parcel = new_parcel(access, grant, note, handle);
     if (!parcel) {
-        struct access_store_appended answer = {.id = note->id,
-                                               .result = ACCESS_STORE_RESULT_TEMPORARY};
-        buffer_clear(&access->role->note);
-        bool is_put = access_store_put_appended(&access->role->note, &access->ledger, &answer);
-        assert(is_put);
-        host_channel_send(access->channel, buffer_slice(&access->role->note), HOST_HANDLE_NONE);
+        refuse(access, grant, note);
         return;
     }
     if (note->has_more)
@@ -109,12 +124,20 @@ close_parcel(struct parcel *parcel)
     parcel_close(&parcel);
 }
 
+/* It is never filed: whoever waits for it, of a session that may be over, is told so. */
+static void
+give_up(struct parcel *parcel)
+{
+    tell(parcel, ACCESS_STORE_RESULT_TEMPORARY);
+    close_parcel(parcel);
+}
+
 bool
 imap_append_is_ready(struct parcel *parcel, struct parcel **ret_lead)
 {
     parcel->is_parsed = true;
     if (parcel->is_orphan) {
-        close_parcel(parcel);
+        give_up(parcel);
         return false;
     }
     if (!parcel->lead)
@@ -136,7 +159,7 @@ imap_append_forget(struct grant *grant)
         struct parcel *member = LIST_ITEM(link, struct parcel, group_link);
         list_remove(link);
         if (member->is_parsed)
-            close_parcel(member);
+            give_up(member);
         else
             member->is_orphan = true;
     }

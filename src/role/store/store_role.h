@@ -217,6 +217,7 @@ struct grant {
     struct held_message held;
     struct buffer uids; /* marked for the update that is being told */
     struct list appends; /* parcels that wait for the last of their group */
+    bool is_append_lost; /* one of the group could not be taken: nor is the rest */
 };
 
 struct job;

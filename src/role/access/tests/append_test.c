@@ -18,6 +18,17 @@ log_in_to_imap(struct setup *setup)
     return reader;
 }
 
+static void
+pour(struct reader *reader, struct slice text)
+{
+    for (size_t sent = 0; sent < text.len;) {
+        int64_t len = host_stream_write(reader->stream, slice_skip(text, sent));
+        assert_true(len > 0 || len == -EAGAIN);
+        sent += len > 0 ? (size_t)len : 0;
+        world_run(&reader->setup->world, 1);
+    }
+}
+
 /* Appends a message with so many of the longest keywords; what store is told. */
 static struct access_store_append
 append(struct reader *reader, unsigned keywords, struct slice message)
@@ -37,12 +48,7 @@ append(struct reader *reader, unsigned keywords, struct slice message)
     buffer_put_text(&text, "+}\r\n");
     buffer_put(&text, message);
     buffer_put_text(&text, "\r\n");
-    for (size_t sent = 0; sent < buffer_len(&text);) {
-        int64_t len = host_stream_write(reader->stream, slice_skip(buffer_slice(&text), sent));
-        assert_true(len > 0 || len == -EAGAIN);
-        sent += len > 0 ? (size_t)len : 0;
-        world_run(&reader->setup->world, 1);
-    }
+    pour(reader, buffer_slice(&text));
     buffer_finish(&text);
     struct access_store_append note = next_store(reader->setup, ACCESS_STORE_APPEND).as.append;
     assert_true(slice_equal(note.body, message));
@@ -144,6 +150,46 @@ a_parse_record_that_would_be_cut_is_left_to_deliver(void **state)
     buffer_finish(&letter);
 }
 
+/* More octets than may wait on the way to store: the rest comes when there is room, and nothing is
+ * given up. */
+static void
+many_messages_at_once_wait_for_the_store(void **state)
+{
+    enum { COUNT = 3 * HOST_CHANNEL_SOFT / ACCESS_STORE_APPEND_BODY_MAX };
+    struct setup *setup = *state;
+    uint64_t ids[COUNT];
+    struct buffer text;
+    char wanted[64];
+
+    begin(setup);
+    struct reader *reader = log_in_to_imap(setup);
+    buffer_init(&text, 16 * HOST_CHANNEL_SOFT);
+    buffer_put_text(&text, "2 APPEND INBOX");
+    for (unsigned i = 0; i < COUNT; i++) {
+        buffer_put_text(&text, " {");
+        buffer_put_decimal(&text, ACCESS_STORE_APPEND_BODY_MAX);
+        buffer_put_text(&text, "+}\r\n");
+        for (size_t k = 0; k < ACCESS_STORE_APPEND_BODY_MAX; k++)
+            buffer_put_byte(&text, 'x');
+    }
+    buffer_put_text(&text, "\r\n");
+    pour(reader, buffer_slice(&text));
+    buffer_finish(&text);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct access_store_append note = next_store(setup, ACCESS_STORE_APPEND).as.append;
+        assert_int_equal(note.has_more, i + 1 < COUNT);
+        ids[i] = note.id;
+        arena_reset(&setup->arena);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct access_store_appended answer = {.id = ids[i], .uid_validity = 9, .uid = i + 1};
+        send(setup, &setup->store,
+             access_store_put_appended(&setup->note, &setup->store_ledger, &answer));
+    }
+    snprintf(wanted, sizeof(wanted), "2 OK [APPENDUID 9 1:%u]", (unsigned)COUNT);
+    hear(reader, wanted);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_setup, close_setup)
 
 int
@@ -154,6 +200,7 @@ main(void)
         TEST(a_parse_record_that_is_too_long_is_left_to_deliver),
         TEST(a_message_of_the_bound_fits_into_a_note_with_its_parse_record),
         TEST(a_parse_record_that_would_be_cut_is_left_to_deliver),
+        TEST(many_messages_at_once_wait_for_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,11 +29,21 @@ send(struct scene *scene, struct world_peer *peer, bool is_put)
 }
 
 static void
-begin(struct scene *scene, void **state)
+log_in(struct scene *scene)
 {
     struct auth_store_grant grant = {
         .id = 1, .session = SESSION, .account = ACCOUNT, .name = SLICE("alice@a.test")};
     struct auth_store_note answer;
+
+    send(scene, &scene->auth, auth_store_put_grant(&scene->note, &scene->auth_ledger, &grant));
+    assert_true(auth_store_take(world_next(&scene->auth), HOST_HANDLE_NONE, 1, &scene->auth_ledger,
+                                &scene->arena, &answer));
+    assert_true(answer.as.granted.is_granted);
+}
+
+static void
+begin(struct scene *scene, void **state)
+{
     struct mime_record record;
 
     *scene = (struct scene){.queue = *state};
@@ -42,10 +52,7 @@ begin(struct scene *scene, void **state)
     buffer_init(&scene->record, MIME_RECORD_MAX);
     world_attach(&scene->queue->world, &scene->auth, ROLE_AUTH, 0);
     world_attach(&scene->queue->world, &scene->access, ROLE_ACCESS, 0);
-    send(scene, &scene->auth, auth_store_put_grant(&scene->note, &scene->auth_ledger, &grant));
-    assert_true(auth_store_take(world_next(&scene->auth), HOST_HANDLE_NONE, 1, &scene->auth_ledger,
-                                &scene->arena, &answer));
-    assert_true(answer.as.granted.is_granted);
+    log_in(scene);
     mime_record_make(message, &scene->arena, &scene->record, &record);
 }
 
@@ -62,33 +69,46 @@ end(struct scene *scene)
 }
 
 static void
-append(struct scene *scene, struct slice record, bool has_more)
+append_beside(struct scene *scene, struct slice record, bool has_more, host_handle handle)
 {
     struct access_store_append note = {
         .id = ++scene->id,
         .session = SESSION,
         .mailbox = SLICE("INBOX"),
         .has_more = has_more,
-        .body = message,
-        .body_blob = HOST_HANDLE_NONE,
+        .body = handle == HOST_HANDLE_NONE ? message : SLICE(""),
+        .body_blob = handle,
         .parse_record = record,
     };
 
-    send(scene, &scene->access,
-         access_store_put_append(&scene->note, &scene->access_ledger, &note));
+    assert_true(access_store_put_append(&scene->note, &scene->access_ledger, &note));
+    host_channel_send(scene->access.channel, buffer_slice(&scene->note), handle);
+    buffer_clear(&scene->note);
 }
 
 static void
-hear(struct scene *scene, uint64_t id, uint32_t uid)
+append(struct scene *scene, struct slice record, bool has_more)
+{
+    append_beside(scene, record, has_more, HOST_HANDLE_NONE);
+}
+
+static struct access_store_appended
+next(struct scene *scene, uint64_t id, enum access_store_result result)
 {
     struct access_store_note note;
 
     assert_true(access_store_take(world_next(&scene->access), HOST_HANDLE_NONE, 1,
                                   &scene->access_ledger, &scene->arena, &note));
     assert_int_equal(note.kind, ACCESS_STORE_APPENDED);
-    assert_int_equal(note.as.appended.result, ACCESS_STORE_RESULT_OK);
+    assert_int_equal(note.as.appended.result, result);
     assert_int_equal(note.as.appended.id, id);
-    assert_int_equal(note.as.appended.uid, uid);
+    return note.as.appended;
+}
+
+static void
+hear(struct scene *scene, uint64_t id, uint32_t uid)
+{
+    assert_int_equal(next(scene, id, ACCESS_STORE_RESULT_OK).uid, uid);
 }
 
 /* How many messages deliver was asked about; nobody has heard yet that they are kept. */
@@ -173,6 +193,50 @@ several_wait_for_the_one_that_is_parsed(void **state)
     end(&scene);
 }
 
+/* RFC 3502: all or none. A handle that is no blob stands for memory that could not be had. */
+static void
+with_one_of_several_all_are_refused(void **state)
+{
+    const struct host_address place = {
+        .family = HOST_FAMILY_IPV4, .bytes = {127, 0, 0, 1}, .port = 9};
+    struct scene scene;
+
+    begin(&scene, state);
+    append(&scene, good(&scene), true);
+    append(&scene, SLICE(""), true);
+    append_beside(&scene, good(&scene), true,
+                  sim_listen(scene.queue->world.sim, scene.access.host, &place));
+    append(&scene, good(&scene), true);
+    append(&scene, good(&scene), false);
+    (void)next(&scene, 1, ACCESS_STORE_RESULT_TEMPORARY);
+    for (uint64_t id = 3; id <= 5; id++)
+        (void)next(&scene, id, ACCESS_STORE_RESULT_TEMPORARY);
+    queue_world_run(scene.queue, 10); /* deliver has parsed it */
+    (void)next(&scene, 2, ACCESS_STORE_RESULT_TEMPORARY);
+    append(&scene, good(&scene), false);
+    hear(&scene, 6, 1);
+    end(&scene);
+}
+
+/* What a session has begun is neither kept for the next one nor left without an answer. */
+static void
+what_is_begun_ends_with_its_session(void **state)
+{
+    const struct access_store_session_end note = {.session = SESSION};
+    struct scene scene;
+
+    begin(&scene, state);
+    append(&scene, good(&scene), true);
+    send(&scene, &scene.access,
+         access_store_put_session_end(&scene.note, &scene.access_ledger, &note));
+    (void)next(&scene, 1, ACCESS_STORE_RESULT_TEMPORARY);
+    log_in(&scene);
+    append(&scene, good(&scene), false);
+    hear(&scene, 2, 1);
+    assert_int_equal(scene.access_ledger.count, 0);
+    end(&scene);
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, queue_world_open, queue_world_close)
 
@@ -184,6 +248,8 @@ main(void)
         TEST(what_comes_without_a_record_is_parsed),
         TEST(a_record_that_is_not_right_is_not_believed),
         TEST(several_wait_for_the_one_that_is_parsed),
+        TEST(with_one_of_several_all_are_refused),
+        TEST(what_is_begun_ends_with_its_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
