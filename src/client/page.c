@@ -231,6 +231,13 @@ skip_element(struct cursor *cursor, struct slice name)
     }
 }
 
+static bool
+can_begin_tag(uint8_t octet)
+{
+    return byte_is_alpha(octet) || byte_is_digit(octet) || octet == '!' || octet == '?' ||
+           octet == '/';
+}
+
 static void
 take_markup(struct page *page, struct cursor *cursor)
 {
@@ -243,6 +250,10 @@ take_markup(struct page *page, struct cursor *cursor)
         cursor->at = slice_skip(rest, 3 + end + 3).at;
         return;
     }
+    if (rest.len > 0 && !can_begin_tag(rest.at[0])) {
+        put_character(page, '<'); /* "a < b": its '>' is not sought */
+        return;
+    }
     size_t len = tag_len(rest);
     struct tag tag = {.is_end = rest.len > 0 && rest.at[0] == '/'};
     struct slice inside = slice_between(rest, tag.is_end ? 1 : 0, len);
@@ -250,10 +261,6 @@ take_markup(struct page *page, struct cursor *cursor)
     while (name_len < inside.len &&
            (byte_is_alpha(inside.at[name_len]) || byte_is_digit(inside.at[name_len])))
         name_len++;
-    if (name_len == 0 && rest.len > 0 && rest.at[0] != '!' && rest.at[0] != '?' && !tag.is_end) {
-        put_character(page, '<'); /* "a < b" */
-        return;
-    }
     tag.name = slice_first(inside, name_len);
     tag.rest = slice_skip(inside, name_len);
     cursor->at = slice_skip(rest, len + 1).at;

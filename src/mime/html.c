@@ -54,11 +54,18 @@ static const char *const inline_elements[] = {
     "s", "samp", "small", "span", "strike", "strong", "sub",  "sup", "tt",  "u",   "wbr",
 };
 
+/* Most names differ in their first letter. The name is not empty. */
+static bool
+is_named(struct slice name, const char *known)
+{
+    return name.at[0] == (uint8_t)known[0] && slice_equal(name, slice_of_string(known));
+}
+
 static bool
 is_among(struct slice name, const char *const *names, size_t count, size_t *ret_index)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (slice_equal(name, slice_of_string(names[i]))) {
+    for (size_t i = 0; name.len > 0 && i < count; i++) {
+        if (is_named(name, names[i])) {
             *ret_index = i;
             return true;
         }
@@ -92,8 +99,8 @@ mime_html_character(struct slice name)
         return number_of(slice_skip(name, 1));
     if (is_among(name, latin_names, COUNT_OF(latin_names), &index))
         return 0xA0 + (uint32_t)index;
-    for (size_t i = 0; i < COUNT_OF(other_names); i++) {
-        if (slice_equal(name, slice_of_string(other_names[i].name)))
+    for (size_t i = 0; name.len > 0 && i < COUNT_OF(other_names); i++) {
+        if (is_named(name, other_names[i].name))
             return other_names[i].character;
     }
     return 0;

@@ -22,6 +22,12 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
         assert(verdict != ROUTING_SRS_NONE);
         assert(slice_starts_with_nocase(text, SLICE("SRS")) ||
                slice_find_byte(text, '=') < text.len || verdict == ROUTING_SRS_GOOD);
+        /* No domain has a '=', by which the parts are told apart. */
+        bool is_plain = !slice_starts_with_nocase(text, SLICE("SRS")) &&
+                        slice_find_byte(slice_skip(text, slice_find_last_byte(text, '@')), '=') +
+                                slice_find_last_byte(text, '@') ==
+                            text.len;
+        assert(!is_plain || slice_equal(buffer_slice(&back), text));
     }
     buffer_finish(&back);
     buffer_finish(&out);
