@@ -114,7 +114,7 @@ def counted(servers, scale):
 
 
 def costs(servers, scale):
-    text = (f"System calls of all processes of the server for one message (strace, which slows all: more messages share a wake-up "
+    text = (f"System calls of all processes of the server for one message, without TLS (strace, which slows all: more messages share a wake-up "
             f"than in earnest). The least possible from one connection is {LEAST_CALLS} calls for any server (two waits, two reads, two answers, one write "
             f"that syncs), {LEAST_OURS} for one whose parsers hold nothing valuable (`smtp` 9, `deliver` 3, `store` 7), 2 times the message (from the socket, to the "
             "disk) for the first and 6 for the second, and one sync; with 20 connections one turn, and so one sync, serves many. "

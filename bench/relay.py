@@ -31,7 +31,7 @@ import postfix
 from machine import cpu_seconds
 
 HERE = Path(__file__).resolve().parent
-SINK_PORT, POSTFIX_PORT, SILENT_PORT = 22125, 22126, 22127
+SINK_PORT, POSTFIX_PORT, SILENT_PORT = (int(os.environ.get("BENCH_PORT_BASE", "21000")) + n for n in (1125, 1126, 1127))
 CONNECTIONS, SIZE, WAIT_S = 20, 4096, 600
 MANY, TRANSACTION = 10000, 1000
 DESTINATIONS, SILENT_EVERY = 1000, 10

@@ -203,7 +203,7 @@ def mailboxes(servers, is_quick):
         for server in servers:
             rows.append((f"{name}: {server.name}",
                          [milliseconds(measured[(server.name, False)][n][what]) for n in boxes]))
-    lines = ["A client waits so long. Messages of some 30 octets; for Dovecot they had lain in the Maildir before it saw them. "
+    lines = ["A client waits so long; no TLS. Messages of some 30 octets; for Dovecot they had lain in the Maildir before it saw them. "
              "Facteur's STORE is on the disk when it is answered; Dovecot's is not (mail_fsync = optimized).", ""]
     lines += table("mailbox of", boxes, lambda n: f"{n:,}", rows)
     return lines + ["", draw("mailboxes", "Fuller mailboxes", "messages in the mailbox",
