@@ -20,6 +20,7 @@ enum {
     LINE_MAX = 32 * 1024,
     SHEET_MAX = 64 << 20,
     LOOK_S = 600,   /* between two looks for those that grow old */
+    UNREAD_S = 10,  /* the same while the sheet could not be read */
     AGAIN_S = 3600, /* before one that could not be had is asked for again */
 };
 
@@ -140,7 +141,10 @@ on_line(void *context, struct slice line)
         !cursor_take_u64(&cursor, 0, SECONDS_MAX, &until_s) || !cursor_take_byte(&cursor, ' '))
         return;
     buffer_init(&text, ROUTING_STS_TEXT_MAX);
-    if (base64_parse(cursor_rest(&cursor), &text) &&
+    /* A file that was read late may know less than has been learned since. */
+    const struct kept_policy *known = map_find(&policies->map, domain);
+    bool is_old = known && known->fetched_s > (int64_t)fetched_s;
+    if (!is_old && base64_parse(cursor_rest(&cursor), &text) &&
         is_sound(domain, id, buffer_slice(&text), (int64_t)fetched_s, (int64_t)until_s)) {
         struct kept_policy *policy = keep(policies, domain, id, buffer_slice(&text));
         policy->fetched_s = (int64_t)fetched_s;
@@ -160,27 +164,6 @@ forget_old(struct store_role *role)
         if (policy->until_s <= now_s)
             forget(policies, policy);
     }
-}
-
-static void
-write_down(struct store_role *role, const struct kept_policy *policy)
-{
-    struct policies *policies = role->outgoing->policies;
-    bool is_anew = sheet_is_long(&policies->sheet, policies->bytes * 2);
-    struct buffer lines;
-
-    buffer_init(&lines, is_anew ? SHEET_MAX : LINE_MAX);
-    if (is_anew) {
-        forget_old(role);
-        LIST_EACH (link, &policies->order) {
-            put_line(&lines, LIST_ITEM(link, struct kept_policy, link));
-        }
-        sheet_replace(&policies->sheet, buffer_slice(&lines));
-    } else {
-        put_line(&lines, policy);
-        sheet_add(&policies->sheet, buffer_slice(&lines), true);
-    }
-    buffer_finish(&lines);
 }
 
 /* ---- telling ------------------------------------------------------------------------------- */
@@ -211,6 +194,44 @@ policies_tell(struct store_role *role, struct outgoing_transport *transport)
     LIST_EACH (link, &role->outgoing->policies->order) {
         tell_one(role, transport, LIST_ITEM(link, struct kept_policy, link));
     }
+}
+
+/* What could not be read at the start may be there, and still hold. */
+static void
+read_again(struct store_role *role)
+{
+    struct outgoing *outgoing = role->outgoing;
+
+    if (!outgoing->policies->sheet.is_unread)
+        return;
+    sheet_read_again(&outgoing->policies->sheet);
+    forget_old(role);
+    for (unsigned i = 0; i < STORE_PEERS_MAX && !outgoing->policies->sheet.is_unread; i++) {
+        if (outgoing->transports[i].channel)
+            policies_tell(role, &outgoing->transports[i]);
+    }
+}
+
+static void
+write_down(struct store_role *role, const struct kept_policy *policy)
+{
+    struct policies *policies = role->outgoing->policies;
+    struct buffer lines;
+
+    read_again(role);
+    bool is_anew = sheet_is_long(&policies->sheet, policies->bytes * 2);
+    buffer_init(&lines, is_anew ? SHEET_MAX : LINE_MAX);
+    if (is_anew) {
+        forget_old(role);
+        LIST_EACH (link, &policies->order) {
+            put_line(&lines, LIST_ITEM(link, struct kept_policy, link));
+        }
+        sheet_replace(&policies->sheet, buffer_slice(&lines));
+    } else {
+        put_line(&lines, policy);
+        sheet_add(&policies->sheet, buffer_slice(&lines), true);
+    }
+    buffer_finish(&lines);
 }
 
 bool
@@ -307,10 +328,13 @@ static void
 on_timer(void *context)
 {
     struct store_role *role = context;
+    struct policies *policies = role->outgoing->policies;
 
+    read_again(role);
     look_after_next(role);
-    host_timer_set(role->outgoing->policies->timer,
-                   instant_after(host_now(role->host), duration_s(LOOK_S)));
+    host_timer_set(policies->timer,
+                   instant_after(host_now(role->host),
+                                 duration_s(policies->sheet.is_unread ? UNREAD_S : LOOK_S)));
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

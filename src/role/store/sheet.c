@@ -36,26 +36,56 @@ open_file(struct sheet *sheet)
     }
 }
 
-void
-sheet_open(struct sheet *sheet, struct host *host, struct host_dir *dir, const char *name,
-           size_t size_max, sheet_fn fn, void *context)
+/* What a disk, or a process with too many files open, does not give now it may give later. */
+static void
+read_lines(struct sheet *sheet)
 {
     struct snapshot snapshot;
+    int error = snapshot_read(sheet->dir, sheet->name, sheet->size_max, &snapshot);
 
-    *sheet = (struct sheet){.host = host, .dir = dir, .name = name};
-    int error = snapshot_read(dir, name, size_max, &snapshot);
+    sheet->is_unread = error < 0 && error != -ENOENT && error != -EFBIG;
+    if (error < 0 && error != -ENOENT)
+        complain(sheet, error);
+    if (sheet->is_unread)
+        return;
     if (error == 0) {
         struct slice rest = buffer_slice(&snapshot.bytes);
         for (size_t end; (end = slice_find_byte(rest, '\n')) < rest.len;) {
-            fn(context, slice_first(rest, end));
+            sheet->fn(sheet->context, slice_first(rest, end));
             rest = slice_skip(rest, end + 1);
             sheet->size += end + 1;
         }
         snapshot_finish(&snapshot);
-    } else if (error != -ENOENT) {
-        complain(sheet, error);
     }
     open_file(sheet);
+}
+
+void
+sheet_open(struct sheet *sheet, struct host *host, struct host_dir *dir, const char *name,
+           size_t size_max, sheet_fn fn, void *context)
+{
+    *sheet = (struct sheet){
+        .host = host, .dir = dir, .name = name, .size_max = size_max, .fn = fn, .context = context};
+    read_lines(sheet);
+}
+
+void
+sheet_read_again(struct sheet *sheet)
+{
+    if (sheet->is_unread)
+        read_lines(sheet);
+}
+
+static void
+put_aside(struct sheet *sheet)
+{
+    char name[NAME_MAX_LEN];
+
+    snprintf(name, sizeof(name), "%s.unread", sheet->name);
+    int error = host_dir_rename(sheet->dir, sheet->name, name);
+    if (error < 0)
+        complain(sheet, error);
+    sheet->is_unread = false;
 }
 
 void
@@ -67,6 +97,8 @@ sheet_close(struct sheet *sheet)
 void
 sheet_add(struct sheet *sheet, struct slice lines, bool is_durable)
 {
+    if (sheet->is_unread)
+        put_aside(sheet);
     if (!sheet->file)
         open_file(sheet);
     if (!sheet->file)
@@ -108,6 +140,8 @@ sheet_replace(struct sheet *sheet, struct slice lines)
     struct host_file *file = NULL;
     char name[NAME_MAX_LEN];
 
+    if (sheet->is_unread)
+        put_aside(sheet);
     snprintf(name, sizeof(name), "%s.new", sheet->name);
     int error = write_new(sheet, name, lines, &file);
     if (error < 0) {

@@ -11,6 +11,8 @@
 
 enum { SHEET_SLACK = 64 * 1024 }; /* octets that may be there without need */
 
+typedef void (*sheet_fn)(void *context, struct slice line);
+
 struct sheet {
     struct host *host;
     struct host_dir *dir; /* the owner's */
@@ -19,14 +21,21 @@ struct sheet {
         *file;       /* NULL: it could not be opened, and is tried again with the next line */
     uint64_t size;   /* of whole lines */
     bool is_unsound; /* a write failed: what it holds is not all that it should */
+    bool is_unread;  /* there is a file that could not be read yet: nothing is written over it */
+    size_t size_max;
+    sheet_fn fn;
+    void *context;
 };
-
-typedef void (*sheet_fn)(void *context, struct slice line);
 
 /* Calls fn for each line in it. A file that is longer than `size_max` counts as empty. */
 void sheet_open(struct sheet *sheet, struct host *host, struct host_dir *dir, const char *name,
                 size_t size_max, sheet_fn fn, void *context);
 void sheet_close(struct sheet *sheet);
+
+/* Tries once more to read one that could not be read. Call it now and then, and before its lines
+ * are put together anew. What cannot be read then either is put aside under NAME.unread by the next
+ * line that must be written. */
+void sheet_read_again(struct sheet *sheet);
 
 /* Adds whole lines; durable ones are on the disk when it returns. What fails is logged, and made
  * good by the next writing anew. */

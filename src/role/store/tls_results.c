@@ -198,6 +198,7 @@ static void
 write_down(struct store_role *role)
 {
     struct tls_results *tls = role->outgoing->tls;
+    sheet_read_again(&tls->sheet);
     size_t len = (tls->tally.row_count * 2 + tls->tally.detail_count) * LINE_TYPICAL;
 
     if (sheet_is_long(&tls->sheet, len) || buffer_overflowed(&tls->pending)) {

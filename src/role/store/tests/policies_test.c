@@ -193,6 +193,64 @@ what_is_damaged_in_the_file_is_passed_over(void **state)
 }
 
 static void
+spoil(struct setup *setup, uint64_t len)
+{
+    assert_int_equal(sim_disk_spoil(sim_machine(setup->world.sim), "/data/store/sts", 0, len), 0);
+}
+
+/* Who can keep a domain's record from us would have to wait for one read that fails. */
+static void
+what_cannot_be_read_for_a_moment_is_not_forgotten(void **state)
+{
+    struct setup *setup = *state;
+
+    learn(setup, "b.test", "1", 86400);
+    learn(setup, "c.test", "1", 86400);
+    stop(setup);
+    spoil(setup, 8);
+    start(setup);
+    expect_silence(setup, 0);
+    spoil(setup, 0);
+    world_run(&setup->world, 11000);
+    for (unsigned i = 0; i < 2; i++) {
+        expect_told(setup, i, "b.test", "1");
+        expect_told(setup, i, "c.test", "1");
+    }
+    stop(setup);
+    spoil(setup, 8);
+    start(setup);
+    expect_silence(setup, 0);
+    spoil(setup, 0);
+    learn(setup, "c.test", "2", 86400); /* it is newer than the line that is read now */
+    stop(setup);
+    start(setup);
+    expect_told(setup, 0, "c.test", "2");
+    expect_told(setup, 0, "b.test", "1");
+    expect_silence(setup, 0);
+}
+
+static void
+what_is_never_read_again_is_put_aside(void **state)
+{
+    struct setup *setup = *state;
+    struct host_dir *dir = NULL;
+    struct host_file_info info;
+
+    learn(setup, "b.test", "1", 86400);
+    stop(setup);
+    spoil(setup, 8);
+    start(setup);
+    learn(setup, "c.test", "1", 86400);
+    stop(setup);
+    start(setup);
+    expect_told(setup, 0, "c.test", "1");
+    expect_silence(setup, 0);
+    assert_int_equal(host_dir_open(setup->world.host, "/data/store", &dir), 0);
+    assert_int_equal(host_dir_find(dir, "sts.unread", &info), 0);
+    host_dir_close(&dir);
+}
+
+static void
 a_file_that_grows_is_written_anew(void **state)
 {
     struct setup *setup = *state;
@@ -274,6 +332,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
         TEST(what_one_has_learned_all_know_also_after_a_restart),
         TEST(what_is_damaged_in_the_file_is_passed_over),
+        TEST(what_cannot_be_read_for_a_moment_is_not_forgotten),
+        TEST(what_is_never_read_again_is_put_aside),
         TEST(a_file_that_grows_is_written_anew),
         TEST(an_old_policy_is_looked_after),
         TEST(a_transport_that_talks_nonsense_is_let_go),
