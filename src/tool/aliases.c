@@ -75,6 +75,25 @@ replace(struct settings *settings, struct slice lines)
     return code;
 }
 
+/* What these names lead to is known only now that all of them stand there. */
+static void
+warn_of_dead_ends(struct settings *settings)
+{
+    struct people people = {.lock = -1};
+    struct slice origin = settings_origin(settings);
+    const struct directory_alias *alias;
+
+    if (people_open(settings, false, &people) == EX_OK &&
+        directory_domain_find(people.directory, origin)) {
+        for (size_t i = 0; (alias = directory_alias_at(people.directory, i)); i++) {
+            size_t at = slice_find_last_byte(alias->name, '@');
+            if (slice_equal_nocase(slice_skip(alias->name, at + 1), origin))
+                people_warn_of_dead_end(&people, alias->name);
+        }
+    }
+    people_close(&people);
+}
+
 int
 aliases_build(struct settings *settings, const char *path)
 {
@@ -104,8 +123,10 @@ aliases_build(struct settings *settings, const char *path)
         problems = directory_unix_aliases(buffer_slice(&text), &machine, &lines);
         code = replace(settings, buffer_slice(&lines));
     }
-    if (code == EX_OK)
+    if (code == EX_OK) {
+        warn_of_dead_ends(settings);
         code = people_reload(settings, "The aliases are made");
+    }
     for (struct included *next, *at = build.included; at; at = next) {
         next = at->next;
         buffer_finish(&at->text);

@@ -56,6 +56,19 @@ say_earlier(struct people *people, const struct directory_alias *earlier)
     people->done = "The alias is changed";
 }
 
+static void
+warn(const struct people *people, struct slice name)
+{
+    struct slice domain = slice_skip(name, slice_find_last_byte(name, '@') + 1);
+
+    if (directory_domain_find(people->directory, domain))
+        people_warn_of_dead_end(people, name);
+    else
+        say_warning("%.*s is no domain of this server, so nobody's mail comes to this alias; add "
+                    "it with: facteur domain add",
+                    (int)domain.len, (const char *)domain.at);
+}
+
 static int
 add_alias(const struct command_call *call, struct people *people)
 {
@@ -91,7 +104,7 @@ add_alias(const struct command_call *call, struct people *people)
             say_earlier(people, earlier);
         code = people_append_accounts(people, buffer_slice(&line));
         if (code == EX_OK)
-            people_warn_of_dead_end(people, alias.name);
+            warn(people, alias.name);
     } else
         code = say_error(EX_USAGE,
                          "'%s' or one of its members is no address; give addresses like "

@@ -275,6 +275,9 @@ set_account(const struct command_call *call, struct people *people)
     if (code != EX_OK)
         return code;
     struct directory_account account = *found;
+    if (call->given_count == command_has(call, "config"))
+        return say_error(EX_USAGE,
+                         "user set: say what is to change; see 'facteur user set --help'");
     if (command_has(call, "disable") && command_has(call, "enable"))
         return say_error(EX_USAGE, "--enable and --disable exclude each other; give one");
     if (command_has(call, "disable") || command_has(call, "enable"))

@@ -29,6 +29,7 @@ enum {
     LISTENER_TEXT_MAX = 256,
     PROBLEM_MAX = 1024,
     REPEATED_MAX = 64 << 10,
+    NAME_ROOM = 1024, /* root@ before any domain */
     FILE_MAX = 1 << 30,
     ROWS_SEED = 1,
 };
@@ -474,6 +475,25 @@ check_holders(const struct people *people, const char *option, const struct conf
     }
 }
 
+/* To whom cron and other programs of the machine write. Tables may know more. */
+static void
+check_root(struct rehearsal *rehearsal, const struct people *people, struct slice origin)
+{
+    struct directory_answer answer;
+    struct buffer name;
+
+    buffer_init(&name, NAME_ROOM);
+    buffer_put_text(&name, "root@");
+    buffer_put(&name, origin);
+    directory_resolve(people->directory, buffer_slice(&name), &rehearsal->arena, &answer);
+    if (rehearsal->config->alias_tables.count == 0 &&
+        (answer.verdict == DIRECTORY_UNKNOWN || answer.verdict == DIRECTORY_BROKEN))
+        say_warning("mail for root of this machine, cron's for one, reaches nobody; say who gets "
+                    "it with: facteur alias add %.*s ADDRESS",
+                    TEXT(buffer_slice(&name)));
+    buffer_finish(&name);
+}
+
 /* An origin that is given may be anybody's: a machine that only sends has no mail of its own. */
 static void
 check_origin(struct rehearsal *rehearsal, const struct people *people)
@@ -481,9 +501,11 @@ check_origin(struct rehearsal *rehearsal, const struct people *people)
     const struct config *config = rehearsal->config;
     struct slice origin = settings_find_origin(rehearsal->settings, &rehearsal->arena);
 
-    if (config->origin.len == 0 && config->local_submission &&
-        directory_domain_at(people->directory, 0) &&
-        !directory_domain_find(people->directory, origin))
+    if (!config->local_submission || !directory_domain_at(people->directory, 0))
+        return;
+    if (directory_domain_find(people->directory, origin))
+        check_root(rehearsal, people, origin);
+    else if (config->origin.len == 0)
         say_warning("origin: mail for root and other names of this machine goes to %.*s, which is "
                     "no domain of this server; set origin to one that is",
                     TEXT(origin));

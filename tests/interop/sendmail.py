@@ -261,6 +261,15 @@ class Aliases(unittest.TestCase):
         self.office.find("again", BOB)
         self.run_it(self.sendmail, "-i", "team", text="Subject: gone\n\nx\n", code=NOUSER)
 
+    def test_a_name_that_leads_to_nobody_is_told(self):
+        """As Debian installs it: postmaster is root, and root is nobody."""
+        self.aliases.write_text("postmaster: root\nweb: alice\n")
+        said = self.run_it(self.newaliases)
+        self.assertIn("mail for postmaster@example.test cannot be taken so", said)
+        self.assertNotIn("web@", said)
+        self.aliases.write_text("postmaster: root\nroot: alice\n")
+        self.assertNotIn("cannot be taken", self.run_it(self.newaliases))
+
     def test_a_line_that_cannot_be_used_is_told_and_its_mail_waits(self):
         self.aliases.write_text("root: alice\nrobot: |/bin/cat\npasswd: /etc/passwd\n")
         said = self.run_it(self.newaliases, code=DATAERR)

@@ -369,8 +369,12 @@ class Configuration(Installation):
         self.do("domain", "add", "example.test")
         if not Path("/etc/mailname").exists():
             self.assertIn("goes to mail.example.test, which is no domain of this server", self.check("", code=0))
+        self.assertIn("reaches nobody; say who gets it with: facteur alias add root@example.test",
+                      self.check("origin = example.test\n", code=0))
+        self.do("user", "add", "alice@example.test", "--no-password")
+        self.do("alias", "add", "root@example.test", "alice@example.test")
         for line in ("origin = example.test\n", "origin = example.net\n", "local_submission = no\n"):
-            self.assertNotIn("origin", self.check(line, code=0), line)
+            self.assertNotIn("warning", self.check(line, code=0), line)
 
     def make_certificate(self, name, hostname="mail.example.test"):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -430,6 +434,14 @@ class Directory(Installation):
         self.assertFalse(alice["enabled"])
         self.assertEqual(alice["delivery"], "maildir:/srv/alice")
         self.assertEqual(alice["quota"], 2 << 30)
+
+    def test_a_change_of_nothing_is_a_mistake(self):
+        self.do("domain", "add", "example.test")
+        self.do("user", "add", "bob@example.test", "--no-password")
+        self.assertIn("say what is to change", self.do("user", "set", "bob@example.test", code=USAGE))
+        self.assertIn("say what is to change",
+                      self.do("user", "set", "--config", str(self.config), "bob@example.test", code=USAGE))
+        self.do("user", "set", "bob@example.test", "--full-name", "")
 
     def test_secrets_are_kept_apart_and_hashed(self):
         secrets = self.folder / "data/directory/secrets"
@@ -498,6 +510,12 @@ class Directory(Installation):
             self.assertIn("warning: mail for loop@example.test cannot be taken so",
                           self.told("alias", "add", "loop@example.test", *members))
         self.assertNotIn("warning", self.told("alias", "add", "loop@example.test", "alice@example.test"))
+
+    def test_an_alias_in_a_domain_of_others_is_warned_of(self):
+        for name in ("a@elsewhere.example", "@elsewhere.example"):
+            self.assertIn("elsewhere.example is no domain of this server",
+                          self.told("alias", "add", name, "alice@example.test"))
+        self.assertNotIn("warning", self.told("alias", "add", "a@EXAMPLE.test", "alice@example.test"))
 
     def test_an_alias_of_who_has_gone_is_warned_of(self):
         self.do("user", "add", "carol@example.test", "--no-password")
