@@ -473,10 +473,41 @@ imap_notify_compare(struct imap_server *server, const struct imap_notify_look *l
 
 /* ---- between commands ------------------------------------------------------------------------ */
 
+struct instant
+imap_notify_deadline(const struct imap_server *server)
+{
+    const struct imap_notify *notify = server->notify;
+
+    if (!notify || notify->rest_ms == 0)
+        return INSTANT_NEVER;
+    return notify->is_resting ? notify->rest_ends : server->fed_at;
+}
+
+bool
+imap_notify_expire(struct imap_server *server, struct instant now)
+{
+    struct imap_notify *notify = server->notify;
+
+    if (!notify || notify->rest_ms == 0 || instant_is_before(now, imap_notify_deadline(server)))
+        return false;
+    if (notify->is_resting)
+        notify->rest_ms = 0;
+    else
+        notify->rest_ends = instant_after(now, duration_ms(notify->rest_ms));
+    notify->is_resting = !notify->is_resting;
+    return true;
+}
+
 static bool
 tell(struct imap_server *server)
 {
     struct imap_notify_look *look = look_of(server);
+
+    server->notify->is_resting = false;
+    server->notify->rest_ms =
+        look->rows.count > IMAP_NOTIFY_FREE_ROWS
+            ? (uint32_t)((uint64_t)look->rows.count * IMAP_NOTIFY_REST_US / 1000)
+            : 0;
 
     imap_notify_compare(server, look);
     imap_notify_keep(server, look);
@@ -529,7 +560,7 @@ imap_notify_step(struct imap_server *server)
     struct imap_range places;
     bool has_new = find_new(server, &places);
 
-    if (!has_new && !server->notify->is_stale)
+    if (!has_new && (!server->notify->is_stale || server->notify->rest_ms > 0))
         return false;
     server->is_running = server->is_internal = true;
     server->is_uid = server->may_expunge = false;

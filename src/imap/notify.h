@@ -66,6 +66,10 @@ struct imap_notify {
     bool wants_status;
     struct imap_view view; /* of the account */
     bool is_stale;         /* something has changed */
+    /* Looks at many mailboxes are dear: behind one nothing is looked at for a while. */
+    uint32_t rest_ms; /* 0: none */
+    bool is_resting;  /* until rest_ends; else the rest begins when time is told next */
+    struct instant rest_ends;
     /* What the client knows. */
     struct arena kept;
     struct access_store_mailbox_row *rows; /* by mailbox */
@@ -83,6 +87,11 @@ MUST_USE bool imap_take_filter(struct imap_server *server, struct cursor *cursor
 bool imap_filter_matches(const struct imap_notify_filter *filter,
                          const struct access_store_mailbox_row *row);
 
+/* After a look at more than so many mailboxes the next waits, for each of them; what changes
+ * meanwhile is told together. An account's sessions (50) at its mailboxes (10,000) then take a
+ * tenth of the store's time, whatever changes. */
+enum { IMAP_NOTIFY_FREE_ROWS = 100, IMAP_NOTIFY_REST_US = 1500 };
+
 void imap_notify_close(struct imap_notify **notify);
 
 /* Asks for mailboxes and annotations; `then` comes when all are in `rows` and `annotations`. */
@@ -98,6 +107,11 @@ void imap_notify_look(struct imap_server *server, struct imap_notify_look *look,
 void imap_notify_compare(struct imap_server *server, const struct imap_notify_look *look);
 /* This is what the client knows from now on. */
 void imap_notify_keep(struct imap_server *server, const struct imap_notify_look *look);
+/* When time has to be told for a rest to begin or end; never when there is none. */
+struct instant imap_notify_deadline(const struct imap_server *server);
+/* True when that was all that `now` was told for. */
+bool imap_notify_expire(struct imap_server *server, struct instant now);
+
 /* STATUS of all mailboxes whose messages the client wants to hear of. */
 void imap_notify_put_status(struct imap_server *server, const struct imap_notify_look *look);
 

@@ -3,6 +3,7 @@
 #include "imap/context.h"
 #include "imap/part.h"
 #include "imap/portion.h"
+#include "imap/notify.h"
 #include "imap/server_private.h"
 
 #include <stdlib.h>
@@ -657,7 +658,11 @@ imap_server_sent(struct imap_server *server, size_t len, struct instant now)
 struct instant
 imap_server_deadline(const struct imap_server *server)
 {
-    return server->is_held ? server->held_until : server->idle_ends;
+    struct instant rest = imap_notify_deadline(server);
+
+    if (server->is_held)
+        return server->held_until;
+    return instant_is_before(rest, server->idle_ends) ? rest : server->idle_ends;
 }
 
 void
@@ -667,7 +672,7 @@ imap_server_expire(struct imap_server *server, struct instant now)
         server->is_held = instant_is_before(now, server->held_until);
         return;
     }
-    if (instant_is_before(now, server->idle_ends))
+    if (imap_notify_expire(server, now) || instant_is_before(now, server->idle_ends))
         return;
     bool is_read = imap_server_output(server).len == 0;
     if (server->is_running && is_read) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "imap/notify.h"
 #include "imap/tests/lobby.h"
 #include "imap/tests/said.h"
 
@@ -179,6 +180,39 @@ nothing_is_told_within_a_response(void **state)
     lobby_finish(&lobby);
 }
 
+/* So many are dear to look at: what changes behind a look is told together, a while later. */
+static void
+looks_at_many_mailboxes_have_rests_between(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    for (size_t past = 0; past < 2; past++) {
+        begin(&lobby, 1);
+        lobby.more_boxes = IMAP_NOTIFY_FREE_ROWS - lobby.box_count + past;
+        must_have(lobby_ask(&lobby, "1 NOTIFY SET (PERSONAL (MessageNew MessageExpunge))\r\n", 1),
+                  "1 OK");
+        lobby.lists = 0; /* it has looked when it began to hear */
+        for (unsigned i = 1; i <= 3; i++) {
+            lobby_deliver(&lobby, 1, "A: b\r\n\r\n");
+            assert_int_equal(lobby.lists, past ? 0 : i);
+        }
+        for (int i = 0; i < 2 && past; i++) { /* the rest begins, and ends */
+            assert_int_equal(lobby.lists, 0);
+            struct instant due = imap_server_deadline(lobby.server);
+            assert_true(instant_since(due, lobby.now).ns <=
+                        duration_ms(IMAP_NOTIFY_FREE_ROWS * IMAP_NOTIFY_REST_US / 1000 + 2).ns);
+            lobby.now = due;
+            buffer_clear(&lobby.said);
+            imap_server_expire(lobby.server, due);
+            lobby_work(&lobby);
+        }
+        assert_int_equal(lobby.lists, past ? 1 : 3);
+        must_have(buffer_slice(&lobby.said), "* STATUS Other (MESSAGES 3 ");
+        lobby_finish(&lobby);
+    }
+}
+
 /* NIL alone would be taken for a message without octets; and nobody has seen it. */
 static void
 what_cannot_be_read_is_not_passed_on_as_an_empty_message(void **state)
@@ -300,6 +334,7 @@ main(void)
         cmocka_unit_test(what_was_not_asked_for_is_passed_over),
         cmocka_unit_test(nothing_is_told_within_a_response),
         cmocka_unit_test(octets_that_are_missing_are_not_made_up),
+        cmocka_unit_test(looks_at_many_mailboxes_have_rests_between),
         cmocka_unit_test(what_cannot_be_read_is_not_passed_on_as_an_empty_message),
         cmocka_unit_test(a_response_that_was_begun_ends_with_the_session),
         cmocka_unit_test(a_command_of_which_nothing_was_said_is_answered),

@@ -305,6 +305,13 @@ on_list(struct lobby *lobby, const struct access_store_mailbox_list *ask)
     }
     give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MAILBOXES,
                                            .as.mailboxes = {0, {rows, count}}});
+    lobby->lists++;
+    for (size_t i = 0; i < lobby->more_boxes && ask->name.len == 0; i++) {
+        rows[0] = (struct access_store_mailbox_row){
+            .mailbox = (uint32_t)(LOBBY_BOXES + 1 + i), .name = SLICE("more"), .uid_next = 1};
+        give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MAILBOXES,
+                                               .as.mailboxes = {0, {rows, 1}}});
+    }
     done(lobby, count > 0 ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND);
 }
 

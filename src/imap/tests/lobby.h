@@ -60,6 +60,8 @@ struct lobby {
     bool is_raced; /* behind the first part of STORE somebody gives the first message \Draft */
     bool is_short; /* an octet less than was asked for is read */
     bool is_damaged; /* octets cannot be read */
+    size_t more_boxes; /* that are listed and nothing else */
+    unsigned lists;    /* how often all were asked for */
     bool is_lost;  /* the store goes away when octets are to be read */
     bool is_chatty; /* rows come that nobody has asked for */
     bool is_busy;  /* mail comes in while octets are read */
