@@ -94,6 +94,10 @@ check_word(const struct found *found, struct slice word)
     buffer_init(&key, SEARCH_SOUGHT_MAX);
     search_key_put(&key, word);
     struct slice sought = buffer_slice(&key);
+    if (slice_find_byte(sought, ' ') < sought.len) { /* U+00A0 is a blank in keys */
+        buffer_finish(&key);
+        return;
+    }
     bool is_in_body = slice_find(body, sought) < body.len;
     bool is_in_head = slice_find(head, sought) < head.len;
     bool is_text = is_true(found, IMAP_TERM_TEXT, none, word);
