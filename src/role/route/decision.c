@@ -446,6 +446,10 @@ decision_begin(struct route *route, const struct store_route_next_hop *note)
 {
     route->hops++;
     (void)tables_look_again(route);
+    if (!tables_are_read(route)) {
+        send_failure(route, note->id, SLICE("a table of this server cannot be read"));
+        return;
+    }
     if (route->decision_count == DECISIONS_MAX) {
         send_failure(route, note->id, SLICE("too many decisions wait for the name system"));
         return;

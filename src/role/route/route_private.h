@@ -44,6 +44,7 @@ struct route_file {
     const char *name;
     uint64_t stamp;
     bool is_there;
+    bool is_unread; /* there is one now, and it could not be read yet */
 };
 
 /* The names of a domain of ours, as a text (directory/names.h). */
@@ -115,6 +116,8 @@ void tables_finish(struct route_tables *tables);
 void tables_load(struct route *route);
 /* Reads what has changed, looking once a second at most. True when anything was. */
 bool tables_look_again(struct route *route);
+/* False while there is a file that could not be read yet: nothing can be said for good. */
+bool tables_are_read(const struct route *route);
 
 /* ---- names.c ---- */
 

@@ -121,7 +121,7 @@ adopt(struct route *route, size_t index, struct slice bytes)
 }
 
 /* Without a file of accounts nothing is known; without the others, there is nothing in them. What
- * cannot be read leaves the former table in force. */
+ * cannot be read leaves the former table in force; where there was none, mail waits. */
 static void
 load_file(struct route *route, size_t index)
 {
@@ -133,8 +133,11 @@ load_file(struct route *route, size_t index)
     struct route_file *file = &route->tables.files[index];
     struct snapshot snapshot;
     struct log_line line;
-    int error = snapshot_read(route->dir, file->name, sizes[index], &snapshot);
 
+    if (index == FILE_ACCOUNTS && route->tables.files[FILE_ALIASES].is_unread)
+        return; /* who is known by an alias alone would be unknown */
+    int error = snapshot_read(route->dir, file->name, sizes[index], &snapshot);
+    file->is_unread = error < 0 && error != -ENOENT && !file->is_there;
     if (error == 0) {
         adopt(route, index, buffer_slice(&snapshot.bytes));
         file->stamp = snapshot.stamp;
@@ -162,6 +165,16 @@ has_changed(struct route *route, struct route_file *file)
         return snapshot_has_changed(route->dir, file->name, file->stamp) ||
                host_dir_stamp(route->dir, file->name, &stamp) == -ENOENT;
     return host_dir_stamp(route->dir, file->name, &stamp) == 0;
+}
+
+bool
+tables_are_read(const struct route *route)
+{
+    for (size_t i = 0; i < COUNT_OF(route->tables.files); i++) {
+        if (route->tables.files[i].is_unread)
+            return false;
+    }
+    return true;
 }
 
 /* ---- all ----------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 #include "note/store_route.h"
 #include "routing/tests/zone.h"
 
+#include <stdio.h>
+
 static const struct zone_row zone[] = {
     {"machin.com", DNS_MX, "10 smtp.machin.com,20 backup.machin.com"},
     {"smtp.machin.com", DNS_A, "192.0.2.1"},
@@ -195,6 +197,44 @@ the_transport_table_goes_before(void **state)
 }
 
 static void
+restart(struct setup *setup)
+{
+    setup->world.role->close(setup->world.state);
+    world_detach(&setup->store);
+    world_detach(&setup->resolve);
+    note_ledger_finish(&setup->store_ledger);
+    note_ledger_finish(&setup->resolve_ledger);
+    world_start(&setup->world);
+    world_attach(&setup->world, &setup->store, ROLE_STORE, 0);
+    world_attach(&setup->world, &setup->resolve, ROLE_RESOLVE, 0);
+}
+
+/* Its rows say where mail must go, or that nobody may read it on the way. */
+static void
+mail_waits_while_a_table_cannot_be_read(void **state)
+{
+    static const char *const names[] = {"accounts", "transports", "credentials"};
+    struct setup setup;
+    char path[64];
+
+    (void)state;
+    open_setup(&setup);
+    struct sim_machine *machine = sim_machine(setup.world.sim);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        snprintf(path, sizeof(path), "/data/directory/%s", names[i]);
+        assert_int_equal(sim_disk_spoil(machine, path, 0, 4), 0);
+        restart(&setup);
+        assert_int_equal(decide(&setup, "x@example.com").outcome, STORE_ROUTE_OUTCOME_TEMPORARY);
+        assert_int_equal(decide(&setup, "x@machin.com").outcome, STORE_ROUTE_OUTCOME_TEMPORARY);
+        assert_int_equal(setup.answered, 0);
+        assert_int_equal(sim_disk_spoil(machine, path, 0, 0), 0);
+        world_run(&setup.world, 2000);
+        assert_int_equal(decide(&setup, "x@example.com").port, 20025);
+    }
+    close_setup(&setup);
+}
+
+static void
 credentials_go_along_or_nothing_goes(void **state)
 {
     struct setup setup;
@@ -263,6 +303,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_come_in_the_order_of_trial),
         cmocka_unit_test(the_transport_table_goes_before),
+        cmocka_unit_test(mail_waits_while_a_table_cannot_be_read),
         cmocka_unit_test(credentials_go_along_or_nothing_goes),
         cmocka_unit_test(what_the_name_system_says_decides_between_now_later_and_never),
         cmocka_unit_test(without_resolve_mail_waits),

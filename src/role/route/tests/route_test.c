@@ -259,6 +259,36 @@ without_a_table_mail_waits(void **state)
     close_setup(&setup);
 }
 
+/* A user unknown is told to the sender for good. */
+static void
+mail_for_aliases_waits_while_they_cannot_be_read(void **state)
+{
+    static struct setup setup;
+
+    (void)state;
+    open_setup(&setup, accounts, NULL);
+    world_write(&setup.world, "aliases", SLICE("alias help@a.test to=alice@a.test\n"), false);
+    struct sim_machine *machine = sim_machine(setup.world.sim);
+    assert_int_equal(sim_disk_spoil(machine, "/data/directory/aliases", 0, 4), 0);
+    setup.world.role->close(setup.world.state);
+    world_detach(&setup.smtp);
+    note_ledger_finish(&setup.ledger);
+    world_start(&setup.world);
+    world_attach(&setup.world, &setup.smtp, ROLE_SMTP, 0);
+    assert_int_equal(ask(&setup, "help@a.test").verdict, SMTP_ROUTE_VERDICT_TEMPORARY);
+    assert_int_equal(ask(&setup, "alice@a.test").verdict, SMTP_ROUTE_VERDICT_TEMPORARY);
+    assert_int_equal(sim_disk_spoil(machine, "/data/directory/aliases", 0, 0), 0);
+    world_run(&setup.world, 2000);
+    assert_int_equal(ask(&setup, "help@a.test").verdict, SMTP_ROUTE_VERDICT_LOCAL);
+    assert_int_equal(ask(&setup, "alice@a.test").verdict, SMTP_ROUTE_VERDICT_LOCAL);
+    /* What was read once stays in force. */
+    world_write(&setup.world, "aliases", SLICE("alias more@a.test to=alice@a.test\n"), false);
+    assert_int_equal(sim_disk_spoil(machine, "/data/directory/aliases", 0, 4), 0);
+    world_run(&setup.world, 2000);
+    assert_int_equal(ask(&setup, "help@a.test").verdict, SMTP_ROUTE_VERDICT_LOCAL);
+    close_setup(&setup);
+}
+
 static void
 a_bad_note_closes_the_channel_and_no_more(void **state)
 {
@@ -287,6 +317,7 @@ main(void)
         cmocka_unit_test(queries_get_lines),
         cmocka_unit_test(a_changed_file_is_seen_without_reload),
         cmocka_unit_test(without_a_table_mail_waits),
+        cmocka_unit_test(mail_for_aliases_waits_while_they_cannot_be_read),
         cmocka_unit_test(a_bad_note_closes_the_channel_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
