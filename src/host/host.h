@@ -24,6 +24,10 @@ void host_handle_close(struct host *host, host_handle handle);
 /* A second handle for the same open thing (dup), so that it can be sent on twice; or -errno. */
 MUST_USE host_handle host_handle_copy(struct host *host, host_handle handle);
 
+/* A longer piece of memory is asked of the kernel by itself, and is the kernel's again when it is
+ * freed; shorter ones come from the heap of the process. */
+enum { HOST_MEMORY_SINGLE_MAX = 2 * 1024 * 1024 };
+
 /* ---- clock, randomness, log ---------------------------------------------------------------- */
 
 /* Monotonic; the same all through one handler call. */

@@ -48,6 +48,8 @@ struct engine_ops {
     int (*trim)(struct engine *engine, uint32_t segment);
     /* The log behind it, for walks (check, reclaim). */
     struct turn_log *(*log)(struct engine *engine);
+    /* Gives back memory that only work needed; what it last read is no longer there. */
+    void (*rest)(struct engine *engine);
     void (*close)(struct engine **engine);
 };
 

@@ -174,6 +174,17 @@ file_log(struct engine *engine)
 }
 
 static void
+file_rest(struct engine *engine)
+{
+    struct engine_file *file = file_engine(engine);
+
+    turn_log_rest(file->log);
+    buffer_finish(&file->read);
+    free(file->ahead);
+    file->ahead = NULL;
+}
+
+static void
 file_close(struct engine **engine)
 {
     struct engine_file *file = file_engine(*engine);
@@ -189,7 +200,7 @@ file_close(struct engine **engine)
 
 static const struct engine_ops file_ops = {
     file_acquire,    file_replay, file_commit, file_body_read,
-    file_checkpoint, file_trim,   file_log,    file_close,
+    file_checkpoint, file_trim,   file_log,    file_rest,    file_close,
 };
 
 static int

@@ -646,6 +646,15 @@ write_turn(struct turn_log *log, const struct turn *turn, uint64_t epoch, uint64
     return result;
 }
 
+void
+turn_log_rest(struct turn_log *log)
+{
+    buffer_finish(&log->head);
+    free(log->pieces);
+    log->pieces = NULL;
+    log->pieces_size = 0;
+}
+
 /* Where the next zeros begin. */
 static uint64_t
 blank_from(const struct turn_log *log)

@@ -115,6 +115,9 @@ MUST_USE int turn_log_trim_end(struct turn_log *log, uint32_t number, uint64_t e
 MUST_USE int turn_log_append(struct turn_log *log, const struct turn *turn, uint64_t epoch,
                              uint64_t number, struct place *ret_place);
 
+/* Gives back memory that only large turns needed. */
+void turn_log_rest(struct turn_log *log);
+
 /* Between turns, while nobody waits: writes zeros far enough ahead of small turns (large ones gain
  * nothing), where room is set aside. Turns that then go over them leave the file's map of blocks as
  * it is, and their sync is half as dear. The disk gets them meanwhile; what fails does no harm. */

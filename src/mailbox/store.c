@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define MAP_BYTES_DEFAULT ((uint64_t)16 << 30)
+#define TRIAL "view.trial"
 #define VIEW_DAMAGED "the view was damaged, was put aside and is rebuilt"
 
 enum store_result
@@ -55,19 +56,26 @@ set_view_path(struct store *store)
     snprintf(store->view_path, size, "%s%s", base, given ? "" : "/view");
 }
 
+static void
+empty_folder(struct host_dir *dir)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        (void)!host_dir_remove(dir, files[i]);
+}
+
 /* A view that is no good is put aside under another name; the log makes a new one. The last that
  * was put aside is kept, for who wants to know. */
 static int
 replace_view(struct store *store, const char *why)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
     struct host_dir *old = NULL;
 
     if (store->options.view_path)
         return -EBADMSG;
     if (host_dir_open_below(store->options.dir, "view.damaged", &old) == 0) {
-        for (size_t i = 0; i < COUNT_OF(files); i++)
-            (void)!host_dir_remove(old, files[i]);
+        empty_folder(old);
         host_dir_close(&old);
     }
     int result = host_dir_rename(store->options.dir, "view", "view.damaged");
@@ -104,11 +112,16 @@ make_view_folder(struct store *store)
     return result == -EEXIST ? 0 : result;
 }
 
+static uint64_t
+map_bytes(const struct store *store)
+{
+    return store->options.map_bytes ? store->options.map_bytes : MAP_BYTES_DEFAULT;
+}
+
 static int
 open_lmdb(struct store *store, struct view **ret_view)
 {
-    uint64_t map_bytes = store->options.map_bytes ? store->options.map_bytes : MAP_BYTES_DEFAULT;
-    int result = view_open(store->view_path, map_bytes, ret_view);
+    int result = view_open(store->view_path, map_bytes(store), ret_view);
 
     if (result == 0)
         view_set_map(*ret_view, forget_map, want_map, store);
@@ -123,6 +136,30 @@ is_damage(int result)
            result == -EIO || result == -ENOMEM;
 }
 
+/* LMDB was led to lists without an end; or there is no room for the map, and no view can be opened:
+ * then not even a new one. */
+static bool
+is_memory_short(struct store *store)
+{
+    struct view *trial = NULL;
+    struct host_dir *dir = NULL;
+    char path[4096];
+
+    if (store->options.view_path)
+        return true;
+    snprintf(path, sizeof(path), "%s/" TRIAL, host_dir_path(store->options.dir));
+    int made = host_dir_make(store->options.dir, TRIAL);
+    if ((made < 0 && made != -EEXIST) ||
+        host_dir_open_below(store->options.dir, TRIAL, &dir) < 0)
+        return true;
+    int result = view_open(path, map_bytes(store), &trial);
+    view_close(&trial);
+    empty_folder(dir);
+    host_dir_close(&dir);
+    (void)!host_dir_remove(store->options.dir, TRIAL);
+    return result == -ENOMEM;
+}
+
 static int
 open_view(struct store *store, struct buffer *why)
 {
@@ -133,7 +170,10 @@ open_view(struct store *store, struct buffer *why)
                                      "is rebuilt");
     if (result == 0)
         result = open_lmdb(store, &store->view);
-    if (is_damage(result)) {
+    if (result == -ENOMEM && is_memory_short(store)) {
+        buffer_put_text(why, "no room in memory for the map of the view: limits of the address "
+                             "space (ulimit -v, LimitAS) must be far above 16 GiB; ");
+    } else if (is_damage(result)) {
         result = replace_view(store, VIEW_DAMAGED);
         if (result == 0)
             result = open_lmdb(store, &store->view);
@@ -479,6 +519,12 @@ store_rest(struct store *store)
 {
     if (store->is_busy || store->is_broken || store->is_changed || store_has_pending(store))
         return;
+    store->engine->ops->rest(store->engine);
+    draft_finish(&store->draft);
+    buffer_finish(&store->scratch);
+    free(store->bodies);
+    store->bodies = NULL;
+    store->body_size = 0;
     if (view_rest(store->view) < 0)
         store_report(store, "view_failed", "the view cannot be opened again; it is made anew", 0);
 }

@@ -3,6 +3,7 @@
 #include "mailbox/view.h"
 
 #include "base/hash.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -54,6 +55,7 @@ enum {
     RESTED_CHANGES_MAX = 64,  /* each takes some pages at most: half a MiB */
     HOLE_BYTES = 1 << 20,     /* LMDB's lists have this size, or twice as much */
     HOLES_MAX = 256,
+    LISTS_BYTES = 8 << 20,    /* more than LMDB asks for in one piece, if it was led nowhere */
     PAGE_BYTES = 4096,
     NEAR_BYTES = 64 << 10,    /* pages of other kinds lie between those of one kind */
     STEPS_FEW = 2,            /* so many are chance */
@@ -123,11 +125,22 @@ open_value(struct view *view, MDB_val key, MDB_val value, struct slice *ret_valu
     return -EBADMSG;
 }
 
+/* Whether there is memory for all that LMDB may ask for. */
+static bool
+has_memory(void)
+{
+    void *volatile piece = malloc(LISTS_BYTES); /* else no compiler would ask for it */
+    bool has = piece;
+
+    free(piece);
+    return has;
+}
+
 /* What no disk says: that LMDB was led to a place that no file has, or to lists without an end. */
 static bool
 is_nowhere(int error)
 {
-    return error == -EINVAL || error == -EFBIG || error == -ENOMEM;
+    return error == -EINVAL || error == -EFBIG || (error == -ENOMEM && has_memory());
 }
 
 /* The same of what a function of LMDB has said. */
@@ -249,6 +262,43 @@ grow_map(struct view *view)
     return error_of(mdb_env_set_mapsize(view->env, (size_t)size * 2));
 }
 
+/* As long as LMDB asks for its lists, what a busy time has left free in the heap is taken. */
+static size_t
+take_holes(void *ret_holes[HOLES_MAX])
+{
+    struct mallinfo2 before = mallinfo2();
+    size_t count = 0;
+
+    while (count < HOLES_MAX && before.fordblks >= HOLE_BYTES) {
+        void *hole = malloc(HOLE_BYTES);
+        if (!hole)
+            abort();
+        ret_holes[count++] = hole;
+        struct mallinfo2 after = mallinfo2();
+        if (after.hblks != before.hblks)
+            break; /* there was none any more: it is the kernel's */
+        before = after;
+    }
+    return count;
+}
+
+/* LMDB asks for lists of megabytes, zeroed, of which it touches little. From the heap they would be
+ * memory in use for good, and the heap could not become less than where they lie: they are the
+ * kernel's own, new pages that nobody has touched. */
+static int
+open_file(struct view *view)
+{
+    void *holes[HOLES_MAX];
+
+    mallopt(M_MMAP_THRESHOLD, HOLE_BYTES);
+    size_t count = take_holes(holes);
+    int result = mdb_env_open(view->env, view->path, MDB_NOTLS | MDB_NORDAHEAD, VIEW_MODE);
+    while (count > 0)
+        free(holes[--count]);
+    mallopt(M_MMAP_THRESHOLD, HOST_MEMORY_SINGLE_MAX);
+    return result;
+}
+
 static int
 open_environment(struct view *view, uint64_t map_bytes)
 {
@@ -259,7 +309,7 @@ open_environment(struct view *view, uint64_t map_bytes)
     if (result == 0)
         result = mdb_env_set_maxreaders(view->env, VIEW_READERS);
     if (result == 0)
-        result = mdb_env_open(view->env, view->path, MDB_NOTLS | MDB_NORDAHEAD, VIEW_MODE);
+        result = open_file(view);
     if (result == 0)
         result = mdb_reader_check(view->env, &dead);
     if (result == 0)
@@ -304,39 +354,6 @@ view_close(struct view **view)
     *view = NULL;
 }
 
-/* LMDB asks for lists of megabytes, zeroed, of which it touches little. From what a busy time has
- * left free in the heap they would be memory in use for good: as long as it asks, that is taken. */
-static size_t
-take_holes(void *ret_holes[HOLES_MAX])
-{
-    struct mallinfo2 before = mallinfo2();
-    size_t count = 0;
-
-    while (count < HOLES_MAX && before.fordblks >= HOLE_BYTES) {
-        void *hole = malloc(HOLE_BYTES);
-        if (!hole)
-            abort();
-        ret_holes[count++] = hole;
-        struct mallinfo2 after = mallinfo2();
-        if (after.arena != before.arena || after.hblks != before.hblks)
-            break; /* there was none any more: it is new */
-        before = after;
-    }
-    return count;
-}
-
-static int
-open_again(struct view *view, uint64_t size)
-{
-    void *holes[HOLES_MAX];
-    size_t count = take_holes(holes);
-    int error = open_environment(view, size);
-
-    while (count > 0)
-        free(holes[--count]);
-    return error;
-}
-
 int
 view_rest(struct view *view)
 {
@@ -348,7 +365,7 @@ view_rest(struct view *view)
     close_environment(view);
     view->changes = 0;
     view->lowest = view->highest = NULL;
-    int error = open_again(view, size);
+    int error = open_environment(view, size);
     view->is_damaged = error < 0;
     return error;
 }

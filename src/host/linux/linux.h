@@ -5,7 +5,8 @@
 
 #include "host/host.h"
 
-/* Makes a host for this process. Ignores SIGPIPE and SIGXFSZ. Log lines go to descriptor 2: with a
+/* Makes a host for this process. Ignores SIGPIPE and SIGXFSZ; an abort for want of memory becomes a
+ * line on descriptor 2 and exit code 71. Log lines go to descriptor 2: with a
  * level prefix "<6>" when that is journald, with the time of day in front otherwise. */
 MUST_USE int host_linux_open(struct host **ret_host);
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +24,6 @@ enum {
     JOBS_SIZE_FIRST = 64,
     REST_LOOK_MS = 2000, /* so often a process that has worked looks whether it is at rest again */
     REST_TURNS_MAX = 20, /* turns of the loop in that time that are rest: timers and the like */
-    /* A longer piece is the kernel's at once when it is freed. */
-    MEMORY_SINGLE_MAX = 2 * 1024 * 1024,
     /* Octets that malloc keeps while there is work: some dozens of messages of 64 KiB, so that a
      * burst of them does not fault in anew what the one before it has given back. */
     MEMORY_KEPT_MAX = 16 * 1024 * 1024,
@@ -398,13 +397,28 @@ after_poll(uv_check_t *check)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
+/* Who gets no memory aborts. That is no fault of what the process has read, and whoever started it
+ * can tell it from one; the operator is told what was missing. */
+static void
+on_abort(int number)
+{
+    static const char text[] = "facteur: there is no memory for more; this process ends\n";
+
+    (void)number;
+    if (errno != ENOMEM)
+        return;
+    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(EX_OSERR);
+}
+
 int
 host_linux_open(struct host **ret_host)
 {
+    signal(SIGABRT, on_abort);
     struct host *host = host_allocate(sizeof(*host));
 
     /* Memory of one message's size comes and goes all the time: the kernel is asked for it once. */
-    mallopt(M_MMAP_THRESHOLD, MEMORY_SINGLE_MAX);
+    mallopt(M_MMAP_THRESHOLD, HOST_MEMORY_SINGLE_MAX);
     mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_MAX);
     *host = (struct host){.alarm_at = INSTANT_NEVER,
                           .log_due = INSTANT_NEVER,

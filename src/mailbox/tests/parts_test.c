@@ -13,9 +13,11 @@
 #include "mailbox/view.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -399,6 +401,82 @@ a_view_that_cannot_be_opened_again_is_damaged(void **state)
     view_close(&view);
 }
 
+#if !HAS_ADDRESS_SANITIZER
+/* Puts until that fails, while the process may have only a little more memory than it has. */
+static int
+put_until_it_fails(struct view *view)
+{
+    struct rlimit limit, little;
+    char key[16];
+    int result = 0;
+    uint64_t pages;
+
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%" SCNu64, &pages), 1);
+    fclose(file);
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    little = limit;
+    little.rlim_cur = pages * (uint64_t)sysconf(_SC_PAGESIZE) + (2 << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &little), 0);
+    for (unsigned i = 0; result == 0 && i < 1000000; i++) {
+        snprintf(key, sizeof(key), "m%06u", i);
+        result = view_put(view, slice_of_string(key), SLICE("some text that fills pages sooner"));
+    }
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    return result;
+}
+
+/* That is no damage: as soon as there is memory, all goes on. */
+static void
+a_view_that_gets_no_memory_is_not_damaged(void **state)
+{
+    struct folder *folder = *state;
+    struct view *view;
+    struct slice value;
+
+    assert_int_equal(view_open(folder->path, 1 << 28, &view), 0);
+    change_much(view, 0, 1000);
+    assert_int_equal(put_until_it_fails(view), -ENOMEM);
+    assert_false(view_is_damaged(view));
+    assert_int_equal(view_rollback(view), 0);
+    assert_int_equal(view_get(view, SLICE("m000000"), &value), -ENOENT);
+    assert_int_equal(view_get(view, SLICE("k000999"), &value), 0);
+    change_much(view, 1000, 1000);
+    assert_int_equal(view_get(view, SLICE("k001999"), &value), 0);
+    view_close(&view);
+}
+#endif
+
+/* The address space ends before the map does: it is said, and the view stays as it is. */
+static void
+a_view_for_which_there_is_no_room_is_not_put_aside(void **state)
+{
+    struct folder *folder = *state;
+    struct host_file_info info;
+    struct store *store = NULL;
+    struct buffer why;
+
+    folder_open_store(folder);
+    assert_true(folder_deliver(folder, 7, "Subject: x\r\n\r\nbody\r\n") > 0);
+    store_close(&folder->store);
+    buffer_init(&why, 1024);
+    folder->options.map_bytes = (uint64_t)1 << 47;
+    assert_int_equal(store_open(&folder->options, &why, &store), -ENOMEM);
+    buffer_put_byte(&why, 0);
+    assert_non_null(strstr((const char *)why.at, "no room in memory for the map"));
+    buffer_finish(&why);
+    assert_int_equal(host_dir_find(folder->dir, "view.damaged", &info), -ENOENT);
+    assert_int_equal(host_dir_find(folder->dir, "view.trial", &info), -ENOENT);
+    folder->options.map_bytes = 0;
+    folder_open_store(folder);
+    struct store_stats stats;
+    store_stats_get(folder->store, &stats);
+    assert_int_equal(stats.replayed, 0);
+    assert_null(strstr(folder->reports, "damaged"));
+    store_close(&folder->store);
+}
+
 static void
 an_engine_raises_its_epoch(void **state)
 {
@@ -621,6 +699,10 @@ main(void)
         IN_FOLDER(what_is_read_here_and_there_is_not),
         IN_FOLDER(a_view_that_rests_has_all_that_was_committed),
         IN_FOLDER(a_view_that_cannot_be_opened_again_is_damaged),
+#if !HAS_ADDRESS_SANITIZER
+        IN_FOLDER(a_view_that_gets_no_memory_is_not_damaged),
+#endif
+        IN_FOLDER(a_view_for_which_there_is_no_room_is_not_put_aside),
         IN_FOLDER(an_engine_raises_its_epoch),
         IN_FOLDER(young_segments_are_not_reclaimed),
         IN_FOLDER(zeros_go_ahead_once_for_many_turns),

@@ -194,6 +194,8 @@ on_sweep(void *context)
     }
     peers_sweep(role->peers, now);
     forget_logins(role, now);
+    arena_finish(&role->parse_arena); /* the last message may have been a large one */
+    buffer_finish(&role->parse_record);
     identity_set_time(&role->identity);
     host_timer_set(role->sweep, instant_after(now, duration_s(ACCESS_SWEEP_S)));
 }

@@ -11,7 +11,7 @@ enum {
     WATCH_MS = 5000,
     QUIET_MS = 20,          /* without a turn: who comes next will not wait for the view */
     VIEW_INTERVALS_MAX = 5, /* then it is written although they come without a pause */
-    REST_LOOKS = 2,         /* without a turn between them: a pause */
+    REST_LOOKS = 2,         /* with nothing done between them: a pause */
 };
 
 static void
@@ -25,6 +25,7 @@ on_purged(void *context, enum store_result result)
 {
     struct store_role *role = context;
 
+    role->quiet_looks = 0;
     rest(role, result == STORE_OK ? PAUSE_MS : REST_MS);
     if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs))
         store_role_turn_soon(role);
@@ -36,6 +37,7 @@ on_reclaimed(void *context, enum store_result result, bool is_idle)
     struct store_role *role = context;
 
     role->is_reclaiming = false;
+    role->quiet_looks = is_idle ? role->quiet_looks : 0;
     rest(role, result == STORE_OK && !is_idle ? PAUSE_MS : REST_MS);
     if (!list_is_empty(&role->ready) || !list_is_empty(&role->jobs))
         store_role_turn_soon(role);
@@ -94,7 +96,7 @@ on_view_time(void *context)
         return;
     }
     store_sync_view(role->store);
-    if (is_quiet && ++role->quiet_looks == REST_LOOKS)
+    if (is_quiet && ++role->quiet_looks >= REST_LOOKS)
         store_rest(role->store);
     now = host_now(role->host);
     role->view_due = now;

@@ -306,7 +306,7 @@ struct store_role {
     struct host_timer *view_timer, *background_timer, *watch_timer;
     struct instant view_due; /* it is not put off longer */
     uint64_t view_turns;     /* when it was thought of last */
-    unsigned quiet_looks;    /* without a turn */
+    unsigned quiet_looks;    /* without a turn, purging or reclaiming */
     struct reclaim *reclaim;
     struct check *check;
     bool is_reclaiming, is_stopping, is_started;
