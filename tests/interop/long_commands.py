@@ -5,8 +5,10 @@ of the whole."""
 import imaplib
 import os
 import re
+import select
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from office import ALICE, OfficeCase, main, wait_for
 
 MESSAGES, PART, OTHERS = 20_000, 200, 20
 KEPT, DROPPED, TRIES = 3, 6_000, 5  # of a maildrop
+APPENDED = 200  # of 57 KB, by one command
 HELD, SILENCE_S = 16, 3  # commands, of which a process that stands still has no room for all
 
 
@@ -144,6 +147,23 @@ class LongCommands(OfficeCase):
         self.begin(leaving, "STORE 1:* +FLAGS.SILENT ($left)")
         leaving.shutdown()
         self.assertTrue(wait_for(lambda: self.count("KEYWORD $left") == MESSAGES))
+
+    def test_many_messages_of_one_append_wait_for_the_store_and_refuse_nobody(self):
+        """More octets than may wait on the way to the store, and others of the same process beside them."""
+        letter = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 800
+        others = [self.session() for _ in range(4)]
+        self.client.create("appended")
+        for turn in range(1, 4):
+            tag = self.client._new_tag()
+            command = b" APPEND appended" + (b" {%d+}\r\n" % len(letter) + letter) * APPENDED + b"\r\n"
+            sender = threading.Thread(target=self.client.send, args=(tag + command,))
+            sender.start()
+            while not select.select([self.client.sock], [], [], 0)[0]:
+                for other in others:
+                    self.assertRegex(self.ask(other, "STATUS many (MESSAGES)")[1], "^OK")
+            self.assertRegex(self.end(self.client, tag)[1], r"^OK \[APPENDUID ")
+            sender.join()
+            self.assertIn(f"MESSAGES {turn * APPENDED}", self.ask(others[0], "STATUS appended (MESSAGES)")[0][0])
 
     def test_move_and_expunge_have_one_answer(self):
         self.client.create("moved")

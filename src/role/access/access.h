@@ -82,7 +82,7 @@ struct access_session {
     uint64_t request;      /* of what is waited for; of IMAP, the newest */
     uint64_t request_first; /* of IMAP, the oldest that may be open */
     uint32_t open_count;    /* of IMAP: requests that are not answered */
-    bool is_held_back;      /* of IMAP: more of the command waits for room on the way to store */
+    bool is_held_back;      /* of IMAP: what it asks for waits for room on the way to store */
     uint64_t auth_session; /* of the SASL exchange that goes on; 0: none */
     uint64_t granted;      /* the session's number at store; 0: not logged in, or over */
     uint64_t number;       /* the same, for log lines: also when it is over */

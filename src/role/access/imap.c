@@ -213,15 +213,15 @@ on_event(struct access_session *session, const struct imap_event *event)
     }
 }
 
-/* The rest of a command that has begun (MULTIAPPEND may be long) waits until the store has read
- * what came before. */
+/* Who is logged in waits until the store has read what came before: of one session (MULTIAPPEND may
+ * be long) or of all together. */
 static bool
 is_held_back(struct access_session *session)
 {
     const struct access_peer_role *store = &session->role->store;
 
     session->is_held_back =
-        session->open_count > 0 && store->channel && host_channel_is_full(store->channel);
+        session->granted != 0 && store->channel && host_channel_is_full(store->channel);
     return session->is_held_back;
 }
 

@@ -47,7 +47,7 @@ access_session_give_up(struct access_session *session)
         session->waiting = WAITING_NOT;
         session->open_count = 0;
         imap_server_store_lost(session->imap);
-        if (session->is_held_back) /* the store has a part of the command, and forgets it so */
+        if (session->is_held_back) /* the store may have a part of it, and forgets that so */
             imap_server_stop(session->imap, host_now(session->role->host));
         connection_wake(session->connection);
         return;

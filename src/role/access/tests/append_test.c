@@ -150,43 +150,51 @@ a_parse_record_that_would_be_cut_is_left_to_deliver(void **state)
     buffer_finish(&letter);
 }
 
-/* More octets than may wait on the way to store: the rest comes when there is room, and nothing is
- * given up. */
-static void
-many_messages_at_once_wait_for_the_store(void **state)
-{
-    enum { COUNT = 3 * HOST_CHANNEL_SOFT / ACCESS_STORE_APPEND_BODY_MAX };
-    struct setup *setup = *state;
-    uint64_t ids[COUNT];
-    struct buffer text;
-    char wanted[64];
+enum { MANY = 3 * HOST_CHANNEL_SOFT / ACCESS_STORE_APPEND_BODY_MAX };
 
-    begin(setup);
-    struct reader *reader = log_in_to_imap(setup);
+/* More octets than may wait on the way to store. */
+static void
+append_many(struct reader *reader)
+{
+    struct buffer text;
+
     buffer_init(&text, 16 * HOST_CHANNEL_SOFT);
     buffer_put_text(&text, "2 APPEND INBOX");
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < MANY; i++) {
         buffer_put_text(&text, " {");
         buffer_put_decimal(&text, ACCESS_STORE_APPEND_BODY_MAX);
         buffer_put_text(&text, "+}\r\n");
         for (size_t k = 0; k < ACCESS_STORE_APPEND_BODY_MAX; k++)
             buffer_put_byte(&text, 'x');
     }
-    buffer_put_text(&text, "\r\n");
     pour(reader, buffer_slice(&text));
     buffer_finish(&text);
-    for (unsigned i = 0; i < COUNT; i++) {
+    say(reader, "\r\n");
+}
+
+/* The rest comes when there is room, and nothing is given up. */
+static void
+many_messages_at_once_wait_for_the_store(void **state)
+{
+    struct setup *setup = *state;
+    uint64_t ids[MANY];
+    char wanted[64];
+
+    begin(setup);
+    struct reader *reader = log_in_to_imap(setup);
+    append_many(reader);
+    for (unsigned i = 0; i < MANY; i++) {
         struct access_store_append note = next_store(setup, ACCESS_STORE_APPEND).as.append;
-        assert_int_equal(note.has_more, i + 1 < COUNT);
+        assert_int_equal(note.has_more, i + 1 < MANY);
         ids[i] = note.id;
         arena_reset(&setup->arena);
     }
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < MANY; i++) {
         struct access_store_appended answer = {.id = ids[i], .uid_validity = 9, .uid = i + 1};
         send(setup, &setup->store,
              access_store_put_appended(&setup->note, &setup->store_ledger, &answer));
     }
-    snprintf(wanted, sizeof(wanted), "2 OK [APPENDUID 9 1:%u]", (unsigned)COUNT);
+    snprintf(wanted, sizeof(wanted), "2 OK [APPENDUID 9 1:%u]", (unsigned)MANY);
     hear(reader, wanted);
 }
 
