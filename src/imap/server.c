@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of a session: framer, output, timers, the end of commands. */
 #include "imap/context.h"
+#include "imap/notify.h"
 #include "imap/part.h"
 #include "imap/portion.h"
-#include "imap/notify.h"
 #include "imap/server_private.h"
 
 #include <stdlib.h>
 
-enum { TEXT_MAX = 256 * 1024, SCRATCH_MAX = 20 * 1024, DONE_LINE_MAX = 16 };
+enum {
+    TEXT_MAX = 256 * 1024,
+    SCRATCH_MAX = 20 * 1024,
+    DONE_LINE_MAX = 16,
+    LITERAL_END_MAX = 32, /* {18446744073709551615+} and its CRLF */
+};
 
 /* A stranger has a while for each line, and not for ever with many. */
 static void
@@ -556,14 +561,23 @@ min_size(uint64_t left, size_t right)
     return left < right ? (size_t)left : right;
 }
 
-/* A line goes on without end: it is answered, and what comes of it is passed over. */
+/* A line goes on without end: it is answered, and what comes of it is passed over. Its last octets
+ * are kept: they may announce a literal, whose octets must not be taken for commands. */
 static void
-on_overlong(struct imap_server *server)
+on_overlong(struct imap_server *server, struct slice piece)
 {
+    uint8_t end[LITERAL_END_MAX];
+    struct slice known = slice_skip(buffer_slice(&server->command), server->line_start);
+    size_t last = min_size(piece.len, sizeof(end));
+    size_t before = min_size(known.len, sizeof(end) - last);
+
+    memcpy(end, slice_skip(known, known.len - before).at, before);
+    memcpy(end + before, slice_skip(piece, piece.len - last).at, last);
     server->command.overflowed = false;
     if (!server->is_discarding)
         refuse_early(server, "[TOOBIG] the command is too long");
     drop_command(server);
+    buffer_put(&server->command, slice_of(end, before + last));
     server->is_discarding = true;
     server->expects = IMAP_LINE_COMMAND;
 }
@@ -589,8 +603,9 @@ take_some(struct imap_server *server, struct slice input, struct instant now)
     bool has_end = end < input.len;
     size_t some = has_end ? end + 1 : input.len;
     if (buffer_len(&server->command) + some > command_max(server)) {
-        on_overlong(server);
-        server->is_discarding = !has_end;
+        on_overlong(server, slice_first(input, some));
+        if (has_end)
+            on_line(server, now);
         return some;
     }
     buffer_put(&server->command, slice_first(input, some));

@@ -72,6 +72,38 @@ commands_have_their_lengths_before_and_after_login(void **state)
     }
 }
 
+/* A line too long that ends in a literal: what is in that is no command, however it is cut. */
+static void
+octets_of_a_literal_behind_an_overlong_line_are_no_commands(void **state)
+{
+    static const size_t limits[] = {IMAP_COMMAND_MAX_EARLY, IMAP_COMMAND_MAX};
+    static const size_t pieces[] = {1, 7, 1000, IMAP_COMMAND_MAX, SIZE_MAX};
+    struct lobby lobby;
+    struct buffer text;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(pieces); i++) {
+        bool is_in = i % 2;
+        lobby_init(&lobby);
+        if (is_in)
+            (void)lobby_ask(&lobby, "1 LOGIN ann secret\r\n", SIZE_MAX);
+        buffer_init(&text, 1 << 20);
+        buffer_put_text(&text, "a SEARCH TEXT {1+}\r\nx TEXT ");
+        while (buffer_len(&text) < limits[is_in])
+            buffer_put_byte(&text, 'x');
+        buffer_put_text(&text, " {12+}\r\nz LOGOUT\r\nzz {9+}\r\ny NOOP\r\n \r\nb NOOP\r\n");
+        buffer_put_byte(&text, 0);
+        struct slice said =
+            lobby_ask(&lobby, (const char *)buffer_slice(&text).at, pieces[i / 2]);
+        expect_in(said, "a BAD [TOOBIG] ", true);
+        expect_in(said, "z ", false);
+        expect_in(said, "y ", false);
+        expect_in(said, "b OK", true);
+        buffer_finish(&text);
+        lobby_finish(&lobby);
+    }
+}
+
 /* Who reads what it is told is there. */
 static void
 reading_buys_time_in_idle(void **state)
@@ -116,6 +148,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers_buy_no_time),
         cmocka_unit_test(reading_buys_time_in_idle),
+        cmocka_unit_test(octets_of_a_literal_behind_an_overlong_line_are_no_commands),
         cmocka_unit_test(commands_have_their_lengths_before_and_after_login),
     };
 
