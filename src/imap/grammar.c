@@ -17,12 +17,13 @@ imap_is_atom_char(uint8_t byte)
     return byte > 0x20 && byte < 0x7F && !strchr(specials, byte);
 }
 
+/* Looks at one more than `max` octets at most: a tag is sought each time when more of it comes. */
 static bool
 take_while(struct cursor *cursor, bool (*is_member)(uint8_t), size_t max, struct slice *ret_bytes)
 {
     const uint8_t *at = cursor->at;
 
-    while (at < cursor->end && is_member(*at))
+    while (at < cursor->end && (size_t)(at - cursor->at) <= max && is_member(*at))
         at++;
     size_t len = (size_t)(at - cursor->at);
     if (len == 0 || len > max)

@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct buffer result;
     struct arena arena;
 
-    arena_init(&arena, ROOM);
+    arena_init(&arena, (size_t)16 * ROOM);
     buffer_init(&result, ROOM);
     if (mime_downgrade_put(slice_of(data, len), &arena, &result, &downgrade)) {
         struct slice once = buffer_slice(&result);
