@@ -87,6 +87,7 @@ static const struct command *const commands[] = {
     &command_decline,
     &command_fetch,
     &command_sync,
+    &command_folders,
     &command_list,
     &command_thread,
     &command_search,

@@ -111,8 +111,8 @@ extern const struct command command_serve, command_demo, command_check, command_
 /* A person's own mail: tool/mail. */
 extern const struct command command_account_add, command_account_list, command_account_remove,
     command_account_test, command_certificate_add, command_certificate_list, command_mail,
-    command_send, command_fetch, command_sync, command_list, command_thread, command_search,
-    command_show, command_save, command_reply, command_forward, command_bounce, command_receipt,
-    command_accept, command_decline, command_move, command_flag, command_delete;
+    command_send, command_fetch, command_folders, command_sync, command_list, command_thread,
+    command_search, command_show, command_save, command_reply, command_forward, command_bounce,
+    command_receipt, command_accept, command_decline, command_move, command_flag, command_delete;
 
 #endif

@@ -284,6 +284,19 @@ class Reading(Desk):
                                           *place)["messages"])
                 self.run_it("save", mark, "9", "--to", str(folder), *place, code=NOINPUT)
 
+    def test_folders_are_listed_with_what_is_in_them(self):
+        self.send("counted", to=BOB)
+        mark = self.id("counted", "--account", "bob")
+        self.run_it("move", mark, "--to", "Wörk/2026", "--account", "bob")
+        rows = {row["name"]: row for row in self.data("folders", "--account", "bob")["folders"]}
+        self.assertEqual(rows["Wörk/2026"], {"name": "Wörk/2026", "use": "", "messages": 1, "unseen": 1})
+        self.assertEqual([rows[name]["use"] for name in ("INBOX", "Sent", "Trash")], ["inbox", "sent", "trash"])
+        self.run_it("show", "1", "--folder", "Wörk/2026", "--account", "bob")
+        self.assertRegex(self.run_it("folders", "--account", "bob").decode(), r"(?m)^Wörk/2026 +1 +0$")
+        self.run_it("folders", "--account", "bob", "--box", "x", code=USAGE)
+        self.run_it("folders", "--box", "no-such-place", code=NOINPUT)
+        self.run_it("list", "--account", "bob", "--folder", "Work", code=NOINPUT)
+
     def test_a_conversation_is_a_tree_everywhere(self):
         self.send("tree", to=BOB)
         self.run_it("reply", self.id("tree", "--account", "bob"), "--account", "bob", text="Yes.\n")

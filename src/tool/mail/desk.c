@@ -347,5 +347,8 @@ desk_open_folder(struct desk *desk, const struct command_call *call, bool is_rea
         place.login = &desk->login;
     }
     *ret_folder = client_folder_open(&place, &problem);
+    if (!*ret_folder && folder && desk_code(problem.kind) == EX_NOINPUT)
+        return say_error(EX_NOINPUT, "%s (folder %s); 'facteur folders' lists those that there are",
+                         problem.text, folder);
     return *ret_folder ? EX_OK : desk_tell(&problem);
 }
