@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """The power is cut. A post office works under strace; then folders are made as a disk could have left
 them at many moments (see disk.py), the post office is started on each, and accounts for everything it had
-said yes to: letters filed, letters queued, what an IMAP client did.
+said yes to: letters filed, letters queued, what IMAP clients did: with messages, and with mailboxes, subscriptions, rights, annotations.
 $POWER_CUTS (24) says how many moments, $POWER_SEED which."""
 import imaplib
 import os
@@ -18,6 +18,8 @@ from pathlib import Path
 from disk import STRACE, Recording
 from office import ALICE, BOB, Office, main, skip_all, wait_for
 
+imaplib.Commands.update(dict.fromkeys(("SETMETADATA", "GETMETADATA"), ("AUTH", "SELECTED")))
+
 CUTS = int(os.environ.get("POWER_CUTS", "24"))
 SEED = int(os.environ.get("POWER_SEED", "1"))
 CONFIG = """
@@ -26,7 +28,7 @@ store_view_interval = "100 ms"
 store_retain = 0
 local_destinations = yes
 """
-SENDERS, LETTERS = 3, 12
+SENDERS, LETTERS, BOXES = 3, 12, 6
 SIZES = (10, 3000, 20000, 400000)
 AWAY = "somebody@[127.0.0.9]"  # where nobody listens: what goes there waits
 
@@ -113,6 +115,64 @@ class Clerk(threading.Thread):
         return answer[1]
 
 
+class Keeper(threading.Thread):
+    """Makes, renames, shares, names, annotates and removes Alice's mailboxes, and copies into one; keeps the state after each."""
+
+    def __init__(self, office):
+        super().__init__()
+        self.client = imaplib.IMAP4("localhost", office.base + 143)
+        self.client.login(ALICE, office.people[ALICE])
+        self.now = {"copies": 0}
+        self.states, self.answers = [dict(self.now)], []
+
+    def do(self, kind, *words, **change):
+        Clerk.must(self.client._simple_command(kind, *words))
+        self.answers.append(Clerk.last_tag(self) + b" OK")
+        self.now.update(change)
+        self.states.append({name: value for name, value in self.now.items() if value is not None})
+
+    def run(self):
+        self.client.create("Pool")
+        for number in range(BOXES):
+            name, new = f"box{number}", f"moved{number}"
+            self.do("CREATE", name, **{name: ()})
+            self.do("SUBSCRIBE", name, **{name: ("subscribed",)})
+            self.do("SETACL", name, BOB, "lrs", **{name: ("subscribed", "lrs")})
+            self.do("SETMETADATA", name, f'(/private/comment "{number}")', **{name: ("subscribed", "lrs", str(number))})
+            Clerk.must(self.client.append(name, "", None, b"Subject: x\r\n\r\nx\r\n"))
+            Clerk.must(self.client.select(name))
+            self.do("COPY", "1", "Pool", copies=number + 1)
+            Clerk.must(self.client.unselect())
+            if number % 2:
+                self.do("RENAME", name, new, **{name: None, new: ("subscribed", "lrs", str(number))})
+                self.do("DELETEACL", new, BOB, **{new: ("subscribed", str(number))})
+            else:
+                self.do("UNSUBSCRIBE", name, **{name: ("lrs", str(number))})
+                self.do("DELETE", name, **{name: None})
+        self.client.shutdown()
+
+    @staticmethod
+    def look(office):
+        """What is there, in the form of the states."""
+        client = imaplib.IMAP4("localhost", office.base + 143)
+        client.login(ALICE, office.people[ALICE])
+        def names(rows):
+            return {row.split()[-1].decode().strip('"') for row in rows if row}
+        subscribed, found = names(client.lsub()[1]), {"copies": 0}
+        for name in names(client.list()[1]):
+            if name == "Pool":
+                found["copies"] = int(client.select(name, readonly=True)[1][0])
+                client.unselect()
+            elif re.match(r"box|moved", name):
+                rights = re.search(rb"bob@example.test (\w+)", client.getacl(name)[1][0])
+                client._simple_command("GETMETADATA", name, "/private/comment")
+                comment = re.search(rb'/private/comment "?(\d+)', b"".join(
+                    part if isinstance(part, bytes) else b"".join(part) for part in client.response("METADATA")[1] if part))
+                found[name] = (*["subscribed"] * (name in subscribed), *[m[1].decode() for m in (rights, comment) if m])
+        client.logout()
+        return found
+
+
 class PowerCut(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -124,10 +184,10 @@ class PowerCut(unittest.TestCase):
         cls.office.launcher = [*STRACE, "-o", str(cls.notes / "trace")]
         cls.office.start()
         cls.senders = [Sender(cls.office, name) for name in range(SENDERS)]
-        cls.clerk = Clerk(cls.office)
-        for worker in (*cls.senders, cls.clerk):
+        cls.clerk, cls.keeper = Clerk(cls.office), Keeper(cls.office)
+        for worker in (*cls.senders, cls.clerk, cls.keeper):
             worker.start()
-        for worker in (*cls.senders, cls.clerk):
+        for worker in (*cls.senders, cls.clerk, cls.keeper):
             worker.join()
         cls.kill()
         cls.office.launcher = []
@@ -164,6 +224,7 @@ class PowerCut(unittest.TestCase):
         cls.filed = {subject: place_of(b"250 " + text)
                      for sender in cls.senders for subject, (_, _, text) in sender.letters.items()}
         cls.worked = [place_of(answer) for answer in cls.clerk.answers]
+        cls.kept = [place_of(answer) for answer in cls.keeper.answers]
 
     @classmethod
     def tearDownClass(cls):
@@ -214,6 +275,8 @@ class PowerCut(unittest.TestCase):
         state = {name: {subject: copies[0][0] for subject, copies in letters.items()}
                  for name, letters in work.items()}
         self.assertIn(state, self.clerk.states[done:done + 2])
+        done = sum(1 for answer in self.kept if answer < place)
+        self.assertIn(Keeper.look(self.office), self.keeper.states[done:done + 2])
         self.office.tool("check")
 
     def cut(self, place, chance):
@@ -228,7 +291,7 @@ class PowerCut(unittest.TestCase):
     def test_nothing_that_was_acknowledged_is_lost(self):
         """Moments everywhere, and more of them where a yes had just been said."""
         chance = random.Random(SEED)
-        told = sorted([*self.filed.values(), *self.worked])
+        told = sorted([*self.filed.values(), *self.worked, *self.kept])
         for number in range(CUTS):
             place = chance.choice(told) + 1 if number % 2 else chance.randint(1, self.recording.end)
             disk = None if number % 8 == 0 else 0 if number % 4 == 2 else random.Random(SEED * 100000 + number)
