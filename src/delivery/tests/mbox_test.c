@@ -67,6 +67,29 @@ what_went_in_comes_out(void **state)
     buffer_finish(&back);
 }
 
+/* Whatever it looks like: others do not quote it there. */
+static void
+a_line_without_a_blank_one_before_it_begins_no_message(void **state)
+{
+#define LINES(end)                                                                                 \
+    "From a@b Tue Nov 15 08:12:31 1994" end "A: 1" end end "x" end                                 \
+    "From c@d Tue Nov 15 08:12:31 1994" end "y" end end "From e@f Tue Nov 15 08:12:31 1994" end    \
+    "B: 2" end end "z" end
+    struct slice files[] = {SLICE(LINES("\n")), SLICE(LINES("\r\n"))};
+    struct mbox_item item;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        size_t offset = 0;
+        assert_true(mbox_next(files[i], &offset, &item));
+        assert_true(slice_equal(item.sender, SLICE("a@b")));
+        assert_true(slice_find(item.content, SLICE("From c@d")) < item.content.len);
+        assert_true(mbox_next(files[i], &offset, &item));
+        assert_true(slice_equal(item.sender, SLICE("e@f")));
+        assert_false(mbox_next(files[i], &offset, &item));
+    }
+}
+
 static void
 foreign_boxes_are_read(void **state)
 {
@@ -94,6 +117,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_has_its_line_its_quotes_and_its_blank),
         cmocka_unit_test(what_went_in_comes_out),
+        cmocka_unit_test(a_line_without_a_blank_one_before_it_begins_no_message),
         cmocka_unit_test(foreign_boxes_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
