@@ -201,6 +201,23 @@ tokens_and_names_have_their_limits(void **state)
 }
 
 static void
+the_claim_with_the_name_has_a_name_of_63_octets_at_most(void **state)
+{
+    struct world *world = *state;
+    char claim[65], payload[400];
+
+    for (size_t len = 62; len < sizeof(claim); len++) {
+        memset(claim, 'c', len);
+        claim[len] = '\0';
+        snprintf(payload, sizeof(payload), "{" ISSUED ",\"exp\":2000,\"%s\":\"ann\"}", claim);
+        world->policy.claim = slice_of(claim, len);
+        assert_int_equal(check(world, SIGNER_P256, "{\"alg\":\"ES256\"}", payload),
+                         len < 64 ? TOKEN_OK : TOKEN_NAMELESS);
+    }
+    world->policy.claim = SLICE("email");
+}
+
+static void
 a_changed_token_is_forged_or_malformed(void **state)
 {
     struct world *world = *state;
@@ -317,6 +334,7 @@ main(void)
         cmocka_unit_test(what_is_wrong_in_a_header_is_told),
         cmocka_unit_test(what_is_wrong_in_a_payload_is_told),
         cmocka_unit_test(tokens_and_names_have_their_limits),
+        cmocka_unit_test(the_claim_with_the_name_has_a_name_of_63_octets_at_most),
         cmocka_unit_test(a_changed_token_is_forged_or_malformed),
         cmocka_unit_test(keys_that_are_none_fit_nothing),
         cmocka_unit_test(an_issuer_tells_whose_a_token_is),
