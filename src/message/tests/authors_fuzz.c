@@ -11,7 +11,7 @@ enum { FUZZ_ARENA_MAX = 64 << 20 };
 
 static bool
 read_in_pieces(struct slice message, size_t piece_len, struct arena *arena,
-               struct authors_list *ret_list)
+               struct authors_list *ret_list, struct authors_list *ret_resent)
 {
     struct authors authors;
 
@@ -19,6 +19,8 @@ read_in_pieces(struct slice message, size_t piece_len, struct arena *arena,
     for (size_t at = 0; at < message.len; at += piece_len)
         authors_take(&authors, slice_first(slice_skip(message, at), piece_len));
     bool is_read = authors_read(&authors, arena, ret_list);
+    if (!authors_read_resent(&authors, arena, ret_resent))
+        *ret_resent = (struct authors_list){.count = 0};
     authors_finish(&authors);
     return is_read;
 }
@@ -57,12 +59,15 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
     struct slice message = slice_of(at, len);
-    struct authors_list whole, single;
+    struct authors_list whole, single, whole_resent, single_resent;
     struct arena arena;
 
     arena_init(&arena, FUZZ_ARENA_MAX);
-    bool is_read = read_in_pieces(message, len + 1, &arena, &whole);
-    assert(is_read == read_in_pieces(message, 1, &arena, &single));
+    bool is_read = read_in_pieces(message, len + 1, &arena, &whole, &whole_resent);
+    bool is_read_single = read_in_pieces(message, 1, &arena, &single, &single_resent);
+    assert(is_read == is_read_single && whole_resent.count == single_resent.count);
+    for (size_t i = 0; i < whole_resent.count; i++)
+        assert(slice_equal(whole_resent.at[i], single_resent.at[i]));
     assert(!is_read || whole.count == single.count);
     for (size_t i = 0; is_read && i < whole.count; i++)
         assert(slice_equal(whole.at[i], single.at[i]));

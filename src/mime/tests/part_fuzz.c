@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Any octets have a tree, a record that opens and is true to it, and parts that decode. */
 #include "mime/decode.h"
+#include "mime/part_number.h"
 #include "mime/tests/record_check.h"
 #include "mime/tests/tree_text.h"
 
@@ -22,6 +23,27 @@ decode_parts(const struct mime_tree *tree, struct mime_defects *defects)
     }
 }
 
+/* The number of a part finds it, or the one around it that has the same. */
+static void
+check_numbers(const struct mime_tree *tree)
+{
+    struct buffer number, again;
+
+    buffer_init(&number, 4096);
+    buffer_init(&again, 4096);
+    for (uint32_t i = 0; i < tree->count && i < 50; i++) {
+        buffer_clear(&number);
+        buffer_clear(&again);
+        mime_part_number_put(&number, tree, i);
+        uint32_t found = mime_part_number_find(tree, buffer_slice(&number));
+        assert(found <= i && tree->parts[found].after > i);
+        mime_part_number_put(&again, tree, found);
+        assert(slice_equal(buffer_slice(&number), buffer_slice(&again)));
+    }
+    buffer_finish(&number);
+    buffer_finish(&again);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -40,6 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     assert(is_good);
     record_check(&record, &tree);
     decode_parts(&tree, &tree.defects);
+    check_numbers(&tree);
     buffer_finish(&octets);
     arena_finish(&arena);
     return 0;
