@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """What all processes take at rest, and that each has only the libraries of its roles in it (docs/why/051).
 $FACTEUR names the program; with sanitizers in it only the libraries are looked at."""
+import imaplib
 import json
 import re
 import smtplib
@@ -18,6 +19,8 @@ WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stay
 PATIENCE_S = 60
 REST_S = 8                    # until all have rested after the start
 MESSAGES = 50
+DOUBLINGS = 12                # 4,096 messages
+PURGED_KIB = 64               # half of what the pages take that their end changes
 # The role that has it, and nobody else: the part of a name in /proc/PID/maps.
 OWNED = {
     "libcrypto": {"smtp", "access", "transport", "auth", "keys"},
@@ -92,6 +95,37 @@ class Memory(OfficeCase):
         self.wait_for_code("keys", lambda kib: kib < keys + RARE_KIB)
         # SQLite was opened at the start, and closed after the first rest.
         self.wait_for_code("index", lambda kib: kib < INDEX_CODE_KIB_MAX)
+
+
+class Rest(OfficeCase):
+    config = '\nstore_view_interval = "200 ms"\n' # so that it rests before it looks for what is to go
+
+    def fill(self, client, mailbox):
+        client.create(mailbox)
+        client.append(mailbox, None, None, b"Subject: x\r\n\r\nx\r\n")
+        client.select(mailbox)
+        for _ in range(DOUBLINGS):
+            self.assertEqual(client.copy("1:*", mailbox)[0], "OK")
+            client.noop()
+        self.assertEqual(client.select(mailbox)[1], [b"%d" % (1 << DOUBLINGS)])
+        client.select("INBOX")
+
+    def store_kib(self):
+        return self.office.memory_kib("Pss_Anon", "store")
+
+    @unittest.skipIf(has_sanitizer(), "sanitizers take more than what they look at")
+    def test_the_store_rests_again_after_what_it_does_when_nobody_asks(self):
+        """A mailbox is gone at once, its messages go later, when the store has rested after the last turn."""
+        with imaplib.IMAP4("localhost", self.office.base + 143) as client:
+            client.login(ALICE, self.office.people[ALICE])
+            for name in ("first", "second"):
+                self.fill(client, name)
+            time.sleep(REST_S)
+            before = self.store_kib()
+            for name in ("first", "second"):
+                self.assertEqual(client.delete(name)[0], "OK")
+                time.sleep(REST_S)
+                self.assertLessEqual(self.store_kib(), before + PURGED_KIB)
 
 
 if __name__ == "__main__":
