@@ -4,6 +4,7 @@
 of the whole."""
 import imaplib
 import os
+import poplib
 import re
 import select
 import signal
@@ -148,10 +149,24 @@ class LongCommands(OfficeCase):
         leaving.shutdown()
         self.assertTrue(wait_for(lambda: self.count("KEYWORD $left") == MESSAGES))
 
+    def pop_beside(self, client):
+        """A maildrop, opened through the same process."""
+        while True:
+            pop = poplib.POP3("localhost", self.office.base + 110, timeout=120)
+            self.addCleanup(pop.close)
+            if self.process_of(pop) == self.process_of(client):
+                break
+            pop.quit()
+        pop.user(ALICE)
+        pop.pass_(self.office.people[ALICE])
+        return pop
+
     def test_many_messages_of_one_append_wait_for_the_store_and_refuse_nobody(self):
         """More octets than may wait on the way to the store, and others of the same process beside them."""
         letter = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 800
         others = [self.session() for _ in range(4)]
+        self.office.send("long", body=(b"z" * 70 + b"\r\n") * 15_000)
+        pop = self.pop_beside(self.client)
         self.client.create("appended")
         for turn in range(1, 4):
             tag = self.client._new_tag()
@@ -161,6 +176,7 @@ class LongCommands(OfficeCase):
             while not select.select([self.client.sock], [], [], 0)[0]:
                 for other in others:
                     self.assertRegex(self.ask(other, "STATUS many (MESSAGES)")[1], "^OK")
+                self.assertGreater(pop.retr(pop.stat()[0])[2], 1_000_000)
             self.assertRegex(self.end(self.client, tag)[1], r"^OK \[APPENDUID ")
             sender.join()
             self.assertIn(f"MESSAGES {turn * APPENDED}", self.ask(others[0], "STATUS appended (MESSAGES)")[0][0])

@@ -82,7 +82,7 @@ struct access_session {
     uint64_t request;      /* of what is waited for; of IMAP, the newest */
     uint64_t request_first; /* of IMAP, the oldest that may be open */
     uint32_t open_count;    /* of IMAP: requests that are not answered */
-    bool is_held_back;      /* of IMAP: what it asks for waits for room on the way to store */
+    bool is_held_back;      /* what it asks for waits for room on the way to store */
     uint64_t auth_session; /* of the SASL exchange that goes on; 0: none */
     uint64_t granted;      /* the session's number at store; 0: not logged in, or over */
     uint64_t number;       /* the same, for log lines: also when it is over */
@@ -113,6 +113,10 @@ void access_session_open(struct access_role *role, enum role_service service,
 /* The session that waits for the answer to this request, or NULL when it is gone or asks no more.
  * */
 struct access_session *access_session_find(struct access_role *role, uint64_t request);
+
+/* True for who is logged in until the store has read what came before, of this session (MULTIAPPEND
+ * may be long) or of all together: then it is woken. */
+bool access_session_is_held_back(struct access_session *session);
 
 /* Puts what the banner shows for APOP. */
 void access_session_put_timestamp(const struct access_session *session,

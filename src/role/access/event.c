@@ -163,7 +163,8 @@ access_session_read_on(struct access_session *session)
 {
     struct access_role *role = session->role;
 
-    if (!session->is_reading || session->waiting != WAITING_NOT)
+    if (!session->is_reading || session->waiting != WAITING_NOT ||
+        access_session_is_held_back(session))
         return;
     if (session->read_offset == session->read_bytes || pop3_server_has_enough(session->engine)) {
         access_session_answer(session, &(struct pop3_answer){.kind = POP3_ANSWER_OK});

@@ -213,24 +213,12 @@ on_event(struct access_session *session, const struct imap_event *event)
     }
 }
 
-/* Who is logged in waits until the store has read what came before: of one session (MULTIAPPEND may
- * be long) or of all together. */
-static bool
-is_held_back(struct access_session *session)
-{
-    const struct access_peer_role *store = &session->role->store;
-
-    session->is_held_back =
-        session->granted != 0 && store->channel && host_channel_is_full(store->channel);
-    return session->is_held_back;
-}
-
 void
 access_imap_process(struct access_session *session)
 {
     struct imap_event event;
 
-    while (!is_held_back(session) && imap_server_next(session->imap, &event))
+    while (!access_session_is_held_back(session) && imap_server_next(session->imap, &event))
         on_event(session, &event);
 }
 

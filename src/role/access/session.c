@@ -65,6 +65,16 @@ access_session_patience(const struct access_session *session)
         duration_s(session->waiting == WAITING_AUTH ? ACCESS_AUTH_WAIT_S : ACCESS_STORE_WAIT_S));
 }
 
+bool
+access_session_is_held_back(struct access_session *session)
+{
+    const struct access_peer_role *store = &session->role->store;
+
+    session->is_held_back =
+        session->granted != 0 && store->channel && host_channel_is_full(store->channel);
+    return session->is_held_back;
+}
+
 /* ---- the session, as the connection sees it ------------------------------------------------ */
 
 static void
@@ -77,7 +87,7 @@ process(void *owner)
         access_imap_process(session);
         return;
     }
-    while (pop3_server_next(session->engine, &event))
+    while (!access_session_is_held_back(session) && pop3_server_next(session->engine, &event))
         access_session_on_event(session, &event);
     access_session_read_on(session);
 }
