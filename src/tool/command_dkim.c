@@ -10,6 +10,7 @@
 #include "tool/settings.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -40,6 +41,20 @@ say_record(struct slice name, struct slice key)
     }
     buffer_finish(&text);
     buffer_finish(&line);
+    return code;
+}
+
+/* The one that the file lies in; only root looks into it. */
+static int
+make_folder_of(const char *path)
+{
+    char *folder = strdup(path);
+
+    if (!folder)
+        abort();
+    *strrchr(folder, '/') = '\0';
+    int code = *folder ? files_make_folder(folder, 0700) : EX_OK;
+    free(folder);
     return code;
 }
 
@@ -78,7 +93,9 @@ generate(const struct command_call *call)
         return say_error(EX_USAGE, "name the file of the key: --file /absolute/path");
     if (files_exists(path))
         return say_error(EX_CANTCREAT, "%s: is there already; a key in use is not replaced", path);
-    int code = make_key(path, !command_has(call, "ed25519"), slice_of(name, (size_t)len));
+    int code = make_folder_of(path);
+    if (code == EX_OK)
+        code = make_key(path, !command_has(call, "ed25519"), slice_of(name, (size_t)len));
     if (code == EX_OK)
         say_line("When the name system has it, add to dkim_keys: \"%s %s\" and 'facteur reload'.",
                  name, path);
@@ -135,7 +152,7 @@ const struct command command_dkim_generate = {
     .arguments_min = 1,
     .arguments_max = 1,
     .options = {{"selector", "NAME", "Which key of the domain it is; default: mail."},
-                {"file", "FILE", "Where the key goes; must not be there yet."},
+                {"file", "FILE", "Where the key goes; must not be there yet, its folder is made."},
                 {"ed25519", NULL, "A key of Ed25519 (RFC 8463) instead of RSA with 2048 bits."}},
     .run = generate,
 };

@@ -32,12 +32,12 @@ class Records(unittest.TestCase):
         self.port = free_port()
         for number, domain in enumerate(DOMAINS):
             self.configure(number)
-            self.do("dkim", "generate", domain, "--file", f"{self.folder}/{domain}.pem")
+            self.do("dkim", "generate", domain, "--file", f"{self.folder}/keys/{domain}.pem")
             self.do("domain", "add", domain)
         self.configure(len(DOMAINS))
 
     def configure(self, keys, more=""):
-        names = ", ".join(f'"mail._domainkey.{d} {self.folder}/{d}.pem"' for d in DOMAINS[:keys])
+        names = ", ".join(f'"mail._domainkey.{d} {self.folder}/keys/{d}.pem"' for d in DOMAINS[:keys])
         zones = ", ".join(f'"{zone} 127.0.0.1@{self.port}"' for zone in (*DOMAINS, "33.22.11.in-addr.arpa"))
         (self.folder / "facteur.conf").write_text(
             f'data_dir = "{self.folder}/data"\nruntime_dir = "{self.folder}/run"\nhostname = {HOST}\n'
@@ -127,7 +127,8 @@ class Records(unittest.TestCase):
         self.configure(0, "imap_listen = {}\n")
         self.do("domain", "records", "truc.fr")
         self.assertIn("no key signs mail of truc.fr", self.said)
-        (self.folder / "truc.fr.pem").write_text("no key\n")
+        self.assertEqual((self.folder / "keys").stat().st_mode & 0o777, 0o700)
+        (self.folder / "keys/truc.fr.pem").write_text("no key\n")
         self.configure(1)
         self.do("domain", "records", "truc.fr", code=DATAERR)
         self.assertIn("not a key", self.said)
