@@ -476,7 +476,10 @@ keep_tag(struct imap_server *server)
 static void
 refuse_early(struct imap_server *server, const char *text)
 {
-    keep_tag(server);
+    if (server->expects == IMAP_LINE_COMMAND) /* else it goes on with one whose tag is kept */
+        keep_tag(server);
+    if (server->expects == IMAP_LINE_DONE)
+        server->is_idling = false;
     server->errors++;
     server->status = is_append(server) ? IMAP_NO : IMAP_BAD;
     buffer_put_text(&server->text, text);

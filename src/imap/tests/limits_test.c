@@ -104,6 +104,27 @@ octets_of_a_literal_behind_an_overlong_line_are_no_commands(void **state)
     }
 }
 
+/* It is no command of its own that is refused then. */
+static void
+a_line_without_end_in_idle_ends_that(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    lobby_init(&lobby);
+    (void)lobby_ask(&lobby, "1 LOGIN ann secret\r\n2 SELECT INBOX\r\na IDLE\r\n", SIZE_MAX);
+    buffer_clear(&lobby.said);
+    for (size_t i = 0; i <= IMAP_COMMAND_MAX; i += 32)
+        lobby_say(&lobby, SLICE("DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD"));
+    lobby_say(&lobby, SLICE("\r\n"));
+    expect_in(buffer_slice(&lobby.said), "a BAD [TOOBIG] ", true);
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 0, "A: b\r\n\r\n");
+    assert_int_equal(buffer_len(&lobby.said), 0);
+    expect_in(lobby_ask(&lobby, "b NOOP\r\n", SIZE_MAX), "EXISTS", true);
+    lobby_finish(&lobby);
+}
+
 /* Who reads what it is told is there. */
 static void
 reading_buys_time_in_idle(void **state)
@@ -148,6 +169,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers_buy_no_time),
         cmocka_unit_test(reading_buys_time_in_idle),
+        cmocka_unit_test(a_line_without_end_in_idle_ends_that),
         cmocka_unit_test(octets_of_a_literal_behind_an_overlong_line_are_no_commands),
         cmocka_unit_test(commands_have_their_lengths_before_and_after_login),
     };
