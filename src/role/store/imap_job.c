@@ -158,7 +158,7 @@ static enum store_result
 keyword_bits(struct job *job, const struct access_store_flags_set *note, uint64_t *ret_bits)
 {
     bool is_removal = note->mode == ACCESS_STORE_MODE_REMOVE;
-    uint64_t bits = 0, bit;
+    uint64_t bits = 0, bit = 0;
 
     for (size_t i = 0; i < note->keywords.count; i++) {
         enum store_result result = (is_removal ? mailbox_keyword_find : mailbox_keyword)(
