@@ -229,6 +229,39 @@ class Flood(OfficeCase):
         self.office.find("half closed")
 
 
+class Envelopes(Flood):
+    """Recipients with all that can be said of them take memory, too: it has one bound for all sessions."""
+
+    config = "processes = 1\nbody_memory_max = \"16 MiB\"\nconnections_per_address_max = 10000\nconnection_rate = 1000000\n"
+    FULL, ROUND, CLIENTS_MAX = "452 4.3.1", 500, 200
+
+    def recipients(self, client):
+        self.push(client.socket, b"".join(
+            b"RCPT TO:<alice+%s%d@example.test> ORCPT=rfc822;%s%d@example.test\r\n" % (b"x" * 40, n, b"o" * 300, n)
+            for n in range(self.ROUND)))
+        return [client.reply()[:9] for _ in range(self.ROUND)]
+
+    def test_recipients_of_many_sessions_have_one_bound(self):
+        clients, said = [], []
+        while self.FULL not in said and len(clients) < self.CLIENTS_MAX:
+            clients.append(Lines(self.base + 25))
+            clients[-1].reply()
+            clients[-1].ask("EHLO x")
+            clients[-1].ask(f"MAIL FROM:<{BOB}>")
+            said = self.recipients(clients[-1])
+        self.assertIn(self.FULL, said)
+        self.assertGreater(len(clients), 8) # far more than one message needs
+        self.assertLess(self.office.memory_kib() - self.before, GROWTH_KIB_MAX)
+        for client in clients:
+            client.close()
+        self.others_are_served()
+        with Lines(self.base + 25) as client: # and all of it is given back
+            client.reply()
+            client.ask("EHLO x")
+            client.ask(f"MAIL FROM:<{BOB}>")
+            self.assertEqual(set(self.recipients(client)), {"250 2.1.5"})
+
+
 class Strangers(Flood):
     """The same without trust: as on the Internet, with an error budget and a tarpit."""
 

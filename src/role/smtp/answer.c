@@ -32,13 +32,30 @@ verdict_of_route(enum smtp_route_verdict verdict, struct slice text)
     };
 }
 
+/* What recipients take counts as the body does: a thousand with all their parameters are most of a
+ * megabyte, and every connection may have them. */
+static bool
+enter_recipient(struct smtp_session *session, const struct smtp_route_route *note)
+{
+    struct transaction *transaction = session->transaction;
+
+    if (!transaction_add(transaction, session->rcpt_path, session->rcpt_parameters, note))
+        return false;
+    uint64_t bytes = transaction_envelope_bytes(transaction);
+    session->role->body_bytes += bytes - transaction->envelope_bytes;
+    transaction->envelope_bytes = bytes;
+    return true;
+}
+
 /* 251: not local any more, but it goes on to the new address (RFC 5321 §3.4). */
 static struct smtp_verdict
 add_recipient(struct smtp_session *session, const struct smtp_route_route *note)
 {
     struct smtp_verdict verdict = {.status = ENVELOPE_STATUS(2, 1, 5)};
 
-    if (!transaction_add(session->transaction, session->rcpt_path, session->rcpt_parameters, note))
+    if (!smtp_session_has_memory(session))
+        return smtp_verdict_no_memory;
+    if (!enter_recipient(session, note))
         return (struct smtp_verdict){
             .code = 452, .status = ENVELOPE_STATUS(4, 5, 3), .text = SLICE("too many recipients")};
     if (note->verdict == SMTP_ROUTE_VERDICT_MOVED) {

@@ -9,6 +9,8 @@
 #include "role/smtp/sign.h"
 #include "tls/facts.h"
 
+#define NO_MEMORY "too many messages are in transit, try again later"
+
 enum {
     PREFIX_MAX = SMTP_STORE_SUBMIT_PREFIX_MAX,
     MISSING_FIELDS_MAX = 512,
@@ -322,22 +324,27 @@ smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *no
     return true;
 }
 
-/* Memory for bodies is shared by all sessions: beyond its bound new messages have to wait. */
+const struct smtp_verdict smtp_verdict_no_memory = {
+    .code = 452,
+    .status = ENVELOPE_STATUS(4, 3, 1),
+    .text = {(const uint8_t *)NO_MEMORY, sizeof(NO_MEMORY) - 1}};
+
+/* Memory for messages is shared by all sessions: beyond its bound new ones have to wait. */
+bool
+smtp_session_has_memory(const struct smtp_session *session)
+{
+    const struct smtp_role *role = session->role;
+
+    return role->body_bytes <= role_share(&role->start, role->config->body_memory_max);
+}
+
 static void
 on_body_begin(struct smtp_session *session)
 {
-    struct smtp_role *role = session->role;
-
     claim_begin(session);
     sign_begin(session);
-    if (role->body_bytes > role_share(&role->start, role->config->body_memory_max))
-        smtp_session_answer(
-            session, &(struct smtp_verdict){
-                         .code = 452,
-                         .status = ENVELOPE_STATUS(4, 3, 1),
-                         .text = SLICE("too many messages are in transit, try again later")});
-    else
-        smtp_session_answer(session, &(struct smtp_verdict){0});
+    smtp_session_answer(session, smtp_session_has_memory(session) ? &(struct smtp_verdict){0}
+                                                                  : &smtp_verdict_no_memory);
 }
 
 static void
@@ -400,7 +407,8 @@ smtp_session_drop_transaction(struct smtp_session *session)
 {
     if (!session->transaction)
         return;
-    session->role->body_bytes -= session->transaction->body_bytes;
+    session->role->body_bytes -=
+        session->transaction->body_bytes + session->transaction->envelope_bytes;
     transaction_close(&session->transaction);
 }
 

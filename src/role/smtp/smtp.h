@@ -53,7 +53,7 @@ struct smtp_role {
     struct host_timer *sweep;
     struct arena note_arena;                    /* of the note in hand */
     struct buffer note_buffer;                  /* of the note being built */
-    uint64_t body_bytes;                        /* held in memory for all sessions */
+    uint64_t body_bytes; /* held in memory for all sessions: bodies, and recipients */
     uint64_t accepted, refused, sessions_total; /* since the start */
     bool is_stopping;
     bool is_stressed;
@@ -152,6 +152,9 @@ void smtp_session_submit(struct smtp_session *session);
 bool smtp_session_ask_fetch(struct smtp_session *session, struct smtp_store_fetch *note);
 /* Keeps a piece of the body. */
 void smtp_session_keep_piece(struct smtp_session *session, struct slice piece);
+/* Whether there is room for more of a message; what is said else. */
+bool smtp_session_has_memory(const struct smtp_session *session);
+extern const struct smtp_verdict smtp_verdict_no_memory;
 void smtp_session_drop_transaction(struct smtp_session *session);
 
 /* ---- burl.c: content that lies in a mailbox ---- */

@@ -269,6 +269,14 @@ transaction_remove_last(struct transaction *transaction)
     transaction->target_count--;
 }
 
+uint64_t
+transaction_envelope_bytes(const struct transaction *transaction)
+{
+    return transaction->arena.total +
+           (uint64_t)transaction->recipient_room * sizeof(*transaction->recipients) +
+           (uint64_t)transaction->target_room * sizeof(*transaction->targets);
+}
+
 /* The body has outgrown a note: it goes on in a blob. */
 static void
 move_to_blob(struct transaction *transaction)

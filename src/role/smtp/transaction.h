@@ -65,6 +65,7 @@ struct transaction {
     struct host_blob *blob;
     uint64_t declared_bytes; /* SIZE; 0: not said */
     uint64_t body_bytes;
+    uint64_t envelope_bytes; /* that were counted for its recipients */
     int body_error;                /* a negative errno once a piece could not be kept */
     struct imap_url_part url_part; /* of BURL, while the store is asked; lies in the arena */
 };
@@ -87,6 +88,9 @@ MUST_USE bool transaction_add(struct transaction *transaction, const struct enve
 
 /* Takes the recipient back that was added last, and the one target that came with it. */
 void transaction_remove_last(struct transaction *transaction);
+
+/* What the envelope takes. */
+uint64_t transaction_envelope_bytes(const struct transaction *transaction);
 
 /* Keeps a piece of the body. What goes wrong is remembered in body_error. */
 void transaction_put_body(struct transaction *transaction, struct slice piece);
