@@ -103,7 +103,8 @@ const struct command command_migrate = {
         "is changed there. The server here must be running.\n\nA migration that was cut off is "
         "begun again by the same command: what is here already is not fetched again. So most can "
         "be brought beforehand, and the rest on the day of the change. A broken connection is "
-        "opened again by itself.",
+        "opened again by itself. Exit code 69 says that some messages were passed over; they are "
+        "named.",
     .examples = "facteur migrate alice@example.org imaps://imap.old.example --login alice\n"
                 "pass old | facteur migrate alice@example.org imap://10.0.0.5 --password-stdin",
     .arguments_min = 2,

@@ -211,6 +211,11 @@ migrate_run(const struct migrate_options *options, struct migrate_result *ret_re
     ret_result->there = migrate.there + migrate.appender.there;
     ret_result->refused = migrate.refused + migrate.appender.refused;
     code = appender_result(&migrate.appender, code);
+    if (code == EX_OK && migrate.refused > 0)
+        code = say_error(EX_UNAVAILABLE,
+                         "not all is migrated: %" PRIu64 " messages, named above, stayed there; "
+                         "begin again when they can be read, what is here stays",
+                         migrate.refused);
     client_imap_close(&migrate.imap);
     appender_finish(&migrate.appender);
     arena_finish(&migrate.arena);

@@ -320,7 +320,8 @@ class WithFacteur(Alike, unittest.TestCase):
 
         office, other = self.server.office, self.server.add("other")
         told = json.loads(office.tool("migrate", other, f"imaps://localhost:{self.server.port}", "--login", self.person.address,
-                                      "--json", "--trust", str(self.server.trust), "--password-stdin", text=PASSWORD + "\n"))
+                                      "--json", "--trust", str(self.server.trust), "--password-stdin", text=PASSWORD + "\n",
+                                      code=UNAVAILABLE))
         self.assertEqual((told["migrated"], told["refused"]), (4, 1))
         office.people[other] = PASSWORD
         self.assertEqual(len(office.messages(other)), 4)
