@@ -354,8 +354,7 @@ imap_take_flag(struct cursor *cursor, struct imap_flags *flags)
         return take_system_flag(cursor, flags);
     if (!imap_take_atom(cursor, &keyword))
         return false;
-    flags->is_over_limit =
-        flags->keyword_count == IMAP_FLAGS_MAX || keyword.len > IMAP_KEYWORD_MAX;
+    flags->is_over_limit = flags->keyword_count == IMAP_FLAGS_MAX || keyword.len > IMAP_KEYWORD_MAX;
     if (flags->is_over_limit)
         return false;
     flags->keywords[flags->keyword_count++] = keyword;
@@ -439,48 +438,58 @@ imap_name_decode(struct slice sent, bool is_utf8, struct arena *arena, struct sl
     return true;
 }
 
-/* Where to go on when what follows a wildcard does not match. */
-struct wildcard {
-    size_t at; /* in the pattern; SIZE_MAX: none */
-    size_t in; /* in the name */
+/* Which octets of a name can be those that a pattern has matched: reached[n], the first n. */
+struct matching {
+    struct slice name;
+    bool is_inbox;
+    bool reached[IMAP_LISTED_NAME_MAX + 1];
 };
 
+/* From where nothing is reached, nothing can be. */
 static bool
-retry(struct wildcard *wildcard, size_t *at, size_t *in)
+match_octet(struct matching *matching, uint8_t want)
 {
-    if (wildcard->at == SIZE_MAX)
-        return false;
-    *at = wildcard->at + 1;
-    *in = ++wildcard->in;
-    return true;
+    bool has_any = false;
+
+    for (size_t n = matching->name.len; n > 0; n--) {
+        uint8_t octet = matching->name.at[n - 1];
+        bool is_it =
+            matching->is_inbox ? byte_to_lower(want) == byte_to_lower(octet) : want == octet;
+        matching->reached[n] = is_it && matching->reached[n - 1];
+        has_any = has_any || matching->reached[n];
+    }
+    matching->reached[0] = false;
+    return has_any;
 }
 
+static void
+match_wildcard(struct matching *matching, bool is_star)
+{
+    for (size_t n = 1; n <= matching->name.len; n++) {
+        bool can_pass = is_star || matching->name.at[n - 1] != '/';
+        matching->reached[n] = matching->reached[n] || (can_pass && matching->reached[n - 1]);
+    }
+}
+
+/* Linear in the pattern: trying again behind each wildcard would be the square of the name for
+ * each pair of "*" and "%". */
 bool
 imap_pattern_matches(struct slice pattern, struct slice name)
 {
-    bool is_inbox = slice_equal_nocase(name, SLICE("INBOX"));
-    struct wildcard star = {SIZE_MAX, 0}, percent = {SIZE_MAX, 0};
-    size_t at = 0, in = 0;
+    struct matching matching = {.name = name, .is_inbox = slice_equal_nocase(name, SLICE("INBOX"))};
+    bool has_any = name.len <= IMAP_LISTED_NAME_MAX;
 
-    while (in < name.len) {
-        uint8_t want = at < pattern.len ? pattern.at[at] : 0;
-        if (want == '*') {
-            star = (struct wildcard){at++, in};
-            percent.at = SIZE_MAX;
-        } else if (want == '%') {
-            percent = (struct wildcard){at++, in};
-        } else if (at < pattern.len && (is_inbox ? byte_to_lower(want) == byte_to_lower(name.at[in])
-                                                 : want == name.at[in])) {
-            at++;
-            in++;
-        } else if (percent.at == SIZE_MAX || name.at[percent.in] == '/' ||
-                   !retry(&percent, &at, &in)) {
-            percent.at = SIZE_MAX;
-            if (!retry(&star, &at, &in))
-                return false;
+    matching.reached[0] = true;
+    for (size_t at = 0; at < pattern.len && has_any;) {
+        uint8_t want = pattern.at[at++];
+        if (want != '*' && want != '%') {
+            has_any = match_octet(&matching, want);
+            continue;
         }
+        bool is_star = want == '*';
+        for (; at < pattern.len && (pattern.at[at] == '*' || pattern.at[at] == '%'); at++)
+            is_star = is_star || pattern.at[at] == '*';
+        match_wildcard(&matching, is_star);
     }
-    while (at < pattern.len && (pattern.at[at] == '*' || pattern.at[at] == '%'))
-        at++;
-    return at == pattern.len;
+    return has_any && matching.reached[name.len];
 }

@@ -12,6 +12,7 @@
 enum {
     IMAP_TAG_MAX = 100,
     IMAP_ATOM_MAX = 1000,
+    IMAP_LISTED_NAME_MAX = 1024, /* of a mailbox: 400 octets of the store's, behind an owner's */
     IMAP_FLAGS_MAX = 64,     /* keywords in one command */
     IMAP_KEYWORD_MAX = 100, /* octets */
 };
@@ -81,7 +82,7 @@ MUST_USE bool imap_pattern_decode(struct slice sent, bool is_utf8, struct arena 
                                   struct slice *ret_pattern);
 
 /* True when the name matches: "*" any octets, "%" any but '/' (RFC 9051 §6.3.9). INBOX matches in
- * any case. */
+ * any case. Longer names than IMAP_LISTED_NAME_MAX match nothing. */
 MUST_USE bool imap_pattern_matches(struct slice pattern, struct slice name);
 
 #endif

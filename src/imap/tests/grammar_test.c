@@ -173,6 +173,32 @@ wildcards_know_levels(void **state)
     expect_match("Sent", "sent", false);
     expect_match("", "a", false);
     expect_match("a*c%e", "a/b/c/d/cxe", true);
+    expect_match("*%a%", "x/y/ab", true);
+    expect_match("%*b", "a/b", true);
+    expect_match("%%a%%", "b/a", false);
+    expect_match("*/", "a", false);
+    expect_match("%", "", true);
+}
+
+/* More than 10^10 steps when each wildcard is tried again at each place: the test's time is up. */
+static void
+a_pattern_of_many_wildcards_is_soon_done(void **state)
+{
+    char pattern[3 + 400 + 2], name[IMAP_LISTED_NAME_MAX + 2];
+
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    memset(pattern, 'a', sizeof(pattern));
+    memcpy(pattern, "*a%", 3);
+    memcpy(pattern + 3 + 400, "b", 2);
+    name[IMAP_LISTED_NAME_MAX - 2] = '/';
+    name[IMAP_LISTED_NAME_MAX] = 0;
+    for (int i = 0; i < 100; i++)
+        expect_match(pattern, name, false);
+    expect_match("*", name, true);
+    name[IMAP_LISTED_NAME_MAX] = 'a';
+    name[IMAP_LISTED_NAME_MAX + 1] = 0;
+    expect_match("*", name, false);
 }
 
 static void
@@ -354,6 +380,8 @@ main(void)
         cmocka_unit_test_setup_teardown(keywords_have_a_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flags_are_bits_and_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wildcards_know_levels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_pattern_of_many_wildcards_is_soon_done, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(names_are_told_apart_by_alphabet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sets_are_sorted_and_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_star_is_the_largest_number_there_is, set_up, tear_down),
