@@ -70,10 +70,32 @@ slice_find_last_byte(struct slice s, uint8_t byte)
     return found ? (size_t)(found - s.at) : s.len;
 }
 
+/* memmem looks at each octet, memchr at dozens at a time; but it must not stop at every few. */
+static const uint8_t *
+find_pair(struct slice s, const uint8_t *pair)
+{
+    enum { STOPS_FEW = 64, STEP_MIN = 16 };
+    const uint8_t *at = s.at, *last = s.at + s.len - 1;
+
+    for (size_t stops = 0; at < last && stops < STOPS_FEW + (size_t)(at - s.at) / STEP_MIN;
+         stops++) {
+        at = memchr(at, pair[0], (size_t)(last - at));
+        if (!at || at[1] == pair[1])
+            return at;
+        at++;
+    }
+    return memmem(at, (size_t)(last - at) + 1, pair, 2);
+}
+
 size_t
 slice_find(struct slice s, struct slice needle)
 {
-    const uint8_t *found = s.len ? memmem(s.at, s.len, needle.at, needle.len) : NULL;
+    const uint8_t *found = NULL;
+
+    if (needle.len == 2 && s.len >= 2)
+        found = find_pair(s, needle.at);
+    else if (s.len)
+        found = memmem(s.at, s.len, needle.at, needle.len);
     return found ? (size_t)(found - s.at) : s.len;
 }
 

@@ -8,6 +8,8 @@
 #include "base/hex.h"
 #include "base/slice.h"
 
+#include <stdlib.h>
+
 static void
 searches_find_the_first_or_say_the_length(void **state)
 {
@@ -64,10 +66,38 @@ hexadecimal_digits_are_read_in_pairs(void **state)
     assert_int_equal(slice_hex_byte(SLICE("g4")), -1);
 }
 
+/* Where its first octet is seldom, where it is frequent, and at both sides of where one way of
+ * looking for it becomes the other. */
+static void
+a_pair_is_found_wherever_it_stands(void **state)
+{
+    enum { LEN = 1500 };
+    uint8_t *bytes = malloc(LEN);
+
+    (void)state;
+    assert_non_null(bytes);
+    for (size_t step = 1; step <= 40; step += 3) {
+        for (size_t i = 0; i < LEN; i++)
+            bytes[i] = i % step == 0 ? '\n' : 'x';
+        assert_int_equal(slice_find(slice_of(bytes, LEN), SLICE("\n.")), LEN);
+        for (size_t at = 0; at + 1 < LEN; at++) {
+            uint8_t before[2] = {bytes[at], bytes[at + 1]};
+            bytes[at] = '\n';
+            bytes[at + 1] = '.';
+            assert_int_equal(slice_find(slice_of(bytes, LEN), SLICE("\n.")), at);
+            assert_int_equal(slice_find(slice_of(bytes, at + 1), SLICE("\n.")), at + 1);
+            memcpy(bytes + at, before, 2);
+        }
+    }
+    assert_int_equal(slice_find(slice_of(bytes, 1), SLICE("\n.")), 1);
+    free(bytes);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_is_found_wherever_it_stands),
         cmocka_unit_test(searches_find_the_first_or_say_the_length),
         cmocka_unit_test(cuts_are_clamped),
         cmocka_unit_test(case_is_folded_for_ascii_only),
