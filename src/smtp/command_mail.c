@@ -198,9 +198,10 @@ smtp_command_rcpt(struct smtp_server *server, struct slice argument, struct inst
         return;
     }
     server->transaction.tried++;
-    struct envelope_path *path = ARENA_NEW(&server->letters, struct envelope_path);
+    arena_reset(&server->recipient);
+    struct envelope_path *path = ARENA_NEW(&server->recipient, struct envelope_path);
     struct envelope_rcpt_parameters *parameters =
-        ARENA_NEW(&server->letters, struct envelope_rcpt_parameters);
+        ARENA_NEW(&server->recipient, struct envelope_rcpt_parameters);
     if (!path || !parameters) {
         smtp_say(server, 452, ENVELOPE_STATUS(4, 3, 1), "Too much for one transaction", now);
         return;
@@ -209,14 +210,14 @@ smtp_command_rcpt(struct smtp_server *server, struct slice argument, struct inst
         smtp_say(server, 501, ENVELOPE_STATUS(5, 5, 4), "Syntax: RCPT TO:<address>", now);
         return;
     }
-    enum envelope_fault fault = envelope_path_take_forward(&cursor, &server->letters, path);
+    enum envelope_fault fault = envelope_path_take_forward(&cursor, &server->recipient, path);
     if (fault != ENVELOPE_OK) {
         say_path_fault(server, fault, ENVELOPE_STATUS(5, 1, 3), now);
         return;
     }
     enum envelope_parameter_fault parameter_fault =
         envelope_rcpt_parameters_parse(cursor_rest(&cursor), smtp_extensions_offered(server),
-                                       &server->letters, parameters, &keyword);
+                                       &server->recipient, parameters, &keyword);
     if (parameter_fault != ENVELOPE_PARAMETER_OK) {
         say_parameter_fault(server, parameter_fault, keyword, now);
         return;

@@ -48,6 +48,7 @@ smtp_server_open(const struct smtp_server_options *options, const struct smtp_se
     buffer_init(&server->kept, SMTP_SASL_LINE_MAX);
     arena_init(&server->session, SESSION_ARENA_MAX);
     arena_init(&server->letters, TRANSACTION_ARENA_MAX);
+    arena_init(&server->recipient, RECIPIENT_ARENA_MAX);
     server->session_end = instant_after(now, smtp_limit_session_time(server));
     smtp_server_touch(server, now);
     smtp_server_raise(server, SMTP_EVENT_CONNECT);
@@ -67,6 +68,7 @@ smtp_server_close(struct smtp_server **server_at)
     buffer_finish(&server->output);
     arena_finish(&server->session);
     arena_finish(&server->letters);
+    arena_finish(&server->recipient);
     free(server);
 }
 
@@ -112,6 +114,7 @@ reset_letters(struct smtp_server *server)
         arena_finish(&server->letters);
     else
         arena_reset(&server->letters);
+    arena_finish(&server->recipient);
 }
 
 void

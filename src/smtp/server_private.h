@@ -8,7 +8,8 @@
 
 enum {
     SESSION_ARENA_MAX = 8 * 1024,            /* HELO name, identity */
-    TRANSACTION_ARENA_MAX = 4 * 1024 * 1024, /* paths and parameters of a transaction */
+    TRANSACTION_ARENA_MAX = 4 * 1024 * 1024, /* path and parameters of MAIL, and URLs */
+    RECIPIENT_ARENA_MAX = 64 * 1024,         /* its line is shorter than 4 KiB */
     TRANSACTION_ARENA_KEPT = 2 * 1024,       /* more than this is given back after it */
     OUTPUT_MAX = 1024 * 1024, /* SMTP_OUTPUT_SOFT and the answers of 1000 LMTP recipients */
     CHALLENGE_MAX = 9000,     /* octets; in base64 still within RFC 4954 §4's 12288 */
@@ -67,6 +68,7 @@ struct smtp_server {
     struct buffer kept; /* what the open question is about: a query, a SASL response */
     struct arena session;
     struct arena letters; /* of the transaction */
+    struct arena recipient; /* of the RCPT in hand: who is asked about it keeps what he needs */
     struct smtp_transaction transaction;
 
     /* Events wait in this order. */

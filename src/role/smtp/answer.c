@@ -32,8 +32,8 @@ verdict_of_route(enum smtp_route_verdict verdict, struct slice text)
     };
 }
 
-/* What recipients take counts as the body does: a thousand with all their parameters are most of a
- * megabyte, and every connection may have them. */
+/* What recipients take counts as the body does: a thousand with all their parameters are more than
+ * half a megabyte, and every connection may have them. */
 static bool
 enter_recipient(struct smtp_session *session, const struct smtp_route_route *note)
 {

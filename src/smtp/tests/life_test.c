@@ -355,26 +355,6 @@ who_brings_no_mail_is_shown_out(void **state)
 }
 
 static void
-a_transaction_has_bounded_memory(void **state)
-{
-    int tried = 0;
-
-    (void)state;
-    life.peer.is_trusted = true;
-    begin();
-    say("EHLO x\r\nMAIL FROM:<a@b>\r\n");
-    while (!was_said("452 4.3.1 ") && tried++ < 100000) {
-        buffer_clear(&life.said);
-        say("RCPT TO:<unknown@foo.com>\r\n");
-    }
-    assert_true(was_said("452 4.3.1 "));
-    say("RSET\r\nMAIL FROM:<a@b>\r\n");
-    buffer_clear(&life.said);
-    say("RCPT TO:<jones@foo.com>\r\n");
-    assert_true(was_said("250 2.1.5 "));
-}
-
-static void
 a_reply_is_cut_between_characters(void **state)
 {
     struct buffer text;
@@ -466,7 +446,6 @@ static const struct CMUnitTest tests[] = {
     CASE(a_stop_while_tls_begins_waits_for_it),
     CASE(no_input_is_taken_while_output_waits),
     CASE(who_brings_no_mail_is_shown_out),
-    CASE(a_transaction_has_bounded_memory),
     CASE(a_reply_is_cut_between_characters),
     CASE(facts_tell_what_is_known),
     CASE(an_idle_session_costs_less_than_4_kib),

@@ -82,8 +82,29 @@ responses_do_not_stay_in_memory(void **state)
     end();
 }
 
-/* Whatever is asked for when the memory of a transaction is at its end, a piece is not taken for
- * the whole. */
+/* Who is asked about a recipient keeps what he needs, and bounds it. */
+static void
+recipients_leave_nothing_in_the_engine(void **state)
+{
+    (void)state;
+    session.peer.is_trusted = true;
+    begin();
+    say(HELLO "MAIL FROM:<a@b>\r\n", true);
+    size_t before = session.desk.server->letters.total;
+    for (unsigned i = 0; i < 20000; i++) {
+        say("RCPT TO:<unknown@foo.com> ORCPT=rfc822;jones@foo.com\r\n", true);
+        assert_true(has_said(SLICE("550 5.1.1 ")));
+        assert_in_range(session.desk.server->recipient.total, 1, 4096);
+    }
+    assert_int_equal(session.desk.server->letters.total, before);
+    say("RSET\r\n", true);
+    assert_int_equal(session.desk.server->recipient.total, 0);
+    end();
+    session.peer.is_trusted = false;
+}
+
+/* Whatever is asked for when the memory of a recipient is at its end, a piece is not taken for the
+ * whole. */
 static void
 a_recipient_without_room_is_refused(void **state)
 {
@@ -93,15 +114,15 @@ a_recipient_without_room_is_refused(void **state)
     for (size_t room = 0; room < 4096; room += 16) {
         begin();
         say(HELLO "MAIL FROM:<a@b>\r\n", true);
-        struct arena *letters = &session.desk.server->letters;
-        letters->limit = letters->total + room;
+        struct arena *memory = &session.desk.server->recipient;
+        memory->limit = room;
         say("RCPT TO:<jones@foo.com> ORCPT=rfc822;jones@foo.com NOTIFY=NEVER\r\n", true);
         refused += has_said(SLICE("452 4.3.1 "));
         taken += has_said(SLICE("250 2.1.5 "));
         assert_int_equal(refused + taken, room / 16 + 1);
         assert_int_equal(session.desk.recipient_count, has_said(SLICE("250 ")));
         say("RSET\r\n", true);
-        letters->limit = TRANSACTION_ARENA_MAX;
+        memory->limit = RECIPIENT_ARENA_MAX;
         say("MAIL FROM:<a@b>\r\nRCPT TO:<jones@foo.com>\r\n", true);
         assert_int_equal(session.desk.recipient_count, 1);
         end();
@@ -155,6 +176,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(responses_do_not_stay_in_memory),
+        cmocka_unit_test(recipients_leave_nothing_in_the_engine),
         cmocka_unit_test(a_recipient_without_room_is_refused),
         cmocka_unit_test(external_is_offered_to_who_has_shown_a_certificate),
         cmocka_unit_test(every_refusal_for_good_is_a_failed_login),
