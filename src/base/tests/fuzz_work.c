@@ -24,10 +24,16 @@ enum {
     OCTETS_A_STEP = 16
 };
 
+#ifdef __clang__
+#define UNCOUNTED __attribute__((no_sanitize("coverage")))
+#else
+#define UNCOUNTED __attribute__((no_sanitize_coverage))
+#endif
+
 static uint64_t steps;
 static uint8_t input[INPUT_MAX];
 
-__attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc(void);
+UNCOUNTED void __sanitizer_cov_trace_pc(void);
 void
 __sanitizer_cov_trace_pc(void)
 {
@@ -37,7 +43,7 @@ __sanitizer_cov_trace_pc(void)
 #define COUNTED(type, name, octets, parameters, ...)                                               \
     type __real_##name parameters;                                                                 \
     type __wrap_##name parameters;                                                                 \
-    __attribute__((no_sanitize_coverage)) type __wrap_##name parameters                            \
+    UNCOUNTED type __wrap_##name parameters                                                        \
     {                                                                                              \
         type found = __real_##name(__VA_ARGS__);                                                   \
         steps += (octets) / OCTETS_A_STEP;                                                         \
