@@ -18,6 +18,7 @@ INDEX_CODE_KIB_MAX = 2000     # without SQLite's, of which the start needs 900
 WORKED_KIB_MAX = 22 * 1024    # TLS, and what else the first message needs, stays ready
 PATIENCE_S = 60
 REST_S = 8                    # until all have rested after the start
+REST_LOOK_S = 0.5             # seldom: who is asked for his state is not at rest
 MESSAGES = 50
 DOUBLINGS = 12                # 4,096 messages
 PURGED_KIB = 64               # half of what the pages take that their end changes
@@ -80,7 +81,7 @@ class Memory(OfficeCase):
     def wait_for_code(self, role, is_enough):
         end = time.monotonic() + PATIENCE_S
         while not is_enough(took := self.code_kib(role)) and time.monotonic() < end:
-            time.sleep(0.1)
+            time.sleep(REST_LOOK_S)
         self.assertTrue(is_enough(took), (role, took))
 
     @unittest.skipIf(has_sanitizer(), "sanitizers take more than what they look at")
