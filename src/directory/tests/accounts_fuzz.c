@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Any bytes as directory/accounts: parsing, resolving every name in it, compaction. */
 #include "directory/edit.h"
+#include "directory/line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -56,8 +57,10 @@ put_all(const struct directory *directory, struct buffer *text)
         assert(directory_put_account(text, account));
     for (size_t i = 0; (alias = directory_alias_at(directory, i)); i++)
         assert(directory_put_alias(text, alias));
-    for (size_t i = 0; (moved = directory_moved_at(directory, i)); i++)
-        directory_put_field(text, "moved", moved->name), directory_put_field(text, "to", moved->to);
+    for (size_t i = 0; (moved = directory_moved_at(directory, i)); i++) {
+        directory_put_field(text, "moved", moved->name);
+        directory_put_field(text, "to", moved->to);
+    }
 }
 
 int
