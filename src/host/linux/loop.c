@@ -404,17 +404,26 @@ on_abort(int number)
 {
     static const char text[] = "facteur: there is no memory for more; this process ends\n";
 
-    (void)number;
-    if (errno != ENOMEM)
-        return;
-    (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-    _exit(EX_OSERR);
+    if (errno == ENOMEM) {
+        (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+        _exit(EX_OSERR);
+    }
+    (void)!raise(number); /* ends the process now, whoever has sent it */
+}
+
+static void
+watch_aborts(void)
+{
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&action.sa_mask);
+    (void)!sigaction(SIGABRT, &action, NULL);
 }
 
 int
 host_linux_open(struct host **ret_host)
 {
-    signal(SIGABRT, on_abort);
+    watch_aborts();
     struct host *host = host_allocate(sizeof(*host));
 
     /* Memory of one message's size comes and goes all the time: the kernel is asked for it once. */
