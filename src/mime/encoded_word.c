@@ -77,7 +77,7 @@ put_q_decoded(struct buffer *octets, struct slice text)
 struct word_decoder {
     struct buffer *out;
     struct buffer octets; /* of the run of words being gathered */
-    struct buffer digits; /* base64 of its last words, while they do not end a group of four */
+    struct buffer digits; /* base64 of the group of four that its last words leave open */
     size_t digits_start;  /* where in octets that begins */
     struct buffer scratch;
 };
@@ -89,14 +89,42 @@ begin_run(struct word_decoder *decoder)
     buffer_clear(&decoder->digits);
 }
 
+static size_t
+count_digits(struct slice text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += !lexer_blanks[text.at[i]];
+    return count;
+}
+
+/* Of what was decoded only the digits of the open group stay: each octet is decoded once, or twice,
+ * however many words there are. */
+static void
+keep_open_group(struct word_decoder *decoder)
+{
+    struct slice digits = buffer_slice(&decoder->digits);
+    size_t count = count_digits(digits), left = count % 4;
+    uint8_t open[4] = {0};
+
+    decoder->digits_start += count / 4 * 3;
+    for (size_t i = digits.len; left > 0; i--) {
+        if (!lexer_blanks[digits.at[i - 1]])
+            open[--left] = digits.at[i - 1];
+    }
+    buffer_clear(&decoder->digits);
+    buffer_put(&decoder->digits, slice_of(open, count % 4));
+}
+
 /* RFC 2047 5 (3) wants each word to be whole, but some senders cut base64 anywhere: then the text
  * of the next word goes on with the group of four that the last one has left open. */
 static bool
 put_base64_decoded(struct word_decoder *decoder, struct slice text)
 {
-    size_t open = buffer_len(&decoder->digits) % 4;
-    bool goes_on =
-        open > 0 && ((open + text.len) % 4 == 0 || slice_find_byte(text, '=') == text.len);
+    size_t open = buffer_len(&decoder->digits);
+    bool is_ended = slice_find_byte(text, '=') < text.len;
+    bool goes_on = open > 0 && (!is_ended || (open + count_digits(text)) % 4 == 0);
 
     if (!goes_on) {
         buffer_clear(&decoder->digits);
@@ -105,8 +133,13 @@ put_base64_decoded(struct word_decoder *decoder, struct slice text)
     size_t start = buffer_len(&decoder->digits);
     buffer_put(&decoder->digits, text);
     buffer_truncate(&decoder->octets, decoder->digits_start);
-    if (base64_decode(buffer_slice(&decoder->digits), &decoder->octets).stray_count == 0)
+    if (base64_decode(buffer_slice(&decoder->digits), &decoder->octets).stray_count == 0) {
+        if (is_ended) /* whatever its padding is worth, nothing goes on with it */
+            buffer_clear(&decoder->digits);
+        else
+            keep_open_group(decoder);
         return true;
+    }
     buffer_truncate(&decoder->digits, start);
     buffer_truncate(&decoder->octets, decoder->digits_start);
     base64_decode(buffer_slice(&decoder->digits), &decoder->octets);

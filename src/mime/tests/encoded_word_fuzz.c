@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { TEXT_MAX = 16 * 1024 };
+enum { TEXT_MAX = 256 * 1024 };
 
 static void
 check_visible(struct slice text)

@@ -91,6 +91,8 @@ what_many_senders_do_wrong_is_read(void **state)
     check_decoded("=?utf-8?B?w6?= =?utf-8?B?k=?=", "\xC3\xA9");
     check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?jZ?= =?utf-8?B?A==?=", "abcd");
     check_decoded("=?utf-8?B?YWI?= =?utf-8?B?Y2Q=?=", "abcd");
+    check_decoded("=?utf-8?B?Y W?= =?utf-8?B?J j?= =?utf-8?B?Z\tA==?=", "abcd");
+    check_decoded("=?utf-8?B?YQ=?= =?utf-8?B?Y2Q?=", "acd"); /* one "=" is missing */
     check_decoded("=?utf-8?B?YWJ?= =?utf-8?B?!?= =?utf-8?Q?c?=", "ab =?utf-8?B?!?= c");
     check_decoded("=?utf-8?Q?"
                   "?=",
@@ -98,6 +100,32 @@ what_many_senders_do_wrong_is_read(void **state)
     check_decoded("caf\xC3\xA9", "caf\xC3\xA9");
     check_decoded("caf\xE9", "caf\xC3\xA9");
     check_decoded("=?windows-1252?Q?=93quoted=94?=", "\xE2\x80\x9Cquoted\xE2\x80\x9D");
+}
+
+/* Each word goes on with the one before: decoding all of them anew for each would take longer than
+ * any test may. */
+static void
+words_that_never_end_a_group_take_linear_time(void **state)
+{
+    enum { WORDS = 300 * 1000 };
+    const struct slice word = SLICE("=?l1?B?WFhY?=");
+    struct buffer text, decoded;
+    size_t as = 0;
+
+    (void)state;
+    buffer_init(&text, (WORDS + 1) * word.len);
+    buffer_init(&decoded, 4 * WORDS);
+    buffer_put(&text, SLICE("=?l1?B?Y?="));
+    for (size_t i = 0; i < WORDS; i++)
+        buffer_put(&text, word);
+    mime_encoded_words_decode(&decoded, buffer_slice(&text));
+    assert_int_equal(buffer_len(&decoded), 3 * WORDS);
+    /* "YWFh" is "aaa". */
+    for (size_t i = 0; i < 3 * WORDS; i++)
+        as += buffer_slice(&decoded).at[i] == 'a';
+    assert_int_equal(as, 3 * WORDS);
+    buffer_finish(&text);
+    buffer_finish(&decoded);
 }
 
 static void
@@ -283,6 +311,7 @@ main(void)
         cmocka_unit_test(case_d7_characters_divided_between_words_are_joined),
         cmocka_unit_test(bad_words_stay_as_they_are),
         cmocka_unit_test(what_many_senders_do_wrong_is_read),
+        cmocka_unit_test(words_that_never_end_a_group_take_linear_time),
         cmocka_unit_test(nobody_can_put_line_ends_or_controls_into_the_result),
         cmocka_unit_test(text_that_was_encoded_decodes_to_itself),
         cmocka_unit_test(long_texts_are_folded_without_cutting_characters),
