@@ -17,7 +17,8 @@ enum maildir_flag {
 };
 
 /* Puts a name that no other delivery has used: seconds, microseconds, 64 random bits, host name
- * with `/` and `:` written as \057 and \072, and S=SIZE as others write it. */
+ * with `/` and `:` written as \057 and \072, and S=SIZE: the octets of the file, which other
+ * programs believe instead of asking the file system. */
 void maildir_put_name(struct buffer *buffer, struct wall now, uint64_t random,
                       struct slice hostname, uint64_t size);
 

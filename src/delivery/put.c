@@ -256,7 +256,9 @@ open_and_append(struct host_dir *dir, const char *name, struct dot_lock *lock,
 {
     struct host_file *file;
     struct host_file_info before;
-    bool is_new = host_dir_find(dir, name, &before) == -ENOENT;
+    /* One that is empty, or whose writer died, may have a name that is not on the disk yet. */
+    bool has_lasting_name =
+        host_dir_find(dir, name, &before) == 0 && before.size > 0 && !lock->is_left;
     int error = note_problem(problem, "opening the box",
                              host_file_open(dir, name, HOST_FILE_WRITE | HOST_FILE_CREATE, &file));
 
@@ -267,10 +269,10 @@ open_and_append(struct host_dir *dir, const char *name, struct dot_lock *lock,
         error = note_problem(problem, "locking the box", host_file_lock_record(file));
     if (error == 0)
         error = note_problem(problem, "cutting off half a letter", cut_half_letter(file, lock));
+    if (error == 0 && !has_lasting_name)
+        error = note_problem(problem, "syncing the folder", host_dir_sync(dir));
     if (error == 0)
         error = append(file, lock, message, problem);
-    if (error == 0 && is_new)
-        error = note_problem(problem, "syncing the folder", host_dir_sync(dir));
     host_file_close(&file);
     return error;
 }
@@ -336,24 +338,19 @@ make_lasting(struct host_dir *dir, struct host_dir *box)
 }
 
 static int
-write_file(struct host_dir *dir, const char *name, struct slice message, struct buffer *problem)
+write_file(struct host_dir *dir, const char *name, struct slice text, struct buffer *problem)
 {
     struct host_file *file;
-    struct buffer text;
     int error = note_problem(
         problem, "making the file",
         host_file_open(dir, name, HOST_FILE_WRITE | HOST_FILE_CREATE | HOST_FILE_EXCLUSIVE, &file));
 
     if (error < 0)
         return error;
-    buffer_init(&text, message.len + GROWTH_MAX);
-    maildir_put_lf(&text, message);
-    struct slice piece = buffer_slice(&text);
-    error = note_problem(problem, "writing the file", host_file_write(file, &piece, 1, 0));
+    error = note_problem(problem, "writing the file", host_file_write(file, &text, 1, 0));
     if (error == 0)
         error = note_problem(problem, "syncing the file", host_file_sync(file));
     host_file_close(&file);
-    buffer_finish(&text);
     if (error < 0)
         (void)!host_dir_remove(dir, name);
     return error;
@@ -364,7 +361,7 @@ write_and_move(struct host *host, struct host_dir *dir, struct host_dir *box,
                const struct put_message *message, struct buffer *problem)
 {
     struct host_dir *tmp = NULL, *new = NULL;
-    struct buffer name;
+    struct buffer name, content;
     uint64_t random;
     int error = open_below(box, "tmp", &tmp);
 
@@ -374,16 +371,19 @@ write_and_move(struct host *host, struct host_dir *dir, struct host_dir *box,
         error = make_lasting(dir, box);
     note_problem(problem, "opening the Maildir", error);
     host_random(host, &random, sizeof(random));
+    buffer_init(&content, message->message.len + GROWTH_MAX);
+    maildir_put_lf(&content, message->message);
     buffer_init(&name, 1024);
-    maildir_put_name(&name, host_wall(host), random, message->hostname, message->message.len);
+    maildir_put_name(&name, host_wall(host), random, message->hostname, buffer_len(&content));
     buffer_put_byte(&name, 0);
     const char *text = (const char *)buffer_slice(&name).at;
     if (error == 0)
-        error = write_file(tmp, text, message->message, problem);
+        error = write_file(tmp, text, buffer_slice(&content), problem);
     if (error == 0)
         error = note_problem(problem, "moving to new/", host_dir_move(tmp, text, new, text));
     if (error == 0)
         error = note_problem(problem, "syncing new/", host_dir_sync(new));
+    buffer_finish(&content);
     buffer_finish(&name);
     host_dir_close(&tmp);
     host_dir_close(&new);
