@@ -61,7 +61,7 @@ forward_find_program(struct hand *hand, struct slice path, struct arena *arena,
     if (!why)
         why = program_parse_command(arena_copy(arena, buffer_slice(&command)), arena, ret_program);
     if (!why)
-        ret_program->user = is_forward ? arena_copy(arena, login) : config->alias_programs_user;
+        ret_program->user = arena_copy(arena, is_forward ? login : config->alias_programs_user);
     buffer_finish(&text);
     buffer_finish(&command);
     return why && !*why ? "the file that named the program names it no more" : why;

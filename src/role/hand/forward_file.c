@@ -28,7 +28,7 @@ check_file(struct host_file *file, uint32_t owner, size_t max, uint64_t *ret_siz
     return NULL;
 }
 
-/* "" when there is none; what may pass makes mail wait. */
+/* "" when there is none; what may pass, as all that is not known to stay, makes mail wait. */
 static const char *
 why_not(int error)
 {
@@ -38,16 +38,36 @@ why_not(int error)
     case ELOOP:
         return "it is a symbolic link";
     case EACCES:
+    case EPERM:
         return "its user may not read it";
+    case EINVAL:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENODEV:
+    case ENOTDIR:
+    case ENXIO:
+        return "it is no regular file";
+    default:
+        return temporary;
+    }
+}
+
+/* Where users are asked for, the C library has other words for "none" than ENOENT, and what stays
+ * cannot be told from it: only what surely passes makes mail wait. */
+static const char *
+why_no_user(int error, const char *lasting)
+{
+    switch (-error) {
+    case EAGAIN:
+    case EINTR:
     case EIO:
-    case ENOMEM:
     case EMFILE:
     case ENFILE:
-    case ESTALE:
+    case ENOMEM:
     case ETIMEDOUT:
         return temporary;
     default:
-        return "it is no regular file";
+        return lasting;
     }
 }
 
@@ -82,13 +102,15 @@ forward_file_read(struct host *host, const char *login, struct buffer *out)
     struct host_dir *dir = NULL;
     struct host_user user;
 
-    if (host_user_find(host, login, &user) < 0)
-        return "";
+    int error = host_user_find(host, login, &user);
+    if (error < 0)
+        return why_no_user(error, "");
     if (user.number == 0)
         return "it is root's";
-    if (host_user_assume(host, login) < 0)
-        return "this server may not become its user";
-    int error = host_dir_open(host, user.home, &dir);
+    error = host_user_assume(host, login);
+    if (error < 0)
+        return why_no_user(error, "this server may not become its user");
+    error = host_dir_open(host, user.home, &dir);
     const char *why =
         error < 0 ? why_not(error)
                   : forward_file_read_below(dir, ".forward", user.number, FORWARD_BYTES_MAX, out);

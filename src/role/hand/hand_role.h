@@ -55,7 +55,8 @@ void task_stop_all(struct hand *hand);
 void forward_attach(struct hand *hand, host_handle handle);
 void forward_close(struct hand *hand);
 /* The program of an alias ("|KEY") or of a user's .forward ("|KEY.LOGIN"), as the file says now; in
- * `arena`. NULL, or why there is none. */
+ * `arena`, all of it: the configuration may be exchanged while it waits. NULL, or why there is
+ * none. */
 const char *forward_find_program(struct hand *hand, struct slice path, struct arena *arena,
                                  struct program *ret_program);
 

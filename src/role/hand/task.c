@@ -219,6 +219,8 @@ make_input(const struct hand_task *task, const struct program_facts *facts, host
     return error;
 }
 
+static const char no_room[] = "there is no memory for the program's arguments";
+
 /* Why it could not be begun, or NULL. */
 static const char *
 run(struct hand_task *task, struct errand *errand, const struct program_facts *facts,
@@ -227,7 +229,7 @@ run(struct hand_task *task, struct errand *errand, const struct program_facts *f
     const struct role_start *start = &task->hand->start;
     char *user = arena_copy_string(&task->arena, task->program.user);
     struct host_errand_order order = {
-        .user = user ? user : "",
+        .user = user,
         .arguments = arguments,
         .variables = program_variables(facts, &task->arena),
         .memory_bytes_max = start->config->program_memory_max,
@@ -235,8 +237,8 @@ run(struct hand_task *task, struct errand *errand, const struct program_facts *f
         .output_bytes_max = HAND_OUTPUT_MAX,
     };
 
-    if (!user)
-        return "there is no memory for the program's arguments";
+    if (arena_failed(&task->arena))
+        return no_room;
     if (make_input(task, facts, &order.input) < 0)
         return "there is no memory for the message";
     int error = host_errand_open(start->host, &order, on_end, errand, &errand->errand);
@@ -261,6 +263,11 @@ begin_next(struct hand_task *task)
     take_facts(task, errand->place, &facts);
     const char *unfit = program_expand(&task->program, &facts, &task->arena, &arguments);
     const char *problem = unfit ? NULL : run(task, errand, &facts, arguments);
+    if (unfit && arena_failed(&task->arena)) {
+        /* Those before it have used it up; the next time they are not there. */
+        problem = no_room;
+        unfit = NULL;
+    }
     if (unfit)
         set_result(task, errand->place, STORE_TRANSPORT_OUTCOME_PERMANENT, ENVELOPE_STATUS(5, 1, 3),
                    slice_of_string(unfit));

@@ -153,8 +153,9 @@ keep_waiting(struct letterbox_role *role, struct slice bytes, host_handle blob)
     waiting->blob = blob;
     waiting->give_up = instant_after(now, duration_s(RETRY_S));
     list_append(&role->waiting, &waiting->link);
-    role->waiting_count++;
-    host_timer_set(role->retry, instant_after(now, duration_ms(RETRY_MS)));
+    /* Those that come meanwhile must not put off the turn of those that wait. */
+    if (role->waiting_count++ == 0)
+        host_timer_set(role->retry, instant_after(now, duration_ms(RETRY_MS)));
 }
 
 static void
