@@ -236,7 +236,7 @@ parse_orcpt(struct slice value, struct parameter_context *context)
     struct slice type, address;
 
     if (value.len > ENVELOPE_ORCPT_MAX ||
-        !cursor_take_set(&cursor, keyword_octets, ENVELOPE_LABEL_MAX, &type) ||
+        !cursor_take_set(&cursor, keyword_octets, ENVELOPE_ORCPT_TYPE_MAX, &type) ||
         !cursor_take_byte(&cursor, ';') || cursor_is_done(&cursor))
         return false;
     bool is_good = slice_equal_nocase(type, SLICE("utf-8"))

@@ -24,6 +24,7 @@ enum envelope_extension {
 enum {
     ENVELOPE_ENVID_MAX = 100,              /* RFC 3461 §4.4, of the encoded form */
     ENVELOPE_ORCPT_MAX = 500,              /* RFC 3461 §4.2, of the encoded form */
+    ENVELOPE_ORCPT_TYPE_MAX = 32,          /* of its addr-type; those that are known are short */
     ENVELOPE_AUTH_PARAMETER_MAX = 500,     /* RFC 4954 §5 */
     ENVELOPE_HOLD_SECONDS_MAX = 999999999, /* RFC 4865 §3 */
     ENVELOPE_HOLD_UNTIL_MAX = 32,          /* "2004-10-01T15:18:00Z", with a fraction */

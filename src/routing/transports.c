@@ -149,6 +149,8 @@ parse_carrier(struct slice word, struct cursor *rest, struct arena *arena,
         if (!slice_starts_with(place, SLICE("unix:")))
             return place.len > 0 ? parse_host(place, arena, transport) : "expected a host";
         transport->path = arena_copy(arena, slice_skip(place, 5));
+        if (place.len > 5 + ROUTING_PATH_MAX)
+            return "expected a shorter path";
         return place.len > 5 && place.at[5] == '/' ? NULL : "expected lmtp:unix:/PATH";
     }
     if (slice_equal(name, SLICE("pipe"))) {

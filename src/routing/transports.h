@@ -25,6 +25,7 @@
 enum {
     ROUTING_ROWS_MAX = 1000000,
     ROUTING_LINE_MAX = 2048,
+    ROUTING_PATH_MAX = 1024, /* of a unix socket; as note/store_route */
     ROUTING_PROBLEMS_MAX = 100 /* kept; the rest is only counted */
 };
 

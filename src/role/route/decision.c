@@ -12,7 +12,10 @@
 enum {
     DECISIONS_MAX = 1000, /* that wait at the same time */
     DECISION_ARENA_MAX = 4 << 20,
-    VALID_FAILED_S = 0
+    VALID_FAILED_S = 0,
+    /* Of all hosts of a hop, as much as one may have: so much fits into a note beside names,
+     * addresses, steps, and later a message. A record has 35 octets as a rule. */
+    HOP_TLSA_OCTETS_MAX = ROUTING_TLSA_MAX * DNS_TLSA_DATA_MAX
 };
 
 struct decision {
@@ -62,11 +65,32 @@ finish(struct decision *decision)
 
 /* ---- the hop as a note --------------------------------------------------------------------- */
 
+/* The records of a host travel all or not at all. False: there is no room for them, and the host is
+ * not to be tried, as if they could not be had: without them it would seem to have none. */
+static bool
+take_tlsa(const struct routing_host *host, uint8_t index, struct store_route_tlsa *rows,
+          size_t *count, size_t *octets)
+{
+    size_t more = 0;
+
+    for (size_t k = 0; k < host->tlsa_count; k++)
+        more += host->tlsa[k].data.len;
+    if (*count + host->tlsa_count > STORE_ROUTE_HOP_TLSA_MAX ||
+        *octets + more > HOP_TLSA_OCTETS_MAX)
+        return false;
+    for (size_t k = 0; k < host->tlsa_count; k++)
+        rows[(*count)++] =
+            (struct store_route_tlsa){index, host->tlsa[k].usage, host->tlsa[k].selector,
+                                      host->tlsa[k].matching, host->tlsa[k].data};
+    *octets += more;
+    return true;
+}
+
 /* Room for the flattened lists; freed with the decision. */
 static void
 fill_hosts(struct decision *decision, const struct routing_hop *hop, struct store_route_hop *note)
 {
-    size_t most = hop->host_count + 1;
+    size_t most = hop->host_count + 1, octets = 0;
     struct store_route_host *hosts = ARENA_ARRAY(&decision->arena, struct store_route_host, most);
     struct store_route_address *addresses =
         ARENA_ARRAY(&decision->arena, struct store_route_address, most * ROUTING_ADDRESSES_MAX);
@@ -78,17 +102,15 @@ fill_hosts(struct decision *decision, const struct routing_hop *hop, struct stor
     note->tlsa.at = tlsa;
     for (size_t i = 0; hosts && addresses && tlsa && i < hop->host_count; i++) {
         const struct routing_host *host = &hop->hosts[i];
-        hosts[note->hosts.count++] = (struct store_route_host){.name = host->name,
-                                                               .preference = host->preference,
-                                                               .is_secure = host->is_secure,
-                                                               .tlsa_failed = host->tlsa_failed};
+        bool fits = take_tlsa(host, (uint8_t)i, tlsa, &note->tlsa.count, &octets);
+        hosts[note->hosts.count++] =
+            (struct store_route_host){.name = host->name,
+                                      .preference = host->preference,
+                                      .is_secure = host->is_secure,
+                                      .tlsa_failed = host->tlsa_failed || !fits};
         for (size_t k = 0; k < host->address_count; k++)
             addresses[note->addresses.count++] = (struct store_route_address){
                 (uint8_t)i, slice_of(host->addresses[k].bytes, host->addresses[k].len)};
-        for (size_t k = 0; k < host->tlsa_count && note->tlsa.count < STORE_ROUTE_HOP_TLSA_MAX; k++)
-            tlsa[note->tlsa.count++] =
-                (struct store_route_tlsa){(uint8_t)i, host->tlsa[k].usage, host->tlsa[k].selector,
-                                          host->tlsa[k].matching, host->tlsa[k].data};
     }
 }
 
@@ -140,7 +162,7 @@ send_hop(struct route *route, struct store_route_hop *note)
     if (note->outcome != STORE_ROUTE_OUTCOME_FOUND)
         route->hops_failed++;
     if (!store_route_put_hop(&route->note, &route->store_ledger, note)) {
-        /* Hosts with very many TLSA records: the steps are the least that is needed. */
+        /* The steps are the least that is needed. */
         buffer_clear(&route->note);
         note->steps.count = 0;
         bool is_put = store_route_put_hop(&route->note, &route->store_ledger, note);
@@ -219,6 +241,7 @@ conclude(struct decision *decision, enum routing_outcome outcome, const struct r
     finish(decision);
 }
 
+static_assert((int)ROUTING_PATH_MAX <= (int)STORE_ROUTE_HOP_PATH_MAX, "a path fits into its note");
 static_assert((int)STORE_ROUTE_CARRIER_LOCAL == (int)ROUTING_LOCAL &&
                   (int)STORE_ROUTE_CARRIER_PIPE == (int)ROUTING_PIPE &&
                   (int)STORE_ROUTE_TLS_VERIFY == (int)ROUTING_TLS_VERIFY,
@@ -547,6 +570,7 @@ is_sound(enum dns_type type, const struct dns_answer *answer)
         const struct dns_record *record = &answer->records[i];
         if ((type == DNS_A && record->data.len != 4) ||
             (type == DNS_AAAA && record->data.len != 16) ||
+            (type == DNS_TLSA && record->data.len > 3 + DNS_TLSA_DATA_MAX) ||
             (record->name.len > 0 && !dns_name_is_sound(record->name)))
             return false;
     }

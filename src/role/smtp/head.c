@@ -89,7 +89,9 @@ head_take(struct smtp_session *session, struct slice piece, bool has_ended, head
 {
     struct transaction *transaction = session->transaction;
 
-    if (transaction->is_head_over || !head_is_rewritten(session)) {
+    /* What is held comes first, also when the rules have gone since. */
+    bool is_held = buffer_len(&transaction->head) > 0;
+    if (transaction->is_head_over || (!is_held && !head_is_rewritten(session))) {
         keep(session, piece);
         return;
     }

@@ -271,9 +271,12 @@ smtp_session_open(struct smtp_role *role, enum role_service service, struct host
     host_stream_peer(stream, &peer);
     bool is_trusted = peer.family == HOST_FAMILY_UNIX ||
                       config_networks_contain(&role->config->trusted_networks, &peer);
-    const char *reason = reason_to_refuse(role, &peer, is_trusted);
-    if (reason || (service == SERVICE_SUBMISSIONS && !identity_is_there(&role->identity))) {
-        refuse(role, stream, &peer, reason ? reason : "TLS is not available now");
+    /* Asked first: who is welcome is counted. */
+    const char *reason = service == SERVICE_SUBMISSIONS && !identity_is_there(&role->identity)
+                             ? "TLS is not available now"
+                             : reason_to_refuse(role, &peer, is_trusted);
+    if (reason) {
+        refuse(role, stream, &peer, reason);
         return;
     }
     struct smtp_session *session = calloc(1, sizeof(*session));

@@ -14,6 +14,36 @@ enum {
 
 /* ---- channels -------------------------------------------------------------------------------- */
 
+/* The role whose answer the session waits for; NULL when it waits for none. */
+static const struct smtp_peer_role *
+awaited_of(const struct smtp_session *session)
+{
+    const struct smtp_role *role = session->role;
+
+    switch (session->waiting) {
+    case WAITING_NOT:
+        return NULL;
+    case WAITING_AUTH:
+        return &role->auth;
+    case WAITING_RECIPIENT:
+    case WAITING_VERIFY:
+    case WAITING_NAMES:
+    case WAITING_SENDER:
+    case WAITING_AUTHOR:
+    case WAITING_SIGNER:
+        return &role->route;
+    case WAITING_QUOTA:
+    case WAITING_FLUSH:
+    case WAITING_URL:
+    case WAITING_TURN:
+    case WAITING_PROBE:
+    case WAITING_ROOM:
+    case WAITING_FILED:
+        break;
+    }
+    return &role->store;
+}
+
 /* Everybody who waits for that role hears "later": whether it did its work is not known. */
 static void
 lose(struct smtp_role *role, struct smtp_peer_role *peer)
@@ -25,10 +55,7 @@ lose(struct smtp_role *role, struct smtp_peer_role *peer)
     if (peer == &role->route)
         answers_forget(&role->answers);
     for (size_t i = 0; (session = slots_next(&role->sessions, &i));) {
-        bool is_store = session->waiting == WAITING_FILED || session->waiting == WAITING_ROOM ||
-                        session->waiting == WAITING_QUOTA || session->waiting == WAITING_FLUSH;
-        bool is_auth = session->waiting == WAITING_AUTH;
-        if (peer == (is_store ? &role->store : is_auth ? &role->auth : &role->route))
+        if (awaited_of(session) == peer)
             smtp_session_give_up(session);
         if (peer == &role->auth)
             session->auth_request = 0;

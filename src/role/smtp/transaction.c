@@ -3,6 +3,14 @@
 
 #include <stdlib.h>
 
+/* What a client may say has room in the notes that tell it. */
+static_assert((int)ENVELOPE_ENVID_MAX <= SMTP_STORE_SUBMIT_ENVELOPE_ID_MAX &&
+                  (int)ENVELOPE_ORCPT_TYPE_MAX <= SMTP_STORE_RECIPIENT_ORIGINAL_TYPE_MAX &&
+                  (int)ENVELOPE_ORCPT_MAX <= SMTP_STORE_RECIPIENT_ORIGINAL_MAX &&
+                  (int)ENVELOPE_CANONICAL_MAX <= SMTP_STORE_RECIPIENT_ADDRESS_MAX &&
+                  (int)ENVELOPE_CANONICAL_MAX <= SMTP_STORE_SUBMIT_REVERSE_PATH_MAX,
+              "as the envelope bounds it");
+
 enum {
     TRANSACTION_ROOM_FIRST = 4,
     SMALL_BODY_MAX = 8 * 1024,

@@ -25,6 +25,8 @@ struct world_peer {
     struct buffer notes[WORLD_NOTES_MAX];
     size_t count;
     size_t taken; /* by world_next */
+    bool keeps_handle;
+    host_handle handle; /* the last that came, when it is to be kept */
 };
 
 struct world {
@@ -134,7 +136,10 @@ world_on_note(void *context, struct slice note, host_handle handle)
 {
     struct world_peer *peer = context;
 
-    host_handle_close(peer->host, handle);
+    if (peer->keeps_handle && handle != HOST_HANDLE_NONE)
+        peer->handle = handle;
+    else
+        host_handle_close(peer->host, handle);
     assert_true(peer->count < WORLD_NOTES_MAX);
     buffer_init(&peer->notes[peer->count], HOST_NOTE_MAX);
     buffer_put(&peer->notes[peer->count++], note);

@@ -473,7 +473,7 @@ job_advance(struct transport_job *job)
         turn_take(job);
         return;
     }
-    kept = session_find(transport, job->key);
+    kept = job->is_in_vain ? NULL : session_find(transport, job->key);
     if (kept) {
         job->rounds = 0;
         session_take(kept, job);
@@ -535,6 +535,7 @@ void
 job_session_over(struct transport_job *job, bool is_tls_failure)
 {
     job->session = NULL;
+    job->is_in_vain = !job->has_progress;
     /* RFC 7435: what is only opportunistic must not keep mail back. */
     bool falls_back =
         is_tls_failure && job->host > 0 && job_manner(job, job->host - 1).may_fall_back;

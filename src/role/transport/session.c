@@ -302,7 +302,7 @@ on_done(struct transport_session *session)
     }
     if (session->turn) {
         release_job(session, false);
-        if (!turn_go_on(session->turn))
+        if (!session->job && !turn_go_on(session->turn))
             keep(session);
         return;
     }

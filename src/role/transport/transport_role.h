@@ -109,6 +109,7 @@ struct transport_job {
 
     size_t host;     /* the next one to try */
     unsigned fallen; /* how often the host in hand was tried again, with less TLS each time */
+    bool is_in_vain; /* the last session settled nobody: a kept one would say the same again */
     struct transport_dial *dial;
     struct transport_session *session;
     struct transport_errand *errand; /* once it has begun, where carry.errand is one */
@@ -201,7 +202,8 @@ void session_quit_idle(struct transport *transport);
 void session_quit_oldest(struct transport *transport);
 /* Ends those that have been kept for long enough, and sets the timer. */
 void session_expire_idle(struct transport *transport);
-/* The session is done with this job: it ended, or is kept. */
+/* The session is done with this job: it ended, or is kept; another job may have it now, or this one
+ * again when somebody was settled. */
 void job_session_over(struct transport_job *job, bool is_tls_failure);
 
 /* ---- turn.c: over connections that their hosts have made (ATRN) */

@@ -128,7 +128,7 @@ turn_take(struct transport_job *job)
     static const struct host_address nowhere = {.family = HOST_FAMILY_UNIX};
     struct transport_turn *turn = find(job->transport, job->carry.path);
 
-    if (!turn || job->host > 0) {
+    if (!turn || job->host > 0 || job->is_in_vain) {
         refuse(job);
         return;
     }

@@ -75,6 +75,28 @@ what_is_no_next_hop_is_named(void **state)
     arena_finish(&arena);
 }
 
+/* It has to fit into a note. */
+static void
+a_path_may_have_so_many_octets(void **state)
+{
+    struct routing_transport transport;
+    struct buffer row;
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    buffer_init(&row, ROUTING_LINE_MAX);
+    buffer_put_text(&row, "lmtp:unix:/");
+    for (size_t i = 1; i < ROUTING_PATH_MAX; i++)
+        buffer_put_byte(&row, 'p');
+    assert_null(routing_transport_parse(buffer_slice(&row), &arena, &transport));
+    assert_int_equal(transport.path.len, ROUTING_PATH_MAX);
+    buffer_put_byte(&row, 'p');
+    assert_non_null(routing_transport_parse(buffer_slice(&row), &arena, &transport));
+    buffer_finish(&row);
+    arena_finish(&arena);
+}
+
 static const char *
 find(const char *table, const char *sender, const char *recipient)
 {
@@ -172,6 +194,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next_hops_are_read),
         cmocka_unit_test(what_is_no_next_hop_is_named),
+        cmocka_unit_test(a_path_may_have_so_many_octets),
         cmocka_unit_test(the_narrowest_pattern_wins),
         cmocka_unit_test(domains_whose_mail_goes_one_way_are_known),
         cmocka_unit_test(damaged_lines_are_named_and_the_others_stand),

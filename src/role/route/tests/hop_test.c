@@ -21,6 +21,8 @@ static const struct zone_row zone[] = {
     {"_25._tcp.mail.secure.test", DNS_TLSA, "*030101aabbccdd"},
 };
 
+enum { MANY_HOSTS = 15, MANY_FIT = 1 /* of them, with 16 KiB of TLSA records */ };
+
 struct setup {
     struct world world;
     struct world_peer store, resolve;
@@ -61,6 +63,35 @@ close_setup(struct setup *setup)
     arena_finish(&setup->arena);
 }
 
+/* many.test has as many hosts as are tried, with as many and as long TLSA records as are taken. */
+static void
+fill_many(const struct route_resolve_ask *ask, struct route_resolve_answer_record *records,
+          struct route_resolve_answer *answer)
+{
+    static const uint8_t record[3 + DNS_TLSA_DATA_MAX] = {3, 1, 0};
+    static char names[MANY_HOSTS][32];
+    size_t count = ask->type == DNS_MX     ? MANY_HOSTS
+                   : ask->type == DNS_TLSA ? ROUTING_TLSA_MAX
+                                           : ask->type == DNS_A;
+
+    for (size_t i = 0; i < count; i++) {
+        records[i] = (struct route_resolve_answer_record){
+            .preference = (uint16_t)i, .name = SLICE(""), .data = SLICE("")};
+        if (ask->type == DNS_TLSA) {
+            records[i].data = slice_of(record, sizeof(record));
+        } else if (ask->type == DNS_A) {
+            records[i].data = SLICE("\xC0\x00\x02\x01");
+        } else {
+            snprintf(names[i], sizeof(names[i]), "mx%u.many.test", (unsigned)i);
+            records[i].name = slice_of_string(names[i]);
+        }
+    }
+    answer->outcome = count > 0 ? ROUTE_RESOLVE_OUTCOME_FOUND : ROUTE_RESOLVE_OUTCOME_NO_DATA;
+    answer->is_secure = true;
+    answer->canonical = ask->name;
+    answer->records.count = count;
+}
+
 static void
 answer_question(struct setup *setup, const struct route_resolve_ask *ask)
 {
@@ -87,6 +118,8 @@ answer_question(struct setup *setup, const struct route_resolve_ask *ask)
                                           .canonical = found.canonical,
                                           .why = found.why,
                                           .records = {records, found.count}};
+    if (slice_ends_with_nocase(ask->name, SLICE("many.test")))
+        fill_many(ask, records, &answer);
     buffer_init(&note, HOST_NOTE_MAX);
     assert_true(route_resolve_put_answer(&note, &setup->resolve_ledger, &answer));
     host_channel_send(setup->resolve.channel, buffer_slice(&note), HOST_HANDLE_NONE);
@@ -168,6 +201,25 @@ hosts_come_in_the_order_of_trial(void **state)
     assert_int_equal(hop.tlsa.at[0].usage, 3);
     hop = decide(&setup, "x@[192.0.2.77]");
     assert_int_equal(hop.addresses.count, 1);
+    close_setup(&setup);
+}
+
+/* RFC 7672 §2.1.1: a host whose records are left behind must not seem to have none. */
+static void
+very_many_tlsa_records_leave_hosts_untried(void **state)
+{
+    struct setup setup;
+    struct store_route_hop hop;
+
+    (void)state;
+    open_setup(&setup);
+    hop = decide(&setup, "x@many.test");
+    assert_int_equal(hop.outcome, STORE_ROUTE_OUTCOME_FOUND);
+    assert_int_equal(hop.hosts.count, MANY_HOSTS);
+    assert_int_equal(hop.tlsa.count, MANY_FIT * ROUTING_TLSA_MAX);
+    for (size_t i = 0; i < MANY_HOSTS; i++)
+        assert_int_equal(hop.hosts.at[i].tlsa_failed, i >= MANY_FIT);
+    assert_true(hop.steps.count > 2);
     close_setup(&setup);
 }
 
@@ -302,6 +354,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_come_in_the_order_of_trial),
+        cmocka_unit_test(very_many_tlsa_records_leave_hosts_untried),
         cmocka_unit_test(the_transport_table_goes_before),
         cmocka_unit_test(mail_waits_while_a_table_cannot_be_read),
         cmocka_unit_test(credentials_go_along_or_nothing_goes),

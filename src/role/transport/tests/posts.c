@@ -85,6 +85,16 @@ open_post(struct setup *setup, size_t number)
     return post;
 }
 
+void
+post_take_turn(struct post *post, struct world_peer *store)
+{
+    struct host_stream *stream;
+
+    sim_handle_give(store->world->sim, store->handle, post->host);
+    assert_int_equal(host_stream_adopt(post->host, store->handle, &stream), 0);
+    on_accept(post, stream);
+}
+
 static void
 close_post(struct post *post)
 {

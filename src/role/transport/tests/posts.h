@@ -49,6 +49,8 @@ struct setup {
 
 /* Posts have the addresses 192.0.2.1, 192.0.2.2 and so on. */
 struct post *open_post(struct setup *setup, size_t number);
+/* The post speaks over the stream that the store was given last; its first message may come. */
+void post_take_turn(struct post *post, struct world_peer *store);
 /* Gives the post a certificate; its digest is what a TLSA record 3 0 1 would say. */
 void add_tls(struct post *post, uint8_t ret_digest[DIGEST_SIZE]);
 

@@ -238,6 +238,90 @@ too_many_recipients_are_carried_in_several_transactions(void **state)
     assert_int_equal(post->office.message_count, 3);
 }
 
+/* RFC 6531 §3.2: it does not go there; another host of the domain may have it. */
+static void
+a_host_that_cannot_have_a_message_is_asked_once(void **state)
+{
+    static const struct store_transport_recipient zoe = {.address = SLICE("zo\xC3\xA9@foo.com")};
+    struct setup *setup = *state;
+    struct post *post = open_post(setup, 1);
+    struct store_transport_carry note = carry_of(setup, 1);
+
+    post->options.is_utf8_off = true;
+    note.is_utf8 = true;
+    note.recipients.at = &zoe;
+    struct store_transport_carried carried = carry(setup, &note);
+    assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_PERMANENT);
+    expect_text(carried.results.at[0].status, "5.6.7");
+    assert_int_equal(carried.attempts.count, 1);
+    /* What is kept says so again; then the host itself is asked. */
+    note.id++;
+    carried = carry(setup, &note);
+    expect_text(carried.results.at[0].status, "5.6.7");
+    assert_int_equal(carried.attempts.count, 2);
+    assert_true(carried.attempts.at[0].is_reused);
+    assert_false(carried.attempts.at[1].is_reused);
+    assert_int_equal(post->talk_count, 2);
+    open_post(setup, 2);
+    note = carry_of(setup, 2);
+    note.is_utf8 = true;
+    note.recipients.at = &zoe;
+    note.destination = SLICE("other");
+    carried = carry(setup, &note);
+    assert_int_equal(carried.results.at[0].outcome, STORE_TRANSPORT_OUTCOME_DELIVERED);
+    assert_int_equal(carried.attempts.count, 2);
+    assert_int_equal(setup->posts[1].office.message_count, 1);
+}
+
+/* The store has a turn opened (ATRN), and the customer's host is at its other end. */
+static void
+open_turn(struct setup *setup, struct post *post, uint64_t id)
+{
+    const struct store_transport_turn turn = {.id = id};
+    struct store_transport_note answer;
+    struct buffer note;
+
+    setup->store.keeps_handle = true;
+    setup->store.handle = HOST_HANDLE_NONE;
+    buffer_init(&note, HOST_NOTE_MAX);
+    assert_true(store_transport_put_turn(&note, &setup->ledger, &turn));
+    host_channel_send(setup->store.channel, buffer_slice(&note), HOST_HANDLE_NONE);
+    buffer_finish(&note);
+    struct slice bytes = world_next(&setup->store);
+    assert_true(store_transport_take(bytes, setup->store.handle, 1, &setup->ledger, &setup->arena,
+                                     &answer));
+    assert_int_equal(answer.kind, STORE_TRANSPORT_TURNED);
+    post_take_turn(post, &setup->store);
+}
+
+/* RFC 8689 §4.2.1: nothing can be proven of such a host. */
+static void
+what_a_customer_cannot_fetch_holds_up_nothing_behind_it(void **state)
+{
+    struct setup *setup = *state;
+    struct post *post = open_post(setup, 1);
+    uint64_t turn = setup->id++;
+    char path[32];
+
+    snprintf(path, sizeof(path), TRANSPORT_TURN "%llu", (unsigned long long)turn);
+    open_turn(setup, post, turn);
+    for (unsigned i = 0; i < 3; i++) {
+        struct store_transport_carry note = carry_of(setup, 1);
+        note.path = slice_of_string(path);
+        note.requires_tls = i == 1;
+        give(setup, &note, HOST_HANDLE_NONE);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct store_transport_carried carried = answer_of(setup);
+        assert_int_equal(carried.attempts.count, 1);
+        assert_int_equal(carried.results.at[0].outcome,
+                         i == 1 ? STORE_TRANSPORT_OUTCOME_PERMANENT
+                                : STORE_TRANSPORT_OUTCOME_DELIVERED);
+    }
+    assert_int_equal(post->talk_count, 1);
+    assert_int_equal(post->office.message_count, 2);
+}
+
 static void
 large_messages_come_as_blobs(void **state)
 {
@@ -407,6 +491,8 @@ main(void)
         TEST(broken_tls_keeps_no_mail_back_but_where_it_is_required),
         TEST(a_host_must_be_the_one_that_its_tlsa_record_tells),
         TEST(too_many_recipients_are_carried_in_several_transactions),
+        TEST(a_host_that_cannot_have_a_message_is_asked_once),
+        TEST(what_a_customer_cannot_fetch_holds_up_nothing_behind_it),
         TEST(large_messages_come_as_blobs),
         TEST(discard_and_error_need_no_host),
         TEST(a_store_that_dies_is_forgotten_and_a_new_one_served),
