@@ -114,15 +114,25 @@ welcome_answer(struct job *job, enum store_result result)
 
 const struct job_kind imap_welcome_kind = {welcome_file, welcome_answer};
 
+/* What names no mailbox of anybody cannot be made, whoever asks. */
+static enum store_result
+resolve_new(const struct reach *reach, struct slice name, account_id *ret_account,
+            struct slice *ret_name)
+{
+    enum store_result result = reach_resolve(reach, name, ret_account, ret_name);
+
+    return result == STORE_NOT_FOUND ? STORE_FORBIDDEN : result;
+}
+
 static enum store_result
 create_named(struct job *job, const struct access_store_mailbox_edit *note)
 {
     struct reach reach = imap_reach_for(job);
     struct slice name;
 
-    if (reach_resolve(&reach, note->name, &job->account, &name) != STORE_OK)
-        return STORE_FORBIDDEN;
-    enum store_result result = reach_check_new(&reach, job->account, name);
+    enum store_result result = resolve_new(&reach, note->name, &job->account, &name);
+    if (result == STORE_OK)
+        result = reach_check_new(&reach, job->account, name);
     bool is_own = job->account == job->asker;
     return result == STORE_OK ? create(job, name, is_own ? note->use : 0) : result;
 }
@@ -153,8 +163,9 @@ rename_named(struct job *job, const struct access_store_mailbox_edit *note)
         result = reach_resolve(&reach, note->name, &job->account, &from);
     if (result != STORE_OK)
         return result;
-    if (reach_resolve(&reach, note->to, &account, &to) != STORE_OK)
-        return STORE_FORBIDDEN;
+    result = resolve_new(&reach, note->to, &account, &to);
+    if (result != STORE_OK)
+        return result;
     bool is_own = job->account == job->asker;
     if (account != job->account || (!is_own && slice_equal_nocase(from, SLICE("INBOX"))))
         return STORE_FORBIDDEN; /* from one owner to another go messages, not mailboxes */

@@ -46,11 +46,10 @@ reach_resolve(const struct reach *reach, struct slice name, account_id *ret_acco
     } else if (!is_below(name, config->imap_shared, &rest)) {
         return STORE_NOT_FOUND; /* the namespace itself */
     }
-    if (slice_is_empty(owner) || slice_is_empty(rest) ||
-        mailbox_owner_find(reach->store, owner, ret_account) != STORE_OK)
+    if (slice_is_empty(owner) || slice_is_empty(rest))
         return STORE_NOT_FOUND;
     *ret_name = rest;
-    return STORE_OK;
+    return mailbox_owner_find(reach->store, owner, ret_account);
 }
 
 bool

@@ -4,6 +4,7 @@
 #include "role/store/reach.h"
 
 #include "host/sim/sim.h"
+#include "mailbox/key.h"
 #include "mailbox/sharing.h"
 
 #include <ftw.h>
@@ -143,6 +144,50 @@ without_rights_there_is_nothing(void **state)
                      STORE_NOT_FOUND);
 }
 
+/* An octet of the view becomes another, behind each place where the pattern stands. */
+static void
+damage_view(const struct scene *scene, struct slice pattern)
+{
+    char path[160];
+    unsigned count = 0;
+
+    snprintf(path, sizeof(path), "%s/data.mdb", scene->view);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size_t size = (size_t)ftell(file);
+    uint8_t *octets = malloc(size);
+    assert_non_null(octets);
+    rewind(file);
+    assert_int_equal(fread(octets, 1, size, file), size);
+    for (size_t i = 0; i + pattern.len < size; i++) {
+        if (memcmp(octets + i, pattern.at, pattern.len) != 0)
+            continue;
+        uint8_t other = octets[i + pattern.len] ^ 0x55;
+        assert_int_equal(fseek(file, (long)(i + pattern.len), SEEK_SET), 0);
+        assert_int_equal(fwrite(&other, 1, 1, file), 1);
+        count++;
+    }
+    assert_int_equal(fclose(file), 0);
+    free(octets);
+    assert_in_range(count, 1, 20);
+}
+
+/* Whose mailbox it is cannot be read: it may be there, and nobody need make it. */
+static void
+what_cannot_be_read_is_not_called_absent(void **state)
+{
+    struct scene *scene = *state;
+    struct key key = key_owned(ALICE_NAME);
+
+    share(scene, scene->work, RIGHTS_ALL);
+    store_sync_view(scene->store);
+    damage_view(scene, key_slice(&key));
+    enum store_result result = find(scene, "Other Users/alice@example.test/Work", RIGHT_READ);
+    assert_int_not_equal(result, STORE_OK);
+    assert_int_not_equal(result, STORE_NOT_FOUND);
+}
+
 static void
 each_right_opens_what_it_says(void **state)
 {
@@ -257,6 +302,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(without_rights_there_is_nothing),
+        TEST(what_cannot_be_read_is_not_called_absent),
         TEST(each_right_opens_what_it_says),
         TEST(a_list_that_outlives_its_mailbox_opens_nothing),
         TEST(new_mailboxes_need_a_right_above_them),
