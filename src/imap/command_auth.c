@@ -200,6 +200,7 @@ log_in(struct imap_server *server)
     server->is_running = false;
     server->more = NULL;
     server->expects = IMAP_LINE_COMMAND;
+    imap_touch(server, server->fed_at); /* no longer in a stranger's time */
     return false;
 }
 
@@ -250,6 +251,7 @@ imap_server_answer(struct imap_server *server, const struct imap_answer *answer,
     if (!server->is_auth_open)
         return;
     server->is_auth_open = false;
+    server->fed_at = now;
     if (answer->kind == IMAP_ANSWER_OK)
         accept(server, answer);
     else if (answer->kind == IMAP_ANSWER_CHALLENGE && !server->is_auth_via_login)
@@ -260,33 +262,33 @@ imap_server_answer(struct imap_server *server, const struct imap_answer *answer,
         refuse(server, answer, now);
 }
 
+void
+imap_auth_give_up(struct imap_server *server)
+{
+    server->event = (struct imap_event){0};
+    imap_raise(server, server->account ? IMAP_EVENT_LOGGED_OUT : IMAP_EVENT_AUTH_ABORT);
+    server->account = 0;
+}
+
 /* A line behind a challenge: base64, or "*" to give up. */
 void
 imap_auth_response(struct imap_server *server, struct slice line, struct instant now)
 {
     struct slice text = slice_trim(line);
+    bool is_given_up = slice_equal(text, SLICE("*"));
 
     (void)now;
     server->expects = IMAP_LINE_COMMAND;
-    if (server->account) { /* the last word of the mechanism was heard */
-        server->is_running = true;
-        server->more = log_in;
-        return;
-    }
-    if (slice_equal(text, SLICE("*"))) {
-        server->event = (struct imap_event){0};
-        imap_raise(server, IMAP_EVENT_AUTH_ABORT);
-        imap_bad(server, "given up, as you wish");
-        return;
-    }
-    if (!take_response(server, text)) {
-        server->event = (struct imap_event){0};
-        imap_raise(server, IMAP_EVENT_AUTH_ABORT);
-        imap_bad(server, "that is no base64");
+    if (is_given_up || !take_response(server, text)) {
+        imap_auth_give_up(server);
+        imap_bad(server, is_given_up ? "given up, as you wish" : "that is no base64");
         return;
     }
     server->is_running = true;
-    ask_auth(server, IMAP_EVENT_AUTH_STEP, false);
+    if (server->account) /* the last word of the mechanism was heard */
+        server->more = log_in;
+    else
+        ask_auth(server, IMAP_EVENT_AUTH_STEP, false);
 }
 
 /* ---- UNAUTHENTICATE (RFC 8437) --------------------------------------------------------------- */
@@ -297,6 +299,8 @@ log_out(struct imap_server *server)
     imap_deselect(server);
     imap_notify_close(&server->notify);
     server->state = IMAP_NOT_AUTHENTICATED;
+    server->stranger_ends = instant_after(server->fed_at, duration_ms(IMAP_STRANGER_MS));
+    imap_touch(server, server->fed_at);
     server->enabled = 0;
     server->account = 0;
     free((void *)(uintptr_t)server->saved.at);

@@ -15,9 +15,8 @@ enum {
     LITERAL_END_MAX = 32, /* {18446744073709551615+} and its CRLF */
 };
 
-/* A stranger has a while for each line, and not for ever with many. */
-static void
-touch(struct imap_server *server, struct instant now)
+void
+imap_touch(struct imap_server *server, struct instant now)
 {
     uint32_t ms = server->options.idle_ms > IMAP_IDLE_MS_MIN ? server->options.idle_ms
                                                              : (uint32_t)IMAP_IDLE_MS_MIN;
@@ -62,7 +61,7 @@ imap_server_open(const struct imap_server_options *options, struct instant now)
     imap_set_builder_init(&server->own);
     list_init(&server->view.link);
     server->stranger_ends = instant_after(now, duration_ms(IMAP_STRANGER_MS));
-    touch(server, now);
+    imap_touch(server, now);
     greet(server);
     return server;
 }
@@ -478,6 +477,8 @@ refuse_early(struct imap_server *server, const char *text)
 {
     if (server->expects == IMAP_LINE_COMMAND) /* else it goes on with one whose tag is kept */
         keep_tag(server);
+    if (server->expects == IMAP_LINE_RESPONSE)
+        imap_auth_give_up(server);
     if (server->expects == IMAP_LINE_DONE)
         server->is_idling = false;
     server->errors++;
@@ -536,7 +537,7 @@ on_line(struct imap_server *server, struct instant now)
     bool is_waited_for = false;
     uint64_t len;
 
-    touch(server, now);
+    imap_touch(server, now);
     if (server->expects == IMAP_LINE_RESPONSE) {
         imap_auth_response(server, line, now);
         if (!server->is_running) {
@@ -599,7 +600,7 @@ take_some(struct imap_server *server, struct slice input, struct instant now)
         server->literal_left -= some;
         /* An octet now and then buys a stranger no time. */
         if (server->state != IMAP_NOT_AUTHENTICATED)
-            touch(server, now);
+            imap_touch(server, now);
         return some;
     }
     size_t end = slice_find_byte(input, '\n');
@@ -670,7 +671,7 @@ imap_server_sent(struct imap_server *server, size_t len, struct instant now)
     buffer_consume(output, len);
     buffer_release_if_empty(output);
     if (server->is_running || server->is_idling)
-        touch(server, now);
+        imap_touch(server, now);
 }
 
 struct instant
@@ -696,7 +697,7 @@ imap_server_expire(struct imap_server *server, struct instant now)
     if (server->is_running && is_read) {
         /* It is we who are slow. */
         server->stranger_ends = instant_after(now, duration_ms(IMAP_STRANGER_MS));
-        touch(server, now);
+        imap_touch(server, now);
     } else
         imap_shut(server, IMAP_CLOSE_IDLE, "[UNAVAILABLE] silent for too long");
     if (server->compress)

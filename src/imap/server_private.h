@@ -201,6 +201,9 @@ void imap_ask(struct imap_server *server, enum access_store_kind kind,
               void (*on_note)(struct imap_server *server, const struct access_store_note *note,
                               struct slice blob));
 void imap_raise(struct imap_server *server, enum imap_event_kind kind);
+/* The client has said or read something: its time begins anew. A stranger has a while for each
+ * line, and not for ever with many. */
+void imap_touch(struct imap_server *server, struct instant now);
 void imap_shut(struct imap_server *server, enum imap_close close, const char *text);
 bool imap_has_room(const struct imap_server *server);
 void *imap_task(struct imap_server *server, size_t size);
@@ -237,6 +240,10 @@ MUST_USE bool imap_sync(struct imap_server *server, bool may_expunge);
 /* True when changes of the selected mailbox are to be told now, between commands. */
 bool imap_is_pushing(const struct imap_server *server, bool *ret_may_expunge);
 void imap_deselect(struct imap_server *server);
+/* "* VANISHED (EARLIER) 300:310,405": of the UIDs that the client may have (`known`, resolved;
+ * NULL: any) those that went. They are `gathered`; unless the store does not know of all of them
+ * (`is_complete` is false): then whatever is not there is told. */
+void imap_put_vanished(struct imap_server *server, const struct imap_set *known, bool is_complete);
 /* The account whose mailbox it is, for imap_view_open. */
 uint64_t imap_owner(const struct imap_server *server, uint64_t owner);
 /* True when it must be asked first what may be done in the selected mailbox, now that somebody has
@@ -368,5 +375,8 @@ bool imap_may_offer(const struct imap_server *server, struct slice mechanism);
 bool imap_is_clear(struct slice mechanism);
 /* After a response to a challenge has come in. */
 void imap_auth_response(struct imap_server *server, struct slice line, struct instant now);
+/* The client ends the exchange that is open, also behind the last word of the mechanism: then the
+ * grant is there already, and ends. */
+void imap_auth_give_up(struct imap_server *server);
 
 #endif

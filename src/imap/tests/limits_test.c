@@ -163,11 +163,36 @@ strangers_buy_no_time(void **state)
     lobby_finish(&lobby);
 }
 
+/* Nor is who has logged in a stranger for what is left of a stranger's minute; and who logs out
+ * without going has the times of a new one. */
+static void
+who_logs_in_has_the_time_of_a_user(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    lobby_init(&lobby);
+    lobby.now.ns = duration_s(10).ns;
+    (void)lobby_ask(&lobby, "a LOGIN ann secret\r\n", SIZE_MAX);
+    assert_int_equal(imap_server_deadline(lobby.server).ns, duration_s(10 + 30 * 60).ns);
+    lobby.now.ns = duration_s(1800).ns;
+    must_have(lobby_ask(&lobby, "b UNAUTHENTICATE\r\n", SIZE_MAX), "b OK");
+    assert_int_equal(imap_server_deadline(lobby.server).ns, duration_s(1800 + 60).ns);
+    lobby.now.ns = duration_s(1859).ns;
+    (void)lobby_ask(&lobby, "c NOOP\r\n", SIZE_MAX);
+    assert_int_equal(imap_server_deadline(lobby.server).ns, duration_s(1859 + 60).ns);
+    imap_server_expire(lobby.server, lobby.now);
+    must_have(lobby_ask(&lobby, "d LOGIN ann secret\r\n", SIZE_MAX), "d OK");
+    assert_int_equal(imap_server_deadline(lobby.server).ns, duration_s(1859 + 30 * 60).ns);
+    lobby_finish(&lobby);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers_buy_no_time),
+        cmocka_unit_test(who_logs_in_has_the_time_of_a_user),
         cmocka_unit_test(reading_buys_time_in_idle),
         cmocka_unit_test(a_line_without_end_in_idle_ends_that),
         cmocka_unit_test(octets_of_a_literal_behind_an_overlong_line_are_no_commands),

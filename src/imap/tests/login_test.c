@@ -292,6 +292,38 @@ an_exchange_goes_on_until_it_ends_or_is_given_up(void **state)
     expect(&door->told, "STEP p=1\n");
 }
 
+/* Also when the mechanism has said its last word, and there is a grant: that ends then. And a line
+ * too long gives up like "*". */
+static void
+what_is_given_up_leaves_nothing_behind(void **state)
+{
+    static char overlong[IMAP_COMMAND_MAX_EARLY + 10];
+    struct door *door = *state;
+
+    memset(overlong, 'x', sizeof(overlong) - 1);
+    overlong[sizeof(overlong) - 2] = '\n';
+    for (size_t i = 0; i < 2; i++) {
+        open_door(door, IMAP_ANSWER_CHALLENGE);
+        door->answers[0] =
+            (struct imap_answer){.kind = IMAP_ANSWER_OK, .challenge = SLICE("v=1"), .account = 3};
+        say(door, "a AUTHENTICATE SCRAM-SHA-256\r\n");
+        expect(&door->said, "+ dj0x\r\n");
+        say(door, i ? overlong : "*\r\n");
+        expect(&door->said, i ? "a BAD [TOOBIG]" : "a BAD given up");
+        expect(&door->told, "AUTH SCRAM-SHA-256\nLOGGED_OUT\n");
+        say(door, "b LIST \"\" *\r\n");
+        expect(&door->said, "b BAD log in first");
+        /* The next exchange begins with nothing. */
+        say(door, "c AUTHENTICATE SCRAM-SHA-256\r\n");
+        say(door, overlong);
+        expect(&door->said, "c BAD [TOOBIG]");
+        say(door, "d AUTHENTICATE SCRAM-SHA-256\r\ncD0x\r\n");
+        expect(&door->told, "AUTH SCRAM-SHA-256\nABORT\nAUTH SCRAM-SHA-256\nSTEP p=1\n");
+        imap_server_close(&door->server);
+    }
+    open_door(door, IMAP_ANSWER_OK);
+}
+
 /* LOGIN has no way to pass a challenge on. */
 static void
 a_challenge_for_login_is_a_refusal(void **state)
@@ -410,6 +442,7 @@ main(void)
         TEST(tls_that_is_not_there_is_not_begun),
         TEST(mechanisms_are_taken_where_they_are_offered),
         TEST(an_exchange_goes_on_until_it_ends_or_is_given_up),
+        TEST(what_is_given_up_leaves_nothing_behind),
         TEST(a_challenge_for_login_is_a_refusal),
         TEST(nothing_is_done_between_the_answer_and_the_login),
         TEST(a_password_is_left_nowhere),
