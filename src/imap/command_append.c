@@ -33,6 +33,7 @@ struct append_task {
     enum access_store_result result;
     uint32_t replaced;     /* UID; 0: APPEND */
     size_t message, piece; /* that is to be put together next */
+    size_t made;           /* octets of the messages that were */
     struct imap_part part;
 };
 
@@ -259,6 +260,10 @@ on_part(struct imap_server *server, bool is_found)
 {
     struct append_task *task = server->task;
 
+    if (task->part.failure != ACCESS_STORE_RESULT_OK) {
+        imap_end_result(server, task->part.failure, "");
+        return;
+    }
     if (!is_found) {
         refuse_url(server);
         return;
@@ -269,7 +274,8 @@ on_part(struct imap_server *server, bool is_found)
 
 static bool send_all(struct imap_server *server);
 
-/* One piece after another. */
+/* One piece after another. All messages together are no longer than one may be: a command of many
+ * URLs is short, and what they name waits in memory until the last is there. */
 static bool
 put_together(struct imap_server *server)
 {
@@ -280,6 +286,8 @@ put_together(struct imap_server *server)
         return true;
     }
     struct append_message *message = &task->messages[task->message];
+    if (message->is_made)
+        message->made.max = (size_t)server->options.message_bytes_max - task->made;
     if (task->piece == message->piece_count) {
         if (message->is_made)
             message->octets = buffer_slice(&message->made);
@@ -287,6 +295,7 @@ put_together(struct imap_server *server)
             imap_end(server, IMAP_NO, "[TOOBIG] larger than this server takes");
             return true;
         }
+        task->made += message->is_made ? message->octets.len : 0;
         task->message++;
         task->piece = 0;
         return true;

@@ -131,6 +131,7 @@ struct fetch_task {
     struct imap_binary binary;
     struct imap_decoded decoded;
     bool is_undecodable;
+    enum access_store_result unread; /* why some part could not be looked at */
 };
 
 static void
@@ -198,12 +199,15 @@ end_url(struct imap_server *server)
     server->more = fetch_next;
 }
 
-/* RFC 4467 §7: what is wrong with a URL is never told, it is only NIL. */
+/* RFC 4467 §7: what is wrong with a URL is never told, it is only NIL. Where the server is what
+ * fails the end says so: it may be tried again. */
 static void
 put_nothing(struct imap_server *server)
 {
     struct fetch_task *task = server->task;
 
+    if (task->part.failure != ACCESS_STORE_RESULT_OK)
+        task->unread = task->part.failure;
     buffer_put_text(&server->output, "* URLFETCH ");
     imap_put_string(&server->output, wanted(server)->url);
     buffer_put_text(&server->output, " NIL\r\n");
@@ -362,7 +366,7 @@ fetch_next(struct imap_server *server)
     struct fetch_task *task = server->task;
 
     if (task->next == task->count) {
-        imap_end(server, IMAP_OK, "done");
+        imap_end_result(server, task->unread, "done");
         return true;
     }
     task->decoded = (struct imap_decoded){0};

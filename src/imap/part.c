@@ -28,6 +28,14 @@ end(struct imap_server *server, bool is_found)
     part->then(server, is_found);
 }
 
+/* What the store could not do, other than what is not there or not for this client to see. */
+static void
+note_failure(struct imap_part *part, enum access_store_result result)
+{
+    if (result == ACCESS_STORE_RESULT_TEMPORARY || result == ACCESS_STORE_RESULT_DAMAGED)
+        part->failure = result;
+}
+
 /* ---- octets ---------------------------------------------------------------------------------- */
 
 enum access_store_url_reach
@@ -83,6 +91,7 @@ on_octets(struct imap_server *server, const struct access_store_note *note, stru
     enum access_store_result result =
         part->what.url.is_authorized ? note->as.done.result : note->as.read_done.result;
     bool is_good = result == ACCESS_STORE_RESULT_OK && part->piece_left == 0;
+    note_failure(part, result);
     if (!is_good && part->is_streamed && !part->is_looked_at) {
         imap_shut(server, IMAP_CLOSE_ERRORS, "[EXPUNGEISSUED] a message went while it was sent");
     } else if (is_good && part->left > 0) {
@@ -163,6 +172,7 @@ on_message(struct imap_server *server, const struct access_store_note *note, str
         find(part, note->as.message_big.len, blob);
         return;
     }
+    note_failure(part, note->as.done.result);
     if (part->has_no_octets) {
         end(server, part->is_found);
         return;
@@ -216,10 +226,12 @@ on_mailbox(struct imap_server *server, const struct access_store_note *note, str
         }
         return;
     }
-    if (note->as.done.result == ACCESS_STORE_RESULT_OK && part->mailbox != 0)
+    if (note->as.done.result == ACCESS_STORE_RESULT_OK && part->mailbox != 0) {
         ask_message(server);
-    else
+    } else {
+        note_failure(part, note->as.done.result);
         end(server, false);
+    }
 }
 
 void

@@ -25,6 +25,8 @@ struct imap_part {
     uint64_t owner; /* 0: the session's own account */
     uint32_t mailbox;
     bool is_found;
+    /* Why it could not be looked at, which does not say that it is not there; OK: it could be. */
+    enum access_store_result failure;
     uint32_t offset, len, left;
     uint32_t piece_left;  /* octets that were asked for */
     struct buffer header; /* of FIELDS, which are made of it */

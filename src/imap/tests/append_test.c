@@ -225,6 +225,62 @@ what_is_put_together_has_its_limits(void **state)
     buffer_finish(&text);
 }
 
+/* A short command can name much: what it makes waits in memory, all of it. */
+static void
+messages_put_together_are_no_more_than_one_may_be(void **state)
+{
+    static char text[LOBBY_TEXT_MAX / 2 + 1];
+    struct lobby lobby;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    for (unsigned over = 0; over < 2; over++) {
+        begin(&lobby);
+        lobby_deliver(&lobby, 0, text);
+        struct slice said = lobby_ask(
+            &lobby,
+            over ? "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\") CATENATE (URL "
+                   "\"/INBOX/;UID=2\" TEXT {1+}\r\nx)\r\n"
+                 : "3 APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\") CATENATE (URL "
+                   "\"/INBOX/;UID=2\")\r\n",
+            SIZE_MAX);
+        must_have(said, over ? "3 NO [TOOBIG] " : "3 OK [APPENDUID 10 3:4]");
+        said = lobby_ask(&lobby,
+                         over ? "4 APPEND INBOX CATENATE (URL \"/INBOX/;UID=2\") CATENATE (URL "
+                                "\"/INBOX/;UID=2\") CATENATE (URL \"/INBOX/;UID=1\")\r\n"
+                              : "4 NOOP\r\n",
+                         SIZE_MAX);
+        must_have(said, over ? "4 NO [TOOBIG] " : "4 OK");
+        assert_int_equal(lobby.boxes[0].count, over ? 2 : 4);
+        lobby_finish(&lobby);
+    }
+}
+
+/* The URL may be right: its client need not look for another. */
+static void
+a_part_that_cannot_be_read_is_not_called_wrong(void **state)
+{
+    static const char *const urls[] = {"/INBOX/;UID=1", "/INBOX/;UID=1/;SECTION=HEADER",
+                                       ";UID=1/;SECTION=HEADER.FIELDS%20(SUBJECT)"};
+    struct lobby lobby;
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < 3 * COUNT_OF(urls); i++) {
+        begin(&lobby);
+        lobby.is_damaged = i % 3 == 0;
+        lobby.is_down = i % 3 == 1;
+        lobby.is_blind = i % 3 == 2;
+        bool is_unknown = lobby.is_blind && urls[i / 3][0] == ';'; /* no mailbox is looked for */
+        snprintf(text, sizeof(text), "3 APPEND INBOX CATENATE (URL \"%s\")\r\n", urls[i / 3]);
+        must_have(lobby_ask(&lobby, text, SIZE_MAX), lobby.is_damaged ? "3 NO [CORRUPTION] "
+                                                     : is_unknown     ? "3 OK "
+                                                                      : "3 NO [UNAVAILABLE] ");
+        assert_int_equal(lobby.boxes[0].count, is_unknown ? 2 : 1);
+        lobby_finish(&lobby);
+    }
+}
+
 static void
 a_command_has_only_so_many_messages_and_keywords(void **state)
 {
@@ -347,6 +403,8 @@ main(void)
         cmocka_unit_test(what_is_no_part_of_a_message_is_named),
         cmocka_unit_test(a_message_that_is_gone_is_not_put_in),
         cmocka_unit_test(what_is_put_together_has_its_limits),
+        cmocka_unit_test(messages_put_together_are_no_more_than_one_may_be),
+        cmocka_unit_test(a_part_that_cannot_be_read_is_not_called_wrong),
         cmocka_unit_test(a_command_has_only_so_many_messages_and_keywords),
         cmocka_unit_test(what_cannot_be_a_part_is_not_asked_for),
         cmocka_unit_test(parts_are_put_in_up_to_the_size_of_a_message),

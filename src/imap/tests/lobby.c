@@ -312,7 +312,9 @@ on_list(struct lobby *lobby, const struct access_store_mailbox_list *ask)
         give(lobby, (struct access_store_note){.kind = ACCESS_STORE_MAILBOXES,
                                                .as.mailboxes = {0, {rows, 1}}});
     }
-    done(lobby, count > 0 ? ACCESS_STORE_RESULT_OK : ACCESS_STORE_RESULT_NOT_FOUND);
+    done(lobby, lobby->is_blind ? ACCESS_STORE_RESULT_TEMPORARY
+                : count > 0     ? ACCESS_STORE_RESULT_OK
+                                : ACCESS_STORE_RESULT_NOT_FOUND);
 }
 
 static void
@@ -335,6 +337,7 @@ on_watch(struct lobby *lobby, const struct access_store_watch *ask)
     tell_keywords(lobby, box);
     tell(lobby, (struct access_store_note){.kind = ACCESS_STORE_COLUMNS,
                                            .as.columns = {.watch = ask->watch,
+                                                          .result = lobby->watched,
                                                           .is_last = true,
                                                           .uid_validity = 9 + ask->mailbox,
                                                           .uid_next = box->uid_next,
@@ -617,8 +620,8 @@ on_url(struct lobby *lobby, const struct access_store_url_ask *ask)
     } else if (kept.has_record) {
         give_row(lobby, message, true, 0);
         done(lobby, ACCESS_STORE_RESULT_OK);
-    } else if (lobby->is_late) {
-        done(lobby, ACCESS_STORE_RESULT_NOT_FOUND);
+    } else if (lobby->is_late || lobby->is_damaged) {
+        done(lobby, lobby->is_late ? ACCESS_STORE_RESULT_NOT_FOUND : ACCESS_STORE_RESULT_DAMAGED);
     } else {
         struct slice text = slice_of(message->text, message->len);
         uint64_t end = kept.offset + kept.len - (lobby->is_short && kept.len > 0);
@@ -657,7 +660,9 @@ answer_beside(struct lobby *lobby, const struct access_store_note *note)
         give(lobby, answer);
     else
         tell_account(lobby);
-    done(lobby, ACCESS_STORE_RESULT_OK);
+    done(lobby, note->kind == ACCESS_STORE_VANISHED_ASK && lobby->is_forgetful
+                    ? ACCESS_STORE_RESULT_LIMIT
+                    : ACCESS_STORE_RESULT_OK);
 }
 
 static void
@@ -691,6 +696,7 @@ on_store(struct lobby *lobby, const struct access_store_note *note)
     else if (note->kind == ACCESS_STORE_TEXT_SEARCH)
         on_text_search(lobby);
     else if (note->kind == ACCESS_STORE_ANNOTATIONS_ASK ||
+             note->kind == ACCESS_STORE_VANISHED_ASK ||
              note->kind == ACCESS_STORE_ANNOTATIONS_SET || note->kind == ACCESS_STORE_ACL_ASK)
         answer_beside(lobby, note);
     else if (note->kind == ACCESS_STORE_URL_SIGN)

@@ -66,6 +66,10 @@ struct lobby {
     bool is_chatty; /* rows come that nobody has asked for */
     bool is_busy;  /* mail comes in while octets are read */
     bool is_down;  /* MESSAGES_ASK fails */
+    bool is_blind; /* MAILBOX_LIST fails behind its rows */
+    bool is_forgetful; /* it does not know all that vanished */
+    struct access_store_uid_range vanished; /* what it says of that; first 0: nothing */
+    enum access_store_result watched; /* of the next WATCH */
     uint32_t hidden_uid; /* has gone, and nobody was told */
     size_t messages_max, text_max;
     size_t ranges_asked; /* by the last MESSAGES_ASK */
@@ -108,8 +112,8 @@ void lobby_say(struct lobby *lobby, struct slice text);
 /* The same from a clean sheet, byte by byte when `step` is 1; returns what was said. */
 struct slice lobby_ask(struct lobby *lobby, const char *text, size_t step);
 
-/* What the store answers about annotations and rights, in the rows it is given; false when
- * something was set, and there is nothing to tell but that. */
+/* What the store answers about annotations, rights and what vanished, in the rows it is given;
+ * false when something was set or nothing went: there is nothing to tell but the end. */
 MUST_USE bool lobby_marks_answer(struct lobby *lobby, const struct access_store_note *note,
                                  struct access_store_annotation rows[LOBBY_MARKS_MAX],
                                  struct access_store_acl_entry entries[LOBBY_ENTRIES_MAX],

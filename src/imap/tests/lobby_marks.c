@@ -91,6 +91,11 @@ lobby_marks_answer(struct lobby *lobby, const struct access_store_note *note,
                                                  .as.annotations = {0, {rows, count}}};
         return true;
     }
+    if (note->kind == ACCESS_STORE_VANISHED_ASK) {
+        *ret_answer = (struct access_store_note){.kind = ACCESS_STORE_VANISHED_TOLD,
+                                                 .as.vanished_told = {0, {&lobby->vanished, 1}}};
+        return lobby->vanished.first > 0;
+    }
     entries[0] = (struct access_store_acl_entry){SLICE("ann@example.test"), 2047};
     entries[1] = (struct access_store_acl_entry){SLICE("anyone"), lobby->rights & 3};
     *ret_answer = (struct access_store_note){.kind = ACCESS_STORE_ACL,

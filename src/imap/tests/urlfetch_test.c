@@ -119,6 +119,25 @@ what_goes_while_it_is_sent_is_not_made_up(void **state)
     }
 }
 
+/* NIL says that there is no such part; where the store failed the end says so (RFC 4467 §7). */
+static void
+what_cannot_be_read_now_is_not_said_to_be_nothing(void **state)
+{
+    static const char *const rows[][2] = {{"2/;SECTION=1", " BINARY"},
+                                          {"1/;SECTION=HEADER.FIELDS%20(Subject)", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct lobby lobby;
+        begin(&lobby);
+        lobby.is_damaged = true;
+        struct slice said = lobby_ask(&lobby, command(rows[i][0], rows[i][1]), SIZE_MAX);
+        must_have(said, "\" NIL\r\n3 NO [CORRUPTION] ");
+        assert_false(lobby.is_closed);
+        lobby_finish(&lobby);
+    }
+}
+
 static void
 parts_of_any_size_are_streamed(void **state)
 {
@@ -169,6 +188,7 @@ main(void)
         cmocka_unit_test(parts_come_as_they_are),
         cmocka_unit_test(parts_come_without_their_encoding),
         cmocka_unit_test(parts_come_with_their_structure_and_what_is_none_as_octets),
+        cmocka_unit_test(what_cannot_be_read_now_is_not_said_to_be_nothing),
         cmocka_unit_test(parts_of_any_size_are_streamed),
         cmocka_unit_test(what_goes_while_it_is_sent_is_not_made_up),
         cmocka_unit_test(what_was_begun_when_the_store_goes_away_ends_with_the_session),
