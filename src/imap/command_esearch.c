@@ -108,7 +108,7 @@ show(struct imap_server *server)
         imap_put_results(server, &task->returns, &uids, task->count,
                          task->run.search.has_modseq ? task->modseq : 0);
     }
-    if (task->returns.give & IMAP_GIVE_SAVE)
+    if (task->returns.give & IMAP_GIVE_SAVE && task->run.unread == ACCESS_STORE_RESULT_OK)
         imap_save_result(server, task->returns.give, uids);
     imap_set_builder_finish(&task->uids);
     imap_search_run_finish(&task->run);
@@ -127,20 +127,27 @@ opened(struct imap_server *server)
 
     if (!mailbox->is_loaded)
         return false;
-    if (mailbox->result != ACCESS_STORE_RESULT_OK) { /* it went meanwhile */
+    if (mailbox->result != ACCESS_STORE_RESULT_OK) {
+        enum access_store_result result = mailbox->result;
         imap_view_return(server);
         server->more = next_mailbox;
-        return true;
+        if (result != ACCESS_STORE_RESULT_NOT_FOUND && result != ACCESS_STORE_RESULT_NO_PERMISSION)
+            imap_end_result(server, result, "");
+        return true; /* it went meanwhile */
     }
     imap_view_begin(&server->view);
     server->view.is_pinned = true;
     imap_search_run_init(server, &task->run);
-    if (imap_take_search(server, &cursor, &task->run.search, &problem) && imap_take_end(&cursor))
+    bool is_good = imap_take_search(server, &cursor, &task->run.search, &problem) &&
+                   imap_take_end(&cursor);
+    if (is_good) {
+        imap_save_nothing(server, task->returns.give);
         imap_search_run_begin(server, show);
-    else if (problem)
+    } else if (problem) {
         imap_end_search_problem(server, problem);
-    else
+    } else {
         imap_bad(server, "expected: ESEARCH [IN (mailboxes)] [RETURN (options)] keys");
+    }
     return true;
 }
 
@@ -169,7 +176,7 @@ next_mailbox(struct imap_server *server)
     while (task->next < task->rows.count && !is_source(server, &task->rows.at[task->next]))
         task->next++;
     if (task->next == task->rows.count) {
-        imap_end(server, IMAP_OK, "done");
+        imap_end_result(server, task->run.unread, "done");
         return true;
     }
     task->row = task->rows.at[task->next++];

@@ -17,6 +17,7 @@ enum {
 struct fetch_task {
     struct imap_fetch_items items;
     struct imap_set places;
+    struct imap_set uids;  /* for VANISHED, as they were named: what went has no place */
     struct imap_walk walk; /* when the store is not asked */
     uint64_t changed_since;
     bool has_changed_since, wants_vanished;
@@ -587,6 +588,18 @@ clip_places(struct imap_server *server, struct fetch_task *task)
     imap_set_builder_init(&server->gathered);
 }
 
+/* SP and the set again, for VANISHED. "*" is no lower than what went. */
+static bool
+take_uids(struct imap_server *server, struct cursor cursor, struct imap_set *ret_uids)
+{
+    if (!imap_take_space(&cursor))
+        return false;
+    *ret_uids = server->saved;
+    return cursor_take_byte(&cursor, '$') ||
+           (imap_take_set(&cursor, &server->arena, ret_uids) &&
+            imap_set_resolve(ret_uids, server->view.mailbox->uid_next - 1, &server->arena));
+}
+
 static enum imap_fetch_kind
 highest_kind(const struct fetch_task *task)
 {
@@ -643,12 +656,8 @@ on_vanished(struct imap_server *server, const struct access_store_note *note, st
                                  note->as.vanished_told.ranges.at[i].last);
         return;
     }
-    struct imap_set gone = imap_set_builder_set(&server->gathered);
-    if (imap_set_resolve(&gone, 0, &server->arena) && gone.count > 0) {
-        buffer_put_text(&server->output, "* VANISHED (EARLIER) ");
-        imap_set_put(&server->output, &gone);
-        buffer_put_text(&server->output, "\r\n");
-    }
+    imap_put_vanished(server, &((const struct fetch_task *)server->task)->uids,
+                      note->as.done.result == ACCESS_STORE_RESULT_OK);
     imap_set_builder_finish(&server->gathered);
     imap_set_builder_init(&server->gathered);
     begin(server);
@@ -680,6 +689,7 @@ void
 imap_command_fetch(struct imap_server *server, struct cursor *cursor)
 {
     struct fetch_task *task = imap_task(server, sizeof(*task));
+    struct cursor sent = *cursor;
     bool is_outside = false;
 
     if (!imap_take_space(cursor) || !imap_take_places(server, cursor, &task->places, &is_outside) ||
@@ -712,6 +722,10 @@ imap_command_fetch(struct imap_server *server, struct cursor *cursor)
         server->enabled |= IMAP_ENABLED_CONDSTORE;
     }
     if (task->wants_vanished) {
+        if (!take_uids(server, sent, &task->uids)) {
+            imap_end(server, IMAP_NO, IMAP_SET_LIMIT); /* it was read before: no room for it */
+            return;
+        }
         server->note.as.vanished_ask =
             (struct access_store_vanished_ask){.owner = server->mailbox_owner,
                                                .mailbox = server->mailbox_id,

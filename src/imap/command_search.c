@@ -53,7 +53,7 @@ put_plain(struct imap_server *server)
     if (task->run.search.has_modseq && all.count > 0)
         imap_put_number(out, " (MODSEQ ", task->modseq, ")");
     buffer_put_text(out, "\r\n");
-    imap_end(server, IMAP_OK, "done");
+    imap_end_result(server, task->run.unread, "done");
     return true;
 }
 
@@ -63,7 +63,8 @@ keep_context(struct imap_server *server)
 {
     struct search_task *task = server->task;
 
-    if (task->run.search.has_numbers || task->run.has_within)
+    if (task->run.search.has_numbers || task->run.has_within ||
+        task->run.unread != ACCESS_STORE_RESULT_OK)
         imap_context_refuse(server);
     else
         imap_context_open(server, task->program, imap_set_builder_set(&task->uids),
@@ -89,7 +90,7 @@ show(struct imap_server *server)
         if (mailbox->modseqs[place] > task->modseq)
             task->modseq = mailbox->modseqs[place];
     }
-    if (task->returns.give & IMAP_GIVE_SAVE)
+    if (task->returns.give & IMAP_GIVE_SAVE && task->run.unread == ACCESS_STORE_RESULT_OK)
         imap_save_result(server, task->returns.give, imap_set_builder_set(&task->uids));
     if (!task->returns.is_extended && !(server->enabled & IMAP_ENABLED_REV2)) {
         buffer_put_text(&server->output, "* SEARCH");
@@ -104,7 +105,7 @@ show(struct imap_server *server)
         imap_put_results(server, &task->returns, &shown, task->count,
                          task->run.search.has_modseq ? task->modseq : 0);
     }
-    imap_end(server, IMAP_OK, "done");
+    imap_end_result(server, task->run.unread, "done");
     return true;
 }
 
@@ -122,12 +123,12 @@ refuse(struct imap_server *server, const char *problem)
 {
     struct search_task *task = server->task;
 
-    if (task->returns.give & IMAP_GIVE_SAVE) /* RFC 5182 §2.1: what fails saves nothing */
-        server->saved.count = 0;
     if (problem)
         imap_end_search_problem(server, problem);
     else
         imap_bad(server, "expected: SEARCH [RETURN (options)] [CHARSET charset] keys");
+    if (server->status == IMAP_NO)
+        imap_save_nothing(server, task->returns.give);
 }
 
 void
@@ -157,6 +158,7 @@ imap_command_search(struct imap_server *server, struct cursor *cursor)
         imap_bad(server, "the tag is that of a search that goes on");
         return;
     }
+    imap_save_nothing(server, task->returns.give);
     const struct imap_view *view = &server->view;
     task->begun_modseq = view->mailbox->modseq;
     task->begun_uid = view->known ? view->mailbox->uids[view->known - 1] : 0;

@@ -17,7 +17,6 @@ struct select_task {
     bool has_known, has_match_data;
     struct access_store_mailbox_row row;
     uint32_t rights_serial; /* when the rights were told */
-    bool is_vanished_unknown;
     uint32_t place; /* how far the changed messages have been told */
 };
 
@@ -124,69 +123,6 @@ is_known(const struct select_task *task, uint32_t uid)
     return !task->has_known || imap_set_has(&task->known, uid);
 }
 
-/* Those of a range that are not in the view. What went while the mailbox was opened still counts
- * there, and is told behind all else. */
-static void
-add_gone(const struct imap_view *view, uint32_t first, uint32_t last, struct imap_set_builder *gone)
-{
-    const struct imap_mailbox *mailbox = view->mailbox;
-    uint32_t next = first, place = imap_mailbox_place_from(mailbox, first);
-
-    for (; place < view->known && mailbox->uids[place] <= last; place++) {
-        if (!imap_view_has(view, place))
-            continue;
-        if (mailbox->uids[place] > next)
-            imap_set_builder_add(gone, next, mailbox->uids[place] - 1);
-        next = mailbox->uids[place] + 1;
-    }
-    if (next <= last)
-        imap_set_builder_add(gone, next, last);
-}
-
-/* UIDs that the client may have and that are not there (RFC 7162 §3.2.5.2). */
-static void
-compare_all(struct imap_server *server, struct select_task *task, struct imap_set_builder *gone)
-{
-    uint32_t uid_max = server->view.mailbox->uid_next - 1; /* 0: there never was one */
-    struct imap_range whole = {1, uid_max};
-    struct imap_set all = {&whole, 1};
-    const struct imap_set *known = task->has_known ? &task->known : &all;
-
-    for (size_t i = 0; i < known->count && uid_max > 0; i++)
-        add_gone(&server->view, known->at[i].first,
-                 known->at[i].last < uid_max ? known->at[i].last : uid_max, gone);
-}
-
-static void
-put_vanished(struct imap_server *server, struct select_task *task)
-{
-    struct imap_set_builder told;
-    struct imap_set gone = imap_set_builder_set(&server->gathered);
-
-    imap_set_builder_init(&told);
-    if (task->is_vanished_unknown) {
-        compare_all(server, task, &told);
-    } else if (imap_set_resolve(&gone, 0, &server->arena)) {
-        for (size_t i = 0; i < gone.count; i++) {
-            if (!task->has_known) {
-                add_gone(&server->view, gone.at[i].first, gone.at[i].last, &told);
-                continue;
-            }
-            for (uint32_t uid = gone.at[i].first; uid <= gone.at[i].last && uid != 0; uid++) {
-                if (is_known(task, uid))
-                    add_gone(&server->view, uid, uid, &told);
-            }
-        }
-    }
-    struct imap_set set = imap_set_builder_set(&told);
-    if (set.count > 0) {
-        buffer_put_text(&server->output, "* VANISHED (EARLIER) ");
-        imap_set_put(&server->output, &set);
-        buffer_put_text(&server->output, "\r\n");
-    }
-    imap_set_builder_finish(&told);
-}
-
 static bool
 put_changed(struct imap_server *server)
 {
@@ -223,9 +159,9 @@ on_vanished(struct imap_server *server, const struct access_store_note *note, st
                                  note->as.vanished_told.ranges.at[i].last);
         return;
     }
-    task->is_vanished_unknown = note->as.done.result != ACCESS_STORE_RESULT_OK;
     put_mailbox(server, task);
-    put_vanished(server, task);
+    imap_put_vanished(server, task->has_known ? &task->known : NULL,
+                      note->as.done.result == ACCESS_STORE_RESULT_OK);
     server->on_note = NULL;
     server->more = put_changed;
 }

@@ -332,6 +332,10 @@ found(struct imap_server *server)
     struct sort_task *task = server->task;
     size_t count = 0;
 
+    if (task->run.unread != ACCESS_STORE_RESULT_OK) {
+        imap_end_result(server, task->run.unread, "");
+        return true;
+    }
     imap_scan_finish(server);
     task->places = imap_search_run_places(server);
     for (size_t i = 0; i < task->places.count; i++)
@@ -398,15 +402,19 @@ order(struct imap_server *server, struct cursor *cursor, bool is_thread)
                    take_order(server, cursor, task) && imap_take_space(cursor) &&
                    imap_take_charset(server, cursor, false, &is_known);
     if (is_good && !is_known) {
+        imap_save_nothing(server, task->returns.give);
         imap_end(server, IMAP_NO, "[BADCHARSET (UTF-8 US-ASCII)] that charset is not known");
     } else if (is_good && imap_take_search(server, cursor, &task->run.search, &problem) &&
              imap_take_end(cursor)) {
+        imap_save_nothing(server, task->returns.give);
         if (imap_portion_is_search_over(server, &task->run.search))
             imap_portion_refuse(server);
         else
             imap_search_run_begin(server, found);
     } else if (problem) {
         imap_end_search_problem(server, problem);
+        if (server->status == IMAP_NO)
+            imap_save_nothing(server, task->returns.give);
     } else {
         imap_bad(server, is_thread ? "expected: THREAD algorithm charset keys"
                                    : "expected: SORT [RETURN (options)] (criteria) charset keys");

@@ -19,6 +19,18 @@ look_of(struct imap_server *server)
     return server->look;
 }
 
+/* What has changed was not seen: it is looked for again, a while later. */
+static void
+end_blind(struct imap_server *server, enum access_store_result result)
+{
+    if (server->is_internal) {
+        server->notify->is_stale = true;
+        server->notify->is_resting = false;
+        server->notify->rest_ms = IMAP_NOTIFY_AGAIN_MS;
+    }
+    imap_end_result(server, result, "");
+}
+
 static void
 on_annotations(struct imap_server *server, const struct access_store_note *note, struct slice blob)
 {
@@ -28,10 +40,12 @@ on_annotations(struct imap_server *server, const struct access_store_note *note,
     if (note->kind == ACCESS_STORE_ANNOTATIONS) {
         if (!imap_annotations_add(server, &look->annotations, &note->as.annotations))
             imap_end(server, IMAP_NO, "[NOTIFICATIONOVERFLOW] too many annotations");
-        return;
+    } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
+        end_blind(server, note->as.done.result);
+    } else {
+        server->on_note = NULL;
+        server->more = look->then;
     }
-    server->on_note = NULL;
-    server->more = look->then;
 }
 
 static void
@@ -44,7 +58,7 @@ on_rows(struct imap_server *server, const struct access_store_note *note, struct
         if (!imap_rows_add(server, &look->rows, &note->as.mailboxes))
             imap_end(server, IMAP_NO, "[NOTIFICATIONOVERFLOW] too many mailboxes");
     } else if (note->as.done.result != ACCESS_STORE_RESULT_OK) {
-        imap_end_result(server, note->as.done.result, "");
+        end_blind(server, note->as.done.result);
     } else if (server->notify->others & METADATA_EVENTS) {
         imap_rows_sort(&look->rows);
         server->note.as.annotations_ask =

@@ -91,6 +91,7 @@ bool imap_filter_matches(const struct imap_notify_filter *filter,
  * meanwhile is told together. An account's sessions (50) at its mailboxes (10,000) then take a
  * tenth of the store's time, whatever changes. */
 enum { IMAP_NOTIFY_FREE_ROWS = 100, IMAP_NOTIFY_REST_US = 1500 };
+enum { IMAP_NOTIFY_AGAIN_MS = 10 * 1000 }; /* behind a look that failed: what ails may pass */
 
 void imap_notify_close(struct imap_notify **notify);
 

@@ -15,6 +15,8 @@ imap_search_run_init(struct imap_server *server, struct imap_search_run *run)
     imap_set_builder_init(&run->open);
     imap_set_builder_init(&run->found);
     imap_set_builder_init(&run->all);
+    run->term_at = 0;
+    run->is_indexed = false;
     server->search_run = run;
 }
 
@@ -63,6 +65,12 @@ take_row(struct imap_server *server, const struct imap_row *row)
         .arena = &work,
     };
 
+    if (run->is_asked && server->scan->is_broken) {
+        run->is_asked = false;
+        if (server->scan->broken_by != ACCESS_STORE_RESULT_EXPUNGED)
+            run->unread = server->scan->broken_by;
+        return true;
+    }
     imap_message_open(&message, row->message.record, row->message.len);
     if (run->search.has_headline && run->search.need >= IMAP_NEED_RECORD)
         imap_headline_keep_opened(server->view.mailbox, row->place, &row->message, &message);
@@ -345,6 +353,13 @@ imap_put_partial(struct buffer *out, const struct imap_returns *returns, uint32_
     imap_put_number(out, is_reverse ? " PARTIAL (-" : " PARTIAL (", returns->partial.first, ":");
     imap_put_number(out, is_reverse ? "-" : "", returns->partial.last, " ");
     imap_partial_window(returns, count, ret_first, ret_end);
+}
+
+void
+imap_save_nothing(struct imap_server *server, unsigned give)
+{
+    if (give & IMAP_GIVE_SAVE)
+        server->saved.count = 0;
 }
 
 /* RFC 5182 §2.1: MIN and MAX alone save only these. */

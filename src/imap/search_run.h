@@ -42,6 +42,9 @@ void imap_put_results(struct imap_server *server, const struct imap_returns *ret
                       const struct imap_set *all, uint32_t count, uint64_t modseq);
 /* For SAVE: "$" is these UIDs from now on. */
 void imap_save_result(struct imap_server *server, unsigned give, struct imap_set uids);
+/* With SAVE "$" is empty until the search has ended well: what a client sends behind one that fails
+ * must not reach what was found before (RFC 5182 §2.1). */
+void imap_save_nothing(struct imap_server *server, unsigned give);
 /* The end of a command whose keys cannot be: NO, or BAD. */
 void imap_end_search_problem(struct imap_server *server, const char *problem);
 
@@ -58,6 +61,8 @@ struct imap_search_run {
     bool has_within;
     size_t term_at;  /* the next that the index may know */
     bool is_indexed; /* it was asked about all */
+    /* Why octets of some message could not be had: whether it matches nobody knows. */
+    enum access_store_result unread;
     /* The next step when all are known: imap_search_run_places. */
     bool (*end)(struct imap_server *server);
 };

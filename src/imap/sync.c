@@ -5,6 +5,59 @@
 #include "imap/notify.h"
 #include "imap/rights.h"
 
+/* ---- what went before the client came -------------------------------------------------------- */
+
+/* Those of a range that are not in the view. What the client was not told of yet still counts
+ * there, and is told behind all else. */
+static void
+add_gone(const struct imap_view *view, uint32_t first, uint32_t last, struct imap_set_builder *gone)
+{
+    const struct imap_mailbox *mailbox = view->mailbox;
+    uint32_t next = first, place = imap_mailbox_place_from(mailbox, first);
+
+    for (; place < view->known && mailbox->uids[place] <= last; place++) {
+        if (!imap_view_has(view, place))
+            continue;
+        if (mailbox->uids[place] > next)
+            imap_set_builder_add(gone, next, mailbox->uids[place] - 1);
+        next = mailbox->uids[place] + 1;
+    }
+    if (next <= last)
+        imap_set_builder_add(gone, next, last);
+}
+
+void
+imap_put_vanished(struct imap_server *server, const struct imap_set *known, bool is_complete)
+{
+    struct imap_range whole = {1, server->view.mailbox->uid_next - 1}; /* 0: there never was one */
+    struct imap_set all = {&whole, whole.last > 0}, gone = imap_set_builder_set(&server->gathered);
+    struct imap_set_builder told;
+
+    imap_set_builder_init(&told);
+    if (!is_complete || !imap_set_resolve(&gone, 0, &server->arena))
+        gone = all; /* RFC 7162 §3.2.6: then all that are not there are told */
+    if (!known)
+        known = &all;
+    for (size_t i = 0, j = 0; i < gone.count && j < known->count;) {
+        const struct imap_range *a = &gone.at[i], *b = &known->at[j];
+        uint32_t first = a->first > b->first ? a->first : b->first;
+        uint32_t last = a->last < b->last ? a->last : b->last;
+        if (first <= last)
+            add_gone(&server->view, first, last, &told);
+        i += a->last <= b->last;
+        j += b->last <= a->last;
+    }
+    struct imap_set set = imap_set_builder_set(&told);
+    if (set.count > 0) {
+        buffer_put_text(&server->output, "* VANISHED (EARLIER) ");
+        imap_set_put(&server->output, &set);
+        buffer_put_text(&server->output, "\r\n");
+    }
+    imap_set_builder_finish(&told);
+}
+
+/* ---- what goes while it is there ------------------------------------------------------------- */
+
 /* True when the client shall hear of this tomb now. */
 static bool
 is_new_tomb(const struct imap_view *view, const struct imap_tomb *tomb)
@@ -239,6 +292,7 @@ imap_deselect(struct imap_server *server)
     imap_contexts_close(server);
     imap_set_builder_finish(&server->own);
     imap_view_close(&server->view);
+    server->saved.count = 0; /* "$" would mean other messages in the next one (RFC 5182 §2.1) */
     server->sync_place = 0;
     server->announced = 0;
     server->new_from = 0;

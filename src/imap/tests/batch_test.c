@@ -240,6 +240,172 @@ what_cannot_be_read_is_not_passed_on_as_an_empty_message(void **state)
     lobby_finish(&lobby);
 }
 
+/* Whether it matches nobody knows: neither a word nor its contrary finds it, which the end says. */
+static void
+what_cannot_be_read_is_not_passed_over_in_a_search(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 2);
+    lobby.is_apart = lobby.is_damaged = true;
+    struct slice said = lobby_ask(&lobby, "3 SEARCH BODY world\r\n", SIZE_MAX);
+    must_have(said, "* SEARCH\r\n3 NO [CORRUPTION] ");
+    said = lobby_ask(&lobby, "4 SEARCH RETURN (ALL) OR SUBJECT b NOT BODY x\r\n", SIZE_MAX);
+    must_have(said, "* ESEARCH (TAG \"4\")\r\n4 NO [CORRUPTION] ");
+    said = lobby_ask(&lobby, "5 SORT (SUBJECT) UTF-8 NOT BODY x\r\n", SIZE_MAX);
+    must_have(said, "5 NO [CORRUPTION] ");
+    must_have(lobby_ask(&lobby, "6 ESEARCH IN (selected) BODY world\r\n", SIZE_MAX),
+              "6 NO [CORRUPTION] ");
+    /* One that has gone is no damage. */
+    lobby.is_damaged = false;
+    lobby.is_late = true;
+    must_have(lobby_ask(&lobby, "7 SEARCH BODY world\r\n", SIZE_MAX), "* SEARCH\r\n7 OK done");
+    lobby.is_late = false;
+    must_have(lobby_ask(&lobby, "8 SEARCH BODY world\r\n", SIZE_MAX), "* SEARCH 1 2\r\n8 OK");
+    lobby_finish(&lobby);
+}
+
+/* A client that sends STORE $ behind its SEARCH must not reach what an earlier one had found, nor
+ * messages of another mailbox. */
+static void
+what_fails_saves_nothing(void **state)
+{
+    static const char *const failing[] = {
+        "4 SEARCH RETURN (SAVE) LARGER 5\r\n",
+        "4 SORT RETURN (SAVE) (SUBJECT) UTF-8 ALL\r\n",
+        "4 ESEARCH RETURN (SAVE) LARGER 5\r\n",
+        "4 SEARCH RETURN (SAVE) CHARSET koi9 ALL\r\n",
+    };
+    struct lobby lobby;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(failing); i++) {
+        begin(&lobby, 3);
+        (void)lobby_ask(&lobby, "3 SEARCH RETURN (SAVE) ALL\r\n", SIZE_MAX);
+        lobby.is_down = true;
+        must_have(lobby_ask(&lobby, failing[i], SIZE_MAX), "4 NO ");
+        lobby.is_down = false;
+        struct slice said = lobby_ask(&lobby, "5 UID STORE $ +FLAGS \\Deleted\r\n", SIZE_MAX);
+        assert_int_equal(count_in(said, "FETCH"), 0);
+        must_have(said, "5 OK");
+        lobby_finish(&lobby);
+    }
+    /* What is no command leaves it as it was, and so does what saves nothing. */
+    begin(&lobby, 3);
+    (void)lobby_ask(&lobby, "3 SEARCH RETURN (SAVE) 1:2\r\n4 SEARCH RETURN (SAVE) NONSENSE\r\n",
+                    SIZE_MAX);
+    lobby.is_down = true;
+    must_have(lobby_ask(&lobby, "5 SEARCH LARGER 5\r\n", SIZE_MAX), "5 NO ");
+    must_have(lobby_ask(&lobby, "6 FETCH $ UID\r\n", SIZE_MAX),
+              "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n6 OK");
+    /* A new search may be among what the one before had found. */
+    (void)lobby_ask(&lobby, "7 SEARCH RETURN (SAVE) $ 2:3\r\n", SIZE_MAX);
+    must_have(lobby_ask(&lobby, "8 FETCH $ UID\r\n", SIZE_MAX), "* 2 FETCH (UID 2)\r\n8 OK");
+    lobby_deliver(&lobby, 1, letter);
+    lobby_deliver(&lobby, 1, letter);
+    struct slice said = lobby_ask(&lobby, "9 SELECT Other\r\na UID FETCH $ UID\r\n", SIZE_MAX);
+    must_have(said, "* 2 EXISTS");
+    assert_int_equal(count_in(said, "FETCH ("), 0);
+    lobby_finish(&lobby);
+}
+
+/* RFC 7162 §3.2.6: of the UIDs that were named, and all that are not there where the store does not
+ * know so far back. */
+static void
+what_vanished_is_told_of_the_uids_that_are_named(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 6);
+    lobby_remove(&lobby, 0);
+    lobby_remove(&lobby, 0);
+    (void)lobby_ask(&lobby, "3 NOOP\r\n4 ENABLE QRESYNC\r\n", SIZE_MAX);
+    lobby.vanished = (struct access_store_uid_range){1, 2};
+#define ASK_VANISHED(set) "5 UID FETCH " set " (FLAGS) (CHANGEDSINCE 1 VANISHED)\r\n"
+    struct slice said = lobby_ask(&lobby, ASK_VANISHED("2:4"), SIZE_MAX);
+    must_have(said, "* VANISHED (EARLIER) 2\r\n* 1 FETCH (FLAGS () UID 3 ");
+    said = lobby_ask(&lobby, ASK_VANISHED("4,6,3:5"), SIZE_MAX);
+    assert_int_equal(count_in(said, "VANISHED"), 0);
+    must_have(lobby_ask(&lobby, "6 SELECT INBOX (QRESYNC (10 1 2:4))\r\n", SIZE_MAX),
+              "* VANISHED (EARLIER) 2\r\n");
+    lobby.vanished.first = 0;
+    lobby.is_forgetful = true;
+    must_have(lobby_ask(&lobby, ASK_VANISHED("1,3:4"), SIZE_MAX),
+              "* VANISHED (EARLIER) 1\r\n* 1 FETCH (FLAGS () UID 3 ");
+    must_have(lobby_ask(&lobby, "6 SELECT INBOX (QRESYNC (10 1 2:4))\r\n", SIZE_MAX),
+              "* VANISHED (EARLIER) 2\r\n");
+    /* Also behind the last that is there. */
+    for (size_t i = 0; i < 4; i++)
+        lobby_remove(&lobby, 0);
+    said = lobby_ask(&lobby, "7 NOOP\r\n" ASK_VANISHED("1:*"), SIZE_MAX);
+    must_have(said, "* VANISHED (EARLIER) 1:6\r\n5 OK");
+    lobby_finish(&lobby);
+}
+
+/* It may have what is sought: the search is not done without it. */
+static void
+a_mailbox_that_cannot_be_read_is_not_passed_over(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1);
+    lobby_deliver(&lobby, 1, letter);
+    lobby.watched = ACCESS_STORE_RESULT_TEMPORARY;
+    must_have(lobby_ask(&lobby, "3 ESEARCH IN (personal) ALL\r\n", SIZE_MAX),
+              "3 NO [UNAVAILABLE] ");
+    lobby.watched = ACCESS_STORE_RESULT_NOT_FOUND; /* it went meanwhile */
+    must_have(lobby_ask(&lobby, "4 ESEARCH IN (personal) ALL\r\n", SIZE_MAX), "4 OK done");
+    lobby_finish(&lobby);
+}
+
+static void
+the_index_is_asked_about_each_mailbox(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 30);
+    for (size_t i = 0; i < 30; i++)
+        lobby_deliver(&lobby, 1, letter);
+    lobby.indexed_below = 1000;
+    lobby.indexed_uid = 7;
+    struct slice said = lobby_ask(&lobby, "3 ESEARCH IN (personal) BODY world\r\n", SIZE_MAX);
+    assert_int_equal(count_in(said, " UID ALL 7\r\n"), 2);
+    assert_int_equal(lobby.searches, 2);
+    assert_int_equal(lobby.message_asks, 0);
+    lobby_finish(&lobby);
+}
+
+/* Who hears of changes hears of them a while later, when the look at them failed. */
+static void
+a_look_that_failed_is_done_again(void **state)
+{
+    struct lobby lobby;
+
+    (void)state;
+    begin(&lobby, 1);
+    must_have(lobby_ask(&lobby, "3 NOTIFY SET (PERSONAL (MessageNew MessageExpunge))\r\n", 1),
+              "3 OK");
+    lobby.is_blind = true;
+    buffer_clear(&lobby.said);
+    lobby_deliver(&lobby, 1, letter);
+    assert_int_equal(buffer_len(&lobby.said), 0);
+    lobby.is_blind = false;
+    for (int i = 0; i < 2; i++) { /* the rest begins, and ends */
+        lobby_work(&lobby);
+        assert_int_equal(buffer_len(&lobby.said), 0);
+        lobby.now = imap_server_deadline(lobby.server);
+        imap_server_expire(lobby.server, lobby.now);
+    }
+    assert_int_equal(lobby.now.ns, duration_ms(IMAP_NOTIFY_AGAIN_MS).ns);
+    lobby_work(&lobby);
+    must_have(buffer_slice(&lobby.said), "* STATUS Other (MESSAGES 1 ");
+    lobby_finish(&lobby);
+}
+
 /* The store says that all is well, and gives too little: that is no message. */
 static void
 octets_that_are_missing_are_not_made_up(void **state)
@@ -336,6 +502,12 @@ main(void)
         cmocka_unit_test(octets_that_are_missing_are_not_made_up),
         cmocka_unit_test(looks_at_many_mailboxes_have_rests_between),
         cmocka_unit_test(what_cannot_be_read_is_not_passed_on_as_an_empty_message),
+        cmocka_unit_test(what_cannot_be_read_is_not_passed_over_in_a_search),
+        cmocka_unit_test(what_fails_saves_nothing),
+        cmocka_unit_test(what_vanished_is_told_of_the_uids_that_are_named),
+        cmocka_unit_test(a_mailbox_that_cannot_be_read_is_not_passed_over),
+        cmocka_unit_test(the_index_is_asked_about_each_mailbox),
+        cmocka_unit_test(a_look_that_failed_is_done_again),
         cmocka_unit_test(a_response_that_was_begun_ends_with_the_session),
         cmocka_unit_test(a_command_of_which_nothing_was_said_is_answered),
         cmocka_unit_test(nothing_is_put_behind_an_output_that_is_full),
