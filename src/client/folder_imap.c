@@ -91,6 +91,11 @@ read_letter(struct client_folder *folder, size_t index, struct buffer *out,
     if (!reading.has_come)
         return client_problem_set(problem, CLIENT_PROBLEM_MISSING, "%s: message %u has gone",
                                   folder->path, folder->letters[index].id);
+    /* NIL, or nothing, and OK: that is not the message. */
+    if (buffer_len(out) == 0 && !buffer_overflowed(out) && folder->letters[index].size > 0)
+        return client_problem_set(problem, CLIENT_PROBLEM_REFUSED,
+                                  "%s: the server gives nothing of message %u", folder->path,
+                                  folder->letters[index].id);
     return !buffer_overflowed(out) ||
            client_problem_set(problem, CLIENT_PROBLEM_TOO_LARGE, "message %u is too large",
                               folder->letters[index].id);

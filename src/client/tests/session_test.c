@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Sessions over a real socket, against a server that says what its script says. Against real
  * servers, with TLS: tests/interop/desk.py. */
+#include "client/folder.h"
 #include "client/imap.h"
 #include "client/pop.h"
 #include "client/submit.h"
@@ -407,6 +408,57 @@ test_a_mailbox_is_selected_and_appended_to(void **state)
     finish(server);
 }
 
+/* "NIL" and OK is no message: whoever takes it for one keeps nothing, and deletes the message. */
+static void
+test_a_message_that_the_server_cannot_read_is_not_empty(void **state)
+{
+    static const char *const script[] = {
+        "S: * OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS] hello",
+        "C: A1 LOGIN \"alice\" \"secret\"",
+        "S: A1 OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS] in",
+        "C: A2 SELECT \"INBOX\"",
+        "S: * 4 EXISTS\r\n* OK [UIDVALIDITY 9] ok\r\nA2 OK [READ-WRITE] done",
+        "C: A3 UID FETCH 1:* ",
+        "S: * 1 FETCH (UID 4 FLAGS () RFC822.SIZE 99)",
+        "S: * 2 FETCH (UID 5 FLAGS () RFC822.SIZE 99)",
+        "S: * 3 FETCH (UID 6 FLAGS () RFC822.SIZE 99)",
+        "S: * 4 FETCH (UID 7 FLAGS () RFC822.SIZE 0)\r\nA3 OK done",
+        "C: A4 UID FETCH 4 ",
+        "S: * 1 FETCH (UID 4 BODY[] NIL)\r\nA4 OK done",
+        "C: A5 UID FETCH 5 ",
+        "S: * 2 FETCH (UID 5 BODY[] {0}\r\n)\r\nA5 OK done",
+        "C: A6 UID FETCH 6 ",
+        "S: A6 OK done",
+        "C: A7 UID FETCH 7 ",
+        "S: * 4 FETCH (UID 7 BODY[] \"\")\r\nA7 OK done",
+        "C: A8 LOGOUT",
+        "S: * BYE see you\r\nA8 OK bye",
+        NULL};
+    static const enum client_problem_kind kinds[] = {CLIENT_PROBLEM_REFUSED, CLIENT_PROBLEM_REFUSED,
+                                                     CLIENT_PROBLEM_MISSING, CLIENT_PROBLEM_NONE};
+    struct server server = start(script);
+    struct client_account account = account_at(CLIENT_IMAP, server.port);
+    struct client_login login = LOGIN(account);
+    struct client_folder_place place = {.login = &login, .folder = "INBOX"};
+    struct client_problem problem = {0};
+
+    (void)state;
+    struct client_folder *folder = client_folder_open(&place, &problem);
+    assert_string_equal(problem.text, "");
+    assert_int_equal(client_folder_count(folder), COUNT_OF(kinds));
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct buffer message;
+        buffer_init(&message, CLIENT_MESSAGE_MAX);
+        problem = (struct client_problem){0};
+        assert_int_equal(client_folder_read(folder, i, &message, &problem),
+                         kinds[i] == CLIENT_PROBLEM_NONE);
+        assert_int_equal(problem.kind, kinds[i]);
+        buffer_finish(&message);
+    }
+    client_folder_close(&folder);
+    finish(server);
+}
+
 static void
 test_the_clock_goes_on_and_chance_is_chance(void **state)
 {
@@ -431,6 +483,7 @@ main(void)
         cmocka_unit_test(test_a_message_is_submitted_and_refusals_are_named),
         cmocka_unit_test(test_a_mailbox_is_selected_and_appended_to),
         cmocka_unit_test(test_a_mailbox_is_selected_read_and_added_to),
+        cmocka_unit_test(test_a_message_that_the_server_cannot_read_is_not_empty),
         cmocka_unit_test(test_the_clock_goes_on_and_chance_is_chance),
     };
 
