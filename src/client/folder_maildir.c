@@ -176,7 +176,7 @@ remove_letters(struct client_folder *folder, struct client_chosen chosen,
     return true;
 }
 
-/* On another file system it becomes another file. */
+/* On another file system it becomes another file, and where another letter has its name. */
 static bool
 copy_letter(struct client_folder *folder, size_t index, const char *to,
             struct client_problem *problem)
@@ -207,8 +207,9 @@ move_letters(struct client_folder *folder, struct client_chosen chosen, const ch
         const struct file *file = &maildir->files[index];
         if (asprintf(&path, "%s/%s/%s", to, file->is_new ? "new" : "cur", file->name) < 0)
             abort();
-        bool is_done = rename(from, path) == 0;
-        if (!is_done && errno == EXDEV)
+        bool is_linked = link(from, path) == 0; /* that replaces nothing */
+        bool is_done = is_linked && unlink(from) == 0;
+        if (!is_linked && (errno == EXDEV || errno == EEXIST || errno == EPERM))
             is_done = copy_letter(folder, index, to, problem);
         else if (!is_done)
             client_problem_set(problem, CLIENT_PROBLEM_FILE, "%s: %s", path, strerror(errno));

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 300, LOCK_WAIT_MS = 100, STALE_LOCK_S = 300 };
+enum { LOCK_TRIES = 300, LOCK_WAIT_MS = 100, STALE_LOCK_S = 300, PIECE = 64 * 1024 };
 
 struct item {
     struct mbox_item item;
@@ -239,6 +239,40 @@ replace(const char *path, int old, struct slice bytes, struct client_problem *pr
     return is_done;
 }
 
+/* All of a file, not by its name: to open and close it once more gives fcntl's lock back. */
+static bool
+read_locked(int descriptor, const char *path, struct buffer *out, struct client_problem *problem)
+{
+    ssize_t count = 1;
+
+    while (count > 0) {
+        uint8_t *space = buffer_reserve(out, PIECE);
+        if (!space)
+            return client_problem_set(problem, CLIENT_PROBLEM_TOO_LARGE, "%s: is too large", path);
+        do
+            count = read(descriptor, space, PIECE);
+        while (count < 0 && errno == EINTR);
+        if (count > 0)
+            buffer_commit(out, (size_t)count);
+    }
+    return count == 0 ||
+           client_problem_set(problem, CLIENT_PROBLEM_FILE, "%s: %s", path, strerror(errno));
+}
+
+/* Whether what has come behind the letters that were read is letters. Else the last of them was
+ * still being delivered: the rest of it belongs to it. */
+static bool
+are_letters(struct slice before, struct slice behind)
+{
+    bool is_line = behind.len == 0 || slice_ends_with(before, SLICE("\n"));
+
+    while (behind.len > 0 && (behind.at[0] == '\r' || behind.at[0] == '\n')) {
+        behind = slice_skip(behind, 1);
+        is_line = true;
+    }
+    return behind.len == 0 || (is_line && slice_starts_with(behind, SLICE("From ")));
+}
+
 /* Under both locks. */
 static bool
 write_box(struct client_folder *folder, int descriptor, struct client_problem *problem)
@@ -249,8 +283,9 @@ write_box(struct client_folder *folder, int descriptor, struct client_problem *p
 
     buffer_init(&now, CLIENT_MESSAGE_MAX * 4);
     buffer_init(&next, CLIENT_MESSAGE_MAX * 4);
-    bool is_good = folder_read_file(folder->path, &now, problem);
-    if (is_good && !slice_starts_with(buffer_slice(&now), before))
+    bool is_good = read_locked(descriptor, folder->path, &now, problem);
+    struct slice behind = slice_skip(buffer_slice(&now), before.len);
+    if (is_good && (!slice_starts_with(buffer_slice(&now), before) || !are_letters(before, behind)))
         is_good = client_problem_set(problem, CLIENT_PROBLEM_TEMPORARY,
                                      "%s: another program has changed it; try again", folder->path);
     if (is_good) {

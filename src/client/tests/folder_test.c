@@ -4,10 +4,14 @@
 #include "client/folder.h"
 #include "client/keep.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -187,6 +191,142 @@ test_an_mbox_that_somebody_rewrote_is_left_alone(void **state)
     remove_place(&place);
 }
 
+/* ---- what others see of the lock ----------------------------------------------------------- */
+
+static bool is_watched, was_locked;
+
+/* As another program finds it: one's own locks are no locks. */
+static bool
+is_locked(const char *path)
+{
+    struct flock record = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        int descriptor = open(path, O_RDWR | O_CLOEXEC);
+        bool is_known = descriptor >= 0 && fcntl(descriptor, F_GETLK, &record) == 0;
+        _exit(is_known && record.l_type != F_UNLCK);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+/* Stands for libc's: the moment at which the new file takes the place of the old one. */
+int
+rename(const char *from, const char *to)
+{
+    was_locked = is_watched && is_locked(to);
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+static void
+test_an_mbox_stays_locked_until_it_is_replaced(void **state)
+{
+    struct place place = new_place("inbox");
+    struct client_problem problem = {0};
+
+    (void)state;
+    keep(&place, CLIENT_KEEP_MBOX, "one");
+    struct client_folder *folder = open_place(&place);
+    flag(folder, 0, CLIENT_SEEN, 0);
+    is_watched = true;
+    assert_true(client_folder_finish(folder, &problem));
+    is_watched = false;
+    assert_true(was_locked);
+    client_folder_close(&folder);
+    remove_place(&place);
+}
+
+/* ---- names and letters that are not whole --------------------------------------------------- */
+
+static void
+append(const struct place *place, const char *text)
+{
+    FILE *file = fopen(place->path, "ae");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+test_a_letter_that_was_still_coming_is_not_cut(void **state)
+{
+    static const char *const rests[] = {"ine\n\n", "From \n", "\nand more\n"};
+    struct client_problem problem;
+    size_t second = 1;
+    struct client_chosen chosen = {.indexes = &second, .count = 1};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rests); i++) {
+        struct place place = new_place("inbox");
+        problem = (struct client_problem){0};
+        keep(&place, CLIENT_KEEP_MBOX, "one");
+        append(&place, "From a@b.test Sat Nov 21 11:00:00 2026\nSubject: two\n\nhalf a l");
+        struct client_folder *folder = open_place(&place);
+        assert_int_equal(client_folder_count(folder), 2);
+        append(&place, rests[i]);
+        assert_true(client_folder_delete(folder, chosen, &problem));
+        assert_false(client_folder_finish(folder, &problem));
+        assert_int_equal(problem.kind, CLIENT_PROBLEM_TEMPORARY);
+        client_folder_close(&folder);
+        folder = open_place(&place);
+        assert_int_equal(client_folder_count(folder), 2);
+        assert_subject(folder, 0, "one");
+        client_folder_close(&folder);
+        remove_place(&place);
+    }
+}
+
+/* The only file of a Maildir gets this name. */
+static void
+name_file(const struct place *place, const char *name)
+{
+    char path[128], from[512], to[512];
+    struct dirent *entry;
+
+    (void)snprintf(path, sizeof(path), "%s/new", place->path);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    do
+        entry = readdir(dir);
+    while (entry && entry->d_name[0] == '.');
+    assert_non_null(entry);
+    (void)snprintf(from, sizeof(from), "%s/%s", path, entry->d_name);
+    (void)snprintf(to, sizeof(to), "%s/%s", path, name);
+    closedir(dir);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void
+test_a_letter_that_moves_replaces_no_other_of_its_name(void **state)
+{
+    struct place mine = new_place("maildir"), other = mine;
+    struct client_problem problem = {0};
+    size_t first = 0;
+    struct client_chosen chosen = {.indexes = &first, .count = 1};
+
+    (void)state;
+    (void)snprintf(other.path, sizeof(other.path), "%s/other", mine.folder);
+    keep(&mine, CLIENT_KEEP_MAILDIR, "one");
+    keep(&other, CLIENT_KEEP_MAILDIR, "two");
+    name_file(&mine, "1.same.name");
+    name_file(&other, "1.same.name");
+    struct client_folder *folder = open_place(&mine);
+    assert_true(client_folder_move(folder, chosen, other.path, &problem));
+    client_folder_close(&folder);
+    folder = open_place(&mine);
+    assert_int_equal(client_folder_count(folder), 0);
+    client_folder_close(&folder);
+    folder = open_place(&other);
+    assert_int_equal(client_folder_count(folder), 2);
+    assert_subject(folder, 0, "two");
+    assert_subject(folder, 1, "one");
+    client_folder_close(&folder);
+    remove_place(&mine);
+}
+
 static void
 test_a_file_that_another_reader_renamed_is_found_again(void **state)
 {
@@ -237,6 +377,9 @@ main(void)
         cmocka_unit_test(test_a_maildir_is_read_and_changed),
         cmocka_unit_test(test_a_file_moves_to_another_maildir_under_its_name),
         cmocka_unit_test(test_an_mbox_that_somebody_rewrote_is_left_alone),
+        cmocka_unit_test(test_an_mbox_stays_locked_until_it_is_replaced),
+        cmocka_unit_test(test_a_letter_that_was_still_coming_is_not_cut),
+        cmocka_unit_test(test_a_letter_that_moves_replaces_no_other_of_its_name),
         cmocka_unit_test(test_a_file_that_another_reader_renamed_is_found_again),
         cmocka_unit_test(test_what_is_no_box_is_told),
     };
