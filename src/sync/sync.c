@@ -377,7 +377,8 @@ make_there(struct run *run, struct run_item *item)
            client_problem_set(run->problem, unused.kind, "%s", unused.text);
 }
 
-/* Not in the list: but is it sure that it has gone? */
+/* Not in the list: but is it sure that it has gone? A refusal with a reason of its own (RFC 5530:
+ * a damaged mailbox, a fault of the server, a right that is missing) does not say so. */
 static bool
 is_gone_there(struct run *run, const struct run_item *item)
 {
@@ -387,7 +388,8 @@ is_gone_there(struct run *run, const struct run_item *item)
     struct client_problem found = {0};
 
     return !client_imap_ask(run->imap, &question, NULL, NULL, &found) &&
-           (found.kind == CLIENT_PROBLEM_MISSING || found.kind == CLIENT_PROBLEM_REFUSED);
+           (found.kind == CLIENT_PROBLEM_MISSING ||
+            (found.kind == CLIENT_PROBLEM_REFUSED && client_imap_code(run->imap).len == 0));
 }
 
 static void

@@ -6,10 +6,13 @@
 #include "sync/copy.h"
 #include "sync/run.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -152,6 +155,97 @@ without_a_server_nothing_is_changed(void **state)
     assert_true(copy_is_there(root));
 }
 
+/* A server that says its answers one after another, for each line that it gets. */
+static pid_t
+start_server(const char *const *answers, uint16_t *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)(void *)&address, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)(void *)&address, &len), 0);
+    *ret_port = ntohs(address.sin_port);
+    pid_t child = fork();
+    if (child == 0) {
+        int stream = accept(listener, NULL, NULL);
+        char byte = '\0';
+        for (; *answers; answers++) {
+            if (write(stream, *answers, strlen(*answers)) < 0)
+                _exit(1);
+            while (read(stream, &byte, 1) == 1 && byte != '\n') {
+            }
+        }
+        _exit(0);
+    }
+    close(listener);
+    return child;
+}
+
+/* A folder "Archive" with one message that both sides have had. */
+static void
+make_archive(char path[96])
+{
+    static const char *const folders[] = {".facteur/state", "Archive/cur", "Archive/new",
+                                          "Archive/tmp"};
+    struct client_problem found = {0};
+
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        (void)snprintf(path, 96, "%s/%s", root, folders[i]);
+        assert_true(copy_make_path(path, &found));
+    }
+    (void)snprintf(path, 96, "%s/.facteur/state/Archive", root);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs("facteur-sync 1 Archive\nv 7\n+ 5 0 1.same\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    (void)snprintf(path, 96, "%s/Archive/new/1.same", root);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs("Subject: kept\n\nfor long\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+what_the_server_cannot_find_just_now_stays_here(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool is_gone;
+    } cases[] = {{"A3 NO [SERVERBUG] the list is damaged\r\n", false},
+                 {"A3 NO [CORRUPTION] of the mailbox\r\n", false},
+                 {"A3 NO [UNAVAILABLE] later\r\n", false},
+                 {"A3 NO [NONEXISTENT] there is none\r\n", true},
+                 {"A3 NO there is none\r\n", true}};
+    static const char *const chosen[] = {"Archive"};
+    char path[96];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *const answers[] = {"* OK [CAPABILITY IMAP4rev1 UIDPLUS] hello\r\n",
+                                       "A1 OK [CAPABILITY IMAP4rev1 UIDPLUS] in\r\n",
+                                       "* LIST () \"/\" \"INBOX\"\r\nA2 OK done\r\n",
+                                       cases[i].answer, "* BYE see you\r\nA4 OK bye\r\n", NULL};
+        struct client_account there = account;
+        struct client_login in = {.account = &there, .password = SLICE("x")};
+        struct sync_options options = {
+            .login = &in, .root = root, .folders = chosen, .folders_count = 1};
+        struct client_problem found = {0};
+        struct sync_tally tally;
+
+        there.tls = CLIENT_TLS_NEVER;
+        there.incoming.is_secure = false;
+        make_archive(path);
+        pid_t server = start_server(answers, &there.incoming.port);
+        assert_true(sync_run(&options, &tally, &found));
+        assert_int_equal(waitpid(server, NULL, 0), server);
+        assert_int_equal(access(path, F_OK) != 0, cases[i].is_gone);
+        assert_int_equal(tally.deeds[SYNC_PASSED_OVER], !cases[i].is_gone);
+        assert_int_equal(tally.deeds[SYNC_FOLDER_GONE_HERE], cases[i].is_gone);
+    }
+}
+
 static void
 changes_of_the_copy_end_a_wait_before_a_server_is_asked(void **state)
 {
@@ -189,6 +283,8 @@ main(void)
         cmocka_unit_test_setup_teardown(changes_of_the_copy_end_a_wait_before_a_server_is_asked,
                                         make_root, remove_root),
         cmocka_unit_test_setup_teardown(without_a_server_nothing_is_changed, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(what_the_server_cannot_find_just_now_stays_here, make_root,
                                         remove_root),
     };
 
