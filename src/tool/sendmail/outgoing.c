@@ -86,21 +86,24 @@ outgoing_add(struct outgoing *outgoing, struct slice text, struct slice origin,
     return list.count > 0 && !list.is_cut;
 }
 
-static void
+/* False when not all of it can be taken. */
+static bool
 add_field(struct outgoing *outgoing, const struct field *field, struct slice origin)
 {
     struct address_list list;
 
     if (!field)
-        return;
+        return true;
     address_list_parse(&outgoing->arena, field->body, &list);
     for (struct address *address = list.first; address; address = address->next) {
-        if (address->kind == ADDRESS_MAILBOX)
-            (void)!add_address(outgoing, address, origin);
+        if (address->kind == ADDRESS_MAILBOX && !add_address(outgoing, address, origin) &&
+            outgoing->count == OUTGOING_RECIPIENTS_MAX)
+            return false;
     }
+    return !list.is_cut;
 }
 
-void
+bool
 outgoing_add_from_header(struct outgoing *outgoing, struct slice message, struct slice origin)
 {
     static const enum field_id ids[] = {FIELD_TO, FIELD_CC, FIELD_BCC, FIELD_APPARENTLY_TO};
@@ -108,17 +111,16 @@ outgoing_add_from_header(struct outgoing *outgoing, struct slice message, struct
     struct header header;
 
     header_parse(&outgoing->arena, message, &header);
-    if (header_next_resent(&header, NULL, &resent)) {
-        add_field(outgoing, resent.to, origin);
-        add_field(outgoing, resent.cc, origin);
-        add_field(outgoing, resent.bcc, origin);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+    bool is_whole = !header.is_cut;
+    if (header_next_resent(&header, NULL, &resent))
+        return is_whole && add_field(outgoing, resent.to, origin) &&
+               add_field(outgoing, resent.cc, origin) && add_field(outgoing, resent.bcc, origin);
+    for (size_t i = 0; i < COUNT_OF(ids) && is_whole; i++) {
         const struct field *field = NULL;
-        while ((field = header_find(&header, ids[i], field)))
-            add_field(outgoing, field, origin);
+        while (is_whole && (field = header_find(&header, ids[i], field)))
+            is_whole = add_field(outgoing, field, origin);
     }
+    return is_whole && !arena_failed(&outgoing->arena);
 }
 
 /* ---- content ------------------------------------------------------------------------------- */
@@ -163,6 +165,7 @@ put_field(struct outgoing *outgoing, const struct field *field, struct slice ori
             address->domain = origin;
             is_changed = true;
         }
+        is_changed = is_changed && !list.is_cut; /* what was not read must stay, too */
     }
     if (!is_changed) {
         buffer_put(&outgoing->content, field->raw);
@@ -203,7 +206,7 @@ find_body(struct header *header)
     return junk ? junk->offset : header->body_offset;
 }
 
-void
+bool
 outgoing_complete(struct outgoing *outgoing, struct slice message,
                   const struct outgoing_facts *facts)
 {
@@ -223,4 +226,5 @@ outgoing_complete(struct outgoing *outgoing, struct slice message,
         put_from(content, facts);
     buffer_put_text(content, "\r\n");
     buffer_put(content, slice_skip(message, body));
+    return !header.is_cut && !buffer_overflowed(content);
 }

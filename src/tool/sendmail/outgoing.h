@@ -34,11 +34,14 @@ MUST_USE bool outgoing_add(struct outgoing *outgoing, struct slice text, struct 
                            struct slice *ret_bad);
 
 /* Adds what To, Cc and Bcc of the message say, or Resent-To, -Cc and -Bcc where it has them (the
- * topmost block). What is no address there is passed over. */
-void outgoing_add_from_header(struct outgoing *outgoing, struct slice message, struct slice origin);
+ * topmost block). What is no address there is passed over. False when they are more than can be
+ * read: who comes behind would get nothing. */
+MUST_USE bool outgoing_add_from_header(struct outgoing *outgoing, struct slice message,
+                                       struct slice origin);
 
-/* Makes `content` of the message, whose lines may end in LF, CRLF or both kinds. */
-void outgoing_complete(struct outgoing *outgoing, struct slice message,
-                       const struct outgoing_facts *facts);
+/* Makes `content` of the message, whose lines may end in LF, CRLF or both kinds. False when it does
+ * not fit, or its header has too many fields: then it is not whole. */
+MUST_USE bool outgoing_complete(struct outgoing *outgoing, struct slice message,
+                                const struct outgoing_facts *facts);
 
 #endif

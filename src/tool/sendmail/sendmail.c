@@ -173,8 +173,10 @@ add_recipients(const struct call *call, struct slice message, struct outgoing *o
             return say_error(EX_USAGE, "sendmail: '%.*s' is no address; nothing was sent",
                              (int)bad.len, (const char *)bad.at);
     }
-    if (call->options.from_header)
-        outgoing_add_from_header(outgoing, message, call->origin);
+    if (call->options.from_header &&
+        !outgoing_add_from_header(outgoing, message, call->origin))
+        return say_error(EX_DATAERR, "sendmail: the header names more recipients than can be read; "
+                                     "nothing was sent");
     if (outgoing->count == 0)
         return say_error(EX_USAGE, "sendmail: no recipients; give addresses, or -t and To: fields");
     return EX_OK;
@@ -190,16 +192,17 @@ send_message(struct call *call)
         .sender = call->author, .full_name = call->full_name, .origin = call->origin};
     int descriptor, code = read_message(call, &message);
 
-    /* What is put in is small: a From: line, and domains. */
-    outgoing_init(&outgoing, buffer_len(&message) * 2 + TEXT_MAX);
+    /* A From: line is put in, and a domain behind each name without one. */
+    outgoing_init(&outgoing, call->settings.config.message_size_max * 2 + TEXT_MAX);
     if (code == EX_OK)
         code = add_recipients(call, buffer_slice(&message), &outgoing);
     if (code == EX_OK)
         code = read_dsn(call, &outgoing.arena, &carry);
+    if (code == EX_OK && !outgoing_complete(&outgoing, buffer_slice(&message), &facts))
+        code = say_error(EX_DATAERR, "sendmail: the header is too large; nothing was sent");
     if (code == EX_OK)
         code = carry_connect(&call->settings, &descriptor);
     if (code == EX_OK) {
-        outgoing_complete(&outgoing, buffer_slice(&message), &facts);
         carry.recipients = outgoing.recipients;
         carry.count = outgoing.count;
         carry.content = buffer_slice(&outgoing.content);

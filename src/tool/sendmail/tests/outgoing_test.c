@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "message/address.h"
+#include "message/header.h"
 #include "tool/sendmail/outgoing.h"
 
 static const struct outgoing_facts facts = {
@@ -37,7 +39,7 @@ messages_are_completed(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct outgoing outgoing;
         outgoing_init(&outgoing, 4096);
-        outgoing_complete(&outgoing, slice_of_string(cases[i].message), &facts);
+        assert_true(outgoing_complete(&outgoing, slice_of_string(cases[i].message), &facts));
         if (!slice_equal(buffer_slice(&outgoing.content), slice_of_string(cases[i].content)))
             fail_msg("case %zu: %.*s", i, (int)buffer_len(&outgoing.content),
                      (const char *)buffer_slice(&outgoing.content).at);
@@ -78,20 +80,85 @@ recipients_are_found_in_words_and_fields(void **state)
     assert_recipients(&outgoing, "root@host.test a@b.test \"b c\"@d.test good@b.test ");
 
     outgoing_init(&outgoing, 0);
-    outgoing_add_from_header(&outgoing,
-                             SLICE("To: g: a@b.test, x;, www-data\nCc: (only a comment)\n"
-                                   "Bcc: a@b.test, secret@c.test\nReply-To: no@no.test\n\n"
-                                   "To: body@b.test\n"),
-                             facts.origin);
+    assert_true(
+        outgoing_add_from_header(&outgoing,
+                                 SLICE("To: g: a@b.test, x;, www-data\nCc: (only a comment)\n"
+                                       "Bcc: a@b.test, secret@c.test\nReply-To: no@no.test\n\n"
+                                       "To: body@b.test\n"),
+                                 facts.origin));
     assert_recipients(&outgoing, "a@b.test x@host.test www-data@host.test secret@c.test ");
 
     outgoing_init(&outgoing, 0);
-    outgoing_add_from_header(
+    assert_true(outgoing_add_from_header(
         &outgoing,
         SLICE("Resent-To: new@b.test\nResent-From: me@b.test\n"
               "Resent-Date: Sat, 21 Nov 2026 11:00:00 +0000\nTo: old@b.test\n\n"),
-        facts.origin);
+        facts.origin));
     assert_recipients(&outgoing, "new@b.test ");
+}
+
+/* "To:" with that many names, each of its own; and a body. */
+static void
+put_crowd(struct buffer *out, size_t count)
+{
+    buffer_init(out, 1 << 20);
+    buffer_put_text(out, "From: a@b.test\nTo: x0");
+    for (size_t i = 1; i < count; i++) {
+        buffer_put_text(out, ",\n x");
+        buffer_put_decimal(out, i);
+    }
+    buffer_put_text(out, "\n\nbody\n");
+}
+
+/* Nobody is left out of a message that goes to the others. */
+static void
+a_crowd_is_taken_whole_or_not_at_all(void **state)
+{
+    struct outgoing outgoing;
+    struct buffer message;
+
+    (void)state;
+    for (size_t surplus = 0; surplus < 2; surplus++) {
+        put_crowd(&message, ADDRESSES_MAX + surplus);
+        outgoing_init(&outgoing, 1 << 20);
+        bool is_taken = outgoing_add_from_header(&outgoing, buffer_slice(&message), facts.origin);
+        assert_int_equal(is_taken, surplus == 0);
+        assert_int_equal(outgoing.count, ADDRESSES_MAX);
+        /* What was not read stays as it was. */
+        assert_true(outgoing_complete(&outgoing, buffer_slice(&message), &facts));
+        struct slice content = buffer_slice(&outgoing.content);
+        assert_int_equal(slice_find(content, SLICE("x1@host.test")) < content.len, surplus == 0);
+        assert_int_equal(slice_find(content, SLICE("x10000")) < content.len, surplus == 1);
+        assert_true(slice_ends_with(content, SLICE("\r\nbody\n")));
+        outgoing_finish(&outgoing);
+        buffer_finish(&message);
+    }
+}
+
+static void
+what_does_not_fit_is_not_whole(void **state)
+{
+    struct slice message = SLICE("From: a\nTo: b\n\nbody\n");
+    struct outgoing outgoing;
+    struct buffer fields;
+
+    (void)state;
+    outgoing_init(&outgoing, 43);
+    assert_true(outgoing_complete(&outgoing, message, &facts));
+    assert_int_equal(buffer_len(&outgoing.content), 43);
+    outgoing_finish(&outgoing);
+    outgoing_init(&outgoing, 42);
+    assert_false(outgoing_complete(&outgoing, message, &facts));
+    outgoing_finish(&outgoing);
+
+    buffer_init(&fields, 1 << 20);
+    for (size_t i = 0; i <= HEADER_FIELDS_MAX; i++)
+        buffer_put_text(&fields, "To: a\n");
+    outgoing_init(&outgoing, 1 << 24);
+    assert_false(outgoing_complete(&outgoing, buffer_slice(&fields), &facts));
+    assert_false(outgoing_add_from_header(&outgoing, buffer_slice(&fields), facts.origin));
+    outgoing_finish(&outgoing);
+    buffer_finish(&fields);
 }
 
 int
@@ -100,6 +167,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_are_completed),
         cmocka_unit_test(recipients_are_found_in_words_and_fields),
+        cmocka_unit_test(a_crowd_is_taken_whole_or_not_at_all),
+        cmocka_unit_test(what_does_not_fit_is_not_whole),
     };
 
     return cmocka_run_group_tests_name("tool/sendmail/outgoing", tests, NULL, NULL);
