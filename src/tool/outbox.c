@@ -117,6 +117,8 @@ has_both_names(const struct outbox *outbox)
 static int
 open_mbox(struct outbox *outbox)
 {
+    struct stat info;
+
     if (has_both_names(outbox))
         unlink(outbox->path);
     if (files_exists(outbox->path))
@@ -126,6 +128,10 @@ open_mbox(struct outbox *outbox)
     if (code != EX_OK)
         return code;
     outbox->file = open(outbox->part_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* It was removed or cut since, and its state was not: what that counts is not there. */
+    if (outbox->file >= 0 && fstat(outbox->file, &info) == 0 &&
+        (uint64_t)info.st_size < outbox->len)
+        outbox->len = outbox->last_uid = 0;
     if (outbox->file < 0 || ftruncate(outbox->file, (off_t)outbox->len) != 0 ||
         lseek(outbox->file, 0, SEEK_END) < 0)
         return say_cannot_write(outbox->part_path);

@@ -183,6 +183,24 @@ an_mbox_is_gone_on_with_from_where_its_state_says(void **state)
     free(saved);
 }
 
+/* Somebody has removed the part alone: zeros are no letters. */
+static void
+an_mbox_whose_part_has_gone_is_begun_anew(void **state)
+{
+    static const struct files_owner own = {FILES_NOBODY, FILES_NOBODY, 0600};
+    const struct place *place = *state;
+    char *saved = files_path(place->folder, "box.part.state");
+    struct outbox *outbox;
+
+    assert_int_equal(files_replace(saved, SLICE("77 9 500\n"), &own), EX_OK);
+    assert_int_equal(outbox_open(place->path, OUTBOX_MBOX, UID_VALIDITY, &outbox), EX_OK);
+    assert_false(outbox_has(outbox, letters[0].uid));
+    outbox_close(&outbox);
+    write_letters(place, OUTBOX_MBOX, 0, COUNT_OF(letters), true);
+    read_letters(place, BOX_MBOX);
+    free(saved);
+}
+
 static void
 a_file_that_is_there_is_not_overwritten(void **state)
 {
@@ -265,6 +283,7 @@ main(void)
         ON_DISK(a_maildir_that_was_cut_off_is_gone_on_with),
         ON_DISK(an_mbox_that_was_cut_off_early_is_begun_anew),
         ON_DISK(an_mbox_is_gone_on_with_from_where_its_state_says),
+        ON_DISK(an_mbox_whose_part_has_gone_is_begun_anew),
         ON_DISK(a_file_that_is_there_is_not_overwritten),
         ON_DISK(links_and_fifos_in_a_box_are_no_letters),
         cmocka_unit_test(what_is_no_box_is_refused),
