@@ -353,6 +353,19 @@ class Writing(Mail):
         screen.wait_for("Sent.")
         self.office.find("Later", BOB)
 
+    def test_a_draft_with_half_an_address_is_kept(self):
+        screen = self.open()
+        screen.wait_until(lambda s: "Drafts" in s and "open" in s, "the list")
+        screen.press("mBob <bob@exa\rHalf an address\r")
+        screen.wait_for("Typed by hand")
+        screen.press("P")
+        screen.wait_for("Kept in Drafts")
+        screen.press("cDrafts\r")
+        screen.wait_for("Half an address")
+        screen.press("e")
+        screen.wait_for("To: Bob <bob@exa")
+        screen.wait_for("Typed by hand")
+
     def test_what_cannot_be_sent_is_not_lost(self):
         screen = self.open()
         screen.wait_for("Your post office is open")

@@ -309,6 +309,40 @@ keep_here(struct worker *worker, struct slice message)
     free(path);
 }
 
+static void
+put_line(struct buffer *out, const char *name, const char *value)
+{
+    if (!value || !value[0])
+        return;
+    buffer_put_text(out, name);
+    buffer_put_text(out, value);
+    buffer_put_byte(out, '\n');
+}
+
+/* What is no address yet, or a file that has gone, stands above the text. */
+static int
+make_plain(const struct worker *worker, const struct draft *draft, struct making *making)
+{
+    struct draft plain = *draft;
+    struct buffer text;
+
+    buffer_init(&text, LETTER_MAX);
+    put_line(&text, "To: ", draft->to);
+    put_line(&text, "Cc: ", draft->cc);
+    put_line(&text, "Bcc: ", draft->bcc);
+    for (size_t i = 0; i < draft->files_count; i++)
+        put_line(&text, "Attached: ", draft->files[i]);
+    buffer_put_byte(&text, '\n');
+    buffer_put(&text, traffic_text(draft->text));
+    plain.to = plain.cc = plain.bcc = NULL;
+    plain.files_count = 0;
+    plain.text = copy_of(&text);
+    int code = make(worker, &plain, true, making);
+    free(plain.text);
+    buffer_finish(&text);
+    return code;
+}
+
 void
 worker_keep(struct worker *worker, const struct wish *wish)
 {
@@ -319,8 +353,15 @@ worker_keep(struct worker *worker, const struct wish *wish)
     if (!can_write(worker))
         return;
     buffer_init(&message, LETTER_MAX);
-    if (make(worker, wish->draft, true, &making) == EX_OK) {
-        if (wish->draft->bcc && wish->draft->bcc[0]) {
+    int code = make(worker, wish->draft, true, &making);
+    bool is_plain = code != EX_OK;
+    if (is_plain) { /* the screen has forgotten it */
+        unmake(&making);
+        making = (struct making){0};
+        code = make_plain(worker, wish->draft, &making);
+    }
+    if (code == EX_OK) {
+        if (wish->draft->bcc && wish->draft->bcc[0] && !is_plain) {
             buffer_put_text(&message, "Bcc: ");
             utf8_put_printable(&message, traffic_text(wish->draft->bcc));
             buffer_put_text(&message, "\r\n");
