@@ -60,7 +60,9 @@ keep(struct fetching *fetching, size_t index, int *ret_code)
 static bool
 is_due(const struct fetching *fetching, uint32_t day)
 {
-    return fetching->delete_after != UINT32_MAX && fetching->today - day >= fetching->delete_after;
+    if (fetching->delete_after == 0 || fetching->delete_after == UINT32_MAX)
+        return fetching->delete_after == 0;
+    return day <= fetching->today && fetching->today - day >= fetching->delete_after; /* clocks */
 }
 
 /* Fetches what is new; adds to `due` what is to be deleted. */

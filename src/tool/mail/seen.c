@@ -16,10 +16,17 @@ struct seen {
     struct map days;    /* id → day, as a pointer's number */
 };
 
-static void
+/* A last line without its end, as a full disk leaves it, goes: half an id may be that of another
+ * message. */
+static int
 read_lines(struct seen *seen)
 {
-    for (struct slice rest = buffer_slice(&seen->file); rest.len > 0;) {
+    static const struct files_owner owner = {.user = FILES_NOBODY, .mode = 0600};
+    struct slice text = buffer_slice(&seen->file);
+    size_t end = slice_find_last_byte(text, '\n');
+    struct slice whole = slice_first(text, end < text.len ? end + 1 : 0);
+
+    for (struct slice rest = whole; rest.len > 0;) {
         struct slice line = slice_first(rest, slice_find_byte(rest, '\n'));
         struct cursor cursor = cursor_of(line);
         uint32_t day;
@@ -27,6 +34,7 @@ read_lines(struct seen *seen)
         if (cursor_take_u32(&cursor, 1, UINT32_MAX, &day) && cursor_take_byte(&cursor, ' '))
             map_set(&seen->days, cursor_rest(&cursor), (void *)(uintptr_t)day);
     }
+    return whole.len == text.len ? EX_OK : files_replace(seen->path, whole, &owner);
 }
 
 int
@@ -52,7 +60,7 @@ seen_open(const char *kind, const char *account, struct seen **ret_seen)
     if (code == EX_OK)
         code = files_read_if_any(seen->path, FILE_MAX, &seen->file);
     if (code == EX_OK)
-        read_lines(seen);
+        code = read_lines(seen);
     free(lock);
     free(folder);
     return code;
