@@ -228,6 +228,46 @@ class Sending(Desk):
         self.assertEqual(len(self.ids("later", "--account", "pop")), 1)
         self.assertEqual(list((self.home / ".local/state/facteur/outgoing").iterdir()), [])
 
+    def test_what_waits_keeps_back_no_other_and_is_kept_when_nobody_takes_it(self):
+        """The first makes no sense, the second is a receipt (without a sender), the third goes to nobody."""
+        outgoing = self.home / ".local/state/facteur/outgoing"
+        outgoing.mkdir(parents=True)
+        for number, (sender, to, subject) in enumerate((("", "", ""), ("", ALICE, "without a sender"),
+                                                        (BOB, "nobody@example.test", "to nobody"),
+                                                        (BOB, ALICE, "behind the others"))):
+            (outgoing / f"000000000{number}-00").write_bytes(
+                f"account bob\nfrom {sender}\nto {to}\n\nFrom: {BOB}\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+                .encode() if subject else b"no message\n")
+        self.run_it("send", "--retry", code=DATAERR)
+        self.assertIn(str(outgoing / "0000000002-00.refused"), self.said)
+        self.assertEqual(len(self.ids("without a sender", "--account", "alice")), 1)
+        self.assertEqual(len(self.ids("behind the others", "--account", "alice")), 1)
+        self.assertEqual(sorted(p.name for p in outgoing.iterdir()), ["0000000000-00", "0000000002-00.refused"])
+        self.assertIn(b"Subject: to nobody\r\n\r\nHello.\r\n", (outgoing / "0000000002-00.refused").read_bytes())
+
+    def test_what_was_written_in_an_editor_stays_until_it_is_sent(self):
+        editor, folder = self.home / "editor", self.home / "tmp"
+        editor.write_text("#!/bin/sh\necho 'A long letter.' > \"$1\"\n")
+        editor.chmod(0o755)
+        folder.mkdir()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_"))}
+        environment.update(HOME=str(self.home), LANG="C.UTF-8", VISUAL=str(editor), TMPDIR=str(folder))
+        for to, code in (("nobody@example.test", UNAVAILABLE), ("not an address <", USAGE), (ALICE, 0)):
+            terminal, line = os.openpty()
+            done = subprocess.run([FACTEUR, "send", "--account", "bob", "-s", "by hand", to], stdin=line, check=False,
+                                  capture_output=True, env=environment, cwd=self.home, timeout=CLIENT_S)
+            os.close(terminal)
+            os.close(line)
+            said = done.stderr.decode()
+            self.assertEqual(done.returncode, code, said)
+            left = list(folder.iterdir())
+            self.assertEqual(len(left), code != 0, said)
+            for path in left:
+                self.assertIn(str(path), said)
+                self.assertEqual(path.read_text(), "A long letter.\n")
+                path.unlink()
+        self.assertEqual(self.letter("by hand").get_content(), "A long letter.\n")
+
     def test_nothing_of_an_argument_becomes_a_field(self):
         self.send("one\r\nX-Evil: yes")
         found = [m for m in self.office.messages() if b"X-Evil: yes" in m]
@@ -474,6 +514,20 @@ class Fetching(Desk):
         self.run_it("fetch", "pop", "--to", "in/", "--delete-after", "3")
         self.assertEqual(self.data("list", "--account", "pop")["messages"], [])
         self.assertEqual(len(self.ids("old", "--box", "in")), 1)
+
+    def test_a_clock_that_goes_back_deletes_nothing_and_half_a_line_counts_for_nothing(self):
+        self.send("from tomorrow", to=BOB)
+        self.run_it("fetch", "pop", "--to", "in/")
+        seen = self.home / ".local/state/facteur/seen/pop~INBOX"
+        seen.write_text("".join(f"{int(day) + 2} {rest}" for day, rest in
+                                (line.split(" ", 1) for line in seen.open())))
+        self.run_it("fetch", "pop", "--to", "in/", "--delete-after", "3")
+        self.assertEqual(len(self.ids("from tomorrow", "--account", "pop")), 1)
+        self.assertEqual(len(self.ids("from tomorrow", "--box", "in")), 1)
+        seen.write_text(seen.read_text().removesuffix("\n"))
+        for _ in range(2):
+            self.run_it("fetch", "pop", "--to", "in/")
+            self.assertEqual(len(self.ids("from tomorrow", "--box", "in")), 2)
 
     def test_a_command_takes_each_message(self):
         self.send("piped", to=BOB)

@@ -93,10 +93,10 @@ finish_answer(struct answer *answer)
 /* ---- sending ------------------------------------------------------------------------------- */
 
 static int
-write_text(struct answer *answer, bool is_quoted, struct buffer *ret_text)
+write_text(struct answer *answer, bool is_quoted, struct buffer *ret_text, char **ret_path)
 {
     struct buffer written;
-    int code = compose_read_text(buffer_slice(&answer->draft), &written);
+    int code = compose_read_text(buffer_slice(&answer->draft), &written, ret_path);
 
     buffer_init(ret_text, LETTER_MAX);
     /* A person has edited the quotation; a program is given the one of its choice. */
@@ -117,11 +117,12 @@ send_answer(struct answer *answer, bool is_quoted)
     struct seal_wish wish;
     struct buffer text;
     const char *file;
+    char *written;
 
     for (size_t place = 0; (file = command_next_value(call, "attach", &place)) &&
                            compose->files_count < COMPOSE_FILES_MAX;)
         compose->files[compose->files_count++] = file;
-    int code = write_text(answer, is_quoted, &text);
+    int code = write_text(answer, is_quoted, &text, &written);
     if (code == EX_OK)
         code = seal_read_options(call, &wish);
     if (code == EX_OK) {
@@ -140,6 +141,7 @@ send_answer(struct answer *answer, bool is_quoted)
             code = departure_send(&answer->desk, &composed);
         composed_finish(&composed);
     }
+    compose_end_text(written, code);
     buffer_finish(&text);
     return code;
 }

@@ -84,11 +84,12 @@ send_message(struct desk *desk, const struct command_call *call, const struct se
 {
     struct buffer text = {0};
     struct composed composed;
+    char *written = NULL;
     const char *subject = command_value(call, "subject");
     int code = gather_all(call, compose);
 
     if (code == EX_OK)
-        code = compose_read_text(SLICE(""), &text);
+        code = compose_read_text(SLICE(""), &text, &written);
     if (code == EX_OK) {
         compose->account = desk->login.account;
         compose->from = command_value(call, "from");
@@ -110,6 +111,7 @@ send_message(struct desk *desk, const struct command_call *call, const struct se
         }
         composed_finish(&composed);
     }
+    compose_end_text(written, code);
     buffer_finish(&text);
     return code;
 }
@@ -198,7 +200,8 @@ const struct command command_send = {
              "among what was sent.\n\n"
              "When the server cannot be reached, or says not now, the message waits in "
              "$XDG_STATE_HOME/facteur/outgoing; --retry sends what waits, and so does the next "
-             "'facteur send' or 'facteur fetch'. Recipients that are refused for good are told.",
+             "'facteur send' or 'facteur fetch'. Recipients that are refused for good are told; "
+             "what has waited and nobody takes any more is kept there (NAME.refused).",
     .examples = "echo 'See you at eight' | facteur send -s Dinner alice@example.org\n"
                 "facteur send -s 'Our holiday' -a one.jpg -a two.jpg --cc bob@example.org "
                 "alice@example.org < letter.txt\n"

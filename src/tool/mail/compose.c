@@ -491,12 +491,13 @@ edit(const char *path)
 }
 
 int
-compose_read_text(struct slice draft, struct buffer *ret_text)
+compose_read_text(struct slice draft, struct buffer *ret_text, char **ret_path)
 {
     const char *folder = getenv("TMPDIR");
     char *path = NULL;
     int code = EX_OK;
 
+    *ret_path = NULL;
     if (!isatty(STDIN_FILENO))
         return files_read_or_stdin("-", LETTER_MAX, ret_text);
     buffer_init(ret_text, LETTER_MAX);
@@ -509,10 +510,20 @@ compose_read_text(struct slice draft, struct buffer *ret_text)
         close(descriptor);
     if (code == EX_OK)
         code = edit(path);
-    if (code == EX_OK) {
-        code = files_read(path, LETTER_MAX, ret_text);
-        (void)unlink(path);
+    if (code != EX_OK) {
+        free(path);
+        return code;
     }
+    *ret_path = path;
+    return files_read(path, LETTER_MAX, ret_text);
+}
+
+void
+compose_end_text(char *path, int code)
+{
+    if (path && code == EX_OK)
+        (void)unlink(path);
+    else if (path)
+        say_warning("what you wrote is in %s", path);
     free(path);
-    return code;
 }

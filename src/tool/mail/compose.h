@@ -60,7 +60,11 @@ void composed_finish(struct composed *composed);
 void compose_put_from(const struct client_account *account, struct buffer *out);
 
 /* The text that a person writes: standard input, or on a terminal $VISUAL or $EDITOR on a file
- * that begins with `draft`. */
-MUST_USE int compose_read_text(struct slice draft, struct buffer *ret_text);
+ * that begins with `draft`, whose path comes with it (else NULL): it stays until it is known what
+ * has become of the text. */
+MUST_USE int compose_read_text(struct slice draft, struct buffer *ret_text, char **ret_path);
+
+/* Takes the path: with EX_OK the file goes, else its writer is told where it is. */
+void compose_end_text(char *path, int code);
 
 #endif

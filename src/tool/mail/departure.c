@@ -58,38 +58,52 @@ write_entry(const struct client_account *account, struct slice sender,
 struct entry {
     struct buffer file;
     const char *account;
+    bool has_sender; /* that of a receipt is empty */
     struct slice sender;
     struct slice *recipients;
     size_t count;
     struct slice content;
 };
 
+/* False when there are more recipients than there can be. */
+static bool
+take_line(struct entry *entry, struct arena *arena, struct slice line)
+{
+    if (slice_starts_with(line, SLICE("account "))) {
+        entry->account = arena_copy_string(arena, slice_skip(line, 8));
+    } else if (slice_starts_with(line, SLICE("from "))) {
+        entry->has_sender = true;
+        entry->sender = slice_skip(line, 5);
+    } else if (slice_starts_with(line, SLICE("to "))) {
+        if (entry->count == OUTGOING_RECIPIENTS_MAX)
+            return false;
+        entry->recipients[entry->count++] = slice_skip(line, 3);
+    }
+    return true;
+}
+
 static int
 read_entry(const char *path, struct arena *arena, struct entry *ret_entry)
 {
+    bool is_sound = true;
+
     *ret_entry = (struct entry){0};
     int code = files_read(path, ENTRY_MAX, &ret_entry->file);
     if (code != EX_OK)
         return code;
     struct slice rest = buffer_slice(&ret_entry->file);
-    size_t lines = 0;
-    for (size_t i = 0; i < rest.len && lines < OUTGOING_RECIPIENTS_MAX; i++)
-        lines += rest.at[i] == '\n';
-    ret_entry->recipients = ARENA_ARRAY(arena, struct slice, lines + 1);
-    while (ret_entry->recipients && rest.len > 0 && ret_entry->count < lines) {
+    ret_entry->recipients = ARENA_ARRAY(arena, struct slice, OUTGOING_RECIPIENTS_MAX);
+    if (!ret_entry->recipients)
+        abort();
+    while (is_sound && rest.len > 0) {
         struct slice line = slice_first(rest, slice_find_byte(rest, '\n'));
         rest = slice_skip(rest, line.len + 1);
         if (line.len == 0)
             break;
-        if (slice_starts_with(line, SLICE("account ")))
-            ret_entry->account = arena_copy_string(arena, slice_skip(line, 8));
-        else if (slice_starts_with(line, SLICE("from ")))
-            ret_entry->sender = slice_skip(line, 5);
-        else if (slice_starts_with(line, SLICE("to ")))
-            ret_entry->recipients[ret_entry->count++] = slice_skip(line, 3);
+        is_sound = take_line(ret_entry, arena, line);
     }
     ret_entry->content = rest;
-    if (ret_entry->account && ret_entry->sender.len > 0 && ret_entry->count > 0)
+    if (is_sound && ret_entry->account && ret_entry->has_sender && ret_entry->count > 0)
         return EX_OK;
     return say_error(EX_DATAERR, "%s is no message that waits; look at it, then remove it", path);
 }
@@ -99,6 +113,7 @@ read_entry(const char *path, struct arena *arena, struct entry *ret_entry)
 struct later {
     struct slice *recipients; /* that may be tried again */
     size_t count;
+    size_t accepted; /* others that the server has taken it for */
 };
 
 static void
@@ -176,16 +191,15 @@ attempt(const struct departing *departing, struct later *later, struct client_pr
                                            .content = departing->content,
                                            .on_refusal = note_refusal,
                                            .context = later};
-    size_t accepted;
 
     later->count = 0;
     later->recipients = calloc(departing->count + 1, sizeof(*later->recipients));
     if (!later->recipients)
         abort();
-    bool is_done = client_submit(departing->login, &submission, &accepted, problem);
-    if (accepted > 0)
+    bool is_done = client_submit(departing->login, &submission, &later->accepted, problem);
+    if (later->accepted > 0)
         save_copy(departing->login, departing->content);
-    if (is_done || accepted + later->count == departing->count)
+    if (is_done || later->accepted + later->count == departing->count)
         return EX_OK;
     return desk_code(problem->kind);
 }
@@ -250,6 +264,21 @@ list_entries(const char *folder, size_t *ret_count)
     return names;
 }
 
+/* Nobody takes it any more, and there may be no other copy of it. */
+static void
+put_aside(const char *path)
+{
+    char *aside = NULL;
+
+    if (asprintf(&aside, "%s.refused", path) < 0)
+        abort();
+    if (rename(path, aside) == 0)
+        say_warning("nobody takes what has waited; it is kept as %s", aside);
+    else
+        say_warning("nobody takes what waits: %s", path);
+    free(aside);
+}
+
 /* One entry: gone when nothing is left of it, written anew with what is. */
 static int
 retry_entry(struct desk *desk, const char *path)
@@ -274,7 +303,9 @@ retry_entry(struct desk *desk, const char *path)
         if (later.count > 0 && !is_same)
             code = write_entry(desk->login.account, entry.sender, later.recipients, later.count,
                                entry.content);
-        if (!is_same && (later.count == 0 || code == EX_OK))
+        if (later.count == 0 && later.accepted == 0 && entry.sender.len > 0)
+            put_aside(path);
+        else if (!is_same && (later.count == 0 || code == EX_OK))
             (void)unlink(path);
         else if (is_same)
             say_warning("%s waits still: %s", strrchr(path, '/') + 1, problem.text);
@@ -298,9 +329,9 @@ departure_retry(struct desk *desk, size_t *ret_left)
         code = files_lock(lock, &descriptor); /* nothing is sent twice */
     for (size_t i = 0; i < count; i++) {
         char *path = files_path(folder, names[i]);
-        if (code == EX_OK && files_exists(path)) {
+        if (descriptor >= 0 && files_exists(path)) { /* one that cannot go keeps back no other */
             int result = retry_entry(desk, path);
-            code = result == EX_TEMPFAIL ? code : result;
+            code = code == EX_OK && result != EX_TEMPFAIL ? result : code;
         }
         free(path);
         free(names[i]);

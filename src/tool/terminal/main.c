@@ -97,16 +97,18 @@ edit(struct program *program, struct wish *wish)
 {
     struct news *news = news_new(NEWS_DRAFT, wish->account);
     struct buffer text;
+    char *written;
 
     display_leave(program->display);
     show_errors(program, true);
-    int code = compose_read_text(traffic_text(wish->draft->text), &text);
+    int code = compose_read_text(traffic_text(wish->draft->text), &text, &written);
     show_errors(program, false);
     display_return(program->display);
     if (code == EX_OK)
         traffic_set(&wish->draft->text, buffer_slice(&text));
     else
         say_warning("the editor failed; VISUAL or EDITOR names another");
+    compose_end_text(written, code);
     buffer_finish(&text);
     news->wish = WISH_EDIT;
     news->draft = wish->draft;
