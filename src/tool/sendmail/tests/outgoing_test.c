@@ -97,17 +97,15 @@ recipients_are_found_in_words_and_fields(void **state)
     assert_recipients(&outgoing, "new@b.test ");
 }
 
-/* "To:" with that many names, each of its own; and a body. */
+/* "To:" with that many names, of which the last is another one; and a body. */
 static void
 put_crowd(struct buffer *out, size_t count)
 {
     buffer_init(out, 1 << 20);
-    buffer_put_text(out, "From: a@b.test\nTo: x0");
-    for (size_t i = 1; i < count; i++) {
+    buffer_put_text(out, "From: a@b.test\nTo: x");
+    for (size_t i = 2; i < count; i++)
         buffer_put_text(out, ",\n x");
-        buffer_put_decimal(out, i);
-    }
-    buffer_put_text(out, "\n\nbody\n");
+    buffer_put_text(out, ",\n last\n\nbody\n");
 }
 
 /* Nobody is left out of a message that goes to the others. */
@@ -123,12 +121,12 @@ a_crowd_is_taken_whole_or_not_at_all(void **state)
         outgoing_init(&outgoing, 1 << 20);
         bool is_taken = outgoing_add_from_header(&outgoing, buffer_slice(&message), facts.origin);
         assert_int_equal(is_taken, surplus == 0);
-        assert_int_equal(outgoing.count, ADDRESSES_MAX);
+        assert_int_equal(outgoing.count, 2 - surplus);
         /* What was not read stays as it was. */
         assert_true(outgoing_complete(&outgoing, buffer_slice(&message), &facts));
         struct slice content = buffer_slice(&outgoing.content);
-        assert_int_equal(slice_find(content, SLICE("x1@host.test")) < content.len, surplus == 0);
-        assert_int_equal(slice_find(content, SLICE("x10000")) < content.len, surplus == 1);
+        assert_true(slice_find(content, SLICE(" last")) < content.len);
+        assert_int_equal(slice_find(content, SLICE("last@host.test")) < content.len, surplus == 0);
         assert_true(slice_ends_with(content, SLICE("\r\nbody\n")));
         outgoing_finish(&outgoing);
         buffer_finish(&message);
