@@ -14,6 +14,9 @@ struct reclaim {
     struct place next;  /* the turn to go on with */
     uint32_t rows_done; /* of that turn, when it is too large for one step */
     uint32_t changes_done;
+    uint64_t last;       /* number of the turn before `next`; 0: not known */
+    body_id bodies_done; /* of a damaged stretch: those before this one were looked for there */
+    size_t looked_at;    /* bodies, in this step */
     bool is_read;                     /* all of it has been looked at */
     uint8_t *moved[MOVED_BODIES_MAX]; /* octets of the bodies in the turn on its way */
     size_t moved_count;
@@ -39,7 +42,7 @@ free_moved(struct reclaim *reclaim)
     for (size_t i = 0; i < reclaim->moved_count; i++)
         free(reclaim->moved[i]);
     reclaim->moved_count = 0;
-    reclaim->bytes = reclaim->changes = 0;
+    reclaim->bytes = reclaim->changes = reclaim->looked_at = 0;
 }
 
 void
@@ -86,6 +89,8 @@ choose(struct reclaim *reclaim)
         reclaim->segment = segment->number;
         reclaim->next = (struct place){segment->number, 0};
         reclaim->rows_done = reclaim->changes_done = 0;
+        reclaim->last = segment->first_turn ? segment->first_turn - 1 : 0;
+        reclaim->bodies_done = 0;
         reclaim->is_read = false;
         return;
     }
@@ -96,7 +101,8 @@ static bool
 is_full(const struct reclaim *reclaim)
 {
     return reclaim->bytes >= RECLAIM_STEP_BYTES || reclaim->changes >= RECLAIM_STEP_CHANGES ||
-           reclaim->moved_count == MOVED_BODIES_MAX;
+           reclaim->moved_count == MOVED_BODIES_MAX ||
+           reclaim->looked_at >= RECLAIM_STEP_BODIES;
 }
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
@@ -114,12 +120,12 @@ mark_damaged(struct store *store, body_id body, struct body_entry *entry)
 
 /* Takes a body along when this place is where it lives. */
 static int
-move_body(struct reclaim *reclaim, const struct turn_row *row, struct place place)
+move_body(struct reclaim *reclaim, body_id id, struct place place)
 {
     struct store *store = reclaim->store;
     struct body_entry entry;
     struct slice value;
-    int result = store_view_get(store, key_body(row->id), &value);
+    int result = store_view_get(store, key_body(id), &value);
 
     if (result == -ENOENT)
         return 0;
@@ -129,7 +135,7 @@ move_body(struct reclaim *reclaim, const struct turn_row *row, struct place plac
         return 0;
     if (entry.marks & BODY_DAMAGED) {
         /* Its octets go; that it was there, and is damaged, must not go with them. */
-        struct key key = key_body(row->id);
+        struct key key = key_body(id);
         draft_put(&store->draft, key_slice(&key), value);
         reclaim->changes++;
         return 0;
@@ -148,14 +154,53 @@ move_body(struct reclaim *reclaim, const struct turn_row *row, struct place plac
     if (turn_body_hash(body, slice_of("", 0)) != entry.hash ||
         turn_body_hash(record, slice_of("", 0)) != entry.record_hash) {
         free(octets);
-        mark_damaged(store, row->id, &entry);
+        mark_damaged(store, id, &entry);
         return 0;
     }
     reclaim->moved[reclaim->moved_count++] = octets;
     reclaim->bytes += len;
     enum store_result added =
-        store_add_body(store, row->id, body, slice_of("", 0), record, entry.refs);
+        store_add_body(store, id, body, slice_of("", 0), record, entry.refs);
     return added == STORE_OK ? 0 : -EMSGSIZE;
+}
+
+/* Turns that are damaged do not say which bodies they have; the view does, and those may be whole.
+ * It is gone through a piece at a time. */
+static int
+move_stretch(struct reclaim *reclaim, const struct log_found *found)
+{
+    struct store *store = reclaim->store;
+    struct key prefix = key_prefix_kind(0, KEY_BODY), from = key_body(reclaim->bodies_done);
+    uint64_t start = found->place.offset;
+    struct view_scan scan;
+    struct slice key, value;
+    struct key_parts parts;
+    struct body_entry entry;
+    bool has_more = true;
+
+    int result = view_scan_open(store->view, NULL, key_slice(&prefix), key_slice(&from), &scan);
+    if (result < 0)
+        return result;
+    while (result == 0 && !is_full(reclaim) && (has_more = view_scan_next(&scan, &key, &value))) {
+        reclaim->looked_at++;
+        if (!key_parse(key, &parts))
+            continue;
+        reclaim->bodies_done = parts.number + 1;
+        if (body_entry_take(value, &entry) && entry.place.segment == found->place.segment &&
+            entry.place.offset >= start && entry.place.offset - start < found->len)
+            result = move_body(reclaim, parts.number, entry.place);
+    }
+    view_scan_close(&scan);
+    if (view_is_damaged(store->view))
+        return -EBADMSG;
+    if (result == 0 && !has_more) {
+        /* Of a segment without a header nothing lives. */
+        if (turn_log_find(log_of(reclaim), found->place.segment)->first_turn != 0)
+            store_set_aside(store, found->place, found->len, "the log is damaged");
+        reclaim->next.offset = start + found->len;
+        reclaim->bodies_done = 0;
+    }
+    return result;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -212,7 +257,7 @@ move_turn(struct reclaim *reclaim, const struct log_found *found)
             continue;
         if (is_full(reclaim))
             return 0;
-        result = move_body(reclaim, &row,
+        result = move_body(reclaim, row.id,
                            (struct place){found->place.segment, found->place.offset + row.offset});
         reclaim->rows_done = i + 1;
     }
@@ -242,6 +287,7 @@ gather(struct reclaim *reclaim)
     int result = 0;
 
     log_walk_open(&walk, log_of(reclaim), reclaim->next, false);
+    walk.last = reclaim->last;
     while (result == 0 && !is_full(reclaim)) {
         result = log_walk_next(&walk, &found);
         if (result <= 0 || found.place.segment != reclaim->segment) {
@@ -250,12 +296,13 @@ gather(struct reclaim *reclaim)
         }
         result = 0;
         reclaim->next = found.place;
+        reclaim->last = walk.last;
         if (found.event == LOG_TURN)
             result = move_turn(reclaim, &found);
         else if (found.event == LOG_UNREAD)
             result = -EIO;
         else
-            reclaim->next.offset = found.place.offset + found.len;
+            result = move_stretch(reclaim, &found);
     }
     log_walk_close(&walk);
     return result < 0 ? result : 0;

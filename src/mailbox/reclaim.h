@@ -2,7 +2,9 @@
 /* Gives the space of dropped bodies back. A sealed segment older than `retain` of which less than
  * half still lives is written again: bodies that are named, and changes that are still the last of
  * their key, go into new turns at the tail; then the file is deleted. Deletions are kept while an
- * older segment might hold what they deleted. So the remaining segments always rebuild the view. */
+ * older segment might hold what they deleted. So the remaining segments always rebuild the view.
+ * Of a turn that is damaged the bodies are moved that the view says lie there, and are whole; what
+ * it holds is set aside. */
 #ifndef MAILBOX_RECLAIM_H
 #define MAILBOX_RECLAIM_H
 
@@ -11,6 +13,7 @@
 enum {
     RECLAIM_STEP_BYTES = 1 << 20, /* of bodies moved in one turn, or one body that is larger */
     RECLAIM_STEP_CHANGES = 4096,
+    RECLAIM_STEP_BODIES = 1000,  /* of the view, looked through for those of a damaged turn */
 };
 
 struct reclaim;

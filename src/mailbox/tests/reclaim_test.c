@@ -6,6 +6,7 @@
 #include "mailbox/check.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/message.h"
+#include "mailbox/store_private.h"
 #include "mailbox/tests/folder.h"
 #include "mailbox/tests/tree.h"
 
@@ -157,12 +158,68 @@ a_segment_that_takes_many_steps_loses_nothing(void **state)
     assert_whole(folder);
 }
 
+/* Changes an octet in the header of the turn in which the message came. */
+static void
+damage_turn_of(struct folder *folder, mailbox_id inbox, uint32_t uid)
+{
+    struct turn_log *log = folder->store->engine->ops->log(folder->store->engine);
+    struct message_entry message;
+    struct body_entry body;
+    struct slice value;
+    struct log_walk walk;
+    struct log_found found = {0};
+    char path[300];
+
+    assert_int_equal(mailbox_message_get(folder->store, ACCOUNT, inbox, uid, &message), STORE_OK);
+    assert_int_equal(store_view_get(folder->store, key_body(message.body), &value), 0);
+    assert_true(body_entry_take(value, &body));
+    log_walk_open(&walk, log, (struct place){0, 0}, false);
+    do {
+        assert_int_equal(log_walk_next(&walk, &found), 1);
+        assert_int_equal(found.event, LOG_TURN);
+    } while (found.place.segment != body.place.segment ||
+             found.place.offset + found.len <= body.place.offset);
+    log_walk_close(&walk);
+    snprintf(path, sizeof(path), "%s/log/%08u.seg", folder->path, found.place.segment);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)found.place.offset + 9, SEEK_SET), 0);
+    int octet = fgetc(file);
+    assert_int_equal(fseek(file, -1, SEEK_CUR), 0);
+    assert_int_not_equal(fputc(octet ^ 0x55, file), EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Its bodies are whole, and there are more of others than are looked at in a step. */
+static void
+the_bodies_of_a_damaged_turn_are_moved_too(void **state)
+{
+    struct folder *folder = *state;
+    struct store_stats before, after;
+
+    assert_true(MESSAGES / KEPT > RECLAIM_STEP_BODIES);
+    folder->options.segment_bytes = 8 << 20;
+    folder_open_store(folder);
+    mailbox_id inbox = fill(folder);
+    expunge_most(folder, inbox);
+    folder_deliver(folder, ACCOUNT + 1, "so that the last segment is another");
+    damage_turn_of(folder, inbox, 300);
+    store_stats_get(folder->store, &before);
+    (void)reclaim_all(folder);
+    store_stats_get(folder->store, &after);
+    assert_true(after.log_bytes < before.log_bytes * 3 / 4);
+    assert_non_null(strstr(folder->reports, "the log is damaged"));
+    assert_whole(folder);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_segment_that_takes_many_steps_loses_nothing,
                                         folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(the_bodies_of_a_damaged_turn_are_moved_too, folder_set_up,
+                                        folder_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
