@@ -134,5 +134,5 @@ mailbox_account_list(struct store *store, account_id after, mailbox_account_fn f
             break;
         after = account;
     }
-    return STORE_OK;
+    return store_scanned(store);
 }

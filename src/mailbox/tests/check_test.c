@@ -2,6 +2,7 @@
 /* A view that says what is not so: check names each lie. The records are sound, and the view's own
  * checks are right, as a mistake of ours would leave them. */
 #include "mailbox/check.h"
+#include "mailbox/account.h"
 #include "mailbox/entry.h"
 #include "mailbox/key.h"
 #include "mailbox/message.h"
@@ -338,6 +339,34 @@ what_is_wrong_is_named_once_however_many_passes_there_are(void **state)
                             "body 3: its record says 1 messages name it, there are 0\n");
 }
 
+static bool
+count_account(void *context, account_id account, const struct account_entry *entry)
+{
+    (void)account, (void)entry;
+    ++*(size_t *)context;
+    return true;
+}
+
+static void
+a_list_of_accounts_that_ends_too_early_says_so(void **state)
+{
+    struct folder *folder = *state;
+    struct view_snapshot *snapshot;
+    size_t accounts = 0;
+
+    folder_deliver(folder, ACCOUNT + 1, second);
+    store_sync_view(folder->store);
+    assert_int_equal(view_snapshot_open(folder->store->view, &snapshot), 0);
+    assert_false(view_snapshot_finds(snapshot, SLICE("a key that is lost")));
+    view_snapshot_close(&snapshot);
+    assert_int_equal(mailbox_account_list(folder->store, 0, count_account, &accounts),
+                     STORE_DAMAGED);
+    store_sync_view(folder->store); /* made anew */
+    accounts = 0;
+    assert_int_equal(mailbox_account_list(folder->store, 0, count_account, &accounts), STORE_OK);
+    assert_int_equal(accounts, 2);
+}
+
 int
 main(void)
 {
@@ -356,6 +385,7 @@ main(void)
         CASE(records_that_cannot_be_read_are_named),
         CASE(references_to_more_bodies_than_one_pass_counts_are_counted),
         CASE(references_are_counted_up_to_the_last_body_of_each_pass),
+        CASE(a_list_of_accounts_that_ends_too_early_says_so),
         CASE(what_is_wrong_is_named_once_however_many_passes_there_are),
     };
 

@@ -75,8 +75,12 @@ next_account(struct indexing *indexing)
         (void)!map_remove(&indexing->dirty, map_key_u64(&account));
         indexing->dirty_count--;
     } else if (indexing->is_walking) {
-        (void)!mailbox_account_list(indexing->role->store, indexing->walk_after, pick_next,
-                                    &account);
+        enum store_result result = mailbox_account_list(
+            indexing->role->store, indexing->walk_after, pick_next, &account);
+        if (result != STORE_OK) { /* the view is made anew: there may be more */
+            indexing_step_in(indexing, INDEXING_DELAY_MS);
+            return 0;
+        }
         indexing->is_walking = account != 0;
         indexing->walk_after = account;
     }
