@@ -28,7 +28,8 @@ struct index_role {
     struct host_channel *store;
     struct note_ledger ledger;
     struct host_timer *commit_timer, *rest_timer, *tend_timer;
-    bool is_started, is_commit_due, is_tending;
+    bool is_started, is_commit_due, is_tending, was_open;
+    bool is_behind; /* what the store has fed since it asked may be lost: it must ask again */
     struct arena note_arena;
     struct buffer note;
     struct search_stats search_stats; /* when it was closed last */
@@ -74,6 +75,7 @@ settle(struct index_role *role, enum search_result result)
     if (result == SEARCH_OK)
         return;
     struct store_index_behind behind = {result_of(result)};
+    role->is_behind = true;
     role->losses++;
     log_event(role->start.host, HOST_LEVEL_ERROR, "index_behind", "why",
               slice_of_string(search_result_name(result)));
@@ -148,10 +150,13 @@ open_index(struct index_role *role)
         log_event(role->start.host, HOST_LEVEL_ERROR, "index_not_opened", "why",
                   buffer_slice(&why));
         forget_store(role); /* who searches reads messages instead, until the next start */
+    } else if (is_new && role->was_open) {
+        settle(role, SEARCH_LOST); /* while it was closed */
     } else if (is_new) {
         log_event(role->start.host, HOST_LEVEL_INFO, "index_new", "folder", slice_of_string(path));
     }
     buffer_finish(&why);
+    role->was_open = role->index;
     return role->index;
 }
 
@@ -218,6 +223,7 @@ on_ask(struct index_role *role, const struct store_index_ask *note)
     page->role = role;
     page->id = note->id;
     page->count = 0;
+    role->is_behind = false; /* it goes on from what it is told now */
     enum search_result result =
         search_index_positions(role->index, note->account, on_position, page);
     if (result == SEARCH_OK)
@@ -284,6 +290,8 @@ on_reached(struct index_role *role, const struct store_index_reached *note)
 {
     enum search_result result = SEARCH_OK;
 
+    if (role->is_behind)
+        return; /* it does not know yet that some of it is lost */
     for (size_t i = 0; i < note->rows.count && result == SEARCH_OK; i++) {
         struct search_position position = {note->rows.at[i].mailbox, note->rows.at[i].uid};
         result = search_index_set_position(role->index, note->account, position);
@@ -354,6 +362,7 @@ on_find(struct index_role *role, const struct store_index_find *note)
     struct store_index_find_done done = {.id = note->id};
     enum search_scope scope =
         note->scope == STORE_INDEX_SCOPE_TEXT ? SEARCH_IN_TEXT : SEARCH_IN_BODY;
+    size_t pending = search_index_pending(role->index);
     struct buffer key;
 
     if (!page)
@@ -366,17 +375,19 @@ on_find(struct index_role *role, const struct store_index_find *note)
         search_index_position(role->index, note->account, note->mailbox, &done.uid);
     buffer_init(&key, SEARCH_SOUGHT_MAX);
     search_key_put(&key, note->text);
-    if (result == SEARCH_OK && buffer_overflowed(&key))
-        result = SEARCH_FAILED; /* who asks reads for itself */
-    else if (result == SEARCH_OK)
+    bool is_too_long = buffer_overflowed(&key);
+    if (result == SEARCH_OK && !is_too_long)
         result = search_index_find(role->index, note->account, scope, buffer_slice(&key), on_found,
                                    page);
     buffer_finish(&key);
     if (result == SEARCH_OK)
         send_found(page);
-    if (result == SEARCH_LOST)
+    /* A search that fails takes what was put since the last commit with it. */
+    if (result == SEARCH_LOST || (result == SEARCH_FAILED && pending > 0))
         settle(role, result);
-    done.result = result_of(page->total < FOUND_MAX ? result : SEARCH_FAILED);
+    if (result == SEARCH_OK && (is_too_long || page->total >= FOUND_MAX))
+        result = SEARCH_FAILED; /* who asks reads for itself */
+    done.result = result_of(result);
     free(page);
     send(role, store_index_put_find_done(&role->note, &role->ledger, &done));
 }
