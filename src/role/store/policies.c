@@ -218,7 +218,6 @@ write_down(struct store_role *role, const struct kept_policy *policy)
     struct policies *policies = role->outgoing->policies;
     struct buffer lines;
 
-    read_again(role);
     bool is_anew = sheet_is_long(&policies->sheet, policies->bytes * 2);
     buffer_init(&lines, is_anew ? SHEET_MAX : LINE_MAX);
     if (is_anew) {
@@ -244,6 +243,7 @@ policies_learn(struct store_role *role, struct outgoing_transport *transport,
         !is_sound(learned->domain, learned->sts_id, learned->text, learned->fetched_s,
                   learned->until_s))
         return false;
+    read_again(role); /* before the new one is there: what is read may drive it out */
     struct kept_policy *policy =
         keep(outgoing->policies, learned->domain, learned->sts_id, learned->text);
     policy->fetched_s = learned->fetched_s;

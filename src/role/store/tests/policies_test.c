@@ -224,7 +224,29 @@ what_cannot_be_read_for_a_moment_is_not_forgotten(void **state)
     learn(setup, "c.test", "2", 86400); /* it is newer than the line that is read now */
     stop(setup);
     start(setup);
+    expect_told(setup, 0, "b.test", "1");
     expect_told(setup, 0, "c.test", "2");
+    expect_silence(setup, 0);
+}
+
+/* What is learned first is the oldest of all, when a file that is full comes behind it; and what
+ * holds for no time is forgotten with what is old. */
+static void
+what_is_learned_before_the_file_is_read_is_kept_apart_from_it(void **state)
+{
+    struct setup *setup = *state;
+
+    learn(setup, "b.test", "1", 86400);
+    stop(setup);
+    spoil(setup, 8);
+    start(setup);
+    spoil(setup, 0);
+    learn(setup, "c.test", "1", 0);
+    expect_told(setup, 0, "b.test", "1");
+    expect_told(setup, 1, "b.test", "1");
+    expect_told(setup, 1, "c.test", "1");
+    stop(setup);
+    start(setup);
     expect_told(setup, 0, "b.test", "1");
     expect_silence(setup, 0);
 }
@@ -333,6 +355,7 @@ main(void)
         TEST(what_one_has_learned_all_know_also_after_a_restart),
         TEST(what_is_damaged_in_the_file_is_passed_over),
         TEST(what_cannot_be_read_for_a_moment_is_not_forgotten),
+        TEST(what_is_learned_before_the_file_is_read_is_kept_apart_from_it),
         TEST(what_is_never_read_again_is_put_aside),
         TEST(a_file_that_grows_is_written_anew),
         TEST(an_old_policy_is_looked_after),
