@@ -193,7 +193,7 @@ add_share(void *context, account_id owner, mailbox_id mailbox)
     return buffer_len(listing->shares) < SHARES_MAX * sizeof(reached);
 }
 
-void
+enum store_result
 reach_list(const struct reach *reach, struct buffer *ret_shares)
 {
     struct listing listing = {reach, ret_shares, false};
@@ -203,6 +203,7 @@ reach_list(const struct reach *reach, struct buffer *ret_shares)
     listing.is_for_all = true;
     if (!slice_equal(reach->user, SLICE("anyone")))
         (void)!mailbox_share_list(reach->store, SLICE("anyone"), add_share, &listing);
+    return store_is_readable(reach->store) ? STORE_OK : STORE_TEMPORARY;
 }
 
 static bool

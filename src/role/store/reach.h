@@ -62,8 +62,9 @@ uint32_t reach_flags(unsigned rights);
 MUST_USE bool reach_put_name(const struct reach *reach, account_id owner, struct slice name,
                              struct buffer *buffer);
 
-/* The mailboxes of others that the session may look up, as struct reached, each once. */
-void reach_list(const struct reach *reach, struct buffer *ret_shares);
+/* The mailboxes of others that the session may look up, as struct reached, each once. With any
+ * other result than STORE_OK there may be more; `ret_shares` is to be finished all the same. */
+MUST_USE enum store_result reach_list(const struct reach *reach, struct buffer *ret_shares);
 
 /* True when anybody but the owner has rights there. */
 bool reach_is_shared(struct store *store, account_id account, mailbox_id mailbox);

@@ -119,7 +119,7 @@ add_shares(struct reading *reading, struct mailbox_page *page)
     struct reach reach = reach_of(reading->role, reading->asker, reading->user);
 
     if (!reading->has_shares)
-        reach_list(&reach, &reading->shares);
+        reading->result = reach_list(&reach, &reading->shares);
     reading->has_shares = true;
     struct slice rest =
         slice_skip(buffer_slice(&reading->shares), reading->shares_next * sizeof(struct reached));
@@ -130,7 +130,9 @@ add_shares(struct reading *reading, struct mailbox_page *page)
         reading->shares_next++;
         add_share(page, &share);
     }
-    reading->is_done = rest.len == 0;
+    if (!store_is_readable(reading->role->store))
+        reading->result = STORE_TEMPORARY; /* who does not hear of one forgets it */
+    reading->is_done = rest.len == 0 || reading->result != STORE_OK;
 }
 
 static void

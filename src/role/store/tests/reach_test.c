@@ -6,6 +6,7 @@
 #include "host/sim/sim.h"
 #include "mailbox/key.h"
 #include "mailbox/sharing.h"
+#include "mailbox/store_private.h"
 
 #include <ftw.h>
 #include <setjmp.h>
@@ -240,14 +241,14 @@ what_is_listed_can_be_looked_up(void **state)
     struct buffer shares, name;
 
     share(scene, scene->work, RIGHT_READ);
-    reach_list(&reach, &shares);
+    assert_int_equal(reach_list(&reach, &shares), STORE_OK);
     assert_int_equal(buffer_len(&shares), 0);
     buffer_finish(&shares);
     /* to him and to all: it is listed once */
     assert_int_equal(
         mailbox_acl_set(scene->store, ALICE, scene->work, SLICE("anyone"), RIGHT_LOOKUP), STORE_OK);
     share(scene, scene->work, RIGHT_READ | RIGHT_LOOKUP);
-    reach_list(&reach, &shares);
+    assert_int_equal(reach_list(&reach, &shares), STORE_OK);
     assert_int_equal(buffer_len(&shares), sizeof(struct reached));
     buffer_finish(&shares);
     buffer_init(&name, 1000);
@@ -255,6 +256,24 @@ what_is_listed_can_be_looked_up(void **state)
     assert_true(slice_equal(buffer_slice(&name), SLICE("Other Users/alice@example.test/Work")));
     assert_false(reach_put_name(&reach, BOB, SLICE("Work"), &name)); /* he shares nothing */
     buffer_finish(&name);
+}
+
+/* A program that hears of no such mailbox any more forgets what it has of it. */
+static void
+what_cannot_be_read_is_not_said_to_be_shared_with_nobody(void **state)
+{
+    struct scene *scene = *state;
+    struct reach reach = bob(scene);
+    struct view_snapshot *snapshot;
+    struct buffer shares;
+
+    share(scene, scene->work, RIGHT_READ | RIGHT_LOOKUP);
+    store_sync_view(scene->store);
+    assert_int_equal(view_snapshot_open(scene->store->view, &snapshot), 0);
+    assert_false(view_snapshot_finds(snapshot, SLICE("a key that is lost")));
+    view_snapshot_close(&snapshot);
+    assert_int_equal(reach_list(&reach, &shares), STORE_TEMPORARY);
+    buffer_finish(&shares);
 }
 
 static void
@@ -307,6 +326,7 @@ main(void)
         TEST(a_list_that_outlives_its_mailbox_opens_nothing),
         TEST(new_mailboxes_need_a_right_above_them),
         TEST(what_is_listed_can_be_looked_up),
+        TEST(what_cannot_be_read_is_not_said_to_be_shared_with_nobody),
         TEST(identifiers_have_one_form),
     };
 
