@@ -357,6 +357,11 @@ look_at(struct store_role *role, struct lane *lane)
         lanes_pause(&outgoing->lanes, lane); /* the end of one will bring it back */
         return;
     }
+    bool is_of_reports = slice_equal(lane_domain(lane), SLICE(OUTGOING_REPORTS));
+    if (is_of_reports && outgoing->report_count >= OUTGOING_REPORTS_MAX) {
+        lanes_set(&outgoing->lanes, lane, outgoing_now_s(role) + 1); /* or when one is filed */
+        return;
+    }
     if (lane->batches == 0)
         memset(lane->taken, 0, sizeof(lane->taken)); /* nothing to be passed over */
     enum queue_class class = choose_class(role, lane, &first, &next);
@@ -371,8 +376,8 @@ look_at(struct store_role *role, struct lane *lane)
             lanes_remove(&outgoing->lanes, lane);
         return;
     }
-    if (slice_equal(lane_domain(lane), SLICE(OUTGOING_REPORTS))) {
-        lanes_set(&outgoing->lanes, lane, outgoing_now_s(role) + 1);
+    if (is_of_reports) {
+        lanes_set(&outgoing->lanes, lane, outgoing_now_s(role));
         lane->taken[class] = (struct lane_place){first.due_s, first.message, first.index + 1};
         report_begin(role, first.message, first.due_s);
         return;

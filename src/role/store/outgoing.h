@@ -41,6 +41,8 @@ enum {
     OUTGOING_COUNT_STEP = 1000,      /* and after the start so many are counted in one */
     OUTGOING_FACTS_ABOUT = 400,      /* octets of a record and its key, as they usually are */
     OUTGOING_REPORT_DELAY_S = 2,     /* results that come together are told together */
+    OUTGOING_REPORT_AGAIN_S = 900,   /* until one that nobody could build is tried again */
+    OUTGOING_REPORTS_MAX = 16,       /* on their way at a time: each may hold a whole message */
 };
 
 /* No domain has this name: messages whose sender is to be told something. */
@@ -155,6 +157,7 @@ struct report {
     body_id body;
     uint32_t want; /* octets of the message that come back */
     bool returns_message, has_more, is_built;
+    bool is_put_off; /* nobody could build it: it stays owed */
     unsigned tries;
     uint32_t indexes[STORE_DELIVER_REPORT_RECIPIENTS_MAX];
     struct store_deliver_reported rows[STORE_DELIVER_REPORT_RECIPIENTS_MAX];
@@ -208,8 +211,8 @@ struct outgoing {
     struct instant timer_at;
     struct list stalled;  /* destinations that something waits for */
     struct buffer record; /* one that is being put */
-    uint64_t ask_count, carriage_count, report_count;
-    size_t batch_count, body_bytes;
+    uint64_t ask_count, carriage_count;
+    size_t batch_count, report_count, body_bytes;
     bool is_run_due, is_purge_due;
     bool are_fronts_known; /* of what has waited since before the start */
     uint64_t purge_s; /* when it was done last */

@@ -139,6 +139,19 @@ local_deliver(struct store_role *role, struct carriage *carriage)
     parsers_take(role, parcel);
 }
 
+/* Whose outcome counts for all: who may have it later, and of those who says why. */
+static unsigned
+weight_of(enum smtp_store_outcome_kind kind)
+{
+    static const unsigned weights[SMTP_STORE_OUTCOME_KIND_COUNT] = {
+        [SMTP_STORE_OUTCOME_KIND_DELIVERED] = 0, [SMTP_STORE_OUTCOME_KIND_PERMANENT] = 1,
+        [SMTP_STORE_OUTCOME_KIND_TEMPORARY] = 2, [SMTP_STORE_OUTCOME_KIND_NO_SPACE] = 2,
+        [SMTP_STORE_OUTCOME_KIND_QUOTA] = 3,
+    };
+
+    return weights[kind];
+}
+
 void
 local_delivered(struct store_role *role, struct parcel *parcel)
 {
@@ -147,9 +160,7 @@ local_delivered(struct store_role *role, struct parcel *parcel)
 
     for (size_t i = 1; i < parcel->recipient_count; i++) {
         const struct parcel_recipient *recipient = &parcel->recipients[i];
-        if (worst->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED ||
-            (worst->kind == SMTP_STORE_OUTCOME_KIND_PERMANENT &&
-             recipient->kind != SMTP_STORE_OUTCOME_KIND_DELIVERED))
+        if (weight_of(recipient->kind) > weight_of(worst->kind))
             worst = recipient;
     }
     bool is_delivered = worst->kind == SMTP_STORE_OUTCOME_KIND_DELIVERED;

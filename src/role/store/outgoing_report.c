@@ -43,6 +43,7 @@ close_report(struct report *report)
 {
     struct outgoing *outgoing = report->role->outgoing;
 
+    outgoing->report_count--;
     list_remove(&report->link);
     (void)!map_remove(&outgoing->in_flight, slice_of(report->key, sizeof(report->key)));
     (void)!map_remove(&outgoing->reports_by_id, map_key_u64(&report->id));
@@ -192,6 +193,20 @@ send_to(struct report *report, struct store_deliver *deliver)
     return true;
 }
 
+/* It may be the message that nobody gets through: the sender is told without it. False when he was
+ * to be told so already. */
+static bool
+leave_message_out(struct report *report)
+{
+    if (report->want == 0)
+        return false;
+    buffer_clear(&report->original);
+    report->want = 0;
+    report->returns_message = false;
+    report->tries = 0;
+    return true;
+}
+
 /* By whoever has the least to do; otherwise it waits. */
 static void
 build(struct report *report)
@@ -199,8 +214,9 @@ build(struct report *report)
     struct store_role *role = report->role;
     struct store_deliver *deliver = parsers_least_busy(role);
 
-    if (report->tries >= TRIES_MAX) {
+    if (report->tries >= TRIES_MAX && !leave_message_out(report)) {
         log_event(role->host, HOST_LEVEL_ERROR, "report_not_built", "id", report->facts.id);
+        report->is_put_off = true;
         give_up_or_file(report);
         return;
     }
@@ -292,6 +308,7 @@ report_begin(struct store_role *role, uint64_t message, uint64_t due_s)
 
     if (!report)
         abort();
+    outgoing->report_count++;
     report->role = role;
     report->key[0] = message;
     report->key[1] = OUTGOING_REPORT_INDEX;
@@ -471,13 +488,15 @@ report_file(struct report *report)
     mailbox_queue_del_due(role->store, &place);
     if (report->is_built && !enter_report(report))
         return false;
-    clear_debts(report);
+    if (!report->is_put_off)
+        clear_debts(report);
     if (mailbox_queue_load(role->store, report->key[0], &entry) != STORE_OK ||
         !queue_message_take(entry.facts, &facts))
         return true;
     facts.owed = owes_more(report);
     if (facts.owed) {
-        place.due_s = (uint64_t)wall_seconds(host_wall(role->host)) + OUTGOING_REPORT_DELAY_S;
+        place.due_s = (uint64_t)wall_seconds(host_wall(role->host)) +
+                      (report->is_put_off ? OUTGOING_REPORT_AGAIN_S : OUTGOING_REPORT_DELAY_S);
         mailbox_queue_put_due(role->store, &place);
     }
     buffer_clear(record);
@@ -509,6 +528,9 @@ report_filed(struct report *report, bool is_durable)
     }
     lanes_note(&role->outgoing->lanes, SLICE(OUTGOING_REPORTS), QUEUE_ORDINARY, &again);
     close_report(report);
+    /* There is room for the next. */
+    lanes_set(&role->outgoing->lanes,
+              lanes_find(&role->outgoing->lanes, SLICE(OUTGOING_REPORTS)), outgoing_now_s(role));
     outgoing_run_soon(role);
 }
 

@@ -149,6 +149,25 @@ hold_back(struct parcel *parcel)
     }
 }
 
+/* What comes from the queue is tried again as long as one cannot have it. Who has it already is
+ * known by its key; what is sent on would be sent on each time, and waits. */
+static void
+hold_sending_on(struct parcel *parcel)
+{
+    bool comes_again = false;
+
+    for (size_t i = 0; i < parcel->recipient_count; i++)
+        comes_again |= parcel->recipients[i].has_outcome &&
+                       parcel->recipients[i].kind != SMTP_STORE_OUTCOME_KIND_DELIVERED &&
+                       parcel->recipients[i].kind != SMTP_STORE_OUTCOME_KIND_PERMANENT;
+    for (size_t i = 0; comes_again && i < parcel->recipient_count; i++) {
+        struct parcel_recipient *recipient = &parcel->recipients[i];
+        if (!recipient->has_outcome && recipient->box == SMTP_STORE_BOX_REMOTE)
+            parcel_settle(recipient, SMTP_STORE_OUTCOME_KIND_TEMPORARY,
+                          "another recipient cannot have it now");
+    }
+}
+
 static enum store_result
 append_to(struct parcel *parcel, struct parcel_recipient *recipient)
 {
@@ -229,6 +248,8 @@ file_submitted(struct parcel *parcel)
         return false;
     if (parcel->is_atomic)
         hold_back(parcel);
+    if (parcel->from == PARCEL_QUEUED)
+        hold_sending_on(parcel);
     if (mailbox_body_add(parcel->role->store, parcel->head, parcel_tail(parcel), parcel->record,
                          &parcel->body) != STORE_OK)
         return false;

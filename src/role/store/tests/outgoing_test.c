@@ -313,6 +313,76 @@ a_report_that_is_owed_comes_though_the_view_has_lost_who_it_is_about(void **stat
     assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], 1);
 }
 
+/* ---- reports --------------------------------------------------------------------------------- */
+
+/* Each is about a message of its own; nobody waits for all others'. */
+static void
+reports_go_as_fast_as_they_are_built(void **state)
+{
+    enum { FAILED = 5 * OUTGOING_REPORTS_MAX };
+    struct queue_world *world = *state;
+
+    world->outcome = STORE_TRANSPORT_OUTCOME_PERMANENT;
+    for (unsigned i = 0; i < FAILED; i++)
+        queue_world_submit(world, 1, "b.test", &plain);
+    queue_world_run(world, (OUTGOING_REPORT_DELAY_S + 6) * 1000);
+    assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], FAILED);
+}
+
+/* It is owed until somebody has built it. */
+static void
+a_report_that_nobody_can_build_now_comes_later(void **state)
+{
+    struct queue_world *world = *state;
+
+    world->outcome = STORE_TRANSPORT_OUTCOME_PERMANENT;
+    world->may_not_build = true;
+    queue_world_submit(world, 1, "b.test", &plain);
+    queue_world_run(world, 60 * 1000);
+    world->may_not_build = false;
+    queue_world_run(world, (OUTGOING_REPORT_AGAIN_S - 120) * 1000);
+    assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], 0);
+    queue_world_run(world, 120 * 1000);
+    assert_int_equal(world->reports[STORE_DELIVER_ACTION_FAILED], 1);
+}
+
+/* ---- what is for us, and goes on ------------------------------------------------------------- */
+
+static void
+lead_to_us(struct queue_world *world, struct store_route_hop *hop)
+{
+    (void)world;
+    if (slice_equal(hop->destination, SLICE("box.test")))
+        hop->carrier = STORE_ROUTE_CARRIER_LOCAL;
+}
+
+/* A full mailbox that sends on what it gets: each try would have sent it on again. */
+static void
+what_is_sent_on_goes_once_however_often_its_mailbox_is_full(void **state)
+{
+    struct store_route_target targets[] = {
+        {.box = STORE_ROUTE_BOX_REMOTE, .name = SLICE("fred@c.test")},
+        {.box = STORE_ROUTE_BOX_STORE, .account = 7, .quota_bytes = 10}};
+    struct queue_world *world = *state;
+    struct queue_world_answer answer;
+
+    world->targets = targets;
+    world->target_count = COUNT_OF(targets);
+    world->on_hop = lead_to_us;
+    queue_world_submit(world, 1, "box.test", &plain);
+    queue_world_run(world, 10 * 1000);
+    assert_int_equal(world->carried, 0);
+    queue_world_ask(world, &all, &answer);
+    assert_int_equal(answer.count, 1);
+    assert_in_range(answer.rows[0].attempts, 3, 20);
+    assert_string_equal(answer.rows[0].text, "the mailbox is full");
+    targets[1].quota_bytes = 0;
+    queue_world_run(world, 10 * 1000);
+    assert_int_equal(world->carried, 1);
+    queue_world_ask(world, &all, &answer);
+    assert_int_equal(answer.count, 0);
+}
+
 /* ---- fairness -------------------------------------------------------------------------------- */
 
 enum { SINGLES_MAX = 64, MANY = 100 };
@@ -394,6 +464,9 @@ main(void)
         TEST(mail_is_carried_whatever_of_its_records_the_view_has_lost),
         TEST(what_waits_is_known_after_a_start_with_a_damaged_view),
         TEST(a_report_that_is_owed_comes_though_the_view_has_lost_who_it_is_about),
+        TEST(reports_go_as_fast_as_they_are_built),
+        TEST(a_report_that_nobody_can_build_now_comes_later),
+        TEST(what_is_sent_on_goes_once_however_often_its_mailbox_is_full),
         TEST(one_message_to_100000_does_not_hold_up_single_ones),
     };
 

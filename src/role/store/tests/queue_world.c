@@ -172,7 +172,9 @@ play_deliver(struct queue_world *setup, struct slice bytes)
         const struct store_deliver_report *report = &note.as.report;
         struct store_deliver_report_built built = {
             .id = report->id, .message = SLICE("From: <postmaster@a.test>\r\n\r\nText\r\n")};
-        for (size_t i = 0; i < report->recipients.count; i++)
+        if (setup->may_not_build)
+            built.message = SLICE("");
+        for (size_t i = 0; i < report->recipients.count && !setup->may_not_build; i++)
             setup->reports[report->recipients.at[i].action]++;
         snprintf(setup->status, sizeof(setup->status), "%.*s",
                  (int)report->recipients.at[0].status.len, report->recipients.at[0].status.at);
@@ -206,6 +208,14 @@ play_route(struct queue_world *setup, struct slice bytes)
     assert_true(store_route_take(bytes, -1, 0, &setup->route_ledger, &setup->arena, &note));
     if (note.kind == STORE_ROUTE_REPORT_ADDRESS) {
         tell_report_address(setup, note.as.report_address.id);
+        return;
+    }
+    if (note.kind == STORE_ROUTE_LOCATE) {
+        struct store_route_located located = {.id = note.as.locate.id,
+                                              .verdict = STORE_ROUTE_VERDICT_LOCAL,
+                                              .targets = {setup->targets, setup->target_count}};
+        send(setup, &setup->route,
+             store_route_put_located(&setup->note, &setup->route_ledger, &located));
         return;
     }
     assert_int_equal(note.kind, STORE_ROUTE_NEXT_HOP);

@@ -24,6 +24,9 @@ struct queue_world {
     unsigned carried_max;                 /* answered in 5 ms; 0: all */
     bool is_route_particular;             /* its answers hold for one address */
     bool may_refuse;                      /* the store, what is handed in */
+    bool may_not_build;                   /* deliver, any report */
+    struct store_route_target *targets;   /* where queued addresses of ours lead to */
+    size_t target_count;
     unsigned asked, carried, recipients, filed, refused;
     void (*on_carry)(struct queue_world *world, const struct store_transport_carry *carry);
     void (*on_hop)(struct queue_world *world, struct store_route_hop *hop); /* may change it */
