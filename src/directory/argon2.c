@@ -5,21 +5,27 @@
 #include "sasl/digest.h"
 #include "text/base64.h"
 
+#include <errno.h>
 #include <sodium.h>
 
 /* OWASP's second choice of 2023, a little above: 64 MiB, 2 passes, 1 lane. */
 enum { ARGON2_KIB = 65536, ARGON2_PASSES = 2, ARGON2_HASH_LEN = 32 };
 
-bool
+enum directory_password
 directory_argon2_verify(struct slice crypt, struct slice password)
 {
     char text[crypto_pwhash_STRBYTES] = {0};
 
     /* Chooses the code for this processor; does nothing the second time. */
     if (crypt.len >= sizeof(text) || sodium_init() < 0)
-        return false;
+        return DIRECTORY_PASSWORD_UNKNOWN;
     memcpy(text, crypt.at, crypt.len);
-    return crypto_pwhash_str_verify(text, (const char *)password.at, password.len) == 0;
+    errno = 0;
+    if (crypto_pwhash_str_verify(text, (const char *)password.at, password.len) == 0)
+        return DIRECTORY_PASSWORD_RIGHT;
+    /* So the library says that it is another one, or that it got no memory; else the hash is no
+     * hash. */
+    return errno == EINVAL ? DIRECTORY_PASSWORD_WRONG : DIRECTORY_PASSWORD_UNKNOWN;
 }
 
 static void

@@ -33,15 +33,18 @@ run(struct slice password, struct slice setting, struct buffer *ret_hash)
     return is_done && !buffer_overflowed(ret_hash);
 }
 
-bool
+enum directory_password
 directory_crypt_verify(struct slice crypt, struct slice password)
 {
+    enum directory_password result = DIRECTORY_PASSWORD_UNKNOWN;
     struct buffer hash;
 
     buffer_init(&hash, DIRECTORY_CRYPT_MAX);
-    bool is_right = run(password, crypt, &hash) && sasl_equal(buffer_slice(&hash), crypt);
+    if (run(password, crypt, &hash))
+        result = sasl_equal(buffer_slice(&hash), crypt) ? DIRECTORY_PASSWORD_RIGHT
+                                                        : DIRECTORY_PASSWORD_WRONG;
     buffer_finish(&hash);
-    return is_right;
+    return result;
 }
 
 bool

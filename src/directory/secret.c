@@ -310,30 +310,34 @@ directory_secret_put_key(struct buffer *buffer, struct slice key)
 
 /* ---- checking ------------------------------------------------------------------------------ */
 
-static bool
+static enum directory_password
 verify(struct slice crypt, struct slice password)
 {
     if (password.len == 0 || password.len > DIRECTORY_PASSWORD_MAX ||
-        slice_find_byte(password, 0) < password.len)
-        return false;
+        slice_find_byte(password, 0) < password.len || crypt.len == 0 ||
+        crypt.len > DIRECTORY_CRYPT_MAX)
+        return DIRECTORY_PASSWORD_WRONG;
     return is_argon2id(crypt) ? directory_argon2_verify(crypt, password)
                               : directory_crypt_verify(crypt, password);
 }
 
 /* A hash from elsewhere may have been made before SASLprep: what was typed is tried as well. */
-bool
+enum directory_password
 directory_password_verify(struct slice crypt, struct slice password)
 {
+    enum directory_password result = DIRECTORY_PASSWORD_WRONG;
     struct buffer prepared;
 
     buffer_init(&prepared, DIRECTORY_PASSWORD_MAX);
     bool is_prepared = sasl_prepare(&prepared, password);
-    bool is_right = is_prepared && verify(crypt, buffer_slice(&prepared));
-    if (!is_right && !(is_prepared && slice_equal(buffer_slice(&prepared), password)))
-        is_right = verify(crypt, password);
+    if (is_prepared)
+        result = verify(crypt, buffer_slice(&prepared));
+    if (result == DIRECTORY_PASSWORD_WRONG &&
+        !(is_prepared && slice_equal(buffer_slice(&prepared), password)))
+        result = verify(crypt, password);
     sasl_wipe(prepared.at, prepared.size);
     buffer_finish(&prepared);
-    return is_right;
+    return result;
 }
 
 struct slice

@@ -71,8 +71,16 @@ MUST_USE bool directory_secret_import(struct buffer *buffer,
 MUST_USE bool directory_secret_put_removed(struct buffer *buffer, struct slice name, uint64_t id);
 void directory_secret_put_key(struct buffer *buffer, struct slice key);
 
+enum directory_password {
+    DIRECTORY_PASSWORD_WRONG,
+    DIRECTORY_PASSWORD_RIGHT,
+    DIRECTORY_PASSWORD_UNKNOWN, /* it could not be compared: a damaged hash, or no memory for one of
+                                 * crypt(3); of argon2id the library does not tell that */
+};
+
 /* Is `password` (as sent) what `crypt` was made from? Takes as long as the hash was made to. */
-MUST_USE bool directory_password_verify(struct slice crypt, struct slice password);
+MUST_USE enum directory_password directory_password_verify(struct slice crypt,
+                                                           struct slice password);
 
 /* A hash of today's default scheme that no password fits, for the time that it takes. */
 struct slice directory_password_fake(void);

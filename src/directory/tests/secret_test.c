@@ -40,8 +40,10 @@ made_secrets_prove_their_password(void **state)
             slice_starts_with(secret->crypt, options[i].scheme == DIRECTORY_YESCRYPT
                                                  ? SLICE("$y$j9T$")
                                                  : SLICE("$argon2id$v=19$m=65536,t=2,p=1$")));
-        assert_true(directory_password_verify(secret->crypt, SLICE("correct \"horse\"")));
-        assert_false(directory_password_verify(secret->crypt, SLICE("correct \"horse")));
+        assert_int_equal(directory_password_verify(secret->crypt, SLICE("correct \"horse\"")),
+                         DIRECTORY_PASSWORD_RIGHT);
+        assert_int_equal(directory_password_verify(secret->crypt, SLICE("correct \"horse")),
+                         DIRECTORY_PASSWORD_WRONG);
         assert_int_equal(secret->sha_256 != NULL, !options[i].without_scram);
         assert_int_equal(secret->sha_1 != NULL, options[i].with_sha_1);
         assert_slice(secret->apop, options[i].with_apop ? "correct \"horse\"" : "");
@@ -114,12 +116,17 @@ hashes_from_elsewhere_are_verified(void **state)
         if (rows[i].password) {
             struct directory_secrets *secrets = directory_secrets_parse(buffer_slice(&line), 5);
             const struct directory_secret *secret = directory_secret_find(secrets, 3);
-            assert_true(
-                directory_password_verify(secret->crypt, slice_of_string(rows[i].password)));
-            assert_false(directory_password_verify(secret->crypt, SLICE("other")));
+            assert_int_equal(
+                directory_password_verify(secret->crypt, slice_of_string(rows[i].password)),
+                DIRECTORY_PASSWORD_RIGHT);
+            assert_int_equal(directory_password_verify(secret->crypt, SLICE("other")),
+                             DIRECTORY_PASSWORD_WRONG);
             directory_secrets_close(&secrets);
         }
-        assert_false(directory_password_verify(slice_of_string(rows[i].crypt), SLICE("wrong")));
+        /* What is no hash fits nothing, either. */
+        assert_int_not_equal(
+            directory_password_verify(slice_of_string(rows[i].crypt), SLICE("wrong")),
+            DIRECTORY_PASSWORD_RIGHT);
         buffer_finish(&line);
     }
 }
@@ -128,8 +135,10 @@ static void
 nothing_fits_the_fake(void **state)
 {
     (void)state;
-    assert_false(directory_password_verify(directory_password_fake(), SLICE("")));
-    assert_false(directory_password_verify(directory_password_fake(), SLICE("password")));
+    assert_int_equal(directory_password_verify(directory_password_fake(), SLICE("")),
+                     DIRECTORY_PASSWORD_WRONG);
+    assert_int_equal(directory_password_verify(directory_password_fake(), SLICE("password")),
+                     DIRECTORY_PASSWORD_WRONG);
 }
 
 static void
@@ -180,15 +189,16 @@ nothing_is_no_password(void **state)
     struct buffer line;
 
     (void)state;
-    assert_true(directory_password_verify(of_x, SLICE("x")));
-    assert_false(directory_password_verify(of_nothing, SLICE("")));
-    assert_false(directory_password_verify(SLICE(""), SLICE("x")));
-    assert_false(directory_password_verify(SLICE(""), SLICE("")));
+    assert_int_equal(directory_password_verify(of_x, SLICE("x")), DIRECTORY_PASSWORD_RIGHT);
+    assert_int_equal(directory_password_verify(of_nothing, SLICE("")), DIRECTORY_PASSWORD_WRONG);
+    assert_int_equal(directory_password_verify(SLICE(""), SLICE("x")), DIRECTORY_PASSWORD_WRONG);
+    assert_int_equal(directory_password_verify(SLICE(""), SLICE("")), DIRECTORY_PASSWORD_WRONG);
     assert_true(directory_crypt_is_known(of_x));
     /* A hash that is longer than any. */
     memset(text + 3, 'x', sizeof(text) - 3);
     assert_false(directory_crypt_is_known(slice_of(text, sizeof(text))));
-    assert_false(directory_password_verify(slice_of(text, sizeof(text)), SLICE("x")));
+    assert_int_equal(directory_password_verify(slice_of(text, sizeof(text)), SLICE("x")),
+                     DIRECTORY_PASSWORD_WRONG);
     assert_false(directory_crypt_is_known(SLICE("$6")));
     assert_false(directory_crypt_is_known(SLICE("$6$")));
     assert_true(directory_crypt_is_known(SLICE("$6$x")));

@@ -161,12 +161,15 @@ void auth_session_abort(struct auth_session *session);
 void auth_session_forget(struct auth_session *session);
 /* A helper has answered; `is_right` is already false for who is not real. */
 void auth_session_on_proof(struct auth_session *session, bool is_right);
+/* It could not compare the password: a damaged verifier, no memory, or PAM's sources are away. */
+void auth_session_on_proof_unknown(struct auth_session *session);
 /* The token is good, and of this name; or it is not, because of `refusal`. */
 void auth_session_on_token(struct auth_session *session, struct slice name, const char *refusal);
 /* The certificate is good, and these names, one a line, stand in it; or it is not. */
 void auth_session_on_certificate(struct auth_session *session, struct slice names,
                                  const char *refusal);
 /* Nobody could be asked. */
+void auth_session_on_keys_away(struct auth_session *session);
 void auth_session_on_proof_failed(struct auth_session *session);
 void auth_session_on_issuer_away(struct auth_session *session);
 /* store knows the grant, or cannot be told. */
@@ -197,11 +200,13 @@ bool auth_jobs_are_many(const struct auth *auth, struct list *jobs,
                         const struct auth_session *session);
 
 /* What a helper does: question is le32 length of the verifier, verifier, password; the answer one
- * octet, 1 for right. `pam` has a login name in place of the verifier. */
+ * octet, an enum directory_password. `pam` has a login name in place of the verifier. */
 void auth_helper_hash(void *context, struct slice question, struct buffer *answer);
 void auth_helper_pam(void *context, struct slice question, struct buffer *answer);
 /* Wraps libpam: is it the password of this system user, and may they log in now? */
-MUST_USE bool auth_pam_verify(const char *login, const char *password);
+MUST_USE enum directory_password auth_pam_verify(const char *login, const char *password);
+/* What a result of libpam says of the password. */
+enum directory_password auth_pam_verdict(int result);
 
 /* ---- bearer.c ------------------------------------------------------------------------------ */
 

@@ -80,7 +80,8 @@ auth_helper_judge(void *context, struct slice question, struct buffer *answer)
 
 /* ---- the keys ------------------------------------------------------------------------------ */
 
-static void
+/* Keys of a file that was never read, or has nothing in it, say of no token that it is bad. */
+static bool
 refresh_keys(struct auth *auth)
 {
     struct snapshot snapshot;
@@ -88,19 +89,20 @@ refresh_keys(struct auth *auth)
 
     if (auth->oauth_keys_stamp != 0 &&
         !snapshot_has_changed(auth->dir, keys_name, auth->oauth_keys_stamp))
-        return;
+        return buffer_len(&auth->oauth_keys) > 0;
     int error = snapshot_read(auth->dir, keys_name, TOKEN_KEYS_MAX, &snapshot);
     if (error < 0) {
         log_begin(&line, auth->start.host, HOST_LEVEL_ERROR, "oauth_keys_not_read");
         log_string(&line, "file", keys_name);
         log_error(&line, "error", error);
         log_end(&line);
-        return;
+        return buffer_len(&auth->oauth_keys) > 0;
     }
     buffer_clear(&auth->oauth_keys);
     buffer_put(&auth->oauth_keys, buffer_slice(&snapshot.bytes));
     auth->oauth_keys_stamp = snapshot.stamp;
     snapshot_finish(&snapshot);
+    return buffer_len(&auth->oauth_keys) > 0;
 }
 
 /* ---- questions ----------------------------------------------------------------------------- */
@@ -126,8 +128,6 @@ put_question(struct auth_session *session, struct buffer *question)
         buffer_put(question, buffer_slice(&session->certificates));
         return;
     }
-    if (config->oauth_jwks.len == 0)
-        refresh_keys(auth);
     put_piece(question, config->oauth_issuer);
     put_piece(question, config->oauth_audience);
     put_piece(question, config->oauth_claim);
@@ -160,15 +160,20 @@ void
 auth_bearer_ask(struct auth_session *session)
 {
     struct auth *auth = session->client->auth;
+    const struct config *config = auth->start.config;
+    bool is_token = session->mechanism != SASL_EXTERNAL;
 
     session->wait = AUTH_WAIT_PROOF;
-    if (session->mechanism != SASL_EXTERNAL && auth->start.config->oauth_introspection.len > 0) {
+    if (is_token && config->oauth_introspection.len > 0) {
         auth_issuer_ask(session);
         return;
     }
-    if (session->mechanism != SASL_EXTERNAL && auth->start.config->oauth_jwks.len > 0 &&
-        !auth_keys_are_known(session))
+    if (is_token && config->oauth_jwks.len > 0 && !auth_keys_are_known(session))
         return;
+    if (is_token && config->oauth_jwks.len == 0 && !refresh_keys(auth)) {
+        auth_session_on_keys_away(session);
+        return;
+    }
     if (!auth->judge.channel || auth->job_count >= AUTH_JOBS_MAX) {
         auth_session_on_proof_failed(session);
         return;

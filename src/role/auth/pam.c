@@ -24,7 +24,30 @@ converse(int count, const struct pam_message **messages, struct pam_response **r
     return PAM_SUCCESS;
 }
 
-bool
+/* That nobody could be asked says nothing of the password. */
+enum directory_password
+auth_pam_verdict(int result)
+{
+    switch (result) {
+    case PAM_SUCCESS:
+        return DIRECTORY_PASSWORD_RIGHT;
+    case PAM_OPEN_ERR:
+    case PAM_SYMBOL_ERR:
+    case PAM_SERVICE_ERR:
+    case PAM_SYSTEM_ERR:
+    case PAM_BUF_ERR:
+    case PAM_CRED_INSUFFICIENT:
+    case PAM_AUTHINFO_UNAVAIL:
+    case PAM_CONV_ERR:
+    case PAM_ABORT:
+    case PAM_MODULE_UNKNOWN:
+        return DIRECTORY_PASSWORD_UNKNOWN;
+    default:
+        return DIRECTORY_PASSWORD_WRONG;
+    }
+}
+
+enum directory_password
 auth_pam_verify(const char *login, const char *password)
 {
     char *copy = strdup(password);
@@ -42,5 +65,5 @@ auth_pam_verify(const char *login, const char *password)
         pam_end(handle, result);
     sasl_wipe(copy, strlen(copy));
     free(copy);
-    return result == PAM_SUCCESS;
+    return auth_pam_verdict(result);
 }

@@ -25,8 +25,10 @@ auth_helper_hash(void *context, struct slice question, struct buffer *answer)
     struct slice crypt, password;
 
     (void)context;
-    buffer_put_byte(answer, take_question(question, &crypt, &password) &&
-                                directory_password_verify(crypt, password));
+    enum directory_password result = DIRECTORY_PASSWORD_WRONG;
+    if (take_question(question, &crypt, &password))
+        result = directory_password_verify(crypt, password);
+    buffer_put_byte(answer, (uint8_t)result);
 }
 
 void
@@ -34,7 +36,7 @@ auth_helper_pam(void *context, struct slice question, struct buffer *answer)
 {
     char login[65] = {0}, text[DIRECTORY_PASSWORD_MAX + 1] = {0};
     struct slice name, password;
-    bool is_right = false;
+    enum directory_password result = DIRECTORY_PASSWORD_WRONG;
 
     (void)context;
     if (take_question(question, &name, &password) && name.len > 0 && name.len < sizeof(login) &&
@@ -42,10 +44,10 @@ auth_helper_pam(void *context, struct slice question, struct buffer *answer)
         slice_find_byte(password, 0) == password.len) {
         memcpy(login, name.at, name.len);
         memcpy(text, password.at, password.len);
-        is_right = auth_pam_verify(login, text);
+        result = auth_pam_verify(login, text);
         sasl_wipe(text, sizeof(text));
     }
-    buffer_put_byte(answer, is_right);
+    buffer_put_byte(answer, (uint8_t)result);
 }
 
 /* ---- the queue ----------------------------------------------------------------------------- */
@@ -206,23 +208,35 @@ auth_proof_forget(struct auth_session *session)
 /* ---- answers ------------------------------------------------------------------------------- */
 
 static void
+tell(struct auth_helper *helper, struct auth_session *session, uint8_t result)
+{
+    struct auth *auth = helper->auth;
+    bool is_right = result == DIRECTORY_PASSWORD_RIGHT && session->is_real;
+
+    /* Of nobody's password that is said, too: it tells nothing of who is real. */
+    if (result == DIRECTORY_PASSWORD_UNKNOWN) {
+        auth_session_on_proof_unknown(session);
+        return;
+    }
+    /* A verifier that has been exchanged meanwhile was not what the password was held to. */
+    if (is_right && helper != &auth->pam && helper->secrets_stamp == auth->secrets_stamp)
+        recent_add(auth->recents, session->account, verifier_of(session),
+                   sasl_server_password(session->sasl), host_now(auth->start.host));
+    auth_session_on_proof(session, is_right);
+}
+
+static void
 on_answer(void *context, struct slice answer, host_handle handle)
 {
     struct auth_helper *helper = context;
-    struct auth *auth = helper->auth;
     struct auth_session *session = helper->session;
 
-    host_handle_close(auth->start.host, handle);
+    host_handle_close(helper->auth->start.host, handle);
     helper->is_busy = false;
     helper->session = NULL;
     if (session) {
-        bool is_right = answer.len == 1 && answer.at[0] == 1 && session->is_real;
         session->helper = NULL;
-        /* A verifier that has been exchanged meanwhile was not what the password was held to. */
-        if (is_right && helper != &auth->pam && helper->secrets_stamp == auth->secrets_stamp)
-            recent_add(auth->recents, session->account, verifier_of(session),
-                       sasl_server_password(session->sasl), host_now(auth->start.host));
-        auth_session_on_proof(session, is_right);
+        tell(helper, session, answer.len == 1 ? answer.at[0] : DIRECTORY_PASSWORD_WRONG);
     }
     feed_helper(helper);
 }

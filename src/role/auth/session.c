@@ -409,6 +409,12 @@ auth_session_on_token(struct auth_session *session, struct slice name, const cha
     go_on(session, sasl_server_answer_token(session->sasl, !session->refusal));
 }
 
+void
+auth_session_on_proof_unknown(struct auth_session *session)
+{
+    fail_temporarily(session, "the password cannot be checked");
+}
+
 /* The first name that is of an account which may do this; else the first. */
 static struct slice
 choose_name(const struct auth *auth, struct slice names, struct slice authzid)
@@ -446,6 +452,12 @@ void
 auth_session_on_proof_failed(struct auth_session *session)
 {
     fail_temporarily(session, "too many passwords wait to be checked");
+}
+
+void
+auth_session_on_keys_away(struct auth_session *session)
+{
+    fail_temporarily(session, "the keys of the issuer of tokens cannot be read");
 }
 
 void

@@ -60,11 +60,12 @@ free_secrets(void **state)
 }
 
 static void
-open_setup(struct setup *setup)
+open_setup_of(struct setup *setup, struct slice oauth_issuer)
 {
     *setup = (struct setup){.session = 1};
     world_open(&setup->world, &role_auth);
     setup->world.config.auth_mechanisms |= CONFIG_MECHANISM_SCRAM_SHA_1;
+    setup->world.config.oauth_issuer = oauth_issuer;
     arena_init(&setup->arena, 1 << 22);
     buffer_init(&setup->note, HOST_NOTE_MAX);
     world_write(&setup->world, "accounts", slice_of_string(accounts), false);
@@ -73,6 +74,12 @@ open_setup(struct setup *setup)
     world_attach(&setup->world, &setup->smtp, ROLE_SMTP, 0);
     world_attach(&setup->world, &setup->access, ROLE_ACCESS, 2);
     world_attach(&setup->world, &setup->store, ROLE_STORE, 0);
+}
+
+static void
+open_setup(struct setup *setup)
+{
+    open_setup_of(setup, SLICE(""));
 }
 
 static void
@@ -509,6 +516,48 @@ a_bad_note_closes_the_channel_and_no_more(void **state)
     close_setup(&setup);
 }
 
+/* Of a verifier the half is lost: no password is wrong for it, and nobody guesses at it. */
+static void
+a_password_that_cannot_be_compared_is_not_called_wrong(void **state)
+{
+    static struct setup setup;
+
+    (void)state;
+    open_setup(&setup);
+    world_write(&setup.world, "secrets",
+                SLICE("secret bare@a.test id=4 crypt=$argon2id$v=19$m=65536,t\n"), true);
+    world_run(&setup.world, 200);
+    for (unsigned i = 0; i <= LOCKOUT_PATIENCE + 1; i++) {
+        struct smtp_auth_note note = plain(&setup, "|bare@a.test|pencil");
+        assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+        assert_int_equal(note.as.failed.delay_ms, 0);
+    }
+    close_setup(&setup);
+}
+
+static void
+keys_that_were_never_read_call_no_token_bad(void **state)
+{
+    static const char *const files[] = {NULL, "", "{\"keys\": []}"};
+    static struct setup setup;
+
+    (void)state;
+    open_setup_of(&setup, SLICE("https://id.test"));
+    setup.world.config.auth_mechanisms |= CONFIG_MECHANISM_OAUTHBEARER;
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        if (files[i])
+            world_write(&setup.world, "oauth-keys.json", slice_of_string(files[i]), false);
+        begin(&setup, "OAUTHBEARER", true,
+              SLICE("n,,\1auth=Bearer eyJhbGciOiJFZERTQSJ9.e30.AAAA\1\1"));
+        struct smtp_auth_note note = next_smtp(&setup);
+        if (i < 2)
+            assert_failed(&note, SMTP_AUTH_FAILURE_TEMPORARY);
+        else
+            assert_int_equal(note.kind, SMTP_AUTH_CHALLENGE); /* no key fits it */
+    }
+    close_setup(&setup);
+}
+
 /* ---- tokens whose issuer is asked ---------------------------------------------------------- */
 
 struct issuer_setup {
@@ -654,6 +703,8 @@ main(void)
         cmocka_unit_test(changed_files_count_at_the_next_login),
         cmocka_unit_test(many_that_wait_for_a_hash_are_bounded_for_one_customer),
         cmocka_unit_test(a_bad_note_closes_the_channel_and_no_more),
+        cmocka_unit_test(a_password_that_cannot_be_compared_is_not_called_wrong),
+        cmocka_unit_test(keys_that_were_never_read_call_no_token_bad),
         cmocka_unit_test(a_token_is_as_good_as_its_issuer_says),
         cmocka_unit_test(an_issuer_that_is_away_is_no_yes_and_no_no),
         cmocka_unit_test(what_one_customer_asks_of_an_issuer_is_bounded),
