@@ -316,9 +316,9 @@ http_feed(struct http *http, struct slice input)
 }
 
 void
-http_end(struct http *http)
+http_end(struct http *http, bool is_told)
 {
-    if (http->state == HTTP_UNTIL_END)
+    if (http->state == HTTP_UNTIL_END && is_told)
         http->state = HTTP_DONE;
     else if (http->state < HTTP_DONE)
         fail(http, "the answer is cut short");

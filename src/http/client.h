@@ -57,8 +57,9 @@ void http_finish(struct http *http);
 /* Takes what comes; all of it is taken, until the state is DONE or FAILED. */
 MUST_USE size_t http_feed(struct http *http, struct slice input);
 
-/* The server has closed its side. */
-void http_end(struct http *http);
+/* The server has closed its side; `is_told`: TLS has said so. Without that word anybody on the way
+ * may have cut off a text that has no length (RFC 9112 §9.8). */
+void http_end(struct http *http, bool is_told);
 
 /* application/x-www-form-urlencoded (URL Standard §5.2): "name=value" behind what is there. */
 void http_form_put(struct buffer *form, const char *name, struct slice value);

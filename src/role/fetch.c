@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "role/fetch.h"
 
+#include "tls/engine.h"
+
 #include <stdlib.h>
 
 struct fetch {
@@ -73,6 +75,15 @@ on_secured(void *owner)
     fetch->is_secured = true;
 }
 
+/* The server has said that it is through; else its side may have been closed by somebody else. */
+static bool
+is_end_told(const struct fetch *fetch)
+{
+    const struct tls_engine *tls = connection_tls(fetch->connection);
+
+    return tls && tls_engine_state(tls) == TLS_ENDED;
+}
+
 static void
 on_closed(void *owner, enum connection_end end)
 {
@@ -80,7 +91,7 @@ on_closed(void *owner, enum connection_end end)
     struct fetch_result result = {.is_secured = fetch->is_secured, .tls_problem = SLICE("")};
 
     if (end == CONNECTION_END_PEER)
-        http_end(&fetch->http);
+        http_end(&fetch->http, is_end_told(fetch));
     if (end == CONNECTION_END_TLS && !fetch->is_secured) {
         result.tls_problem = connection_problem(fetch->connection);
         result.problem = "its certificate is not good";

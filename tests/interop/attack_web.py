@@ -47,6 +47,7 @@ def ways(kind, good):
         "bomb": (none, [head + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(50 << 20))]),
         "elsewhere": ("the answer is not 200", [b"HTTP/1.1 302 Found\r\nLocation: /good\r\n" + kind + b"\r\n" + good]),
         "cut": ("the answer is cut short", [head + b"Content-Length: 60000\r\n\r\n" + good]),
+        "cut-in-secret": ("the answer is cut short", [head + b"\r\n" + good]),  # no length, and TLS says nothing of an end
         "no-http": ("the answer is not HTTP", [b"220 mail ESMTP\r\n" * 10]),
         "drip": (LATE, itertools.chain([head + b"Content-Length: 60000\r\n\r\n"], ((b"x", 0.1) for _ in itertools.count()))),
         "silence": (LATE, ((b"", 0.5) for _ in itertools.count())),
@@ -215,12 +216,17 @@ class Issuer(issuer.Case, Watched):
             self.reload()
 
 
+def told(text):
+    """A whole answer with its length."""
+    return OK + b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
 POLICY = secure.POLICY.format("nobody.example").encode()  # would keep the mail back
 POLICY_WAYS = ways(b"text/plain", POLICY) | {
     "another-type": ("the answer is of another type", [OK + b"Content-Type: text/html\r\n\r\n" + POLICY]),
     "no-type": ("the answer is of another type", [OK + b"\r\n" + POLICY]),
-    "nul": ("the policy makes no sense", [OK + b"Content-Type: text/plain\r\n\r\n" + bytes(60000)]),
-    "hosts": ("the policy makes no sense", [OK + b"Content-Type: text/plain\r\n\r\n" + POLICY + b"mx: a.b.example\n" * 3700]),
+    "nul": ("the policy makes no sense", [told(bytes(60000))]),
+    "hosts": ("the policy makes no sense", [told(POLICY + b"mx: a.b.example\n" * 3700)]),
 }
 
 

@@ -15,8 +15,8 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     (void)!http_feed(&whole, input);
     for (size_t i = 0; i < len; i++)
         (void)!http_feed(&pieces, slice_of(at + i, 1));
-    http_end(&whole);
-    http_end(&pieces);
+    http_end(&whole, true);
+    http_end(&pieces, true);
     assert(whole.state == pieces.state);
     assert(whole.state == HTTP_DONE || (whole.state == HTTP_FAILED && whole.problem));
     if (whole.state == HTTP_DONE)

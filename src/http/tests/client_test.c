@@ -19,7 +19,7 @@ expect(const char *answer, const char *body, const char *problem)
         http_init(&http, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/x")});
         (void)!http_feed(&http, slice_first(input, split));
         (void)!http_feed(&http, slice_skip(input, split));
-        http_end(&http);
+        http_end(&http, true);
         assert_int_equal(http.state, body ? HTTP_DONE : HTTP_FAILED);
         if (body)
             assert_true(slice_equal(buffer_slice(&http.body), slice_of_string(body)));
@@ -73,6 +73,28 @@ whatever_else_comes_is_no_answer(void **state)
     expect("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", NULL, cut);
 }
 
+static void
+a_text_without_length_ends_when_its_server_says_so(void **state)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\n";
+    static const char *const ways[] = {"Content-Length: 2\r\n\r\nok",
+                                       "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                                       "\r\nok"};
+    struct http http;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        http_init(&http, &(struct http_request){.host = SLICE("a.test"), .path = SLICE("/x")});
+        (void)!http_feed(&http, slice_of_string(head));
+        (void)!http_feed(&http, slice_of_string(ways[i]));
+        http_end(&http, false);
+        assert_int_equal(http.state, i < 2 ? HTTP_DONE : HTTP_FAILED);
+        if (i == 2)
+            assert_string_equal(http.problem, "the answer is cut short");
+        http_finish(&http);
+    }
+}
+
 static const char *
 problem_of_type(const char *answer)
 {
@@ -82,7 +104,7 @@ problem_of_type(const char *answer)
                                             .path = SLICE("/x"),
                                             .type = SLICE("text/plain")});
     (void)!http_feed(&http, slice_of_string(answer));
-    http_end(&http);
+    http_end(&http, true);
     const char *problem = http.state == HTTP_DONE ? NULL : http.problem;
     http_finish(&http);
     return problem;
@@ -120,7 +142,7 @@ feed_many(const char *head, const char *piece, size_t count)
     (void)!http_feed(&http, slice_of_string(head));
     for (size_t i = 0; i < count; i++)
         (void)!http_feed(&http, slice_of_string(piece));
-    http_end(&http);
+    http_end(&http, true);
     enum http_state state = http.state;
     http_finish(&http);
     return state;
@@ -211,6 +233,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_is_counted_chunked_or_ends_with_the_connection),
+        cmocka_unit_test(a_text_without_length_ends_when_its_server_says_so),
         cmocka_unit_test(whatever_else_comes_is_no_answer),
         cmocka_unit_test(an_answer_has_the_type_that_was_asked_for),
         cmocka_unit_test(head_and_text_have_limits),

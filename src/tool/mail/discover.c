@@ -139,7 +139,7 @@ get(const struct http_url *url, const char *trust, struct http *http)
                 (void)!http_feed(http, input);
             break;
         case CLIENT_WIRE_ENDED:
-            http_end(http);
+            http_end(http, true); /* of XML it would be seen where somebody cuts it off */
             break;
         case CLIENT_WIRE_SILENCE:
             http->state = HTTP_FAILED;
