@@ -7,6 +7,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#define LIST_BEGINS SLICE("-----BEGIN " PEM_STRING_X509_CRL "-----")
+
 const char *
 tls_chain_result_name(enum tls_chain_result result)
 {
@@ -44,7 +46,8 @@ open_store(struct slice trust)
     }
     BIO_free(certificates);
     BIO_free(lists);
-    if (list_count > 0)
+    /* Also where the lists cannot be read: then nobody says that a certificate is not revoked. */
+    if (list_count > 0 || slice_find(trust, LIST_BEGINS) < trust.len)
         X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
     return store;
 }

@@ -245,6 +245,20 @@ what_is_revoked_is_not_good(void **state)
     assert_int_equal(verify_one(scene, &good, &scene->authority), TLS_CHAIN_REVOKED);
 }
 
+static void
+lists_that_cannot_be_read_leave_nobody_good(void **state)
+{
+    struct scene *scene = *state;
+    struct buffer list;
+
+    buffer_init(&list, 64 * 1024);
+    revoke(&scene->authority, 7, &list);
+    struct slice text = buffer_slice(&list);
+    buffer_put(&scene->trust, slice_first(text, text.len / 2)); /* the disk was full */
+    assert_int_equal(verify_one(scene, &good, &scene->authority), TLS_CHAIN_REVOKED);
+    buffer_finish(&list);
+}
+
 /* The names that are found when it has so many addresses, each of so many octets. */
 static size_t
 count_names(struct scene *scene, unsigned count, size_t len)
@@ -355,6 +369,7 @@ main(void)
         TEST(who_is_vouched_for_has_the_names_that_are_asked_for),
         TEST(nobody_else_is_believed),
         TEST(what_is_revoked_is_not_good),
+        TEST(lists_that_cannot_be_read_leave_nobody_good),
         TEST(a_chain_has_at_most_so_many_certificates_and_nothing_behind_them),
         TEST(names_are_so_many_and_so_long_at_most),
         TEST(a_chain_has_at_most_so_many_octets),
