@@ -396,14 +396,15 @@ shut(struct connection *connection)
         become_over(connection, connection->end);
 }
 
-/* Moves to the next phase where this one has nothing left to do. */
+/* Moves to the next phase where this one has nothing left to do. `is_unfinished`: the engine may
+ * take more of what came before the end, now that its output has gone. */
 static void
-advance(struct connection *connection)
+advance(struct connection *connection, bool is_unfinished)
 {
     if (connection->tls && tls_engine_state(connection->tls) == TLS_FAILED)
         become_flushing(connection, CONNECTION_END_TLS);
-    if (connection->phase == PHASE_RUN && connection->is_input_ended && !has_output(connection) &&
-        !engine_is_busy(connection))
+    if (connection->phase == PHASE_RUN && connection->is_input_ended && !is_unfinished &&
+        !has_output(connection) && !engine_is_busy(connection))
         become_flushing(connection, CONNECTION_END_PEER);
     if (connection->phase == PHASE_FLUSH && !has_output(connection))
         shut(connection);
@@ -456,7 +457,7 @@ pump(struct connection *connection)
         has_moved = connection->phase <= PHASE_FLUSH && flush(connection);
         has_moved = has_moved || connection->is_again;
     }
-    advance(connection);
+    advance(connection, has_moved);
     connection->is_pumping = false;
     settle(connection, has_moved);
 }

@@ -18,10 +18,10 @@
 
 enum { WAIT_MS = 10000, RECEIVED_MAX = 8 << 20 };
 
-/* An engine that repeats what it is told, once it has done what it does of itself: without a word.
- */
+/* Repeats what it is told, once it has done what it does of itself: without a word. */
 struct parrot {
     struct buffer output;
+    size_t bite; /* takes no more at once, and only when all is said; 0: takes all */
     bool is_busy, may_end, was_refused;
 };
 
@@ -130,7 +130,8 @@ secured(void *owner)
     struct scene *scene = owner;
 
     assert_non_null(connection_tls(scene->connection));
-    pop3_server_tls_started(scene->engine, host_now(scene->host));
+    if (scene->engine)
+        pop3_server_tls_started(scene->engine, host_now(scene->host));
 }
 
 static void
@@ -159,6 +160,8 @@ parrot_feed(void *engine, struct slice input, struct instant now)
     parrot->was_refused = parrot->was_refused || parrot->is_busy;
     if (parrot->is_busy)
         return 0;
+    if (parrot->bite > 0)
+        input = slice_first(input, buffer_len(&parrot->output) > 0 ? 0 : parrot->bite);
     buffer_put(&parrot->output, input);
     return input.len;
 }
@@ -166,9 +169,7 @@ parrot_feed(void *engine, struct slice input, struct instant now)
 static struct slice
 parrot_output(const void *engine)
 {
-    const struct parrot *parrot = engine;
-
-    return buffer_slice(&parrot->output);
+    return buffer_slice(&((const struct parrot *)engine)->output);
 }
 
 static void
@@ -190,16 +191,13 @@ parrot_deadline(const void *engine)
 static void
 parrot_expire(void *engine, struct instant now)
 {
-    (void)engine;
-    (void)now;
+    (void)engine, (void)now;
 }
 
 static bool
 parrot_is_busy(const void *engine)
 {
-    const struct parrot *parrot = engine;
-
-    return parrot->is_busy;
+    return ((const struct parrot *)engine)->is_busy;
 }
 
 ENGINE_KIND(parrot);
@@ -715,6 +713,32 @@ input_that_waited_for_something_silent_is_taken(void **state)
     scene_close(&scene);
 }
 
+/* All of it comes in one piece, and with it the end of TLS: the answers take many turns. */
+static void
+what_came_before_the_end_is_answered_to_its_end(void **state)
+{
+    struct scene scene;
+    struct parrot parrot = {.bite = 8};
+    char text[2000];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%1999s", " ahoy");
+    scene_open(&scene);
+    scene.parrot = &parrot;
+    scene.is_implicit = true;
+    buffer_init(&parrot.output, 1000);
+    buffer_put_text(&parrot.output, "ready");
+    start_client_tls(&scene);
+    expect(&scene, "ready");
+    assert_int_equal(tls_engine_put(scene.tls, slice_of_string(text)), sizeof(text) - 1);
+    tls_engine_end(scene.tls);
+    flush_client(&scene);
+    expect(&scene, " ahoy");
+    expect_closed(&scene, CONNECTION_END_PEER);
+    buffer_finish(&parrot.output);
+    scene_close(&scene);
+}
+
 /* As in a search that says how far it is. */
 static void
 what_is_held_back_waits_for_the_answer_but_not_for_long(void **state)
@@ -769,6 +793,7 @@ main(void)
         cmocka_unit_test(an_answer_that_is_held_back_comes_by_the_timer),
         cmocka_unit_test(more_input_than_the_engine_takes_waits_outside),
         cmocka_unit_test(input_that_waited_for_something_silent_is_taken),
+        cmocka_unit_test(what_came_before_the_end_is_answered_to_its_end),
         cmocka_unit_test(what_is_held_back_waits_for_the_answer_but_not_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
