@@ -30,10 +30,10 @@ open_setup(struct setup *setup, struct slice command)
     world_start(&setup->world);
     world_attach(&setup->world, &setup->store, ROLE_STORE, 0);
     for (size_t i = 0; i < COUNT_OF(setup->addresses); i++) {
-        char *address = setup->addresses[i];
+        char *address = setup->addresses[i], name[16];
+        int len = snprintf(name, sizeof(name), "user%03u@", (unsigned)i);
         memset(address, 'x', ADDRESS_LEN);
-        snprintf(address, ADDRESS_LEN, "user%03zu", i);
-        address[strlen(address)] = '@';
+        memcpy(address, name, (size_t)len);
         setup->recipients[i].address = slice_of(address, ADDRESS_LEN);
     }
 }
