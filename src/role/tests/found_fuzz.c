@@ -114,10 +114,18 @@ is_blank(uint8_t octet)
     return octet <= ' ' || octet == 127;
 }
 
+/* A control character, as which CR within a line counts. */
 static bool
-is_control(uint8_t octet)
+has_control(struct slice header)
 {
-    return (octet < ' ' && octet != '\t' && octet != '\r' && octet != '\n') || octet == 127;
+    for (size_t i = 0; i < header.len; i++) {
+        uint8_t octet = header.at[i];
+        bool is_end = octet == '\n' ||
+                      (octet == '\r' && i + 1 < header.len && header.at[i + 1] == '\n');
+        if (octet == 127 || (octet < ' ' && octet != '\t' && !is_end))
+            return true;
+    }
+    return false;
 }
 
 /* Some characters without a blank, from a place in what the message says. */
@@ -172,8 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     mime_text_body(&found.tree, gather_key, &found.body);
     assert(utf8_is_valid(buffer_slice(&found.text)));
     struct slice header = slice_first(found.octets, found.tree.parts[0].body_start);
-    for (size_t i = 0; i < header.len; i++)
-        found.has_control |= is_control(header.at[i]);
+    found.has_control = has_control(header);
     bool is_whole = !buffer_overflowed(&found.head) && !buffer_overflowed(&found.body);
     if (is_whole && !found.message.record.is_cut && !arena_failed(&arena))
         check_words(&found);
